@@ -1,0 +1,17 @@
+"""Echelon Pipeline: Polymarket and Kalshi in tables that can be trusted.
+
+The rooms, from the top down. A room imports only rooms below it (a test holds this):
+
+    cli.py, definitions.py, defs/   the command and the Dagster wiring; no business rules
+    ingest/                         units of work: fetch, keep raw, derive, commit, say what is complete
+    sandbox/                        both venues on loopback, for demos and tests
+    venues/                         talk to a venue: URLs, paging, limits, payload kinds; no Dagster
+    warehouse/                      the only room that opens the lake, DuckDB, Postgres or the state database
+    domain/                         pure functions on values and frames; no network, no clock, no disk
+    tables/                         the schema registry: columns, types, units, keys, grain
+    settings.py, errors.py          the only reader of the environment; the error tree
+
+SQL lives in ``sql/`` at the top of the repository, one statement per file.
+"""
+
+__version__ = "0.1.0"

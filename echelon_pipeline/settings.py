@@ -1,0 +1,307 @@
+"""The only reader of environment variables and paths.
+
+Belongs here: every setting with its name, type, default and meaning (``docs/settings.md`` is generated
+from the field descriptions), and the places of files. Secrets are ``SecretStr``: their values never
+print. Nothing below this module reads ``os.environ``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from echelon_pipeline.errors import BadSettings
+
+KALSHI_PROD = "https://external-api.kalshi.com/trade-api/v2"
+KALSHI_DEMO = "https://external-api.demo.kalshi.co/trade-api/v2"
+
+
+class Settings(BaseModel):
+    """Everything that can be set. Durations are seconds, sizes as named. See ``docs/settings.md``."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="forbid", frozen=True)
+
+    # --- places
+    home: Path = Field(Path(".echelon"), description="Folder of the lake, the published file, state and logs.")
+    lake: str | None = Field(None, description="Lake root: a folder or object-store URL. Default: <home>/lake.")
+    published: Path | None = Field(None, description="Published DuckDB file. Default: <home>/echelon.duckdb.")
+    keep_publications: int = Field(3, ge=1, description="How many publications are kept, the current one included.")
+    publish_every: int = Field(300, ge=0, description="Least seconds between two publications that nobody asked for.")
+    memory_limit_mb: int = Field(
+        512, ge=64, description="Memory limit of each DuckDB computation; above it, it spills."
+    )
+    threads: int = Field(2, ge=1, description="Threads of each DuckDB computation.")
+    raw_flush_objects: int = Field(20_000, ge=1, description="Raw objects kept in memory before they are written.")
+    merge_tries: int = Field(10, ge=1, description="Tries to commit against concurrent writers.")
+    min_free_mb: int = Field(200, ge=0, description="Refuse to start a unit of work below this much free disk.")
+
+    # --- time
+    now: datetime | None = Field(None, description="Frozen clock (ISO 8601, UTC) for recorded or sandbox universes.")
+    start_date: date | None = Field(None, description="First UTC day of the partitions. Default: now - days_back.")
+    days_back: int = Field(7, ge=0, description="How many days before today the first run ingests.")
+
+    # --- bounds of the first run
+    max_instruments: int = Field(
+        500, ge=0, description="Instruments per venue, by 24 h volume; 0 is all. KALSHI_MAX_INSTRUMENTS wins on Kalshi."
+    )
+    min_volume: int = Field(0, ge=0, description="Least total volume (contracts or USD) for an instrument to be kept.")
+    history_days: int = Field(
+        7, ge=0, description="Settled instruments that closed within this many days are listed too."
+    )
+    overlap_minutes: int = Field(15, ge=0, description="How far a trade walk reads into what was read before.")
+
+    # --- behaviour
+    schedules: bool = Field(False, description="Start schedules and sensors by default.")
+    builder_code: str | None = Field(
+        None, description="Builder code(s), bytes32 hex, comma-separated; their fills are ingested."
+    )
+    log_level: str = Field(
+        "INFO", validation_alias=AliasChoices("LOG_LEVEL", "log_level"), description="Level of the log."
+    )
+    user_agent: str = Field("echelon-pipeline", description="User-Agent header of every request.")
+
+    # --- shared client policy
+    http_timeout: float = Field(30.0, gt=0, description="Seconds for one request, connection included.")
+    http_retries: int = Field(5, ge=0, description="Retries of a request after a transient failure.")
+    http_backoff: float = Field(0.5, gt=0, description="First retry delay in seconds; doubles, with jitter.")
+    http_backoff_max: float = Field(30.0, gt=0, description="Longest retry delay in seconds.")
+    http_concurrency: int = Field(4, ge=1, description="Requests of one venue under way at once.")
+    breaker_failures: int = Field(8, ge=1, description="Exhausted requests in a row that stop the run.")
+    rate_scale: float = Field(
+        1.0, gt=0, description="Multiplies every rate limit below; large values mean no waiting (sandbox)."
+    )
+    kalshi_rps: float = Field(10.0, gt=0, description="Kalshi requests per second (anonymous ceiling is undocumented).")
+    gamma_rps: float = Field(20.0, gt=0, description="Gamma requests per second (published: 900 listing / 10 s).")
+    clob_rps: float = Field(
+        40.0, gt=0, description="CLOB requests per second (published: 1,000 prices-history / 10 s)."
+    )
+    data_rps: float = Field(15.0, gt=0, description="Data API requests per second (429s were measured near 30).")
+
+    # --- Kalshi (names fixed by earlier users)
+    kalshi_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("KALSHI_BASE_URL", "kalshi_base_url"),
+        description="Kalshi REST base. Default: production, or demo with KALSHI_USE_DEMO or USE_TESTNET.",
+    )
+    kalshi_ws_url: str = Field(
+        "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
+        validation_alias=AliasChoices("KALSHI_WS_URL", "kalshi_ws_url"),
+        description="Kalshi WebSocket URL.",
+    )
+    kalshi_ws_demo_url: str = Field(
+        "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2",
+        validation_alias=AliasChoices("KALSHI_WS_DEMO_URL", "kalshi_ws_demo_url"),
+        description="Kalshi demo WebSocket URL.",
+    )
+    kalshi_use_demo: bool = Field(
+        False,
+        validation_alias=AliasChoices("KALSHI_USE_DEMO", "kalshi_use_demo"),
+        description="Talk to Kalshi's demo environment, unless KALSHI_BASE_URL is set.",
+    )
+    kalshi_max_instruments: int | None = Field(
+        None,
+        ge=0,
+        validation_alias=AliasChoices("KALSHI_MAX_INSTRUMENTS", "kalshi_max_instruments"),
+        description="Instruments kept of Kalshi; 0 is all.",
+    )
+    kalshi_sleep_secs: float = Field(
+        0.0,
+        ge=0,
+        validation_alias=AliasChoices("KALSHI_SLEEP_SECS", "kalshi_sleep_secs"),
+        description="Extra pause before every Kalshi request.",
+    )
+    kalshi_batch_size: int = Field(
+        100,
+        ge=1,
+        le=100,
+        validation_alias=AliasChoices("KALSHI_BATCH_SIZE", "kalshi_batch_size"),
+        description="Tickers per batch request (the venue's limit is 100).",
+    )
+    kalshi_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("KALSHI_API_KEY", "kalshi_api_key"),
+        description="Kalshi key id; only read where a request must be signed.",
+    )
+    kalshi_private_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("KALSHI_PRIVATE_KEY", "kalshi_private_key"),
+        description="Kalshi private key, PEM text.",
+    )
+    kalshi_private_key_path: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("KALSHI_PRIVATE_KEY_PATH", "kalshi_private_key_path"),
+        description="File of the Kalshi private key.",
+    )
+    kalshi_credentials_encryption_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("KALSHI_CREDENTIALS_ENCRYPTION_KEY", "kalshi_credentials_encryption_key"),
+        description="Key of the credentials vault.",
+    )
+
+    # --- Polymarket (names fixed by earlier users)
+    polymarket_api_url: str = Field(
+        "https://clob.polymarket.com",
+        validation_alias=AliasChoices("POLYMARKET_API_URL", "polymarket_api_url"),
+        description="Polymarket CLOB REST base.",
+    )
+    polymarket_gamma_url: str = Field(
+        "https://gamma-api.polymarket.com",
+        validation_alias=AliasChoices("POLYMARKET_GAMMA_URL", "polymarket_gamma_url"),
+        description="Polymarket Gamma base.",
+    )
+    polymarket_data_url: str = Field(
+        "https://data-api.polymarket.com", description="Polymarket Data API base (v2 below /v2)."
+    )
+    polymarket_ws_url: str = Field(
+        "wss://ws-subscriptions-clob.polymarket.com/ws/market",
+        validation_alias=AliasChoices("POLYMARKET_WS_URL", "polymarket_ws_url"),
+        description="Polymarket market channel.",
+    )
+    polymarket_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("POLYMARKET_API_KEY", "polymarket_api_key"),
+        description="Polymarket L2 API key.",
+    )
+    polymarket_api_secret: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("POLYMARKET_API_SECRET", "polymarket_api_secret"),
+        description="Polymarket L2 API secret.",
+    )
+    polymarket_private_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("POLYMARKET_PRIVATE_KEY", "polymarket_private_key"),
+        description="Polymarket signer key.",
+    )
+    use_testnet: bool = Field(
+        False,
+        validation_alias=AliasChoices("USE_TESTNET", "use_testnet"),
+        description="Use the venues' test environments where they have one.",
+    )
+
+    # --- servers
+    postgres_url: SecretStr | None = Field(None, description="Postgres mirror of the published tables.")
+    state_url: SecretStr | None = Field(
+        None, description="State database (SQLAlchemy URL). Default: <home>/state.sqlite."
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REDIS_URL", "redis_url"), description="Redis for latest state."
+    )
+
+    @field_validator("now")
+    @classmethod
+    def _utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        level = value.upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+            raise ValueError(f"expected DEBUG, INFO, WARNING, ERROR or CRITICAL, not {value!r}")
+        return level
+
+    # --- derived
+    def clock(self) -> datetime:
+        """Now in UTC: the frozen clock where one is set."""
+        return self.now or datetime.now(UTC)
+
+    @property
+    def first_day(self) -> date:
+        """First UTC day of the daily partitions."""
+        return self.start_date or (self.clock() - timedelta(days=self.days_back)).date()
+
+    @property
+    def kalshi_rest(self) -> str:
+        """Kalshi REST base in force."""
+        if self.kalshi_base_url is not None:
+            return self.kalshi_base_url
+        return KALSHI_DEMO if self.kalshi_use_demo or self.use_testnet else KALSHI_PROD
+
+    @property
+    def lake_root(self) -> str:
+        return self.lake or str((self.home / "lake").resolve())
+
+    @property
+    def published_file(self) -> Path:
+        return self.published or self.home / "echelon.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def scratch(self) -> Path:
+        """Staging files of units of work; whatever lies here after a crash may be deleted."""
+        return self.home / "scratch"
+
+    @property
+    def state_dsn(self) -> str:
+        if self.state_url is not None:
+            return self.state_url.get_secret_value()
+        return f"sqlite:///{(self.home / 'state.sqlite').resolve()}"
+
+    @property
+    def builder_codes(self) -> tuple[str, ...]:
+        return tuple(c.strip() for c in (self.builder_code or "").split(",") if c.strip())
+
+    def instruments_bound(self, venue: Literal["kalshi", "polymarket"]) -> int:
+        """How many instruments of a venue are kept; 0 is all."""
+        if venue == "kalshi" and self.kalshi_max_instruments is not None:
+            return self.kalshi_max_instruments
+        return self.max_instruments
+
+
+def env_names() -> dict[str, str]:
+    """Environment name of every setting, mapped to its field."""
+    names: dict[str, str] = {}
+    for field, info in Settings.model_fields.items():
+        alias = info.validation_alias
+        if isinstance(alias, AliasChoices):
+            names[str(alias.choices[0])] = field
+        else:
+            names[f"ECHELON_{field.upper()}"] = field
+    return names
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment.
+
+    Raises BadSettings for an unknown ``ECHELON_*`` name (with the nearest known one) and for a value
+    that cannot be used; the message names the variable and never shows its value.
+    """
+    environ = os.environ if environ is None else environ
+    known = env_names()
+    for name in environ:
+        if name.startswith("ECHELON_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise BadSettings(f"Unknown environment variable {name}.{hint}")
+    values = {field: environ[name] for name, field in known.items() if environ.get(name, "") != ""}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        by_field = {field: name for name, field in known.items()}
+        problems = "; ".join(
+            f"{by_field.get(str(item['loc'][0]), item['loc'])}: {item['msg']}" for item in error.errors()
+        )
+        raise BadSettings(f"Settings that cannot be used: {problems}") from None
+
+
+def project_file(*parts: str) -> Path:
+    """A file of ``sql/`` or the top level, from the repository or from inside the wheel."""
+    package = Path(__file__).parent
+    for root in (package.parent, package / "_deploy"):
+        candidate = root.joinpath(*parts)
+        if candidate.exists():
+            return candidate
+    if parts[0] == "sql":
+        return (package / "_sql").joinpath(*parts[1:])
+    return package.parent.joinpath(*parts)

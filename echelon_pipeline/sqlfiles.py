@@ -1,0 +1,57 @@
+"""Reads the statements in ``sql/``: one statement per file, a comment header, ``$name`` parameters.
+
+Belongs here: finding and reading SQL files and their headers. Executing them is the warehouse's work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from echelon_pipeline.settings import project_file
+
+_HEADER = re.compile(r"^--\s*(\w+):\s*(.*)$")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL file: ``name`` is its path below ``sql/`` without the ending."""
+
+    name: str
+    text: str
+
+    @property
+    def header(self) -> dict[str, str]:
+        """``-- key: value`` lines at the top: grain, inputs, owner and others."""
+        found: dict[str, str] = {}
+        for line in self.text.splitlines():
+            if not line.startswith("--"):
+                break
+            match = _HEADER.match(line)
+            if match:
+                found[match.group(1)] = match.group(2).strip()
+        return found
+
+    @property
+    def version(self) -> str:
+        """Hash of the text: the ``code_version`` of what it computes."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+
+
+@cache
+def statement(name: str) -> Statement:
+    """The statement ``sql/<name>.sql``; FileNotFoundError names the file."""
+    path = project_file("sql", *f"{name}.sql".split("/"))
+    return Statement(name, path.read_text(encoding="utf-8"))
+
+
+@cache
+def statements(folder: str) -> tuple[Statement, ...]:
+    """Every statement below ``sql/<folder>``, by name."""
+    root = project_file("sql", *folder.split("/"))
+    return tuple(
+        statement(f"{folder}/{path.relative_to(root).with_suffix('').as_posix()}")
+        for path in sorted(root.rglob("*.sql"))
+    )

@@ -1,0 +1,13 @@
+"""The schema registry: every table of the lake, once.
+
+It types the lake, runs as rules before every commit, and generates Dagster column metadata and the
+table catalogue. Belongs here: what a table *is*. How rows come about is in ``sql/`` and ``ingest/``.
+"""
+
+from echelon_pipeline.tables.core import CORE_TABLES
+from echelon_pipeline.tables.raw import RAW_TABLES
+from echelon_pipeline.tables.schema import Column, Rule, T, Table, quote
+
+TABLES: dict[str, Table] = {table.name: table for table in (*RAW_TABLES, *CORE_TABLES)}
+
+__all__ = ["TABLES", "Column", "Rule", "T", "Table", "quote"]

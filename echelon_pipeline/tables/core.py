@@ -1,0 +1,490 @@
+"""Core tables: typed, exact, venue-neutral rows derived from raw.
+
+Belongs here: columns, keys and rules of ``core.*``. Units: prices in dollars per share (0..1), sizes
+in contracts or shares, money in US dollars (suffix ``_usd``), times in UTC (suffix ``_at``).
+"""
+
+from __future__ import annotations
+
+from echelon_pipeline.tables.schema import Column, Rule, T, Table
+
+VENUES = "venue IN ('polymarket', 'kalshi')"
+STATUSES = ("unopened", "active", "paused", "closed", "determined", "settled")
+
+_VENUE = Column("venue", T.TEXT, "polymarket or kalshi", nullable=False)
+_BUCKET = Column("bucket", T.INT, "hash bucket of the id, 0..15 (storage only)", nullable=False)
+_DATE = Column("date", T.DATE, "UTC day of event_at", nullable=False)
+_INSTRUMENT = Column("instrument_id", T.TEXT, "<venue>:<native id> of the instrument", nullable=False)
+_OBSERVED = Column("observed_at", T.TIME, "when our poll saw it", nullable=False)
+_SHA = Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from")
+_IS_VENUE = Rule("venue is known", VENUES)
+
+
+def _in_unit(column: str) -> Rule:
+    return Rule(f"{column} lies in 0..1", f"{column} IS NULL OR {column} BETWEEN 0 AND 1")
+
+
+def _not_negative(column: str) -> Rule:
+    return Rule(f"{column} is not negative", f"{column} IS NULL OR {column} >= 0")
+
+
+SERIES = Table(
+    name="core.series",
+    about="One row is one series: the recurring family that events belong to.",
+    grain="series",
+    columns=(
+        _VENUE,
+        _BUCKET,
+        Column("series_id", T.TEXT, "<venue>:<native id>", nullable=False),
+        Column("native_id", T.TEXT, "the venue's own id or ticker", nullable=False),
+        Column("slug", T.TEXT, "the venue's URL name"),
+        Column("title", T.TEXT, "as served"),
+        Column("category", T.TEXT, "the venue's own category, as served"),
+        Column("categories", T.TEXTS, "all categories, where the venue gives several"),
+        Column("tags", T.TEXTS, "the venue's tags"),
+        Column("frequency", T.TEXT, "the venue's word: daily, weekly, one_off …"),
+        Column("fee_type", T.TEXT, "the venue's fee schedule name, now"),
+        Column("fee_multiplier", T.RATE, "multiplies the fee formula, now"),
+        Column("settlement_sources", T.TEXT, "JSON list of {name, url}"),
+        Column("updated_at", T.TIME, "the venue's last change of the metadata"),
+        _OBSERVED,
+        _SHA,
+    ),
+    key=("series_id",),
+    partition_by=("venue", "bucket"),
+    sort_by=("series_id",),
+    newest="observed_at",
+    rules=(_IS_VENUE,),
+)
+
+EVENTS = Table(
+    name="core.events",
+    about="One row is one event: the question that groups instruments.",
+    grain="event",
+    columns=(
+        _VENUE,
+        _BUCKET,
+        Column("event_id", T.TEXT, "<venue>:<native id>", nullable=False),
+        Column("native_id", T.TEXT, "Kalshi event ticker, Polymarket Gamma event id", nullable=False),
+        Column("series_id", T.TEXT, "<venue>:<native id> of the series, where there is one"),
+        Column("slug", T.TEXT, "the venue's URL name"),
+        Column("title", T.TEXT, "as served"),
+        Column("sub_title", T.TEXT, "as served"),
+        Column("description", T.TEXT, "as served"),
+        Column("category", T.TEXT, "the venue's own category, as served"),
+        Column("tags", T.TEXTS, "the venue's tags"),
+        Column("is_mutually_exclusive", T.BOOL, "at most one instrument pays out"),
+        Column("is_neg_risk", T.BOOL, "Polymarket negative-risk event"),
+        Column("is_combo", T.BOOL, "event of a multivariate collection (parlay)"),
+        Column("starts_at", T.TIME, "start as served (Polymarket startDate)"),
+        Column("ends_at", T.TIME, "nominal end as served; not when trading stopped"),
+        Column("strike_at", T.TIME, "Kalshi strike_date"),
+        Column("strike_period", T.TEXT, "Kalshi strike_period"),
+        Column("created_at", T.TIME, "the venue's creation time"),
+        Column("updated_at", T.TIME, "the venue's last metadata change"),
+        _OBSERVED,
+        _SHA,
+    ),
+    key=("event_id",),
+    partition_by=("venue", "bucket"),
+    sort_by=("event_id",),
+    newest="observed_at",
+    rules=(_IS_VENUE,),
+    indexes=(("series_id",),),
+)
+
+# Slow attributes: the same columns in core.instruments (current) and core.instrument_history (append).
+_SLOW = (
+    Column("native_id", T.TEXT, "Kalshi ticker, Polymarket condition id", nullable=False),
+    Column("event_id", T.TEXT, "<venue>:<native id> of the event"),
+    Column("series_id", T.TEXT, "<venue>:<native id> of the series"),
+    Column("slug", T.TEXT, "the venue's URL name"),
+    Column("title", T.TEXT, "question or title as served"),
+    Column("sub_title", T.TEXT, "what this instrument is about within the event"),
+    Column("market_type", T.TEXT, "the venue's word: binary, scalar …"),
+    Column("status", T.TEXT, "unopened, active, paused, closed, determined, settled", nullable=False),
+    Column("venue_status", T.TEXT, "the venue's own word(s)"),
+    Column("is_disputed", T.BOOL, "the outcome is being disputed", nullable=False),
+    Column("is_combo", T.BOOL, "a parlay: legs of other instruments", nullable=False),
+    Column("collection_id", T.TEXT, "multivariate collection of a combo"),
+    Column("outcome_count", T.INT, "number of outcomes; other than 2 stays out of complement logic"),
+    Column("category", T.TEXT, "the venue's own category, as served with the instrument or its event"),
+    Column("tags", T.TEXTS, "the venue's tags, as served with the instrument or its event"),
+    Column("tick_size", T.PRICE, "smallest price step anywhere on the grid, now", unit="USD"),
+    Column("price_ranges", T.TEXT, "JSON of the price grid, where it is not uniform"),
+    Column("min_order_size", T.SIZE, "smallest order", unit="contracts"),
+    Column("fee_type", T.TEXT, "the venue's fee schedule name, now"),
+    Column("fee_rate", T.RATE, "taker fee rate of that schedule, now"),
+    Column("fee_schedule", T.TEXT, "JSON of the fee schedule, now"),
+    Column("is_neg_risk", T.BOOL, "Polymarket negative-risk market"),
+    Column("strike_type", T.TEXT, "Kalshi strike type"),
+    Column("floor_strike", T.TEXT, "as served"),
+    Column("cap_strike", T.TEXT, "as served"),
+    Column("rules", T.TEXT, "what decides the outcome, as served"),
+    Column("created_at", T.TIME, "the venue's creation time"),
+    Column("opens_at", T.TIME, "start of trading"),
+    Column("closes_at", T.TIME, "scheduled end of trading as served; may be nominal"),
+    Column("trading_ended_at", T.TIME, "when trading really ended; NULL while it goes on or is unknown"),
+    Column("expected_expiration_at", T.TIME, "when the venue expects to know the outcome"),
+    Column("occurrence_at", T.TIME, "when the underlying happens (game start, occurrence)"),
+    Column("settled_at", T.TIME, "when payouts became final"),
+    Column("external_ref", T.TEXT, "JSON of further venue ids (question id, gamma id, legs …)"),
+)
+
+INSTRUMENTS = Table(
+    name="core.instruments",
+    about="One row is one instrument (a Kalshi market, a Polymarket condition) as it is now.",
+    grain="instrument",
+    columns=(_VENUE, _BUCKET, _INSTRUMENT, *_SLOW, _OBSERVED, _SHA),
+    key=("instrument_id",),
+    partition_by=("venue", "bucket"),
+    sort_by=("instrument_id",),
+    newest="observed_at",
+    rules=(
+        _IS_VENUE,
+        Rule("status is one of six", f"status IN {STATUSES}"),
+        _in_unit("tick_size"),
+        _not_negative("min_order_size"),
+    ),
+    indexes=(("event_id",), ("status",), ("category",)),
+)
+
+INSTRUMENT_HISTORY = Table(
+    name="core.instrument_history",
+    about="One row is one version of an instrument's slow attributes, valid from valid_from.",
+    grain="instrument, valid_from",
+    columns=(
+        _VENUE,
+        _BUCKET,
+        _INSTRUMENT,
+        Column("valid_from", T.TIME, "when we first saw this version", nullable=False),
+        Column("attributes_md5", T.TEXT, "of the slow attributes; a new row only when it changes", nullable=False),
+        *_SLOW,
+        _SHA,
+    ),
+    key=("instrument_id", "valid_from"),
+    partition_by=("venue", "bucket"),
+    sort_by=("instrument_id", "valid_from"),
+    rules=(_IS_VENUE,),
+)
+
+OUTCOMES = Table(
+    name="core.outcomes",
+    about="One row is one tradable side of an instrument.",
+    grain="instrument, outcome_index",
+    columns=(
+        _VENUE,
+        _BUCKET,
+        _INSTRUMENT,
+        Column("outcome_index", T.INT, "Kalshi 0 yes 1 no; Polymarket: position in Gamma's token list", nullable=False),
+        Column("token_id", T.TEXT, "Polymarket token, a decimal string; NULL on Kalshi"),
+        Column("label", T.TEXT, "as served: Yes, Up, a team …"),
+        Column("is_affirmative", T.BOOL, "the label means yes; NULL where it says neither yes nor no"),
+        _OBSERVED,
+        _SHA,
+    ),
+    key=("instrument_id", "outcome_index"),
+    partition_by=("venue", "bucket"),
+    sort_by=("instrument_id", "outcome_index"),
+    newest="observed_at",
+    rules=(_IS_VENUE, _not_negative("outcome_index")),
+    indexes=(("token_id",),),
+)
+
+INSTRUMENT_QUOTES = Table(
+    name="core.instrument_quotes",
+    about="One row is one poll's view of an instrument's prices, volume and open interest.",
+    grain="instrument, observed_at",
+    columns=(
+        _VENUE,
+        Column("date", T.DATE, "UTC day of observed_at", nullable=False),
+        _INSTRUMENT,
+        _OBSERVED,
+        Column("best_bid", T.PRICE, "of outcome 0; NULL where there is no quote", unit="USD"),
+        Column("best_ask", T.PRICE, "of outcome 0; NULL where there is no quote", unit="USD"),
+        Column("best_bid_size", T.SIZE, "at the best bid", unit="contracts"),
+        Column("best_ask_size", T.SIZE, "at the best ask", unit="contracts"),
+        Column("last_price", T.PRICE, "last trade of outcome 0; NULL where it never traded", unit="USD"),
+        Column("volume", T.SIZE, "contracts traded so far (Kalshi)", unit="contracts"),
+        Column("volume_24h", T.SIZE, "contracts traded in 24 h (Kalshi)", unit="contracts"),
+        Column("volume_usd", T.MONEY, "traded so far (Polymarket)", unit="USD"),
+        Column("volume_24h_usd", T.MONEY, "traded in 24 h (Polymarket)", unit="USD"),
+        Column("liquidity_usd", T.MONEY, "resting liquidity as the venue counts it", unit="USD"),
+        Column("open_interest", T.SIZE, "Kalshi: contracts", unit="contracts"),
+        Column("open_interest_usd", T.MONEY, "Polymarket: USD", unit="USD"),
+        _SHA,
+    ),
+    key=("instrument_id", "observed_at"),
+    partition_by=("venue", "date"),
+    sort_by=("instrument_id", "observed_at"),
+    rules=(
+        _IS_VENUE,
+        _in_unit("best_bid"),
+        _in_unit("best_ask"),
+        _in_unit("last_price"),
+        _not_negative("volume"),
+        _not_negative("volume_usd"),
+    ),
+)
+
+DAILY_PRICES = Table(
+    name="core.daily_prices",
+    about="One row is one instrument's UTC day from one price source; sources are never mixed.",
+    grain="instrument, date, price_source",
+    columns=(
+        _VENUE,
+        Column("date", T.DATE, "UTC day", nullable=False),
+        _INSTRUMENT,
+        Column("price_source", T.TEXT, "trades, candle, mid_sample, or venue_day (Eastern-time day)", nullable=False),
+        Column("open", T.PRICE, "of outcome 0; NULL where nothing traded", unit="USD"),
+        Column("high", T.PRICE, "of outcome 0", unit="USD"),
+        Column("low", T.PRICE, "of outcome 0", unit="USD"),
+        Column("close", T.PRICE, "of outcome 0", unit="USD"),
+        Column("previous_close", T.PRICE, "last price before the day, where the source gives it", unit="USD"),
+        Column("bid_close", T.PRICE, "best bid at the day's end; NULL is no quote", unit="USD"),
+        Column("ask_close", T.PRICE, "best ask at the day's end; NULL is no quote", unit="USD"),
+        Column("vwap", T.EXACT_PRICE, "from a complete window of trades only", unit="USD"),
+        Column("volume", T.SIZE, "contracts; trades: complete window only", unit="contracts"),
+        Column("taker_notional_usd", T.MONEY, "sum of price x size; complete window only", unit="USD"),
+        Column("trades", T.BIGINT, "number of trades; complete window only"),
+        Column("open_interest", T.SIZE, "at the day's end", unit="contracts"),
+        Column("grain_seconds", T.INT, "spacing of the source's points"),
+        Column("n_samples", T.INT, "points or candles that the row was made from", nullable=False),
+        Column("is_complete", T.BOOL, "the whole day is covered by the source", nullable=False),
+        Column("source", T.TEXT, "where the points came from: endpoint or imported file", nullable=False),
+        _OBSERVED,
+    ),
+    key=("instrument_id", "date", "price_source"),
+    partition_by=("venue", "date"),
+    sort_by=("instrument_id", "price_source"),
+    rules=(
+        _IS_VENUE,
+        *(_in_unit(c) for c in ("open", "high", "low", "close", "previous_close", "bid_close", "ask_close", "vwap")),
+        Rule(
+            "low <= open, close <= high",
+            "low IS NULL OR (low <= open AND low <= close AND high >= open AND high >= close)",
+        ),
+        Rule("price_source is known", "price_source IN ('trades', 'candle', 'mid_sample', 'venue_day')"),
+        _not_negative("volume"),
+    ),
+)
+
+TRADES = Table(
+    name="core.trades",
+    about="One row is one taker execution as published.",
+    grain="Kalshi: one match; Polymarket: one taker aggregate (column grain)",
+    columns=(
+        _VENUE,
+        _DATE,
+        Column("trade_id", T.TEXT, "Kalshi trade_id; Polymarket: md5 of the identifying fields", nullable=False),
+        Column(
+            "set_id",
+            T.TEXT,
+            "rows of one set are replaced together: trade_id, or transaction and token",
+            nullable=False,
+        ),
+        Column(
+            "instrument_id", T.TEXT, "<venue>:<native id>; it may name an instrument we do not hold", nullable=False
+        ),
+        Column("event_at", T.TIME, "the venue's clock", nullable=False),
+        Column("outcome_index", T.INT, "traded outcome; NULL where the token is unmapped"),
+        Column("unmapped_reason", T.TEXT, "why outcome_index is NULL"),
+        Column("token_id", T.TEXT, "Polymarket token"),
+        Column("price", T.EXACT_PRICE, "of the traded outcome", nullable=False, unit="USD"),
+        Column("price_text", T.TEXT, "the price as served"),
+        Column("price_0", T.EXACT_PRICE, "of outcome 0: price or 1 - price", unit="USD"),
+        Column("size", T.SIZE, "shares or contracts", nullable=False, unit="contracts"),
+        Column("taker_notional_usd", T.MONEY, "price x size of the traded outcome", nullable=False, unit="USD"),
+        Column("taker_direction", T.INT, "+1 buys 0 or sells 1, -1 the reverse"),
+        Column("taker_side", T.TEXT, "buy or sell, of the traded outcome"),
+        Column("is_block_trade", T.BOOL, "negotiated off the book: outside OHLC and VWAP", nullable=False),
+        Column("trader", T.TEXT, "public wallet of the taker (Polymarket)"),
+        Column("transaction_hash", T.TEXT, "Polygon transaction (Polymarket)"),
+        Column("ordinal", T.INT, "among identical rows of a set, from 0", nullable=False),
+        Column("grain", T.TEXT, "match or taker_aggregate", nullable=False),
+        Column("identity", T.TEXT, "strong, or weak for imports without an id", nullable=False),
+        Column("source", T.TEXT, "endpoint with its filters, or imported file", nullable=False),
+        Column("observed_at", T.TIME, "when we first read it", nullable=False),
+        _SHA,
+    ),
+    key=("trade_id",),
+    replace_by=("set_id",),
+    partition_by=("venue", "date"),
+    sort_by=("instrument_id", "event_at", "trade_id"),
+    rules=(
+        _IS_VENUE,
+        _in_unit("price"),
+        _in_unit("price_0"),
+        Rule("size is positive", "size > 0"),
+        Rule("date is the UTC day of event_at", "date = CAST(event_at AT TIME ZONE 'UTC' AS DATE)"),
+        Rule("taker_direction is +1 or -1", "taker_direction IS NULL OR taker_direction IN (1, -1)"),
+        Rule("grain is known", "grain IN ('match', 'taker_aggregate')"),
+        Rule("identity is known", "identity IN ('strong', 'weak')"),
+    ),
+)
+
+FILLS = Table(
+    name="core.fills",
+    about="One row is one order leg of a match (maker or taker), with builder attribution and fees.",
+    grain="venue leg id",
+    columns=(
+        _VENUE,
+        _DATE,
+        Column("fill_id", T.TEXT, "<venue>:<leg id>", nullable=False),
+        Column("instrument_id", T.TEXT, "<venue>:<native id>", nullable=False),
+        Column("event_at", T.TIME, "match time, the venue's clock", nullable=False),
+        Column("outcome_index", T.INT, "traded outcome; NULL where the token is unmapped"),
+        Column("unmapped_reason", T.TEXT, "why outcome_index is NULL"),
+        Column("token_id", T.TEXT, "Polymarket token"),
+        Column("role", T.TEXT, "maker or taker", nullable=False),
+        Column("side", T.TEXT, "buy or sell, of the traded outcome"),
+        Column("price", T.EXACT_PRICE, "of the traded outcome", nullable=False, unit="USD"),
+        Column("size", T.SIZE, "shares or contracts", nullable=False, unit="contracts"),
+        Column("notional_usd", T.MONEY, "as served, else price x size", unit="USD"),
+        Column("fee_usd", T.MONEY, "venue fee as served", unit="USD"),
+        Column("builder_fee_usd", T.MONEY, "builder fee as served", unit="USD"),
+        Column("builder_code", T.TEXT, "bytes32 code that the order carried"),
+        Column("maker", T.TEXT, "the order's maker address"),
+        Column("owner", T.TEXT, "owner as served"),
+        Column("taker_order_id", T.TEXT, "order hash of the taker order of the match"),
+        Column("transaction_hash", T.TEXT, "Polygon transaction"),
+        Column("status", T.TEXT, "matched, mined, confirmed, retrying, failed", nullable=False),
+        Column("venue_status", T.TEXT, "the venue's word"),
+        Column("is_terminal", T.BOOL, "the status can no longer change", nullable=False),
+        Column("source", T.TEXT, "endpoint", nullable=False),
+        Column("updated_at", T.TIME, "the venue's last change"),
+        _OBSERVED,
+        _SHA,
+    ),
+    key=("fill_id",),
+    partition_by=("venue", "date"),
+    sort_by=("instrument_id", "event_at", "fill_id"),
+    newest="observed_at",
+    rules=(_IS_VENUE, _in_unit("price"), Rule("size is positive", "size > 0")),
+)
+
+RESOLUTIONS = Table(
+    name="core.resolutions",
+    about="One row is what one source says about how an instrument paid out.",
+    grain="instrument, source",
+    columns=(
+        _VENUE,
+        _BUCKET,
+        _INSTRUMENT,
+        Column("source", T.TEXT, "kalshi_market, gamma, clob, data_v2, or an imported file", nullable=False),
+        Column("status", T.TEXT, "determined, settled or unresolved", nullable=False),
+        Column("result", T.TEXT, "the venue's word: yes, no, scalar, a label"),
+        Column("payout_0", T.EXACT_PRICE, "per share of outcome 0", unit="USD"),
+        Column("payout_1", T.EXACT_PRICE, "per share of outcome 1", unit="USD"),
+        Column("payout_text", T.TEXT, "payouts as served"),
+        Column("unresolved_reason", T.TEXT, "why there are no payouts although trading ended"),
+        Column("expiration_value", T.TEXT, "observed value that decided, as served"),
+        Column("was_disputed", T.BOOL, "the outcome was disputed"),
+        Column("proposed_at", T.TIME, "when a resolution was first proposed"),
+        Column("resolved_at", T.TIME, "when it became final"),
+        _OBSERVED,
+        _SHA,
+    ),
+    key=("instrument_id", "source"),
+    partition_by=("venue", "bucket"),
+    sort_by=("instrument_id", "source"),
+    newest="observed_at",
+    rules=(
+        _IS_VENUE,
+        _in_unit("payout_0"),
+        _in_unit("payout_1"),
+        Rule("payouts sum to 1", "payout_0 IS NULL OR payout_1 IS NULL OR payout_0 + payout_1 = 1"),
+    ),
+)
+
+INGEST_WINDOWS = Table(
+    name="core.ingest_windows",
+    about="One row says that [from_at, to_at) of one scope was read, and how completely.",
+    grain="venue, table, scope, from_at, to_at, recorded_at",
+    columns=(
+        _VENUE,
+        Column("table_name", T.TEXT, "the table that the window speaks of", nullable=False),
+        Column("scope", T.TEXT, "what was asked for: all, a condition, a builder code, a file", nullable=False),
+        Column("from_at", T.TIME, "inclusive", nullable=False),
+        Column("to_at", T.TIME, "exclusive", nullable=False),
+        Column("state", T.TEXT, "complete, partial or unavailable", nullable=False),
+        Column("reason", T.TEXT, "why it is not complete"),
+        Column("rows", T.BIGINT, "rows committed under it", nullable=False),
+        Column("dead_letters", T.BIGINT, "payloads that could not be parsed", nullable=False),
+        Column("filtered_out", T.BIGINT, "objects left out by the configured bounds", nullable=False),
+        Column("pages", T.BIGINT, "pages read", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        Column("run_id", T.TEXT, "the run that did it"),
+        Column("recorded_at", T.TIME, "when it was committed", nullable=False),
+    ),
+    key=("unit_id", "table_name", "scope", "from_at", "to_at", "recorded_at"),
+    partition_by=("venue",),
+    sort_by=("table_name", "scope", "from_at"),
+    append_only=True,
+    rules=(
+        _IS_VENUE,
+        Rule("state is known", "state IN ('complete', 'partial', 'unavailable')"),
+        Rule("from_at is before to_at", "from_at < to_at"),
+        Rule("a state that is not complete has a reason", "state = 'complete' OR reason IS NOT NULL"),
+    ),
+)
+
+DEAD_LETTERS = Table(
+    name="core.dead_letters",
+    about="One row is one payload that could not become a row, kept whole, with the reason.",
+    grain="object sha256, path, parser version",
+    columns=(
+        _VENUE,
+        Column("table_name", T.TEXT, "the table that it was meant for", nullable=False),
+        Column("endpoint", T.TEXT, "the payload kind or the imported file", nullable=False),
+        Column("sha256", T.TEXT, "of the payload bytes, hex", nullable=False),
+        Column("path", T.TEXT, "where in the object the fault is", nullable=False),
+        Column("parser_version", T.INT, "version of the parsers", nullable=False),
+        Column("reason", T.TEXT, "what is wrong and what was expected", nullable=False),
+        Column("payload", T.TEXT, "the object as served", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        _OBSERVED,
+    ),
+    key=("venue", "table_name", "endpoint", "sha256", "path", "parser_version"),
+    partition_by=("venue",),
+    sort_by=("table_name", "endpoint", "sha256"),
+    newest="observed_at",
+    rules=(_IS_VENUE,),
+)
+
+DRIFT = Table(
+    name="core.drift",
+    about="One row counts a field or enum value that the parsers do not know, in one unit of work.",
+    grain="unit, endpoint, path, value",
+    columns=(
+        _VENUE,
+        Column("endpoint", T.TEXT, "the payload kind", nullable=False),
+        Column("path", T.TEXT, "the field", nullable=False),
+        Column("kind", T.TEXT, "field or value", nullable=False),
+        Column("value", T.TEXT, "the unknown enum value, or a sample of the unknown field"),
+        Column("objects", T.BIGINT, "how many objects showed it", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        _OBSERVED,
+    ),
+    key=("unit_id", "endpoint", "path", "kind", "value"),
+    partition_by=("venue",),
+    sort_by=("endpoint", "path"),
+    append_only=True,
+    rules=(_IS_VENUE,),
+)
+
+CORE_TABLES = (
+    SERIES,
+    EVENTS,
+    INSTRUMENTS,
+    INSTRUMENT_HISTORY,
+    OUTCOMES,
+    INSTRUMENT_QUOTES,
+    DAILY_PRICES,
+    TRADES,
+    FILLS,
+    RESOLUTIONS,
+    INGEST_WINDOWS,
+    DEAD_LETTERS,
+    DRIFT,
+)

@@ -1,0 +1,131 @@
+"""What a table is: columns with types and units, key, grain, partitioning, rules.
+
+Belongs here: the vocabulary of the registry and conversions of types. The tables themselves are
+in ``core.py`` and ``raw.py``; nothing here reads or writes data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class T(StrEnum):
+    """Column types, by their DuckDB names. Money, prices and sizes are decimals, never floats."""
+
+    TEXT = "VARCHAR"
+    BOOL = "BOOLEAN"
+    INT = "INTEGER"
+    BIGINT = "BIGINT"
+    DATE = "DATE"
+    TIME = "TIMESTAMP WITH TIME ZONE"
+    PRICE = "DECIMAL(9,6)"
+    EXACT_PRICE = "DECIMAL(18,12)"
+    SIZE = "DECIMAL(18,6)"
+    MONEY = "DECIMAL(18,6)"  # same digits as SIZE; the suffix _usd tells them apart
+    RATE = "DECIMAL(12,8)"
+    TEXTS = "VARCHAR[]"
+
+
+_ARROW: dict[str, pa.DataType] = {
+    "VARCHAR": pa.string(),
+    "BOOLEAN": pa.bool_(),
+    "INTEGER": pa.int32(),
+    "BIGINT": pa.int64(),
+    "DATE": pa.date32(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+    "DECIMAL(9,6)": pa.decimal128(9, 6),
+    "DECIMAL(18,12)": pa.decimal128(18, 12),
+    "DECIMAL(18,6)": pa.decimal128(18, 6),
+    "DECIMAL(12,8)": pa.decimal128(12, 8),
+    "VARCHAR[]": pa.list_(pa.string()),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: name, type, what it means. ``unit`` is empty where the name says it all."""
+
+    name: str
+    type: T
+    about: str
+    nullable: bool = True
+    unit: str = ""
+
+    @property
+    def arrow(self) -> pa.Field[pa.DataType]:
+        # The lake keeps every column nullable: requiredness is a rule that names the bad row,
+        # not a writer's crash.
+        return pa.field(self.name, _ARROW[self.type.value], nullable=True)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition that every staged row must meet before a commit; ``sql`` is a DuckDB boolean."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the lake.
+
+    ``key``: unique in the table. ``replace_by``: staged rows replace every stored row that has the
+    same values here (default: the key). ``newest``: the column that decides which of two rows of one
+    key is kept when both are staged or stored; the larger wins, ties go to the staged row.
+    ``partition_by``: Delta partition columns. ``sort_by``: order inside files.
+    ``version``: raised when columns change; older data is migrated on read (missing columns are NULL).
+    """
+
+    name: str
+    about: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition_by: tuple[str, ...]
+    sort_by: tuple[str, ...]
+    grain: str
+    replace_by: tuple[str, ...] = ()
+    newest: str = ""
+    rules: tuple[Rule, ...] = ()
+    version: int = 1
+    append_only: bool = False
+    published: bool = True
+    indexes: tuple[tuple[str, ...], ...] = field(default=())
+
+    @property
+    def replaces(self) -> tuple[str, ...]:
+        return self.replace_by or self.key
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns)
+
+    @property
+    def schema_name(self) -> str:
+        return self.name.split(".", 1)[0]
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name!r}")
+
+    def arrow_schema(self) -> pa.Schema:
+        """The lake's Arrow schema of this table."""
+        return pa.schema([c.arrow for c in self.columns])
+
+    def all_rules(self) -> tuple[Rule, ...]:
+        """Own rules plus one per required column."""
+        required = tuple(
+            Rule(f"{c.name} is present", f"{quote(c.name)} IS NOT NULL") for c in self.columns if not c.nullable
+        )
+        return required + self.rules
+
+
+def quote(name: str) -> str:
+    """A SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

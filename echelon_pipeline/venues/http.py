@@ -1,0 +1,240 @@
+"""One HTTP policy for both venues: token buckets, retries, breaker, classified errors, metrics.
+
+Belongs here: everything about *how* a request is made. Which URL and what an answer means is in each
+venue's ``client.py``. Limits are per address, not per process: callers outside hold the venue's pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+
+from echelon_pipeline.errors import (
+    BadRequest,
+    EchelonError,
+    NotFound,
+    RateLimited,
+    Transient,
+    Unauthorized,
+    VenueDown,
+    VenueUnavailable,
+)
+
+log = logging.getLogger(__name__)
+
+Query = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Limits of one venue host. Seconds and requests per second; every field is a setting."""
+
+    timeout: float = 30.0
+    retries: int = 5
+    backoff: float = 0.5
+    backoff_max: float = 30.0
+    concurrency: int = 4
+    breaker_failures: int = 8
+    pause: float = 0.0
+    user_agent: str = "echelon-pipeline"
+
+
+@dataclass
+class Metrics:
+    """What a client did: counts by endpoint group, by outcome, retries, seconds waited for limits."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
+    bytes: int = 0
+    waited: float = 0.0
+
+    def as_dict(self) -> dict[str, int | float]:
+        """Flat, for run metadata."""
+        return {
+            "requests": sum(self.requests.values()),
+            "retries": self.retries,
+            "bytes": self.bytes,
+            "waited_seconds": round(self.waited, 3),
+            **{f"outcome_{name}": count for name, count in sorted(self.outcomes.items())},
+        }
+
+
+class TokenBucket:
+    """At most ``rate`` requests per second with a burst of one second's worth."""
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = max(1.0, rate)
+        self._tokens = self._burst
+        self._clock = clock
+        self._at = clock()
+
+    def delay(self) -> float:
+        """Takes one token; how long the caller must wait for it (0 = none)."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1.0
+        self._at = now
+        return 0.0 if self._tokens >= 0 else -self._tokens / self._rate
+
+
+class VenueHttp:
+    """Requests to one host. Use as an async context manager; safe for concurrent requests.
+
+    Raises RateLimited, VenueUnavailable, BadRequest, Unauthorized, NotFound; after
+    ``breaker_failures`` requests in a row that failed for good, every further call raises VenueDown.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        policy: Policy,
+        rates: Mapping[str, float],
+        name: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.name = name
+        self.metrics = Metrics()
+        self._base = base_url.rstrip("/")
+        self._policy = policy
+        self._buckets = {group: TokenBucket(rate) for group, rate in rates.items()}
+        self._gate = asyncio.Semaphore(policy.concurrency)
+        self._sleep = sleep
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not secrets
+        self._failures = 0
+        self._client = httpx.AsyncClient(
+            timeout=policy.timeout,
+            transport=transport,
+            headers={"User-Agent": policy.user_agent, "Accept": "application/json"},
+            limits=httpx.Limits(max_connections=policy.concurrency),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def get(self, path: str, query: Query | None = None, *, group: str = "default") -> bytes:
+        """Body of ``GET path?query``: bytes of valid JSON."""
+        return await self._request("GET", path, query or [], None, group)
+
+    async def post(self, path: str, body: object, *, group: str = "default") -> bytes:
+        """Body of ``POST path`` with a JSON body: bytes of valid JSON. Only for reads."""
+        return await self._request("POST", path, [], json.dumps(body, separators=(",", ":")).encode(), group)
+
+    async def _request(self, method: str, path: str, query: Query, body: bytes | None, group: str) -> bytes:
+        for attempt in range(self._policy.retries + 1):
+            if self._failures >= self._policy.breaker_failures:
+                raise VenueDown(f"{self.name}: {self._failures} requests in a row failed; stopping")
+            try:
+                answer = await self._once(method, path, query, body, group)
+            except Transient as error:
+                self.metrics.outcomes[type(error).__name__] += 1
+                if attempt == self._policy.retries:
+                    self._failures += 1
+                    raise
+                self.metrics.retries += 1
+                delay = self._delay(attempt, error.retry_after)
+                log.debug("%s %s: %s; retry in %.2f s", method, path, error, delay)
+                await self._sleep(delay)
+            except EchelonError as error:
+                self.metrics.outcomes[type(error).__name__] += 1
+                self._failures = 0
+                raise
+            else:
+                self._failures = 0
+                self.metrics.outcomes["ok"] += 1
+                return answer
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    async def _once(self, method: str, path: str, query: Query, body: bytes | None, group: str) -> bytes:
+        await self._wait_turn(group)
+        url = self._base + path + (f"?{urlencode(query)}" if query else "")
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        async with self._gate:
+            self.metrics.requests[group] += 1
+            try:
+                response = await self._client.request(method, url, content=body, headers=headers)
+            except httpx.HTTPError as error:
+                raise VenueUnavailable(f"{self.name} {method} {path}: {type(error).__name__}: {error}") from error
+        self.metrics.bytes += len(response.content)
+        return _checked(self.name, f"{method} {path}", response)
+
+    async def _wait_turn(self, group: str) -> None:
+        bucket = self._buckets.get(group) or self._buckets.get("default")
+        wait = (bucket.delay() if bucket else 0.0) + self._policy.pause
+        if wait > 0:
+            self.metrics.waited += wait
+            await self._sleep(wait)
+
+    def _delay(self, attempt: int, retry_after: float | None) -> float:
+        if retry_after is not None:
+            return min(retry_after, self._policy.backoff_max)
+        # Full jitter: many clients that failed together must not come back together.
+        return self._rng.uniform(0, min(self._policy.backoff_max, self._policy.backoff * 2**attempt))
+
+
+def _checked(name: str, what: str, response: httpx.Response) -> bytes:
+    """The body, or the classified error."""
+    body = response.content
+    where = f"{name} {what}"
+    if response.status_code != 200:
+        raise _classified(response.status_code, where, body, response.headers.get("Retry-After", ""))
+    if not _is_json(body):
+        raise VenueUnavailable(f"{where}: answer is no JSON, {len(body)} bytes: {_words(body)}")
+    # A 200 that holds only an error is an error too (seen on the Data API: reference/polymarket 6.2).
+    if len(body) < 500 and body.lstrip().startswith(b'{"error"'):
+        kind = RateLimited if b"many requests" in body.lower() else BadRequest
+        raise kind(f"{where}: 200 with {_words(body)}")
+    return body
+
+
+_BY_STATUS: dict[int, type[EchelonError]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    408: VenueUnavailable,
+    425: VenueUnavailable,
+    429: RateLimited,
+}
+
+
+def _classified(status: int, where: str, body: bytes, retry_after: str) -> EchelonError:
+    kind = _BY_STATUS.get(status, VenueUnavailable if status >= 500 else BadRequest)
+    if kind is Unauthorized and b"<html" in body[:500].lower():
+        kind = VenueUnavailable  # an edge block page, not the venue's answer
+    error = kind(f"{where}: {status} {_words(body)}")
+    if isinstance(error, Transient) and retry_after.replace(".", "", 1).isdigit():
+        error.retry_after = float(retry_after)
+    return error
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _words(body: bytes) -> str:
+    """The venue's own words, short enough for a log line."""
+    return body[:200].decode("utf-8", "replace").replace("\n", " ")

@@ -1,0 +1,35 @@
+"""How the objects of one endpoint become rows.
+
+Belongs here: the value type that each venue's ``parse.py`` fills. The SQL itself is in ``sql/parse``.
+
+A parse statement is one SELECT over the relation ``raw_objects`` (columns of the table ``raw.objects``).
+It gives one typed, wide row per thing in the payload plus ``reject_reason`` (NULL where the row is good,
+else what is wrong and what was expected) and ``reject_path`` (the JSON path of the fault), and must never
+raise whatever the payload holds: TRY_CAST, json_valid, CASE. Each output statement is one SELECT over the
+relation ``parsed`` (the good rows) and gives exactly the columns of its table, by name; columns it leaves
+out are NULL. Outputs may also read ``known_outcomes`` (token_id, instrument_id, outcome_index).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class PayloadKind:
+    """One endpoint's payloads. ``outputs``: table name to the statement that makes its rows.
+
+    ``known_fields``: top-level keys the parser knows; others are counted in ``core.drift``, never lost
+    (raw keeps them). ``known_values``: enum-like fields and the values we know; others are kept as text
+    and counted. ``main``: the table named in dead letters of this kind.
+    """
+
+    venue: str
+    endpoint: str
+    parse: str
+    outputs: Mapping[str, str]
+    main: str
+    known_fields: frozenset[str] = frozenset()
+    known_values: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    uses_outcomes: bool = False

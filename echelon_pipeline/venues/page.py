@@ -1,0 +1,67 @@
+"""What a client yields: pages of objects, exactly as served.
+
+Belongs here: the value types between a client and whoever stores its pages, and the paging guard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from echelon_pipeline.errors import PagingStuck
+
+
+@dataclass(frozen=True, slots=True)
+class RawObject:
+    """One JSON object of an answer. ``key``: the venue's id where it has one. ``context``: JSON text of
+    what the answer says outside the object (say, the ticker of a candle list)."""
+
+    payload: bytes
+    key: str | None = None
+    context: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.payload).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer. ``request``: path and query without host; ``cursor``: where the next page starts."""
+
+    endpoint: str
+    request: str
+    number: int
+    received_at: datetime
+    objects: tuple[RawObject, ...]
+    cursor: str | None = None
+
+
+class PagingGuard:
+    """Stops a walk that cannot end: a cursor that comes again, or pages that bring no new id.
+
+    ``stall``: how many pages in a row may bring nothing new (the CLOB's cursors were seen to need 3).
+    Memory is bounded: only the ids of the last ``stall + 2`` pages and the cursors' hashes are kept.
+    """
+
+    def __init__(self, what: str, stall: int = 1) -> None:
+        self._what = what
+        self._stall = stall
+        self._cursors: set[bytes] = set()
+        self._recent: list[frozenset[bytes]] = []
+        self._stalled = 0
+
+    def check(self, page: Page) -> None:
+        """Raises PagingStuck where the walk goes in circles; the page then does not count as read."""
+        cursor = hashlib.blake2b((page.cursor or "").encode(), digest_size=8).digest() if page.cursor else None
+        if cursor in self._cursors:
+            raise PagingStuck(f"{self._what}: page {page.number} repeats a cursor that was already followed")
+        ids = frozenset(hashlib.blake2b(o.payload, digest_size=8).digest() for o in page.objects)
+        stalled = self._stalled + 1 if ids and ids <= frozenset().union(*self._recent) else 0
+        if stalled > self._stall:
+            raise PagingStuck(f"{self._what}: page {page.number} and {self._stall} before it bring no new object")
+        self._stalled = stalled
+        self._recent = [*self._recent[-(self._stall + 1) :], ids]
+        if cursor is not None:
+            self._cursors.add(cursor)

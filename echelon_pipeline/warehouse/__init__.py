@@ -1,0 +1,12 @@
+"""The only room that opens the lake, DuckDB, Postgres or the state database.
+
+    duck.py        DuckDB connections: limits, UTC, macros
+    lake.py        Delta tables: pinned versions, append, merge, partitions
+    raw.py         the append-only store of payloads
+    windows.py     what is complete: ingest windows as interval sets
+    publish.py     echelon.duckdb, built aside and swapped in
+    state.py       small mutable state (leases, counters) in SQLite or Postgres
+    maintain.py    compaction, vacuum, sweeping of leftovers
+
+No venue, no Dagster, no business rule lives here.
+"""

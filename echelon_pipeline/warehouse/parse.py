@@ -1,0 +1,108 @@
+"""Runs a payload kind's statements: raw objects in, typed rows and dead letters out.
+
+Belongs here: the execution of ``sql/parse``. What a payload means is in those statements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.tables import TABLES, Table, quote
+from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.warehouse.duck import literal
+
+# Unknown fields are counted on at most this many objects of a unit: enough to notice, cheap enough
+# for a million trades.
+DRIFT_SAMPLE = 2_000
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Names of temporary tables in the connection. ``outputs``: lake table to temporary table."""
+
+    outputs: dict[str, str]
+    dead_letters: str
+    drift: str
+
+
+def derive(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, *, unit_id: str) -> Derived:
+    """Derives the rows of ``raw_objects`` (and, where the kind asks for it, ``known_outcomes``).
+
+    Both relations must exist in the connection. Raises nothing for odd payloads: they become dead letters.
+    """
+    stem = f"{kind.venue}_{kind.endpoint}"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {stem}_all AS {statement(kind.parse).text}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW parsed AS SELECT * EXCLUDE (reject_reason, reject_path) "
+        f"FROM {stem}_all WHERE reject_reason IS NULL"
+    )
+    outputs = {}
+    for table_name, output in kind.outputs.items():
+        target = f"{stem}__{table_name.replace('.', '_')}"
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {target} AS {typed(TABLES[table_name], statement(output).text, connection)}"
+        )
+        outputs[table_name] = target
+    return Derived(outputs, _dead_letters(connection, kind, stem, unit_id), _drift(connection, kind, stem, unit_id))
+
+
+def typed(table: Table, query: str, connection: duckdb.DuckDBPyConnection) -> str:
+    """A query with exactly the table's columns and types; columns the query lacks are NULL.
+
+    Raises duckdb.BinderException where the query gives a column that the table does not have.
+    """
+    given = [row[0] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
+    unknown = sorted(set(given) - set(table.names))
+    if unknown:
+        raise duckdb.BinderException(f"{table.name} has no column(s) {', '.join(unknown)}")
+    columns = ", ".join(
+        f"CAST({quote(c.name) if c.name in given else 'NULL'} AS {c.type.value}) AS {quote(c.name)}"
+        for c in table.columns
+    )
+    return f"SELECT {columns} FROM ({query})"
+
+
+def _dead_letters(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, unit_id: str) -> str:
+    name = f"{stem}__dead_letters"
+    query = f"""
+        SELECT venue, {literal(kind.main)} AS table_name, endpoint, sha256,
+               coalesce(reject_path, '$') AS path, parser_version, reject_reason AS reason,
+               raw_payload AS payload, {literal(unit_id)} AS unit_id, received_at AS observed_at
+        FROM (SELECT a.reject_path, a.reject_reason, r.venue, r.endpoint, r.sha256, r.parser_version,
+                     r.payload AS raw_payload, r.received_at
+              FROM {stem}_all a JOIN raw_objects r USING (unit_id, page, position)
+              WHERE a.reject_reason IS NOT NULL)
+    """
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {name} AS {typed(TABLES['core.dead_letters'], query, connection)}"
+    )
+    return name
+
+
+def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, unit_id: str) -> str:
+    name = f"{stem}__drift"
+    known = ", ".join(literal(f) for f in sorted(kind.known_fields)) or "''"
+    parts = [
+        f"""SELECT path, 'field' AS kind, NULL AS value, count(*) AS objects
+            FROM (SELECT unnest(json_keys(payload)) AS path
+                  FROM (SELECT payload FROM raw_objects LIMIT {DRIFT_SAMPLE}) WHERE json_type(payload) = 'OBJECT')
+            WHERE path NOT IN ({known}) GROUP BY ALL"""
+    ]
+    for field, values in kind.known_values.items():
+        allowed = ", ".join(literal(v) for v in sorted(values))
+        parts.append(
+            f"""SELECT {literal(field)} AS path, 'value' AS kind, payload ->> {literal("$." + field)} AS value,
+                       count(*) AS objects
+                FROM raw_objects WHERE json_valid(payload) AND value IS NOT NULL AND value NOT IN ({allowed})
+                GROUP BY ALL"""
+        )
+    query = f"""
+        SELECT {literal(kind.venue)} AS venue, {literal(kind.endpoint)} AS endpoint, d.*,
+               {literal(unit_id)} AS unit_id, (SELECT max(received_at) FROM raw_objects) AS observed_at
+        FROM ({" UNION ALL ".join(parts)}) d
+    """
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {typed(TABLES['core.drift'], query, connection)}")
+    return name

@@ -1,0 +1,1 @@
+"""Tests: names state the rule they protect."""
