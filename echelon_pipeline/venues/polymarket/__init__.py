@@ -1,0 +1,9 @@
+"""Polymarket: three hosts, their listings and payload kinds.
+
+answers.py  cuts objects out of answers, byte for byte; asks one host for pages
+gamma.py    metadata: markets, events, series, tags
+clob.py     sampled prices, books, market flags, builder trades
+data.py     trades, tokens, resolutions, builder statistics (Data API v2)
+client.py   the three together, with rates, retries and metrics from the settings
+parse.py    which SQL in sql/parse/polymarket makes which table's rows
+"""

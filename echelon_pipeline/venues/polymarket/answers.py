@@ -1,0 +1,195 @@
+"""Cuts objects out of Polymarket's answers, byte for byte, and asks one host for pages.
+
+Belongs here: the shapes that the three hosts share (lists, envelopes, cursors) and the walk over them.
+Which paths exist is in ``gamma.py``, ``clob.py`` and ``data.py``; what an object means is in ``sql/parse``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from echelon_pipeline.errors import BadRequest, PagingStuck, SchemaDrift
+from echelon_pipeline.venues.http import Query, VenueHttp
+from echelon_pipeline.venues.page import Page, RawObject
+from echelon_pipeline.venues.walk import Clock, Read, walk
+
+Value = str | int | bool | datetime | Sequence[str] | None
+T = TypeVar("T")
+Cut = Callable[[bytes], list[RawObject]]
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def members(body: bytes | msgspec.Raw, where: str) -> dict[str, msgspec.Raw]:
+    """The members of a JSON object as bytes; SchemaDrift where it is no object."""
+    try:
+        return _MEMBERS.decode(body)
+    except msgspec.DecodeError as error:
+        raise _drift(body, where, "an object") from error
+
+
+def rows(body: bytes | msgspec.Raw | None, where: str) -> list[msgspec.Raw]:
+    """The elements of a JSON array as bytes; SchemaDrift where it is missing or no array."""
+    if body is None:
+        raise SchemaDrift(f"{where}: expected an array, it is missing")
+    try:
+        return _ROWS.decode(body)
+    except msgspec.DecodeError as error:
+        raise _drift(body, where, "an array") from error
+
+
+def plain(raw: msgspec.Raw | bytes | None) -> Any:
+    """A member as a plain value; None where it is missing."""
+    return None if raw is None else msgspec.json.decode(raw)
+
+
+def text(raw: msgspec.Raw | bytes | None) -> str | None:
+    """A member as text (ids come as text or integer); None where it is missing, null or empty."""
+    value = plain(raw)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+
+
+def objects(
+    body: bytes | msgspec.Raw | None, where: str, *, key: str | None = None, context: object = None
+) -> list[RawObject]:
+    """The elements of an array as raw objects; ``key`` names the member that holds the venue's id."""
+    said = as_context(context)
+    return [RawObject(bytes(raw), key_of(raw, key), said) for raw in rows(body, where)]
+
+
+def single(key: str | None = None) -> Cut:
+    """Reads an answer that is one object, kept as served; SchemaDrift where it is none."""
+
+    def cut(body: bytes) -> list[RawObject]:
+        members(body, "single object")
+        return [RawObject(body, key_of(body, key))]
+
+    return cut
+
+
+def key_of(raw: msgspec.Raw | bytes, key: str | None) -> str | None:
+    """The venue's id inside an object; None for what is no object (the parsers judge it)."""
+    if key is None or not bytes(raw).lstrip().startswith(b"{"):
+        return None
+    return text(members(raw, key).get(key))
+
+
+def as_context(value: object) -> str | None:
+    """JSON text of what an answer says outside its objects."""
+    return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def query(**values: Value) -> Query:
+    """Query pairs in the venues' forms: lists as repeated keys, true/false, RFC 3339 times; None is left out."""
+    pairs: Query = []
+    for name, value in values.items():
+        many = [value] if value is None or isinstance(value, str | int | datetime) else value
+        pairs += [(name, _word(item)) for item in many if item is not None]
+    return pairs
+
+
+def seconds(moment: datetime) -> int:
+    """Unix seconds, rounded down; BadRequest for a time without a zone."""
+    if moment.tzinfo is None:
+        raise BadRequest(f"a time without a zone cannot be asked for: {moment}")
+    return int(moment.timestamp() // 1)
+
+
+def chunks(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
+    """Slices of at most ``size`` items."""
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def at_most(what: str, items: Sequence[str], limit: int) -> Sequence[str]:
+    """The items; BadRequest above the venue's limit (it would be refused, or cut without a word)."""
+    if len(items) > limit:
+        raise BadRequest(f"{what}: {len(items)} given, the venue takes at most {limit}")
+    return items
+
+
+class Host:
+    """One host of the venue: single answers and walks, stamped by ``clock``."""
+
+    def __init__(self, http: VenueHttp, clock: Clock) -> None:
+        self._http = http
+        self._clock = clock
+
+    async def body(self, path: str, asked: Query | None = None, *, group: str = "default") -> bytes:
+        """Body of one GET."""
+        return await self._http.get(path, asked or [], group=group)
+
+    async def one(self, endpoint: str, path: str, cut: Cut, asked: Query) -> Page:
+        """The page of one GET."""
+        answer = await self._http.get(path, asked, group=endpoint)
+        return self.page(endpoint, request_text(path, asked), cut(answer))
+
+    async def posted(self, endpoint: str, path: str, cut: Cut, body: object) -> Page:
+        """The page of one POST that reads; its body is part of the request text."""
+        answer = await self._http.post(path, body, group=endpoint)
+        return self.page(endpoint, f"{path} {as_context(body)}", cut(answer))
+
+    def page(self, endpoint: str, request: str, found: Iterable[RawObject], number: int = 0) -> Page:
+        """A page that was read just now."""
+        return Page(endpoint, request, number, self._clock(), tuple(found))
+
+    async def pages(
+        self,
+        endpoint: str,
+        path: str,
+        asked: Query,
+        read: Read,
+        *,
+        param: str,
+        start: str | None = None,
+        stall: int = 1,
+    ) -> AsyncIterator[Page]:
+        """A walk: the filters go with every cursor (the venue forgets them), the cursor as ``param``."""
+
+        async def ask(cursor: str | None) -> tuple[str, bytes]:
+            at = start if cursor is None else cursor
+            full = asked if at is None else [*asked, (param, at)]
+            return request_text(path, full), await self._http.get(path, full, group=endpoint)
+
+        async for page in walk(endpoint, ask, read, clock=self._clock, stall=stall):
+            yield page
+
+
+async def distinct(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    """The pages; PagingStuck where one brings no id beyond the first and the previous page's.
+
+    Gamma answers page 1 with a fresh cursor and 200 to a cursor that it does not understand; prices in
+    the objects may differ by then, so that only the ids tell (reference: Gamma 1.1).
+    """
+    first: frozenset[str] = frozenset()
+    previous: frozenset[str] = frozenset()
+    async for page in pages:
+        ids = frozenset(o.key for o in page.objects if o.key is not None)
+        if ids and ids <= first | previous:
+            raise PagingStuck(f"{page.endpoint}: page {page.number} brings no new id; the cursor is being ignored")
+        first, previous = first or ids, ids
+        yield page
+
+
+def request_text(path: str, asked: Query) -> str:
+    """Path and query as stored beside every object."""
+    return path + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _word(value: str | int | datetime) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        seconds(value)
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(value)
+
+
+def _drift(body: bytes | msgspec.Raw, where: str, expected: str) -> SchemaDrift:
+    return SchemaDrift(f"{where}: expected {expected}, got {bytes(body)[:120].decode('utf-8', 'replace')}")

@@ -1,0 +1,149 @@
+"""Gamma: metadata of markets, events, series and tags.
+
+Belongs here: Gamma's paths, filters, caps and cursors (reference: section 1). Prices and volumes in these
+objects are as of now and up to five minutes old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+
+from echelon_pipeline.venues.page import Page, RawObject
+from echelon_pipeline.venues.polymarket.answers import (
+    Host,
+    Value,
+    as_context,
+    chunks,
+    distinct,
+    key_of,
+    members,
+    objects,
+    plain,
+    query,
+    rows,
+    single,
+    text,
+)
+from echelon_pipeline.venues.walk import Read
+
+# Larger limits are clamped without a word.
+KEYSET_LIMIT = 100
+SERIES_LIMIT = 50
+TAGS_LIMIT = 100
+
+
+class Gamma:
+    """Listings of the Gamma host. Every method gives pages whose objects are as served."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def markets(
+        self, *, condition_ids: Sequence[str] = (), cursor: str | None = None, **filters: Value
+    ) -> AsyncIterator[Page]:
+        """Markets by keyset (``/markets/keyset``), endpoint ``markets``, key: condition id.
+
+        ``filters`` are Gamma's snake_case parameters (``closed``, ``volume_num_min``, ``end_date_min`` …);
+        ``order`` takes camelCase names (``volumeNum``), ``active`` and ``archived`` are ignored by the venue.
+        Closed markets need ``closed=True`` when they are asked for by slug, and may need it by id. More than
+        100 ``condition_ids`` become several walks. Raises PagingStuck where the server ignores the cursor.
+        """
+        for ids in chunks(condition_ids, KEYSET_LIMIT) if condition_ids else [()]:
+            asked = query(condition_ids=ids, limit=KEYSET_LIMIT, **filters)
+            walked = self._host.pages(
+                "markets",
+                "/markets/keyset",
+                asked,
+                _keyset("markets", "conditionId"),
+                param="after_cursor",
+                start=cursor,
+            )
+            async for page in distinct(walked):
+                yield page
+
+    async def events(self, *, cursor: str | None = None, **filters: Value) -> AsyncIterator[Page]:
+        """Events by keyset (``/events/keyset``): per answer a page of endpoint ``events``, then one of
+        endpoint ``markets`` with the markets inside them, cut out as served; their context names the event."""
+        asked = query(limit=KEYSET_LIMIT, **filters)
+        walked = self._host.pages(
+            "events", "/events/keyset", asked, _keyset("events", "id"), param="after_cursor", start=cursor
+        )
+        async for page in distinct(walked):
+            yield page
+            yield _nested_markets(page)
+
+    async def event(self, event_id: str) -> AsyncIterator[Page]:
+        """One event and its markets, as two pages like ``events``. NotFound for an unknown id."""
+        page = await self._host.one("events", f"/events/{event_id}", single("id"), [])
+        yield page
+        yield _nested_markets(page)
+
+    async def market(self, market_id: str) -> Page:
+        """One market by its Gamma id (not the condition id). NotFound for an unknown id."""
+        return await self._host.one("markets", f"/markets/{market_id}", single("conditionId"), [])
+
+    def series(self, **filters: Value) -> AsyncIterator[Page]:
+        """All series; the ordering by volume is left out because the server fails on it."""
+        return self._offset("series", "/series", SERIES_LIMIT, filters)
+
+    def tags(self, **filters: Value) -> AsyncIterator[Page]:
+        """All tags."""
+        return self._offset("tags", "/tags", TAGS_LIMIT, filters)
+
+    async def _offset(self, endpoint: str, path: str, limit: int, filters: dict[str, Value]) -> AsyncIterator[Page]:
+        """Bare arrays by offset. The walk ends with the first empty page: a short page may be a clamped one."""
+        reached = 0
+
+        def read(body: bytes) -> tuple[list[RawObject], str | None]:
+            nonlocal reached
+            found = objects(body, path, key="id")
+            reached += len(found)
+            return found, str(reached) if found else None
+
+        asked = query(limit=limit, **filters)
+        async for page in distinct(self._host.pages(endpoint, path, asked, read, param="offset")):
+            if page.objects:
+                yield page
+
+
+def _keyset(name: str, key: str) -> Read:
+    def read(body: bytes) -> tuple[list[RawObject], str | None]:
+        answer = members(body, f"/{name}/keyset")
+        return objects(answer.get(name), f"/{name}/keyset $.{name}", key=key), text(answer.get("next_cursor"))
+
+    return read
+
+
+def _nested_markets(page: Page) -> Page:
+    """The markets inside a page of events. An event without ``markets`` (slim answers) has none."""
+    found: list[RawObject] = []
+    for event in page.objects:
+        fields = members(event.payload, "event")
+        if plain(fields.get("markets")) is None:
+            continue
+        context = as_context(_event_context(fields))
+        found += [
+            RawObject(bytes(market), key_of(market, "conditionId"), context)
+            for market in rows(fields["markets"], f"event {event.key} $.markets")
+        ]
+    return Page("markets", page.request, page.number, page.received_at, tuple(found), page.cursor)
+
+
+def _event_context(fields: dict[str, msgspec.Raw]) -> dict[str, object]:
+    return {
+        "event_id": text(fields.get("id")),
+        "event_slug": text(fields.get("slug")),
+        "series": _each(plain(fields.get("series")), "id"),
+        "tags": _each(plain(fields.get("tags")), "label"),
+        "category": text(fields.get("category")),
+        "neg_risk": plain(fields.get("negRisk")),
+    }
+
+
+def _each(items: Any, name: str) -> list[str]:
+    """One member of every object of a list, as text, where there is one."""
+    found = items if isinstance(items, list) else []
+    return [str(item[name]) for item in found if isinstance(item, dict) and item.get(name) not in (None, "")]
