@@ -1,0 +1,53 @@
+"""The ``echelon`` command.
+
+Belongs here: the list of subcommands. Each is in ``commands/``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from echelon_pipeline import __version__
+from echelon_pipeline.commands import demo, health, query, serve, work
+from echelon_pipeline.commands.common import EchelonGroup
+
+app = typer.Typer(
+    cls=EchelonGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Polymarket and Kalshi in tables that can be trusted.",
+    epilog="Settings come from the environment: docs/settings.md. Exit codes: 1 will fail again, 75 try again later.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"echelon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options before the subcommand."""
+
+
+app.command()(demo.demo)
+app.command()(work.ingest)
+app.command("import")(work.import_)
+app.command()(work.publish)
+app.command()(query.sql)
+app.command()(serve.ui)
+app.command()(serve.sandbox)
+app.command()(work.maintain)
+app.command()(health.doctor)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,68 @@
+"""What every subcommand starts with: settings, log, consoles, and how errors are shown.
+
+Belongs here: nothing that knows a subcommand.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from echelon_pipeline.errors import BadSettings, EchelonError, Transient
+from echelon_pipeline.settings import Settings, load_settings
+
+EXIT_PERMANENT = 1
+EXIT_TRANSIENT = 75  # EX_TEMPFAIL: callers such as cron wrappers know it as "try again later"
+
+
+def out() -> Console:
+    """The console for results; made per call because tests and pipes swap standard output."""
+    return Console()
+
+
+def err() -> Console:
+    """The console for errors and progress: standard error, so that results can be piped."""
+    return Console(stderr=True)
+
+
+def prepared() -> Settings:
+    """Settings from the environment, with the log set up at their level."""
+    settings = load_settings()
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
+    )
+    # One line per request is noise at INFO: the run's metrics count requests.
+    if settings.log_level != "DEBUG":
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+    return settings
+
+
+def fail(message: str, code: int = EXIT_PERMANENT) -> typer.Exit:
+    """Prints one red line; the caller raises what this returns."""
+    err().print(Text(f"error: {message}", style="bold red"), soft_wrap=True)
+    return typer.Exit(code)
+
+
+class EchelonGroup(TyperGroup):
+    """Turns the project's errors into one red line and an exit code; LOG_LEVEL=DEBUG shows the traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except EchelonError as error:
+            if _debugging():
+                raise
+            raise fail(str(error), EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_PERMANENT) from None
+
+
+def _debugging() -> bool:
+    try:
+        return load_settings().log_level == "DEBUG"
+    except BadSettings:
+        return False

@@ -1,0 +1,134 @@
+"""``echelon demo``: the whole pipeline against the sandbox, then what came out of it.
+
+Belongs here: the order of the demo and its summary. A home that the demo made is marked with
+``sandbox.json``: the demo refuses homes that hold anything else, and ``echelon ui`` brings the same
+sandbox back for them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.rule import Rule
+
+from echelon_pipeline.commands.common import out, prepared
+from echelon_pipeline.commands.render import write_table
+from echelon_pipeline.commands.work import VenueName, ingest_days
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqlfiles import statements
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from echelon_pipeline.sandbox.options import SandboxOptions
+
+MARK = "sandbox.json"
+
+
+def demo(
+    home: Annotated[
+        Path | None, typer.Option(help="Where to put everything. Default: ECHELON_HOME, else .echelon.")
+    ] = None,
+    events: Annotated[int, typer.Option(min=1, help="Events of both venues.")] = 60,
+    instruments: Annotated[int, typer.Option(min=2, help="Instruments of both venues.")] = 240,
+    trades: Annotated[int, typer.Option(min=0, help="Trades of both venues.")] = 30_000,
+    days: Annotated[int, typer.Option(min=1, help="UTC days to ingest, today included.")] = 4,
+    seed: Annotated[int, typer.Option(help="Same seed, same universe.")] = 7,
+) -> None:
+    """Sandbox, full pipeline, published file, and a summary. Needs no network and no keys."""
+    from echelon_pipeline.sandbox.options import SandboxOptions
+    from echelon_pipeline.sandbox.process import SandboxProcess
+
+    begun = time.monotonic()
+    settings = prepared()
+    place = (home or settings.home).resolve()
+    options = SandboxOptions(events=events, instruments=instruments, trades=trades, days=max(30, days), seed=seed)
+    claim_home(place, options)
+    console = out()
+    console.print(f"demo: two venues on loopback, {instruments} instruments, {trades:,} trades, seed {seed}")
+    with SandboxProcess(options) as sandbox:
+        os.environ.update(sandbox_environment(sandbox.base_url, options, place))
+        settings = prepared()
+        today = settings.clock().date()
+        ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
+    show_summary(console, settings)
+    console.print(f"demo: done in {time.monotonic() - begun:.0f} s", highlight=False)
+    console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')
+
+
+def sandbox_environment(base_url: str, options: SandboxOptions, home: Path) -> dict[str, str]:
+    """Environment of processes that talk to the sandbox at ``base_url`` instead of the venues."""
+    from echelon_pipeline.sandbox.options import DEFAULT_NOW
+
+    now: datetime = (options.now or DEFAULT_NOW).astimezone(UTC)
+    return {
+        "ECHELON_HOME": str(home),
+        "ECHELON_NOW": now.isoformat(),
+        "ECHELON_RATE_SCALE": "1000",
+        "KALSHI_BASE_URL": f"{base_url}/trade-api/v2",
+        "POLYMARKET_GAMMA_URL": f"{base_url}/gamma",
+        "POLYMARKET_API_URL": f"{base_url}/clob",
+        "ECHELON_POLYMARKET_DATA_URL": f"{base_url}/data",
+    }
+
+
+def claim_home(home: Path, options: SandboxOptions) -> None:
+    """Marks a home as made from this universe; BadSettings where it holds anything else."""
+    mark = home / MARK
+    text = json.dumps(asdict(options), default=str, sort_keys=True)
+    if mark.exists():
+        if mark.read_text(encoding="utf-8") != text:
+            raise BadSettings(f"{home} was made by a demo of another universe; choose another --home or remove it")
+        return
+    if (home / "lake").exists():
+        raise BadSettings(f"{home} holds a lake that the demo did not make; choose another --home")
+    home.mkdir(parents=True, exist_ok=True)
+    mark.write_text(text, encoding="utf-8")
+
+
+def claimed_options(home: Path) -> SandboxOptions | None:
+    """The universe that a home was made from; None where the demo did not make it."""
+    from echelon_pipeline.sandbox.options import SandboxOptions
+
+    mark = home / MARK
+    if not mark.exists():
+        return None
+    fields = json.loads(mark.read_text(encoding="utf-8"))
+    return SandboxOptions(**{name: fields[name] for name in ("events", "instruments", "trades", "days", "seed")})
+
+
+def show_summary(console: Console, settings: Settings) -> None:
+    """Tables with their rows, the sample queries with their answers, and where the file is."""
+    from echelon_pipeline.warehouse.reader import read_published
+
+    with read_published(settings.published_file, lake=settings.lake_root) as connection:
+        console.print(Rule("tables"))
+        write_table(console, ("table", "rows"), table_rows(connection))
+        for sample in statements("samples"):
+            console.print(Rule(sample.header["about"]))
+            result = connection.execute(sample.text)
+            write_table(console, [column[0] for column in result.description or ()], result.fetchall())
+    size = settings.published_file.stat().st_size / 1e6
+    console.print(f"file: {settings.published_file} ({size:.1f} MB)", soft_wrap=True, highlight=False)
+
+
+def table_rows(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Every published table and view with its number of rows."""
+    names = connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables "
+        "WHERE table_schema IN ('core', 'mart', 'meta') ORDER BY ALL"
+    ).fetchall()
+    counted = []
+    for schema, name in names:
+        row = connection.execute(f'SELECT count(*) FROM "{schema}"."{name}"').fetchone()
+        counted.append((f"{schema}.{name}", int(row[0]) if row else 0))
+    return counted

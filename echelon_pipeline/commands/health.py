@@ -1,0 +1,34 @@
+"""``echelon doctor``: the report of ``doctor.py``, one line per finding.
+
+Belongs here: how findings look. What is looked at is in ``doctor.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from echelon_pipeline.commands.common import EXIT_PERMANENT, out
+
+STYLES = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}
+
+
+def doctor(
+    offline: Annotated[bool, typer.Option("--offline", help="Leave the venues alone.")] = False,
+) -> None:
+    """Check settings, packages, disk, lake, publication, venues and clocks."""
+    from echelon_pipeline.doctor import examine, worst
+    from echelon_pipeline.probes import Level
+
+    console = out()
+    findings = []
+    for finding in examine(offline=offline):
+        findings.append(finding)
+        line = Text.assemble((f"{finding.level:<5}", STYLES[finding.level]), f"{finding.what}: {finding.text}")
+        console.print(line, soft_wrap=True)
+        if finding.advice:
+            console.print(Text(f"     → {finding.advice}"), soft_wrap=True)
+    if worst(findings) is Level.FAIL:
+        raise typer.Exit(EXIT_PERMANENT)

@@ -1,0 +1,79 @@
+"""The progress callback of long commands: a bar on a terminal, plain lines elsewhere.
+
+Belongs here: showing ``(stage, done, total)``. What the stages are is decided by who does the work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+Callback = Callable[[str, int, int | None], None]
+
+LINE_EVERY_SECONDS = 10.0
+
+
+@contextmanager
+def shown_progress(console: Console) -> Iterator[Callback]:
+    """A callback ``progress(stage, done, total)`` that shows every stage; ``total`` None is unknown."""
+    if console.is_terminal:
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        ) as bar:
+            yield _Bars(bar)
+    else:
+        lines = Lines(console)
+        yield lines
+        lines.finish()
+
+
+class _Bars:
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage, total=total)
+        self._bar.update(self._tasks[stage], completed=done, total=total)
+
+
+class Lines:
+    """One line when a stage begins and ends, and one per ``every`` seconds in between."""
+
+    def __init__(
+        self, console: Console, clock: Callable[[], float] = time.monotonic, every: float = LINE_EVERY_SECONDS
+    ) -> None:
+        self._console = console
+        self._clock = clock
+        self._every = every
+        self._begun: dict[str, float] = {}
+        self._shown: dict[str, float] = {}
+        self._last: dict[str, tuple[int, int | None]] = {}
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = self._clock()
+        self._begun.setdefault(stage, now)
+        self._last[stage] = (done, total)
+        if stage not in self._shown or done == total or now - self._shown[stage] >= self._every:
+            self._print(stage, now)
+
+    def finish(self) -> None:
+        """Shows the last state of stages whose end was not announced."""
+        for stage in self._last:
+            self._print(stage, self._clock())
+
+    def _print(self, stage: str, now: float) -> None:
+        done, total = self._last.pop(stage, (0, None))
+        self._shown[stage] = now
+        count = f"{done}/{total}" if total is not None else str(done)
+        self._console.print(f"{stage}: {count} ({now - self._begun[stage]:.0f} s)", highlight=False, soft_wrap=True)

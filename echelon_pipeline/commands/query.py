@@ -1,0 +1,79 @@
+"""``echelon sql``: one statement on the published file, read-only.
+
+Belongs here: the options of the command. Values become text in ``render.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from echelon_pipeline.commands.common import fail, out, prepared
+from echelon_pipeline.commands.render import WRITERS, Format, write_table
+
+if TYPE_CHECKING:
+    import duckdb
+
+TABLE_ROWS = 200
+BATCH = 1_000
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One SQL statement.", show_default=False)] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", exists=True, dir_okay=False, help="Read the statement from a file.")
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.table,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help=f"Most rows to show; 0 is all. Tables show {TABLE_ROWS} unless told, the rest all."),
+    ] = None,
+    database: Annotated[
+        Path | None, typer.Option("--database", help="Another published file, say an older publication.")
+    ] = None,
+) -> None:
+    """Query the published file."""
+    if (query is None) == (file is None):
+        raise typer.BadParameter('give either a statement ("SELECT …") or --file')
+    text = query if file is None else file.read_text(encoding="utf-8")
+    if limit is None:
+        limit = TABLE_ROWS if format_ is Format.table else 0
+    run_sql(text or "", format_, limit, database)
+
+
+def run_sql(text: str, format_: Format, limit: int, database: Path | None = None) -> None:
+    """Runs one statement and writes its rows; a mistake in the SQL is one red line and exit code 1."""
+    import duckdb
+
+    from echelon_pipeline.warehouse.reader import read_published
+
+    settings = prepared()
+    with read_published(
+        database or settings.published_file,
+        lake=None if database else settings.lake_root,
+        memory_limit_mb=settings.memory_limit_mb,
+        threads=settings.threads,
+    ) as connection:
+        try:
+            result = connection.execute(text)
+            names = [column[0] for column in result.description or ()]
+            rows = _rows(result)
+            if format_ is Format.table:
+                shown = list(islice(rows, limit)) if limit else list(rows)
+                more = bool(limit) and next(rows, None) is not None
+                note = f"first {limit} rows; there are more: --limit 0 shows all" if more else f"{len(shown)} rows"
+                write_table(out(), names, shown, note)
+            else:
+                WRITERS[format_](sys.stdout, names, islice(rows, limit) if limit else rows)
+        except duckdb.Error as error:
+            raise fail(str(error).strip()) from None
+
+
+def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
+    while batch := result.fetchmany(BATCH):
+        yield from batch

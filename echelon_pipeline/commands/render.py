@@ -1,0 +1,108 @@
+"""Query results for people and programs: exact, as table, csv, json or markdown.
+
+Belongs here: turning values into text. Decimals keep every digit that their type has; nothing passes
+through a float.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Rows = Iterable[Sequence[object]]
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+
+
+def text_of(value: object) -> str:
+    """A value as text; NULL is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")  # str() would give 0E-12
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, list | dict | tuple):
+        return json.dumps(json_of(value), ensure_ascii=False)
+    return str(value)
+
+
+def json_of(value: object) -> Any:
+    """A value for JSON. Decimals become strings: most readers would make floats of them."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [json_of(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): json_of(item) for key, item in value.items()}
+    return value.hex() if isinstance(value, bytes) else text_of(value)
+
+
+def is_number(value: object) -> bool:
+    """Whether a column of such values reads best flush right."""
+    return isinstance(value, int | float | Decimal | timedelta) and not isinstance(value, bool)
+
+
+def write_table(console: Console, names: Sequence[str], rows: Rows, note: str = "") -> None:
+    """A table as wide as the terminal; wide values are folded, never cut."""
+    body = list(rows)
+    table = Table(header_style="bold", caption=note or None, caption_justify="left")
+    for index, name in enumerate(names):
+        sample = next((row[index] for row in body if row[index] is not None), None)
+        table.add_column(Text(name), overflow="fold", justify="right" if is_number(sample) else "left")
+    for row in body:
+        table.add_row(*(Text("NULL", style="dim") if v is None else Text(text_of(v)) for v in row))
+    console.print(table)
+
+
+def write_csv(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
+    """RFC 4180 with a header; NULL is an empty field."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([text_of(value) for value in row] for row in rows)
+
+
+def write_json(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
+    """A list of objects, one per line; decimals are strings."""
+    stream.write("[")
+    for index, row in enumerate(rows):
+        record = {name: json_of(value) for name, value in zip(names, row, strict=True)}
+        stream.write((",\n " if index else "\n ") + json.dumps(record, ensure_ascii=False))
+    stream.write("\n]\n")
+
+
+def write_markdown(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
+    """A pipe table."""
+
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |\n"
+
+    stream.write(line(names) + line("---" for _ in names))
+    stream.writelines(line(text_of(value) for value in row) for row in rows)
+
+
+WRITERS: dict[Format, Callable[[TextIO, Sequence[str], Rows], None]] = {
+    Format.csv: write_csv,
+    Format.json: write_json,
+    Format.markdown: write_markdown,
+}

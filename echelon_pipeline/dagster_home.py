@@ -1,0 +1,52 @@
+"""Where Dagster keeps its records: a folder of the home, made on first use.
+
+Belongs here: making that folder and the environment of processes that use it. Importing Dagster does not:
+the command must answer ``--help`` and ``doctor`` in well under a second.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.settings import Settings, project_file
+
+INSTANCE_FILE = "dagster.yaml"
+WORKSPACE_FILE = "workspace.yaml"
+
+
+def ensure_dagster_home(settings: Settings) -> Path:
+    """The absolute path of ``<home>/dagster``, holding a ``dagster.yaml``.
+
+    A file that is already there is kept: it is the operator's (``echelon doctor`` says where it differs
+    from the shipped one). Raises BadSettings where the folder cannot be made.
+    """
+    home = settings.dagster_home.resolve()
+    target = home / INSTANCE_FILE
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            part = target.with_suffix(f".{os.getpid()}.part")
+            shutil.copyfile(project_file(INSTANCE_FILE), part)
+            part.replace(target)  # a second process never reads half a file
+    except OSError as error:
+        raise BadSettings(f"ECHELON_HOME: cannot make {home}: {error.strerror}") from error
+    return home
+
+
+def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """Environment of a process that works on this home: ours, DAGSTER_HOME, no telemetry, and ``extra``."""
+    return {
+        **os.environ,
+        "ECHELON_HOME": str(settings.home.resolve()),
+        "DAGSTER_HOME": str(ensure_dagster_home(settings)),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        **extra,
+    }
+
+
+def enter_dagster_home(settings: Settings) -> None:
+    """Makes this process use the home's Dagster records, for runs that happen in it."""
+    os.environ.update(child_environment(settings))

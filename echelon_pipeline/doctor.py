@@ -1,0 +1,164 @@
+"""What is wrong with this installation, and what to do about it.
+
+Belongs here: checks that look and never change anything: settings, packages, places, lake, publication,
+venues, clocks. Each gives findings; showing them is ``commands/health.py``. Values of secrets are never
+read, only whether they are set. Everything works without a network.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from pydantic import SecretStr
+
+from echelon_pipeline.dagster_home import INSTANCE_FILE
+from echelon_pipeline.errors import BadSettings, EchelonError
+from echelon_pipeline.probes import Clock, Finding, Level, probe_venues
+from echelon_pipeline.settings import Settings, env_names, load_settings, project_file
+from echelon_pipeline.tables import TABLES
+
+# The publication is built at most every five minutes and refreshed hourly: a day old means nobody publishes.
+OLD_PUBLICATION = timedelta(days=1)
+
+
+def examine(
+    environ: Mapping[str, str] | None = None,
+    *,
+    offline: bool = False,
+    transport: httpx.BaseTransport | None = None,
+    wall: Clock = lambda: datetime.now(UTC),
+) -> Iterator[Finding]:
+    """Every finding, in the order of looking. ``offline`` leaves the venues alone."""
+    yield _python()
+    yield _packages()
+    try:
+        settings = load_settings(environ)
+    except BadSettings as error:
+        yield Finding(Level.FAIL, "settings", str(error), "Correct or unset the variable; docs/settings.md lists all.")
+        return
+    yield _settings(settings)
+    yield _home(settings)
+    yield _instance_file(settings)
+    yield _lake(settings)
+    yield _publication(settings, wall)
+    if not offline:
+        yield from probe_venues(settings, transport, wall)
+
+
+def _python() -> Finding:
+    # Too old a Python cannot come this far: the package refuses to install below 3.11.
+    return Finding(Level.OK, "python", platform.python_version())
+
+
+def locked_versions(text: str) -> dict[str, str]:
+    """Package versions of a hashed lock file, by name."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", text, flags=re.MULTILINE))
+
+
+def _packages() -> Finding:
+    lock = project_file("requirements.lock")
+    if not lock.exists():
+        return Finding(Level.OK, "packages", "installed without the repository; versions are not compared")
+    wanted = locked_versions(lock.read_text(encoding="utf-8"))
+    wrong = []
+    for name, version in wanted.items():
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found = "missing"
+        if found != version:
+            wrong.append(f"{name} {found} (locked {version})")
+    if wrong:
+        text = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        return Finding(Level.WARN, "packages", text, "Remove .venv and run `make setup`.")
+    return Finding(Level.OK, "packages", f"{len(wanted)} packages as locked")
+
+
+def _settings(settings: Settings) -> Finding:
+    secrets = [name for name, field in env_names().items() if isinstance(getattr(settings, field), SecretStr)]
+    key = settings.kalshi_private_key_path
+    if key is not None and not key.is_file():
+        return Finding(
+            Level.FAIL, "settings", f"KALSHI_PRIVATE_KEY_PATH: {key} is no file", "Correct the path or unset it."
+        )
+    frozen = f"clock frozen at {settings.now.isoformat()}; " if settings.now else ""
+    return Finding(Level.OK, "settings", f"{frozen}secrets set: {', '.join(secrets) or 'none'}")
+
+
+def _home(settings: Settings) -> Finding:
+    home = settings.home.resolve()
+    place = next(p for p in (home, *home.parents) if p.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        return Finding(Level.FAIL, "home", f"{place} cannot be written to", "Fix its permissions or set ECHELON_HOME.")
+    free_mb = shutil.disk_usage(place).free // 1_000_000
+    text = f"{home}{'' if place == home else ' (made by the first run)'}, {free_mb:,} MB free"
+    if free_mb < settings.min_free_mb:
+        advice = f"Free disk: units of work refuse to start below {settings.min_free_mb} MB (ECHELON_MIN_FREE_MB)."
+        return Finding(Level.FAIL, "home", text, advice)
+    if free_mb < 5 * settings.min_free_mb:
+        return Finding(Level.WARN, "home", text, "Free disk soon, or run `echelon maintain`.")
+    return Finding(Level.OK, "home", text)
+
+
+def _instance_file(settings: Settings) -> Finding:
+    ours = settings.dagster_home / INSTANCE_FILE
+    if not ours.exists():
+        return Finding(Level.OK, "dagster", "no instance yet (made by the first run)")
+    if ours.read_bytes() != project_file(INSTANCE_FILE).read_bytes():
+        advice = f"If that is not on purpose, remove {ours}: the next run copies the shipped file."
+        return Finding(Level.WARN, "dagster", f"{ours} differs from the shipped one", advice)
+    return Finding(Level.OK, "dagster", str(ours))
+
+
+def _lake(settings: Settings) -> Finding:
+    # Opened only here: reading table versions loads the Delta engine, which the other checks don't need.
+    from echelon_pipeline.warehouse.lake import Lake
+
+    try:
+        lake = Lake.of(settings)
+        versions = {name: lake.version(name) for name in TABLES}
+        held = {name: version for name, version in versions.items() if version is not None}
+        files = sum(len(lake.files(name)) for name in held)
+    except EchelonError as error:
+        return Finding(Level.FAIL, "lake", str(error), "See docs/operations.md, “A table cannot be read”.")
+    if not held:
+        return Finding(Level.OK, "lake", f"{settings.lake_root}: empty (filled by `echelon ingest` or `echelon demo`)")
+    return Finding(Level.OK, "lake", f"{settings.lake_root}: {len(held)} tables, {files} files")
+
+
+def _publication(settings: Settings, wall: Clock) -> Finding:
+    from echelon_pipeline.warehouse.reader import read_published
+
+    path = settings.published_file
+    if not path.exists():
+        return Finding(
+            Level.WARN, "publication", f"{path} does not exist", "Run `echelon ingest` or `echelon publish`."
+        )
+    try:
+        with read_published(path, threads=1) as connection:
+            connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
+    except EchelonError as error:
+        return Finding(Level.FAIL, "publication", str(error), "Run `echelon publish --force`.")
+    age = wall() - datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    text = f"{path}: {path.stat().st_size / 1e6:,.1f} MB, {_age(age)} old"
+    if age > OLD_PUBLICATION:
+        return Finding(Level.WARN, "publication", text, "Nothing publishes: start the schedules, or `echelon ingest`.")
+    return Finding(Level.OK, "publication", text)
+
+
+def _age(age: timedelta) -> str:
+    minutes = max(0, int(age.total_seconds() // 60))
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+def worst(findings: list[Finding]) -> Level:
+    """The level of the whole report."""
+    levels = [finding.level for finding in findings]
+    return next((level for level in (Level.FAIL, Level.WARN) if level in levels), Level.OK)

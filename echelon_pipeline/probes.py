@@ -1,0 +1,115 @@
+"""Asking each venue whether it is there, and what time it is.
+
+Belongs here: findings about venues and clocks for ``doctor.py``, and the finding itself. One request per
+venue, no retries: the report says what is, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+import httpx
+
+from echelon_pipeline.settings import Settings
+
+# Venues' clocks ran up to 0.56 s ahead of ours in real captures, and a Date header is cut to whole seconds.
+SKEW_WARN_SECONDS = 3.0
+# Signed requests carry a timestamp, and an hour of drift would put trades on the wrong UTC day.
+SKEW_FAIL_SECONDS = 30.0
+PROBE_TIMEOUT_SECONDS = 10.0
+
+Clock = Callable[[], datetime]
+
+
+class Level(StrEnum):
+    """How bad a finding is; FAIL makes the command's exit code 1."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. ``advice``: what to do; empty where all is well."""
+
+    level: Level
+    what: str
+    text: str
+    advice: str = ""
+
+
+def probe_venues(settings: Settings, transport: httpx.BaseTransport | None, wall: Clock) -> Iterator[Finding]:
+    probes = (
+        ("kalshi", f"{settings.kalshi_rest}/exchange/status", "KALSHI_BASE_URL"),
+        ("polymarket gamma", f"{settings.polymarket_gamma_url}/markets/keyset?limit=1", "POLYMARKET_GAMMA_URL"),
+        ("polymarket clob", f"{settings.polymarket_api_url}/time", "POLYMARKET_API_URL"),
+        ("polymarket data", f"{settings.polymarket_data_url}/v2/status", "ECHELON_POLYMARKET_DATA_URL"),
+    )
+    timeout = min(PROBE_TIMEOUT_SECONDS, settings.http_timeout)
+    headers = {"User-Agent": settings.user_agent, "Accept": "application/json"}
+    with httpx.Client(transport=transport, timeout=timeout, headers=headers) as client:
+        for name, url, variable in probes:
+            sent = wall()
+            try:
+                answer = client.get(url)
+            except httpx.HTTPError as error:
+                advice = f"Check network and proxy, or where {variable} points; --offline skips the venues."
+                text = f"{urlsplit(url).hostname} is unreachable ({type(error).__name__})"
+                yield Finding(Level.FAIL, name, text, advice)
+                continue
+            yield _answered(name, answer, variable)
+            if not settings.now:  # a frozen clock has no skew to speak of
+                yield from _skew(name, answer, sent + (wall() - sent) / 2)
+
+
+def _answered(name: str, answer: httpx.Response, variable: str) -> Finding:
+    host = answer.request.url.host
+    if name == "kalshi" and (status := _fields(answer)).get("exchange_active") is not None:
+        # 500, 503 and 504 answer with the same shape while the exchange is down for maintenance.
+        resume = status.get("exchange_estimated_resume_time") or "a time that the venue does not say"
+        if status["exchange_active"] is False:
+            return Finding(
+                Level.WARN, name, f"{host}: in maintenance until {resume}", "Wait: runs go on by themselves."
+            )
+        if status.get("trading_active") is False:
+            return Finding(Level.OK, name, f"{host}: reachable; trading is paused until {resume}")
+    if answer.status_code == 429:
+        return Finding(Level.WARN, name, f"{host}: 429", "Another process uses this address's limit; wait a minute.")
+    if answer.status_code != 200:
+        advice = f"Check where {variable} points; 5xx are the venue's and pass, 403 may be a blocked region."
+        return Finding(Level.FAIL, name, f"{host}: answered {answer.status_code}", advice)
+    return Finding(Level.OK, name, f"{host}: reachable, {answer.elapsed.total_seconds() * 1000:.0f} ms")
+
+
+def _fields(answer: httpx.Response) -> dict[str, object]:
+    try:
+        body = answer.json()
+    except ValueError:  # an edge's error page; the status code says the rest
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _skew(name: str, answer: httpx.Response, local: datetime) -> Iterator[Finding]:
+    """Our clock against the Date header, and against the CLOB's own clock (whole seconds, both)."""
+    remote: datetime | None = None
+    if name == "polymarket clob" and answer.status_code == 200 and answer.text.strip().isdigit():
+        remote = datetime.fromtimestamp(int(answer.text), UTC)
+    elif "Date" in answer.headers:
+        try:
+            remote = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
+        except ValueError:
+            yield Finding(Level.WARN, f"clock, {name}", "the Date header is no date", "Nothing to do on this side.")
+    if remote is None:
+        return
+    # Half a second in the middle of the second that was cut off.
+    seconds = (local - remote).total_seconds() - 0.5
+    text = f"ours is {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}"
+    bad = abs(seconds)
+    level = Level.FAIL if bad > SKEW_FAIL_SECONDS else Level.WARN if bad > SKEW_WARN_SECONDS else Level.OK
+    yield Finding(level, f"clock, {name}", text, "" if level is Level.OK else "Synchronise this machine's clock (NTP).")
