@@ -14,7 +14,8 @@ wrong and what was expected. Secrets, headers and full URLs with credentials nev
     │   ├── RuleViolation  staged rows break a table's rules; nothing was committed
     │   ├── BadImport      a bulk file lacks columns or has the wrong ones
     │   ├── NewerLake      a table was written by newer code
-    │   └── CorruptStore   a lake partition or published file cannot be read
+    │   ├── CorruptStore   a lake partition or published file cannot be read
+    │   └── RunFailed      steps of a run failed; the message names each with its reason
     └── Transient          trying again may help
         ├── RateLimited        429
         ├── VenueUnavailable   5xx, timeouts, broken bodies
@@ -78,6 +79,10 @@ class NewerLake(Permanent):
 
 class CorruptStore(Permanent):
     """A file of the lake or the published database cannot be read."""
+
+
+class RunFailed(Permanent):
+    """Steps of a run failed; the message names each with its reason."""
 
 
 class RateLimited(Transient):

@@ -1,0 +1,1 @@
+"""One module per kind of asset; each venue gets its own keys from the same factory."""

@@ -1,0 +1,90 @@
+"""Daily assets per venue: trades, prices, builder fills. A run owns exactly its UTC days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+import dagster as dg
+
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.assets.listings import core_key
+from echelon_pipeline.defs.partitions import DAILY, days_of
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ingest import main
+from echelon_pipeline.ingest.session import VENUES, Counts, Session, Venue
+
+Work = Callable[[Session, Sequence[date], bool], Counts]
+
+# A backfill is cut into runs of this many days, so that a failure costs little; what is committed is
+# skipped when such a run is tried again.
+BACKFILL = dg.BackfillPolicy.single_run()
+
+
+class DayConfig(dg.Config):
+    """``refetch``: read the days again although they are complete. Raw gains payloads, nothing is lost."""
+
+    refetch: bool = False
+
+
+def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work: Work) -> dg.AssetsDefinition:
+    key = core_key(venue, table)
+    spec = report.spec_of(table, key, deps=[dg.AssetKey(core_key(venue, d)) for d in deps], about=about)
+
+    @dg.multi_asset(
+        name="_".join(key),
+        specs=[spec],
+        check_specs=[report.rules_check(table, key), report.parsed_check(key)],
+        partitions_def=DAILY,
+        backfill_policy=BACKFILL,
+        pool=f"{venue}_api",
+        retry_policy=report.RETRY,
+    )
+    def daily(context: dg.AssetExecutionContext, warehouse: Warehouse, config: DayConfig) -> dg.MaterializeResult:
+        session = warehouse.session(context.run.run_id)
+        days = days_of(context)
+        with report.classified():
+            counts = work(session, days, config.refetch)
+        for day in days:
+            context.add_asset_metadata(
+                report.table_state(session, table, venue, [day]), asset_key=key, partition_key=str(day)
+            )
+        return dg.MaterializeResult(
+            asset_key=dg.AssetKey(key),
+            metadata=report.run_metadata(counts, table),
+            check_results=[report.rules_held(table, key, counts), report.parsed(key, counts)],
+        )
+
+    return daily
+
+
+def _trades(venue: Venue) -> dg.AssetsDefinition:
+    return _daily_asset(
+        venue,
+        "core.trades",
+        ("core.instruments", "core.outcomes"),
+        f"Trades of {venue}, walked from new to old; what is complete is in core.ingest_windows.",
+        lambda session, days, refetch: main.trades(session, venue, days, refetch=refetch),
+    )
+
+
+def _prices(venue: Venue) -> dg.AssetsDefinition:
+    source = "hourly candles" if venue == "kalshi" else "hourly sampled midpoints"
+    return _daily_asset(
+        venue,
+        "core.daily_prices",
+        ("core.instruments", "core.outcomes", "core.trades"),
+        f"{venue}: {source}, and OHLC, VWAP and volume of our own trades.",
+        lambda session, days, refetch: main.prices(session, venue, days, refetch=refetch),
+    )
+
+
+kalshi_trades, polymarket_trades = (_trades(venue) for venue in VENUES)
+kalshi_prices, polymarket_prices = (_prices(venue) for venue in VENUES)
+polymarket_fills = _daily_asset(
+    "polymarket",
+    "core.fills",
+    ("core.outcomes",),
+    "Builder-attributed legs of the configured codes (ECHELON_BUILDER_CODE).",
+    lambda session, days, _refetch: main.builder_fills(session, days),
+)

@@ -1,0 +1,94 @@
+"""Listing assets per venue: payloads into raw, raw into events, series, instruments and what hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ingest import main
+from echelon_pipeline.ingest.session import VENUES, Venue
+
+DERIVED = (
+    "core.series",
+    "core.events",
+    "core.instruments",
+    "core.instrument_history",
+    "core.outcomes",
+    "core.instrument_quotes",
+    "core.resolutions",
+)
+
+
+class ListingConfig(dg.Config):
+    """``mode``: auto, full (everything in bounds), scope (the bounded set) or changes (new and closed)."""
+
+    mode: str = "auto"
+
+
+class DeriveConfig(dg.Config):
+    """``again``: derive all of raw once more, also what was derived before."""
+
+    again: bool = False
+
+
+def core_key(venue: Venue, table: str) -> list[str]:
+    """Asset key of a venue's part of a core table."""
+    return ["core", venue, table.split(".", 1)[1]]
+
+
+def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
+    key = ["raw", venue, "listings"]
+    spec = report.spec_of(
+        "raw.objects",
+        key,
+        about=f"The {venue} listing endpoints: instruments, events and series within the configured bounds. "
+        "An unchanged object is not stored again.",
+    )
+
+    @dg.multi_asset(
+        name=f"raw_{venue}_listings", specs=[spec], pool=f"{venue}_api", retry_policy=report.RETRY
+    )
+    def listings(context: dg.AssetExecutionContext, warehouse: Warehouse, config: ListingConfig) -> dg.MaterializeResult:
+        session = warehouse.session(context.run.run_id)
+        with report.classified():
+            counts = main.fetch(session, venue, main.as_mode(config.mode))
+        metadata = report.run_metadata(counts, "raw.objects")
+        return dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=metadata)
+
+    return listings
+
+
+def _core_assets(venue: Venue) -> dg.AssetsDefinition:
+    raw = dg.AssetKey(["raw", venue, "listings"])
+    specs = [report.spec_of(t, core_key(venue, t), deps=[raw], about=f"The {venue} part.") for t in DERIVED]
+    checks = [report.rules_check(t, core_key(venue, t)) for t in DERIVED]
+    checks.append(report.parsed_check(core_key(venue, "core.instruments")))
+
+    @dg.multi_asset(name=f"core_{venue}_instruments", specs=specs, check_specs=checks)
+    def instruments(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, config: DeriveConfig
+    ) -> Iterator[dg.MaterializeResult]:
+        session = warehouse.session(context.run.run_id)
+        with report.classified():
+            counts = main.derive(session, venue, again=config.again)
+        for table in DERIVED:
+            key = core_key(venue, table)
+            results = [report.rules_held(table, key, counts)]
+            if table == "core.instruments":
+                results.append(report.parsed(key, counts))
+            yield dg.MaterializeResult(
+                asset_key=dg.AssetKey(key),
+                metadata=report.merged(
+                    report.run_metadata(counts, table), report.table_state(session, table, venue)
+                ),
+                check_results=results,
+            )
+
+    return instruments
+
+
+ASSETS = [build(venue) for venue in VENUES for build in (_raw_asset, _core_assets)]
+kalshi_raw, kalshi_core, polymarket_raw, polymarket_core = ASSETS

@@ -1,0 +1,31 @@
+"""Jobs: named selections of assets."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+_ROOTS = dg.AssetSelection.groups("raw_kalshi", "raw_polymarket")
+_NOT_MAIN = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
+
+# Everything from the wire to the published file; partitioned by UTC day.
+main_job = dg.define_asset_job("main", selection=dg.AssetSelection.all() - _NOT_MAIN)
+
+instruments_job = dg.define_asset_job(
+    "instruments",
+    selection=dg.AssetSelection.all()
+    - _NOT_MAIN
+    - dg.AssetSelection.assets(
+        *(dg.AssetKey(["core", v, t]) for v in ("kalshi", "polymarket") for t in ("trades", "daily_prices")),
+        dg.AssetKey(["core", "polymarket", "fills"]),
+    ),
+)
+
+daily_job = dg.define_asset_job(
+    "daily",
+    selection=dg.AssetSelection.assets(
+        *(dg.AssetKey(["core", v, t]) for v in ("kalshi", "polymarket") for t in ("trades", "daily_prices")),
+        dg.AssetKey(["core", "polymarket", "fills"]),
+    ),
+)
+
+maintenance_job = dg.define_asset_job("maintenance", selection=_NOT_MAIN)

@@ -1,0 +1,26 @@
+"""Every partitions definition: UTC days, today included.
+
+Venue and hash bucket below a day are storage, not partitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from echelon_pipeline.settings import load_settings
+
+# Fixed, so that partitions never vanish from the UI as days go by; how much a first run reads is
+# ECHELON_DAYS_BACK. Widen with ECHELON_START_DATE.
+DEFAULT_START = date(2024, 1, 1)
+
+DAILY = dg.DailyPartitionsDefinition(
+    start_date=str(load_settings().start_date or DEFAULT_START), timezone="UTC", end_offset=1
+)
+
+
+def days_of(context: dg.AssetExecutionContext) -> Sequence[date]:
+    """The UTC days that a run owns, oldest first."""
+    return [date.fromisoformat(key) for key in sorted(context.partition_keys)]

@@ -1,0 +1,181 @@
+"""What a run says about itself: metadata of definitions and of materializations, failures, checks.
+
+Belongs here: turning the registry and an ingest's counts into Dagster's shapes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+
+from echelon_pipeline.errors import EchelonError, Permanent
+from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.tables import TABLES, Table
+
+OWNERS = ["team:echelon"]
+PREVIEW_ROWS = 5
+PREVIEW_WIDTH = 60
+
+# Transient failures that the client's own retries did not outlive: seconds, doubling, with jitter.
+RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+@contextmanager
+def classified() -> Iterator[None]:
+    """Carries the class of a failure to Dagster: permanent ones are not retried, and both say their class."""
+    try:
+        yield
+    except EchelonError as error:
+        raise dg.Failure(
+            description=f"{type(error).__name__}: {error}",
+            metadata={"failure_class": "permanent" if isinstance(error, Permanent) else "transient"},
+            allow_retries=not isinstance(error, Permanent),
+        ) from error
+
+
+def table_metadata(table: Table) -> dict[str, Any]:
+    """Column schema, name and storage of a table, for its definition."""
+    columns = [
+        dg.TableColumn(
+            c.name,
+            c.type.value,
+            description=f"{c.about}{f' [{c.unit}]' if c.unit else ''}",
+            constraints=dg.TableColumnConstraints(nullable=c.nullable),
+        )
+        for c in table.columns
+    ]
+    return {
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        "dagster/table_name": table.name,
+        "dagster/storage_kind": "delta",
+        "grain": table.grain,
+        "key": ", ".join(table.key),
+    }
+
+
+def spec_of(table: str, key: Sequence[str], *, deps: Sequence[dg.AssetKey] = (), about: str = "") -> dg.AssetSpec:
+    """The spec of an asset that writes (its venue's part of) a table of the registry."""
+    registered = TABLES[table]
+    return dg.AssetSpec(
+        dg.AssetKey(list(key)),
+        description=registered.about + (f"\n\n{about}" if about else ""),
+        deps=list(deps),
+        owners=OWNERS,
+        kinds={"python", "delta"},
+        metadata=table_metadata(registered),
+    )
+
+
+def run_metadata(counts: Counts, table: str) -> dict[str, Any]:
+    """What a unit did to one table, and what it asked of the venue."""
+    shown: dict[str, Any] = {
+        "rows_staged": counts.staged.get(table, 0),
+        "rows_new": counts.new.get(table, 0),
+        "rows_changed": counts.changed.get(table, 0),
+        "objects_read": counts.objects,
+        "objects_unchanged": counts.unchanged,
+        "objects_filtered_out": counts.filtered_out,
+        "dead_letters": counts.dead_letters,
+        "pages": counts.pages,
+    }
+    if counts.requests:
+        shown["requests"] = dg.MetadataValue.json(dict(counts.requests))
+    if counts.notes:
+        shown["notes"] = "; ".join(dict.fromkeys(counts.notes))
+    return shown
+
+
+def table_state(session: Session, table: str, venue: str | None, days: Sequence[date] = ()) -> dict[str, Any]:
+    """Row count and a small preview of what a table holds now (for a venue, for some days)."""
+    where: dict[str, Sequence[object]] = {}
+    if venue is not None:
+        where["venue"] = [venue]
+    if days and "date" in TABLES[table].partition_by:
+        where["date"] = list(days)
+    scan = session.lake.scan(table, where=where)
+    with session.duck() as connection:
+        count = connection.execute(f"SELECT count(*) FROM ({scan})").fetchone()
+        cursor = connection.execute(f"SELECT * FROM ({scan}) LIMIT {PREVIEW_ROWS}")
+        names = [d[0] for d in cursor.description or []]
+        rows = cursor.fetchall()
+    key = "dagster/partition_row_count" if days else "dagster/row_count"
+    return {key: int(count[0]) if count else 0, "preview": dg.MetadataValue.md(_markdown(names, rows))}
+
+
+def _markdown(names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    if not rows:
+        return "no rows"
+    shown = [n for n in range(len(names)) if any(row[n] is not None for row in rows)][:12]
+    lines = ["| " + " | ".join(names[n] for n in shown) + " |", "|" + "---|" * len(shown)]
+    lines += ["| " + " | ".join(_cell(row[n]) for n in shown) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        text = value.isoformat(sep=" ", timespec="seconds")
+    elif isinstance(value, Decimal):
+        text = f"{value.normalize():f}"
+    elif isinstance(value, list | dict):
+        text = json.dumps(value, default=str)
+    else:
+        text = "" if value is None else str(value)
+    text = text.replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= PREVIEW_WIDTH else text[: PREVIEW_WIDTH - 1] + "…"
+
+
+def rules_check(table: str, key: Sequence[str]) -> dg.AssetCheckSpec:
+    """The check that says a table's rules held for everything that was committed."""
+    return dg.AssetCheckSpec(
+        "rules",
+        asset=dg.AssetKey(list(key)),
+        description=f"Schema, key and ranges of {table} held for every staged row before the commit.",
+    )
+
+
+def rules_held(table: str, key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
+    """Passed: a violation raises before anything is committed."""
+    registered = TABLES[table]
+    return dg.AssetCheckResult(
+        check_name="rules",
+        asset_key=dg.AssetKey(list(key)),
+        passed=True,
+        metadata={
+            "rules": len(registered.all_rules()) + 1,
+            "rows_checked": counts.staged.get(table, 0),
+        },
+    )
+
+
+def parsed_check(key: Sequence[str]) -> dg.AssetCheckSpec:
+    """The check that says every payload became rows."""
+    return dg.AssetCheckSpec(
+        "no_dead_letters",
+        asset=dg.AssetKey(list(key)),
+        description="Every payload of this run became rows; those that could not are in core.dead_letters.",
+    )
+
+
+def parsed(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
+    """Failed (a warning) where payloads were kept as dead letters."""
+    return dg.AssetCheckResult(
+        check_name="no_dead_letters",
+        asset_key=dg.AssetKey(list(key)),
+        passed=counts.dead_letters == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"dead_letters": counts.dead_letters},
+    )
+
+
+def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Several metadata mappings as one."""
+    out: dict[str, Any] = {}
+    for part in parts:
+        out.update(part)
+    return out

@@ -1,0 +1,102 @@
+"""Runs the main job in this process: what ``echelon ingest`` and the demo call.
+
+Belongs here: a job run without the UI, recorded in the same Dagster instance that the UI shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import dagster as dg
+
+from echelon_pipeline.definitions import defs
+from echelon_pipeline.defs.resources import Warehouse, watch
+from echelon_pipeline.errors import RunFailed
+from echelon_pipeline.ingest.listings import Mode
+from echelon_pipeline.ingest.session import VENUES, Progress, Venue
+from echelon_pipeline.settings import Settings
+
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True)
+class MainRun:
+    """What a run of the main job did."""
+
+    run_id: str
+    days: tuple[date, ...]
+
+
+def configured_days(settings: Settings) -> tuple[date, ...]:
+    """The days that a first run reads: from ``first_day`` to today."""
+    today = settings.clock().date()
+    first = settings.first_day
+    return tuple(first + timedelta(days=n) for n in range((today - first).days + 1))
+
+
+def run_main_job(
+    settings: Settings,
+    days: Sequence[date] | None = None,
+    venues: Sequence[Venue] = VENUES,
+    progress: Progress | None = None,
+    *,
+    select: str | None = None,
+    mode: Mode = "auto",
+    refetch: bool = False,
+    instance: dg.DagsterInstance | None = None,
+) -> MainRun:
+    """Materializes the main job for a range of days in this process.
+
+    ``select``: an asset selection text; default everything of the ``venues``. Steps that do not depend on
+    a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
+    """
+    chosen = tuple(sorted(days or configured_days(settings)))
+    repository = defs().get_repository_def()
+    job = repository.get_job("main")
+    watch(progress)
+    try:
+        result = job.execute_in_process(
+            instance=instance or dg.DagsterInstance.get(),
+            tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
+            resources={"warehouse": Warehouse.of(settings)},
+            asset_selection=_selected(job, venues, select),
+            run_config=_config(venues, mode, refetch=refetch) if select is None else None,
+            raise_on_error=False,
+        )
+    finally:
+        watch(None)
+    if not result.success:
+        raise RunFailed(_failures(result))
+    return MainRun(result.run_id, chosen)
+
+
+def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None) -> list[dg.AssetKey]:
+    graph = job.asset_layer.asset_graph
+    wanted = job.asset_layer.selected_asset_keys
+    if select is not None:
+        return sorted(dg.AssetSelection.from_string(select).resolve(graph) & wanted)
+    others = {v for v in VENUES if v not in venues}
+    return sorted(k for k in wanted if not others & set(k.path))
+
+
+def _config(venues: Sequence[Venue], mode: Mode, *, refetch: bool) -> dict[str, object]:
+    ops: dict[str, object] = {}
+    for venue in venues:
+        ops[f"raw_{venue}_listings"] = {"config": {"mode": mode}}
+        for table in ("trades", "daily_prices"):
+            ops[f"core_{venue}_{table}"] = {"config": {"refetch": refetch}}
+    return {"ops": ops}
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> str:
+    lines = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            what = failure.user_failure_data.description if failure.user_failure_data else None
+            error = failure.error.message.strip() if failure.error else "no reason given"
+            lines.append(f"{event.step_key}: {what or error}")
+    return f"run {result.run_id}: " + ("; ".join(lines) or "failed before any step began")

@@ -1,0 +1,61 @@
+"""Schedules: when what is read. All follow one setting (ECHELON_SCHEDULES; off by default).
+
+Instruments: the configured scope every 15 minutes, changes hourly, full reconciliation daily. Days: today
+every 15 minutes, yesterday hourly until 06:00 UTC, D-2 and D-7 as daily sweeps that read the day again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+
+from echelon_pipeline.defs.jobs import daily_job, instruments_job, maintenance_job
+from echelon_pipeline.ingest.session import VENUES
+from echelon_pipeline.settings import load_settings
+
+STATUS = dg.DefaultScheduleStatus.RUNNING if load_settings().schedules else dg.DefaultScheduleStatus.STOPPED
+
+_DAILY_OPS = [
+    "core_kalshi_trades",
+    "core_kalshi_daily_prices",
+    "core_polymarket_trades",
+    "core_polymarket_daily_prices",
+    "core_polymarket_fills",
+]
+
+
+def _instruments(name: str, cron: str, mode: str) -> dg.ScheduleDefinition:
+    config = {"ops": {f"raw_{venue}_listings": {"config": {"mode": mode}} for venue in VENUES}}
+    return dg.ScheduleDefinition(
+        name=name, job=instruments_job, cron_schedule=cron, run_config=config, default_status=STATUS
+    )
+
+
+instruments_scope = _instruments("instruments_scope", "*/15 * * * *", "scope")
+instruments_changes = _instruments("instruments_changes", "5 * * * *", "changes")
+instruments_full = _instruments("instruments_full", "20 3 * * *", "full")
+
+
+def _days(name: str, cron: str, days_ago: tuple[int, ...], *, refetch: bool = False) -> dg.ScheduleDefinition:
+    config = {"ops": {op: {"config": {"refetch": refetch}} for op in _DAILY_OPS}}
+
+    def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+        now = context.scheduled_execution_time
+        for ago in days_ago:
+            day = (now - timedelta(days=ago)).date()
+            yield dg.RunRequest(run_key=f"{name}:{now.isoformat()}:{day}", partition_key=str(day), run_config=config)
+
+    return dg.ScheduleDefinition(
+        name=name, job=daily_job, cron_schedule=cron, execution_fn=requests, default_status=STATUS
+    )
+
+
+days_today = _days("days_today", "*/15 * * * *", (0,))
+days_yesterday = _days("days_yesterday", "10 0-6 * * *", (1,))
+days_sweeps = _days("days_sweeps", "40 4 * * *", (2, 7), refetch=True)
+
+maintenance_daily = dg.ScheduleDefinition(
+    name="maintenance_daily", job=maintenance_job, cron_schedule="50 5 * * *", default_status=STATUS
+)

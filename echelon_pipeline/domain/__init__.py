@@ -1,0 +1,1 @@
+"""Pure functions on values: no network, no clock, no disk."""

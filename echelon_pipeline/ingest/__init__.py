@@ -1,0 +1,16 @@
+"""Units of work: fetch, keep raw, derive, check, commit, and say last what is complete.
+
+    session.py     what a unit needs: settings, lake, windows, clock, progress, ids
+    derive.py      raw objects of a unit to committed rows
+    listings.py    instruments, events, series: scan, bounds, re-reads of known instruments
+    trades.py      trade walks that can be killed anywhere and go on
+    prices.py      daily prices from candles, sampled midpoints and complete trades
+    fills.py       builder-attributed fills
+    resolutions.py what other endpoints say about payouts
+    bulk.py        imports of bulk history
+    kalshi.py, polymarket.py   what each venue is asked for: the only modules here that know a venue
+
+A unit commits data first and its row in ``core.ingest_windows`` last: what is not under a complete
+window is not claimed. Killed anywhere, the next run does the missing part again and ends with the same
+rows. Nothing here imports Dagster; progress goes out through a callback.
+"""

@@ -1,0 +1,206 @@
+"""Raw objects of a unit to committed rows: parse, enrich, check, merge.
+
+Belongs here: the order in which derived tables are built and committed. What a payload means is in
+``sql/parse``, what follows from other tables is in ``sql/derive``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from echelon_pipeline.ingest.session import Counts, Unit
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.warehouse.duck import file_list, literal
+from echelon_pipeline.warehouse.parse import derive as run_kind
+from echelon_pipeline.warehouse.parse import typed
+
+# Raw objects parsed at once: 50,000 market objects are some 100 MB of JSON in DuckDB.
+CHUNK_OBJECTS = 50_000
+
+# A table is merged after those whose rows it is enriched with.
+MERGE_ORDER = (
+    "core.series",
+    "core.events",
+    "core.instruments",
+    "core.outcomes",
+    "core.instrument_quotes",
+    "core.resolutions",
+    "core.daily_prices",
+    "core.trades",
+    "core.fills",
+    "core.dead_letters",
+)
+
+Staged = dict[str, list[Path]]
+
+
+@dataclass(frozen=True)
+class RawSlice:
+    """Which raw objects: of these units, pages from ``page_from`` on, and ``also_pages`` before it."""
+
+    venue: str
+    unit_ids: tuple[str, ...]
+    page_from: int = 0
+    also_pages: tuple[int, ...] = ()
+
+    def condition(self) -> str:
+        """A SQL condition on ``raw.objects``."""
+        units = ", ".join(literal(u) for u in self.unit_ids)
+        pages = f"page >= {self.page_from}"
+        if self.also_pages:
+            pages += f" OR page IN ({', '.join(map(str, self.also_pages))})"
+        return f"unit_id IN ({units}) AND ({pages})"
+
+
+@dataclass
+class Deriver:
+    """Derives slices of raw into staged files, then commits them table by table."""
+
+    unit: Unit
+    kinds: Mapping[str, PayloadKind]
+    staged: Staged = field(default_factory=dict)
+    drift: list[Path] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    _files: int = 0
+
+    def parse(self, source: RawSlice, *, keep: Mapping[str, str] | None = None) -> None:
+        """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged."""
+        session = self.unit.session
+        with session.duck(self.unit.scratch) as connection:
+            for kind in self.kinds.values():
+                scan = session.lake.scan(
+                    "raw.objects", where={"venue": [source.venue], "endpoint": [kind.endpoint]}, units=source.unit_ids
+                )
+                for pages in _chunks(connection, scan, source.condition()):
+                    self._parse_chunk(connection, kind, f"{scan} WHERE {source.condition()} AND {pages}", keep or {})
+
+    def _parse_chunk(
+        self, connection: duckdb.DuckDBPyConnection, kind: PayloadKind, raw: str, keep: Mapping[str, str]
+    ) -> None:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE raw_objects AS {raw}")
+        if kind.uses_outcomes:
+            outcomes = self.unit.session.lake.scan("core.outcomes", where={"venue": [kind.venue]})
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW known_outcomes AS SELECT token_id, instrument_id, outcome_index "
+                f"FROM ({outcomes}) WHERE token_id IS NOT NULL"
+            )
+        derived = run_kind(connection, kind, unit_id=self.unit.unit_id)
+        for table, relation in derived.outputs.items():
+            self._stage(connection, table, f"SELECT * FROM {relation} WHERE {keep.get(table, 'true')}")
+        dead = self._stage(connection, "core.dead_letters", f"SELECT * FROM {derived.dead_letters}")
+        self.counts.dead_letters += dead
+        path = self._path("drift")
+        if _copy(connection, f"SELECT * FROM {derived.drift}", path):
+            self.drift.append(path)
+
+    def stage(self, connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
+        """Stages the rows of a query for a table, typed by the registry; how many there were."""
+        return self._stage(connection, table, typed(TABLES[table], query, connection))
+
+    def _stage(self, connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
+        path = self._path(table)
+        rows = _copy(connection, query, path)
+        if rows:
+            self.staged.setdefault(table, []).append(path)
+        return rows
+
+    def _path(self, stem: str) -> Path:
+        self._files += 1
+        return self.unit.scratch / f"{stem}-{self._files:05d}.parquet"
+
+    def commit(self) -> Counts:
+        """Merges everything staged, in order; returns and forgets the counts so far."""
+        for table in MERGE_ORDER:
+            if table == "core.instruments" and table in self.staged:
+                self._enrich_instruments()
+            paths = self.staged.pop(table, [])
+            if paths:
+                self._merge(table, paths)
+                if table == "core.instruments":
+                    self._merge("core.instrument_history", self.staged.pop("core.instrument_history", []))
+        self._append_drift()
+        counts, self.counts = self.counts, Counts()
+        return counts
+
+    def _merge(self, table: str, paths: list[Path]) -> None:
+        if not paths:
+            return
+        done = self.unit.session.lake.merge(table, paths)
+        for counter, rows in (
+            (self.counts.staged, done.rows_staged),
+            (self.counts.new, done.rows_new),
+            (self.counts.changed, done.rows_changed),
+        ):
+            counter[table] = counter.get(table, 0) + rows
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+    def _enrich_instruments(self) -> None:
+        """Adds series and category from events and series, then versions for the history."""
+        lake = self.unit.session.lake
+        paths = self.staged.pop("core.instruments")
+        with self.unit.session.duck(self.unit.scratch) as connection:
+            relations = {
+                "staged_instruments": f"SELECT * FROM read_parquet({file_list([str(p) for p in paths])})",
+                "known_events": lake.scan("core.events"),
+                "known_series": lake.scan("core.series"),
+                "known_history": lake.scan("core.instrument_history"),
+            }
+            for name, query in relations.items():
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE enriched_instruments AS {statement('derive/instruments').text}"
+            )
+            self.stage(connection, "core.instruments", "SELECT * FROM enriched_instruments")
+            self.stage(connection, "core.instrument_history", statement("derive/instrument_history").text)
+
+    def _append_drift(self) -> None:
+        if not self.drift:
+            return
+        with self.unit.session.duck(self.unit.scratch) as connection:
+            files = file_list([str(p) for p in self.drift])
+            table = connection.sql(
+                f"SELECT * REPLACE (CAST(objects AS BIGINT) AS objects) FROM (SELECT venue, endpoint, path, kind, value, "
+                f"sum(objects) AS objects, unit_id, max(observed_at) AS observed_at "
+                f"FROM read_parquet({files}) GROUP BY ALL)"
+            ).to_arrow_table()
+        self.unit.session.lake.append("core.drift", table)
+        self.drift = []
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Copies a query to a Parquet file; no file where there are no rows."""
+    row = connection.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
+    rows = int(row[0]) if row else 0
+    if rows == 0:
+        path.unlink(missing_ok=True)
+    return rows
+
+
+def _chunks(connection: duckdb.DuckDBPyConnection, scan: str, condition: str) -> Iterator[str]:
+    """Conditions that cut a slice into runs of whole pages of at most CHUNK_OBJECTS objects."""
+    pages = connection.execute(
+        f"SELECT unit_id, page, count(*) FROM ({scan}) WHERE {condition} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    yield from _cut(pages)
+
+
+def _cut(pages: Iterable[tuple[str, int, int]]) -> Iterator[str]:
+    first: tuple[str, int] | None = None
+    last = 0
+    held = 0
+    for unit_id, page, objects in pages:
+        if first is not None and (unit_id != first[0] or held + objects > CHUNK_OBJECTS):
+            yield f"unit_id = {literal(first[0])} AND page BETWEEN {first[1]} AND {last}"
+            first, held = None, 0
+        if first is None:
+            first = (unit_id, page)
+        last, held = page, held + objects
+    if first is not None:
+        yield f"unit_id = {literal(first[0])} AND page BETWEEN {first[1]} AND {last}"

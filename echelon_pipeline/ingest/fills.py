@@ -1,0 +1,87 @@
+"""Builder-attributed fills of the configured codes.
+
+Belongs here: which stretch of a code's trades is read, and what is complete. Volume never comes from
+fills and fees never from trades; the two are not joined to be summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from echelon_pipeline.domain.intervals import Interval
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.ingest.trades import day_span
+from echelon_pipeline.venues.polymarket.client import PolymarketClient
+from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.warehouse.raw import RawStore
+
+TABLE = "core.fills"
+VENUE = "polymarket"
+
+
+async def ingest_fills(session: Session, client: PolymarketClient, days: Sequence[date]) -> Counts:
+    """Reads the days' fills of every configured builder code, and older ones that were not final yet."""
+    total = Counts()
+    begin, end = day_span(days, session.clock())
+    if not session.settings.builder_codes:
+        total.notes.append("no builder code is configured (ECHELON_BUILDER_CODE)")
+    for code in session.settings.builder_codes:
+        if begin < end:
+            total.add(await _one_code(session, client, code, (begin, end)))
+    return total
+
+
+async def _one_code(session: Session, client: PolymarketClient, code: str, span: Interval) -> Counts:
+    counts = Counts()
+    with session.unit() as unit:
+        store = RawStore(
+            session.lake,
+            venue=VENUE,
+            unit_id=unit.unit_id,
+            parser_version=PARSER_VERSION,
+            flush_objects=session.settings.raw_flush_objects,
+        )
+        failure: EchelonError | None = None
+        try:
+            # Both bounds are whole seconds; asking one second wider costs nothing, keys deduplicate.
+            after = _first_open(session, code, span[0]) - timedelta(seconds=1)
+            async for page in client.builder_trades(code, after=after, before=span[1] + timedelta(seconds=1)):
+                store.add(replace(page, number=counts.pages))
+                counts.pages += 1
+                counts.objects += len(page.objects)
+                session.progress("polymarket fills", counts.objects, None)
+        except EchelonError as error:
+            failure = error
+        store.flush()
+        deriver = Deriver(unit, {"builder_trades": KINDS["builder_trades"]})
+        deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
+        counts.add(deriver.commit())
+        window = unit.window(
+            VENUE,
+            TABLE,
+            code,
+            span,
+            state="partial" if failure else "complete",
+            reason=f"{type(failure).__name__}: {failure}" if failure else None,
+            counts=counts,
+            rows=counts.staged.get(TABLE, 0),
+        )
+        session.windows.record([window])
+    if failure:
+        raise failure
+    return counts
+
+
+def _first_open(session: Session, code: str, begin: datetime) -> datetime:
+    """Where to read from: the span's begin, or the oldest fill of the code whose status can still change."""
+    with session.duck() as connection:
+        fills = session.lake.scan(TABLE, where={"venue": [VENUE]})
+        row = connection.execute(
+            f"SELECT min(event_at) FROM ({fills}) WHERE builder_code = $code AND NOT is_terminal", {"code": code}
+        ).fetchone()
+    oldest = row[0] if row else None
+    return min(begin, oldest) if oldest is not None else begin

@@ -1,0 +1,226 @@
+"""What Kalshi is asked for: scans, trade walks, candles, routed by the live/historical cutoff.
+
+Belongs here: the choice of endpoints and their limits (reference/kalshi 3.3 to 3.8). How units of work
+go is in ``listings.py``, ``trades.py`` and ``prices.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from echelon_pipeline.domain.batches import batches
+from echelon_pipeline.domain.intervals import Interval
+from echelon_pipeline.errors import SchemaDrift
+from echelon_pipeline.ingest.bounds import Ranked, TopN
+from echelon_pipeline.ingest.listings import Scan
+from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
+from echelon_pipeline.ingest.trades import Group
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.kalshi.client import KalshiClient
+from echelon_pipeline.venues.kalshi.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.venues.page import Page, RawObject
+
+CANDLES_PER_REQUEST = 10_000  # documented limit of the batch endpoint
+HOUR = 60  # minutes: candles that tile UTC days; the venue's daily candles are Eastern-time days
+
+
+class _Market(msgspec.Struct):
+    ticker: str
+    event_ticker: str = ""
+    volume_fp: str | None = None
+    volume_24h_fp: str | None = None
+
+
+class _Trade(msgspec.Struct):
+    created_time: datetime
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """Where the live tier begins: older settled markets and trades are in the historical tier."""
+
+    markets: datetime
+    trades: datetime
+
+
+def rank(market: RawObject) -> Ranked:
+    """The volumes that bounds look at; an absent or odd one counts as 0 (the parsers judge it later)."""
+    try:
+        row = msgspec.json.decode(market.payload, type=_Market)
+    except msgspec.DecodeError:
+        return Ranked(Decimal(0), Decimal(0))
+    return Ranked(_decimal(row.volume_24h_fp), _decimal(row.volume_fp))
+
+
+def _decimal(text: str | None) -> Decimal:
+    if text is None or not text.replace(".", "", 1).isdigit():
+        return Decimal(0)
+    return Decimal(text)
+
+
+class KalshiListings:
+    """Scans of Kalshi. Combos are never part of an ordinary scan: hundreds are created each minute."""
+
+    kinds = {name: KINDS[name] for name in ("series", "events", "markets")}
+    parser_version = PARSER_VERSION
+
+    def __init__(self, client: KalshiClient, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._bounds = TopN(settings.instruments_bound("kalshi"), Decimal(settings.min_volume), rank)
+        self._events: set[str] = set()
+
+    @property
+    def filtered_out(self) -> int:
+        return self._bounds.filtered_out
+
+    async def scan(self, scan: Scan) -> AsyncIterator[Page]:
+        """Open and recently settled markets, their events, and with a full scan all series."""
+        if scan.mode == "changes" and scan.since is not None:
+            sources = [
+                self._client.markets(min_updated_ts=scan.since, mve_filter="exclude"),
+                self._client.markets(status="settled", min_settled_ts=scan.since, mve_filter="exclude"),
+            ]
+        else:
+            since = scan.now - timedelta(days=self._settings.history_days)
+            sources = [self._client.markets(status="open", mve_filter="exclude")]
+            if self._settings.history_days:
+                sources.append(self._client.markets(status="settled", min_settled_ts=since, mve_filter="exclude"))
+        for source in sources:
+            async for page in self._kept(source):
+                yield page
+        async for page in self._their_events():
+            yield page
+        if scan.mode == "full":
+            async for page in self._client.series():
+                yield page
+
+    async def _kept(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+        bounds = TopN(self._bounds.limit, self._bounds.min_volume, rank)
+        async for page in bounds.through(pages):
+            for market in page.objects:
+                event = msgspec.json.decode(market.payload, type=_Market).event_ticker
+                if event:
+                    self._events.add(event)
+            yield page
+        self._bounds.filtered_out += bounds.filtered_out
+
+    async def _their_events(self) -> AsyncIterator[Page]:
+        """Events of the kept markets. Above 20 batches it is cheaper to walk all open events (200 a page)."""
+        for tickers in batches(sorted(self._events), self._settings.kalshi_batch_size):
+            async for page in self._client.events(tickers=tickers):
+                yield page
+        self._events.clear()
+
+    async def by_id(self, native_ids: Sequence[str]) -> AsyncIterator[Page]:
+        """Known markets by ticker; those that the live tier no longer has come from the historical one."""
+        for tickers in batches(native_ids, self._settings.kalshi_batch_size):
+            found: set[str] = set()
+            async for page in self._client.markets(tickers=tickers):
+                found.update(o.key for o in page.objects if o.key)
+                yield page
+            gone = [t for t in tickers if t not in found]
+            if gone:
+                async for page in self._client.historical_markets(tickers=gone):
+                    yield page
+
+
+class KalshiTrades:
+    """Kalshi's trade feed: one walk per ticker, or the whole exchange; split at the cutoff."""
+
+    kinds = {"trades": KINDS["trades"]}
+    parser_version = PARSER_VERSION
+
+    def __init__(self, client: KalshiClient, cutoff: Cutoff) -> None:
+        self._client = client
+        self._cutoff = cutoff
+
+    def reach(self) -> datetime | None:
+        """The historical tier goes back to the beginning."""
+        return None
+
+    def groups(self, targets: Sequence[tuple[str, str, Interval]]) -> Iterable[Group]:
+        """One walk per ticker: the endpoint filters by one ticker or none."""
+        for instrument_id, native_id, span in targets:
+            ids = ((instrument_id,), (native_id,)) if instrument_id else ((), ())
+            yield Group(ids[0], ids[1], span)
+
+    async def walk(self, group: Group) -> AsyncIterator[Page]:
+        """Live pages down to the cutoff, then historical ones. The query's bounds are whole seconds, so
+        it asks from the second that begins the span to the one that ends it."""
+        ticker = group.native_ids[0] if group.native_ids else None
+        begin, end = group.span[0], group.span[1] + timedelta(seconds=1)
+        if end > self._cutoff.trades:
+            low = max(begin, self._cutoff.trades)
+            async for page in self._client.trades(ticker=ticker, min_ts=low, max_ts=end):
+                yield page
+        if begin < self._cutoff.trades:
+            high = min(end, self._cutoff.trades + timedelta(seconds=1))
+            async for page in self._client.historical_trades(ticker=ticker, min_ts=begin, max_ts=high):
+                yield page
+
+    def lowest(self, page: Page) -> datetime | None:
+        """Oldest created_time of a page; None where no row has a readable one."""
+        times = []
+        for trade in page.objects:
+            try:
+                times.append(msgspec.json.decode(trade.payload, type=_Trade).created_time)
+            except msgspec.DecodeError:  # the parser dead-letters it; the walk goes by the others
+                continue
+        return min((t if t.tzinfo else t.replace(tzinfo=UTC) for t in times), default=None)
+
+
+class KalshiPrices:
+    """Hourly candles: batches of live markets, single requests for archived ones."""
+
+    kinds = {"candlesticks": KINDS["candlesticks"]}
+    parser_version = PARSER_VERSION
+
+    def __init__(self, client: KalshiClient, settings: Settings, cutoff: Cutoff) -> None:
+        self._client = client
+        self._batch = settings.kalshi_batch_size
+        self._cutoff = cutoff
+
+    def requests(self, targets: Sequence[PriceTarget], span: Interval) -> Iterable[PriceRequest]:
+        """Batches whose candles stay below the documented 10,000; archived markets one by one."""
+        live = [t for t in targets if t.settled_at is None or t.settled_at >= self._cutoff.markets]
+        archived = [t for t in targets if t.settled_at is not None and t.settled_at < self._cutoff.markets]
+        days = timedelta(days=max(1, CANDLES_PER_REQUEST // (self._batch * 24)))
+        begin = span[0]
+        while begin < span[1]:
+            end = min(begin + days, span[1])
+            for some in batches(live, self._batch):
+                yield PriceRequest(tuple(some), (begin, end))
+            begin = end
+        for one in archived:
+            yield PriceRequest((one,), span)
+
+    async def fetch(self, request: PriceRequest) -> AsyncIterator[Page]:
+        """Candles that end within the span: a candle is labelled with its inclusive end."""
+        begin, end = request.span
+        only = request.targets[0]
+        if only.settled_at is not None and only.settled_at < self._cutoff.markets:
+            pages = self._client.historical_candlesticks(only.native_id, begin, end, HOUR)
+        else:
+            pages = self._client.candlesticks_batch([t.native_id for t in request.targets], begin, end, HOUR)
+        async for page in pages:
+            yield page
+
+
+class _Cutoff(msgspec.Struct):
+    market_settled_ts: datetime
+    trades_created_ts: datetime
+
+
+async def cutoff_of(client: KalshiClient) -> Cutoff:
+    """The cutoff at the start of a run (it advances)."""
+    async for page in client.historical_cutoff():
+        for answer in page.objects:
+            row = msgspec.json.decode(answer.payload, type=_Cutoff)
+            return Cutoff(row.market_settled_ts, row.trades_created_ts)
+    raise SchemaDrift("kalshi /historical/cutoff: no object in the answer")

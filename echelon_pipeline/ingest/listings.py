@@ -1,0 +1,179 @@
+"""Instruments, events, series: what is scanned, what is kept, which known instruments are read again.
+
+Belongs here: the two halves of a listing. ``fetch_listings`` puts payloads into raw and says so with a
+window; ``derive_listings`` turns every fetched and not yet derived unit into rows. Which URLs are asked
+is in ``kalshi.py`` and ``polymarket.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.page import Page
+from echelon_pipeline.warehouse.raw import RawStore
+from echelon_pipeline.warehouse.windows import Window
+
+RAW = "raw.objects"
+DERIVED = "core.instruments"
+
+# full: everything in the configured bounds, series and events included; scope: the bounded set's current
+# state; changes: what is new, closed or settled since the last listing; auto: full once a day, else scope
+# where instruments are bounded, else changes.
+Mode = Literal["auto", "full", "scope", "changes"]
+FULL_EVERY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a listing asks for. ``since``: start of the last listing, minus the overlap; None: never."""
+
+    mode: Literal["full", "scope", "changes"]
+    now: datetime
+    since: datetime | None
+
+
+class ListingSource(Protocol):
+    """What a venue offers for listings."""
+
+    kinds: dict[str, PayloadKind]
+    parser_version: int
+    filtered_out: int
+
+    def scan(self, scan: Scan) -> AsyncIterator[Page]:
+        """Pages of the configured scope, bounds applied; counts what they leave out in filtered_out."""
+
+    def by_id(self, native_ids: Sequence[str]) -> AsyncIterator[Page]:
+        """Pages of known instruments, wherever the venue keeps them now."""
+
+
+async def fetch_listings(session: Session, venue: Venue, source: ListingSource, mode: Mode = "auto") -> Counts:
+    """Scans a venue into raw. A scan that fails midway keeps what it got, says partial, and raises."""
+    scan = _plan(session, venue, mode)
+    counts = Counts()
+    failure: EchelonError | None = None
+    with session.unit() as unit:
+        store = _store(session, venue, unit, source.parser_version)
+        try:
+            await _fetch(session, venue, source, scan, store, counts)
+        except EchelonError as error:
+            failure = error
+        store.flush()
+        counts.filtered_out = source.filtered_out
+        window = unit.window(
+            venue,
+            RAW,
+            f"listings:{scan.mode}",
+            (scan.now, session.clock()),
+            state="partial" if failure else "complete",
+            reason=f"{type(failure).__name__}: {failure}" if failure else None,
+            counts=counts,
+            rows=store.stored,
+        )
+        # The window goes before last_seen: killed between the two, the next scan stores the same
+        # payloads once more; the other way round they would be skipped and never derived.
+        session.windows.record([window])
+        store.mark_seen()
+        counts.unchanged = store.unchanged
+    if failure:
+        raise failure
+    return counts
+
+
+def _store(session: Session, venue: Venue, unit: Unit, parser_version: int) -> RawStore:
+    return RawStore(
+        session.lake,
+        venue=venue,
+        unit_id=unit.unit_id,
+        parser_version=parser_version,
+        flush_objects=session.settings.raw_flush_objects,
+        listing=True,
+    )
+
+
+def _plan(session: Session, venue: Venue, mode: Mode) -> Scan:
+    now = session.clock()
+    done = [w for w in session.windows.recorded(venue, RAW) if w.state == "complete"]
+    full = max((w.from_at for w in done if w.scope == "listings:full"), default=None)
+    if mode == "auto":
+        bounded = session.settings.instruments_bound(venue) > 0
+        mode = "full" if full is None or now - full >= FULL_EVERY else "scope" if bounded else "changes"
+    if full is None:
+        mode = "full"  # changes and scope build on a first full listing
+    last = max((w.from_at for w in done if w.scope.startswith("listings:")), default=None)
+    overlap = timedelta(minutes=session.settings.overlap_minutes)
+    return Scan(mode, now, None if last is None else last - overlap)
+
+
+async def _fetch(
+    session: Session, venue: Venue, source: ListingSource, scan: Scan, store: RawStore, counts: Counts
+) -> None:
+    async def take(pages: AsyncIterator[Page], stage: str) -> None:
+        async for page in pages:
+            store.add(replace(page, number=counts.pages))
+            counts.pages += 1
+            counts.objects += len(page.objects)
+            session.progress(f"{venue} {stage}", counts.objects, None)
+
+    await take(source.scan(scan), "listing")
+    store.flush()
+    stale = _to_reread(session, venue, scan, store)
+    if stale:
+        await take(source.by_id(stale), "re-reading")
+
+
+def _to_reread(session: Session, venue: Venue, scan: Scan, store: RawStore) -> list[str]:
+    """Native ids of known instruments that are not settled and that this scan did not show: all of them
+    for a full or scope scan, those past their scheduled end for a scan of changes."""
+    lake = session.lake
+    with session.duck(store.scratch) as connection:
+        where = {"venue": [venue]}
+        connection.execute(f"CREATE TEMP VIEW instruments AS {lake.scan('core.instruments', where=where)}")
+        connection.execute(f"CREATE TEMP VIEW seen_now AS {store.seen_relation()}")
+        rows = connection.execute(
+            statement("derive/rereads").text, {"now": scan.now, "all_unsettled": scan.mode != "changes"}
+        ).fetchall()
+    return [str(native_id) for (native_id,) in rows]
+
+
+def derive_listings(session: Session, venue: Venue, kinds: dict[str, PayloadKind], *, again: bool = False) -> Counts:
+    """Derives every fetched unit that has no derived window yet; ``again``: all of raw, from the start.
+
+    Raises nothing for odd payloads: they are dead letters.
+    """
+    total = Counts()
+    for raw in pending_units(session, venue, again=again):
+        with session.unit() as unit:
+            deriver = Deriver(unit, kinds)
+            deriver.parse(RawSlice(venue, (raw.unit_id,)))
+            counts = deriver.commit()
+            total.add(counts)
+            session.windows.record(
+                [
+                    unit.window(
+                        venue,
+                        DERIVED,
+                        f"{raw.scope}/{raw.unit_id}",
+                        (raw.from_at, raw.to_at),
+                        state=raw.state,
+                        reason=raw.reason,
+                        counts=counts,
+                        rows=counts.staged.get(DERIVED, 0),
+                    )
+                ]
+            )
+    return total
+
+
+def pending_units(session: Session, venue: Venue, *, again: bool = False) -> list[Window]:
+    """Raw listing windows whose unit has not been derived, oldest first."""
+    raw = [w for w in session.windows.recorded(venue, RAW) if w.scope.startswith("listings:")]
+    derived = {w.scope.rpartition("/")[2] for w in session.windows.recorded(venue, DERIVED)}
+    return sorted((w for w in raw if again or w.unit_id not in derived), key=lambda w: w.unit_id)

@@ -1,0 +1,211 @@
+"""What Polymarket is asked for: event scans, trade walks by condition, sampled midpoints, builder fills.
+
+Belongs here: the choice of endpoints and their limits (reference/polymarket 1 to 4). How units of work
+go is in ``listings.py``, ``trades.py``, ``prices.py``, ``fills.py`` and ``resolutions.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from echelon_pipeline.domain.batches import batches
+from echelon_pipeline.domain.intervals import Interval
+from echelon_pipeline.ingest.bounds import Ranked, TopN
+from echelon_pipeline.ingest.listings import Scan
+from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
+from echelon_pipeline.ingest.trades import Group
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.page import Page, RawObject
+from echelon_pipeline.venues.polymarket.client import PolymarketClient
+from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+
+CONDITIONS_PER_WALK = 20  # documented limit of data v2 filters
+TOKENS_PER_REQUEST = 20  # documented limit of batch-prices-history
+IDS_PER_REQUEST = 100  # documented limit of condition_ids
+HISTORY_SPAN = timedelta(days=15)  # longest window of prices-history, whatever the fidelity
+FIDELITY = 60  # minutes between samples: 24 points a day
+
+
+class _Market(msgspec.Struct):
+    conditionId: str = ""  # noqa: N815 - the venue's name
+    volumeNum: Decimal | None = None  # noqa: N815
+    volume24hr: Decimal | None = None
+
+
+class _Trade(msgspec.Struct):
+    timestamp: int
+
+
+def rank(market: RawObject) -> Ranked:
+    """The volumes that bounds look at; an absent or odd one counts as 0 (the parsers judge it later)."""
+    try:
+        row = msgspec.json.decode(market.payload, type=_Market)
+    except msgspec.DecodeError:
+        return Ranked(Decimal(0), Decimal(0))
+    return Ranked(row.volume24hr or Decimal(0), row.volumeNum or Decimal(0))
+
+
+class PolymarketListings:
+    """Scans of Polymarket: events by 24 h volume with their markets, then recently closed markets."""
+
+    kinds = {name: KINDS[name] for name in ("series", "events", "markets")}
+    parser_version = PARSER_VERSION
+
+    def __init__(self, client: PolymarketClient, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._limit = settings.instruments_bound("polymarket")
+        self.filtered_out = 0
+
+    async def scan(self, scan: Scan) -> AsyncIterator[Page]:
+        """Open events with their markets, and markets whose end passed in the last days."""
+        if scan.mode == "changes" and scan.since is not None:
+            async for page in self._newer(scan.since):
+                yield page
+            return
+        async for page in self._open_events():
+            yield page
+        if self._settings.history_days:
+            since = scan.now - timedelta(days=self._settings.history_days)
+            closed = self._client.markets(closed=True, end_date_min=since, order="volumeNum", ascending=False)
+            async for page in self._bounded(closed):
+                yield page
+        if scan.mode == "full":
+            async for page in self._client.series():
+                yield page
+
+    async def _open_events(self) -> AsyncIterator[Page]:
+        """Events in order of volume, until the bound on instruments is reached."""
+        bounds = TopN(0, Decimal(self._settings.min_volume), rank)
+        kept = 0
+        async for page in self._client.events(closed=False, order="volume24hr", ascending=False):
+            if page.endpoint != "markets":
+                yield page
+                continue
+            async for bounded in bounds.through(_one(page)):
+                kept += len(bounded.objects)
+                yield bounded
+            if self._limit and kept >= self._limit:
+                break
+        self.filtered_out += bounds.filtered_out
+
+    async def _bounded(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+        """Pages in the venue's order until the bound is reached."""
+        kept = 0
+        async for page in pages:
+            yield page
+            kept += len(page.objects)
+            if self._limit and kept >= self._limit:
+                break
+
+    async def _newer(self, since: datetime) -> AsyncIterator[Page]:
+        """Markets created since a time; closed ones are read again by id."""
+        async for page in self._client.markets(closed=False, order="createdAt", ascending=False):
+            yield page
+            if _oldest(page) < since:
+                break
+
+    async def by_id(self, native_ids: Sequence[str]) -> AsyncIterator[Page]:
+        """Known markets by condition id. Listings show open ones unless ``closed=true`` is asked for."""
+        for ids in batches(native_ids, IDS_PER_REQUEST):
+            found: set[str] = set()
+            async for page in self._client.markets(condition_ids=ids, closed=True):
+                found.update(o.key for o in page.objects if o.key)
+                yield page
+            rest = [i for i in ids if i not in found]
+            if rest:
+                async for page in self._client.markets(condition_ids=rest, closed=False):
+                    yield page
+
+
+async def _one(page: Page) -> AsyncIterator[Page]:
+    yield page
+
+
+class _Created(msgspec.Struct):
+    createdAt: str = ""  # noqa: N815 - the venue's name
+
+
+def _oldest(page: Page) -> datetime:
+    times = [msgspec.json.decode(o.payload, type=_Created).createdAt for o in page.objects]
+    stamps = [datetime.fromisoformat(t) for t in times if t]
+    return min((t if t.tzinfo else t.replace(tzinfo=UTC) for t in stamps), default=datetime.max.replace(tzinfo=UTC))
+
+
+class PolymarketTrades:
+    """Trades by walks over up to 20 conditions, newest first; without a bound, the bare feed.
+
+    Data v2 ignores start and end for condition walks (a fixed three-year window) and keeps the bare feed
+    for the current and the previous month (reference/polymarket 4.3).
+    """
+
+    kinds = {"trades": KINDS["trades"]}
+    parser_version = PARSER_VERSION
+
+    def __init__(self, client: PolymarketClient, settings: Settings, now: datetime) -> None:
+        self._client = client
+        self._bare = settings.instruments_bound("polymarket") == 0
+        self._now = now
+
+    def reach(self) -> datetime | None:
+        """The first of the previous month for the bare feed, three years for walks by condition."""
+        if not self._bare:
+            return self._now - timedelta(days=3 * 365)
+        first = self._now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        return (first - timedelta(days=1)).replace(day=1)
+
+    def groups(self, targets: Sequence[tuple[str, str, Interval]]) -> Iterable[Group]:
+        """Conditions that miss the same span share a walk."""
+        by_span: dict[Interval, list[tuple[str, str]]] = {}
+        for instrument_id, native_id, span in targets:
+            by_span.setdefault(span, []).append((instrument_id, native_id))
+        for span, members in by_span.items():
+            if not members[0][0]:
+                yield Group((), (), span)
+                continue
+            for some in batches(members, CONDITIONS_PER_WALK):
+                yield Group(tuple(i for i, _ in some), tuple(n for _, n in some), span)
+
+    def walk(self, group: Group) -> AsyncIterator[Page]:
+        """Pages from the newest trade down; the caller stops where its span begins."""
+        return self._client.trades(conditions=list(group.native_ids) or None)
+
+    def lowest(self, page: Page) -> datetime | None:
+        """Oldest timestamp of a page; None where no row has a readable one."""
+        times = []
+        for trade in page.objects:
+            try:
+                times.append(msgspec.json.decode(trade.payload, type=_Trade).timestamp)
+            except msgspec.DecodeError:  # the parser dead-letters it; the walk goes by the others
+                continue
+        return datetime.fromtimestamp(min(times), UTC) if times else None
+
+
+class PolymarketPrices:
+    """Hourly samples of outcome 0's midpoint, 20 tokens and at most 15 days a request."""
+
+    kinds = {"prices_history": KINDS["prices_history"]}
+    parser_version = PARSER_VERSION
+
+    def __init__(self, client: PolymarketClient) -> None:
+        self._client = client
+
+    def requests(self, targets: Sequence[PriceTarget], span: Interval) -> Iterable[PriceRequest]:
+        """Batches of tokens over spans that the venue accepts; instruments without tokens have no history."""
+        known = [t for t in targets if t.token_id]
+        begin = span[0]
+        while begin < span[1]:
+            end = min(begin + HISTORY_SPAN, span[1])
+            for some in batches(known, TOKENS_PER_REQUEST):
+                yield PriceRequest(tuple(some), (begin, end))
+            begin = end
+
+    def fetch(self, request: PriceRequest) -> AsyncIterator[Page]:
+        """One object per token; the end of trading goes along so that later points can be left out."""
+        tokens = [t.token_id for t in request.targets if t.token_id]
+        ends = {t.token_id: t.trading_ended_at for t in request.targets if t.token_id and t.trading_ended_at}
+        return self._client.batch_prices_history(tokens, *request.span, FIDELITY, trading_ended=ends)

@@ -1,0 +1,199 @@
+"""Daily prices: candles and sampled midpoints from the venues, and OHLC from our own complete trades.
+
+Belongs here: for whom and for which days prices are asked, and when a day is complete. What is asked is
+in ``kalshi.py`` and ``polymarket.py``; how points become days is in ``sql/``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Protocol
+
+from echelon_pipeline.domain.intervals import Interval
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
+from echelon_pipeline.ingest.trades import CONFIGURED, EVERYTHING, day_span, first_error
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.page import Page
+from echelon_pipeline.warehouse.raw import RawStore
+
+TABLE = "core.daily_prices"
+
+
+@dataclass(frozen=True)
+class PriceTarget:
+    """An instrument whose prices are wanted for a run of days. ``token_id``: outcome 0 (Polymarket)."""
+
+    instrument_id: str
+    native_id: str
+    series_native_id: str | None
+    token_id: str | None
+    trading_ended_at: datetime | None
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PriceRequest:
+    """One request's worth of targets over one span of whole days (or up to now)."""
+
+    targets: tuple[PriceTarget, ...]
+    span: Interval
+
+
+class PriceFeed(Protocol):
+    """What a venue offers for prices."""
+
+    kinds: dict[str, PayloadKind]
+    parser_version: int
+
+    def requests(self, targets: Sequence[PriceTarget], span: Interval) -> Iterable[PriceRequest]:
+        """Cuts targets and span into requests that the venue's limits allow."""
+
+    def fetch(self, request: PriceRequest) -> AsyncIterator[Page]:
+        """The pages of one request."""
+
+
+async def ingest_prices(
+    session: Session, venue: Venue, feed: PriceFeed, days: Sequence[date], *, refetch: bool = False
+) -> Counts:
+    """Fetches the days' prices for every instrument that lacks them, then derives and commits them."""
+    begin, end = day_span(days, session.clock())
+    total = Counts()
+    if end <= begin:
+        return total
+    with session.unit() as unit:
+        batch = _Batch(unit, venue, feed)
+        for span, targets in _plan(session, venue, (begin, end), refetch=refetch):
+            await batch.run(list(feed.requests(targets, span)))
+        total.add(batch.total)
+        session.windows.record([_window(unit, venue, day, session.clock(), total) for day in sorted(set(days))])
+    return total
+
+
+def _window(unit: Unit, venue: Venue, day: date, now: datetime, counts: Counts):  # type: ignore[no-untyped-def]
+    begin = datetime.combine(day, time(), UTC)
+    end = begin + timedelta(days=1)
+    rows = counts.staged.get(TABLE, 0)
+    if now >= end:
+        return unit.window(venue, TABLE, CONFIGURED, (begin, end), counts=counts, rows=rows)
+    reason = "the day is not over"
+    return unit.window(
+        venue, TABLE, CONFIGURED, (begin, end), state="partial", reason=reason, counts=counts, rows=rows
+    )
+
+
+def _plan(
+    session: Session, venue: Venue, span: Interval, *, refetch: bool
+) -> list[tuple[Interval, list[PriceTarget]]]:
+    """Spans of days and who lacks them: instruments that traded in the span and have, for at least one of
+    its days, neither a complete row nor a complete window since we first held them."""
+    lake = session.lake
+    where = {"venue": [venue]}
+    with session.duck() as connection:
+        for name, query in (
+            ("instruments", lake.scan("core.instruments", where=where)),
+            ("history", lake.scan("core.instrument_history", where=where)),
+            ("outcomes", lake.scan("core.outcomes", where=where)),
+            ("windows", lake.scan("core.ingest_windows", where=where)),
+        ):
+            connection.execute(f"CREATE TEMP VIEW {name} AS {query}")
+        rows = connection.execute(
+            statement("derive/price_targets").text,
+            {"from_at": span[0], "to_at": span[1], "table_name": TABLE, "scope": CONFIGURED, "refetch": refetch},
+        ).fetchall()
+    by_span: dict[Interval, list[PriceTarget]] = {}
+    for first, last, *fields in rows:
+        wanted = (max(span[0], first), min(span[1], last))
+        by_span.setdefault(wanted, []).append(PriceTarget(*fields))
+    return sorted(by_span.items())
+
+
+class _Batch:
+    """Fetches requests a few at a time and commits whenever enough has gathered."""
+
+    def __init__(self, unit: Unit, venue: Venue, feed: PriceFeed) -> None:
+        self.unit = unit
+        self.venue = venue
+        self.feed = feed
+        self.total = Counts()
+        self._session = unit.session
+        self._raw = RawStore(
+            self._session.lake,
+            venue=venue,
+            unit_id=unit.unit_id,
+            parser_version=feed.parser_version,
+            # A price object holds a day's candles or more: a hundred times a trade's size.
+            flush_objects=max(1, self._session.settings.raw_flush_objects // 20),
+        )
+        self._page = 0
+        self._from = 0
+        self._done = 0
+
+    async def run(self, requests: list[PriceRequest]) -> None:
+        """Does the requests; what was read before a failure is committed, then the failure goes on up."""
+        queue: asyncio.Queue[PriceRequest] = asyncio.Queue()
+        for request in requests:
+            queue.put_nowait(request)
+        self._done = 0
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(self._session.settings.http_concurrency, len(requests))):
+                    tasks.create_task(self._worker(queue, len(requests)))
+        except* EchelonError as failed:
+            self._commit()
+            raise first_error(failed) from None
+        self._commit()
+
+    async def _worker(self, queue: asyncio.Queue[PriceRequest], total: int) -> None:
+        while not queue.empty():
+            request = queue.get_nowait()
+            async for page in self.feed.fetch(request):
+                self._raw.add(replace(page, number=self._page))
+                self._page += 1
+                self.total.objects += len(page.objects)
+            self._done += 1
+            self._session.progress(f"{self.venue} prices", self._done, total)
+
+    def _commit(self) -> None:
+        self._raw.flush()
+        if self._page == self._from:
+            return
+        deriver = Deriver(self.unit, self.feed.kinds)
+        deriver.parse(RawSlice(self.venue, (self.unit.unit_id,), page_from=self._from))
+        counts = deriver.commit()
+        counts.pages = self._page - self._from
+        self.total.add(counts)
+        self._from = self._page
+
+
+def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> Counts:
+    """OHLC, VWAP and volume of the days from our own trades; volume and VWAP only where the instrument's
+    trades are complete for the whole day."""
+    lake = session.lake
+    where = {"venue": [venue]}
+    total = Counts()
+    with session.unit() as unit:
+        deriver = Deriver(unit, {})
+        for day in sorted(set(days)):
+            with session.duck(unit.scratch) as connection:
+                for name, query in (
+                    ("trades", lake.scan("core.trades", where={"venue": [venue], "date": [day]})),
+                    ("instruments", lake.scan("core.instruments", where=where)),
+                    ("history", lake.scan("core.instrument_history", where=where)),
+                    ("windows", lake.scan("core.ingest_windows", where=where)),
+                ):
+                    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+                query = statement("derive/daily_prices_from_trades").text
+                for parameter, value in (("$day", f"DATE '{day}'"), ("$venue", f"'{venue}'")):
+                    query = query.replace(parameter, value)
+                deriver.stage(connection, TABLE, query)
+        total.add(deriver.commit())
+    return total
+
+
+__all__ = ["EVERYTHING", "PriceFeed", "PriceRequest", "PriceTarget", "ingest_prices", "prices_from_trades"]

@@ -1,0 +1,60 @@
+"""What Data API v2 says about payouts of Polymarket instruments that ended.
+
+Belongs here: which instruments are asked about. Gamma's word comes with the listings; a second source
+is kept beside it, because rows in mid-dispute exist (reference/polymarket 8.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from echelon_pipeline.domain.batches import batches
+from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.venues.polymarket.client import PolymarketClient
+from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.warehouse.raw import RawStore
+
+TABLE = "core.resolutions"
+VENUE = "polymarket"
+CONDITIONS_PER_REQUEST = 20  # documented limit of data v2 filters
+
+
+async def ingest_resolutions(session: Session, client: PolymarketClient) -> Counts:
+    """Asks about every ended instrument whose payout is not final in this source yet."""
+    counts = Counts()
+    wanted = _unresolved(session)
+    started = session.clock()
+    with session.unit() as unit:
+        store = RawStore(
+            session.lake,
+            venue=VENUE,
+            unit_id=unit.unit_id,
+            parser_version=PARSER_VERSION,
+            flush_objects=session.settings.raw_flush_objects,
+        )
+        for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):
+            async for page in client.resolutions(conditions=conditions):
+                store.add(replace(page, number=counts.pages))
+                counts.pages += 1
+                counts.objects += len(page.objects)
+            session.progress("polymarket resolutions", number * CONDITIONS_PER_REQUEST, len(wanted))
+        store.flush()
+        deriver = Deriver(unit, {"resolutions": KINDS["resolutions"]})
+        deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
+        counts.add(deriver.commit())
+        rows = counts.staged.get(TABLE, 0)
+        session.windows.record(
+            [unit.window(VENUE, TABLE, "data_v2", (started, session.clock()), counts=counts, rows=rows)]
+        )
+    return counts
+
+
+def _unresolved(session: Session) -> list[str]:
+    lake = session.lake
+    with session.duck() as connection:
+        for name, table in (("instruments", "core.instruments"), ("resolutions", TABLE)):
+            connection.execute(f"CREATE TEMP VIEW {name} AS {lake.scan(table, where={'venue': [VENUE]})}")
+        rows = connection.execute(statement("derive/unresolved").text).fetchall()
+    return [str(native_id) for (native_id,) in rows]

@@ -1,0 +1,147 @@
+"""What a unit of work needs: settings, lake, windows, clock, progress, ids.
+
+Belongs here: the context that is handed through ``ingest``. No venue, no SQL.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.windows import Window, Windows
+
+Venue = Literal["kalshi", "polymarket"]
+VENUES: tuple[Venue, ...] = ("kalshi", "polymarket")
+Progress = Callable[[str, int, int | None], None]
+
+
+def silent(_stage: str, _done: int, _total: int | None) -> None:
+    """A progress callback that shows nothing."""
+
+
+def midnight(day_start: datetime) -> datetime:
+    """The UTC midnight that begins the day of a time."""
+    return day_start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@dataclass
+class Counts:
+    """What a unit did; added up over its parts and shown as run metadata."""
+
+    pages: int = 0
+    objects: int = 0
+    unchanged: int = 0
+    filtered_out: int = 0
+    dead_letters: int = 0
+    new: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    staged: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int | float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, other: Counts) -> None:
+        """Adds another part's counts to these."""
+        self.pages += other.pages
+        self.objects += other.objects
+        self.unchanged += other.unchanged
+        self.filtered_out += other.filtered_out
+        self.dead_letters += other.dead_letters
+        for mine, theirs in ((self.new, other.new), (self.changed, other.changed), (self.staged, other.staged)):
+            for table, rows in theirs.items():
+                mine[table] = mine.get(table, 0) + rows
+        for name, value in other.requests.items():
+            self.requests[name] = self.requests.get(name, 0) + value
+        self.notes += other.notes
+
+
+@dataclass
+class Session:
+    """One process's access to the warehouse, shared by the units that it does."""
+
+    settings: Settings
+    lake: Lake
+    windows: Windows
+    run_id: str | None = None
+    progress: Progress = silent
+
+    @classmethod
+    def of(cls, settings: Settings, *, run_id: str | None = None, progress: Progress = silent) -> Session:
+        """A session on the configured lake."""
+        lake = Lake.of(settings)
+        return cls(settings, lake, Windows(lake), run_id, progress)
+
+    def clock(self) -> datetime:
+        """Now, UTC (the frozen clock where one is set)."""
+        return self.settings.clock()
+
+    @contextmanager
+    def unit(self) -> Iterator[Unit]:
+        """A unit of work with a scratch folder that is gone afterwards."""
+        started = datetime.now(UTC)  # ids sort by real time, also under a frozen clock
+        unit_id = f"{started:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
+        scratch = self.settings.scratch / unit_id
+        scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            yield Unit(self, unit_id, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    @contextmanager
+    def duck(self, scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A limited DuckDB connection."""
+        limits = self.settings
+        with connect(
+            memory_limit_mb=limits.memory_limit_mb, threads=limits.threads, scratch=scratch or limits.scratch
+        ) as connection:
+            yield connection
+
+
+@dataclass
+class Unit:
+    """One unit of work. ``unit_id`` sorts by time and marks every raw row and window that it wrote."""
+
+    session: Session
+    unit_id: str
+    scratch: Path
+
+    def window(
+        self,
+        venue: str,
+        table: str,
+        scope: str,
+        span: tuple[datetime, datetime],
+        *,
+        state: str = "complete",
+        reason: str | None = None,
+        counts: Counts | None = None,
+        rows: int = 0,
+    ) -> Window:
+        """A window row of this unit; an empty span (a frozen clock) is widened to a microsecond."""
+        counts = counts or Counts()
+        begin, end = span
+        return Window(
+            venue=venue,
+            table_name=table,
+            scope=scope,
+            from_at=begin,
+            to_at=end if end > begin else begin + timedelta(microseconds=1),
+            state=state,
+            reason=reason,
+            rows=rows,
+            dead_letters=counts.dead_letters,
+            filtered_out=counts.filtered_out,
+            pages=counts.pages,
+            unit_id=self.unit_id,
+            run_id=self.session.run_id,
+        )

@@ -1,0 +1,275 @@
+"""Trade walks that can be killed anywhere and go on.
+
+Belongs here: which intervals are missing for whom, walking feeds newest-first, committing in batches,
+recording what is complete. Which URL is asked is in ``kalshi.py`` and ``polymarket.py``.
+
+A feed is walked from new to old. What lies above the lowest time that a walk has reached is complete;
+rows *at* that time may go on in the next page, so they are held back until the walk has passed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Protocol
+
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.domain.intervals import Interval, subtract, union
+from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.page import Page
+from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.raw import RawStore
+from echelon_pipeline.warehouse.windows import Window
+
+TABLE = "core.trades"
+CONFIGURED = "configured"  # scope: every instrument that we held when the window was recorded
+EVERYTHING = "all"  # scope: the venue's whole feed
+
+
+@dataclass(frozen=True)
+class Group:
+    """Instruments whose trades come from one walk. Empty: the venue's whole feed."""
+
+    instrument_ids: tuple[str, ...]
+    native_ids: tuple[str, ...]
+    span: Interval
+
+
+class TradeFeed(Protocol):
+    """What a venue offers for trades."""
+
+    kinds: dict[str, PayloadKind]
+    parser_version: int
+
+    def groups(self, targets: Sequence[tuple[str, str, Interval]]) -> Iterable[Group]:
+        """Cuts (instrument_id, native_id, span) targets into walks."""
+
+    def walk(self, group: Group) -> AsyncIterator[Page]:
+        """Pages of a group, newest first."""
+
+    def lowest(self, page: Page) -> datetime | None:
+        """The oldest event time on a page."""
+
+    def reach(self) -> datetime | None:
+        """The oldest time that the venue can serve; None: no limit."""
+
+
+@dataclass
+class _Walk:
+    """How far one group's walk has come. ``tail``: numbers of stored pages that hold rows at ``low``."""
+
+    group: Group
+    low: datetime | None = None
+    done: bool = False
+    tail: list[int] = field(default_factory=list)
+
+    def span_read(self) -> Interval:
+        """What has been read completely: rows at ``low`` itself may go on in the next page."""
+        begin, end = self.group.span
+        if self.done:
+            return begin, end
+        return (end, end) if self.low is None else (max(begin, self.low + timedelta(microseconds=1)), end)
+
+
+def day_span(days: Sequence[date], now: datetime) -> Interval:
+    """[first day 00:00, end of last day or now) in UTC; raises ValueError for no days."""
+    first, last = min(days), max(days)
+    begin = datetime.combine(first, time(), UTC)
+    end = datetime.combine(last + timedelta(days=1), time(), UTC)
+    return begin, max(begin, min(end, now))
+
+
+async def ingest_trades(
+    session: Session, venue: Venue, feed: TradeFeed, days: Sequence[date], *, refetch: bool = False
+) -> Counts:
+    """Reads what is missing of the days' trades, commits it in batches; returns what was done.
+
+    ``refetch``: read everything again, also what is complete.
+    """
+    begin, end = day_span(days, session.clock())
+    total = Counts()
+    if end <= begin:
+        return total
+    with session.unit() as unit:
+        batch = _Batch(unit, venue, feed)
+        reach = feed.reach()
+        if reach is not None and begin < reach:
+            batch.unavailable((begin, min(reach, end)), f"the venue serves trades from {reach:%Y-%m-%d} on")
+            begin = min(reach, end)
+        targets = _targets(session, venue, (begin, end), refetch=refetch)
+        await batch.run(list(feed.groups(targets)))
+        total.add(batch.total)
+        if end > begin:
+            rows = total.staged.get(TABLE, 0)
+            session.windows.record([unit.window(venue, TABLE, batch.scope, (begin, end), counts=total, rows=rows)])
+    return total
+
+
+def _targets(
+    session: Session, venue: Venue, span: Interval, *, refetch: bool
+) -> list[tuple[str, str, Interval]]:
+    """(instrument, native id, missing interval) for each instrument that could trade within the span.
+
+    With no bound on instruments there is one target without an instrument: the whole feed.
+    """
+    overlap = timedelta(minutes=session.settings.overlap_minutes)
+    everything = session.windows.complete(venue, TABLE, EVERYTHING)
+    if session.settings.instruments_bound(venue) == 0:
+        missing = [span] if refetch else subtract([span], everything)
+        return [("", "", (max(span[0], gap[0] - overlap), gap[1])) for gap in missing]
+    instruments = _tradable(session, venue, span)
+    configured = session.windows.recorded(venue, TABLE, CONFIGURED)
+    own = session.windows.complete_by_scope(venue, TABLE)
+    targets = []
+    for instrument_id, native_id, first_seen in instruments:
+        covered = [(w.from_at, w.to_at) for w in configured if w.recorded_at >= first_seen]
+        gaps = [span] if refetch else subtract([span], union([*covered, *everything, *own.get(instrument_id, [])]))
+        if gaps:
+            # One walk from the newest gap down to the oldest: feeds are newest-first, holes cost nothing.
+            low = max(span[0], min(g[0] for g in gaps) - overlap)
+            targets.append((instrument_id, native_id, (low, max(g[1] for g in gaps))))
+    return targets
+
+
+def _tradable(session: Session, venue: Venue, span: Interval) -> list[tuple[str, str, datetime]]:
+    lake = session.lake
+    with session.duck() as connection:
+        connection.execute(
+            f"CREATE TEMP VIEW instruments AS {lake.scan('core.instruments', where={'venue': [venue]})}"
+        )
+        connection.execute(
+            f"CREATE TEMP VIEW history AS {lake.scan('core.instrument_history', where={'venue': [venue]})}"
+        )
+        rows = connection.execute(
+            statement("derive/tradable").text, {"from_at": span[0], "to_at": span[1]}
+        ).fetchall()
+    return [(str(i), str(n), seen) for i, n, seen in rows]
+
+
+class _Batch:
+    """Stores pages of several walks, commits whenever enough have gathered."""
+
+    def __init__(self, unit: Unit, venue: Venue, feed: TradeFeed) -> None:
+        self.unit = unit
+        self.venue = venue
+        self.feed = feed
+        self.total = Counts()
+        self._session = unit.session
+        self.scope = EVERYTHING if self._session.settings.instruments_bound(venue) == 0 else CONFIGURED
+        self._raw = RawStore(
+            self._session.lake,
+            venue=venue,
+            unit_id=unit.unit_id,
+            parser_version=feed.parser_version,
+            flush_objects=self._session.settings.raw_flush_objects,
+        )
+        self._page = 0
+        self._batch_from = 0
+        self._held = 0
+        self._walks: list[_Walk] = []
+        self._finished = 0
+
+    def unavailable(self, span: Interval, reason: str) -> None:
+        """Records that the venue cannot give a span."""
+        self._session.windows.record(
+            [self.unit.window(self.venue, TABLE, self.scope, span, state="unavailable", reason=reason)]
+        )
+        self.total.notes.append(reason)
+
+    async def run(self, groups: list[Group]) -> None:
+        """Walks all groups, a few at a time. After a failure what was read is committed and claimed first."""
+        queue: asyncio.Queue[_Walk] = asyncio.Queue()
+        for group in groups:
+            queue.put_nowait(_Walk(group))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(self._session.settings.http_concurrency, len(groups))):
+                    tasks.create_task(self._worker(queue, len(groups)))
+        except* EchelonError as failed:
+            self._commit(claim=True)
+            raise first_error(failed) from None
+        self._commit(claim=False)
+
+    async def _worker(self, queue: asyncio.Queue[_Walk], total: int) -> None:
+        while not queue.empty():
+            walk = queue.get_nowait()
+            self._walks.append(walk)
+            async for page in self.feed.walk(walk.group):
+                self._take(walk, page)
+                if walk.done:
+                    break
+            walk.done = True
+            self._finished += 1
+            self._session.progress(f"{self.venue} trades", self._finished, total)
+
+    def _take(self, walk: _Walk, page: Page) -> None:
+        """Stores a page and notes how far the walk has come. Synchronous: no other walk interleaves."""
+        numbered = replace(page, number=self._page)
+        self._page += 1
+        self._raw.add(numbered)
+        self._held += len(page.objects)
+        low = self.feed.lowest(page)
+        if low is not None:
+            walk.tail = [numbered.number] if walk.low is None or low < walk.low else [*walk.tail, numbered.number]
+            walk.low = low
+            walk.done = low < walk.group.span[0]
+        if self._held >= self._session.settings.raw_flush_objects:
+            self._commit(claim=True)
+
+    def _commit(self, *, claim: bool) -> None:
+        """Derives and merges what has gathered. ``claim``: record per instrument what is complete now; at
+        the end of a run without failures one row for all of them says the same."""
+        self._raw.flush()
+        if not self._walks:
+            return
+        deriver = Deriver(self.unit, self.feed.kinds)
+        source = RawSlice(
+            self.venue,
+            (self.unit.unit_id,),
+            page_from=self._batch_from,
+            also_pages=tuple(sorted({p for w in self._walks for p in w.tail if p < self._batch_from})),
+        )
+        deriver.parse(source, keep={TABLE: _keep(self._walks)})
+        counts = deriver.commit()
+        counts.pages, counts.objects = self._page - self._batch_from, self._held
+        self.total.add(counts)
+        if claim:
+            self._session.windows.record(self._windows())
+        self._walks = [w for w in self._walks if not w.done]
+        self._batch_from, self._held = self._page, 0
+
+    def _windows(self) -> list[Window]:
+        rows = []
+        for walk in self._walks:
+            begin, end = walk.span_read()
+            if begin < end:
+                for scope in walk.group.instrument_ids or (EVERYTHING,):
+                    rows.append(self.unit.window(self.venue, TABLE, scope, (begin, end)))
+        return rows
+
+
+def first_error(failed: BaseExceptionGroup[EchelonError]) -> EchelonError:
+    """The first of several failures that came together; the others are the same venue's."""
+    error = failed.exceptions[0]
+    return first_error(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _keep(walks: Sequence[_Walk]) -> str:
+    """A condition for the rows to stage: within what each walk has read completely."""
+    by_span: dict[Interval, list[str]] = {}
+    for walk in walks:
+        by_span.setdefault(walk.span_read(), []).extend(walk.group.instrument_ids)
+    parts = []
+    for (begin, end), ids in by_span.items():
+        among = f" AND instrument_id IN ({', '.join(map(literal, ids))})" if ids else ""
+        parts.append(f"(event_at >= {_time(begin)} AND event_at < {_time(end)}{among})")
+    return " OR ".join(parts)
+
+
+def _time(moment: datetime) -> str:
+    return f"TIMESTAMPTZ {literal(moment.astimezone(UTC).isoformat())}"

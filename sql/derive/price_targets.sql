@@ -1,0 +1,48 @@
+-- about: instruments that could trade on days of [$from_at, $to_at) whose prices are not complete, with the
+--        first and the end of the last such day
+-- grain: instrument
+-- inputs: instruments, history, outcomes, windows
+WITH days AS (
+    SELECT unnest(generate_series($from_at, $to_at - INTERVAL 1 MICROSECOND, INTERVAL 1 DAY)) AS day_at
+),
+
+held AS (
+    SELECT
+        i.instrument_id,
+        i.native_id,
+        i.series_id,
+        i.trading_ended_at,
+        i.settled_at,
+        i.opens_at,
+        coalesce(min(h.valid_from), min(i.observed_at)) AS first_seen
+    FROM instruments i
+    LEFT JOIN history h USING (instrument_id)
+    WHERE i.status <> 'unopened'
+    GROUP BY ALL
+),
+
+complete AS (
+    SELECT from_at AS day_at, arg_max(state, recorded_at) AS state, max(recorded_at) AS recorded_at
+    FROM windows
+    WHERE table_name = $table_name AND scope = $scope
+    GROUP BY from_at
+)
+
+SELECT
+    min(d.day_at) AS first_at,
+    max(d.day_at) + INTERVAL 1 DAY AS last_at,
+    h.instrument_id,
+    h.native_id,
+    split_part(h.series_id, ':', 2) AS series_native_id,
+    o.token_id,
+    h.trading_ended_at,
+    h.settled_at
+FROM held h
+JOIN days d
+    ON (h.opens_at IS NULL OR h.opens_at < d.day_at + INTERVAL 1 DAY)
+    AND (h.trading_ended_at IS NULL OR h.trading_ended_at > d.day_at)
+LEFT JOIN complete c ON c.day_at = d.day_at
+LEFT JOIN outcomes o ON o.instrument_id = h.instrument_id AND o.outcome_index = 0
+WHERE $refetch OR c.state IS NULL OR c.state <> 'complete' OR c.recorded_at < h.first_seen
+GROUP BY h.instrument_id, h.native_id, h.series_id, o.token_id, h.trading_ended_at, h.settled_at
+ORDER BY h.instrument_id
