@@ -96,9 +96,10 @@ def tables_page() -> str:
         "",
         _GENERATED,
         "",
-        "Names, types and units are the same in the lake and in the published DuckDB file. Prices are dollars per share of outcome 0 unless a",
-        "column says otherwise, sizes are contracts or shares, money ends in `_usd`, times end in `_at` and are UTC,",
-        "dates are UTC days. Decimals are exact. A rule holds for every row: it is checked before a commit.",
+        "Names, types and units are the same in the lake and in the published DuckDB file. Prices are dollars per",
+        "share of outcome 0 unless a column says otherwise, sizes are contracts or shares, money ends in `_usd`, times",
+        "end in `_at` and are UTC, dates are UTC days. Decimals are exact. A rule holds for every row: it is checked",
+        "before a commit.",
         "",
         *_table(
             ("Table", "One row", "Published"),

@@ -59,7 +59,7 @@ def _python() -> Finding:
 
 def locked_versions(text: str) -> dict[str, str]:
     """Package versions of a hashed lock file, by name."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", text, flags=re.MULTILINE))
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", text, flags=re.MULTILINE))
 
 
 def _packages() -> Finding:

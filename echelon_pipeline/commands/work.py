@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from echelon_pipeline.commands.common import err, out, prepared
+from echelon_pipeline.commands.common import err, fail, out, prepared
 from echelon_pipeline.commands.progress import shown_progress
 from echelon_pipeline.settings import Settings
 
@@ -50,23 +50,24 @@ def ingest(
         typer.Option("--to", formats=["%Y-%m-%d"], show_default=False, help="Last UTC day, included. Default: today."),
     ] = None,
     venue: Annotated[list[VenueName] | None, typer.Option(help="Only this venue; may be repeated.")] = None,
-    select: Annotated[
-        str | None, typer.Option(help="Asset selection, say 'key:\"core/kalshi/*\"'; default: everything.")
-    ] = None,
+    refetch: Annotated[bool, typer.Option("--refetch", help="Ask the venues again also for what is complete.")] = False,
 ) -> None:
     """Fetch, derive, commit and publish. Goes on where an interrupted run stopped."""
     settings = prepared()
-    ingest_days(settings, days_between(settings, from_, to), venue or list(VenueName), select)
+    ingest_days(settings, days_between(settings, from_, to), venue or list(VenueName), refetch=refetch)
 
 
-def ingest_days(settings: Settings, days: list[date], venues: list[VenueName], select: str | None = None) -> None:
-    """Runs the main job on this home, showing progress on standard error."""
+def ingest_days(settings: Settings, days: list[date], venues: list[VenueName], *, refetch: bool = False) -> None:
+    """Runs the main job on this home, showing progress on standard error; failed steps end the command."""
     from echelon_pipeline.dagster_home import enter_dagster_home
     from echelon_pipeline.defs.run import run_main_job
 
     enter_dagster_home(settings)
     with shown_progress(err()) as progress:
-        run_main_job(settings, days, [v.value for v in venues], progress, select=select)
+        run = run_main_job(settings, days, [v.value for v in venues], progress, refetch=refetch)
+    if not run.success:
+        steps = "".join(f"\n  {step}: {reason}" for step, reason in sorted(run.failed.items()))
+        raise fail(f"run {run.run_id} failed; what was committed stays, the next run goes on from there{steps}")
 
 
 def publish(

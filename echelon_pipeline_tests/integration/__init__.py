@@ -1,0 +1,1 @@
+"""Whole runs against the sandbox: several processes, real files."""

@@ -1,0 +1,1 @@
+"""Statements of ``sql/`` on small tables."""

@@ -1,0 +1,155 @@
+"""Rules of the house that no single module can keep: files, headers, locks, targets.
+
+Belongs here: rules about files of the repository. Who imports whom is ``orchestration/test_imports.py``.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+import yaml
+
+from echelon_pipeline.doctor import locked_versions
+from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.duck import connect
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = sorted(
+    p for folder in ("echelon_pipeline", "echelon_pipeline_tests", "benchmarks") for p in (ROOT / folder).rglob("*.py")
+)
+READERS = [p for p in PYTHON if p.is_relative_to(ROOT / "echelon_pipeline") and p.name != "settings.py"]
+SQL = sorted((ROOT / "sql").rglob("*.sql"))
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+TARGETS = ("demo", "ui", "test", "test-slow", "lint", "bench", "clean")
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=relative)
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    assert (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").strip()
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=relative)
+def test_a_module_has_no_notes_of_unfinished_work(path: Path) -> None:
+    assert not re.search(r"\b(TODO|FIXME)\b(?!\|)", path.read_text(encoding="utf-8").replace("(TODO|FIXME)", ""))
+
+
+@pytest.mark.parametrize("path", READERS, ids=relative)
+def test_only_settings_read_the_environment(path: Path) -> None:
+    """Others may hand the whole environment on to a child, but never look a name up."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = ast.unparse(node) if isinstance(node, ast.Subscript | ast.Call) else ""
+        read = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and text.startswith("os.environ[")
+        assert not read, f"{relative(path)}:{node.lineno}: {text}"  # type: ignore[attr-defined]
+        assert not text.startswith(("os.getenv(", "os.environ.get(")), f"{relative(path)}: {text}"
+
+
+@pytest.mark.parametrize("path", SQL, ids=relative)
+def test_a_sql_file_holds_one_statement(path: Path) -> None:
+    assert len(duckdb.extract_statements(path.read_text(encoding="utf-8"))) == 1
+
+
+@pytest.mark.parametrize("path", SQL, ids=relative)
+def test_a_sql_file_says_what_it_computes_and_from_what(path: Path) -> None:
+    """Macros take their input as arguments, presets theirs from one named file; the rest names grain and inputs."""
+    header = Statement(relative(path), path.read_text(encoding="utf-8")).header
+    wanted = {"about"}
+    if "presets" in path.parts:
+        wanted |= {"columns", "source"}
+    elif path.parent.name != "macros":
+        wanted |= {"grain", "inputs"}
+    assert {key for key in wanted if header.get(key)} == wanted
+
+
+@pytest.mark.parametrize("sample", statements("samples"), ids=lambda sample: sample.name)
+def test_a_sample_query_runs_on_the_tables_of_the_registry(sample: Statement) -> None:
+    with connect() as connection:
+        connection.execute("CREATE SCHEMA core")
+        for name, table in TABLES.items():
+            if table.schema_name == "core":
+                columns = ", ".join(f'"{c.name}" {c.type.value}' for c in table.columns)
+                connection.execute(f"CREATE TABLE {name} ({columns})")
+        assert connection.execute(sample.text).fetchall() == []
+
+
+def test_there_are_five_sample_queries() -> None:
+    assert len(statements("samples")) == 5
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=relative)
+def test_a_lock_pins_hashes_and_names_no_place_to_download_from(path: Path) -> None:
+    """Where packages come from is each user's own configuration."""
+    text = path.read_text(encoding="utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*(--(extra-)?index-url|-i\b|--find-links|-f\b|--trusted-host)", text, re.MULTILINE)
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        if not block.startswith("#"):
+            assert re.match(r"^[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+", block), block[:80]
+            assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block[:80]
+
+
+def test_the_lock_covers_every_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = {re.split(r"[^A-Za-z0-9._-]", entry, maxsplit=1)[0].lower() for entry in wanted}
+    locked = locked_versions((ROOT / "requirements.lock").read_text(encoding="utf-8").lower())
+    assert names - set(locked) == set()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_knows_the_target(target: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    asked = subprocess.run(
+        ["make", "-n", target], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.strip()
+
+
+def test_continuous_integration_runs_make_test_and_stops_at_the_first_error() -> None:
+    script = ROOT / ".ci" / "run"
+    text = script.read_text(encoding="utf-8")
+    assert os.access(script, os.X_OK)
+    assert "set -euo pipefail" in text
+    assert "make test" in text.splitlines()
+
+
+def test_the_instance_file_loads_in_dagster(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        limits = instance.get_concurrency_config()
+        assert limits.pool_config.default_pool_limit == 1
+        assert limits.run_queue_config is not None
+        assert limits.run_queue_config.max_concurrent_runs == 4
+        assert instance.telemetry_enabled is False
+        assert instance.run_retries_enabled
+        assert instance.run_monitoring_enabled
+
+
+def test_cancelled_runs_give_their_pool_slots_back() -> None:
+    """With limit 1, a slot that is never freed blocks its venue for ever."""
+    config = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
+    assert config["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
+    assert config["run_retries"]["retry_on_asset_or_op_failure"] is False
+    assert "storage" not in config
+
+
+def test_the_code_location_has_one_name_everywhere() -> None:
+    """Dagster keeps schedules and sensors by this name: two names mean two sets of them."""
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))
+    (entry,) = workspace["load_from"]
+    dg_project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["dg"]["project"]
+    assert entry["python_module"]["location_name"] == dg_project["code_location_name"]
+    assert entry["python_module"]["module_name"] == dg_project["code_location_target_module"]

@@ -1,0 +1,160 @@
+"""Settings: every name works, mistakes are loud, secrets stay secret."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.settings import KALSHI_DEMO, KALSHI_PROD, Settings, env_names, load_settings, project_file
+
+SECRET = "do-not-print-4711"
+SECRETS = sorted(
+    name for name, field in env_names().items() if "SecretStr" in str(Settings.model_fields[field].annotation)
+)
+
+# Names that users of earlier versions have in their environments: name, text, field, value.
+FIXED: list[tuple[str, str, str, Any]] = [
+    ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+    ("KALSHI_BASE_URL", "https://k.example/v2", "kalshi_base_url", "https://k.example/v2"),
+    ("KALSHI_WS_URL", "wss://k.example", "kalshi_ws_url", "wss://k.example"),
+    ("KALSHI_WS_DEMO_URL", "wss://d.example", "kalshi_ws_demo_url", "wss://d.example"),
+    ("KALSHI_USE_DEMO", "true", "kalshi_use_demo", True),
+    ("KALSHI_MAX_INSTRUMENTS", "12", "kalshi_max_instruments", 12),
+    ("KALSHI_SLEEP_SECS", "0.25", "kalshi_sleep_secs", 0.25),
+    ("KALSHI_BATCH_SIZE", "50", "kalshi_batch_size", 50),
+    ("KALSHI_API_KEY", SECRET, "kalshi_api_key", SecretStr(SECRET)),
+    ("KALSHI_PRIVATE_KEY", SECRET, "kalshi_private_key", SecretStr(SECRET)),
+    ("KALSHI_PRIVATE_KEY_PATH", "/keys/k.pem", "kalshi_private_key_path", Path("/keys/k.pem")),
+    ("KALSHI_CREDENTIALS_ENCRYPTION_KEY", SECRET, "kalshi_credentials_encryption_key", SecretStr(SECRET)),
+    ("POLYMARKET_API_URL", "https://c.example", "polymarket_api_url", "https://c.example"),
+    ("POLYMARKET_GAMMA_URL", "https://g.example", "polymarket_gamma_url", "https://g.example"),
+    ("POLYMARKET_WS_URL", "wss://p.example", "polymarket_ws_url", "wss://p.example"),
+    ("POLYMARKET_API_KEY", SECRET, "polymarket_api_key", SecretStr(SECRET)),
+    ("POLYMARKET_API_SECRET", SECRET, "polymarket_api_secret", SecretStr(SECRET)),
+    ("POLYMARKET_PRIVATE_KEY", SECRET, "polymarket_private_key", SecretStr(SECRET)),
+    ("USE_TESTNET", "1", "use_testnet", True),
+    ("REDIS_URL", SECRET, "redis_url", SecretStr(SECRET)),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "field", "value"), FIXED, ids=[entry[0] for entry in FIXED])
+def test_a_fixed_environment_name_sets_its_field(name: str, text: str, field: str, value: object) -> None:
+    assert getattr(load_settings({name: text}), field) == value
+
+
+def test_every_name_that_is_not_fixed_begins_with_echelon() -> None:
+    fixed = {name for name, *_ in FIXED}
+    assert {name for name in env_names() if not name.startswith("ECHELON_")} == fixed
+
+
+def test_names_and_fields_are_one_to_one() -> None:
+    names = env_names()
+    assert sorted(names.values()) == sorted(Settings.model_fields)
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_a_setting_says_what_it_means(field: str) -> None:
+    assert Settings.model_fields[field].description
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("ECHELON_HOM", "ECHELON_HOME"),
+        ("ECHELON_MEMORY_LIMIT", "ECHELON_MEMORY_LIMIT_MB"),
+        ("ECHELON_DAY_BACK", "ECHELON_DAYS_BACK"),
+        ("ECHELON_SCHEDULE", "ECHELON_SCHEDULES"),
+    ],
+)
+def test_an_unknown_echelon_name_is_refused_with_the_nearest_known_one(wrong: str, right: str) -> None:
+    with pytest.raises(BadSettings, match=rf"{wrong}\. Did you mean {right}\?"):
+        load_settings({wrong: "1"})
+
+
+def test_other_programs_variables_are_ignored() -> None:
+    assert load_settings({"PATH": "/bin", "KALSHI_SOMETHING": "1"}) == load_settings({})
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert load_settings(dict.fromkeys(env_names(), "")) == load_settings({})
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_never_shows(name: str) -> None:
+    settings = load_settings({name: SECRET})
+    shown = (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump()))
+    assert all(SECRET not in text for text in shown)
+    field: SecretStr = getattr(settings, env_names()[name])
+    assert field.get_secret_value() == SECRET
+
+
+@pytest.mark.parametrize("name", ["KALSHI_BATCH_SIZE", "ECHELON_NOW", "KALSHI_USE_DEMO", "ECHELON_MIN_FREE_MB"])
+def test_an_unusable_value_is_named_by_its_variable_and_not_shown(name: str) -> None:
+    """A key pasted into the wrong variable must not end up in a log."""
+    with pytest.raises(BadSettings, match=name) as caught:
+        load_settings({name: SECRET, "KALSHI_API_KEY": SECRET})
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_every_problem_is_named_at_once() -> None:
+    with pytest.raises(BadSettings, match=r"ECHELON_THREADS.*KALSHI_BATCH_SIZE"):
+        load_settings({"ECHELON_THREADS": "0", "KALSHI_BATCH_SIZE": "101"})
+
+
+def test_settings_do_not_change_once_loaded() -> None:
+    with pytest.raises(ValidationError):
+        setattr(load_settings({}), "threads", 3)  # noqa: B010 - the type checker refuses the plain form
+
+
+def test_the_kalshi_base_is_explicit_else_demo_else_production() -> None:
+    assert load_settings({}).kalshi_rest == KALSHI_PROD
+    assert load_settings({"KALSHI_USE_DEMO": "1"}).kalshi_rest == KALSHI_DEMO
+    assert load_settings({"USE_TESTNET": "true"}).kalshi_rest == KALSHI_DEMO
+    assert load_settings({"USE_TESTNET": "true", "KALSHI_BASE_URL": "http://x"}).kalshi_rest == "http://x"
+
+
+@pytest.mark.parametrize("text", ["2026-11-20T12:00:00", "2026-11-20T12:00:00Z", "2026-11-20T07:00:00-05:00"])
+def test_a_frozen_clock_is_utc_whatever_its_offset(text: str) -> None:
+    settings = load_settings({"ECHELON_NOW": text})
+    assert settings.clock() == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert settings.clock().utcoffset() == UTC.utcoffset(None)
+
+
+def test_the_first_day_is_set_or_counted_back_from_the_clock() -> None:
+    assert load_settings({"ECHELON_START_DATE": "2026-01-31"}).first_day == date(2026, 1, 31)
+    assert load_settings({"ECHELON_NOW": "2026-03-02T00:00:00Z", "ECHELON_DAYS_BACK": "2"}).first_day == date(
+        2026, 2, 28
+    )
+
+
+def test_places_follow_the_home_unless_set(tmp_path: Path) -> None:
+    settings = load_settings({"ECHELON_HOME": str(tmp_path)})
+    assert settings.lake_root == str(tmp_path / "lake")
+    assert settings.published_file == tmp_path / "echelon.duckdb"
+    assert settings.dagster_home == tmp_path / "dagster"
+    assert settings.state_dsn == f"sqlite:///{tmp_path / 'state.sqlite'}"
+    elsewhere = load_settings({"ECHELON_LAKE": "s3://bucket/lake", "ECHELON_PUBLISHED": "/srv/e.duckdb"})
+    assert (elsewhere.lake_root, elsewhere.published_file) == ("s3://bucket/lake", Path("/srv/e.duckdb"))
+
+
+def test_the_kalshi_bound_wins_on_kalshi_only() -> None:
+    settings = load_settings({"ECHELON_MAX_INSTRUMENTS": "40", "KALSHI_MAX_INSTRUMENTS": "0"})
+    assert (settings.instruments_bound("kalshi"), settings.instruments_bound("polymarket")) == (0, 40)
+    assert load_settings({"ECHELON_MAX_INSTRUMENTS": "40"}).instruments_bound("kalshi") == 40
+
+
+def test_builder_codes_are_separated_by_commas() -> None:
+    assert load_settings({"ECHELON_BUILDER_CODE": " 0xa ,0xb,"}).builder_codes == ("0xa", "0xb")
+    assert load_settings({}).builder_codes == ()
+
+
+@pytest.mark.parametrize("parts", [("dagster.yaml",), ("workspace.yaml",), ("sql", "macros", "utc_day.sql")])
+def test_files_of_the_project_are_found(parts: tuple[str, ...]) -> None:
+    assert project_file(*parts).is_file()
