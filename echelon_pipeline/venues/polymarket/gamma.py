@@ -73,13 +73,13 @@ class Gamma:
         )
         async for page in distinct(walked):
             yield page
-            yield _nested_markets(page)
+            yield nested_markets(page)
 
     async def event(self, event_id: str) -> AsyncIterator[Page]:
         """One event and its markets, as two pages like ``events``. NotFound for an unknown id."""
         page = await self._host.one("events", f"/events/{event_id}", single("id"), [])
         yield page
-        yield _nested_markets(page)
+        yield nested_markets(page)
 
     async def market(self, market_id: str) -> Page:
         """One market by its Gamma id (not the condition id). NotFound for an unknown id."""
@@ -117,7 +117,7 @@ def _keyset(name: str, key: str) -> Read:
     return read
 
 
-def _nested_markets(page: Page) -> Page:
+def nested_markets(page: Page) -> Page:
     """The markets inside a page of events. An event without ``markets`` (slim answers) has none."""
     found: list[RawObject] = []
     for event in page.objects:

@@ -1,0 +1,89 @@
+-- about: Gamma markets, typed. Lists come as JSON text or as arrays; names and tags from the market or its event.
+-- grain: raw object
+-- inputs: raw_objects
+WITH given AS (
+    SELECT unit_id, page, position, received_at, sha256,
+           json_transform(CASE WHEN json_valid(context) THEN context END, '{
+               "event_id": "VARCHAR", "series": ["VARCHAR"], "tags": ["VARCHAR"], "category": "VARCHAR"}') AS c,
+           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+               "id": "VARCHAR", "conditionId": "VARCHAR", "questionID": "VARCHAR", "question": "VARCHAR",
+               "slug": "VARCHAR", "groupItemTitle": "VARCHAR", "description": "VARCHAR", "category": "VARCHAR",
+               "resolutionSource": "VARCHAR", "marketType": "VARCHAR", "version": "VARCHAR", "outcomes": "VARCHAR",
+               "outcomePrices": "VARCHAR", "clobTokenIds": "VARCHAR", "positionIds": "VARCHAR", "active": "VARCHAR",
+               "closed": "VARCHAR", "archived": "VARCHAR", "acceptingOrders": "VARCHAR", "negRisk": "VARCHAR",
+               "umaResolutionStatus": "VARCHAR", "umaResolutionStatuses": "VARCHAR", "startDate": "VARCHAR",
+               "endDate": "VARCHAR", "createdAt": "VARCHAR", "closedTime": "VARCHAR", "umaEndDate": "VARCHAR",
+               "acceptingOrdersTimestamp": "VARCHAR", "gameStartTime": "VARCHAR", "eventStartTime": "VARCHAR",
+               "orderPriceMinTickSize": "VARCHAR", "orderMinSize": "VARCHAR", "feesEnabled": "VARCHAR",
+               "feeType": "VARCHAR", "feeSchedule": "JSON", "bestBid": "VARCHAR", "bestAsk": "VARCHAR",
+               "lastTradePrice": "VARCHAR", "volume": "VARCHAR", "volumeNum": "VARCHAR", "volume24hr": "VARCHAR",
+               "liquidity": "VARCHAR", "liquidityNum": "VARCHAR", "openInterest": "VARCHAR",
+               "negRiskMarketID": "VARCHAR", "negRiskRequestID": "VARCHAR", "sportsMarketType": "VARCHAR",
+               "gameId": "VARCHAR", "comboStatus": "VARCHAR", "tags": [{"label": "VARCHAR"}],
+               "events": [{"id": "VARCHAR", "category": "VARCHAR", "series": [{"id": "VARCHAR"}],
+                           "tags": [{"label": "VARCHAR"}]}]}') AS f
+    FROM raw_objects
+),
+cut AS (
+    SELECT *,
+           nullif(f.conditionId, '') AS native_id,
+           f.events[1] AS event,
+           -- Which ids are traded is said by the version, even where both are present (reference: section 0).
+           as_list(CASE WHEN lower(f.version) = 'v2' THEN f.positionIds ELSE f.clobTokenIds END) AS tokens,
+           as_list(f.outcomes) AS labels,
+           [TRY_CAST(x AS DECIMAL(38, 30)) FOR x IN coalesce(as_list(f.outcomePrices), [])] AS prices,
+           as_list(f.umaResolutionStatuses) AS uma_steps,
+           coalesce(TRY_CAST(f.closed AS BOOLEAN), false) AS is_closed,
+           coalesce(TRY_CAST(f.archived AS BOOLEAN), false) AS is_archived,
+           TRY_CAST(f.active AS BOOLEAN) AS is_active,
+           TRY_CAST(f.acceptingOrders AS BOOLEAN) AS says_accepting,
+           as_time(f.closedTime) AS closed_at,
+           coalesce(as_time(f.startDate), as_time(f.acceptingOrdersTimestamp)) AS opens_at
+    FROM given
+),
+judged AS (
+    SELECT *,
+           greatest(coalesce(len(tokens), 0), coalesce(len(labels), 0)) AS outcome_count,
+           coalesce(says_accepting, coalesce(is_active, false) AND NOT is_archived) AS is_accepting,
+           lower(coalesce(nullif(f.umaResolutionStatus, ''), uma_steps[-1])) AS uma,
+           lower(nullif(f.umaResolutionStatus, '')) AS uma_word,
+           len(prices) > 0 AND len([x FOR x IN prices IF x IS NULL OR x NOT BETWEEN 0 AND 1]) = 0 AS prices_legal
+    FROM cut
+),
+final AS (
+    SELECT *,
+           -- 1e-12 is the resolution of a stored payout. The last step of the plural list is no proof of an open
+           -- dispute (settled records end in "proposed"), the singular word is.
+           coalesce(is_closed AND prices_legal AND len(prices) = outcome_count
+                    AND abs(list_sum([x FOR x IN prices IF x BETWEEN 0 AND 1]) - 1) <= 0.000000000001
+                    AND coalesce(uma_word NOT IN ('proposed', 'reproposed', 'challenged', 'disputed'), true), false)
+               AS is_final
+    FROM judged
+)
+SELECT
+    unit_id, page, position, received_at, sha256,
+    'polymarket:' || native_id AS instrument_id,
+    native_id,
+    'polymarket:' || coalesce(nullif(c.event_id, ''), nullif(event.id, '')) AS event_id,
+    'polymarket:' || coalesce(nullif(c.series[1], ''), nullif(event.series[1].id, '')) AS series_id,
+    coalesce(nullif(f.category, ''), nullif(c.category, ''), nullif(event.category, '')) AS category,
+    coalesce(c.tags, [t.label FOR t IN coalesce(f.tags, event.tags) IF t.label IS NOT NULL]) AS tags,
+    f,
+    tokens, labels, prices, outcome_count, uma, uma_steps, is_closed, is_final, closed_at, opens_at,
+    CASE
+        WHEN is_final THEN 'settled'
+        WHEN uma IN ('proposed', 'reproposed', 'challenged', 'disputed') THEN 'determined'
+        WHEN is_closed THEN 'closed'
+        WHEN uma IN ('resolved', 'settled') THEN 'determined'
+        WHEN is_accepting THEN 'active'
+        WHEN opens_at > received_at THEN 'unopened'
+        ELSE 'closed'
+    END AS status,
+    NOT is_final AND coalesce(uma IN ('challenged', 'disputed'), false) AS is_disputed,
+    concat_ws(',', CASE WHEN is_active THEN 'active' END, CASE WHEN is_closed THEN 'closed' END,
+              CASE WHEN is_archived THEN 'archived' END, CASE WHEN says_accepting THEN 'accepting_orders' END,
+              'uma:' || uma) AS venue_status,
+    CASE WHEN native_id IS NULL THEN 'no condition id, or no JSON object: the market has no identity' END
+        AS reject_reason,
+    '$.conditionId' AS reject_path
+FROM final
