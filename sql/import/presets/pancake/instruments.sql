@@ -1,0 +1,24 @@
+-- about: Pancake's Polymarket market catalogue. A market is an instrument where the publisher knows its condition id
+--        (9 of 9,759 recorded); Gamma ids alone name no instrument. Outcomes carry no token ids, so they are not loaded.
+-- columns: external_ids.polymarket_condition_id, external_ids.polymarket_market_id, title, status
+-- source: pancake
+WITH markets AS (
+    SELECT row_no, sha, json_transform(payload, '{"market_id": "VARCHAR", "title": "VARCHAR", "category": "VARCHAR",
+        "market_kind": "VARCHAR", "status": "VARCHAR", "resolution_rule": "VARCHAR", "created_at": "VARCHAR",
+        "resolves_at_planned": "VARCHAR", "external_ids": {"polymarket_market_id": "VARCHAR",
+        "polymarket_condition_id": "VARCHAR"}, "outcomes": ["JSON"], "resolution": {"resolved_at": "VARCHAR"}}') AS m
+    FROM file_rows
+)
+SELECT
+    row_no, sha,
+    CASE WHEN m.external_ids.polymarket_condition_id IS NULL
+        THEN 'no condition id: the publisher gives only the id of Gamma' END AS fault,
+    m.external_ids.polymarket_condition_id AS instrument,
+    m.title AS title, m.category AS category, m.market_kind AS market_type, m.status AS status,
+    m.resolution_rule AS rules,
+    CAST(nullif(len(m.outcomes), 0) AS VARCHAR) AS outcome_count,
+    m.created_at AS created_at,
+    m.resolves_at_planned AS closes_at,
+    m.resolution.resolved_at AS settled_at,
+    CAST(json_object('gamma_id', m.external_ids.polymarket_market_id, 'pancake_id', m.market_id) AS VARCHAR) AS external_ref
+FROM markets

@@ -1,0 +1,22 @@
+-- about: typed outcomes (token to instrument and index) from the fields of an imported file; reject says why a row is none.
+-- grain: row_no, item
+-- inputs: fields
+SELECT
+    row_no, item, sha, venue, 0 AS preference,
+    CASE
+        WHEN coalesce(instrument, '') = '' THEN import_bad('instrument', 'no instrument')
+        WHEN NOT coalesce(TRY_CAST(outcome_index AS INTEGER) >= 0, false)
+        THEN import_bad('outcome_index', 'outcome_index is not a whole number from 0')
+        WHEN known_instrument IS NOT NULL
+            AND (known_instrument <> venue || ':' || instrument OR known_index <> TRY_CAST(outcome_index AS INTEGER))
+        THEN import_bad('token_id', 'token is another outcome in core.outcomes')
+    END AS reject,
+    venue || ':' || instrument AS instrument_id,
+    bucket_of(venue || ':' || instrument) AS bucket,
+    TRY_CAST(outcome_index AS INTEGER) AS outcome_index,
+    token_id,
+    label,
+    CASE lower(label) WHEN 'yes' THEN true WHEN 'no' THEN false END AS is_affirmative,
+    coalesce(import_time(observed_at), getvariable('import_at')) AS observed_at,
+    import_time(observed_at) AS moment
+FROM fields
