@@ -1,0 +1,201 @@
+"""Delta tables at a pinned version: opening, creating, migrating, and which files they consist of.
+
+Belongs here: the table format. What is written is decided in ``lake.py`` and ``merge.py``. Delta-rs runs
+its own threads: a process that has opened a table must not be forked, only spawned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from echelon_pipeline.errors import NewerLake
+from echelon_pipeline.tables import Column, Table, quote
+from echelon_pipeline.warehouse.duck import file_list, literal
+from echelon_pipeline.warehouse.faults import storage_faults
+
+Where = Mapping[str, Sequence[object]]
+Partition = tuple[object, ...]
+
+# Compressed bytes that delta-rs gathers before it closes a file; files of this size are fast to read.
+TARGET_FILE_SIZE = 64 * 2**20
+WRITER = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=131_072)
+_VERSION = re.compile(r"^v(\d+): ")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One data file of a version; ``low`` and ``high``: its range of the first sort column, where known."""
+
+    path: str
+    size: int
+    rows: int
+    partition: Partition
+    low: Any = None
+    high: Any = None
+
+
+class Snapshot:
+    """One pinned version of one table: what a reader reads and a writer commits against."""
+
+    def __init__(self, table: Table, uri: str, delta: DeltaTable) -> None:
+        self.table = table
+        self.uri = uri
+        self.delta = delta
+        arrow: Any = pa.schema(delta.schema().to_arrow())  # type: ignore[arg-type]  # speaks the C data interface
+        self._stored: dict[str, pa.DataType] = {f.name: f.type for f in arrow}
+        version = stored_version(delta)
+        if version > table.version:
+            raise NewerLake(
+                f"{table.name} at {uri} has version {version} of its columns, this code knows {table.version}: "
+                f"upgrade echelon-pipeline before reading or writing it"
+            )
+
+    @property
+    def version(self) -> int:
+        return self.delta.version()
+
+    @cached_property
+    def files(self) -> tuple[DataFile, ...]:
+        """Every data file, by name. Reads the log only, never the data."""
+        actions = pa.table(self.delta.get_add_actions(flatten=True)).to_pylist()
+        first = self.table.sort_by[0]
+        found = [
+            DataFile(
+                path=f"{self.uri}/{unquote(a['path'])}",
+                size=a["size_bytes"],
+                rows=a["num_records"] or 0,
+                partition=tuple(a[f"partition.{c}"] for c in self.table.partition_by),
+                low=a.get(f"min.{first}"),
+                high=a.get(f"max.{first}"),
+            )
+            for a in actions
+        ]
+        return tuple(sorted(found, key=lambda f: f.path))
+
+    def select(self, files: Sequence[str]) -> str:
+        """A SELECT of exactly the registry's columns and types over some of the files."""
+        if not files:
+            return empty_select(self.table)
+        types = ", ".join(f"{literal(c)}: {self.table.column(c).type.value}" for c in self.table.partition_by)
+        # Looking into every footer costs 44 ms per 1,000 files: only tables whose columns changed need it.
+        union = ", union_by_name = true" if self.table.version > 1 else ""
+        columns = ", ".join(self._column(c) for c in self.table.columns)
+        return (
+            f"SELECT {columns} FROM read_parquet({file_list(list(files))}, hive_partitioning = true, "
+            f"hive_types = {{{types}}}{union})"
+        )
+
+    def _column(self, column: Column) -> str:
+        name, stored = quote(column.name), self._stored.get(column.name)
+        if stored is None:
+            return f"CAST(NULL AS {column.type.value}) AS {name}"
+        if column.name in self.table.partition_by or _same(stored, column.arrow.type):
+            return name
+        return f"CAST({name} AS {column.type.value}) AS {name}"
+
+    def missing_columns(self) -> list[Column]:
+        """Columns that the registry has and the stored table does not."""
+        return [c for c in self.table.columns if c.name not in self._stored]
+
+
+def _same(stored: pa.DataType, wanted: pa.DataType) -> bool:
+    if pa.types.is_list(stored) and pa.types.is_list(wanted):
+        return bool(stored.value_type == wanted.value_type)  # the lists' inner field names differ
+    return bool(stored == wanted)
+
+
+def empty_select(table: Table) -> str:
+    """A SELECT of the table's columns and types without rows."""
+    columns = ", ".join(f"CAST(NULL AS {c.type.value}) AS {quote(c.name)}" for c in table.columns)
+    return f"SELECT {columns} WHERE false"
+
+
+def stored_version(delta: DeltaTable) -> int:
+    """Version of the columns that a stored table says it has; 1 where it says nothing."""
+    match = _VERSION.match(delta.metadata().description or "")
+    return int(match.group(1)) if match else 1
+
+
+def open_table(table: Table, uri: str, version: int | None = None) -> Snapshot | None:
+    """The table at a version (default: the latest); None where it does not exist.
+
+    Raises NewerLake where it was written by newer code, CorruptStore where its log cannot be read.
+    """
+    try:
+        with storage_faults(f"{table.name} at {uri}"):
+            return Snapshot(table, uri, DeltaTable(uri, version=version))
+    except TableNotFoundError:
+        return None
+
+
+def open_for_write(table: Table, uri: str) -> Snapshot:
+    """The latest version, created where it does not exist, with the registry's columns.
+
+    Raises deltalake's CommitFailedError where another process created or migrated it at the same time.
+    """
+    snapshot = open_table(table, uri)
+    if snapshot is None:
+        _create(table, uri)
+        snapshot = open_table(table, uri)
+        if snapshot is None:
+            raise CommitFailedError(f"{uri} was created and vanished")
+    missing = snapshot.missing_columns()
+    if missing:
+        snapshot.delta.alter.add_columns(list(Schema.from_arrow(pa.schema([c.arrow for c in missing])).fields))
+    if stored_version(snapshot.delta) < table.version:
+        snapshot.delta.alter.set_table_description(_description(table))
+    return Snapshot(table, uri, snapshot.delta)
+
+
+def _create(table: Table, uri: str) -> None:
+    # File statistics are kept of the columns that files are sorted by and keyed on; of all 40 columns
+    # they would be most of the log.
+    ranged = [c for c in dict.fromkeys((*table.sort_by, *table.key)) if c not in table.partition_by]
+    configuration: dict[str, str | None] = {
+        "delta.dataSkippingStatsColumns": ",".join(ranged),
+        "delta.checkpointInterval": "50",
+        "delta.logRetentionDuration": "interval 7 days",
+    }
+    try:
+        DeltaTable.create(
+            uri,
+            schema=table.arrow_schema(),
+            mode="ignore",
+            partition_by=list(table.partition_by),
+            name=table.name,
+            description=_description(table),
+            configuration=configuration,
+        )
+    except DeltaError as error:
+        # Two processes may create it at once; the loser finds the winner's table.
+        raise CommitFailedError(str(error)) from error
+
+
+def _description(table: Table) -> str:
+    return f"v{table.version}: {table.about}"
+
+
+def predicate(table: Table, partitions: Sequence[Partition]) -> str:
+    """A Delta predicate that holds on exactly these partitions."""
+    return " OR ".join(
+        "(" + " AND ".join(f"{c} = {_value(v)}" for c, v in zip(table.partition_by, p, strict=True)) + ")"
+        for p in partitions
+    )
+
+
+def _value(value: object) -> str:
+    return str(value) if isinstance(value, int) else literal(str(value))
+
+
+def commit_properties(note: str) -> CommitProperties:
+    """Commits carry what was done, for the table's history."""
+    return CommitProperties(custom_metadata={"echelon": note})

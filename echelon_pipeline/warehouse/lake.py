@@ -1,0 +1,325 @@
+"""The lake: Delta tables with pinned versions; append, merge, scan.
+
+Belongs here: commits and retries. The format is ``delta.py``'s, what a merge changes is ``merge.py``'s.
+Readers get exact file names of one version and are never disturbed by writers; writers commit against
+the version that they read and start over where another one was faster.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from os import getpid
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+import pyarrow as pa
+from deltalake import write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from echelon_pipeline.errors import Conflict
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.tables import TABLES, T, Table
+from echelon_pipeline.warehouse.delta import (
+    TARGET_FILE_SIZE,
+    WRITER,
+    DataFile,
+    Partition,
+    Snapshot,
+    Where,
+    commit_properties,
+    empty_select,
+    open_for_write,
+    open_table,
+    predicate,
+)
+from echelon_pipeline.warehouse.duck import connect, literal
+from echelon_pipeline.warehouse.faults import require_space, storage_faults
+from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules
+
+Result = TypeVar("Result")
+
+# Partitions are merged in groups of at most this many compressed bytes and partitions: one writer holds
+# the compressed bytes of all its partitions, and DuckDB some 8 times that, which spills.
+GROUP_BYTES = 32 * 2**20
+GROUP_PARTITIONS = 64
+# Bytes in memory of one append's commit.
+APPEND_BYTES = 64 * 2**20
+BATCH_ROWS = 8_192
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a write did. ``version`` is None where nothing changed: then nothing was written.
+
+    ``partitions``: values of the partition columns of what was rewritten or appended to.
+    """
+
+    table: str
+    version: int | None
+    rows_staged: int = 0
+    rows_new: int = 0
+    rows_changed: int = 0
+    rows_removed: int = 0
+    partitions: list[dict[str, object]] = field(default_factory=list)
+
+
+class Lake:
+    """Tables below one root. Safe for many processes (spawned, never forked) and for one thread each."""
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        scratch: Path,
+        memory_limit_mb: int = 512,
+        threads: int = 2,
+        tries: int = 10,
+        min_free_mb: int = 200,
+        tables: Mapping[str, Table] = TABLES,
+    ) -> None:
+        self.root = root.rstrip("/")
+        self.scratch = scratch
+        self.tables = tables
+        self._memory_limit_mb = memory_limit_mb
+        self._threads = threads
+        self._tries = tries
+        self._min_free_mb = min_free_mb
+
+    @classmethod
+    def of(cls, settings: Settings) -> Lake:
+        """The configured lake."""
+        return cls(
+            settings.lake_root,
+            scratch=settings.scratch,
+            memory_limit_mb=settings.memory_limit_mb,
+            threads=settings.threads,
+            tries=settings.merge_tries,
+            min_free_mb=settings.min_free_mb,
+        )
+
+    def uri(self, table: str) -> str:
+        """Where a table lies: <root>/core/trades for core.trades."""
+        return f"{self.root}/{self.tables[table].name.replace('.', '/')}"
+
+    def open(self, table: str, version: int | None = None) -> Snapshot | None:
+        """A pinned version (default: the latest); None where the table does not exist yet."""
+        return open_table(self.tables[table], self.uri(table), version)
+
+    def version(self, table: str) -> int | None:
+        """The latest version; None where the table does not exist yet."""
+        snapshot = self.open(table)
+        return snapshot.version if snapshot else None
+
+    def files(
+        self, table: str, *, where: Where | None = None, version: int | None = None, units: Sequence[str] = ()
+    ) -> list[str]:
+        """Exact files of one version, pruned by partition values; no data is read. See scan for ``units``."""
+        snapshot = self.open(table, version)
+        return [f.path for f in _pruned(snapshot, where, units)] if snapshot else []
+
+    def scan(
+        self, table: str, *, where: Where | None = None, version: int | None = None, units: Sequence[str] = ()
+    ) -> str:
+        """SQL: a SELECT of exactly the registry's columns and types over the files of one version.
+
+        ``where``: values of partition columns. ``units``: for tables sorted by ``unit_id`` (raw), files that
+        cannot hold one of these units are left out; rows of other units in the rest are not.
+        """
+        snapshot = self.open(table, version)
+        if snapshot is None:
+            return empty_select(self.tables[table])
+        return snapshot.select([f.path for f in _pruned(snapshot, where, units)])
+
+    @contextmanager
+    def duck(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A limited DuckDB connection that spills into a scratch folder of its own; storage faults are named."""
+        folder = self.scratch / f"pid-{getpid()}-{secrets.token_hex(4)}"
+        try:
+            with (
+                storage_faults(self.root),
+                connect(memory_limit_mb=self._memory_limit_mb, threads=self._threads, scratch=folder) as connection,
+            ):
+                yield connection
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def stage(self, connection: duckdb.DuckDBPyConnection, table: str, relation: str, *, unit: str = "") -> Path:
+        """Writes a relation of the connection to a Parquet file in scratch/<unit>/, ready for merge."""
+        folder = self.scratch / (unit or f"pid-{getpid()}-staged")
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{table}-{secrets.token_hex(4)}.parquet"
+        with storage_faults(str(path)):
+            connection.execute(
+                f"COPY (SELECT * FROM {relation}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+            )
+        return path
+
+    def append(self, table: str, data: pa.Table | pa.RecordBatchReader) -> Commit:
+        """Adds rows to an append-only table. Rules are checked before each commit; a pa.Table is one commit,
+        a reader one per 64 MiB. Raises RuleViolation, Conflict, DiskFull, NewerLake."""
+        known = self.tables[table]
+        self._require_space()
+        commit = Commit(known.name, None)
+        for chunk in _chunks(data):
+            commit = self._append(known, chunk.select(list(known.names)).cast(known.arrow_schema()), commit)
+        return commit
+
+    def _append(self, table: Table, chunk: pa.Table, before: Commit) -> Commit:
+        if chunk.num_rows == 0:
+            return before
+        with self.duck() as connection:
+            connection.register("chunk", chunk)
+            check_rules(connection, table, "chunk")
+
+        def write() -> int:
+            snapshot = open_for_write(table, self.uri(table.name))
+            self._write(snapshot, chunk.to_reader(), None)
+            return snapshot.delta.version()
+
+        version = self._retried(table.name, write)
+        found = chunk.select(list(table.partition_by)).group_by(list(table.partition_by)).aggregate([]).to_pylist()
+        rows = before.rows_staged + chunk.num_rows
+        partitions = before.partitions + [p for p in found if p not in before.partitions]
+        return Commit(table.name, version, rows_staged=rows, rows_new=rows, partitions=partitions)
+
+    def merge(self, table: str, staged: Sequence[Path]) -> Commit:
+        """Upserts staged Parquet files by the table's key; an identical re-run commits nothing.
+
+        Rows that differ in provenance only are left as stored. Each group of partitions is one commit.
+        Raises RuleViolation (before any commit), Conflict, DiskFull, NewerLake, CorruptStore.
+        """
+        known = self.tables[table]
+        if not staged:
+            return Commit(known.name, None)
+        self._require_space()
+        with self.duck() as connection:
+            merge = Merge(connection, known, staged)
+            rows = merge.check()
+            commit = Commit(known.name, None, rows_staged=rows)
+            for group in self._groups(known, merge.partitions(), sum(p.stat().st_size for p in staged)):
+                commit = self._merge_group(connection, known, merge, group, commit)
+        return commit
+
+    def _merge_group(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: Table,
+        merge: Merge,
+        group: Sequence[Partition],
+        before: Commit,
+    ) -> Commit:
+        def write() -> tuple[int | None, Changes]:
+            snapshot = open_for_write(table, self.uri(table.name))
+            wanted = set(group)
+            stored = snapshot.select([f.path for f in snapshot.files if f.partition in wanted])
+            changes = merge.compare(group, stored)
+            if not changes.partitions:
+                return None, changes
+            reader = connection.sql(merge.rows(changes)).to_arrow_reader(BATCH_ROWS)
+            self._write(snapshot, reader, predicate(table, changes.partitions))
+            return snapshot.delta.version(), changes
+
+        version, changes = self._retried(table.name, write)
+        return Commit(
+            table.name,
+            before.version if version is None else version,
+            before.rows_staged,
+            before.rows_new + changes.new,
+            before.rows_changed + changes.changed,
+            before.rows_removed + changes.vanished,
+            before.partitions + [dict(zip(table.partition_by, p, strict=True)) for p in changes.partitions],
+        )
+
+    def _groups(self, table: Table, staged: Mapping[Partition, int], staged_bytes: int) -> list[list[Partition]]:
+        snapshot = self.open(table.name)
+        sizes: dict[Partition, int] = {}
+        for file in snapshot.files if snapshot else ():
+            sizes[file.partition] = sizes.get(file.partition, 0) + file.size
+        per_row = staged_bytes / max(1, sum(staged.values()))
+        groups: list[list[Partition]] = []
+        held = 0.0
+        for partition, rows in staged.items():
+            size = sizes.get(partition, 0) + rows * per_row
+            if not groups or held + size > GROUP_BYTES or len(groups[-1]) == GROUP_PARTITIONS:
+                groups.append([])
+                held = 0.0
+            groups[-1].append(partition)
+            held += size
+        return groups
+
+    def _write(self, snapshot: Snapshot, data: pa.RecordBatchReader, overwrite: str | None) -> None:
+        with storage_faults(f"{snapshot.table.name} at {snapshot.uri}"):
+            if overwrite is None:
+                write_deltalake(
+                    snapshot.delta,
+                    data,
+                    mode="append",
+                    target_file_size=TARGET_FILE_SIZE,
+                    writer_properties=WRITER,
+                    commit_properties=commit_properties("append"),
+                )
+            else:
+                write_deltalake(
+                    snapshot.delta,
+                    data,
+                    mode="overwrite",
+                    predicate=overwrite,
+                    target_file_size=TARGET_FILE_SIZE,
+                    writer_properties=WRITER,
+                    commit_properties=commit_properties("merge"),
+                )
+
+    def _retried(self, table: str, write: Callable[[], Result]) -> Result:
+        for attempt in range(self._tries):
+            try:
+                return write()
+            except CommitFailedError as error:
+                lost = error
+                # Doubling with jitter from 20 ms, 2 s at most: a merge of a day takes about that long.
+                time.sleep(random.uniform(0.5, 1.0) * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
+        raise Conflict(f"{table}: other writers committed first {self._tries} times in a row") from lost
+
+    def _require_space(self) -> None:
+        require_space(self.root, self._min_free_mb)
+        require_space(self.scratch, self._min_free_mb)
+
+
+def _pruned(snapshot: Snapshot, where: Where | None, units: Sequence[str]) -> list[DataFile]:
+    wanted = [(snapshot.table.partition_by.index(c), _values(snapshot.table, c, v)) for c, v in (where or {}).items()]
+    found = [f for f in snapshot.files if all(f.partition[i] in values for i, values in wanted)]
+    if not units or snapshot.table.sort_by[0] != "unit_id":
+        return found
+    return [f for f in found if f.low is None or f.high is None or any(f.low <= u <= f.high for u in units)]
+
+
+def _values(table: Table, column: str, values: Sequence[object]) -> set[object]:
+    """Values of a partition column; TypeError for another type, which would silently match nothing."""
+    kind = {T.DATE: date, T.INT: int, T.TEXT: str}[table.column(column).type]
+    for value in values:
+        if type(value) is not kind:
+            raise TypeError(f"{table.name}.{column} wants {kind.__name__} values, not {value!r}")
+    return set(values)
+
+
+def _chunks(data: pa.Table | pa.RecordBatchReader) -> Iterable[pa.Table]:
+    if isinstance(data, pa.Table):
+        yield data
+        return
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in data:
+        held.append(batch)
+        size += batch.nbytes
+        if size >= APPEND_BYTES:
+            yield pa.Table.from_batches(held)
+            held, size = [], 0
+    if held:
+        yield pa.Table.from_batches(held)

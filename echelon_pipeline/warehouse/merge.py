@@ -1,0 +1,219 @@
+"""What a merge changes: staged rows against stored ones, one group of partitions at a time.
+
+Belongs here: the statements, generated from the registry, that check, dedupe and compare. The commit is
+``lake.py``'s. Every row stays in its partition for good: partition columns follow from the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from echelon_pipeline.errors import RuleViolation
+from echelon_pipeline.tables import Table, quote
+from echelon_pipeline.warehouse.delta import Partition
+from echelon_pipeline.warehouse.duck import file_list, literal
+from echelon_pipeline.warehouse.parse import typed
+
+# Where a row was read from and when says nothing about the thing itself: alone it is no change.
+PROVENANCE = ("observed_at", "raw_sha256")
+
+# observed_at says when a row was first read: a row that is staged again keeps the stored time.
+FIRST_READ = frozenset({"core.trades"})
+
+# A finer or complete observation is never replaced by a coarser or incomplete one: venues thin their
+# history out. Terms of an order, best first; on stored rows (o) each term must not get worse.
+BETTER = {"core.daily_prices": ("is_complete DESC", "grain_seconds ASC NULLS LAST", "n_samples DESC")}
+NOT_WORSE = {
+    "core.daily_prices": (
+        "s.is_complete >= o.is_complete",
+        "coalesce(s.grain_seconds, 2147483647) <= coalesce(o.grain_seconds, 2147483647)",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows that a group's commit adds, changes, removes; the partitions it has to rewrite."""
+
+    new: int
+    changed: int
+    vanished: int
+    partitions: tuple[Partition, ...]
+
+
+class Merge:
+    """Statements of one merge in one connection. Call in order: check, partitions, compare, rows."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table, staged: Sequence[Path]) -> None:
+        self.table = table
+        self._connection = connection
+        source = f"SELECT * FROM read_parquet({file_list([str(p) for p in staged])}, union_by_name = true)"
+        connection.execute(f"CREATE TEMP VIEW staged_all AS {typed(table, source, connection)}")
+
+    def check(self) -> int:
+        """Number of staged rows; raises RuleViolation where one breaks a rule or two disagree on a key."""
+        rows = check_rules(self._connection, self.table, "staged_all")
+        self._dedupe()
+        return rows
+
+    def _dedupe(self) -> None:
+        key, run = _names(self.table.key), self._connection.execute
+        run(f"CREATE TEMP TABLE twice AS SELECT {key} FROM staged_all GROUP BY ALL HAVING count(*) > 1")
+        if not self._number("SELECT count(*) FROM twice"):
+            run("CREATE TEMP VIEW staged AS SELECT * FROM staged_all")
+            return
+        run(f"CREATE TEMP TABLE rivals AS SELECT * FROM staged_all SEMI JOIN twice USING ({key})")
+        if not self.table.newest and self.table.name not in BETTER:
+            self._keys_agree()
+        run(
+            f"CREATE TEMP TABLE winners AS SELECT * FROM rivals "
+            f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {self._order()}) = 1"
+        )
+        run(
+            f"CREATE TEMP VIEW staged AS SELECT * FROM staged_all ANTI JOIN twice USING ({key}) "
+            f"UNION ALL SELECT * FROM winners"
+        )
+
+    def _keys_agree(self) -> None:
+        compared = ", ".join(quote(c) for c in self._compared())
+        disagree = (
+            f"SELECT {_names(self.table.key)} FROM (SELECT DISTINCT {_names(self.table.key)}, {compared} FROM rivals) "
+            f"GROUP BY ALL HAVING count(*) > 1"
+        )
+        keys = self._number(f"SELECT count(*) FROM ({disagree})")
+        if keys:
+            sample = f"SELECT * FROM rivals SEMI JOIN ({disagree}) USING ({_names(self.table.key)}) ORDER BY ALL"
+            raise violation(
+                self._connection, self.table, f"key ({', '.join(self.table.key)}) is unique", keys, sample, "key(s)"
+            )
+
+    def _order(self) -> str:
+        """Which of several staged rows of a key is kept, best first; the last terms only make it definite."""
+        terms = list(BETTER.get(self.table.name, ()))
+        if self.table.newest:
+            terms.append(f"{quote(self.table.newest)} DESC")
+        elif "observed_at" in self.table.names and "observed_at" not in self.table.key:
+            terms.append("observed_at ASC" if self.table.name in FIRST_READ else "observed_at DESC")
+        terms += [c for c in ("raw_sha256", "sha256") if c in self.table.names]
+        return ", ".join(terms or [quote(self.table.key[0])])
+
+    def partitions(self) -> dict[Partition, int]:
+        """Staged rows per partition, in the order of the partitions."""
+        by = _names(self.table.partition_by)
+        rows = self._connection.execute(f"SELECT {by}, count(*) FROM staged GROUP BY ALL ORDER BY ALL").fetchall()
+        return {tuple(row[:-1]): row[-1] for row in rows}
+
+    def compare(self, partitions: Sequence[Partition], stored: str) -> Changes:
+        """Compares one group of partitions with ``stored`` (a SELECT of the table's rows in them).
+
+        Leaves the tables ``applied`` and ``vanished`` for rows().
+        """
+        run, table = self._connection.execute, self.table
+        values = ", ".join("(" + ", ".join(_literal(v) for v in p) + ")" for p in partitions)
+        by = _names(table.partition_by)
+        run(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM staged WHERE ({by}) IN ({values})")
+        run(f"CREATE OR REPLACE TEMP VIEW stored AS {stored}")
+        on = " AND ".join(f"s.{quote(c)} = o.{quote(c)}" for c in dict.fromkeys((*table.partition_by, *table.key)))
+        absent = f"o.{quote(table.key[0])} IS NULL"
+        columns = ", ".join(self._kept(c) for c in table.names)
+        run(
+            f"CREATE OR REPLACE TEMP TABLE applied AS SELECT {columns}, {absent} AS is_new "
+            f"FROM incoming s LEFT JOIN stored o ON {on} WHERE {absent} OR ({self._replaces()})"
+        )
+        run(f"CREATE OR REPLACE TEMP TABLE vanished AS {self._vanished()}")
+        touched = run(
+            f"SELECT {by}, count(*) FILTER (kind = 1), count(*) FILTER (kind = 2), count(*) FILTER (kind = 3) FROM ("
+            f"SELECT {by}, if(is_new, 1, 2) AS kind FROM applied UNION ALL SELECT {by}, 3 AS kind FROM vanished) "
+            f"GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        new, changed, gone = (sum(row[i] for row in touched) for i in (-3, -2, -1))
+        return Changes(new, changed, gone, tuple(tuple(row[:-3]) for row in touched))
+
+    def rows(self, changes: Changes) -> str:
+        """SELECT of everything that the changed partitions hold afterwards, in file order."""
+        table = self.table
+        by, key = _names(table.partition_by), _names(dict.fromkeys((*table.partition_by, *table.key)))
+        values = ", ".join("(" + ", ".join(_literal(v) for v in p) + ")" for p in changes.partitions)
+        order = _names(dict.fromkeys((*table.partition_by, *table.sort_by)))
+        return (
+            f"SELECT * FROM (SELECT * FROM stored ANTI JOIN applied USING ({key}) ANTI JOIN vanished USING ({key}) "
+            f"WHERE ({by}) IN ({values}) UNION ALL SELECT * EXCLUDE (is_new) FROM applied) ORDER BY {order}"
+        )
+
+    def _compared(self) -> list[str]:
+        fixed = {*self.table.key, *self.table.partition_by, *PROVENANCE}
+        return [c for c in self.table.names if c not in fixed] or [self.table.key[0]]
+
+    def _replaces(self) -> str:
+        differs = " OR ".join(f"s.{quote(c)} IS DISTINCT FROM o.{quote(c)}" for c in self._compared())
+        wins = [f"({differs})", *NOT_WORSE.get(self.table.name, ())]
+        if self.table.newest:
+            newest = quote(self.table.newest)
+            wins.append(f"(s.{newest} >= o.{newest} OR o.{newest} IS NULL)")
+        return " AND ".join(wins)
+
+    def _kept(self, column: str) -> str:
+        name = quote(column)
+        if column == "observed_at" and self.table.name in FIRST_READ:
+            return f"least(s.{name}, o.{name}) AS {name}"  # least() passes over NULL
+        return f"s.{name}"
+
+    def _vanished(self) -> str:
+        table = self.table
+        columns = _names(dict.fromkeys((*table.partition_by, *table.key)))
+        if table.replaces == table.key:
+            return f"SELECT {columns} FROM stored WHERE false"
+        group = _names(dict.fromkeys((*table.partition_by, *table.replaces)))
+        return f"SELECT {columns} FROM stored SEMI JOIN incoming USING ({group}) ANTI JOIN incoming USING ({columns})"
+
+    def _number(self, query: str) -> int:
+        row = self._connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+
+def check_rules(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) -> int:
+    """Number of rows of a relation; raises RuleViolation for the first of the table's rules that one breaks.
+
+    A rule that comes out NULL on a row is broken.
+    """
+    rules = table.all_rules()
+    counts = ", ".join(f"count(*) FILTER (({r.sql}) IS NOT TRUE)" for r in rules)
+    row: tuple[Any, ...] | None = connection.execute(
+        f"SELECT count(*){', ' + counts if rules else ''} FROM {relation}"
+    ).fetchone()
+    if row is None:
+        return 0
+    for rule, broken in zip(rules, row[1:], strict=True):
+        if broken:
+            sample = f"SELECT * FROM {relation} WHERE ({rule.sql}) IS NOT TRUE"
+            raise violation(connection, table, rule.name, broken, sample, f"of {row[0]:,} row(s)")
+    return int(row[0])
+
+
+def violation(
+    connection: duckdb.DuckDBPyConnection, table: Table, rule: str, count: int, sample: str, what: str
+) -> RuleViolation:
+    """The error of a broken rule, with up to 5 rows; values longer than 80 characters are cut."""
+    found = connection.execute(f"{sample} LIMIT 5").fetchall()
+    shown = "; ".join(
+        "{" + ", ".join(f"{n}: {str(v)[:80]}" for n, v in zip(table.names, row, strict=True) if v is not None) + "}"
+        for row in found
+    )
+    return RuleViolation(
+        f"{table.name}: rule {rule!r} is broken by {count:,} {what}; nothing was committed. Rows: {shown}"
+    )
+
+
+def _names(columns: Sequence[str] | dict[str, None]) -> str:
+    return ", ".join(quote(c) for c in columns)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool | int):
+        return str(value)
+    return literal(str(value))
