@@ -1,0 +1,86 @@
+"""Windows: what is complete, what reopens it, what is missing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from echelon_pipeline.errors import RuleViolation
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.windows import Window, Windows
+
+
+def hour(h: int) -> datetime:
+    return datetime(2026, 11, 20, h, tzinfo=UTC)
+
+
+def window(begin: int, end: int, state: str = "complete", scope: str = "all", unit: str = "u") -> Window:
+    return Window(
+        venue="kalshi",
+        table_name="core.trades",
+        scope=scope,
+        from_at=hour(begin),
+        to_at=hour(end),
+        state=state,
+        reason=None if state == "complete" else "because",
+        unit_id=unit,
+    )
+
+
+@pytest.fixture
+def windows(tmp_path: Path) -> Windows:
+    return Windows(Lake(str(tmp_path / "lake"), scratch=tmp_path / "scratch"))
+
+
+def test_nothing_is_complete_before_anything_is_recorded(windows: Windows) -> None:
+    assert windows.complete("kalshi", "core.trades", "all") == []
+    assert windows.missing("kalshi", "core.trades", "all", hour(0), hour(2)) == [(hour(0), hour(2))]
+
+
+def test_complete_stretches_join(windows: Windows) -> None:
+    windows.record([window(0, 3), window(3, 5)])
+    windows.record([window(7, 9)])
+    assert windows.complete("kalshi", "core.trades", "all") == [(hour(0), hour(5)), (hour(7), hour(9))]
+    assert windows.missing("kalshi", "core.trades", "all", hour(2), hour(8)) == [(hour(5), hour(7))]
+
+
+def test_a_later_partial_window_reopens_a_complete_stretch(windows: Windows) -> None:
+    windows.record([window(0, 6)])
+    windows.record([window(2, 3, "partial")])
+    assert windows.complete("kalshi", "core.trades", "all") == [(hour(0), hour(2)), (hour(3), hour(6))]
+    assert windows.missing("kalshi", "core.trades", "all", hour(0), hour(6)) == [(hour(2), hour(3))]
+    windows.record([window(2, 3)])
+    assert windows.complete("kalshi", "core.trades", "all") == [(hour(0), hour(6))]
+
+
+def test_what_is_unavailable_is_neither_complete_nor_missing(windows: Windows) -> None:
+    windows.record([window(0, 4, "unavailable"), window(4, 6)])
+    assert windows.complete("kalshi", "core.trades", "all") == [(hour(4), hour(6))]
+    assert windows.missing("kalshi", "core.trades", "all", hour(0), hour(7)) == [(hour(6), hour(7))]
+
+
+def test_scopes_and_venues_are_apart(windows: Windows) -> None:
+    windows.record([window(0, 4, scope="kalshi:A"), window(2, 3, "partial", scope="kalshi:B")])
+    assert windows.complete("kalshi", "core.trades", "all") == []
+    assert windows.complete("polymarket", "core.trades", "kalshi:A") == []
+    assert windows.complete_by_scope("kalshi", "core.trades") == {"kalshi:A": [(hour(0), hour(4))]}
+
+
+def test_recorded_windows_come_back_as_they_were_given(windows: Windows) -> None:
+    given = window(0, 4, "partial", unit="u7")
+    windows.record([given])
+    (found,) = windows.recorded("kalshi", "core.trades")
+    assert {k: getattr(found, k) for k in Window.__dataclass_fields__} == {
+        k: getattr(given, k) for k in Window.__dataclass_fields__
+    }
+    assert found.recorded_at <= datetime.now(UTC)
+
+
+def test_a_window_without_length_or_reason_is_refused(windows: Windows) -> None:
+    with pytest.raises(RuleViolation, match="from_at is before to_at"):
+        windows.record([window(3, 3)])
+    with pytest.raises(RuleViolation, match="has a reason"):
+        windows.record([Window(**{**window(0, 1).__dict__, "state": "partial"})])
+    assert windows.recorded("kalshi", "core.trades") == []
