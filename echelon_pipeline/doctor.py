@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import httpx
+from packaging.requirements import Requirement
 from pydantic import SecretStr
 
 from echelon_pipeline.dagster_home import INSTANCE_FILE
@@ -58,8 +59,10 @@ def _python() -> Finding:
 
 
 def locked_versions(text: str) -> dict[str, str]:
-    """Package versions of a hashed lock file, by name."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", text, flags=re.MULTILINE))
+    """Versions of the packages that a hashed lock file wants on this platform, by name."""
+    lines = re.findall(r"^[A-Za-z0-9][^\\\n#]*", text, flags=re.MULTILINE)
+    wanted = [Requirement(line.strip()) for line in lines]
+    return {r.name: str(r.specifier).removeprefix("==") for r in wanted if r.marker is None or r.marker.evaluate()}
 
 
 def _packages() -> Finding:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -63,12 +63,13 @@ def probe_venues(settings: Settings, transport: httpx.BaseTransport | None, wall
                 text = f"{urlsplit(url).hostname} is unreachable ({type(error).__name__})"
                 yield Finding(Level.FAIL, name, text, advice)
                 continue
-            yield _answered(name, answer, variable)
+            took = wall() - sent
+            yield _answered(name, answer, variable, took)
             if not settings.now:  # a frozen clock has no skew to speak of
-                yield from _skew(name, answer, sent + (wall() - sent) / 2)
+                yield from _skew(name, answer, sent + took / 2)
 
 
-def _answered(name: str, answer: httpx.Response, variable: str) -> Finding:
+def _answered(name: str, answer: httpx.Response, variable: str, took: timedelta) -> Finding:
     host = answer.request.url.host
     if name == "kalshi" and (status := _fields(answer)).get("exchange_active") is not None:
         # 500, 503 and 504 answer with the same shape while the exchange is down for maintenance.
@@ -84,7 +85,7 @@ def _answered(name: str, answer: httpx.Response, variable: str) -> Finding:
     if answer.status_code != 200:
         advice = f"Check where {variable} points; 5xx are the venue's and pass, 403 may be a blocked region."
         return Finding(Level.FAIL, name, f"{host}: answered {answer.status_code}", advice)
-    return Finding(Level.OK, name, f"{host}: reachable, {answer.elapsed.total_seconds() * 1000:.0f} ms")
+    return Finding(Level.OK, name, f"{host}: reachable, {took / timedelta(milliseconds=1):.0f} ms")
 
 
 def _fields(answer: httpx.Response) -> dict[str, object]:

@@ -69,7 +69,7 @@ class Lines:
 
     def finish(self) -> None:
         """Shows the last state of stages whose end was not announced."""
-        for stage in self._last:
+        for stage in list(self._last):
             self._print(stage, self._clock())
 
     def _print(self, stage: str, now: float) -> None:

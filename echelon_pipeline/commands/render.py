@@ -63,10 +63,10 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float | Decimal | timedelta) and not isinstance(value, bool)
 
 
-def write_table(console: Console, names: Sequence[str], rows: Rows, note: str = "") -> None:
+def write_table(console: Console, names: Sequence[str], rows: Rows) -> None:
     """A table as wide as the terminal; wide values are folded, never cut."""
     body = list(rows)
-    table = Table(header_style="bold", caption=note or None, caption_justify="left")
+    table = Table(header_style="bold")
     for index, name in enumerate(names):
         sample = next((row[index] for row in body if row[index] is not None), None)
         table.add_column(Text(name), overflow="fold", justify="right" if is_number(sample) else "left")

@@ -107,16 +107,16 @@ def sandbox(
     fault: Annotated[list[str] | None, typer.Option(help="A fault to inject; may be repeated.")] = None,
 ) -> None:
     """Serve both venues on loopback."""
-    from echelon_pipeline.sandbox.options import SandboxOptions
-    from echelon_pipeline.sandbox.server import run
-
-    prepared()
     if universe not in {"synthetic", "recorded"}:
         raise typer.BadParameter(f"--universe {universe}: expected synthetic or recorded")
     if limits not in {"real", "off"}:
         raise typer.BadParameter(f"--limits {limits}: expected real or off")
     if (universe == "recorded") != (recordings is not None):
         raise typer.BadParameter("--universe recorded and --recordings FOLDER belong together")
+    from echelon_pipeline.sandbox.options import SandboxOptions
+    from echelon_pipeline.sandbox.server import run
+
+    prepared()
     run(
         SandboxOptions(
             universe="recorded" if universe == "recorded" else "synthetic",

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from echelon_pipeline.commands.common import err, fail, out, prepared
+from echelon_pipeline.commands.common import err, out, prepared
 from echelon_pipeline.commands.progress import shown_progress
 from echelon_pipeline.settings import Settings
 
@@ -22,13 +22,6 @@ class VenueName(StrEnum):
 
     kalshi = "kalshi"
     polymarket = "polymarket"
-
-
-class ImportTable(StrEnum):
-    """Tables that bulk history can be imported into."""
-
-    trades = "trades"
-    daily_prices = "daily-prices"
 
 
 def days_between(settings: Settings, first: datetime | None, last: datetime | None) -> list[date]:
@@ -50,34 +43,42 @@ def ingest(
         typer.Option("--to", formats=["%Y-%m-%d"], show_default=False, help="Last UTC day, included. Default: today."),
     ] = None,
     venue: Annotated[list[VenueName] | None, typer.Option(help="Only this venue; may be repeated.")] = None,
+    select: Annotated[
+        str | None, typer.Option(show_default=False, help="Asset selection, say 'key:\"core/kalshi/*\"'. Default: all.")
+    ] = None,
     refetch: Annotated[bool, typer.Option("--refetch", help="Ask the venues again also for what is complete.")] = False,
 ) -> None:
     """Fetch, derive, commit and publish. Goes on where an interrupted run stopped."""
     settings = prepared()
-    ingest_days(settings, days_between(settings, from_, to), venue or list(VenueName), refetch=refetch)
+    ingest_days(settings, days_between(settings, from_, to), venue or list(VenueName), select=select, refetch=refetch)
 
 
-def ingest_days(settings: Settings, days: list[date], venues: list[VenueName], *, refetch: bool = False) -> None:
-    """Runs the main job on this home, showing progress on standard error; failed steps end the command."""
+def ingest_days(
+    settings: Settings,
+    days: list[date],
+    venues: list[VenueName],
+    *,
+    select: str | None = None,
+    refetch: bool = False,
+) -> None:
+    """Runs the main job on this home, showing progress on standard error. Raises RunFailed."""
     from echelon_pipeline.dagster_home import enter_dagster_home
     from echelon_pipeline.defs.run import run_main_job
 
     enter_dagster_home(settings)
     with shown_progress(err()) as progress:
-        run = run_main_job(settings, days, [v.value for v in venues], progress, refetch=refetch)
-    if not run.success:
-        steps = "".join(f"\n  {step}: {reason}" for step, reason in sorted(run.failed.items()))
-        raise fail(f"run {run.run_id} failed; what was committed stays, the next run goes on from there{steps}")
+        run = run_main_job(settings, days, [v.value for v in venues], progress, select=select, refetch=refetch)
+    out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True, highlight=False)
 
 
 def publish(
     force: Annotated[bool, typer.Option("--force", help="Also when nothing changed or it is too soon.")] = False,
 ) -> None:
     """Build the published DuckDB file anew from the lake."""
-    from echelon_pipeline.warehouse import publish as publishing
+    from echelon_pipeline.warehouse.publish import publish as build
 
     settings = prepared()
-    publication = publishing.publish(settings, force=force)
+    publication = build(settings, force=force)
     if publication is None:
         out().print(
             f"{settings.published_file}: nothing new, or published less than {settings.publish_every} s ago "
@@ -85,54 +86,69 @@ def publish(
             soft_wrap=True,
         )
     else:
-        out().print(f"published {settings.published_file}", soft_wrap=True)
+        out().print(
+            f"published {publication.path}: {len(publication.tables)} tables in {publication.seconds:.1f} s",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def maintain() -> None:
     """Compact tables and remove files that no kept publication names."""
-    from echelon_pipeline.warehouse import maintain as maintaining
+    from echelon_pipeline.warehouse.maintain import maintain as tidy
 
-    settings = prepared()
-    with shown_progress(err()) as progress:
-        for line in maintaining.maintain(settings, progress):
-            out().print(line, soft_wrap=True, highlight=False)
+    done = tidy(prepared())
+    for what, value in done.as_dict().items():
+        out().print(f"{what}: {value}", soft_wrap=True, highlight=False)
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(exists=True, help="Parquet or CSV, a file or a folder of files.")],
-    table: Annotated[ImportTable, typer.Option(help="What a row of the file is.")],
-    venue: Annotated[VenueName, typer.Option(help="Whose history it is.")],
-    source: Annotated[str, typer.Option(help="Name of the data set; kept with every row.")],
+    file: Annotated[Path, typer.Argument(exists=True, help="The file: Parquet, CSV or JSON lines.")],
+    table: Annotated[str, typer.Option(help="What its rows are: trades, daily-prices …")],
+    venue: Annotated[str, typer.Option(help="kalshi, polymarket, or any where the rows name theirs.")],
     map_: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="COLUMN=FIELD", help="Column of our table = field of the file; may be repeated."),
+        typer.Option(
+            "--map", metavar="FIELD=COLUMN", help="Our field = column of the file (==text: a literal). Repeat."
+        ),
     ] = None,
+    preset: Annotated[str | None, typer.Option(help="A known format, instead of --map.")] = None,
+    source: Annotated[str | None, typer.Option(help="Name kept with every row. Default: preset or file name.")] = None,
+    naive_tz: Annotated[str | None, typer.Option(help="Zone of times without an offset. Default: UTC.")] = None,
 ) -> None:
     """Import bulk history into the same tables, source kept."""
     from echelon_pipeline.ingest.bulk import import_file
 
-    settings = prepared()
-    with shown_progress(err()) as progress:
-        outcome = import_file(
-            settings,
-            file,
-            table=table.value,
-            venue=venue.value,
-            columns=column_map(map_ or []),
-            source=source,
-            progress=progress,
-        )
-    out().print(outcome, soft_wrap=True)
+    mapping = field_map(map_) if map_ else None
+    report = import_file(
+        prepared(),
+        file,
+        table=table,
+        venue=venue,
+        mapping=mapping,
+        preset=preset,
+        source=source,
+        naive_tz=naive_tz,
+    )
+    out().print(
+        f"{report.source}: {report.rows_read:,} rows read, {report.rows_committed:,} in the lake "
+        f"({report.rows_new:,} new), {report.duplicates:,} duplicates, {report.dead_letters:,} dead letters, "
+        f"{report.seconds:.1f} s",
+        soft_wrap=True,
+        highlight=False,
+    )
+    for reason, count in report.reasons.items():
+        out().print(f"  {count:,}: {reason}", soft_wrap=True, highlight=False, markup=False)
 
 
-def column_map(pairs: list[str]) -> dict[str, str]:
-    """``COLUMN=FIELD`` options as a mapping."""
+def field_map(pairs: list[str]) -> dict[str, str]:
+    """``FIELD=COLUMN`` options as a mapping; ``FIELD==text`` keeps the ``=`` that marks a literal."""
     found: dict[str, str] = {}
     for pair in pairs:
-        column, equals, field = pair.partition("=")
-        if not (column and equals and field):
-            raise typer.BadParameter(f"--map {pair!r}: expected COLUMN=FIELD")
-        if column in found:
-            raise typer.BadParameter(f"--map names the column {column!r} twice")
-        found[column] = field
+        field, equals, column = pair.partition("=")
+        if not (field and equals and column):
+            raise typer.BadParameter(f"--map {pair!r}: expected FIELD=COLUMN")
+        if field in found:
+            raise typer.BadParameter(f"--map names the field {field!r} twice")
+        found[field] = column
     return found
