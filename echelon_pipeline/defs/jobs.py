@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-_ROOTS = dg.AssetSelection.groups("raw_kalshi", "raw_polymarket")
 _NOT_MAIN = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
 
 # Everything from the wire to the published file; partitioned by UTC day.
@@ -27,5 +26,8 @@ daily_job = dg.define_asset_job(
         dg.AssetKey(["core", "polymarket", "fills"]),
     ),
 )
+
+# What closes a run, by itself: after a failed run, and for schedules that only read days.
+publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"))
 
 maintenance_job = dg.define_asset_job("maintenance", selection=_NOT_MAIN)

@@ -18,6 +18,9 @@ from echelon_pipeline.errors import EchelonError, Permanent
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.tables import TABLES, Table
 
+# Assets write through the warehouse and hand no value on.
+Materialized = dg.MaterializeResult[None]
+
 OWNERS = ["team:echelon"]
 PREVIEW_ROWS = 5
 PREVIEW_WIDTH = 60

@@ -17,6 +17,7 @@ from echelon_pipeline.errors import RunFailed
 from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.ingest.session import VENUES, Progress, Venue
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.publish import publish
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -69,6 +70,7 @@ def run_main_job(
     finally:
         watch(None)
     if not result.success:
+        publish(settings, force=True)  # what the steps that did not fail have committed
         raise RunFailed(_failures(result))
     return MainRun(result.run_id, chosen)
 
@@ -83,7 +85,7 @@ def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None
 
 
 def _config(venues: Sequence[Venue], mode: Mode, *, refetch: bool) -> dict[str, object]:
-    ops: dict[str, object] = {}
+    ops: dict[str, object] = {"published__duckdb": {"config": {"force": True}}}
     for venue in venues:
         ops[f"raw_{venue}_listings"] = {"config": {"mode": mode}}
         for table in ("trades", "daily_prices"):

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from echelon_pipeline.defs.jobs import daily_job, instruments_job, maintenance_job
+from echelon_pipeline.defs.jobs import daily_job, instruments_job, maintenance_job, publish_job
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.settings import load_settings
 
@@ -58,4 +58,8 @@ days_sweeps = _days("days_sweeps", "40 4 * * *", (2, 7), refetch=True)
 
 maintenance_daily = dg.ScheduleDefinition(
     name="maintenance_daily", job=maintenance_job, cron_schedule="50 5 * * *", default_status=STATUS
+)
+
+publish_schedule = dg.ScheduleDefinition(
+    name="publish", job=publish_job, cron_schedule="12,27,42,57 * * * *", default_status=STATUS
 )

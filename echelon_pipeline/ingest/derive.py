@@ -165,11 +165,12 @@ class Deriver:
             return
         with self.unit.session.duck(self.unit.scratch) as connection:
             files = file_list([str(p) for p in self.drift])
-            table = connection.sql(
-                f"SELECT * REPLACE (CAST(objects AS BIGINT) AS objects) FROM (SELECT venue, endpoint, path, kind, value, "
-                f"sum(objects) AS objects, unit_id, max(observed_at) AS observed_at "
-                f"FROM read_parquet({files}) GROUP BY ALL)"
-            ).to_arrow_table()
+            query = f"""
+                SELECT venue, endpoint, path, kind, value, sum(objects) AS objects, unit_id,
+                       max(observed_at) AS observed_at
+                FROM read_parquet({files}) GROUP BY ALL
+            """
+            table = connection.sql(typed(TABLES["core.drift"], query, connection)).to_arrow_table()
         self.unit.session.lake.append("core.drift", table)
         self.drift = []
 

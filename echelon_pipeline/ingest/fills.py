@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from echelon_pipeline.domain.intervals import Interval
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.session import Counts, Session
@@ -18,6 +17,7 @@ from echelon_pipeline.ingest.trades import day_span
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
 from echelon_pipeline.warehouse.raw import RawStore
+from echelon_pipeline.warehouse.windows import Span
 
 TABLE = "core.fills"
 VENUE = "polymarket"
@@ -35,7 +35,7 @@ async def ingest_fills(session: Session, client: PolymarketClient, days: Sequenc
     return total
 
 
-async def _one_code(session: Session, client: PolymarketClient, code: str, span: Interval) -> Counts:
+async def _one_code(session: Session, client: PolymarketClient, code: str, span: Span) -> Counts:
     counts = Counts()
     with session.unit() as unit:
         store = RawStore(
@@ -49,7 +49,7 @@ async def _one_code(session: Session, client: PolymarketClient, code: str, span:
         try:
             # Both bounds are whole seconds; asking one second wider costs nothing, keys deduplicate.
             after = _first_open(session, code, span[0]) - timedelta(seconds=1)
-            async for page in client.builder_trades(code, after=after, before=span[1] + timedelta(seconds=1)):
+            async for page in client.clob.builder_trades(code, after=after, before=span[1] + timedelta(seconds=1)):
                 store.add(replace(page, number=counts.pages))
                 counts.pages += 1
                 counts.objects += len(page.objects)

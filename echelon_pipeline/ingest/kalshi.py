@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
 
 import msgspec
 
 from echelon_pipeline.domain.batches import batches
-from echelon_pipeline.domain.intervals import Interval
 from echelon_pipeline.errors import SchemaDrift
 from echelon_pipeline.ingest.bounds import Ranked, TopN
 from echelon_pipeline.ingest.listings import Scan
@@ -23,7 +23,9 @@ from echelon_pipeline.ingest.trades import Group
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
+from echelon_pipeline.warehouse.windows import Span
 
 CANDLES_PER_REQUEST = 10_000  # documented limit of the batch endpoint
 HOUR = 60  # minutes: candles that tile UTC days; the venue's daily candles are Eastern-time days
@@ -66,8 +68,8 @@ def _decimal(text: str | None) -> Decimal:
 class KalshiListings:
     """Scans of Kalshi. Combos are never part of an ordinary scan: hundreds are created each minute."""
 
-    kinds = {name: KINDS[name] for name in ("series", "events", "markets")}
-    parser_version = PARSER_VERSION
+    kinds: ClassVar[dict[str, PayloadKind]] = {name: KINDS[name] for name in ("series", "events", "markets")}
+    parser_version: ClassVar[int] = PARSER_VERSION
 
     def __init__(self, client: KalshiClient, settings: Settings) -> None:
         self._client = client
@@ -133,8 +135,8 @@ class KalshiListings:
 class KalshiTrades:
     """Kalshi's trade feed: one walk per ticker, or the whole exchange; split at the cutoff."""
 
-    kinds = {"trades": KINDS["trades"]}
-    parser_version = PARSER_VERSION
+    kinds: ClassVar[dict[str, PayloadKind]] = {"trades": KINDS["trades"]}
+    parser_version: ClassVar[int] = PARSER_VERSION
 
     def __init__(self, client: KalshiClient, cutoff: Cutoff) -> None:
         self._client = client
@@ -144,7 +146,7 @@ class KalshiTrades:
         """The historical tier goes back to the beginning."""
         return None
 
-    def groups(self, targets: Sequence[tuple[str, str, Interval]]) -> Iterable[Group]:
+    def groups(self, targets: Sequence[tuple[str, str, Span]]) -> Iterable[Group]:
         """One walk per ticker: the endpoint filters by one ticker or none."""
         for instrument_id, native_id, span in targets:
             ids = ((instrument_id,), (native_id,)) if instrument_id else ((), ())
@@ -178,15 +180,15 @@ class KalshiTrades:
 class KalshiPrices:
     """Hourly candles: batches of live markets, single requests for archived ones."""
 
-    kinds = {"candlesticks": KINDS["candlesticks"]}
-    parser_version = PARSER_VERSION
+    kinds: ClassVar[dict[str, PayloadKind]] = {"candlesticks": KINDS["candlesticks"]}
+    parser_version: ClassVar[int] = PARSER_VERSION
 
     def __init__(self, client: KalshiClient, settings: Settings, cutoff: Cutoff) -> None:
         self._client = client
         self._batch = settings.kalshi_batch_size
         self._cutoff = cutoff
 
-    def requests(self, targets: Sequence[PriceTarget], span: Interval) -> Iterable[PriceRequest]:
+    def requests(self, targets: Sequence[PriceTarget], span: Span) -> Iterable[PriceRequest]:
         """Batches whose candles stay below the documented 10,000; archived markets one by one."""
         live = [t for t in targets if t.settled_at is None or t.settled_at >= self._cutoff.markets]
         archived = [t for t in targets if t.settled_at is not None and t.settled_at < self._cutoff.markets]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
@@ -43,9 +43,12 @@ class Scan:
 class ListingSource(Protocol):
     """What a venue offers for listings."""
 
-    kinds: dict[str, PayloadKind]
-    parser_version: int
-    filtered_out: int
+    kinds: ClassVar[dict[str, PayloadKind]]
+    parser_version: ClassVar[int]
+
+    @property
+    def filtered_out(self) -> int:
+        """Objects that the bounds left out so far."""
 
     def scan(self, scan: Scan) -> AsyncIterator[Page]:
         """Pages of the configured scope, bounds applied; counts what they leave out in filtered_out."""

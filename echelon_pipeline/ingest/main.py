@@ -29,12 +29,8 @@ _PolymarketWork = Callable[[PolymarketClient], Coroutine[Any, Any, Counts]]
 def fetch(session: Session, venue: Venue, mode: Mode = "auto") -> Counts:
     """Scans a venue's listings into raw."""
     if venue == "kalshi":
-        return _kalshi(
-            session, lambda c: fetch_listings(session, venue, KalshiListings(c, session.settings), mode)
-        )
-    return _polymarket(
-        session, lambda c: fetch_listings(session, venue, PolymarketListings(c, session.settings), mode)
-    )
+        return _kalshi(session, lambda c: fetch_listings(session, venue, KalshiListings(c, session.settings), mode))
+    return _polymarket(session, lambda c: fetch_listings(session, venue, PolymarketListings(c, session.settings), mode))
 
 
 def derive(session: Session, venue: Venue, *, again: bool = False) -> Counts:
@@ -90,7 +86,7 @@ def data_resolutions(session: Session) -> Counts:
 
 def _kalshi(session: Session, work: _KalshiWork) -> Counts:
     async def go() -> Counts:
-        async with KalshiClient(session.settings, clock=session.clock) as client:
+        async with KalshiClient(session.settings) as client:
             counts = await work(client)
             counts.requests = client.metrics.as_dict()
             return counts
@@ -100,7 +96,7 @@ def _kalshi(session: Session, work: _KalshiWork) -> Counts:
 
 def _polymarket(session: Session, work: _PolymarketWork) -> Counts:
     async def go() -> Counts:
-        async with PolymarketClient(session.settings, clock=session.clock) as client:
+        async with PolymarketClient(session.settings) as client:
             counts = await work(client)
             counts.requests = client.metrics.as_dict()
             return counts

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
 
 import msgspec
 
 from echelon_pipeline.domain.batches import batches
-from echelon_pipeline.domain.intervals import Interval
 from echelon_pipeline.ingest.bounds import Ranked, TopN
 from echelon_pipeline.ingest.listings import Scan
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
 from echelon_pipeline.ingest.trades import Group
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.warehouse.windows import Span
 
 CONDITIONS_PER_WALK = 20  # documented limit of data v2 filters
 TOKENS_PER_REQUEST = 20  # documented limit of batch-prices-history
@@ -52,8 +54,8 @@ def rank(market: RawObject) -> Ranked:
 class PolymarketListings:
     """Scans of Polymarket: events by 24 h volume with their markets, then recently closed markets."""
 
-    kinds = {name: KINDS[name] for name in ("series", "events", "markets")}
-    parser_version = PARSER_VERSION
+    kinds: ClassVar[dict[str, PayloadKind]] = {name: KINDS[name] for name in ("series", "events", "markets")}
+    parser_version: ClassVar[int] = PARSER_VERSION
 
     def __init__(self, client: PolymarketClient, settings: Settings) -> None:
         self._client = client
@@ -71,18 +73,18 @@ class PolymarketListings:
             yield page
         if self._settings.history_days:
             since = scan.now - timedelta(days=self._settings.history_days)
-            closed = self._client.markets(closed=True, end_date_min=since, order="volumeNum", ascending=False)
+            closed = self._client.gamma.markets(closed=True, end_date_min=since, order="volumeNum", ascending=False)
             async for page in self._bounded(closed):
                 yield page
         if scan.mode == "full":
-            async for page in self._client.series():
+            async for page in self._client.gamma.series():
                 yield page
 
     async def _open_events(self) -> AsyncIterator[Page]:
         """Events in order of volume, until the bound on instruments is reached."""
         bounds = TopN(0, Decimal(self._settings.min_volume), rank)
         kept = 0
-        async for page in self._client.events(closed=False, order="volume24hr", ascending=False):
+        async for page in self._client.gamma.events(closed=False, order="volume24hr", ascending=False):
             if page.endpoint != "markets":
                 yield page
                 continue
@@ -104,7 +106,7 @@ class PolymarketListings:
 
     async def _newer(self, since: datetime) -> AsyncIterator[Page]:
         """Markets created since a time; closed ones are read again by id."""
-        async for page in self._client.markets(closed=False, order="createdAt", ascending=False):
+        async for page in self._client.gamma.markets(closed=False, order="createdAt", ascending=False):
             yield page
             if _oldest(page) < since:
                 break
@@ -113,12 +115,12 @@ class PolymarketListings:
         """Known markets by condition id. Listings show open ones unless ``closed=true`` is asked for."""
         for ids in batches(native_ids, IDS_PER_REQUEST):
             found: set[str] = set()
-            async for page in self._client.markets(condition_ids=ids, closed=True):
+            async for page in self._client.gamma.markets(condition_ids=ids, closed=True):
                 found.update(o.key for o in page.objects if o.key)
                 yield page
             rest = [i for i in ids if i not in found]
             if rest:
-                async for page in self._client.markets(condition_ids=rest, closed=False):
+                async for page in self._client.gamma.markets(condition_ids=rest, closed=False):
                     yield page
 
 
@@ -143,8 +145,8 @@ class PolymarketTrades:
     for the current and the previous month (reference/polymarket 4.3).
     """
 
-    kinds = {"trades": KINDS["trades"]}
-    parser_version = PARSER_VERSION
+    kinds: ClassVar[dict[str, PayloadKind]] = {"trades": KINDS["trades"]}
+    parser_version: ClassVar[int] = PARSER_VERSION
 
     def __init__(self, client: PolymarketClient, settings: Settings, now: datetime) -> None:
         self._client = client
@@ -158,9 +160,9 @@ class PolymarketTrades:
         first = self._now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         return (first - timedelta(days=1)).replace(day=1)
 
-    def groups(self, targets: Sequence[tuple[str, str, Interval]]) -> Iterable[Group]:
+    def groups(self, targets: Sequence[tuple[str, str, Span]]) -> Iterable[Group]:
         """Conditions that miss the same span share a walk."""
-        by_span: dict[Interval, list[tuple[str, str]]] = {}
+        by_span: dict[Span, list[tuple[str, str]]] = {}
         for instrument_id, native_id, span in targets:
             by_span.setdefault(span, []).append((instrument_id, native_id))
         for span, members in by_span.items():
@@ -172,7 +174,7 @@ class PolymarketTrades:
 
     def walk(self, group: Group) -> AsyncIterator[Page]:
         """Pages from the newest trade down; the caller stops where its span begins."""
-        return self._client.trades(conditions=list(group.native_ids) or None)
+        return self._client.data.trades(conditions=group.native_ids)
 
     def lowest(self, page: Page) -> datetime | None:
         """Oldest timestamp of a page; None where no row has a readable one."""
@@ -188,13 +190,13 @@ class PolymarketTrades:
 class PolymarketPrices:
     """Hourly samples of outcome 0's midpoint, 20 tokens and at most 15 days a request."""
 
-    kinds = {"prices_history": KINDS["prices_history"]}
-    parser_version = PARSER_VERSION
+    kinds: ClassVar[dict[str, PayloadKind]] = {"prices_history": KINDS["prices_history"]}
+    parser_version: ClassVar[int] = PARSER_VERSION
 
     def __init__(self, client: PolymarketClient) -> None:
         self._client = client
 
-    def requests(self, targets: Sequence[PriceTarget], span: Interval) -> Iterable[PriceRequest]:
+    def requests(self, targets: Sequence[PriceTarget], span: Span) -> Iterable[PriceRequest]:
         """Batches of tokens over spans that the venue accepts; instruments without tokens have no history."""
         known = [t for t in targets if t.token_id]
         begin = span[0]
@@ -208,4 +210,4 @@ class PolymarketPrices:
         """One object per token; the end of trading goes along so that later points can be left out."""
         tokens = [t.token_id for t in request.targets if t.token_id]
         ends = {t.token_id: t.trading_ended_at for t in request.targets if t.token_id and t.trading_ended_at}
-        return self._client.batch_prices_history(tokens, *request.span, FIDELITY, trading_ended=ends)
+        return self._client.clob.batch_prices_history(tokens, *request.span, fidelity=FIDELITY, ended_at=ends)

@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from echelon_pipeline.domain.intervals import Interval
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
@@ -21,6 +20,7 @@ from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline.warehouse.raw import RawStore
+from echelon_pipeline.warehouse.windows import Span, Window
 
 TABLE = "core.daily_prices"
 
@@ -42,16 +42,16 @@ class PriceRequest:
     """One request's worth of targets over one span of whole days (or up to now)."""
 
     targets: tuple[PriceTarget, ...]
-    span: Interval
+    span: Span
 
 
 class PriceFeed(Protocol):
     """What a venue offers for prices."""
 
-    kinds: dict[str, PayloadKind]
-    parser_version: int
+    kinds: ClassVar[dict[str, PayloadKind]]
+    parser_version: ClassVar[int]
 
-    def requests(self, targets: Sequence[PriceTarget], span: Interval) -> Iterable[PriceRequest]:
+    def requests(self, targets: Sequence[PriceTarget], span: Span) -> Iterable[PriceRequest]:
         """Cuts targets and span into requests that the venue's limits allow."""
 
     def fetch(self, request: PriceRequest) -> AsyncIterator[Page]:
@@ -75,21 +75,17 @@ async def ingest_prices(
     return total
 
 
-def _window(unit: Unit, venue: Venue, day: date, now: datetime, counts: Counts):  # type: ignore[no-untyped-def]
+def _window(unit: Unit, venue: Venue, day: date, now: datetime, counts: Counts) -> Window:
     begin = datetime.combine(day, time(), UTC)
     end = begin + timedelta(days=1)
     rows = counts.staged.get(TABLE, 0)
     if now >= end:
         return unit.window(venue, TABLE, CONFIGURED, (begin, end), counts=counts, rows=rows)
     reason = "the day is not over"
-    return unit.window(
-        venue, TABLE, CONFIGURED, (begin, end), state="partial", reason=reason, counts=counts, rows=rows
-    )
+    return unit.window(venue, TABLE, CONFIGURED, (begin, end), state="partial", reason=reason, counts=counts, rows=rows)
 
 
-def _plan(
-    session: Session, venue: Venue, span: Interval, *, refetch: bool
-) -> list[tuple[Interval, list[PriceTarget]]]:
+def _plan(session: Session, venue: Venue, span: Span, *, refetch: bool) -> list[tuple[Span, list[PriceTarget]]]:
     """Spans of days and who lacks them: instruments that traded in the span and have, for at least one of
     its days, neither a complete row nor a complete window since we first held them."""
     lake = session.lake
@@ -106,7 +102,7 @@ def _plan(
             statement("derive/price_targets").text,
             {"from_at": span[0], "to_at": span[1], "table_name": TABLE, "scope": CONFIGURED, "refetch": refetch},
         ).fetchall()
-    by_span: dict[Interval, list[PriceTarget]] = {}
+    by_span: dict[Span, list[PriceTarget]] = {}
     for first, last, *fields in rows:
         wanted = (max(span[0], first), min(span[1], last))
         by_span.setdefault(wanted, []).append(PriceTarget(*fields))

@@ -35,7 +35,7 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
             flush_objects=session.settings.raw_flush_objects,
         )
         for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):
-            async for page in client.resolutions(conditions=conditions):
+            async for page in client.data.resolutions(conditions):
                 store.add(replace(page, number=counts.pages))
                 counts.pages += 1
                 counts.objects += len(page.objects)

@@ -79,7 +79,7 @@ class Session:
     def of(cls, settings: Settings, *, run_id: str | None = None, progress: Progress = silent) -> Session:
         """A session on the configured lake."""
         lake = Lake.of(settings)
-        return cls(settings, lake, Windows(lake), run_id, progress)
+        return cls(settings, lake, Windows(lake, settings.clock), run_id, progress)
 
     def clock(self) -> datetime:
         """Now, UTC (the frozen clock where one is set)."""

@@ -13,10 +13,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.domain.intervals import Interval, subtract, union
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
 from echelon_pipeline.sqlfiles import statement
@@ -24,7 +24,7 @@ from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.raw import RawStore
-from echelon_pipeline.warehouse.windows import Window
+from echelon_pipeline.warehouse.windows import Span, Window
 
 TABLE = "core.trades"
 CONFIGURED = "configured"  # scope: every instrument that we held when the window was recorded
@@ -37,16 +37,16 @@ class Group:
 
     instrument_ids: tuple[str, ...]
     native_ids: tuple[str, ...]
-    span: Interval
+    span: Span
 
 
 class TradeFeed(Protocol):
     """What a venue offers for trades."""
 
-    kinds: dict[str, PayloadKind]
-    parser_version: int
+    kinds: ClassVar[dict[str, PayloadKind]]
+    parser_version: ClassVar[int]
 
-    def groups(self, targets: Sequence[tuple[str, str, Interval]]) -> Iterable[Group]:
+    def groups(self, targets: Sequence[tuple[str, str, Span]]) -> Iterable[Group]:
         """Cuts (instrument_id, native_id, span) targets into walks."""
 
     def walk(self, group: Group) -> AsyncIterator[Page]:
@@ -68,7 +68,7 @@ class _Walk:
     done: bool = False
     tail: list[int] = field(default_factory=list)
 
-    def span_read(self) -> Interval:
+    def span_read(self) -> Span:
         """What has been read completely: rows at ``low`` itself may go on in the next page."""
         begin, end = self.group.span
         if self.done:
@@ -76,7 +76,7 @@ class _Walk:
         return (end, end) if self.low is None else (max(begin, self.low + timedelta(microseconds=1)), end)
 
 
-def day_span(days: Sequence[date], now: datetime) -> Interval:
+def day_span(days: Sequence[date], now: datetime) -> Span:
     """[first day 00:00, end of last day or now) in UTC; raises ValueError for no days."""
     first, last = min(days), max(days)
     begin = datetime.combine(first, time(), UTC)
@@ -101,7 +101,7 @@ async def ingest_trades(
         if reach is not None and begin < reach:
             batch.unavailable((begin, min(reach, end)), f"the venue serves trades from {reach:%Y-%m-%d} on")
             begin = min(reach, end)
-        targets = _targets(session, venue, (begin, end), refetch=refetch)
+        targets = targets(session, venue, (begin, end), refetch=refetch)
         await batch.run(list(feed.groups(targets)))
         total.add(batch.total)
         if end > begin:
@@ -110,9 +110,7 @@ async def ingest_trades(
     return total
 
 
-def _targets(
-    session: Session, venue: Venue, span: Interval, *, refetch: bool
-) -> list[tuple[str, str, Interval]]:
+def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> list[tuple[str, str, Span]]:
     """(instrument, native id, missing interval) for each instrument that could trade within the span.
 
     With no bound on instruments there is one target without an instrument: the whole feed.
@@ -136,18 +134,14 @@ def _targets(
     return targets
 
 
-def _tradable(session: Session, venue: Venue, span: Interval) -> list[tuple[str, str, datetime]]:
+def _tradable(session: Session, venue: Venue, span: Span) -> list[tuple[str, str, datetime]]:
     lake = session.lake
     with session.duck() as connection:
-        connection.execute(
-            f"CREATE TEMP VIEW instruments AS {lake.scan('core.instruments', where={'venue': [venue]})}"
-        )
+        connection.execute(f"CREATE TEMP VIEW instruments AS {lake.scan('core.instruments', where={'venue': [venue]})}")
         connection.execute(
             f"CREATE TEMP VIEW history AS {lake.scan('core.instrument_history', where={'venue': [venue]})}"
         )
-        rows = connection.execute(
-            statement("derive/tradable").text, {"from_at": span[0], "to_at": span[1]}
-        ).fetchall()
+        rows = connection.execute(statement("derive/tradable").text, {"from_at": span[0], "to_at": span[1]}).fetchall()
     return [(str(i), str(n), seen) for i, n, seen in rows]
 
 
@@ -174,7 +168,7 @@ class _Batch:
         self._walks: list[_Walk] = []
         self._finished = 0
 
-    def unavailable(self, span: Interval, reason: str) -> None:
+    def unavailable(self, span: Span, reason: str) -> None:
         """Records that the venue cannot give a span."""
         self._session.windows.record(
             [self.unit.window(self.venue, TABLE, self.scope, span, state="unavailable", reason=reason)]
@@ -244,12 +238,12 @@ class _Batch:
         self._batch_from, self._held = self._page, 0
 
     def _windows(self) -> list[Window]:
-        rows = []
+        rows: list[Window] = []
         for walk in self._walks:
             begin, end = walk.span_read()
             if begin < end:
-                for scope in walk.group.instrument_ids or (EVERYTHING,):
-                    rows.append(self.unit.window(self.venue, TABLE, scope, (begin, end)))
+                scopes = walk.group.instrument_ids or (EVERYTHING,)
+                rows.extend(self.unit.window(self.venue, TABLE, scope, (begin, end)) for scope in scopes)
         return rows
 
 
@@ -261,7 +255,7 @@ def first_error(failed: BaseExceptionGroup[EchelonError]) -> EchelonError:
 
 def _keep(walks: Sequence[_Walk]) -> str:
     """A condition for the rows to stage: within what each walk has read completely."""
-    by_span: dict[Interval, list[str]] = {}
+    by_span: dict[Span, list[str]] = {}
     for walk in walks:
         by_span.setdefault(walk.span_read(), []).extend(walk.group.instrument_ids)
     parts = []

@@ -7,7 +7,7 @@ partial window over a complete stretch opens it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -51,12 +51,16 @@ class Recorded(Window):
 class Windows:
     """The windows of one lake. Reads only ``core.ingest_windows``: its cost does not grow with the data."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, clock: Callable[[], datetime] | None = None) -> None:
         self._lake = lake
+        self._clock = clock or (lambda: datetime.now(UTC))
 
     def record(self, windows: Sequence[Window]) -> Commit:
-        """Appends windows in one commit, stamped with the real clock. Raises RuleViolation, Conflict, DiskFull."""
-        now = datetime.now(UTC)  # also under a frozen clock: of two windows the later one is believed
+        """Appends windows in one commit, stamped with the clock. Raises RuleViolation, Conflict, DiskFull.
+
+        Under a frozen clock stamps are equal; then the later unit is believed: its id sorts by real time.
+        """
+        now = self._clock()
         rows = [{**asdict(w), "recorded_at": now} for w in windows]
         return self._lake.append(TABLE, pa.Table.from_pylist(rows, schema=TABLES[TABLE].arrow_schema()))
 

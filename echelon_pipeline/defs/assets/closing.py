@@ -6,6 +6,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.listings import DERIVED, core_key
+from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import VENUES
@@ -35,7 +36,7 @@ _EVERYTHING = [*_LISTED, *_DAILY, dg.AssetKey(_DATA_V2)]
     pool="polymarket_api",
     retry_policy=report.RETRY,
 )
-def data_resolutions(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+def data_resolutions(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Materialized:
     """Asks about ended instruments."""
     session = warehouse.session(context.run.run_id)
     with report.classified():
@@ -54,7 +55,7 @@ def _log_asset(table: str) -> dg.AssetsDefinition:
         name="_".join(key),
         specs=[report.spec_of(table, key, deps=_EVERYTHING, about="Written by every unit of work; reported here.")],
     )
-    def log_table(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+    def log_table(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Materialized:
         session = warehouse.session(context.run.run_id)
         return dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=report.table_state(session, table, None))
 
@@ -66,21 +67,30 @@ ingest_windows, dead_letters, drift = (
 )
 
 
+class PublishConfig(dg.Config):
+    """``force``: publish although the last publication is younger than ECHELON_PUBLISH_EVERY."""
+
+    force: bool = False
+
+
 @dg.asset(
     key=["published", "duckdb"],
-    deps=[*_EVERYTHING, *(dg.AssetKey(t.split(".")) for t in ("core.ingest_windows", "core.dead_letters", "core.drift"))],
+    deps=[
+        *_EVERYTHING,
+        *(dg.AssetKey(t.split(".")) for t in ("core.ingest_windows", "core.dead_letters", "core.drift")),
+    ],
     owners=report.OWNERS,
     kinds={"duckdb"},
     pool="publication",
 )
-def published_duckdb(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+def published_duckdb(warehouse: Warehouse, config: PublishConfig) -> Materialized:
     """One row is one table of the published DuckDB file, all from one set of versions.
 
     Built aside and swapped in: readers never wait, and see either the old file or the new one.
     """
     settings = warehouse.settings()
     with report.classified():
-        done = publish(settings, force=True)
+        done = publish(settings, force=config.force)
     if done is None:
         return dg.MaterializeResult(metadata={"published": False})
     return dg.MaterializeResult(
@@ -88,7 +98,6 @@ def published_duckdb(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
             "path": dg.MetadataValue.path(str(done.path)),
             "tables": len(done.tables),
             "seconds": round(done.seconds, 3),
-            "run": context.run.run_id,
         }
     )
 
@@ -99,7 +108,7 @@ def published_duckdb(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
     kinds={"delta"},
     pool="publication",
 )
-def lake_maintenance(warehouse: Warehouse) -> dg.MaterializeResult:
+def lake_maintenance(warehouse: Warehouse) -> Materialized:
     """One row is one table of the lake: compacted, and rid of files that no kept publication names."""
     with report.classified():
         done = maintain(warehouse.settings())

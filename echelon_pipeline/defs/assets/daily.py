@@ -10,6 +10,7 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.listings import core_key
 from echelon_pipeline.defs.partitions import DAILY, days_of
+from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import VENUES, Counts, Session, Venue
@@ -40,7 +41,7 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
         pool=f"{venue}_api",
         retry_policy=report.RETRY,
     )
-    def daily(context: dg.AssetExecutionContext, warehouse: Warehouse, config: DayConfig) -> dg.MaterializeResult:
+    def daily(context: dg.AssetExecutionContext, warehouse: Warehouse, config: DayConfig) -> Materialized:
         session = warehouse.session(context.run.run_id)
         days = days_of(context)
         with report.classified():

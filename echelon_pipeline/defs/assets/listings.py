@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from echelon_pipeline.defs import report
+from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import VENUES, Venue
@@ -48,10 +49,8 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
         "An unchanged object is not stored again.",
     )
 
-    @dg.multi_asset(
-        name=f"raw_{venue}_listings", specs=[spec], pool=f"{venue}_api", retry_policy=report.RETRY
-    )
-    def listings(context: dg.AssetExecutionContext, warehouse: Warehouse, config: ListingConfig) -> dg.MaterializeResult:
+    @dg.multi_asset(name=f"raw_{venue}_listings", specs=[spec], pool=f"{venue}_api", retry_policy=report.RETRY)
+    def listings(context: dg.AssetExecutionContext, warehouse: Warehouse, config: ListingConfig) -> Materialized:
         session = warehouse.session(context.run.run_id)
         with report.classified():
             counts = main.fetch(session, venue, main.as_mode(config.mode))
@@ -70,7 +69,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
     @dg.multi_asset(name=f"core_{venue}_instruments", specs=specs, check_specs=checks)
     def instruments(
         context: dg.AssetExecutionContext, warehouse: Warehouse, config: DeriveConfig
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)
         with report.classified():
             counts = main.derive(session, venue, again=config.again)
@@ -81,9 +80,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
                 results.append(report.parsed(key, counts))
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
-                metadata=report.merged(
-                    report.run_metadata(counts, table), report.table_state(session, table, venue)
-                ),
+                metadata=report.merged(report.run_metadata(counts, table), report.table_state(session, table, venue)),
                 check_results=results,
             )
 

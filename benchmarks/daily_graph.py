@@ -1,0 +1,66 @@
+"""(c) The full daily graph on the demo universe, limits off, in process after start-up.
+
+(d) is the same day's increment on one and on ten times the history.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from benchmarks.common import isolated, report
+from echelon_pipeline.defs.run import run_main_job
+from echelon_pipeline.sandbox.options import SandboxOptions
+from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.settings import load_settings
+
+UNIVERSE = SandboxOptions()
+
+
+def graph(home: str, env: dict[str, str], days: int) -> float:
+    """Seconds of one run of the main job over so many days, definitions loaded before."""
+    settings = load_settings({**env, "ECHELON_HOME": home, "ECHELON_MAX_INSTRUMENTS": "0"})
+    today = settings.clock().date()
+    with dg.DagsterInstance.local_temp(str(Path(home) / "dagster")) as instance:
+        (Path(home) / "dagster").mkdir(parents=True, exist_ok=True)
+        begun = time.perf_counter()
+        run_main_job(settings, [today - timedelta(days=n) for n in range(days)], instance=instance)
+        return time.perf_counter() - begun
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home, SandboxProcess(UNIVERSE) as sandbox:
+        first = isolated(graph, home, sandbox.env(), 1)
+        again = isolated(graph, home, sandbox.env(), 1)
+    report(
+        "c_daily_graph",
+        instruments=UNIVERSE.instruments,
+        trades_in_universe=UNIVERSE.trades,
+        seconds=first.value,
+        again_seconds=again.value,
+        peak_mb=first.peak_mb,
+        ok=first.value < 10,
+    )
+    figures = {}
+    for times, days in ((1, 3), (10, 30)):
+        with tempfile.TemporaryDirectory() as home, SandboxProcess(replace(UNIVERSE)) as sandbox:
+            isolated(graph, home, sandbox.env(), days)
+            sandbox.advance(timedelta(hours=12))
+            figures[times] = isolated(graph, home, sandbox.env(), 1).value
+    report(
+        "d_increment",
+        seconds_1x=figures[1],
+        seconds_10x=figures[10],
+        ratio=figures[10] / figures[1],
+        ok=figures[10] / figures[1] <= 1.2,
+    )
+
+
+if __name__ == "__main__":
+    main(*(int(a) for a in sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""Under faults an ingest ends with the same tables, or stops with a named error and loses nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline_tests.integration.conftest import SMALL
+from echelon_pipeline_tests.pipeline import contents, duplicates, ingest, settings_for
+
+KINDS = ("429", "500", "timeout", "truncate", "malformed", "repeat_cursor")
+
+
+def _ingest_until_done(settings: object, tries: int = 20) -> int:
+    """Runs again after named errors, as a schedule would; how many runs failed."""
+    for failed in range(tries):
+        try:
+            ingest(settings)  # type: ignore[arg-type]
+        except EchelonError:
+            continue
+        return failed
+    raise AssertionError(f"no run of {tries} came through")
+
+
+@pytest.mark.timeout(600)
+def test_ten_percent_of_failing_requests_change_nothing(sandbox: SandboxProcess, tmp_path: Path) -> None:
+    clean = settings_for(tmp_path / "clean", sandbox.env(), ECHELON_DAYS_BACK="2")
+    ingest(clean)
+    share = 0.10 / len(KINDS)
+    faults = tuple(f"{kind}={share:.4f}" for kind in KINDS)
+    with SandboxProcess(replace(SMALL, faults=faults)) as faulty:
+        settings = settings_for(
+            tmp_path / "faulty",
+            faulty.env(),
+            ECHELON_DAYS_BACK="2",
+            ECHELON_HTTP_TIMEOUT="2",
+            ECHELON_HTTP_BACKOFF_MAX="0.05",
+        )
+        _ingest_until_done(settings)
+        assert contents(settings) == contents(clean)
+        assert duplicates(settings) == {}
+
+
+def test_a_dead_venue_stops_its_run_with_a_named_error(tmp_path: Path) -> None:
+    env = {"KALSHI_BASE_URL": "http://127.0.0.1:9/trade-api/v2", "ECHELON_NOW": "2026-11-20T12:00:00Z"}
+    settings = settings_for(tmp_path, env, ECHELON_HTTP_RETRIES="1", ECHELON_HTTP_BACKOFF_MAX="0.01")
+    with pytest.raises(EchelonError, match="kalshi"):
+        ingest(settings, venues=["kalshi"])
