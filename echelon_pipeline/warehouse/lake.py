@@ -1,40 +1,32 @@
 """The lake: Delta tables with pinned versions; append, merge, scan.
 
-Belongs here: commits and retries. The format is ``delta.py``'s, what a merge changes is ``merge.py``'s.
+Belongs here: what is read and written. The format is ``delta.py``'s, how a commit happens ``commits.py``'s,
+what a merge changes ``merge.py``'s.
 Readers get exact file names of one version and are never disturbed by writers; writers commit against
 the version that they read and start over where another one was faster.
 """
 
 from __future__ import annotations
 
-import random
 import secrets
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from os import getpid
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
-from deltalake import write_deltalake
-from deltalake.exceptions import CommitFailedError
 
-from echelon_pipeline.errors import Conflict
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, T, Table
+from echelon_pipeline.warehouse.commits import BATCH_ROWS, Commit, chunks, group_partitions, retried, write
 from echelon_pipeline.warehouse.delta import (
-    TARGET_FILE_SIZE,
-    WRITER,
     DataFile,
     Partition,
     Snapshot,
     Where,
-    commit_properties,
     empty_select,
     open_for_write,
     open_table,
@@ -43,32 +35,6 @@ from echelon_pipeline.warehouse.delta import (
 from echelon_pipeline.warehouse.duck import connect, literal
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
 from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules
-
-Result = TypeVar("Result")
-
-# Partitions are merged in groups of at most this many compressed bytes and partitions: one writer holds
-# the compressed bytes of all its partitions, and DuckDB some 8 times that, which spills.
-GROUP_BYTES = 32 * 2**20
-GROUP_PARTITIONS = 64
-# Bytes in memory of one append's commit.
-APPEND_BYTES = 64 * 2**20
-BATCH_ROWS = 8_192
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What a write did. ``version`` is None where nothing changed: then nothing was written.
-
-    ``partitions``: values of the partition columns of what was rewritten or appended to.
-    """
-
-    table: str
-    version: int | None
-    rows_staged: int = 0
-    rows_new: int = 0
-    rows_changed: int = 0
-    rows_removed: int = 0
-    partitions: list[dict[str, object]] = field(default_factory=list)
 
 
 class Lake:
@@ -168,7 +134,7 @@ class Lake:
         known = self.tables[table]
         self._require_space()
         commit = Commit(known.name, None)
-        for chunk in _chunks(data):
+        for chunk in chunks(data):
             commit = self._append(known, chunk.select(list(known.names)).cast(known.arrow_schema()), commit)
         return commit
 
@@ -179,12 +145,11 @@ class Lake:
             connection.register("chunk", chunk)
             check_rules(connection, table, "chunk")
 
-        def write() -> int:
+        def attempt() -> int:
             snapshot = open_for_write(table, self.uri(table.name))
-            self._write(snapshot, chunk.to_reader(), None)
-            return snapshot.delta.version()
+            return write(snapshot, chunk.to_reader(), None)
 
-        version = self._retried(table.name, write)
+        version = retried(table.name, self._tries, attempt)
         found = chunk.select(list(table.partition_by)).group_by(list(table.partition_by)).aggregate([]).to_pylist()
         rows = before.rows_staged + chunk.num_rows
         partitions = before.partitions + [p for p in found if p not in before.partitions]
@@ -204,7 +169,8 @@ class Lake:
             merge = Merge(connection, known, staged)
             rows = merge.check()
             commit = Commit(known.name, None, rows_staged=rows)
-            for group in self._groups(known, merge.partitions(), sum(p.stat().st_size for p in staged)):
+            staged_bytes = sum(p.stat().st_size for p in staged)
+            for group in group_partitions(merge.partitions(), staged_bytes, self.open(table)):
                 commit = self._merge_group(connection, known, merge, group, commit)
         return commit
 
@@ -216,7 +182,7 @@ class Lake:
         group: Sequence[Partition],
         before: Commit,
     ) -> Commit:
-        def write() -> tuple[int | None, Changes]:
+        def attempt() -> tuple[int | None, Changes]:
             snapshot = open_for_write(table, self.uri(table.name))
             wanted = set(group)
             stored = snapshot.select([f.path for f in snapshot.files if f.partition in wanted])
@@ -224,10 +190,9 @@ class Lake:
             if not changes.partitions:
                 return None, changes
             reader = connection.sql(merge.rows(changes)).to_arrow_reader(BATCH_ROWS)
-            self._write(snapshot, reader, predicate(table, changes.partitions))
-            return snapshot.delta.version(), changes
+            return write(snapshot, reader, predicate(table, changes.partitions)), changes
 
-        version, changes = self._retried(table.name, write)
+        version, changes = retried(table.name, self._tries, attempt)
         return Commit(
             table.name,
             before.version if version is None else version,
@@ -237,55 +202,6 @@ class Lake:
             before.rows_removed + changes.vanished,
             before.partitions + [dict(zip(table.partition_by, p, strict=True)) for p in changes.partitions],
         )
-
-    def _groups(self, table: Table, staged: Mapping[Partition, int], staged_bytes: int) -> list[list[Partition]]:
-        snapshot = self.open(table.name)
-        sizes: dict[Partition, int] = {}
-        for file in snapshot.files if snapshot else ():
-            sizes[file.partition] = sizes.get(file.partition, 0) + file.size
-        per_row = staged_bytes / max(1, sum(staged.values()))
-        groups: list[list[Partition]] = []
-        held = 0.0
-        for partition, rows in staged.items():
-            size = sizes.get(partition, 0) + rows * per_row
-            if not groups or held + size > GROUP_BYTES or len(groups[-1]) == GROUP_PARTITIONS:
-                groups.append([])
-                held = 0.0
-            groups[-1].append(partition)
-            held += size
-        return groups
-
-    def _write(self, snapshot: Snapshot, data: pa.RecordBatchReader, overwrite: str | None) -> None:
-        with storage_faults(f"{snapshot.table.name} at {snapshot.uri}"):
-            if overwrite is None:
-                write_deltalake(
-                    snapshot.delta,
-                    data,
-                    mode="append",
-                    target_file_size=TARGET_FILE_SIZE,
-                    writer_properties=WRITER,
-                    commit_properties=commit_properties("append"),
-                )
-            else:
-                write_deltalake(
-                    snapshot.delta,
-                    data,
-                    mode="overwrite",
-                    predicate=overwrite,
-                    target_file_size=TARGET_FILE_SIZE,
-                    writer_properties=WRITER,
-                    commit_properties=commit_properties("merge"),
-                )
-
-    def _retried(self, table: str, write: Callable[[], Result]) -> Result:
-        for attempt in range(self._tries):
-            try:
-                return write()
-            except CommitFailedError as error:
-                lost = error
-                # Doubling with jitter from 20 ms, 2 s at most: a merge of a day takes about that long.
-                time.sleep(random.uniform(0.5, 1.0) * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
-        raise Conflict(f"{table}: other writers committed first {self._tries} times in a row") from lost
 
     def _require_space(self) -> None:
         require_space(self.root, self._min_free_mb)
@@ -307,19 +223,3 @@ def _values(table: Table, column: str, values: Sequence[object]) -> set[object]:
         if type(value) is not kind:
             raise TypeError(f"{table.name}.{column} wants {kind.__name__} values, not {value!r}")
     return set(values)
-
-
-def _chunks(data: pa.Table | pa.RecordBatchReader) -> Iterable[pa.Table]:
-    if isinstance(data, pa.Table):
-        yield data
-        return
-    held: list[pa.RecordBatch] = []
-    size = 0
-    for batch in data:
-        held.append(batch)
-        size += batch.nbytes
-        if size >= APPEND_BYTES:
-            yield pa.Table.from_batches(held)
-            held, size = [], 0
-    if held:
-        yield pa.Table.from_batches(held)
