@@ -8,7 +8,7 @@
 -- Limit: identical prints of one transaction count once where a walk was cut between them and went on in
 -- another unit of work, or where only v1's offsets divide them.
 WITH walks AS (
-    SELECT *, regexp_replace(request, '([?&])cursor=[^&]*&?', '\1') AS asked
+    SELECT *, regexp_replace(regexp_replace(request, '([?&])cursor=[^&]*&?', '\1'), '[?&]$', '') AS asked
     FROM parsed
 ),
 placed AS (
@@ -52,7 +52,7 @@ oriented AS (
                WHEN regexp_full_match(lower(r.condition_id), '0x03[0-9a-f]{60}') THEN 'combo: its legs are unknown'
                ELSE 'token is in no known instrument'
            END AS unmapped_reason,
-           m.places = 1 AND b.instrument_id IS NOT NULL AS is_binary
+           coalesce(m.places = 1, false) AND b.instrument_id IS NOT NULL AS is_binary
     FROM read_once r
     LEFT JOIN mapped m ON m.token_id = r.token_id
     LEFT JOIN binaries b ON b.instrument_id = m.instrument_id
@@ -73,7 +73,7 @@ SELECT
     size,
     CAST(CAST(price AS DECIMAL(19, 12)) * CAST(size AS DECIMAL(18, 6)) AS DECIMAL(18, 6)) AS taker_notional_usd,
     CASE
-        WHEN NOT is_binary OR upper(side) NOT IN ('BUY', 'SELL') THEN NULL
+        WHEN NOT is_binary OR coalesce(upper(side), '') NOT IN ('BUY', 'SELL') THEN NULL
         WHEN (upper(side) = 'BUY') = (outcome_index = 0) THEN 1
         ELSE -1
     END AS taker_direction,

@@ -1,0 +1,149 @@
+"""Polymarket payloads for tests: recordings unwrapped to objects as served, and parse runs over pages."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
+
+import pyarrow as pa
+
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.page import Page, RawObject
+from echelon_pipeline.venues.polymarket.answers import as_context
+from echelon_pipeline.venues.polymarket.gamma import nested_markets
+from echelon_pipeline.venues.polymarket.parse import KINDS
+from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.warehouse.parse import derive
+from echelon_pipeline_tests.fakes import RECEIVED, RECORDINGS, Parsed
+
+POLYMARKET = RECORDINGS / "polymarket"
+Outcome = tuple[str, str, int]
+
+
+def page(endpoint: str, payloads: Iterable[object], *, request: str = "/test", number: int = 0) -> Page:
+    """A page of payloads given as plain values, text, bytes or raw objects."""
+    return Page(endpoint, request, number, RECEIVED, tuple(_object(p) for p in payloads))
+
+
+def _object(payload: object) -> RawObject:
+    if isinstance(payload, RawObject):
+        return payload
+    if isinstance(payload, bytes):
+        return RawObject(payload)
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    return RawObject(text.encode())
+
+
+def parse_pages(
+    kind: PayloadKind, pages: Sequence[Page], outcomes: Iterable[Outcome] = (), units: Sequence[str] = ()
+) -> Parsed:
+    """Runs a kind over pages; ``units``: the unit of work of each page (default: one for all)."""
+    rows = [
+        {
+            "venue": kind.venue,
+            "endpoint": kind.endpoint,
+            "date": read.received_at.date(),
+            "unit_id": units[n] if units else "unit",
+            "request": read.request,
+            "page": read.number,
+            "position": position,
+            "received_at": read.received_at,
+            "object_key": found.key,
+            "sha256": found.sha256,
+            "payload": found.payload.decode(),
+            "context": found.context,
+            "parser_version": 1,
+        }
+        for n, read in enumerate(pages)
+        for position, found in enumerate(read.objects)
+    ]
+    known = [{"token_id": t, "instrument_id": i, "outcome_index": n} for t, i, n in outcomes]
+    known_schema = pa.schema([("token_id", pa.string()), ("instrument_id", pa.string()), ("outcome_index", pa.int32())])
+    with connect() as connection:
+        connection.register("raw_objects", pa.Table.from_pylist(rows, schema=TABLES["raw.objects"].arrow_schema()))
+        connection.register("known_outcomes", pa.Table.from_pylist(known, schema=known_schema))
+        derived = derive(connection, kind, unit_id="unit")
+
+        def fetched(relation: str) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = connection.sql(f"SELECT * FROM {relation}").to_arrow_table().to_pylist()
+            return found
+
+        if kind.endpoint != "prices_history":  # there a parsed row is a point, not an object
+            judged = connection.sql(f"SELECT unit_id, page, position FROM {kind.venue}_{kind.endpoint}_all").fetchall()
+            assert len(judged) == len(set(judged)) == len(rows), "every object is judged exactly once"
+        for table, relation in derived.outputs.items():
+            for rule in TABLES[table].all_rules():
+                broken = connection.sql(f"SELECT * FROM {relation} WHERE NOT coalesce({rule.sql}, false)").fetchall()
+                assert not broken, f"{table}: {rule.name}: {broken[0]}"
+            keys = connection.sql(f"SELECT {', '.join(TABLES[table].key)} FROM {relation}").fetchall()
+            assert len(keys) == len(set(keys)), f"{table}: rows of one unit have distinct keys"
+        return Parsed(
+            {table: fetched(relation) for table, relation in derived.outputs.items()},
+            fetched(derived.dead_letters),
+            fetched(derived.drift),
+        )
+
+
+def parse(endpoint: str, payloads: Iterable[object], outcomes: Iterable[Outcome] = ()) -> Parsed:
+    """Runs an endpoint's kind over one page."""
+    return parse_pages(KINDS[endpoint], [page(endpoint, payloads)], outcomes)
+
+
+def context(**values: object) -> str:
+    """Context text."""
+    return as_context(values) or ""
+
+
+def load(name: str) -> Any:
+    """A recorded file below ``polymarket/``: JSON, JSON lines, gzipped or not."""
+    data = (POLYMARKET / name).read_bytes()
+    text = (gzip.decompress(data) if name.endswith(".gz") else data).decode()
+    if ".ndjson" in name or ".jsonl" in name:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return json.loads(text)
+
+
+def recorded_gamma() -> dict[str, tuple[list[Any], list[Any]]]:
+    """By file of ``gamma/``: the events and the bare markets that it holds, recorders' wrappers taken off."""
+    found: dict[str, tuple[list[Any], list[Any]]] = {}
+    for path in sorted((POLYMARKET / "gamma").iterdir()):
+        if "clob_markets_page" in path.name:
+            continue
+        answer = load(f"gamma/{path.name}")
+        if path.name.startswith("weather_gamma_clob"):
+            found[path.name] = ([e for poll in answer for e in poll["gamma_events"]], [])
+        elif path.name.startswith("btc5m_markets_resolved"):
+            found[path.name] = ([], [line["raw"] for line in answer])
+        elif path.name.endswith("_search.json"):
+            found[path.name] = (answer["events"], [])
+        else:
+            objects = answer if isinstance(answer, list) else [answer]
+            found[path.name] = (
+                [o for o in objects if "markets" in o],
+                [o for o in objects if "markets" not in o],
+            )
+    return found
+
+
+def market_objects(events: Sequence[Any], markets: Sequence[Any]) -> list[RawObject]:
+    """Markets as the client would give them: those inside events cut out with the event as context."""
+    return [*nested_markets(page("events", events)).objects, *page("markets", markets).objects]
+
+
+def dec(value: object, digits: int) -> Decimal | None:
+    """A number as stored: rounded half away from zero; None for what is none."""
+    if value is None or value == "":
+        return None
+    with localcontext() as exact:
+        exact.prec = 80
+        return Decimal(str(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+
+def at(text: object) -> datetime | None:
+    """A served time."""
+    return datetime.fromisoformat(str(text)) if text else None
