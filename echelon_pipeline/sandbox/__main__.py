@@ -1,0 +1,62 @@
+"""``python -m echelon_pipeline.sandbox``: serves a universe until interrupted.
+
+Belongs here: reading arguments, nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.sandbox.options import SandboxOptions
+from echelon_pipeline.sandbox.process import READY
+from echelon_pipeline.sandbox.server import run
+
+
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def parse(arguments: Sequence[str]) -> SandboxOptions:
+    """Options from command-line arguments."""
+    default = SandboxOptions()
+    parser = argparse.ArgumentParser(prog="echelon sandbox", description="Both venues on loopback.")
+    parser.add_argument("--universe", choices=("synthetic", "recorded"), default=default.universe)
+    parser.add_argument("--recordings", type=Path, help="folder of payloads of the recorded universe")
+    parser.add_argument("--host", default=default.host)
+    parser.add_argument("--port", type=int, default=default.port, help="0 picks a free one")
+    for name in ("events", "instruments", "days", "trades", "seed", "horizon_days"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name))
+    parser.add_argument("--now", type=_time, help="ISO 8601; the clock stays there unless advanced")
+    parser.add_argument("--speed", type=float, default=0.0, help="seconds of the sandbox per second; 0 is frozen")
+    parser.add_argument("--limits", choices=("real", "off"), default=default.limits)
+    parser.add_argument("--fault", dest="faults", action="append", default=[], metavar="NAME=RATE")
+    found = vars(parser.parse_args(arguments))
+    return SandboxOptions(**(found | {"faults": tuple(found["faults"])}))
+
+
+def main() -> int:
+    """Exit code: 0 after an interrupt, 1 where the options cannot be used."""
+    options = parse(sys.argv[1:])
+
+    def announce(port: int) -> None:
+        sys.stdout.write(f"{READY}http://{options.host}:{port}\n")
+        sys.stdout.flush()
+
+    try:
+        run(options, announce=announce)
+    except KeyboardInterrupt:
+        return 0
+    except EchelonError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

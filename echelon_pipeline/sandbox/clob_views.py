@@ -1,0 +1,174 @@
+"""CLOB objects made from rows of a generated universe.
+
+Belongs here: books with their hash, market rows, compact rows, price histories (reference: Polymarket 2).
+Book prices inside are 1e-4 dollars of the token asked for; sizes 1e-6 shares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from echelon_pipeline.sandbox.catalog import DAY
+from echelon_pipeline.sandbox.gamma_views import GammaViews, PolymarketState
+from echelon_pipeline.sandbox.mixing import cell
+from echelon_pipeline.sandbox.paths import ONE, bid_ask, mids
+from echelon_pipeline.sandbox.trades import ticks
+from echelon_pipeline.sandbox.wire import iso, number, plain
+
+Obj = dict[str, Any]
+
+
+def book_hash(book: Obj) -> str:
+    """SHA-1 over the ten keys in the venue's order, ``hash`` empty (reference: Polymarket 2.4)."""
+    keys = (
+        "market",
+        "asset_id",
+        "timestamp",
+        "hash",
+        "bids",
+        "asks",
+        "min_order_size",
+        "tick_size",
+        "neg_risk",
+        "last_trade_price",
+    )
+    return hashlib.sha1(msgspec.json.encode({k: book[k] for k in keys} | {"hash": ""})).hexdigest()  # noqa: S324
+
+
+class ClobViews:
+    """CLOB objects at a time (Unix seconds)."""
+
+    def __init__(self, state: PolymarketState) -> None:
+        self.state = state
+        self.venue, self.names = state.venue, state.names
+
+    def level_size(self, i: int, price: int, at: int) -> int:
+        """Resting size at a price of outcome 0 (1e-6 shares): changes every few minutes."""
+        bits = cell(cell(self.venue.grid(i), price + 20_000), at // 120)
+        return (5 + bits % 2_000 * (1 + bits // 4096 % 20)) * 1_000_000 + bits // 2**20 % 100 * 10_000
+
+    def ladder(self, i: int, outcome: int, at: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Bids ascending and asks descending of one token: the two tokens mirror each other."""
+        bid, ask = self.state.quote(i, at)
+        tick, rungs = self.state.tick(i), 5 + self.venue.bits(i, 6) % 30
+        bids = [(p, self.level_size(i, p, at)) for p in range(bid, max(bid - rungs * tick, 0), -tick) if p > 0]
+        asks = [(p, self.level_size(i, p, at)) for p in range(ask, min(ask + rungs * tick, ONE), tick)]
+        if outcome == 1:
+            bids, asks = [(ONE - p, s) for p, s in asks], [(ONE - p, s) for p, s in bids]
+        return bids[::-1], asks[::-1]
+
+    def book(self, i: int, outcome: int, now_us: int) -> Obj:
+        now = now_us // 1_000_000
+        bids, asks = self.ladder(i, outcome, now)
+        last = self.venue.trades.last_price(i, self.venue.trades.visible(now_us))
+        body: Obj = {
+            "market": self.names.condition(i),
+            "asset_id": self.names.token(i, outcome),
+            "timestamp": str(now_us // 1000),
+            "hash": "",
+            "bids": [{"price": plain(p, 4), "size": plain(s, 6)} for p, s in bids],
+            "asks": [{"price": plain(p, 4), "size": plain(s, 6)} for p, s in asks],
+            "min_order_size": "5",
+            "tick_size": plain(self.state.tick(i), 4),
+            "neg_risk": self.names.neg_risk(i),
+            "last_trade_price": "" if last is None else f"{last / ONE:.3f}",
+        }
+        return body | {"hash": book_hash(body)}
+
+    def market(self, i: int, now: int) -> Obj:
+        c, event = self.venue.columns, self.venue.event_of(i)
+        names, state = self.names, self.state
+        settled = now >= c["settled"][i]
+        trading = state.trading(i, now)
+        return {
+            "enable_order_book": trading,
+            "active": True,
+            "closed": settled,
+            "archived": False,
+            "accepting_orders": trading,
+            "accepting_order_timestamp": iso(c["created"][i]),
+            "minimum_order_size": 5,
+            "minimum_tick_size": number(state.tick(i), ONE),
+            "condition_id": names.condition(i),
+            "question_id": f"0x{names.question(i)}",
+            "question": f"{event.topic.title()} {names.words(i).label if event.count > 1 else ''}".strip(),
+            "description": "",
+            "market_slug": names.slug(i),
+            "end_date_iso": iso(event.topic.closes // DAY * DAY),
+            "game_start_time": iso(event.topic.closes - 3 * 3600) if event.topic.family.style == "game" else None,
+            "seconds_delay": 3 if event.topic.family.style == "game" else 0,
+            "fpmm": "",
+            "maker_base_fee": 0,
+            "taker_base_fee": 0,
+            "notifications_enabled": True,
+            "neg_risk": names.neg_risk(i),
+            "neg_risk_market_id": f"0x{names.group(i)}" if names.neg_risk(i) else "",
+            "neg_risk_request_id": "",
+            "icon": "",
+            "image": "",
+            "rewards": {"rates": None, "min_size": 0, "max_spread": 0},
+            "is_50_50_outcome": settled and c["final"][i] == ONE // 2,
+            "tokens": self._tokens(i, now, settled=settled),
+            "tags": list(event.topic.family.poly_tags),
+        }
+
+    def _tokens(self, i: int, now: int, *, settled: bool) -> list[Obj]:
+        middle, final = self.state.middle(i, now), self.venue.columns["final"][i]
+        prices = (middle, ONE * 10 - middle, 0)
+        wins = (final == ONE, final == 0, False)
+        return [
+            {
+                "token_id": self.names.token(i, n),
+                "outcome": label,
+                "price": number(prices[n], ONE * 10),
+                "winner": settled and wins[n],
+            }
+            for n, label in enumerate(self.names.outcomes(i))
+        ]
+
+    def simplified(self, i: int, now: int) -> Obj:
+        full = self.market(i, now)
+        return {
+            k: full[k]
+            for k in ("condition_id", "rewards", "tokens", "active", "closed", "archived", "accepting_orders")
+        }
+
+    def compact(self, i: int, now: int) -> Obj:
+        fees = GammaViews(self.state).fees(i)
+        body: Obj = {
+            "c": self.names.condition(i),
+            "t": [{"t": self.names.token(i, n), "o": label} for n, label in enumerate(self.names.outcomes(i))],
+            "mos": 5,
+            "mts": number(self.state.tick(i), ONE),
+            "mbf": 1000,
+            "tbf": 1000,
+            "ao": self.state.trading(i, now),
+            "aot": iso(self.venue.columns["created"][i]),
+            "r": {"mi": 100, "ma": 3.5, "moas": 4},
+            "cbos": True,
+            "ibce": True,
+            "v": self.names.version(i),
+        }
+        if "feeSchedule" in fees:
+            schedule = fees["feeSchedule"]
+            body["fd"] = {"r": schedule["rate"], "e": schedule["exponent"], "to": schedule["takerOnly"]}
+        return body | ({"nr": True} if self.names.neg_risk(i) else {})
+
+    def history(self, i: int, outcome: int, start: int, end: int, step: int, now: int) -> list[tuple[int, int]]:
+        """Points (Unix second, 1e-5 dollars): the midpoint every ``step`` seconds while it could trade."""
+        c = self.venue.columns
+        first, last = max(start, c["opens"][i]), min(end, now, c["closes"][i] - 1)
+        if last < first or not self.state.has_book(i):
+            return []
+        at = pl.int_range(-(-first // step) * step, last + 1, step, eager=True, dtype=pl.Int64)
+        at = at + cell(at * 0 + self.venue.grid(i), at // 60) % min(step // 4 + 1, 12)
+        at = at.filter(at <= last)
+        grid = self.venue.grid(i)
+        width = 1 + grid // 8 % 4
+        bid, ask = bid_ask(mids(self.venue.shape(i), at // 60), pl.Series([ticks(grid)]), pl.Series([width]))
+        middle = (bid + ask) * 5
+        return list(zip(at.to_list(), (middle if outcome == 0 else ONE * 10 - middle).to_list(), strict=True))

@@ -1,0 +1,58 @@
+"""Control routes of the sandbox: health, clock, faults, counts.
+
+Belongs here: what lies below /__sandbox__; no venue has it, so no fault hits it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.sandbox.clock import SandboxClock
+from echelon_pipeline.sandbox.faults import FaultPlan
+from echelon_pipeline.sandbox.universe import Universe
+from echelon_pipeline.sandbox.wire import answer, json_body
+
+
+def control_routes(universe: Universe, clock: SandboxClock, plan: FaultPlan, counts: Counter[str]) -> list[Route]:
+    """Routes: GET health, counts, faults; POST advance {"seconds": n}, faults {"faults": [..]}, counts (resets)."""
+
+    async def health(_: Request) -> Response:
+        return answer({"status": "ok", "now": clock.at().isoformat(), "ends_at": universe.ends_at.isoformat()})
+
+    async def advance(request: Request) -> Response:
+        body = await json_body(request)
+        seconds = body.get("seconds") if isinstance(body, dict) else None
+        if not isinstance(seconds, int | float) or seconds < 0:
+            return answer({"error": 'expected {"seconds": <non-negative number>}'}, 400)
+        if clock.s + seconds > int(universe.ends_at.timestamp()):
+            return answer({"error": f"the universe ends at {universe.ends_at.isoformat()}"}, 400)
+        clock.advance(seconds)
+        return await health(request)
+
+    async def faults(request: Request) -> Response:
+        if request.method == "POST":
+            body = await json_body(request)
+            texts = body.get("faults") if isinstance(body, dict) else None
+            try:
+                parsed = FaultPlan.parse([str(t) for t in texts or []], plan.seed)
+            except BadSettings as error:
+                return answer({"error": str(error)}, 400)
+            plan.rates, plan.latency_ms, plan.hold = parsed.rates, parsed.latency_ms, parsed.hold
+        return answer({"rates": plan.rates, "latency_ms": plan.latency_ms, "hold": plan.hold})
+
+    async def log(request: Request) -> Response:
+        if request.method == "POST":
+            counts.clear()
+        return answer(dict(sorted(counts.items())))
+
+    return [
+        Route("/__sandbox__/health", health),
+        Route("/__sandbox__/advance", advance, methods=["POST"]),
+        Route("/__sandbox__/faults", faults, methods=["GET", "POST"]),
+        Route("/__sandbox__/counts", log, methods=["GET", "POST"]),
+    ]

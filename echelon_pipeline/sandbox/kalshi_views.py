@@ -1,0 +1,274 @@
+"""Kalshi's objects made from rows of a generated universe.
+
+Belongs here: series, events, markets, books, trades as Kalshi serves them (reference: Kalshi REST,
+sections 3 and 4). Prices inside are integers of 1e-4 dollars, sizes of 1e-6 contracts.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from echelon_pipeline.sandbox.catalog import COMBO_SERIES, DAY, SERIES
+from echelon_pipeline.sandbox.markets import Words
+from echelon_pipeline.sandbox.names import KalshiNames
+from echelon_pipeline.sandbox.paths import ONE, bid_ask
+from echelon_pipeline.sandbox.trades import is_block, ticks
+from echelon_pipeline.sandbox.universe import Event, Universe
+from echelon_pipeline.sandbox.wire import contracts, dollars, iso, iso_us
+
+Obj = dict[str, Any]
+ZERO_TIME = "0001-01-01T00:00:00Z"
+_STRUCTURE = {100: "linear_cent", 10: "deci_cent"}
+
+
+class KalshiViews:
+    """Objects at a time (Unix seconds). ``seen``: number of trades visible then."""
+
+    def __init__(self, universe: Universe) -> None:
+        self.universe = universe
+        self.venue = universe.kalshi
+        self.names = KalshiNames(universe)
+        self.market_ticker = lru_cache(maxsize=200_000)(self.names.market)
+
+    # --- series and events
+
+    def series_list(self) -> list[Obj]:
+        ordinary = [self._series(ticker, number) for number, (_, ticker, _) in enumerate(SERIES)]
+        return ordinary + [self._combo_series(ticker, title) for ticker, title, _ in COMBO_SERIES]
+
+    def _series(self, ticker: str, number: int) -> Obj:
+        family, _, about = SERIES[number]
+        sports = family.category == "Sports"
+        return {
+            "ticker": ticker,
+            "frequency": family.frequency,
+            "title": f"{family.name.replace('_', ' ').capitalize()}: {about}",
+            "category": family.category,
+            "categories": [family.category],
+            "tags": list(family.tags) or None,
+            "settlement_sources": [{"name": "Official source", "url": "https://example.com/source"}],
+            "contract_url": f"https://example.com/certifications/{ticker}.pdf",
+            "contract_terms_url": f"https://example.com/terms/{ticker}.pdf",
+            "fee_type": "quadratic_with_maker_fees" if sports else "quadratic",
+            "fee_multiplier": 1 if family.category != "Financials" else 0.5,
+            "additional_prohibitions": [],
+            "last_updated_ts": iso(self.universe.now - 30 * DAY - number * 3600),
+            "exchange_index": 2 if family.category == "Crypto" else 0,
+        }
+
+    def _combo_series(self, ticker: str, title: str) -> Obj:
+        return self._series(ticker, 0) | {
+            "frequency": "custom",
+            "title": title,
+            "category": "Exotics",
+            "categories": ["Exotics"],
+            "tags": None,
+            "exchange_index": 1,
+        }
+
+    def event(self, number: int) -> Obj:
+        event = self.venue.events[number]
+        family = event.topic.family
+        exclusive = family.style in ("field", "range", "game") and not event.legs
+        body: Obj = {
+            "event_ticker": self.names.events[number],
+            "series_ticker": self.names.series(event),
+            "title": self._combo_title(event) if event.legs else event.topic.title(),
+            "sub_title": f"On {iso(event.topic.closes)[:10]}",
+            "collateral_return_type": "MECNET" if exclusive else "",
+            "mutually_exclusive": exclusive,
+            "category": "Exotics" if event.legs else family.category,
+            "strike_period": "",
+            "available_on_brokers": False,
+            "settlement_sources": [{"name": "Official source", "url": "https://example.com/source"}],
+            "last_updated_ts": ZERO_TIME if event.topic.key % 3 else iso(event.created),
+            "exchange_index": 1 if event.legs else 2 if family.category == "Crypto" else 0,
+        }
+        if family.aligned < DAY:
+            body["strike_date"] = iso(event.topic.closes)
+        if family.category == "Sports":
+            body["product_metadata"] = {"competition": event.topic.about, "competition_scope": "Games"}
+        return body
+
+    def _combo_title(self, event: Event) -> str:
+        return ",".join(f"{'no' if side else 'yes'} {self.names.words(leg).label}" for leg, side in event.legs)
+
+    # --- markets
+
+    def status(self, i: int, now: int) -> str:
+        c = self.venue.columns
+        if now < c["opens"][i]:
+            return "initialized"
+        if now < c["closes"][i]:
+            return "inactive" if self.venue.bits(i, 3) % 100 == 13 else "active"
+        if now < c["determined"][i]:
+            return "closed"
+        if now < c["settled"][i]:
+            long = c["settled"][i] - c["determined"][i] > DAY
+            return ("disputed", "amended")[self.venue.bits(i, 4) % 2] if long else "determined"
+        return "finalized"
+
+    def quote(self, i: int, at: int) -> tuple[int, int]:
+        """Best yes bid and ask; (0, ONE) where nobody quotes."""
+        c = self.venue.columns
+        if not c["opens"][i] <= at < c["closes"][i]:
+            return 0, ONE
+        bits = self._grid(i)
+        bid, ask = bid_ask(self.venue.mid(i, at), ticks(bits), 1 + bits // 8 % 4)
+        return (0, ask) if self.venue.event_of(i).legs else (bid, ask)
+
+    def _grid(self, i: int) -> int:
+        return self.venue.grid(i)
+
+    def market(self, i: int, now: int, seen: int, seen_day: int) -> Obj:
+        c = self.venue.columns
+        event, words = self.venue.event_of(i), self.names.words(i)
+        status = self.status(i, now)
+        bid, ask = self.quote(i, now)
+        before = self.quote(i, now - DAY)
+        _, size, _ = self.venue.trades.totals(i, seen)
+        _, size_day, _ = self.venue.trades.totals(i, seen_day)
+        tick = ticks(self._grid(i))
+        moment = iso(c["closes"][i])
+        known = now >= c["determined"][i]
+        label = self._combo_title(event) if event.legs else words.label
+        body: Obj = {
+            "ticker": self.market_ticker(i),
+            "event_ticker": self.names.events[c["event"][i]],
+            "market_type": "binary",
+            "title": label if event.legs else f"{event.topic.title()} {label}".strip(),
+            "yes_sub_title": label,
+            "no_sub_title": label,
+            "created_time": ZERO_TIME
+            if self.venue.bits(i, 5) % 100 == 1
+            else iso_us(c["created"][i] * 10**6 + i % 10**6),
+            "updated_time": iso_us(self.updated(i, now) * 10**6),
+            "open_time": iso(c["opens"][i]),
+            "close_time": moment,
+            "expected_expiration_time": moment,
+            "expiration_time": iso(c["closes"][i] + 7 * DAY),
+            "latest_expiration_time": iso(c["closes"][i] + 7 * DAY),
+            "settlement_timer_seconds": c["settled"][i] - c["determined"][i],
+            "status": status,
+            "yes_bid_dollars": dollars(bid),
+            "yes_bid_size_fp": contracts(self.level_size(i, bid, now) if bid else 0),
+            "yes_ask_dollars": dollars(ask),
+            "yes_ask_size_fp": contracts(self.level_size(i, ask, now) if ask < ONE else 0),
+            "no_bid_dollars": dollars(ONE - ask),
+            "no_ask_dollars": dollars(ONE - bid),
+            "last_price_dollars": dollars(self.venue.trades.last_price(i, seen) or 0),
+            "previous_yes_bid_dollars": dollars(before[0]),
+            "previous_yes_ask_dollars": dollars(before[1]),
+            "previous_price_dollars": dollars(self.venue.trades.last_price(i, seen_day) or 0),
+            "volume_fp": contracts(size),
+            "volume_24h_fp": contracts(size - size_day),
+            "open_interest_fp": contracts(open_interest(size)),
+            "notional_value_dollars": "1.0000",
+            "result": self.result(i) if known else "",
+            "can_close_early": True,
+            "expiration_value": (words.label if known else ""),
+            "rules_primary": f"If {label} holds, then the market resolves to Yes.",
+            "rules_secondary": "",
+            "price_level_structure": _STRUCTURE[tick],
+            "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": dollars(tick)}],
+            "exchange_index": 1 if event.legs else 2 if event.topic.family.category == "Crypto" else 0,
+        }
+        if known:
+            body["settlement_value_dollars"] = dollars(c["final"][i])
+        if now >= c["settled"][i]:
+            body["settlement_ts"] = iso(c["settled"][i])
+        return body | (self._legs(event, now) if event.legs else _strikes(words))
+
+    def updated(self, i: int, now: int) -> int:
+        """Last change of the metadata: the latest transition that happened (trading does not count)."""
+        c = self.venue.columns
+        return max(c[name][i] for name in ("created", "opens", "closes", "determined", "settled") if c[name][i] <= now)
+
+    def result(self, i: int) -> str:
+        return {0: "no", ONE: "yes"}.get(self.venue.columns["final"][i], "scalar")
+
+    def _legs(self, event: Event, now: int) -> Obj:
+        c = self.venue.columns
+        legs = []
+        for leg, side in event.legs:
+            body = {
+                "event_ticker": self.names.events[c["event"][leg]],
+                "market_ticker": self.market_ticker(leg),
+                "side": "no" if side else "yes",
+            }
+            if now >= c["settled"][leg]:
+                body["yes_settlement_value_dollars"] = dollars(c["final"][leg])
+            legs.append(body)
+        return {
+            "strike_type": "custom",
+            "custom_strike": {
+                "Associated Events": ",".join(leg["event_ticker"] for leg in legs),
+                "Associated Markets": ",".join(leg["market_ticker"] for leg in legs),
+                "Associated Market Sides": ",".join(leg["side"] for leg in legs),
+            },
+            "is_provisional": True,
+            "mve_collection_ticker": COMBO_SERIES[event.combo][2],
+            "mve_selected_legs": legs,
+        }
+
+    # --- books and trades
+
+    def level_size(self, i: int, price: int, at: int) -> int:
+        """Resting size at a price: changes every few minutes."""
+        bits = self.venue.bits(i, 10_000 + price + at // 180 % 1_000_000 * 20_000)
+        whole = (1 + bits % 400) * (1 + bits // 1024 % 8)
+        return whole * 1_000_000 + (bits // 2**14 % 100 * 10_000 if bits % 3 == 0 else 0)
+
+    def book(self, i: int, at: int, depth: int = 0) -> Obj:
+        """Bids of both sides, ascending."""
+        bid, ask = self.quote(i, at)
+        tick = ticks(self._grid(i))
+        rungs = 4 + self.venue.bits(i, 6) % 20
+        yes = [p for p in range(bid, max(bid - rungs * tick, 0), -tick) if p > 0] if bid else []
+        no = [ONE - p for p in range(ask, min(ask + rungs * tick, ONE), tick)] if ask < ONE else []
+        if depth:
+            yes, no = yes[:depth], no[:depth]
+        return {
+            "yes_dollars": [[dollars(p), contracts(self.level_size(i, p, at))] for p in reversed(yes)],
+            "no_dollars": [[dollars(p), contracts(self.level_size(i, ONE - p, at))] for p in reversed(no)],
+        }
+
+    def trades(self, rows: list[int]) -> list[Obj]:
+        """Trades by number, in the order given."""
+        table, ticker, uuid = self.venue.trades, self.market_ticker, self.universe.digests.uuid
+        found = []
+        for n in rows:
+            price, key = table.price[n], table.key[n]
+            side = "no" if key & 1 else "yes"
+            found.append(
+                {
+                    "trade_id": uuid("trade", n),
+                    "ticker": ticker(table.inst[n]),
+                    "count_fp": contracts(table.size[n]),
+                    "yes_price_dollars": dollars(price),
+                    "no_price_dollars": dollars(ONE - price),
+                    "taker_side": side,
+                    "taker_outcome_side": side,
+                    "taker_book_side": "ask" if key & 1 else "bid",
+                    "created_time": iso_us(table.t[n]),
+                    "is_block_trade": is_block(key),
+                }
+            )
+        return found
+
+
+def open_interest(size: int) -> int:
+    """Contracts that stay open: six of ten traded."""
+    return size * 6 // 10 // 10_000 * 10_000
+
+
+def _strikes(words: Words) -> Obj:
+    body: Obj = {"strike_type": words.strike_type}
+    if words.floor is not None:
+        body["floor_strike"] = words.floor
+    if words.cap is not None:
+        body["cap_strike"] = words.cap
+    if words.strike_type in ("custom", "structured"):
+        body["custom_strike"] = {"Outcome": words.label}
+    return body

@@ -1,0 +1,37 @@
+"""What the sandbox can be told.
+
+Belongs here: one dataclass with the defaults, shared by the command, ``python -m`` and the tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+DEFAULT_NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """``universe``: ``synthetic`` or ``recorded`` (then ``recordings`` names the folder).
+
+    ``events``, ``instruments``, ``trades`` count both venues at ``now``; ``days`` is how far back trades
+    and prices reach, ``horizon_days`` how far the clock may be advanced. ``faults``: see ``faults.FaultPlan``.
+    """
+
+    universe: Literal["synthetic", "recorded"] = "synthetic"
+    recordings: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    events: int = 300
+    instruments: int = 2000
+    days: int = 120
+    trades: int = 200_000
+    seed: int = 7
+    now: datetime | None = None
+    horizon_days: int = 14
+    speed: float = 0.0
+    limits: Literal["real", "off"] = "off"
+    faults: tuple[str, ...] = ()

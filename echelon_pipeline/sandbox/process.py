@@ -1,0 +1,82 @@
+"""A sandbox in a process of its own, for tests and demos.
+
+Belongs here: starting it, waiting until it listens, the environment that points the pipeline at it, ending it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+from echelon_pipeline.errors import VenueUnavailable
+from echelon_pipeline.sandbox.options import DEFAULT_NOW, SandboxOptions
+
+READY = "sandbox listening on "
+
+
+class SandboxProcess:
+    """Context manager. ``options`` are the fields of SandboxOptions."""
+
+    def __init__(self, universe: str = "synthetic", **options: Any) -> None:
+        self.options = SandboxOptions(universe=universe, **options)  # type: ignore[arg-type]
+        self.port = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where the sandbox answers."""
+        return f"http://{self.options.host}:{self.port}"
+
+    def env(self) -> dict[str, str]:
+        """Environment variables of the pipeline's settings that point at this sandbox."""
+        now = self.options.now or DEFAULT_NOW
+        found = {
+            "KALSHI_BASE_URL": f"{self.base_url}/trade-api/v2",
+            "POLYMARKET_GAMMA_URL": f"{self.base_url}/gamma",
+            "POLYMARKET_API_URL": f"{self.base_url}/clob",
+            "ECHELON_POLYMARKET_DATA_URL": f"{self.base_url}/data",
+            "ECHELON_NOW": now.isoformat(),
+        }
+        return found | ({"ECHELON_RATE_SCALE": "1000"} if self.options.limits == "off" else {})
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "echelon_pipeline.sandbox", *arguments(self.options)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
+        for line in self._process.stdout:
+            if line.startswith(READY):
+                self.port = int(line.rsplit(":", 1)[1])
+                return self
+        raise VenueUnavailable(f"the sandbox ended with code {self._process.wait()} before it listened")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=10)
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+
+
+def arguments(options: SandboxOptions) -> list[str]:
+    """Command-line arguments that give the same options."""
+    found = [
+        f"--universe={options.universe}",
+        f"--host={options.host}",
+        f"--port={options.port}",
+        f"--events={options.events}",
+        f"--instruments={options.instruments}",
+        f"--days={options.days}",
+        f"--trades={options.trades}",
+        f"--seed={options.seed}",
+        f"--horizon-days={options.horizon_days}",
+        f"--speed={options.speed}",
+        f"--limits={options.limits}",
+        *(f"--fault={fault}" for fault in options.faults),
+    ]
+    if options.recordings is not None:
+        found.append(f"--recordings={options.recordings}")
+    return [*found, f"--now={options.now.isoformat()}"] if options.now else found

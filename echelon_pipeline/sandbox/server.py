@@ -1,0 +1,167 @@
+"""The sandbox as one web application on loopback.
+
+Belongs here: putting the venues' routes, the control routes and the layers for faults, limits and counting
+together, and running them. Kalshi is at /trade-api/v2, Polymarket at /gamma, /clob and /data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.sandbox.builders import Builders
+from echelon_pipeline.sandbox.clock import SandboxClock
+from echelon_pipeline.sandbox.control import control_routes
+from echelon_pipeline.sandbox.faults import FaultPlan, Faults
+from echelon_pipeline.sandbox.gamma_views import PolymarketState
+from echelon_pipeline.sandbox.limits import Limits
+from echelon_pipeline.sandbox.options import DEFAULT_NOW, SandboxOptions
+from echelon_pipeline.sandbox.routes_clob import Clob
+from echelon_pipeline.sandbox.routes_data import Data
+from echelon_pipeline.sandbox.routes_gamma import SUNSET, Gamma
+from echelon_pipeline.sandbox.routes_kalshi import Kalshi
+from echelon_pipeline.sandbox.universe import Universe
+from echelon_pipeline.sandbox.wire import Refused, answer, json_body
+
+Handler = Callable[..., Any]
+KALSHI = "/trade-api/v2"
+# Endpoints that no recording and no published schema backs: what they serve is our reading of the reference.
+OUR_READING = (
+    "/data/v2/*",
+    "/data/v1/builders/*",
+    "/clob/builder/trades",
+    "/clob/fees/builder-fees/{code}",
+    "/clob/markets-by-token/{token}",
+    "/clob/batch-prices-history",
+    "/gamma/sports",
+)
+
+
+def build_app(
+    universe: Universe,
+    *,
+    limits: Literal["real", "off"] = "off",
+    faults: FaultPlan | None = None,
+    clock: SandboxClock | None = None,
+) -> Starlette:
+    """The application over a universe. ``app.state`` holds ``clock``, ``plan``, ``counts``."""
+    clock = clock or SandboxClock(universe.start)
+    plan = faults or FaultPlan()
+    counts: Counter[str] = Counter()
+    routes = [*control_routes(universe, clock, plan, counts), *venue_routes(universe, clock)]
+    layers = [Middleware(Counting, counts=counts), Middleware(Faults, plan=plan)]
+    if limits == "real":
+        layers.append(Middleware(Limits))
+    app = Starlette(routes=routes, middleware=layers, exception_handlers={404: _unknown_path})
+    app.state.clock, app.state.plan, app.state.counts, app.state.universe = clock, plan, counts, universe
+    return app
+
+
+def venue_routes(universe: Universe, clock: SandboxClock) -> list[Route]:
+    """Routes of both venues over a generated universe."""
+    state = PolymarketState(universe)
+    builders = Builders(state)
+    clob = Clob(state, builders, clock)
+    found = _gets(KALSHI, Kalshi(universe, clock).routes())
+    found += _gets("/gamma", Gamma(state, clock).routes(), legacy=SUNSET)
+    found += _gets("/clob", clob.routes())
+    found += [Route(f"/clob{path}", _post(handler), methods=["POST"]) for path, handler in clob.posts().items()]
+    return found + _gets("/data", Data(state, builders, clock).routes())
+
+
+def _gets(prefix: str, handlers: Mapping[str, Handler], legacy: Mapping[str, str] | None = None) -> list[Route]:
+    """GET routes; fixed paths are tried before those with parameters."""
+    ordered = sorted(handlers.items(), key=lambda item: item[0].count("{"))
+    return [
+        Route(prefix + path, _get(handler, legacy if path in ("/markets", "/events") else None), methods=["GET"])
+        for path, handler in ordered
+    ]
+
+
+def _get(handler: Handler, headers: Mapping[str, str] | None) -> Handler:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return answer(handler(request), headers=headers)
+        except Refused as refused:
+            return answer(refused.body, refused.status)
+
+    return endpoint
+
+
+def _post(handler: Handler) -> Handler:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return answer(handler(request, await json_body(request)))
+        except Refused as refused:
+            return answer(refused.body, refused.status)
+
+    return endpoint
+
+
+async def _unknown_path(request: Request, _: Exception) -> Response:
+    code = {"code": "not_available", "message": f"the sandbox does not serve {request.url.path}"}
+    return answer({"error": code}, 404)
+
+
+class Counting:
+    """ASGI layer that counts requests by path and status."""
+
+    def __init__(self, app: ASGIApp, counts: Counter[str]) -> None:
+        self.app = app
+        self.counts = counts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def counted(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self.counts[f"{message['status']} {_group(scope['path'])}"] += 1
+            await send(message)
+
+        await self.app(scope, receive, counted)
+
+
+def _group(path: str) -> str:
+    """A path without its ids, so that counts stay few."""
+    return "/".join(
+        part if len(part) < 26 and not any(c.isdigit() for c in part[2:]) else "*" for part in path.split("/")
+    )
+
+
+def build(options: SandboxOptions) -> Starlette:
+    """The application that options ask for. Raises BadSettings."""
+    plan = FaultPlan.parse(options.faults, options.seed)
+    if options.universe == "recorded":
+        raise BadSettings("the recorded universe is not available yet")
+    universe = Universe(options)
+    clock = SandboxClock(options.now or DEFAULT_NOW, speed=options.speed)
+    return build_app(universe, limits=options.limits, faults=plan, clock=clock)
+
+
+def run(options: SandboxOptions, *, announce: Callable[[int], None] | None = None) -> None:
+    """Serves until interrupted. ``announce`` gets the port once it is listening (port 0 picks a free one)."""
+    config = uvicorn.Config(build(options), host=options.host, port=options.port, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+
+    async def serve() -> None:
+        task = asyncio.create_task(server.serve())
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        if server.started and announce is not None:
+            announce(server.servers[0].sockets[0].getsockname()[1])
+        await task
+
+    asyncio.run(serve())

@@ -1,0 +1,98 @@
+"""Topics: what the events of both venues are about, drawn from the catalogue.
+
+Belongs here: which family and subject, when it trades, on which venue, how many markets, and the words
+of its title and outcomes. A topic on both venues gives the same question to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import accumulate
+
+from echelon_pipeline.sandbox.catalog import DAY, FAMILIES, HOUR, SERIES, WEIGHTS, Family
+from echelon_pipeline.sandbox.mixing import cell, salt
+
+_BOUNDS = tuple(accumulate(WEIGHTS))
+_FIRST_SERIES = {family.name: next(i for i, s in enumerate(SERIES) if s[0] is family) for family in FAMILIES}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Times are Unix seconds. ``series``: index into ``catalog.SERIES``. ``key``: 32 random bits."""
+
+    number: int
+    key: int
+    series: int
+    opens: int
+    closes: int
+    on_kalshi: bool
+    on_polymarket: bool
+
+    @property
+    def family(self) -> Family:
+        return SERIES[self.series][0]
+
+    @property
+    def about(self) -> str:
+        return SERIES[self.series][2]
+
+    def bits(self, purpose: int) -> int:
+        """32 random bits of this topic."""
+        return cell(self.key, purpose)
+
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Two different teams (code, name)."""
+        pool = self.family.pool
+        a = self.bits(11) % len(pool)
+        b = (a + 1 + self.bits(12) % (len(pool) - 1)) % len(pool)
+        return pool[a], pool[b]
+
+    def title(self) -> str:
+        closing = datetime.fromtimestamp(self.closes, UTC)
+        words = {
+            "subject": self.about,
+            "date": f"{closing:%B} {closing.day}",
+            "hour": f"{(closing.hour - 5) % 12 or 12}:{closing:%M}{'AM' if (closing.hour - 5) % 24 < 12 else 'PM'} ET",
+            "month": f"{closing:%B %Y}",
+            "year": f"{closing:%Y}",
+        }
+        if "{side_a}" in self.family.title:
+            (_, words["side_a"]), (_, words["side_b"]) = self.sides()
+        return self.family.title.format(**words)
+
+
+def topics(
+    seed: int, now: int, *, days: int, horizon_days: int, events: int, created_by_now: bool = True
+) -> Iterator[Topic]:
+    """Topics until about ``events`` events exist at ``now`` on both venues together, then those that open
+    within the horizon, at the same pace."""
+    count, number = 0, 0
+    while count < events:
+        topic = _topic(seed, number, now, days, 0)
+        count += topic.on_kalshi + topic.on_polymarket
+        number += 1
+        yield topic
+    if created_by_now and horizon_days:
+        later = max(1, number * horizon_days // (days + 60))
+        for extra in range(later):
+            yield _topic(seed, number + extra, now, days, horizon_days)
+
+
+def _topic(seed: int, number: int, now: int, days: int, horizon_days: int) -> Topic:
+    key = cell(salt(seed, "topic"), number)
+    pick = cell(key, 1) % _BOUNDS[-1]
+    family = FAMILIES[next(i for i, bound in enumerate(_BOUNDS) if pick < bound)]
+    series = _FIRST_SERIES[family.name] + cell(key, 2) % len(family.subjects)
+    life = family.life * (50 + cell(key, 3) % 51) // 100
+    if horizon_days:
+        opens = now + 2 * HOUR + cell(key, 4) * (horizon_days * DAY) // 2**32
+    elif cell(key, 5) % 100 < 15:  # keep every family represented among what trades now
+        opens = now - cell(key, 4) * life // 2**32
+    else:
+        opens = now - cell(key, 4) * (days * DAY + life // 2) // 2**32
+    opens = opens // 60 * 60
+    closes = max(-(-(opens + life) // family.aligned) * family.aligned, opens + 900)
+    venue = cell(key, 6) % 100
+    return Topic(number, key, series, opens, closes, venue < 65, venue < 30 or venue >= 65)

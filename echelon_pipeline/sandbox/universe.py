@@ -1,0 +1,241 @@
+"""A generated universe: the events and instruments of both venues as columns.
+
+Belongs here: building them from (seed, sizes, now) and finding rows. Trades are in ``trades.py``, what a
+venue makes of a row in the views. A million instruments are some 150 MB: integers in Arrow buffers, one
+small object per event, nothing per instrument.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+import polars as pl
+
+from echelon_pipeline.sandbox.catalog import DAY, HOUR
+from echelon_pipeline.sandbox.columns import Ints, view
+from echelon_pipeline.sandbox.markets import odds
+from echelon_pipeline.sandbox.mixing import Digests, Scramble, cell, salt
+from echelon_pipeline.sandbox.options import DEFAULT_NOW, SandboxOptions
+from echelon_pipeline.sandbox.paths import ONE, Shape, mid
+from echelon_pipeline.sandbox.topics import Topic, topics
+from echelon_pipeline.sandbox.trades import TradeTable, build_trades
+
+NEVER = 2**40  # a time after all times
+_COLUMNS = ("event", "position", "key", "base", "swing", "final", "created", "opens", "closes", "determined", "settled")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of one venue: ``count`` instruments from ``first`` on. ``legs``: of a combo (instrument, side)."""
+
+    topic: Topic
+    first: int
+    count: int
+    created: int
+    legs: tuple[tuple[int, int], ...] = ()
+    combo: int = -1
+
+
+class Venue:
+    """Instruments of one venue as columns; ``ordinary`` of them first, then combos."""
+
+    def __init__(
+        self,
+        name: str,
+        options: SandboxOptions,
+        now: int,
+        events: list[Event],
+        frame: pl.DataFrame,
+        ordinary: int,
+    ) -> None:
+        self.name = name
+        self.seed = options.seed
+        self.key = salt(options.seed, name)
+        self.events = events
+        self.frame = frame
+        self.ordinary = ordinary
+        self.columns: dict[str, Ints] = {c: view(frame[c]) for c in _COLUMNS}
+        share = options.trades // 2
+        self.trades: TradeTable = build_trades(
+            self.key, name, frame, now, options.days, options.horizon_days, share, blocks=name == "kalshi"
+        )
+
+    def __len__(self) -> int:
+        return len(self.columns["event"])
+
+    def event_of(self, i: int) -> Event:
+        return self.events[self.columns["event"][i]]
+
+    def bits(self, i: int, purpose: int) -> int:
+        """32 random bits of an instrument."""
+        return cell(cell(self.key, i), purpose)
+
+    def grid(self, i: int) -> int:
+        """Bits that fix tick and spread; trades are priced with the same ones."""
+        return cell(self.key, i)
+
+    def shape(self, i: int) -> Shape:
+        c = self.columns
+        return Shape(c["key"][i], c["base"][i], c["swing"][i], c["final"][i], c["opens"][i], c["closes"][i])
+
+    def mid(self, i: int, at: int) -> int:
+        """Mid price of outcome 0 (1e-4 dollars) at a Unix second; the payout once it is settled."""
+        if at >= self.columns["settled"][i]:
+            return self.columns["final"][i]
+        return mid(self.shape(i), min(at, self.columns["closes"][i] - 1) // 60)
+
+
+class Universe:
+    """Both venues of one synthetic universe. ``now`` (Unix seconds) is where it was built for."""
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self.options = options
+        self.start = options.now or DEFAULT_NOW
+        self.now = int(self.start.timestamp())
+        self.end = self.now + options.horizon_days * DAY
+        self.digests = Digests(options.seed)
+        self.scramble = Scramble(options.seed)
+        known = list(
+            topics(options.seed, self.now, days=options.days, horizon_days=options.horizon_days, events=options.events)
+        )
+        known.sort(key=lambda topic: (topic.opens, topic.key))
+        self.kalshi = _build("kalshi", options, self.now, [t for t in known if t.on_kalshi])
+        self.polymarket = _build("polymarket", options, self.now, [t for t in known if t.on_polymarket])
+
+    @cached_property
+    def ends_at(self) -> datetime:
+        """The clock cannot be advanced past this."""
+        return datetime.fromtimestamp(self.end, UTC)
+
+
+def _build(name: str, options: SandboxOptions, now: int, mine: list[Topic]) -> Venue:
+    counts = _counts(name, mine, options.instruments // 2, now)
+    key = salt(options.seed, name)
+    rows: dict[str, array[int]] = {c: array("q") for c in _COLUMNS}
+    events: list[Event] = []
+    for topic, count in zip(mine, counts, strict=True):
+        created = topic.opens - 600 - cell(topic.key, 50 + (name == "kalshi")) % HOUR
+        event = Event(topic, len(rows["event"]), count, created)
+        for position in range(count):
+            _add(rows, key, len(events), event, position)
+        events.append(event)
+    ordinary = len(rows["event"])
+    _add_combos(name, key, rows, events, max(3, ordinary // 25))
+    return Venue(name, options, now, events, _frame(rows), ordinary)
+
+
+def _frame(rows: dict[str, array[int]]) -> pl.DataFrame:
+    """Columns without a Python list in between: an array is a buffer already."""
+    import pyarrow as pa
+
+    return pl.DataFrame(
+        {c: pl.Series(pa.Array.from_buffers(pa.int64(), len(a), [None, pa.py_buffer(a)])) for c, a in rows.items()}
+    )
+
+
+def _counts(name: str, mine: list[Topic], wanted: int, now: int) -> list[int]:
+    """Markets per event: fixed ones as they are, the others scaled so that about ``wanted`` exist at now."""
+
+    def natural(topic: Topic) -> int:
+        if topic.family.style == "game" and name == "polymarket":
+            return 1
+        return topic.family.natural
+
+    fixed = {"game", "single", "updown"}
+    present = [t for t in mine if t.opens <= now + HOUR]
+    rigid = sum(natural(t) for t in present if t.family.style in fixed)
+    loose = sum(natural(t) for t in present if t.family.style not in fixed)
+    scale = max((wanted - rigid) / loose, 0.1) if loose else 1.0
+    counts, carry = [], 0.0
+    for topic in mine:
+        if topic.family.style in fixed:
+            counts.append(natural(topic))
+            continue
+        exact = natural(topic) * scale + carry
+        count = max(2, int(exact))
+        carry = max(min(exact - count, 1.0), -1.0)
+        counts.append(count)
+    return counts
+
+
+def _add(rows: dict[str, array[int]], key: int, number: int, event: Event, position: int) -> None:
+    topic = event.topic
+    chance = odds(topic, position, event.count)
+    bits = cell(cell(key, len(rows["event"])), 1)
+    final = chance.final
+    if bits % 100 == 7:  # scalar results, 50/50 resolutions
+        final = ONE // 2 if bits % 200 == 7 else (bits // 256 % 9_000 + 500) // 100 * 100
+    determined = topic.closes + 60 + bits // 64 % 5_400
+    timer = 300 if topic.family.life < 7 * DAY else 3_600
+    disputed = bits // 16 % 100 < 3
+    values = {
+        "event": number,
+        "position": position,
+        "key": chance.key,
+        "base": chance.base,
+        "swing": chance.swing,
+        "final": final,
+        "created": event.created,
+        "opens": topic.opens,
+        "closes": topic.closes,
+        "determined": determined,
+        "settled": determined + timer + (3 * DAY if disputed else 0),
+    }
+    for column, value in values.items():
+        rows[column].append(value)
+
+
+def _add_combos(name: str, key: int, rows: dict[str, array[int]], events: list[Event], count: int) -> None:
+    """Parlays of 2 to 4 legs that trade at the same time; a payout is the product of its legs'."""
+    ordinary = len(rows["event"])
+    for number in range(count):
+        bits = cell(key, 7_000_000 + number)
+        lead = bits % ordinary
+        opens = rows["opens"][lead] + bits // 8 % max(60, (rows["closes"][lead] - rows["opens"][lead]) * 3 // 4)
+        legs = [(lead, bits & 1)]
+        for attempt in range(30):
+            other = cell(bits, attempt) % ordinary
+            fits = rows["opens"][other] <= opens and rows["closes"][other] > opens + 900
+            if fits and all(rows["event"][other] != rows["event"][leg] for leg, _ in legs):
+                legs.append((other, cell(bits, 100 + attempt) & 1))
+            if len(legs) == 2 + bits // 4 % 3:
+                break
+        if len(legs) < 2:
+            continue
+        _add_combo(name, rows, events, tuple(legs), opens, bits, number)
+
+
+def _add_combo(
+    name: str,
+    rows: dict[str, array[int]],
+    events: list[Event],
+    legs: tuple[tuple[int, int], ...],
+    opens: int,
+    bits: int,
+    number: int,
+) -> None:
+    chance, payout = ONE, ONE
+    for leg, side in legs:
+        chance = chance * (rows["base"][leg] if side == 0 else ONE - rows["base"][leg]) // ONE
+        payout = payout * (rows["final"][leg] if side == 0 else ONE - rows["final"][leg]) // ONE
+    base = max(chance, 100)
+    values = {
+        "event": len(events),
+        "position": 0,
+        "key": cell(bits, 1),
+        "base": base,
+        "swing": min(base, ONE - base),
+        "final": payout,
+        "created": opens - 1,
+        "opens": opens,
+        "closes": max(rows["closes"][leg] for leg, _ in legs),
+        "determined": max(rows["determined"][leg] for leg, _ in legs) + 5,
+        "settled": max(rows["settled"][leg] for leg, _ in legs) + 10,
+    }
+    topic = events[rows["event"][legs[0][0]]].topic
+    events.append(Event(topic, len(rows["event"]), 1, opens - 1, legs, bits % 3 if name == "kalshi" else number))
+    for column, value in values.items():
+        rows[column].append(value)
