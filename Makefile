@@ -18,7 +18,7 @@ CLIENTS := .venv-clients
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-PIP_INSTALL := -m pip install --quiet --no-input --progress-bar off
+PIP_INSTALL := -m pip install --quiet --quiet --no-input --progress-bar off
 
 # Official venue clients are test-only and have their own environment: their pins differ from ours.
 CLIENTS_READY := $(if $(wildcard requirements-clients.lock),$(CLIENTS)/.installed)

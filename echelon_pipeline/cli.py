@@ -45,7 +45,8 @@ app.command("import")(work.import_)
 app.command()(work.publish)
 app.command()(query.sql)
 app.command()(serve.ui)
-app.command()(serve.sandbox)
+# The sandbox reads its own options, the same ones as `python -m echelon_pipeline.sandbox`.
+app.command(add_help_option=False, context_settings={"ignore_unknown_options": True})(serve.sandbox)
 app.command()(work.maintain)
 app.command()(health.doctor)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,8 +29,6 @@ from echelon_pipeline.sqlfiles import statements
 if TYPE_CHECKING:
     import duckdb
 
-    from echelon_pipeline.sandbox.options import SandboxOptions
-
 MARK = "sandbox.json"
 
 
@@ -45,18 +43,17 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same universe.")] = 7,
 ) -> None:
     """Sandbox, full pipeline, published file, and a summary. Needs no network and no keys."""
-    from echelon_pipeline.sandbox.options import SandboxOptions
     from echelon_pipeline.sandbox.process import SandboxProcess
 
     begun = time.monotonic()
     settings = prepared()
     place = (home or settings.home).resolve()
-    options = SandboxOptions(events=events, instruments=instruments, trades=trades, days=max(30, days), seed=seed)
-    claim_home(place, options)
+    universe = {"events": events, "instruments": instruments, "trades": trades, "days": max(30, days), "seed": seed}
+    claim_home(place, universe)
     console = out()
-    console.print(f"demo: two venues on loopback, {instruments} instruments, {trades:,} trades, seed {seed}")
-    with SandboxProcess(options) as sandbox:
-        os.environ.update(sandbox_environment(sandbox.base_url, options, place))
+    console.print(f"demo: two venues on loopback, {instruments} instruments, {trades:,} trades", highlight=False)
+    with SandboxProcess("synthetic", **universe) as sandbox:
+        os.environ.update({**sandbox.env(), "ECHELON_HOME": str(place)})
         settings = prepared()
         today = settings.clock().date()
         ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
@@ -65,45 +62,24 @@ def demo(
     console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')
 
 
-def sandbox_environment(base_url: str, options: SandboxOptions, home: Path) -> dict[str, str]:
-    """Environment of processes that talk to the sandbox at ``base_url`` instead of the venues."""
-    from echelon_pipeline.sandbox.options import DEFAULT_NOW
-
-    now: datetime = (options.now or DEFAULT_NOW).astimezone(UTC)
-    return {
-        "ECHELON_HOME": str(home),
-        "ECHELON_NOW": now.isoformat(),
-        "ECHELON_RATE_SCALE": "1000",
-        "KALSHI_BASE_URL": f"{base_url}/trade-api/v2",
-        "POLYMARKET_GAMMA_URL": f"{base_url}/gamma",
-        "POLYMARKET_API_URL": f"{base_url}/clob",
-        "ECHELON_POLYMARKET_DATA_URL": f"{base_url}/data",
-    }
-
-
-def claim_home(home: Path, options: SandboxOptions) -> None:
+def claim_home(home: Path, universe: Mapping[str, int]) -> None:
     """Marks a home as made from this universe; BadSettings where it holds anything else."""
-    mark = home / MARK
-    text = json.dumps(asdict(options), default=str, sort_keys=True)
-    if mark.exists():
-        if mark.read_text(encoding="utf-8") != text:
-            raise BadSettings(f"{home} was made by a demo of another universe; choose another --home or remove it")
-        return
-    if (home / "lake").exists():
+    made_from = claimed_universe(home)
+    if made_from is not None and made_from != universe:
+        raise BadSettings(f"{home} was made by a demo of another universe; choose another --home or remove it")
+    if made_from is None and (home / "lake").exists():
         raise BadSettings(f"{home} holds a lake that the demo did not make; choose another --home")
     home.mkdir(parents=True, exist_ok=True)
-    mark.write_text(text, encoding="utf-8")
+    (home / MARK).write_text(json.dumps(dict(universe)), encoding="utf-8")
 
 
-def claimed_options(home: Path) -> SandboxOptions | None:
+def claimed_universe(home: Path) -> dict[str, int] | None:
     """The universe that a home was made from; None where the demo did not make it."""
-    from echelon_pipeline.sandbox.options import SandboxOptions
-
     mark = home / MARK
     if not mark.exists():
         return None
-    fields = json.loads(mark.read_text(encoding="utf-8"))
-    return SandboxOptions(**{name: fields[name] for name in ("events", "instruments", "trades", "days", "seed")})
+    found: dict[str, int] = json.loads(mark.read_text(encoding="utf-8"))
+    return found
 
 
 def show_summary(console: Console, settings: Settings) -> None:

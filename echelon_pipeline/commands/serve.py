@@ -10,16 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from contextlib import ExitStack, suppress
+from dataclasses import asdict
 from types import FrameType
 from typing import Annotated
 
 import typer
 
 from echelon_pipeline.commands.common import fail, out, prepared
+from echelon_pipeline.commands.demo import claimed_universe
 from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment
-from echelon_pipeline.settings import project_file
+from echelon_pipeline.settings import Settings, project_file
 
 # Dagster's own shutdown of code servers takes up to ten seconds.
 STOP_SECONDS = 20.0
@@ -31,24 +32,37 @@ def ui(
 ) -> None:
     """Dagster's UI and daemon on this home, on loopback; Ctrl-C stops both."""
     settings = prepared()
-    environment = child_environment(settings)
+    with ExitStack() as stack:
+        environment = child_environment(settings, **_universe_of(settings, stack))
+        # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.
+        children = {
+            name: subprocess.Popen([sys.executable, "-m", *command], env=environment, start_new_session=True)
+            for name, command in _commands(port).items()
+        }
+        stack.callback(stop, list(children.values()))
+        out().print(f"UI: http://127.0.0.1:{port} on {settings.home.resolve()} (Ctrl-C stops it)", soft_wrap=True)
+        gone = wait_for_end(children)
+    if gone is not None:
+        raise fail(f"the {gone} ended by itself (exit code {children[gone].returncode}); its messages are above")
+
+
+def _commands(port: int) -> dict[str, list[str]]:
+    # Without -w the workspace file is ignored beside a [tool.dg] block.
     workspace = str(project_file(WORKSPACE_FILE))
-    commands = {
+    return {
         "webserver": ["dagster_webserver", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)],
         "daemon": ["dagster._daemon", "run", "-w", workspace],
     }
-    # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.
-    children = {
-        name: subprocess.Popen([sys.executable, "-m", *command], env=environment, start_new_session=True)
-        for name, command in commands.items()
-    }
-    out().print(f"UI: http://127.0.0.1:{port} on {settings.home.resolve()} (Ctrl-C stops it)", soft_wrap=True)
-    try:
-        gone = wait_for_end(children)
-    finally:
-        stop(list(children.values()))
-    if gone is not None:
-        raise fail(f"the {gone} ended by itself (exit code {children[gone].returncode}); its messages are above")
+
+
+def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:
+    """For a home that the demo made: its sandbox again, so that runs started in the UI don't ask the live venues."""
+    universe = claimed_universe(settings.home)
+    if universe is None:
+        return {}
+    from echelon_pipeline.sandbox.process import SandboxProcess
+
+    return stack.enter_context(SandboxProcess("synthetic", **universe)).env()
 
 
 def wait_for_end(children: dict[str, subprocess.Popen[bytes]]) -> str | None:
@@ -87,50 +101,23 @@ def stop(children: Sequence[subprocess.Popen[bytes]], seconds: float = STOP_SECO
 
 
 def sandbox(
-    universe: Annotated[str, typer.Option(help="synthetic, or recorded with --recordings.")] = "synthetic",
-    recordings: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Folder of payloads.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8700,
-    events: Annotated[int, typer.Option(min=1, help="Events of both venues at the start.")] = 300,
-    instruments: Annotated[int, typer.Option(min=1, help="Instruments of both venues at the start.")] = 2000,
-    days: Annotated[int, typer.Option(min=1, help="How far back trades and prices reach.")] = 120,
-    trades: Annotated[int, typer.Option(min=0, help="Trades of both venues.")] = 200_000,
-    seed: Annotated[int, typer.Option(help="Same seed, same universe.")] = 7,
-    now: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], show_default=False, help="UTC time of the sandbox's clock."
-        ),
-    ] = None,
-    speed: Annotated[float, typer.Option(min=0, help="0: frozen clock; 1: real time; 60: a minute a second.")] = 0.0,
-    limits: Annotated[str, typer.Option(help="real or off: answer 429 like the venues.")] = "off",
-    fault: Annotated[list[str] | None, typer.Option(help="A fault to inject; may be repeated.")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(help="Options: echelon sandbox --help")] = None,
 ) -> None:
     """Serve both venues on loopback."""
-    if universe not in {"synthetic", "recorded"}:
-        raise typer.BadParameter(f"--universe {universe}: expected synthetic or recorded")
-    if limits not in {"real", "off"}:
-        raise typer.BadParameter(f"--limits {limits}: expected real or off")
-    if (universe == "recorded") != (recordings is not None):
-        raise typer.BadParameter("--universe recorded and --recordings FOLDER belong together")
-    from echelon_pipeline.sandbox.options import SandboxOptions
+    from echelon_pipeline.sandbox.__main__ import parse
+    from echelon_pipeline.sandbox.process import SandboxProcess
     from echelon_pipeline.sandbox.server import run
 
+    options = parse(arguments or [])
     prepared()
-    run(
-        SandboxOptions(
-            universe="recorded" if universe == "recorded" else "synthetic",
-            recordings=recordings,
-            host=host,
-            port=port,
-            events=events,
-            instruments=instruments,
-            days=days,
-            trades=trades,
-            seed=seed,
-            now=now.replace(tzinfo=UTC) if now else None,
-            speed=speed,
-            limits="real" if limits == "real" else "off",
-            faults=tuple(fault or ()),
-        )
-    )
+
+    def announce(port: int) -> None:
+        process = SandboxProcess(**asdict(options))
+        process.port = port
+        console = out()
+        console.print(f"sandbox listening on {process.base_url} (Ctrl-C stops it); to use it:", soft_wrap=True)
+        for name, value in process.env().items():
+            console.print(f"export {name}={value}", soft_wrap=True, highlight=False)
+
+    with suppress(KeyboardInterrupt):
+        run(options, announce=announce)

@@ -25,7 +25,6 @@ from echelon_pipeline.commands.progress import Lines, shown_progress
 from echelon_pipeline.commands.render import text_of, write_table
 from echelon_pipeline.dagster_home import child_environment, ensure_dagster_home
 from echelon_pipeline.errors import BadSettings, EchelonError, RuleViolation, VenueDown
-from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.settings import load_settings, project_file
 
 VALUES = """
@@ -413,31 +412,22 @@ def test_children_get_absolute_homes_and_send_no_telemetry(monkeypatch: pytest.M
 
 def test_the_demo_marks_its_home_and_may_come_back(tmp_path: Path) -> None:
     home = tmp_path / "demo"
-    options = SandboxOptions(events=9, instruments=20, trades=100, days=30, seed=3)
-    assert demo.claimed_options(home) is None
-    demo.claim_home(home, options)
-    demo.claim_home(home, options)
-    assert demo.claimed_options(home) == options
+    universe = {"events": 9, "instruments": 20, "trades": 100, "days": 30, "seed": 3}
+    assert demo.claimed_universe(home) is None
+    demo.claim_home(home, universe)
+    (home / "lake").mkdir()
+    demo.claim_home(home, universe)
+    assert demo.claimed_universe(home) == universe
 
 
 def test_the_demo_refuses_a_home_with_other_data(tmp_path: Path) -> None:
     (tmp_path / "live" / "lake").mkdir(parents=True)
     with pytest.raises(BadSettings, match="did not make"):
-        demo.claim_home(tmp_path / "live", SandboxOptions())
-    demo.claim_home(tmp_path / "demo", SandboxOptions(seed=1))
+        demo.claim_home(tmp_path / "live", {"seed": 1})
+    assert not (tmp_path / "live" / "sandbox.json").exists()
+    demo.claim_home(tmp_path / "demo", {"seed": 1})
     with pytest.raises(BadSettings, match="another universe"):
-        demo.claim_home(tmp_path / "demo", SandboxOptions(seed=2))
-
-
-def test_the_sandbox_environment_points_every_client_at_it_and_freezes_the_clock(tmp_path: Path) -> None:
-    options = SandboxOptions()
-    settings = load_settings(demo.sandbox_environment("http://127.0.0.1:9", options, tmp_path))
-    assert settings.kalshi_rest == "http://127.0.0.1:9/trade-api/v2"
-    assert settings.polymarket_gamma_url == "http://127.0.0.1:9/gamma"
-    assert settings.polymarket_api_url == "http://127.0.0.1:9/clob"
-    assert settings.polymarket_data_url == "http://127.0.0.1:9/data"
-    assert settings.now is not None
-    assert settings.home == tmp_path
+        demo.claim_home(tmp_path / "demo", {"seed": 2})
 
 
 # --- processes that stay
@@ -484,12 +474,9 @@ def test_waiting_ends_when_asked_to_by_a_signal() -> None:
 # --- sandbox, doctor
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [("--universe", "other"), ("--limits", "some"), ("--universe", "recorded"), ("--now", "yesterday")],
-)
-def test_sandbox_options_that_make_no_sense_are_usage_errors(arguments: tuple[str, ...]) -> None:
-    assert run("sandbox", *arguments).exit_code == 2
+def test_the_sandbox_has_one_set_of_options() -> None:
+    assert "--universe" in run("sandbox", "--help").output
+    assert run("sandbox", "--limits", "some").exit_code == 2
 
 
 def test_doctor_exits_with_1_where_something_fails(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
