@@ -52,7 +52,9 @@ def text(value: Any) -> str | None:
 
 
 def number(value: str | None, digits: int) -> Decimal | None:
-    return dec(value, digits) if value is not None and NUMBER.fullmatch(value) else None
+    if value is None or not NUMBER.fullmatch(value) or Decimal(value).adjusted() > 40:
+        return None
+    return dec(value, digits)
 
 
 def seconds(value: str | None) -> int | None:

@@ -32,7 +32,7 @@ SELECT
     max(price_0) AS high,
     min(price_0) AS low,
     arg_max(price_0, at_ts) AS close,
-    max(coalesce(nullif(resolution_seconds, 0), asked_seconds)) AS grain_seconds,
+    coalesce(max(nullif(resolution_seconds, 0)), max(asked_seconds)) AS grain_seconds,
     count(*) AS n_samples,
     bool_or(start_ts <= day_ts AND least(end_ts, epoch(received_at)) >= day_ts + 86400) AS is_complete,
     any_value(CASE source WHEN 'data_v2' THEN 'data_v2/prices-history' ELSE 'clob/prices-history' END) AS source,
