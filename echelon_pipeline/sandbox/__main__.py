@@ -18,7 +18,7 @@ from echelon_pipeline.sandbox.server import run
 
 
 def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

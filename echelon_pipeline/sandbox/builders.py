@@ -14,8 +14,8 @@ from starlette.datastructures import QueryParams
 
 from echelon_pipeline.sandbox.catalog import DAY
 from echelon_pipeline.sandbox.columns import view
-from echelon_pipeline.sandbox.gamma_views import PolymarketState
 from echelon_pipeline.sandbox.paths import ONE
+from echelon_pipeline.sandbox.polymarket_state import PolymarketState
 from echelon_pipeline.sandbox.wire import iso, plain
 
 Obj = dict[str, Any]

@@ -13,9 +13,10 @@ import msgspec
 import polars as pl
 
 from echelon_pipeline.sandbox.catalog import DAY
-from echelon_pipeline.sandbox.gamma_views import GammaViews, PolymarketState
+from echelon_pipeline.sandbox.gamma_views import GammaViews
 from echelon_pipeline.sandbox.mixing import cell
 from echelon_pipeline.sandbox.paths import ONE, bid_ask, mids
+from echelon_pipeline.sandbox.polymarket_state import PolymarketState
 from echelon_pipeline.sandbox.trades import ticks
 from echelon_pipeline.sandbox.wire import iso, number, plain
 

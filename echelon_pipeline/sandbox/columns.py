@@ -12,13 +12,15 @@ Ints = memoryview  # of int32 or int64
 
 
 def view(series: pl.Series) -> Ints:
-    """The integers of a column without nulls, without copying them."""
-    code = {pl.Int32: "i", pl.Int64: "q", pl.Int16: "h", pl.Int8: "b"}[type(series.dtype)]  # type: ignore[index]
+    """The integers of an Int32 or Int64 column without nulls, without copying them."""
     if series.null_count():
         raise ValueError(f"column {series.name} has nulls")
-    if len(series) == 0:
-        return memoryview(b"").cast(code)
+    wide = series.dtype == pl.Int64
+    if not wide and series.dtype != pl.Int32:
+        raise ValueError(f"column {series.name} is {series.dtype}, expected Int32 or Int64")
     array = series.rechunk().to_arrow()
-    width = {"i": 4, "q": 8, "h": 2, "b": 1}[code]
-    data = memoryview(array.buffers()[1]).cast("B")
-    return data[array.offset * width : (array.offset + len(array)) * width].cast(code)
+    buffer = array.buffers()[1]
+    width = 8 if wide else 4
+    data = memoryview(buffer if buffer is not None and len(array) else b"").cast("B")
+    part = data[array.offset * width : (array.offset + len(array)) * width]
+    return part.cast("q") if wide else part.cast("i")

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.datastructures import QueryParams
 
 from echelon_pipeline.sandbox.builders import side_of, wallet
 from echelon_pipeline.sandbox.catalog import DAY
-from echelon_pipeline.sandbox.gamma_views import PolymarketState
 from echelon_pipeline.sandbox.names import EVENT_ID
-from echelon_pipeline.sandbox.wire import Refused, many, read_cursor
+from echelon_pipeline.sandbox.polymarket_state import PolymarketState
+from echelon_pipeline.sandbox.wire import Refused, cursor_of, many, read_cursor
 
+Obj = dict[str, Any]
 V1_DEEPEST, V1_MOST = 3000, 2000
 
 
@@ -25,6 +27,28 @@ def deny(message: str, parameter: str | None = None, *, v1: bool = False) -> Ref
         return Refused(400, {"error": message})
     body = {"error": message, "code": "invalid_request", "retryable": False, "trace_id": "0" * 32}
     return Refused(400, body | ({"parameter": parameter} if parameter else {}))
+
+
+def page_size(query: QueryParams, default: int = 100) -> int:
+    """v2 page size: above 1000 is refused, not clamped; ``offset`` is refused everywhere."""
+    if "offset" in query:
+        raise deny("offset is not supported, use cursor", "offset")
+    text = query.get("limit")
+    if text is None:
+        return default
+    if not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise deny("limit must be between 1 and 1000", "limit")
+    return int(text)
+
+
+def envelope(rows: list[Obj], size: int, following: str | None) -> Obj:
+    page = {
+        "limit": size,
+        "offset": len(rows),
+        "has_more": following is not None,
+        "next_cursor": None if following is None else cursor_of(following),
+    }
+    return {"data": rows, "pagination": page}
 
 
 class DataQuery:

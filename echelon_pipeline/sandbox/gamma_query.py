@@ -65,7 +65,7 @@ def cursor_at(place: int) -> str:
 def moment(text: str) -> int:
     """RFC 3339 or a date, as Unix seconds."""
     try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise invalid(f"invalid date: {text}") from None
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())

@@ -67,9 +67,10 @@ def candles(views: KalshiViews, i: int, start: int, end: int, minutes: int, now:
     rows = table.of(i, table.visible(begins[0] * 1_000_000), table.visible(ends[-1] * 1_000_000))
     first = rows[0] if rows else table.visible(ends[-1] * 1_000_000)
     _, total, _ = table.totals(i, first)
-    previous, at, found = table.last_price(i, first), 0, []
+    previous, at = table.last_price(i, first), 0
+    found: list[Candle] = []
     for number, end_at in enumerate(ends):
-        inside = []
+        inside: list[int] = []
         while at < len(rows) and table.t[rows[at]] <= end_at * 1_000_000:
             inside.append(rows[at])
             at += 1

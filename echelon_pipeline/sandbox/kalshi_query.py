@@ -6,20 +6,21 @@ Belongs here: markets, events and trades by query (reference: Kalshi REST 3.3, 3
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from bisect import bisect_left
 
 import polars as pl
 from starlette.datastructures import QueryParams
 
-from echelon_pipeline.sandbox.catalog import DAY
+from echelon_pipeline.sandbox.catalog import COMBO_SERIES, DAY
 from echelon_pipeline.sandbox.columns import Ints
 from echelon_pipeline.sandbox.kalshi_views import KalshiViews
 from echelon_pipeline.sandbox.select import Selections
+from echelon_pipeline.sandbox.trades import is_block
 from echelon_pipeline.sandbox.wire import Refused, cursor_of, many, read_cursor
 
 LIVE_DAYS = 90  # the live tier targets three months; what settled or traded before is historical
 _COLUMN = {"created": "created", "close": "closes", "settled": "settled", "updated": "updated"}
-_FITS = {
+_FITS: dict[str, set[str | None]] = {
     "created": {"unopened", "open", None},
     "close": {"closed", None},
     "settled": {"settled", None},
@@ -93,7 +94,7 @@ class KalshiQuery:
         self._frame = frame.with_columns(
             series=codes[frame["event"]],
             combo=combo[frame["event"]],
-            paused=pl.Series([0], dtype=pl.Int8).new_from_index(0, len(frame)),
+            paused=self._venue.paused(),
         ).with_row_index("row")
 
     def markets(self, query: QueryParams, now: int, *, historical: bool = False) -> Ints:
@@ -139,8 +140,7 @@ class KalshiQuery:
         c = pl.col
         if status in ("open", "paused"):
             trading = (c("opens") <= now) & (c("closes") > now)
-            paused = c("row").is_in(self._paused(now))
-            return trading & (paused if status == "paused" else ~paused)
+            return trading & (c("paused") if status == "paused" else ~c("paused"))
         by_status = {
             "unopened": c("opens") > now,
             "closed": (c("closes") <= now) & (c("settled") > now),
@@ -149,11 +149,6 @@ class KalshiQuery:
         if status not in by_status:
             raise refuse("bad_request", f"invalid status: {status}")
         return by_status[status]
-
-    def _paused(self, now: int) -> list[int]:
-        """Rows that are paused: decided by the same bits as their status."""
-        trading = self._frame.filter((pl.col("opens") <= now) & (pl.col("closes") > now))["row"]
-        return [i for i in trading.to_list() if self._views.status(i, now) == "inactive"]
 
     @staticmethod
     def _updated(now: int) -> pl.Expr:
@@ -176,7 +171,7 @@ class KalshiQuery:
         for kind in kinds:
             if status not in _FITS[kind]:
                 raise refuse("bad_request", f"{kind}_ts filters cannot be used with status {status}")
-            others = {"event_ticker", "tickers"} & {k for k in query if query[k]}
+            others = query.get("event_ticker") or query.get("tickers")
             lonely = query.get("series_ticker") and query.get("mve_filter") != "exclude"
             if kind == "updated" and (others or lonely or query.get("mve_filter") == "only"):
                 raise refuse("bad_request", "min_updated_ts cannot be used with other filters")
@@ -225,26 +220,22 @@ class KalshiQuery:
             high = min(high, table.visible(at * 1_000_000))
         if query.get("cursor"):
             high = min(high, start_at(query, "t"))
-        rows = self._trades_of(query.get("ticker"), low, max(low, high))
-        block = query.get("is_block_trade")
-        if block in ("true", "false"):
-            from echelon_pipeline.sandbox.trades import is_block
-
-            rows = [n for n in rows if is_block(table.key[n]) == (block == "true")]
-        page = list(rows[len(rows) - size :] if len(rows) > size else rows)[::-1]
+        rows = self._trades_of(query.get("ticker"), query.get("is_block_trade"), low, max(low, high))
+        page = list(rows[max(len(rows) - size, 0) :])[::-1]
         return page, page[-1] if len(rows) > size else None
 
-    def _trades_of(self, ticker: str | None, low: int, high: int) -> range | Ints | list[int]:
-        if not ticker:
-            return range(low, high)
-        row = self._views.names.find(ticker)
-        return [] if row is None else self._venue.trades.of(row, low, high)
-
-    def ending_of_day(self, now: int) -> datetime:
-        return datetime.fromtimestamp(cutoff(now), UTC)
+    def _trades_of(self, ticker: str | None, block: str | None, low: int, high: int) -> range | Ints | list[int]:
+        table = self._venue.trades
+        rows: range | Ints | list[int] = range(low, high)
+        if ticker:
+            row = self._views.names.find(ticker)
+            rows = [] if row is None else table.of(row, low, high)
+        if block == "true" and not ticker:
+            return table.blocks[bisect_left(table.blocks, low) : bisect_left(table.blocks, high)]
+        if block in ("true", "false"):
+            return [n for n in rows if is_block(table.key[n]) == (block == "true")]
+        return rows
 
 
 def _collection(ticker: str) -> int:
-    from echelon_pipeline.sandbox.catalog import COMBO_SERIES
-
     return next((n for n, (_, _, name) in enumerate(COMBO_SERIES) if name == ticker), -2)

@@ -101,7 +101,7 @@ class KalshiViews:
         if now < c["opens"][i]:
             return "initialized"
         if now < c["closes"][i]:
-            return "inactive" if self.venue.bits(i, 3) % 100 == 13 else "active"
+            return "inactive" if self.venue.is_paused(i) else "active"
         if now < c["determined"][i]:
             return "closed"
         if now < c["settled"][i]:

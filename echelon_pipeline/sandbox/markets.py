@@ -39,7 +39,7 @@ def words(topic: Topic, position: int, count: int) -> Words:
     family = topic.family
     if family.style == "ladder":
         strike = round(family.start + family.step * (position - count // 2 + topic.bits(20) % 5 + count // 2), 4)
-        return Words(f"T{strike:g}", f"{strike:g}{family.unit} or above", "greater", floor=strike)
+        return Words(f"T{strike:.10g}", f"{amount(strike, family.unit)} or above", "greater", floor=strike)
     if family.style == "range":
         return _bucket(topic, position, count)
     if family.style == "game":
@@ -55,16 +55,22 @@ def words(topic: Topic, position: int, count: int) -> Words:
     return Words("", "Yes", "custom")
 
 
+def amount(value: float, unit: str) -> str:
+    """A strike as people write it."""
+    text = f"{value:,.4f}".rstrip("0").rstrip(".")
+    return f"${text}" if unit == "$" else f"{text}{unit}"
+
+
 def _bucket(topic: Topic, position: int, count: int) -> Words:
     family = topic.family
     low = family.start + family.step * (topic.bits(20) % 9)
     floor = low + family.step * position
     unit = family.unit
     if position == 0:
-        return Words(f"T{floor:g}", f"Below {floor:g}{unit}", "less", cap=floor)
+        return Words(f"T{floor:g}", f"Below {amount(floor, unit)}", "less", cap=floor)
     if position == count - 1:
-        return Words(f"T{floor - 1:g}", f"Above {floor - 1:g}{unit}", "greater", floor=floor - 1)
-    return Words(f"B{floor - 0.5:g}", f"{floor - 1:g} to {floor:g}{unit}", "between", floor=floor - 1, cap=floor)
+        return Words(f"T{floor - 1:g}", f"Above {amount(floor - 1, unit)}", "greater", floor=floor - 1)
+    return Words(f"B{floor - 0.5:g}", f"{floor - 1:g} to {amount(floor, unit)}", "between", floor=floor - 1, cap=floor)
 
 
 def winner(topic: Topic, count: int) -> int:

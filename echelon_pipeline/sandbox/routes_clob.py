@@ -1,6 +1,6 @@
-"""CLOB read endpoints over a generated universe.
+"""CLOB listings, price histories and builder trades over a generated universe.
 
-Belongs here: books, prices, market listings, price histories, builder trades (reference: Polymarket 2, 3.2).
+Belongs here: everything of the CLOB that is no quote (reference: Polymarket 2.2, 2.5, 3.2).
 """
 
 from __future__ import annotations
@@ -15,23 +15,18 @@ from starlette.requests import Request
 
 from echelon_pipeline.sandbox.builders import Builders
 from echelon_pipeline.sandbox.catalog import DAY
+from echelon_pipeline.sandbox.clob_quotes import ClobQuotes, refuse
 from echelon_pipeline.sandbox.clob_views import ClobViews
 from echelon_pipeline.sandbox.clock import SandboxClock
-from echelon_pipeline.sandbox.gamma_views import PolymarketState
 from echelon_pipeline.sandbox.paths import ONE
-from echelon_pipeline.sandbox.wire import Refused, number, plain
+from echelon_pipeline.sandbox.polymarket_state import PolymarketState
+from echelon_pipeline.sandbox.wire import number
 
 Obj = dict[str, Any]
 PAGE, LONGEST, END = 1000, 15 * DAY, "LTE="
 _INTERVALS = {"max": 31 * DAY, "all": 31 * DAY, "1m": 30 * DAY, "1w": 7 * DAY, "1d": DAY, "6h": 6 * 3600, "1h": 3600}
 _LEAST_FIDELITY = {"1w": 5, "1m": 10}
 _MOST_POINTS = 4_300
-BATCH = 500
-
-
-def refuse(message: str, status: int = 400) -> Refused:
-    """The CLOB's error body."""
-    return Refused(status, {"error": message})
 
 
 def read_place(cursor: str | None) -> int:
@@ -58,30 +53,18 @@ class Clob:
     def __init__(self, state: PolymarketState, builders: Builders, clock: SandboxClock) -> None:
         self.state = state
         self.views = ClobViews(state)
+        self.quotes = ClobQuotes(state, self.views, clock)
         self.builders = builders
         self.clock = clock
 
     def routes(self) -> dict[str, Any]:
         """GET paths in the order they are tried."""
-        invalid = self._invalid_payload
         return {
             "/": lambda _: "OK",
             "/ok": lambda _: "OK",
             "/time": lambda _: self.clock.s,
             "/version": lambda _: {"version": 2},
-            "/book": self.book,
-            "/books": invalid,
-            "/midpoint": self.midpoint,
-            "/midpoints": invalid,
-            "/price": self.price,
-            "/prices": invalid,
-            "/spread": self.spread,
-            "/last-trade-price": self.last_trade_price,
-            "/last-trades-prices": invalid,
-            "/tick-size": self.tick_size,
-            "/tick-size/{token}": self.tick_size,
-            "/neg-risk": self.neg_risk,
-            "/fee-rate": self.fee_rate,
+            **self.quotes.routes(),
             "/markets": self.markets,
             "/simplified-markets": self.simplified,
             "/sampling-markets": self.sampling,
@@ -98,122 +81,17 @@ class Clob:
     def posts(self) -> dict[str, Any]:
         """POST paths: handlers of (request, body)."""
         return {
-            "/books": self.books,
-            "/midpoints": self.midpoints,
-            "/prices": self.prices,
-            "/spreads": self.spreads,
-            "/last-trades-prices": self.last_trades_prices,
+            **self.quotes.posts(),
             "/batch-prices-history": self.batch_prices_history,
         }
-
-    @staticmethod
-    def _invalid_payload(_: Request) -> Obj:
-        raise refuse("Invalid payload")
-
-    # --- books and prices
-
-    def _token(self, text: str | None) -> tuple[int, int]:
-        """Row and outcome of a token with a live book."""
-        if not text or not text.isdigit():
-            raise refuse("Invalid token id")
-        found = self.state.names.find_token(text)
-        if (
-            found is None
-            or not self.state.listed(found[0], self.clock.s)
-            or not self.state.trading(found[0], self.clock.s)
-        ):
-            raise refuse("No orderbook exists for the requested token id", 404)
-        return found
-
-    def _asked(self, body: object) -> list[tuple[str, tuple[int, int], Obj]]:
-        """Known tokens of a batch body; unknown ones are left out."""
-        if not isinstance(body, list) or not all(isinstance(item, dict) and "token_id" in item for item in body):
-            raise refuse("Invalid payload")
-        if len(body) > BATCH:
-            raise refuse("Payload exceeds the limit")
-        found = []
-        for item in body:
-            try:
-                found.append((str(item["token_id"]), self._token(str(item["token_id"])), item))
-            except Refused:
-                continue
-        return found
-
-    def book(self, request: Request) -> Obj:
-        return self.views.book(*self._token(request.query_params.get("token_id")), self.clock.us)
-
-    def books(self, _: Request, body: object) -> list[Obj]:
-        return [self.views.book(*where, self.clock.us) for _, where, _ in self._asked(body)]
-
-    def _quote(self, where: tuple[int, int]) -> tuple[int, int]:
-        bid, ask = self.state.quote(where[0], self.clock.s)
-        return (bid, ask) if where[1] == 0 else (ONE - ask, ONE - bid)
-
-    def midpoint(self, request: Request) -> Obj:
-        return {"mid": plain(sum(self._quote(self._token(request.query_params.get("token_id")))) * 5, 5)}
-
-    def midpoints(self, _: Request, body: object) -> Obj:
-        return {token: plain(sum(self._quote(where)) * 5, 5) for token, where, _ in self._asked(body)}
-
-    def price(self, request: Request) -> Obj:
-        bid, ask = self._quote(self._token(request.query_params.get("token_id")))
-        side = request.query_params.get("side", "").upper()
-        if side not in ("BUY", "SELL"):
-            raise refuse("Invalid side")
-        return {"price": plain(bid if side == "BUY" else ask, 4)}
-
-    def prices(self, _: Request, body: object) -> Obj:
-        found: Obj = {}
-        for token, where, item in self._asked(body):
-            bid, ask = self._quote(where)
-            side = str(item.get("side") or "SELL")
-            found.setdefault(token, {})[side] = plain(bid if side == "BUY" else ask, 4)
-        return found
-
-    def _spread(self, where: tuple[int, int]) -> str:
-        bid, ask = self._quote(where)
-        return plain(ask - bid, 4)
-
-    def spread(self, request: Request) -> Obj:
-        return {"spread": self._spread(self._token(request.query_params.get("token_id")))}
-
-    def spreads(self, _: Request, body: object) -> Obj:
-        return {token: self._spread(where) for token, where, _ in self._asked(body)}
-
-    def _last(self, where: tuple[int, int]) -> Obj:
-        i, outcome = where
-        table = self.state.venue.trades
-        rows = table.of(i, 0, table.visible(self.clock.us))
-        if not rows:
-            return {"price": "0.5", "side": ""}
-        n = rows[-1]
-        price = table.price[n] if outcome == 0 else ONE - table.price[n]
-        buys = (table.key[n] % 2 == 0) == (outcome == 0)
-        return {"price": plain(price, 4), "side": "BUY" if buys else "SELL"}
-
-    def last_trade_price(self, request: Request) -> Obj:
-        return self._last(self._token(request.query_params.get("token_id")))
-
-    def last_trades_prices(self, _: Request, body: object) -> list[Obj]:
-        return [{"token_id": token, **self._last(where)} for token, where, _ in self._asked(body)]
-
-    def tick_size(self, request: Request) -> Obj:
-        token = request.path_params.get("token") or request.query_params.get("token_id")
-        return {"minimum_tick_size": number(self.state.tick(self._token(token)[0]), ONE)}
-
-    def neg_risk(self, request: Request) -> Obj:
-        return {"neg_risk": self.state.names.neg_risk(self._token(request.query_params.get("token_id"))[0])}
-
-    def fee_rate(self, request: Request) -> Obj:
-        self._token(request.query_params.get("token_id"))
-        return {"base_fee": 1000}
 
     # --- listings
 
     def _page(self, request: Request, make: Any, *, sampling: bool) -> Obj:
         """A page of 1000 rows of every market ever created; ``sampling`` keeps those that trade."""
         start, now = read_place(request.query_params.get("next_cursor")), self.clock.s
-        found, i = [], start
+        i = start
+        found: list[Obj] = []
         while len(found) < PAGE and i < self.state.venue.ordinary:
             if self.state.listed(i, now) and (not sampling or self.state.trading(i, now)):
                 found.append(make(i, now))

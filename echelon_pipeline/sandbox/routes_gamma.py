@@ -13,8 +13,9 @@ from starlette.requests import Request
 from echelon_pipeline.sandbox.catalog import SERIES
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.gamma_query import GammaQuery, cursor_at, invalid, page_size, start_of
-from echelon_pipeline.sandbox.gamma_views import TAGS, GammaViews, PolymarketState, tag_object
+from echelon_pipeline.sandbox.gamma_views import TAGS, GammaViews, tag_object
 from echelon_pipeline.sandbox.names import EVENT_ID, MARKET_ID, SERIES_ID, slug
+from echelon_pipeline.sandbox.polymarket_state import PolymarketState
 from echelon_pipeline.sandbox.universe import Event
 
 Obj = dict[str, Any]

@@ -6,7 +6,7 @@ together, and running them. Kalshi is at /trade-api/v2, Polymarket at /gamma, /c
 
 from __future__ import annotations
 
-import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -24,9 +24,9 @@ from echelon_pipeline.sandbox.builders import Builders
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.control import control_routes
 from echelon_pipeline.sandbox.faults import FaultPlan, Faults
-from echelon_pipeline.sandbox.gamma_views import PolymarketState
 from echelon_pipeline.sandbox.limits import Limits
 from echelon_pipeline.sandbox.options import DEFAULT_NOW, SandboxOptions
+from echelon_pipeline.sandbox.polymarket_state import PolymarketState
 from echelon_pipeline.sandbox.routes_clob import Clob
 from echelon_pipeline.sandbox.routes_data import Data
 from echelon_pipeline.sandbox.routes_gamma import SUNSET, Gamma
@@ -154,14 +154,17 @@ def build(options: SandboxOptions) -> Starlette:
 def run(options: SandboxOptions, *, announce: Callable[[int], None] | None = None) -> None:
     """Serves until interrupted. ``announce`` gets the port once it is listening (port 0 picks a free one)."""
     config = uvicorn.Config(build(options), host=options.host, port=options.port, log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
+    _Announcing(config, announce or (lambda _: None)).run()
 
-    async def serve() -> None:
-        task = asyncio.create_task(server.serve())
-        while not server.started and not task.done():
-            await asyncio.sleep(0.01)
-        if server.started and announce is not None:
-            announce(server.servers[0].sockets[0].getsockname()[1])
-        await task
 
-    asyncio.run(serve())
+class _Announcing(uvicorn.Server):
+    """Tells the port once it is listening."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce(self.servers[0].sockets[0].getsockname()[1])

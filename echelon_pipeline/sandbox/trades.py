@@ -26,7 +26,7 @@ class TradeTable:
     """Columns by trade in time order. ``t``: Unix microseconds; ``price``: of outcome 0 in 1e-4 dollars;
     ``size``: in 1e-6; ``key``: what the trade's details are drawn from (twins share it); ``tx``: its
     transaction. ``by_inst``: trade numbers per instrument from ``offset``; ``cum_size``/``cum_cash``:
-    running totals in that order (1e-6 contracts and dollars)."""
+    running totals in that order (1e-6 contracts and dollars). ``blocks``: numbers of block trades."""
 
     t: Ints
     inst: Ints
@@ -38,6 +38,7 @@ class TradeTable:
     offset: Ints
     cum_size: Ints
     cum_cash: Ints
+    blocks: Ints
     frame: pl.DataFrame
 
     def visible(self, us: int) -> int:
@@ -71,7 +72,7 @@ def build_trades(
 ) -> TradeTable:
     """About ``wanted`` trades before now (popularity is heavy-tailed), and on at the same pace."""
     counts = _counts(key, markets, now, days, horizon_days, wanted)
-    drawn = _draw(key, counts, now, days, horizon_days, chains=venue == "polymarket")
+    drawn = _draw(key, counts, now, days, chains=venue == "polymarket")
     priced = pl.concat([_price(key, markets, part, blocks=blocks) for part in drawn.iter_slices(_SLICE)] or [drawn])
     ordered = priced.sort("t", "order", maintain_order=True)
     del priced, drawn
@@ -91,7 +92,13 @@ def _table(ordered: pl.DataFrame, instruments: int) -> TradeTable:
     offset = pl.concat([pl.Series([0], dtype=pl.Int64), lengths["len"].fill_null(0).cum_sum().cast(pl.Int64)])
     frame = ordered.select("t", "inst", "price", "size", "key", "tx")
     return TradeTable(
-        *(view(frame[c]) for c in ("t", "inst", "price", "size", "key", "tx")),
+        t=view(frame["t"]),
+        inst=view(frame["inst"]),
+        price=view(frame["price"]),
+        size=view(frame["size"]),
+        key=view(frame["key"]),
+        tx=view(frame["tx"]),
+        blocks=view(ordered.with_row_index("n").filter(pl.col("block"))["n"].cast(pl.Int32)),
         by_inst=view(by["n"].cast(pl.Int32)),
         offset=view(offset),
         cum_size=view(by["size"].cum_sum()),
@@ -105,7 +112,8 @@ def _counts(key: int, markets: pl.DataFrame, now: int, days: int, horizon_days: 
     start, end = now - days * DAY, now + horizon_days * DAY
     inst = pl.int_range(0, len(markets), dtype=pl.Int64, eager=True)
     draws = cell(inst * 0 + key, inst)
-    popularity = pl.Series((draws % 1_000_000 + 1) / 1_000_000) ** -0.75
+    paused = cell(draws, inst * 0 + 3) % 100 == 13  # universe.Venue.is_paused
+    popularity = pl.Series((draws % 1_000_000 + 1) / 1_000_000) ** -0.75 * (~paused).cast(pl.Float64)
     base = markets.select(
         inst=inst,
         opens="opens",
@@ -131,7 +139,7 @@ def _counts(key: int, markets: pl.DataFrame, now: int, days: int, horizon_days: 
     )
 
 
-def _draw(key: int, counts: pl.DataFrame, now: int, days: int, horizon_days: int, *, chains: bool) -> pl.DataFrame:
+def _draw(key: int, counts: pl.DataFrame, now: int, days: int, *, chains: bool) -> pl.DataFrame:
     """Time, instrument and identity of every trade, ordered by instrument and time."""
     start = now - days * DAY
     n = pl.col("n_past") + pl.col("n_future")
@@ -180,15 +188,16 @@ def _price(key: int, markets: pl.DataFrame, part: pl.DataFrame, *, blocks: bool)
     price = pl.when(k % 2 == 0).then(pl.col("ask") + deeper).otherwise(pl.col("bid") - deeper)
     quantity = (1 + k // 64 % 50) * pl.lit(2, dtype=pl.Int64).pow(k // 4096 % 6).cast(pl.Int64)
     fraction = pl.when(k // 2**17 % 10 < 3).then(k // 2**20 % 100 * 10_000).otherwise(0)
-    block = pl.when((k // 2**21 % 512 == 5) & blocks).then(50).otherwise(1)
+    block = (k // 2**21 % 512 == 5) & blocks
     return part.with_columns(tick=tick, bid=bid, ask=ask).select(
         "order",
         "t",
         "inst",
         price=pl.max_horizontal(pl.min_horizontal(price, ONE - pl.col("tick")), "tick").cast(pl.Int32),
-        size=quantity * 1_000_000 * block + fraction,
+        size=quantity * 1_000_000 * pl.when(block).then(50).otherwise(1) + fraction,
         key="key",
         tx=pl.col("tx").cast(pl.Int32),
+        block=block,
     )
 
 

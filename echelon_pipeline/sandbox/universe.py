@@ -77,6 +77,15 @@ class Venue:
         """Bits that fix tick and spread; trades are priced with the same ones."""
         return cell(self.key, i)
 
+    def is_paused(self, i: int) -> bool:
+        """One in a hundred instruments does not trade between its open and its close."""
+        return self.bits(i, 3) % 100 == 13
+
+    def paused(self) -> pl.Series:
+        """``is_paused`` of every instrument."""
+        rows = pl.int_range(0, len(self), eager=True, dtype=pl.Int64)
+        return cell(cell(rows * 0 + self.key, rows), rows * 0 + 3) % 100 == 13
+
     def shape(self, i: int) -> Shape:
         c = self.columns
         return Shape(c["key"][i], c["base"][i], c["swing"][i], c["final"][i], c["opens"][i], c["closes"][i])
