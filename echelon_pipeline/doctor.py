@@ -124,16 +124,19 @@ def _lake(settings: Settings) -> Finding:
     # Opened only here: reading table versions loads the Delta engine, which the other checks don't need.
     from echelon_pipeline.warehouse.lake import Lake
 
-    try:
-        lake = Lake.of(settings)
-        versions = {name: lake.version(name) for name in TABLES}
-        held = {name: version for name, version in versions.items() if version is not None}
-        files = sum(len(lake.files(name)) for name in held)
-    except EchelonError as error:
-        return Finding(Level.FAIL, "lake", str(error), "See docs/operations.md, “A table cannot be read”.")
+    lake = Lake.of(settings)
+    held: dict[str, int] = {}
+    for name in TABLES:
+        try:
+            if lake.version(name) is not None:
+                held[name] = len(lake.files(name))
+        except Exception as error:  # noqa: BLE001 - whatever a damaged table does to its reader is the finding
+            words = str(error).splitlines()[0] if str(error) else type(error).__name__
+            advice = "See docs/operations.md, “A table cannot be read”."
+            return Finding(Level.FAIL, "lake", words if name in words else f"{name}: {words}", advice)
     if not held:
         return Finding(Level.OK, "lake", f"{settings.lake_root}: empty (filled by `echelon ingest` or `echelon demo`)")
-    return Finding(Level.OK, "lake", f"{settings.lake_root}: {len(held)} tables, {files} files")
+    return Finding(Level.OK, "lake", f"{settings.lake_root}: {len(held)} tables, {sum(held.values())} files")
 
 
 def _publication(settings: Settings, wall: Clock) -> Finding:

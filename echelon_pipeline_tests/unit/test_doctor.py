@@ -11,10 +11,14 @@ from pathlib import Path
 
 import duckdb
 import httpx
+import pyarrow as pa
 import pytest
 
 from echelon_pipeline.doctor import examine, locked_versions, worst
 from echelon_pipeline.probes import Finding, Level
+from echelon_pipeline.settings import load_settings
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.lake import Lake
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 500_000, tzinfo=UTC)
 SECRET = "do-not-print-4711"
@@ -101,6 +105,30 @@ def test_an_instance_file_of_the_operators_own_is_pointed_out(tmp_path: Path) ->
     (tmp_path / "dagster").mkdir()
     (tmp_path / "dagster" / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
     assert report(tmp_path, offline=True)["dagster"].level is Level.WARN
+
+
+def drift_rows() -> pa.Table:
+    row = dict.fromkeys(TABLES["core.drift"].names)
+    row |= {"venue": "kalshi", "endpoint": "markets", "path": "new", "kind": "field", "objects": 1, "unit_id": "u"}
+    return pa.Table.from_pylist([row | {"observed_at": NOW}], schema=TABLES["core.drift"].arrow_schema())
+
+
+def test_a_lake_is_counted(tmp_path: Path) -> None:
+    Lake.of(load_settings({"ECHELON_HOME": str(tmp_path)})).append("core.drift", drift_rows())
+    found = report(tmp_path, offline=True)["lake"]
+    assert (found.level, found.text) == (Level.OK, f"{tmp_path / 'lake'}: 1 tables, 1 files")
+
+
+def test_a_damaged_lake_is_named_and_the_other_checks_go_on(tmp_path: Path) -> None:
+    Lake.of(load_settings({"ECHELON_HOME": str(tmp_path)})).append("core.drift", drift_rows())
+    logs = list((tmp_path / "lake").rglob("_delta_log/*.json"))
+    assert logs
+    for log in logs:
+        log.write_text("{", encoding="utf-8")
+    found = report(tmp_path, offline=True)
+    assert found["lake"].level is Level.FAIL
+    assert "core.drift" in found["lake"].text
+    assert "publication" in found
 
 
 def test_a_publication_that_opens_is_reported_with_its_age(tmp_path: Path) -> None:
