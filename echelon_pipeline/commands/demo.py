@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     import duckdb
 
 MARK = "sandbox.json"
+
+Universe = dict[str, Any]  # fields of SandboxOptions
 
 
 def demo(
@@ -48,11 +49,17 @@ def demo(
     begun = time.monotonic()
     settings = prepared()
     place = (home or settings.home).resolve()
-    universe = {"events": events, "instruments": instruments, "trades": trades, "days": max(30, days), "seed": seed}
+    universe: Universe = {
+        "events": events,
+        "instruments": instruments,
+        "trades": trades,
+        "days": max(30, days),
+        "seed": seed,
+    }
     claim_home(place, universe)
     console = out()
     console.print(f"demo: two venues on loopback, {instruments} instruments, {trades:,} trades", highlight=False)
-    with SandboxProcess("synthetic", **universe) as sandbox:
+    with SandboxProcess(**universe) as sandbox:
         os.environ.update({**sandbox.env(), "ECHELON_HOME": str(place)})
         settings = prepared()
         today = settings.clock().date()
@@ -62,7 +69,7 @@ def demo(
     console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')
 
 
-def claim_home(home: Path, universe: Mapping[str, int]) -> None:
+def claim_home(home: Path, universe: Universe) -> None:
     """Marks a home as made from this universe; BadSettings where it holds anything else."""
     made_from = claimed_universe(home)
     if made_from is not None and made_from != universe:
@@ -70,15 +77,15 @@ def claim_home(home: Path, universe: Mapping[str, int]) -> None:
     if made_from is None and (home / "lake").exists():
         raise BadSettings(f"{home} holds a lake that the demo did not make; choose another --home")
     home.mkdir(parents=True, exist_ok=True)
-    (home / MARK).write_text(json.dumps(dict(universe)), encoding="utf-8")
+    (home / MARK).write_text(json.dumps(universe), encoding="utf-8")
 
 
-def claimed_universe(home: Path) -> dict[str, int] | None:
+def claimed_universe(home: Path) -> Universe | None:
     """The universe that a home was made from; None where the demo did not make it."""
     mark = home / MARK
     if not mark.exists():
         return None
-    found: dict[str, int] = json.loads(mark.read_text(encoding="utf-8"))
+    found: Universe = json.loads(mark.read_text(encoding="utf-8"))
     return found
 
 

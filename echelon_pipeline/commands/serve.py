@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from types import FrameType
 from typing import Annotated
 
@@ -62,7 +61,7 @@ def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:
         return {}
     from echelon_pipeline.sandbox.process import SandboxProcess
 
-    return stack.enter_context(SandboxProcess("synthetic", **universe)).env()
+    return stack.enter_context(SandboxProcess(**universe)).env()
 
 
 def wait_for_end(children: dict[str, subprocess.Popen[bytes]]) -> str | None:
@@ -112,7 +111,7 @@ def sandbox(
     prepared()
 
     def announce(port: int) -> None:
-        process = SandboxProcess(**asdict(options))
+        process = SandboxProcess(options)
         process.port = port
         console = out()
         console.print(f"sandbox listening on {process.base_url} (Ctrl-C stops it); to use it:", soft_wrap=True)
