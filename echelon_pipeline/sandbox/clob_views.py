@@ -169,7 +169,7 @@ class ClobViews:
         at = at + cell(at * 0 + self.venue.grid(i), at // 60) % min(step // 4 + 1, 12)
         at = at.filter(at <= last)
         grid = self.venue.grid(i)
-        width = 1 + grid // 8 % 4
-        bid, ask = bid_ask(mids(self.venue.shape(i), at // 60), pl.Series([ticks(grid)]), pl.Series([width]))
-        middle = (bid + ask) * 5
+        tick, width = pl.lit(ticks(grid), dtype=pl.Int64), pl.lit(1 + grid // 8 % 4, dtype=pl.Int64)
+        bid, ask = bid_ask(mids(self.venue.shape(i), first // 60 - 1, last // 60 + 1), tick, width)
+        middle = pl.DataFrame({"minute": at // 60}).select(middle=(bid + ask) * 5)["middle"]
         return list(zip(at.to_list(), (middle if outcome == 0 else ONE * 10 - middle).to_list(), strict=True))

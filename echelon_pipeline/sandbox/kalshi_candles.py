@@ -44,7 +44,7 @@ def ends_between(start: int, end: int, minutes: int) -> list[int]:
         step = minutes * 60
         return list(range(-(-start // step) * step, end + 1, step))
     day = (datetime.fromtimestamp(start, UTC).astimezone(_EASTERN) - timedelta(days=1)).date()
-    found = []
+    found: list[int] = []
     while True:
         moment = int(datetime(day.year, day.month, day.day, tzinfo=_EASTERN).timestamp())
         if moment > end:
@@ -108,13 +108,16 @@ def _quotes(
     first, last = max(begins[0], c["opens"][i]) // 60, (min(ends[-1], c["closes"][i]) - 1) // 60
     minute = pl.int_range(first, last + 1, eager=True, dtype=pl.Int64)
     grid = views.venue.grid(i)
-    bid, ask = bid_ask(mids(views.venue.shape(i), minute), pl.Series([ticks(grid)]), pl.Series([1 + grid // 8 % 4]))
+    tick, width = pl.lit(ticks(grid), dtype=pl.Int64), pl.lit(1 + grid // 8 % 4, dtype=pl.Int64)
+    bid, ask = bid_ask(pl.col("mid"), tick, width)
     if views.venue.event_of(i).legs:
         bid = bid * 0
     edges = pl.DataFrame({"minute": pl.Series([b // 60 for b in begins], dtype=pl.Int64), "n": range(len(begins))})
     rows = (
-        pl.DataFrame({"minute": minute, "bid": bid, "ask": ask})
-        .join_asof(edges, on="minute")
+        pl.LazyFrame({"minute": minute})
+        .with_columns(mid=mids(views.venue.shape(i), first, last))
+        .select("minute", bid=bid, ask=ask)
+        .join_asof(edges.lazy(), on="minute")
         .group_by("n", maintain_order=True)
         .agg(
             *(
@@ -124,6 +127,7 @@ def _quotes(
             )
         )
         .drop("n")
+        .collect()
         .rows()
     )
     made = [((r[0], r[1], r[2], r[3]), (r[4], r[5], r[6], r[7])) for r in rows]

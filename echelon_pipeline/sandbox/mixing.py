@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import polars as pl
 
-# Series, not expressions: an expression repeats its inputs at every use, and these use them often.
-Ints = TypeVar("Ints", int, pl.Series)
+# Never hash an expression: it repeats its inputs at every use, and hashing uses them often.
+Ints = TypeVar("Ints", int, pl.Series, pl.Expr)
 
 _LOW = 0xFFFFFFFF
 _MULTIPLIER = 0x45D9F3B  # < 2^27: products of 32-bit values stay below 2^59 and cannot wrap

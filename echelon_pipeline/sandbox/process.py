@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
+
+import httpx
 
 from echelon_pipeline.errors import VenueUnavailable
 from echelon_pipeline.sandbox.options import DEFAULT_NOW, SandboxOptions
@@ -17,10 +21,10 @@ READY = "sandbox listening on "
 
 
 class SandboxProcess:
-    """Context manager. ``options`` are the fields of SandboxOptions."""
+    """Context manager. ``fields`` replace those of ``options`` (default: SandboxOptions())."""
 
-    def __init__(self, universe: str = "synthetic", **options: Any) -> None:
-        self.options = SandboxOptions(universe=universe, **options)  # type: ignore[arg-type]
+    def __init__(self, options: SandboxOptions | None = None, **fields: Any) -> None:
+        self.options = replace(options or SandboxOptions(), **fields)
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -40,6 +44,12 @@ class SandboxProcess:
             "ECHELON_NOW": now.isoformat(),
         }
         return found | ({"ECHELON_RATE_SCALE": "1000"} if self.options.limits == "off" else {})
+
+    def advance(self, by: timedelta) -> None:
+        """Moves the sandbox's clock; ``env`` tells the new time from then on."""
+        answer = httpx.post(f"{self.base_url}/__sandbox__/advance", json={"seconds": by.total_seconds()})
+        answer.raise_for_status()
+        self.options = replace(self.options, now=datetime.fromisoformat(answer.json()["now"]))
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "echelon_pipeline.sandbox", *arguments(self.options)]
