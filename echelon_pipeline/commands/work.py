@@ -12,9 +12,11 @@ from typing import Annotated
 
 import typer
 
-from echelon_pipeline.commands.common import err, out, prepared
+from echelon_pipeline.commands.common import err, fail, out, prepared
 from echelon_pipeline.commands.progress import shown_progress
 from echelon_pipeline.settings import Settings
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 class VenueName(StrEnum):
@@ -62,12 +64,17 @@ def ingest_days(
     refetch: bool = False,
 ) -> None:
     """Runs the main job on this home, showing progress on standard error. Raises RunFailed."""
+    from dagster import DagsterExecutionInterruptedError
+
     from echelon_pipeline.dagster_home import enter_dagster_home
     from echelon_pipeline.defs.run import run_main_job
 
     enter_dagster_home(settings)
-    with shown_progress(err()) as progress:
-        run = run_main_job(settings, days, [v.value for v in venues], progress, select=select, refetch=refetch)
+    try:
+        with shown_progress(err()) as progress:
+            run = run_main_job(settings, days, [v.value for v in venues], progress, select=select, refetch=refetch)
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        raise fail("interrupted; what was committed stays, the next run goes on from there", INTERRUPTED) from None
     out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True, highlight=False)
 
 

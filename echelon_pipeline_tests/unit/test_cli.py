@@ -256,7 +256,7 @@ def test_values_as_text(value: object, text: str) -> None:
 # --- ingest, import
 
 
-def called(monkeypatch: pytest.MonkeyPatch, error: EchelonError | None = None) -> list[tuple[Any, ...]]:
+def called(monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None) -> list[tuple[Any, ...]]:
     """Stands in for the main job; gives the calls it got."""
     from echelon_pipeline.defs import run as running
 
@@ -297,6 +297,12 @@ def test_ingest_passes_the_selection_on_and_a_failed_run_is_an_error_line(monkey
     result = run("ingest", "--select", "key:x")
     assert calls[0][3] == "key:x"
     assert (result.exit_code, "core_kalshi_trades: price lies in 0..1" in result.stderr) == (1, True)
+
+
+def test_an_interrupted_ingest_says_that_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    called(monkeypatch, KeyboardInterrupt())
+    result = run("ingest")
+    assert (result.exit_code, "goes on from there" in result.stderr) == (130, True)
 
 
 def test_days_in_the_wrong_order_are_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
