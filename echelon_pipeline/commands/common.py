@@ -6,6 +6,7 @@ Belongs here: nothing that knows a subcommand.
 from __future__ import annotations
 
 import logging
+import shutil
 from typing import Any
 
 import typer
@@ -18,11 +19,12 @@ from echelon_pipeline.settings import Settings, load_settings
 
 EXIT_PERMANENT = 1
 EXIT_TRANSIENT = 75  # EX_TEMPFAIL: callers such as cron wrappers know it as "try again later"
+PIPE_COLUMNS = 160  # a pipe or log has no width; at the usual 80, tables of ten columns fold into ribbons
 
 
 def out() -> Console:
     """The console for results; made per call because tests and pipes swap standard output."""
-    return Console()
+    return Console(width=shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns)
 
 
 def err() -> Console:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.rule import Rule
+from rich.text import Text
 
 from echelon_pipeline.commands.common import out, prepared
 from echelon_pipeline.commands.render import write_table
@@ -94,14 +94,21 @@ def show_summary(console: Console, settings: Settings) -> None:
     from echelon_pipeline.warehouse.reader import read_published
 
     with read_published(settings.published_file, lake=settings.lake_root) as connection:
-        console.print(Rule("tables"))
+        heading(console, "tables")
         write_table(console, ("table", "rows"), table_rows(connection))
         for sample in statements("samples"):
-            console.print(Rule(sample.header["about"]))
+            heading(console, sample.header["about"])
             result = connection.execute(sample.text)
             write_table(console, [column[0] for column in result.description or ()], result.fetchall())
     size = settings.published_file.stat().st_size / 1e6
+    console.print()
     console.print(f"file: {settings.published_file} ({size:.1f} MB)", soft_wrap=True, highlight=False)
+
+
+def heading(console: Console, text: str) -> None:
+    """A line above a table."""
+    console.print()
+    console.print(Text(text, style="bold"), soft_wrap=True)
 
 
 def table_rows(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
