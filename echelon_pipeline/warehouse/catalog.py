@@ -1,0 +1,121 @@
+"""What a publication contains: tables, views, macros, comments, and the list of what it was made from.
+
+Belongs here: filling an attached, empty DuckDB file. Locks, swapping and keeping copies are ``publish.py``'s.
+Tables come from the registry; what is derived for readers comes from ``sql/publish`` (tables) and
+``sql/views`` (views), each statement saying in its header what it ``creates``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from echelon_pipeline import __version__
+from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.tables import Table, quote
+from echelon_pipeline.warehouse.delta import Snapshot, empty_select
+from echelon_pipeline.warehouse.duck import literal
+
+# Below this many bytes of files a table is copied into the published file; above, it is a view over the
+# exact files. 64 MB copy in under a second, and most questions touch only such tables.
+PHYSICAL_BYTES = 64 * 2**20
+
+_META = (
+    """CREATE TABLE meta.publication (
+        table_name VARCHAR, version BIGINT, rows BIGINT, files BIGINT, is_view BOOLEAN,
+        lake VARCHAR, built_at TIMESTAMP WITH TIME ZONE, code_version VARCHAR)""",
+    "CREATE TABLE meta.files (table_name VARCHAR, file VARCHAR)",
+    "COMMENT ON TABLE meta.publication IS 'One row is one table of this publication and the version it was made from'",
+    "COMMENT ON TABLE meta.files IS 'One row is one lake file that a view of this publication reads, below the root'",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table of the registry at its pinned version; ``snapshot`` is None where it does not exist yet."""
+
+    table: Table
+    snapshot: Snapshot | None
+
+    @property
+    def is_view(self) -> bool:
+        return self.snapshot is not None and sum(f.size for f in self.snapshot.files) >= PHYSICAL_BYTES
+
+    def select(self, root: str) -> str:
+        """SELECT of the rows; a view's files are relative to the session's variable ``lake``, else the root."""
+        if self.snapshot is None or not self.snapshot.files:
+            return empty_select(self.table)
+        if not self.is_view:
+            return self.snapshot.select([f.path for f in self.snapshot.files])
+        # Not list_transform: DuckDB before 2.0 stores its lambda in a form that 2.0 refuses.
+        base = f"coalesce(getvariable('lake'), {literal(root)})"
+        names = (f.path.removeprefix(root) for f in self.snapshot.files)
+        return self.snapshot.select_from("[" + ", ".join(f"{base} || {literal(n)}" for n in names) + "]")
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], *, root: str, built_at: datetime
+) -> tuple[str, ...]:
+    """Creates everything in the connection's current database; names of its tables and views."""
+    for schema in ("core", "mart", "meta"):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    for macro in statements("macros"):
+        connection.execute(macro.text)
+    for text in _META:
+        connection.execute(text)
+    derived = {s.header["creates"]: s for s in statements("publish")}
+    for name, source in sources.items():
+        if name not in derived:
+            _create(connection, name, source.select(root), source.table.about, is_view=source.is_view)
+        _note(connection, name, source, root, built_at)
+    for name, statement in derived.items():
+        own = sources.get(name)
+        text = _with_lake(statement, sources, root)
+        about = own.table.about if own else statement.header["about"]
+        _create(connection, name, text, about, is_view=own is not None and own.is_view)
+    views = {s.header["creates"]: s for s in statements("views")}
+    for name, statement in views.items():
+        _create(connection, name, statement.text, statement.header["about"], is_view=True)
+    for name, source in sources.items():
+        _comment_columns(connection, name, source)
+    return tuple(dict.fromkeys((*sources, *derived, *views)))
+
+
+def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, about: str, *, is_view: bool) -> None:
+    kind = "VIEW" if is_view else "TABLE"
+    connection.execute(f"CREATE {kind} {name} AS {query}")
+    connection.execute(f"COMMENT ON {kind} {name} IS {literal(about)}")
+
+
+def _with_lake(statement: Statement, sources: Mapping[str, Source], root: str) -> str:
+    """A statement of ``sql/publish`` with its inputs ``lake:core.x`` as relations ``lake_x``."""
+    inputs = [i.strip() for i in statement.header["inputs"].split(",")]
+    stored = [i.removeprefix("lake:") for i in inputs if i.startswith("lake:")]
+    if not stored:
+        return statement.text
+    relations = ", ".join(f"lake_{n.split('.')[1]} AS ({sources[n].select(root)})" for n in stored)
+    return f"WITH {relations} SELECT * FROM ({statement.text})"
+
+
+def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, root: str, built_at: datetime) -> None:
+    files = source.snapshot.files if source.snapshot else ()
+    version = source.snapshot.version if source.snapshot else None
+    connection.execute(
+        "INSERT INTO meta.publication VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [name, version, sum(f.rows for f in files), len(files), source.is_view, root, built_at, __version__],
+    )
+    if source.is_view:
+        rows = [[name, f.path.removeprefix(root)] for f in files]
+        connection.execute(
+            "INSERT INTO meta.files SELECT unnest($names), unnest($files)",
+            {"names": [r[0] for r in rows], "files": [r[1] for r in rows]},
+        )
+
+
+def _comment_columns(connection: duckdb.DuckDBPyConnection, name: str, source: Source) -> None:
+    for column in source.table.columns:
+        unit = f" [{column.unit}]" if column.unit else ""
+        connection.execute(f"COMMENT ON COLUMN {name}.{quote(column.name)} IS {literal(column.about + unit)}")

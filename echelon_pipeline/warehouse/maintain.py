@@ -1,0 +1,146 @@
+"""Keeping the lake small: compaction, vacuum, logs, leftovers of dead processes.
+
+Belongs here: what may be rewritten or deleted, and when. Raw payloads are never deleted here; retention is a
+setting of its own. Safe beside writers: a compaction that loses against one is left to the next round.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import psutil
+from deltalake.exceptions import CommitFailedError
+
+from echelon_pipeline.errors import CorruptStore, NotFound
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.delta import TARGET_FILE_SIZE, WRITER, Partition, Snapshot, commit_properties
+from echelon_pipeline.warehouse.faults import storage_faults
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.publish import kept_publications
+from echelon_pipeline.warehouse.reader import read_published
+
+# A reader that holds an older version, or a writer that has not committed its files yet, is given a day.
+KEEP_SECONDS = 24 * 3600.0
+# Partitions of more files than this are compacted; merges write whole partitions, appends do not.
+COMPACT_ABOVE = 8
+_OF_PROCESS = re.compile(r"^pid-(\d+)-")
+
+
+@dataclass
+class Maintained:
+    """What a round did: partitions rewritten, files deleted and their bytes, logs checkpointed, leftovers."""
+
+    tables: int = 0
+    compacted_partitions: int = 0
+    compactions_lost: int = 0
+    vacuumed_files: int = 0
+    vacuumed_bytes: int = 0
+    checkpoints: int = 0
+    scratch_folders: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Flat, for run metadata."""
+        return asdict(self)
+
+
+def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maintained:
+    """One round over every table. Raises DiskFull, CorruptStore, NewerLake."""
+    lake = Lake.of(settings)
+    done = Maintained(scratch_folders=sweep_scratch(settings.scratch, keep_seconds=keep_seconds))
+    named = _published_files(settings.published_file.absolute())
+    for table in lake.tables:
+        snapshot = lake.open(table)
+        if snapshot is None:
+            continue
+        done.tables += 1
+        with storage_faults(f"{table} at {snapshot.uri}"):
+            _compact(snapshot, done)
+            snapshot.delta.create_checkpoint()
+            snapshot.delta.cleanup_metadata()
+            done.checkpoints += 1
+        current = lake.open(table)
+        if current is not None and "://" not in current.uri:
+            _vacuum(current, named, keep_seconds, done)
+    return done
+
+
+def _compact(snapshot: Snapshot, done: Maintained) -> None:
+    counts: dict[Partition, int] = {}
+    for file in snapshot.files:
+        counts[file.partition] = counts.get(file.partition, 0) + 1
+    for partition, files in counts.items():
+        if files <= COMPACT_ABOVE:
+            continue
+        filters = [(c, "=", str(v)) for c, v in zip(snapshot.table.partition_by, partition, strict=True)]
+        try:
+            result = snapshot.delta.optimize.compact(
+                partition_filters=filters,
+                target_size=TARGET_FILE_SIZE,
+                max_concurrent_tasks=1,
+                writer_properties=WRITER,
+                commit_properties=commit_properties("compact"),
+            )
+        except CommitFailedError:
+            done.compactions_lost += 1
+            snapshot.delta.update_incremental()
+        else:
+            done.compacted_partitions += int(result["numFilesAdded"] > 0)
+
+
+def _vacuum(snapshot: Snapshot, named: frozenset[str], keep_seconds: float, done: Maintained) -> None:
+    """Deletes data files that no kept publication names and that the table dropped, or never took, a day ago."""
+    listed = snapshot.delta.vacuum(
+        retention_hours=int(keep_seconds // 3600), dry_run=True, enforce_retention_duration=False, full=True
+    )
+    current = {f.path for f in snapshot.files}
+    before = time.time() - keep_seconds
+    for name in listed:
+        path = Path(snapshot.uri) / unquote(name)
+        if str(path) in named or str(path) in current or path.suffix != ".parquet" or not path.exists():
+            continue
+        stat = path.stat()
+        if stat.st_mtime <= before:  # younger ones may be those of a commit under way
+            path.unlink(missing_ok=True)
+            done.vacuumed_files += 1
+            done.vacuumed_bytes += stat.st_size
+
+
+def _published_files(target: Path) -> frozenset[str]:
+    """Lake files that the published file or a kept copy names. A copy that cannot be read has no readers."""
+    files: set[str] = set()
+    for path in (target, *kept_publications(target)):
+        try:
+            with read_published(path) as connection:
+                rows = connection.execute(
+                    "SELECT p.lake || f.file FROM meta.files f JOIN meta.publication p USING (table_name)"
+                ).fetchall()
+        except (NotFound, CorruptStore):
+            continue
+        files.update(str(row[0]) for row in rows)
+    return frozenset(files)
+
+
+def sweep_scratch(scratch: Path, *, keep_seconds: float = KEEP_SECONDS) -> int:
+    """Removes folders of dead processes at once, and others that nobody has touched for a day; how many."""
+    swept = 0
+    for folder in scratch.iterdir() if scratch.is_dir() else ():
+        owner = _OF_PROCESS.match(folder.name)
+        dead = not psutil.pid_exists(int(owner.group(1))) if owner else _is_idle(folder, keep_seconds)
+        if folder.is_dir() and dead:
+            shutil.rmtree(folder, ignore_errors=True)
+            swept += 1
+    return swept
+
+
+def _is_idle(folder: Path, seconds: float) -> bool:
+    times = [folder.stat().st_mtime]
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # its unit of work has just ended
+            times.append(path.stat().st_mtime)
+    return max(times) <= time.time() - seconds

@@ -1,0 +1,195 @@
+"""Small mutable state: leases with fencing epochs, and which publications were made.
+
+Belongs here: everything that is changed in place. SQLite (WAL) in ECHELON_HOME, or Postgres, by one URL.
+The schema moves forward by numbered migrations, each applied once, in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from echelon_pipeline.errors import Conflict, NewerLake
+from echelon_pipeline.settings import Settings
+
+# Each entry is one version: statements that run on SQLite and Postgres alike. Only ever append.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE leases (
+            name VARCHAR(200) PRIMARY KEY, owner VARCHAR(200) NOT NULL, epoch BIGINT NOT NULL,
+            expires_at DOUBLE PRECISION NOT NULL)""",
+        """CREATE TABLE publications (
+            path VARCHAR(1000) PRIMARY KEY, built_at DOUBLE PRECISION NOT NULL, versions TEXT NOT NULL)""",
+    ),
+)
+
+# One statement, so that of two processes exactly one gets the lease.
+_ACQUIRE = """
+    INSERT INTO leases (name, owner, epoch, expires_at) VALUES (:name, :owner, 1, :expires_at)
+    ON CONFLICT (name) DO UPDATE
+        SET owner = excluded.owner, epoch = leases.epoch + 1, expires_at = excluded.expires_at
+        WHERE leases.expires_at <= :now OR leases.owner = excluded.owner
+    RETURNING epoch
+"""
+_RENEW = "UPDATE leases SET expires_at = :expires_at WHERE name = :name AND owner = :owner AND epoch = :epoch"
+_HOLDS = "SELECT 1 FROM leases WHERE name = :name AND owner = :owner AND epoch = :epoch AND expires_at > :now"
+_PUBLISHED = """
+    INSERT INTO publications (path, built_at, versions) VALUES (:path, :built_at, :versions)
+    ON CONFLICT (path) DO UPDATE SET built_at = excluded.built_at, versions = excluded.versions
+"""
+_MIGRATION_LOCK = 7_205_759  # any number, as long as nobody else of this database uses it
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A right that one owner holds until ``expires_at``. Each new holder gets a larger ``epoch``: what is
+    written under a lease carries its epoch, and a smaller one than the last seen is refused."""
+
+    name: str
+    owner: str
+    epoch: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class PublicationRow:
+    """A publication as recorded: the kept copy, when it was built, lake version by table."""
+
+    path: Path
+    built_at: datetime
+    versions: dict[str, int | None]
+
+
+class State:
+    """The state database, migrated on opening. Use as a context manager, or close().
+
+    Raises NewerLake where the database was migrated by newer code.
+    """
+
+    def __init__(self, dsn: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        url = sa.make_url(dsn)
+        if url.drivername in {"postgres", "postgresql"}:
+            url = url.set(drivername="postgresql+psycopg2")  # the driver that dagster-postgres brings
+        self._clock = clock
+        self._engine = sa.create_engine(url)
+        if self._engine.dialect.name == "sqlite":
+            if url.database:
+                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            sa.event.listen(self._engine, "connect", _configure_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        self._migrate()
+
+    @classmethod
+    def of(cls, settings: Settings) -> State:
+        """The configured state database. Leases run on the real clock, also where the pipeline's is frozen."""
+        return cls(settings.state_dsn)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._engine.dispose()
+
+    def acquire(self, name: str, owner: str, seconds: float) -> Lease | None:
+        """Takes a lease that is free or has expired, with the next epoch; None while another owner holds it.
+
+        The owner itself, asking again, gets a new epoch too: a restarted process must not share the old one.
+        """
+        now = self._now()
+        given = {"name": name, "owner": owner, "expires_at": now + seconds, "now": now}
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.text(_ACQUIRE), given).one_or_none()
+        return None if row is None else Lease(name, owner, int(row.epoch), _time(now + seconds))
+
+    def renew(self, lease: Lease, seconds: float) -> Lease:
+        """The same lease, held longer; one that has expired but was taken by nobody may be renewed.
+
+        Raises Conflict where another owner has taken it: whatever was done under it must stop.
+        """
+        expires = self._now() + seconds
+        with self._engine.begin() as connection:
+            done = connection.execute(sa.text(_RENEW), {**_identity(lease), "expires_at": expires})
+        if done.rowcount == 0:
+            raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} was taken over")
+        return Lease(lease.name, lease.owner, lease.epoch, _time(expires))
+
+    def release(self, lease: Lease) -> None:
+        """Gives a lease back; one that was taken over stays with its new owner."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.text(_RENEW), {**_identity(lease), "expires_at": 0.0})
+
+    def check(self, lease: Lease) -> None:
+        """Raises Conflict unless the lease is the current one and has not expired."""
+        with self._engine.begin() as connection:
+            held = connection.execute(sa.text(_HOLDS), {**_identity(lease), "now": self._now()}).first()
+        if held is None:
+            raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} is over")
+
+    def record_publication(self, path: Path, built_at: datetime, versions: Mapping[str, int | None]) -> None:
+        """Notes a publication; rows of copies that no longer exist are dropped."""
+        row = {"path": str(path), "built_at": built_at.timestamp(), "versions": json.dumps(dict(versions))}
+        with self._engine.begin() as connection:
+            for (known,) in connection.execute(sa.text("SELECT path FROM publications")).all():
+                if not Path(known).exists():
+                    connection.execute(sa.text("DELETE FROM publications WHERE path = :path"), {"path": known})
+            connection.execute(sa.text(_PUBLISHED), row)
+
+    def publications(self) -> list[PublicationRow]:
+        """Recorded publications, newest first."""
+        query = "SELECT path, built_at, versions FROM publications ORDER BY built_at DESC"
+        with self._engine.begin() as connection:
+            rows = connection.execute(sa.text(query)).all()
+        return [PublicationRow(Path(r.path), _time(r.built_at), json.loads(r.versions)) for r in rows]
+
+    def _now(self) -> float:
+        return self._clock().timestamp()
+
+    def _migrate(self) -> None:
+        with self._engine.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
+            connection.execute(sa.text("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)"))
+            row = connection.execute(sa.text("SELECT coalesce(max(version), 0) AS version FROM migrations")).one()
+            if row.version > len(MIGRATIONS):
+                raise NewerLake(
+                    f"the state database has version {row.version}, this code knows {len(MIGRATIONS)}: "
+                    "upgrade echelon-pipeline"
+                )
+            for number, migration in enumerate(MIGRATIONS[row.version :], start=row.version + 1):
+                for text in migration:
+                    connection.execute(sa.text(text))
+                connection.execute(sa.text("INSERT INTO migrations VALUES (:version)"), {"version": number})
+
+
+def _identity(lease: Lease) -> dict[str, str | int]:
+    return {"name": lease.name, "owner": lease.owner, "epoch": lease.epoch}
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions by itself: it would begin them as readers, and a reader that
+    # turns into a writer fails at once instead of waiting.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA busy_timeout = 30000")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,18 @@
+-- about: fields and enum values that the venues send and our parsers do not know
+-- creates: core.schema_drift
+-- grain: venue, endpoint, path, kind, value
+-- inputs: core.drift
+-- A field's value is only a sample, so fields are counted whatever they hold.
+SELECT
+    venue,
+    endpoint,
+    path,
+    kind,
+    CASE WHEN kind = 'value' THEN value END AS value,
+    sum(objects)::BIGINT AS objects,
+    count(DISTINCT unit_id) AS units,
+    min(observed_at) AS first_seen_at,
+    max(observed_at) AS last_seen_at
+FROM core.drift
+GROUP BY ALL
+ORDER BY ALL
