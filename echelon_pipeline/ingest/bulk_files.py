@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 
@@ -27,6 +28,7 @@ from echelon_pipeline.warehouse.duck import literal
 LONGEST_LINE = 8 * 1024 * 1024
 # Keys of JSON records are looked for in this many records.
 KEY_SAMPLE = 1_000
+_BUFFER = f"max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}"
 _NESTED = ("JSON", "STRUCT", "MAP")
 
 
@@ -95,12 +97,7 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[s
 
 
 def _csv(path: Path) -> tuple[tuple[str, ...], str]:
-    opened = (
-        gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8-sig", newline="")
-    )
-    with opened as lines:
+    with _opened(path) as lines:
         first = lines.readline()
     delimiter = "\t" if "\t" in first and "," not in first else ","
     names = next(csv.reader([first], delimiter=delimiter), [])
@@ -110,10 +107,17 @@ def _csv(path: Path) -> tuple[tuple[str, ...], str]:
         raise BadImport(f"{path}: has two columns of one name in {names}")
     columns = "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names) + "}"
     source = (
-        f"read_csv({literal(str(path))}, columns={columns}, header=true, auto_detect=false, delim={literal(delimiter)}, "
-        f"""quote='"', escape='"', store_rejects=true, max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE})"""
+        f"read_csv({literal(str(path))}, columns={columns}, header=true, auto_detect=false, "
+        f"""delim={literal(delimiter)}, quote='"', escape='"', store_rejects=true, {_BUFFER})"""
     )
     return tuple(names), _objects({name: quote(name) for name in names}, source)
+
+
+def _opened(path: Path) -> TextIO:
+    # newline="": the csv module wants the line ends as they are.
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _objects(values: dict[str, str], source: str) -> str:
@@ -128,8 +132,8 @@ def _objects(values: dict[str, str], source: str) -> str:
 def _lines(path: Path) -> str:
     # Lines are read as texts, so that one that is no JSON is a dead letter and not the end of the import.
     return (
-        f"SELECT line AS payload FROM read_csv({literal(str(path))}, columns={{'line': 'VARCHAR'}}, delim='\x1f', quote='', "
-        f"escape='', header=false, auto_detect=false, max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}) "
+        f"SELECT line AS payload FROM read_csv({literal(str(path))}, columns={{'line': 'VARCHAR'}}, delim='\x1f', "
+        f"quote='', escape='', header=false, auto_detect=false, {_BUFFER}) "
         f"WHERE trim(coalesce(line, '')) <> ''"
     )
 
@@ -161,17 +165,13 @@ def _add_rejects(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
     if not rejected:
         return
     whole = target.with_name("records-whole.parquet")
-    _copy(
-        connection,
-        f"""
-        SELECT row_no, payload, fault, sha FROM read_parquet({literal(str(target))})
-        UNION ALL BY NAME
-        SELECT (SELECT count(*) FROM read_parquet({literal(str(target))})) + row_number() OVER (ORDER BY line) - 1 AS row_no,
-               csv_line AS payload, 'the line does not have the cells of the header' AS fault, sha256(csv_line) AS sha
-        FROM (SELECT line, any_value(csv_line) AS csv_line FROM reject_errors GROUP BY scan_id, line)
-        """,
-        whole,
+    first = f"SELECT * FROM read_parquet({literal(str(target))})"
+    rejects = (
+        f"SELECT (SELECT count(*) FROM ({first})) + row_number() OVER (ORDER BY line) - 1 AS row_no, "
+        f"csv_line AS payload, 'the line does not have the cells of the header' AS fault, sha256(csv_line) AS sha "
+        f"FROM (SELECT line, any_value(csv_line) AS csv_line FROM reject_errors GROUP BY scan_id, line)"
     )
+    _copy(connection, f"{first} UNION ALL BY NAME {rejects}", whole)
     whole.replace(target)
 
 

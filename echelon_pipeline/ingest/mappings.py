@@ -65,7 +65,7 @@ TARGETS: dict[str, Target] = {
         (_WHO, ("result", "payout", "payout_0")),
         (*_WHO, "result", "payout_text", "expiration_value"),
         ("payout", "payout_0", "payout_1"),
-        ("resolved_at", "observed_at"),
+        ("resolved_at", "ended_at", "observed_at"),
     ),
     "instruments": Target(
         "core.instruments",
@@ -163,7 +163,8 @@ def mapped_shape(path: Path, table: str, mapping: Mapping[str, str], columns: It
     missing = [" or ".join(group) for group in target.needs if not plain & set(group)]
     if missing:
         raise BadImport(
-            f"{path}: {table} needs {', '.join(missing)}; columns found: {', '.join(columns)}{_suggest(missing, columns)}"
+            f"{path}: {table} needs {', '.join(missing)}; columns found: {', '.join(columns)}"
+            f"{_suggest(missing, columns)}"
         )
     read = {field: column for field, column in mapping.items() if not column.startswith("=")}
     _check_columns(path, read, columns)
@@ -185,9 +186,7 @@ def fields_query(target: Target, given: Iterable[str]) -> str:
     if unknown:
         raise BadImport(f"{target.table} has no field {', '.join(unknown)}")
     parts = ["row_no", "sha", "item" if "item" in names else "CAST(NULL AS INTEGER) AS item"]
-    for field in target.fields:
-        if field != "venue":
-            parts.append(f"CAST({_given(field, names)} AS VARCHAR) AS {quote(field)}")
+    parts += [f"CAST({_given(f, names)} AS VARCHAR) AS {quote(f)}" for f in target.fields if f != "venue"]
     parts += [f"CAST(NULL AS VARCHAR) AS {name}" for name in _JOINED if name not in target.fields]
     venue = "lower(venue)" if "venue" in names else "NULL"
     parts.append(f"coalesce({venue}, CAST(getvariable('import_venue') AS VARCHAR)) AS venue")

@@ -2,7 +2,7 @@
 -- grain: row_no, item
 -- inputs: fields
 -- A label names an outcome only through core.outcomes; where that does not hold the instrument, the label is kept
--- as the result and there are no payouts. Payouts that do not sum to 1 are unresolved, with the reason.
+-- as the result and there are no payouts. ended_at (trading's end) only dates the window of the import. Payouts that do not sum to 1 are unresolved, with the reason.
 WITH read AS (
     SELECT
         *,
@@ -27,6 +27,7 @@ SELECT
         THEN import_bad('payout_0', 'payout is not a number from 0 to 1')
         WHEN p_0 <> said_0 THEN import_bad('payout_0', 'result and payout disagree')
         WHEN import_untimed(resolved_at) THEN import_bad('resolved_at', 'not a time')
+        WHEN import_untimed(ended_at) THEN import_bad('ended_at', 'not a time')
         WHEN import_untimed(observed_at) THEN import_bad('observed_at', 'not a time')
     END AS reject,
     coalesce(known_instrument, venue || ':' || instrument) AS instrument_id,
@@ -41,5 +42,5 @@ SELECT
     expiration_value,
     import_time(resolved_at) AS resolved_at,
     coalesce(import_time(observed_at), getvariable('import_at')) AS observed_at,
-    coalesce(import_time(resolved_at), import_time(observed_at)) AS moment
+    coalesce(import_time(resolved_at), import_time(ended_at), import_time(observed_at)) AS moment
 FROM paid

@@ -3,13 +3,14 @@
 -- columns: event_ticker, close_time, expiration_value, result
 -- source: kalshi_15m_results
 WITH records AS (
-    SELECT row_no, sha, json_transform(payload, '{"event_ticker": "VARCHAR", "expiration_value": "VARCHAR",
-        "result": "VARCHAR"}') AS m
+    SELECT row_no, sha, json_transform(payload, '{"event_ticker": "VARCHAR", "close_time": "VARCHAR",
+        "expiration_value": "VARCHAR", "result": "VARCHAR"}') AS m
     FROM file_rows
 )
 SELECT
     row_no, sha,
     m.event_ticker || '-' || right(m.event_ticker, 2) AS instrument,
     m.result AS result,
+    m.close_time AS ended_at,
     m.expiration_value AS expiration_value
 FROM records

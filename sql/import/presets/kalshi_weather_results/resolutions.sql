@@ -2,6 +2,7 @@
 -- columns: market_ticker, close_ts, result
 -- source: kalshi_weather_results
 WITH records AS (
-    SELECT row_no, sha, json_transform(payload, '{"market_ticker": "VARCHAR", "result": "VARCHAR"}') AS m FROM file_rows
+    SELECT row_no, sha, json_transform(payload, '{"market_ticker": "VARCHAR", "close_ts": "VARCHAR", "result": "VARCHAR"}') AS m
+    FROM file_rows
 )
-SELECT row_no, sha, m.market_ticker AS instrument, m.result AS result FROM records
+SELECT row_no, sha, m.market_ticker AS instrument, m.result AS result, m.close_ts AS ended_at FROM records

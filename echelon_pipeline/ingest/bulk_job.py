@@ -1,0 +1,214 @@
+"""One bulk import as relations in scratch files: typed, compared with the lake, committed.
+
+Belongs here: the steps of ``bulk.import_file`` and their SQL glue. What the fields mean is ``mappings.py``,
+types and rules are ``sql/import``. Every relation is a Parquet file in the unit's scratch folder, written by
+a streaming query, so that memory stays bounded whatever the size of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import duckdb
+
+from echelon_pipeline.errors import BadImport
+from echelon_pipeline.ingest.bulk_files import Records
+from echelon_pipeline.ingest.mappings import Shape, Target, fields_query
+from echelon_pipeline.ingest.session import VENUES, Counts, Unit
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.tables import TABLES, Table, quote
+from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.parse import typed
+
+# Raised when the meaning of an imported row changes; part of a dead letter's key.
+IMPORT_VERSION = 1
+ANY_VENUE = "any"  # the file's rows name their venue themselves
+IDENTICAL_ROW = "duplicate: an identical row of the file is kept"
+SAME_KEY = "duplicate: another row of the file with the same key is kept"
+STORED_ELSEWHERE = "duplicate: the lake holds another row under this key, which is kept"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of the rows; ``reasons`` of duplicates and dead letters."""
+
+    committed: int
+    new: int
+    duplicates: int
+    dead: int
+    reasons: dict[str, int]
+
+
+@dataclass
+class Job:
+    """One import. ``clocked``: rows carry our clock as observed_at, which says nothing of the rows themselves."""
+
+    unit: Unit
+    connection: duckdb.DuckDBPyConnection
+    target: Target
+    path: Path
+    venue: str
+    source: str
+    naive_tz: str
+    clocked: bool = True
+
+    @property
+    def table(self) -> Table:
+        return TABLES[self.target.table]
+
+    @property
+    def endpoint(self) -> str:
+        return f"import:{self.source}:{self.path.name}"
+
+    def read(self, records: Records, shape: Shape) -> None:
+        """Fields of every row as texts, with what the lake knows of their tokens: relation ``all_fields``."""
+        try:
+            ZoneInfo(self.naive_tz)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise BadImport(f"{self.path}: {self.naive_tz!r} is no time zone") from None
+        self._variables()
+        scan = f"read_parquet({literal(str(records.path))})"
+        self._view("records", f"SELECT * FROM {scan}")
+        self._view("file_rows", "SELECT row_no, payload, sha FROM records WHERE fault IS NULL")
+        self._view("given_fields", shape.query)
+        given = [row[0] for row in self.connection.execute("DESCRIBE given_fields").fetchall()]
+        self.clocked = not any(name.startswith("observed_at") for name in given)
+        self._known_outcomes()
+        self._view("plain_fields", fields_query(self.target, given))
+        self._save("all_fields", statement("import/known").text)
+        read, whole = self._row("SELECT count(DISTINCT row_no), (SELECT count(*) FROM file_rows) FROM all_fields")
+        if read != whole:
+            raise BadImport(f"{self.path}: {whole - read} records give no row under this shape")
+
+    def judge(self) -> None:
+        """Types the rows, then says of each what becomes of it: relations ``typed_rows``, ``decided``, ``dead``."""
+        name = self.target.table.split(".")[1].removeprefix("instrument_")
+        self._view("fields", "SELECT * EXCLUDE (fault) FROM all_fields WHERE fault IS NULL")
+        self._save("typed_rows", statement(f"import/tables/{name}").text)
+        self._view(
+            "good", f"SELECT row_no, item, preference, moment, {self._columns()} FROM typed_rows WHERE reject IS NULL"
+        )
+        self._view("stored", self._stored())
+        key = ", ".join(quote(c) for c in self.table.key)
+        kept_own = f"stored_source = {literal('import:' + self.source)}" if "source" in self.table.names else "false"
+        self._save(
+            "decided",
+            f"""
+            SELECT ranked.*, stored_digest IS NULL AS is_new,
+                CASE
+                    WHEN place > 1 AND digest = kept_digest THEN {literal(IDENTICAL_ROW)}
+                    WHEN place > 1 THEN {literal(SAME_KEY)}
+                    WHEN stored_digest IS NULL OR stored_digest = digest OR {kept_own} THEN NULL
+                    ELSE {literal(STORED_ELSEWHERE)}
+                END AS duplicate,
+                stored_digest IS NOT DISTINCT FROM digest AS is_there
+            FROM (SELECT *, row_number() OVER w AS place, first_value(digest) OVER w AS kept_digest
+                  FROM (SELECT *, {self._digest()} AS digest FROM good)
+                  WINDOW w AS (PARTITION BY {key} ORDER BY preference DESC, row_no DESC, item DESC NULLS LAST)) ranked
+            LEFT JOIN stored USING ({key})
+            """,
+        )
+        self._save("dead", typed(TABLES["core.dead_letters"], self._dead_letters(), self.connection))
+
+    def commit(self) -> Tally:
+        """Commits data, then dead letters, then the window row; returns the accounting."""
+        names = ", ".join(quote(c) for c in self.table.names)
+        self._merge(self.table.name, f"SELECT {names} FROM decided WHERE duplicate IS NULL AND NOT is_there")
+        dead_letters = self.unit.session.lake.scan("core.dead_letters", where={"venue": list(VENUES)})
+        self._view("stored_dead_letters", f"SELECT * FROM ({dead_letters}) WHERE endpoint = {literal(self.endpoint)}")
+        self._merge("core.dead_letters", statement("import/new_dead_letters").text)
+        per_venue = self.connection.execute(statement("import/accounts").text).fetchall()
+        reasons = self.connection.execute(statement("import/reasons").text).fetchall()
+        self._windows(per_venue)
+        committed, new, duplicates, dead = (sum(int(row[i]) for row in per_venue) for i in range(1, 5))
+        return Tally(committed, new, duplicates, dead, dict(reasons))
+
+    def _variables(self) -> None:
+        clock = self.unit.session.clock()
+        texts = {"venue": self.venue, "source": self.source, "file": self.path.name, "zone": self.naive_tz}
+        for name, text in texts.items():
+            self.connection.execute(f"SET VARIABLE import_{name} = {literal(text)}")
+        self.connection.execute(f"SET VARIABLE import_at = TIMESTAMPTZ {literal(clock.isoformat())}")
+
+    def _known_outcomes(self) -> None:
+        scan = self.unit.session.lake.scan("core.outcomes", where={"venue": self._venues()})
+        self._view("known_outcomes", scan)
+
+    def _venues(self) -> list[str]:
+        return list(VENUES) if self.venue == ANY_VENUE else [self.venue]
+
+    def _columns(self) -> str:
+        """The registry's columns from the typed statement; those that it does not give are NULL."""
+        given = {row[0] for row in self.connection.execute("DESCRIBE typed_rows").fetchall()}
+        values = {name: quote(name) if name in given else "NULL" for name in self.table.names}
+        values |= {"raw_sha256": "sha", "source": literal(f"import:{self.source}")}
+        return ", ".join(f"CAST({values[c.name]} AS {c.type.value}) AS {quote(c.name)}" for c in self.table.columns)
+
+    def _digest(self) -> str:
+        """What two rows of one key are compared by: everything but our own clock and the payload's hash."""
+        out = {"raw_sha256"} | ({"observed_at"} if self.clocked else set())
+        texts = ", ".join(f"coalesce(CAST({quote(c)} AS VARCHAR), '~')" for c in self.table.names if c not in out)
+        return f"md5(concat_ws('|', {texts}))"
+
+    def _stored(self) -> str:
+        """Keys and digests of the lake's rows in the partitions that the file touches."""
+        where: dict[str, list[object]] = {}
+        for column in self.table.partition_by:
+            rows = self.connection.execute(f"SELECT DISTINCT {quote(column)} FROM good").fetchall()
+            where[column] = [row[0] for row in rows]
+        source = "source" if "source" in self.table.names else "NULL"
+        key = ", ".join(quote(c) for c in self.table.key)
+        scan = self.unit.session.lake.scan(self.table.name, where=where)
+        return f"SELECT {key}, {self._digest()} AS stored_digest, {source} AS stored_source FROM ({scan})"
+
+    def _dead_letters(self) -> str:
+        return f"""
+            SELECT venue, {literal(self.table.name)} AS table_name, {literal(self.endpoint)} AS endpoint, sha AS sha256,
+                   path, {IMPORT_VERSION} AS parser_version, reason, coalesce(payload, '') AS payload,
+                   {literal(self.unit.unit_id)} AS unit_id, getvariable('import_at') AS observed_at
+            FROM ({statement("import/dead_letters").text})
+        """
+
+    def _merge(self, table: str, query: str) -> None:
+        staged = self._save("staged", query)
+        if self._row("SELECT count(*) FROM staged")[0]:
+            self.unit.session.lake.merge(table, [staged])
+
+    def _windows(self, per_venue: list[tuple[object, ...]]) -> None:
+        now = self.unit.session.clock()
+        windows = []
+        for venue, committed, _new, _duplicates, dead, begin, end in per_venue:
+            span = (
+                begin if isinstance(begin, datetime) else now,
+                (end if isinstance(end, datetime) else now) + timedelta(microseconds=1),
+            )
+            windows.append(
+                self.unit.window(
+                    str(venue),
+                    self.table.name,
+                    f"import:{self.source}",
+                    span,
+                    state="partial",
+                    reason=f"bulk import of {self.path.name}; times without an offset read as {self.naive_tz}",
+                    counts=Counts(dead_letters=int(str(dead))),
+                    rows=int(str(committed)),
+                )
+            )
+        if windows:
+            self.unit.session.windows.record(windows)
+
+    def _row(self, query: str) -> tuple[int, ...]:
+        return tuple(int(value) for value in self.connection.execute(query).fetchall()[0])
+
+    def _view(self, name: str, query: str) -> None:
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+
+    def _save(self, name: str, query: str) -> Path:
+        """A relation kept in a scratch file; the query streams into it."""
+        target = self.unit.scratch / f"{name}.parquet"
+        self.connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+        self._view(name, f"SELECT * FROM read_parquet({literal(str(target))})")
+        return target
