@@ -35,6 +35,7 @@ from echelon_pipeline.errors import (
 log = logging.getLogger(__name__)
 
 Query = list[tuple[str, str]]
+Headers = Callable[[], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -132,20 +133,25 @@ class VenueHttp:
     ) -> None:
         await self._client.aclose()
 
-    async def get(self, path: str, query: Query | None = None, *, group: str = "default") -> bytes:
-        """Body of ``GET path?query``: bytes of valid JSON."""
-        return await self._request("GET", path, query or [], None, group)
+    async def get(
+        self, path: str, query: Query | None = None, *, group: str = "default", headers: Headers | None = None
+    ) -> bytes:
+        """Body of ``GET path?query``: bytes of valid JSON. ``headers`` is called for every attempt (signatures
+        carry the time)."""
+        return await self._request("GET", path, query or [], None, group, headers)
 
     async def post(self, path: str, body: object, *, group: str = "default") -> bytes:
         """Body of ``POST path`` with a JSON body: bytes of valid JSON. Only for reads."""
-        return await self._request("POST", path, [], json.dumps(body, separators=(",", ":")).encode(), group)
+        return await self._request("POST", path, [], json.dumps(body, separators=(",", ":")).encode(), group, None)
 
-    async def _request(self, method: str, path: str, query: Query, body: bytes | None, group: str) -> bytes:
+    async def _request(
+        self, method: str, path: str, query: Query, body: bytes | None, group: str, headers: Headers | None
+    ) -> bytes:
         for attempt in range(self._policy.retries + 1):
             if self._failures >= self._policy.breaker_failures:
                 raise VenueDown(f"{self.name}: {self._failures} requests in a row failed; stopping")
             try:
-                answer = await self._once(method, path, query, body, group)
+                answer = await self._once(method, path, query, body, group, headers)
             except Transient as error:
                 self.metrics.outcomes[type(error).__name__] += 1
                 if attempt == self._policy.retries:
@@ -165,14 +171,18 @@ class VenueHttp:
                 return answer
         raise AssertionError("unreachable: the loop returns or raises")
 
-    async def _once(self, method: str, path: str, query: Query, body: bytes | None, group: str) -> bytes:
+    async def _once(
+        self, method: str, path: str, query: Query, body: bytes | None, group: str, headers: Headers | None
+    ) -> bytes:
         await self._wait_turn(group)
         url = self._base + path + (f"?{urlencode(query)}" if query else "")
-        headers = {"Content-Type": "application/json"} if body is not None else {}
         async with self._gate:
             self.metrics.requests[group] += 1
+            sent = dict(headers()) if headers else {}
+            if body is not None:
+                sent["Content-Type"] = "application/json"
             try:
-                response = await self._client.request(method, url, content=body, headers=headers)
+                response = await self._client.request(method, url, content=body, headers=sent)
             except httpx.HTTPError as error:
                 raise VenueUnavailable(f"{self.name} {method} {path}: {type(error).__name__}: {error}") from error
         self.metrics.bytes += len(response.content)
@@ -222,7 +232,7 @@ def _classified(status: int, where: str, body: bytes, retry_after: str) -> Echel
     if kind is Unauthorized and b"<html" in body[:500].lower():
         kind = VenueUnavailable  # an edge block page, not the venue's answer
     error = kind(f"{where}: {status} {_words(body)}")
-    if isinstance(error, Transient) and retry_after.replace(".", "", 1).isdigit():
+    if isinstance(error, Transient) and retry_after.replace(".", "", 1).isdecimal():
         error.retry_after = float(retry_after)
     return error
 
@@ -230,7 +240,8 @@ def _classified(status: int, where: str, body: bytes, retry_after: str) -> Echel
 def _is_json(body: bytes) -> bool:
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
-    except msgspec.DecodeError:
+        body.decode()  # msgspec does not look at the bytes of skipped texts; raw objects are kept as text
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True
 

@@ -1,0 +1,9 @@
+"""Kalshi: one REST host, its listings and payload kinds.
+
+answers.py  cuts objects out of answers, byte for byte; forms of query values
+auth.py     signatures, for the public endpoints that may want one
+reader.py   the connection: rates, walks, the signed second try of a book
+feeds.py    trades, candles and order books
+client.py   everything that can be asked: listings, and the feeds
+parse.py    which SQL in sql/parse/kalshi makes which table's rows
+"""

@@ -1,0 +1,176 @@
+"""Cuts objects out of Kalshi's answers, byte for byte, and writes query values in Kalshi's forms.
+
+Belongs here: the shapes that all endpoints share (envelope, cursor, single objects). Which paths exist is
+in ``client.py``; what an object means is in ``sql/parse/kalshi``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from echelon_pipeline.errors import BadRequest, SchemaDrift
+from echelon_pipeline.venues.http import Query
+from echelon_pipeline.venues.page import RawObject
+from echelon_pipeline.venues.walk import Read
+
+Value = str | int | bool | datetime | Sequence[str] | None
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
+
+
+def members(body: bytes | msgspec.Raw, where: str) -> dict[str, msgspec.Raw]:
+    """The members of a JSON object as bytes; SchemaDrift where it is no object."""
+    try:
+        return _MEMBERS.decode(body)
+    except msgspec.DecodeError as error:
+        raise _drift(body, where, "an object") from error
+
+
+def rows(body: bytes, name: str, where: str) -> list[msgspec.Raw]:
+    """The elements of member ``name`` as bytes; null is an empty list (the venue's nil), SchemaDrift where the
+    member is missing or no array."""
+    member = members(body, where).get(name)
+    if member is None:
+        raise _drift(body, f"{where} $.{name}", "an array, it is missing")
+    if bytes(member) == b"null":
+        return []
+    try:
+        return _ROWS.decode(member)
+    except msgspec.DecodeError as error:
+        raise _drift(member, f"{where} $.{name}", "an array") from error
+
+
+def text(raw: msgspec.Raw | None) -> str | None:
+    """A member that is a text; None for an empty, missing or other one."""
+    if raw is None or not bytes(raw).startswith(b'"'):
+        return None
+    return _TEXT.decode(raw) or None
+
+
+def cut(payload: msgspec.Raw | bytes, key: str | None, context: Mapping[str, object] | None = None) -> RawObject:
+    """One object as served. ``key`` names the member with the venue's id; what is no object has none (the
+    parsers judge it)."""
+    data = bytes(payload)
+    found = text(members(data, key).get(key)) if key is not None and data.startswith(b"{") else None
+    said = None if context is None else json.dumps(context, separators=(",", ":"), ensure_ascii=False)
+    return RawObject(data, found, said)
+
+
+def listed(name: str, key: str | None, where: str, context: Mapping[str, object] | None = None) -> Read:
+    """Reads ``{name: [...], cursor}``. The walk ends on a cursor that is "", null or missing (reference: 2)."""
+
+    def read(body: bytes) -> tuple[list[RawObject], str | None]:
+        objects = [cut(raw, key, context) for raw in rows(body, name, where)]
+        cursor = members(body, where).get("cursor")
+        if cursor is not None and bytes(cursor) != b"null" and not bytes(cursor).startswith(b'"'):
+            raise _drift(cursor, f"{where} $.cursor", "a text")
+        return objects, text(cursor)
+
+    return read
+
+
+def single(name: str | None, key: str | None, where: str, context: Mapping[str, object] | None = None) -> Read:
+    """Reads an answer that is one object, or has it as member ``name``; SchemaDrift where it is none."""
+
+    def read(body: bytes) -> tuple[list[RawObject], str | None]:
+        found: bytes | msgspec.Raw | None = body if name is None else members(body, where).get(name)
+        if found is None:
+            raise _drift(body, f"{where} $.{name}", "an object, it is missing")
+        members(found, f"{where} $.{name or ''}")
+        return [cut(bytes(found).strip(), key, context)], None
+
+    return read
+
+
+def candle_list(where: str, ticker: str, period: int, span: tuple[int, int], tier: str) -> Read:
+    """Reads ``{ticker, candlesticks: [...]}`` of one market as one object."""
+    found = single(None, None, where, _candle_context(ticker, period, span, tier))
+
+    def read(body: bytes) -> tuple[list[RawObject], str | None]:
+        rows(body, "candlesticks", where)
+        return [replace(o, key=ticker) for o in found(body)[0]], None
+
+    return read
+
+
+def candle_lists(where: str, period: int, span: tuple[int, int]) -> Read:
+    """Reads ``{markets: [{market_ticker, candlesticks: [...]}]}`` as one object per market."""
+
+    def read(body: bytes) -> tuple[list[RawObject], str | None]:
+        found = []
+        for raw in rows(body, "markets", where):
+            ticker = text(members(raw, f"{where} $.markets[]").get("market_ticker"))
+            if ticker is None:
+                raise _drift(raw, f"{where} $.markets[].market_ticker", "a ticker")
+            rows(bytes(raw), "candlesticks", f"{where} {ticker}")
+            found.append(cut(raw, "market_ticker", _candle_context(ticker, period, span, "live")))
+        return found, None
+
+    return read
+
+
+def _candle_context(ticker: str, period: int, span: tuple[int, int], tier: str) -> dict[str, object]:
+    return {"ticker": ticker, "period_interval": period, "start_ts": span[0], "end_ts": span[1], "tier": tier}
+
+
+def query(**values: Value) -> Query:
+    """Query pairs: lists joined by commas, true/false, whole Unix seconds (rounded down); None is left out.
+
+    Raises BadRequest for a time without a zone.
+    """
+    return [(name, _word(value)) for name, value in values.items() if value is not None]
+
+
+def seconds(moment: datetime) -> int:
+    """Unix seconds, rounded down; BadRequest for a time without a zone."""
+    if moment.tzinfo is None:
+        raise BadRequest(f"a time without a zone cannot be asked for: {moment}")
+    return int(moment.timestamp() // 1)
+
+
+def windows(start: datetime, end: datetime, step: int) -> Iterator[tuple[int, int]]:
+    """[start, end] in Unix seconds, cut every ``step`` seconds; BadRequest where it is empty."""
+    begin, until = seconds(start), seconds(end)
+    if begin >= until:
+        raise BadRequest(f"candles from {start} to {end}: the start must come before the end")
+    for at in range(begin, until, step):
+        yield at, min(at + step, until)
+
+
+def at_most(what: str, items: Sequence[str], limit: int) -> Sequence[str]:
+    """The items; BadRequest for none and above the venue's limit."""
+    if not 1 <= len(items) <= limit:
+        raise BadRequest(f"{what}: {len(items)} given, the venue takes 1 to {limit}")
+    return items
+
+
+def request_text(path: str, asked: Query) -> str:
+    """Path and query as stored beside every object."""
+    return path + (f"?{urlencode(asked)}" if asked else "")
+
+
+def segment(ticker: str) -> str:
+    """A ticker as one segment of a path (tickers hold dots, and whatever the venue thinks of next)."""
+    return quote(ticker, safe="")
+
+
+def _word(value: str | int | datetime | Sequence[str]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return str(seconds(value))
+    if isinstance(value, str | int):
+        return str(value)
+    return ",".join(value)
+
+
+def _drift(body: bytes | msgspec.Raw, where: str, expected: str) -> SchemaDrift:
+    return SchemaDrift(f"kalshi {where}: expected {expected}, got {bytes(body)[:120].decode('utf-8', 'replace')}")

@@ -1,0 +1,161 @@
+"""Kalshi's public reads: exchange, series, events, collections, markets; trades, candles and books by inheritance.
+
+Belongs here: paths, filters and limits of listings (reference/kalshi sections 3 and 4). Times in are aware and
+go out as whole Unix seconds, rounded down. Prices and sizes are not looked at: objects are as served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from echelon_pipeline.venues.kalshi.answers import query, segment
+from echelon_pipeline.venues.kalshi.feeds import LIMIT, Feeds
+from echelon_pipeline.venues.page import Page
+
+EVENTS_LIMIT = 200
+
+
+class KalshiClient(Feeds):
+    """Async context manager; every method is an async generator of pages, numbered from 0.
+
+    Limits are per address, not per process: hold the venue's pool around it. Errors are those of
+    ``VenueHttp``, plus SchemaDrift for a missing shape, PagingStuck for a walk in circles and BadRequest
+    for what the venue would refuse.
+    """
+
+    # --- exchange
+    def exchange_status(self) -> AsyncIterator[Page]:
+        """Whether the exchange and trading are active, endpoint ``exchange_status``."""
+        return self._one("exchange_status", "/exchange/status", [], None, None)
+
+    def exchange_schedule(self) -> AsyncIterator[Page]:
+        """Standard hours (Eastern time) and maintenance windows, endpoint ``exchange_schedule``."""
+        return self._one("exchange_schedule", "/exchange/schedule", [], "schedule", None)
+
+    def historical_cutoff(self) -> AsyncIterator[Page]:
+        """Where the live tier begins, endpoint ``historical_cutoff``; it advances, so ask at the start of a run."""
+        return self._one("historical_cutoff", "/historical/cutoff", [], None, None)
+
+    # --- series, events, collections
+    def series(
+        self, *, category: str | None = None, tags: Sequence[str] | None = None, min_updated_ts: datetime | None = None
+    ) -> AsyncIterator[Page]:
+        """All series in one page: the endpoint has no limit and no cursor (13,300 rows in August 2026)."""
+        asked = query(category=category, tags=tags, min_updated_ts=min_updated_ts)
+        return self._pages("series", "/series", asked, "series", "ticker")
+
+    def events(
+        self,
+        *,
+        status: Literal["unopened", "open", "closed", "settled"] | None = None,
+        with_nested_markets: bool | None = None,
+        tickers: Sequence[str] | None = None,
+        series_ticker: str | None = None,
+        min_close_ts: datetime | None = None,
+        min_updated_ts: datetime | None = None,
+    ) -> AsyncIterator[Page]:
+        """Events other than multivariate ones. Nested markets stay inside of the event object."""
+        asked = query(
+            status=status,
+            with_nested_markets=with_nested_markets,
+            tickers=tickers,
+            series_ticker=series_ticker,
+            min_close_ts=min_close_ts,
+            min_updated_ts=min_updated_ts,
+            limit=EVENTS_LIMIT,
+        )
+        return self._pages("events", "/events", asked, "events", "event_ticker", {"multivariate": False})
+
+    def event(self, event_ticker: str, *, with_nested_markets: bool | None = None) -> AsyncIterator[Page]:
+        """One event; NotFound where the venue does not know it."""
+        asked = query(with_nested_markets=with_nested_markets)
+        return self._one("events", f"/events/{segment(event_ticker)}", asked, "event", "event_ticker")
+
+    def multivariate_events(
+        self,
+        *,
+        series_ticker: str | None = None,
+        collection_ticker: str | None = None,
+        with_nested_markets: bool | None = None,
+    ) -> AsyncIterator[Page]:
+        """Combo events, not in order of time; filters: a series or a collection, not both."""
+        asked = query(
+            series_ticker=series_ticker,
+            collection_ticker=collection_ticker,
+            with_nested_markets=with_nested_markets,
+            limit=EVENTS_LIMIT,
+        )
+        return self._pages("events", "/events/multivariate", asked, "events", "event_ticker", {"multivariate": True})
+
+    def multivariate_collections(
+        self, *, status: Literal["unopened", "open", "closed"] | None = None, series_ticker: str | None = None
+    ) -> AsyncIterator[Page]:
+        """Collections that combos are made from."""
+        asked = query(status=status, series_ticker=series_ticker, limit=EVENTS_LIMIT)
+        path = "/multivariate_event_collections"
+        return self._pages("multivariate_collections", path, asked, "multivariate_contracts", "collection_ticker")
+
+    def multivariate_collection(self, collection_ticker: str) -> AsyncIterator[Page]:
+        """One collection."""
+        path = f"/multivariate_event_collections/{segment(collection_ticker)}"
+        return self._one("multivariate_collections", path, [], "multivariate_contract", "collection_ticker")
+
+    # --- markets
+    def markets(
+        self,
+        *,
+        status: Literal["unopened", "open", "paused", "closed", "settled"] | None = None,
+        tickers: Sequence[str] | None = None,
+        event_ticker: str | None = None,
+        series_ticker: str | None = None,
+        mve_filter: Literal["only", "exclude"] | None = None,
+        min_created_ts: datetime | None = None,
+        max_created_ts: datetime | None = None,
+        min_close_ts: datetime | None = None,
+        max_close_ts: datetime | None = None,
+        min_settled_ts: datetime | None = None,
+        max_settled_ts: datetime | None = None,
+        min_updated_ts: datetime | None = None,
+    ) -> AsyncIterator[Page]:
+        """Markets of the live tier. ``min_updated_ts`` sees metadata changes only, never prices, and goes with
+        no other filter than ``mve_filter``; ``min_settled_ts`` goes with status settled or none."""
+        asked = query(
+            status=status,
+            tickers=tickers,
+            event_ticker=event_ticker,
+            series_ticker=series_ticker,
+            mve_filter=mve_filter,
+            min_created_ts=min_created_ts,
+            max_created_ts=max_created_ts,
+            min_close_ts=min_close_ts,
+            max_close_ts=max_close_ts,
+            min_settled_ts=min_settled_ts,
+            max_settled_ts=max_settled_ts,
+            min_updated_ts=min_updated_ts,
+            limit=LIMIT,
+        )
+        return self._pages("markets", "/markets", asked, "markets", "ticker")
+
+    def market(self, ticker: str) -> AsyncIterator[Page]:
+        """One market of the live tier; NotFound once it is past the cutoff."""
+        return self._one("markets", f"/markets/{segment(ticker)}", [], "market", "ticker")
+
+    def historical_markets(
+        self,
+        *,
+        tickers: Sequence[str] | None = None,
+        event_ticker: str | None = None,
+        series_ticker: str | None = None,
+        mve_filter: Literal["exclude"] | None = None,
+    ) -> AsyncIterator[Page]:
+        """Markets of the historical tier; at most one of the filters."""
+        asked = query(
+            tickers=tickers, event_ticker=event_ticker, series_ticker=series_ticker, mve_filter=mve_filter, limit=LIMIT
+        )
+        return self._pages("markets", "/historical/markets", asked, "markets", "ticker")
+
+    def historical_market(self, ticker: str) -> AsyncIterator[Page]:
+        """One market of the historical tier."""
+        return self._one("markets", f"/historical/markets/{segment(ticker)}", [], "market", "ticker")

@@ -1,0 +1,116 @@
+"""Asks Kalshi for pages: connection, rates, walks, the signed second try of a book.
+
+Belongs here: how an endpoint is asked. Which endpoints there are is in ``client.py`` and ``feeds.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from echelon_pipeline.errors import Unauthorized
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.http import Metrics, Policy, Query, VenueHttp
+from echelon_pipeline.venues.kalshi.answers import listed, request_text, single
+from echelon_pipeline.venues.kalshi.auth import Signer
+from echelon_pipeline.venues.page import Page
+from echelon_pipeline.venues.walk import Read, walk
+
+
+class Reader:
+    """One connection to Kalshi's REST host, as an async context manager."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+    ) -> None:
+        policy = Policy(
+            timeout=settings.http_timeout,
+            retries=settings.http_retries,
+            backoff=settings.http_backoff,
+            backoff_max=settings.http_backoff_max,
+            concurrency=settings.http_concurrency,
+            breaker_failures=settings.breaker_failures,
+            pause=settings.kalshi_sleep_secs,
+            user_agent=settings.user_agent,
+        )
+        base, rates = settings.kalshi_rest, {"default": settings.kalshi_rps * settings.rate_scale}
+        self._http = VenueHttp(base, policy=policy, rates=rates, name="kalshi", transport=transport, sleep=sleep)
+        self._root = urlsplit(base).path.rstrip("/")
+        self._settings = settings
+        self._clock = settings.clock
+        self._signs = False
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the client did so far."""
+        return self._http.metrics
+
+    async def _ask(
+        self, endpoint: str, path: str, asked: Query, read: Read, *, number: int = 0, may_sign: bool = False
+    ) -> Page:
+        """The page of one answer."""
+        body = await (self._book if may_sign else self._plain)(endpoint, path, asked)
+        objects, _ = read(body)
+        return Page(endpoint, request_text(path, asked), number, self._clock(), tuple(objects))
+
+    async def _one(
+        self, endpoint: str, path: str, asked: Query, name: str | None, key: str | None
+    ) -> AsyncIterator[Page]:
+        """The page of one object: the answer itself, or its member ``name``."""
+        yield await self._ask(endpoint, path, asked, single(name, key, path))
+
+    async def _pages(
+        self,
+        endpoint: str,
+        path: str,
+        asked: Query,
+        name: str,
+        key: str,
+        context: Mapping[str, object] | None = None,
+    ) -> AsyncIterator[Page]:
+        """A walk over ``{name: [...], cursor}``; the filters go with every cursor."""
+
+        async def ask(cursor: str | None) -> tuple[str, bytes]:
+            full = asked if cursor is None else [*asked, ("cursor", cursor)]
+            return request_text(path, full), await self._plain(endpoint, path, full)
+
+        async for page in walk(endpoint, ask, listed(name, key, path, context), clock=self._clock):
+            yield page
+
+    async def _plain(self, endpoint: str, path: str, asked: Query) -> bytes:
+        return await self._http.get(path, asked, group=endpoint)
+
+    async def _book(self, endpoint: str, path: str, asked: Query) -> bytes:
+        """Unsigned first: the documentation and the specification differ on whether books want a key
+        (reference/kalshi section 1). Once a key was wanted, every later book is signed at once."""
+        if not self._signs:
+            try:
+                return await self._plain(endpoint, path, asked)
+            except Unauthorized:
+                if Signer.of(self._settings) is None:
+                    raise
+                self._signs = True
+        signer = Signer.of(self._settings)
+        if signer is None:
+            raise Unauthorized(f"kalshi {path}: the key is no longer configured")
+        return await self._http.get(
+            path, asked, group=endpoint, headers=lambda: signer.headers("GET", self._root + path)
+        )

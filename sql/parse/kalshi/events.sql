@@ -1,0 +1,17 @@
+-- about: Kalshi events, typed. Whether an event is a combo is told by the listing it came from (context).
+-- grain: raw object
+-- inputs: raw_objects
+WITH given AS (
+    SELECT unit_id, page, position, received_at, sha256,
+           CASE WHEN json_valid(context) THEN TRY_CAST(context ->> '$.multivariate' AS BOOLEAN) END AS is_combo,
+           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+               "event_ticker": "VARCHAR", "series_ticker": "VARCHAR", "title": "VARCHAR", "sub_title": "VARCHAR",
+               "category": "VARCHAR", "mutually_exclusive": "VARCHAR", "strike_date": "VARCHAR",
+               "strike_period": "VARCHAR", "last_updated_ts": "VARCHAR"}') AS f
+    FROM raw_objects
+)
+SELECT *, nullif(f.event_ticker, '') AS native_id,
+       CASE WHEN native_id IS NULL THEN 'event_ticker: no event ticker, or no JSON object: the event has no identity' END
+           AS reject_reason,
+       '$.event_ticker' AS reject_path
+FROM given

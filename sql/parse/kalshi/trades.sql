@@ -1,0 +1,62 @@
+-- about: Kalshi trades, typed, in the cent, the transition and the dollar shape, from the live and historical tier.
+-- grain: raw object
+-- inputs: raw_objects
+WITH given AS (
+    SELECT unit_id, page, position, request, received_at, sha256,
+           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+               "trade_id": "VARCHAR", "ticker": "VARCHAR", "market_ticker": "VARCHAR", "count": "VARCHAR",
+               "count_fp": "VARCHAR", "yes_price": "VARCHAR", "no_price": "VARCHAR", "yes_price_dollars": "VARCHAR",
+               "no_price_dollars": "VARCHAR", "taker_outcome_side": "VARCHAR", "taker_side": "VARCHAR",
+               "taker_book_side": "VARCHAR", "created_time": "VARCHAR", "is_block_trade": "VARCHAR"}') AS f
+    FROM raw_objects
+),
+typed AS (
+    SELECT *,
+           nullif(f.trade_id, '') AS trade_id,
+           coalesce(nullif(f.ticker, ''), nullif(f.market_ticker, '')) AS ticker,
+           -- Years above 9999 are legal for DuckDB, and for nobody who reads the table.
+           CASE WHEN regexp_matches(f.created_time, '^[0-9]{4}-') THEN as_time(f.created_time) END AS event_at,
+           kalshi_price(f.yes_price_dollars, f.yes_price) AS said_yes,
+           kalshi_price(f.no_price_dollars, f.no_price) AS said_no,
+           coalesce(nullif(f.yes_price_dollars, ''), nullif(f.yes_price, '')) AS yes_text,
+           coalesce(nullif(f.no_price_dollars, ''), nullif(f.no_price, '')) AS no_text,
+           kalshi_size(f.count_fp, f.count) AS size,
+           coalesce(
+               nullif(lower(f.taker_outcome_side), ''), nullif(lower(f.taker_side), ''),
+               CASE lower(f.taker_book_side) WHEN 'bid' THEN 'yes' WHEN 'ask' THEN 'no' END
+           ) AS side
+    FROM given
+),
+judged AS (
+    SELECT * EXCLUDE (said_yes, said_no),
+           coalesce(said_yes, 1 - said_no) AS yes_price,
+           coalesce(said_no, 1 - said_yes) AS no_price,
+           CASE
+               WHEN trade_id IS NULL THEN 'trade_id: no trade id, or no JSON object: the trade has no identity'
+               WHEN ticker IS NULL THEN 'ticker: no ticker'
+               WHEN event_at IS NULL
+                   THEN 'created_time: expected a time, got ' || coalesce(left(f.created_time, 40), 'nothing')
+               ELSE coalesce(
+                   kalshi_price_fault('yes_price', f.yes_price_dollars, f.yes_price),
+                   kalshi_price_fault('no_price', f.no_price_dollars, f.no_price),
+                   CASE
+                       WHEN coalesce(said_yes, said_no) IS NULL THEN 'yes_price_dollars: no price'
+                       WHEN said_yes + said_no <> 1
+                           THEN 'yes_price_dollars: ' || yes_text || ' and the price of no ' || no_text
+                                || ' do not sum to 1'
+                   END,
+                   kalshi_size_fault('count', f.count_fp, f.count),
+                   CASE
+                       WHEN size IS NULL THEN 'count_fp: no size'
+                       -- Sizes are kept in 1e-6 contracts.
+                       WHEN CAST(size AS DECIMAL(20, 6)) <= 0
+                           THEN 'count_fp: expected contracts above 0, got ' || CAST(size AS VARCHAR)
+                       WHEN TRY_CAST(size AS DECIMAL(18, 6)) IS NULL
+                           THEN 'count_fp: expected contracts below 1e12, got ' || CAST(size AS VARCHAR)
+                   END
+               )
+           END AS reject_reason
+    FROM typed
+)
+SELECT *, '$.' || regexp_extract(reject_reason, '^([a-z_]+)', 1) AS reject_path
+FROM judged

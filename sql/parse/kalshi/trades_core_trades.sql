@@ -1,0 +1,41 @@
+-- about: Kalshi matches with orientation and exact notional; a trade that both tiers serve is one row.
+-- grain: trade_id
+-- inputs: parsed
+-- Where the taker's side is unknown the direction and the traded outcome are NULL and the price is that of yes.
+WITH read_once AS (
+    SELECT *, CASE WHEN side IN ('yes', 'no') THEN side END AS known_side
+    FROM parsed
+    QUALIFY row_number() OVER (PARTITION BY trade_id ORDER BY received_at, unit_id, page, position) = 1
+),
+priced AS (
+    SELECT *,
+           CAST(CASE WHEN known_side = 'no' THEN no_price ELSE yes_price END AS DECIMAL(18, 12)) AS price,
+           CASE WHEN known_side = 'no' THEN coalesce(no_text, yes_text) ELSE coalesce(yes_text, no_text) END
+               AS price_text
+    FROM read_once
+)
+SELECT
+    'kalshi' AS venue,
+    utc_day(event_at) AS date,
+    trade_id,
+    trade_id AS set_id,
+    'kalshi:' || ticker AS instrument_id,
+    event_at,
+    CASE known_side WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END AS outcome_index,
+    CASE WHEN known_side IS NULL THEN 'no taker side' END AS unmapped_reason,
+    price,
+    price_text,
+    CAST(yes_price AS DECIMAL(18, 12)) AS price_0,
+    CAST(size AS DECIMAL(18, 6)) AS size,
+    CAST(CAST(price AS DECIMAL(19, 12)) * CAST(size AS DECIMAL(18, 6)) AS DECIMAL(18, 6)) AS taker_notional_usd,
+    CASE known_side WHEN 'yes' THEN 1 WHEN 'no' THEN -1 END AS taker_direction,
+    CASE WHEN known_side IS NOT NULL THEN 'buy' END AS taker_side,
+    coalesce(TRY_CAST(f.is_block_trade AS BOOLEAN), false) AS is_block_trade,
+    0 AS ordinal,
+    'match' AS grain,
+    'strong' AS identity,
+    CASE WHEN starts_with(request, '/historical/') THEN 'kalshi historical/trades' ELSE 'kalshi markets/trades' END
+        AS source,
+    received_at AS observed_at,
+    sha256 AS raw_sha256
+FROM priced
