@@ -11,7 +11,6 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from echelon_pipeline.definitions import defs
 from echelon_pipeline.defs.resources import Warehouse, watch
 from echelon_pipeline.errors import RunFailed
 from echelon_pipeline.ingest.listings import Mode
@@ -54,6 +53,9 @@ def run_main_job(
     ``select``: an asset selection text; default everything of the ``venues``. Steps that do not depend on
     a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
     """
+    # Imported here: the loader of defs/ would find the definitions in this module and load them again.
+    from echelon_pipeline.definitions import defs
+
     chosen = tuple(sorted(days or configured_days(settings)))
     repository = defs().get_repository_def()
     job = repository.get_job("main")

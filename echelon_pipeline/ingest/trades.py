@@ -101,8 +101,7 @@ async def ingest_trades(
         if reach is not None and begin < reach:
             batch.unavailable((begin, min(reach, end)), f"the venue serves trades from {reach:%Y-%m-%d} on")
             begin = min(reach, end)
-        targets = targets(session, venue, (begin, end), refetch=refetch)
-        await batch.run(list(feed.groups(targets)))
+        await batch.run(list(feed.groups(targets(session, venue, (begin, end), refetch=refetch))))
         total.add(batch.total)
         if end > begin:
             rows = total.staged.get(TABLE, 0)
@@ -123,15 +122,15 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
     instruments = _tradable(session, venue, span)
     configured = session.windows.recorded(venue, TABLE, CONFIGURED)
     own = session.windows.complete_by_scope(venue, TABLE)
-    targets = []
+    found = []
     for instrument_id, native_id, first_seen in instruments:
         covered = [(w.from_at, w.to_at) for w in configured if w.recorded_at >= first_seen]
         gaps = [span] if refetch else subtract([span], union([*covered, *everything, *own.get(instrument_id, [])]))
         if gaps:
             # One walk from the newest gap down to the oldest: feeds are newest-first, holes cost nothing.
             low = max(span[0], min(g[0] for g in gaps) - overlap)
-            targets.append((instrument_id, native_id, (low, max(g[1] for g in gaps))))
-    return targets
+            found.append((instrument_id, native_id, (low, max(g[1] for g in gaps))))
+    return found
 
 
 def _tradable(session: Session, venue: Venue, span: Span) -> list[tuple[str, str, datetime]]:

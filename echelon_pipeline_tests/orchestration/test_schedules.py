@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from echelon_pipeline.definitions import defs
 from echelon_pipeline.defs import schedules
 
 
@@ -19,7 +20,10 @@ from echelon_pipeline.defs import schedules
     ],
 )
 def test_a_tick_asks_for_its_days(schedule: dg.ScheduleDefinition, days: list[str], refetch: bool) -> None:
-    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 20, 4, 40, tzinfo=UTC))
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2026, 11, 20, 4, 40, tzinfo=UTC),
+        repository_def=defs().get_repository_def(),
+    )
     data = schedule.evaluate_tick(context)
     assert [r.partition_key for r in data.run_requests or []] == days
     for request in data.run_requests or []:

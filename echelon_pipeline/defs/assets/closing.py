@@ -1,6 +1,6 @@
 """What closes a run: further resolutions, the reports on completeness and dead letters, the publication."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -36,12 +36,12 @@ _EVERYTHING = [*_LISTED, *_DAILY, dg.AssetKey(_DATA_V2)]
     pool="polymarket_api",
     retry_policy=report.RETRY,
 )
-def data_resolutions(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Materialized:
+def data_resolutions(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
     """Asks about ended instruments."""
     session = warehouse.session(context.run.run_id)
     with report.classified():
         counts = main.data_resolutions(session)
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         asset_key=dg.AssetKey(_DATA_V2),
         metadata=report.run_metadata(counts, "core.resolutions"),
         check_results=[report.rules_held("core.resolutions", _DATA_V2, counts)],

@@ -1,8 +1,6 @@
 """Daily assets per venue: trades, prices, builder fills. A run owns exactly its UTC days."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -41,7 +39,7 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
         pool=f"{venue}_api",
         retry_policy=report.RETRY,
     )
-    def daily(context: dg.AssetExecutionContext, warehouse: Warehouse, config: DayConfig) -> Materialized:
+    def daily(context: dg.AssetExecutionContext, warehouse: Warehouse, config: DayConfig) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)
         days = days_of(context)
         with report.classified():
@@ -50,7 +48,7 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
             context.add_asset_metadata(
                 report.table_state(session, table, venue, [day]), asset_key=key, partition_key=str(day)
             )
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
             metadata=report.run_metadata(counts, table),
             check_results=[report.rules_held(table, key, counts), report.parsed(key, counts)],

@@ -1,7 +1,5 @@
 """Listing assets per venue: payloads into raw, raw into events, series, instruments and what hangs on them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
