@@ -14,11 +14,14 @@ from starlette.routing import Route
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.faults import FaultPlan
+from echelon_pipeline.sandbox.recorded import RecordedUniverse
 from echelon_pipeline.sandbox.universe import Universe
 from echelon_pipeline.sandbox.wire import answer, json_body
 
 
-def control_routes(universe: Universe, clock: SandboxClock, plan: FaultPlan, counts: Counter[str]) -> list[Route]:
+def control_routes(
+    universe: Universe | RecordedUniverse, clock: SandboxClock, plan: FaultPlan, counts: Counter[str]
+) -> list[Route]:
     """Routes: GET health, counts, faults; POST advance {"seconds": n}, faults {"faults": [..]}, counts (resets)."""
 
     async def health(_: Request) -> Response:

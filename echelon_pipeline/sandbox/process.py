@@ -58,6 +58,9 @@ class SandboxProcess:
         for line in self._process.stdout:
             if line.startswith(READY):
                 self.port = int(line.rsplit(":", 1)[1])
+                if self.options.now is None:  # a recorded universe tells its own time
+                    health = httpx.get(f"{self.base_url}/__sandbox__/health").raise_for_status().json()
+                    self.options = replace(self.options, now=datetime.fromisoformat(health["now"]))
                 return self
         raise VenueUnavailable(f"the sandbox ended with code {self._process.wait()} before it listened")
 

@@ -203,6 +203,11 @@ def _seconds(query: QueryParams, name: str) -> int | None:
     return int(text)
 
 
+def window(query: QueryParams, now: int) -> tuple[int, int]:
+    """Seconds from and to that a history's query asks for; refuses what the venue refuses."""
+    return _window(_seconds(query, "startTs"), _seconds(query, "endTs"), query.get("interval"), now)
+
+
 def _window(start: int | None, end: int | None, interval: str | None, now: int) -> tuple[int, int]:
     """Seconds from and to; timestamps win over the interval."""
     if start is None and end is not None:

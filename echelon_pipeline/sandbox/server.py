@@ -25,8 +25,11 @@ from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.control import control_routes
 from echelon_pipeline.sandbox.faults import FaultPlan, Faults
 from echelon_pipeline.sandbox.limits import Limits
-from echelon_pipeline.sandbox.options import DEFAULT_NOW, SandboxOptions
+from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.polymarket_state import PolymarketState
+from echelon_pipeline.sandbox.recorded import RecordedUniverse, load
+from echelon_pipeline.sandbox.recorded_kalshi import RecordedKalshi
+from echelon_pipeline.sandbox.recorded_polymarket import RecordedPolymarket
 from echelon_pipeline.sandbox.routes_clob import Clob
 from echelon_pipeline.sandbox.routes_data import Data
 from echelon_pipeline.sandbox.routes_gamma import SUNSET, Gamma
@@ -49,7 +52,7 @@ OUR_READING = (
 
 
 def build_app(
-    universe: Universe,
+    universe: Universe | RecordedUniverse,
     *,
     limits: Literal["real", "off"] = "off",
     faults: FaultPlan | None = None,
@@ -59,7 +62,11 @@ def build_app(
     clock = clock or SandboxClock(universe.start)
     plan = faults or FaultPlan()
     counts: Counter[str] = Counter()
-    routes = [*control_routes(universe, clock, plan, counts), *venue_routes(universe, clock)]
+    routes = control_routes(universe, clock, plan, counts)
+    if isinstance(universe, RecordedUniverse):
+        routes += recorded_routes(universe, clock)
+    else:
+        routes += generated_routes(universe, clock)
     layers = [Middleware(Counting, counts=counts), Middleware(Faults, plan=plan)]
     if limits == "real":
         layers.append(Middleware(Limits))
@@ -68,7 +75,17 @@ def build_app(
     return app
 
 
-def venue_routes(universe: Universe, clock: SandboxClock) -> list[Route]:
+def recorded_routes(universe: RecordedUniverse, clock: SandboxClock) -> list[Route]:
+    """Routes of both venues over a recorded universe."""
+    polymarket = RecordedPolymarket(universe, clock)
+    found = _gets(KALSHI, RecordedKalshi(universe).routes()) + _gets("/gamma", polymarket.gamma(), legacy=SUNSET)
+    found += _gets("/clob", polymarket.clob()) + _gets("/data", polymarket.data())
+    return found + [
+        Route(f"/clob{path}", _post(handler), methods=["POST"]) for path, handler in polymarket.posts().items()
+    ]
+
+
+def generated_routes(universe: Universe, clock: SandboxClock) -> list[Route]:
     """Routes of both venues over a generated universe."""
     state = PolymarketState(universe)
     builders = Builders(state)
@@ -110,7 +127,9 @@ def _post(handler: Handler) -> Handler:
 
 
 async def _unknown_path(request: Request, _: Exception) -> Response:
-    code = {"code": "not_available", "message": f"the sandbox does not serve {request.url.path}"}
+    recorded = isinstance(request.app.state.universe, RecordedUniverse)
+    kind = "not_available_in_recording" if recorded else "not_available"
+    code = {"code": kind, "message": f"the sandbox does not serve {request.url.path}"}
     return answer({"error": code}, 404)
 
 
@@ -144,10 +163,14 @@ def _group(path: str) -> str:
 def build(options: SandboxOptions) -> Starlette:
     """The application that options ask for. Raises BadSettings."""
     plan = FaultPlan.parse(options.faults, options.seed)
+    universe: Universe | RecordedUniverse
     if options.universe == "recorded":
-        raise BadSettings("the recorded universe is not available yet")
-    universe = Universe(options)
-    clock = SandboxClock(options.now or DEFAULT_NOW, speed=options.speed)
+        if options.recordings is None:
+            raise BadSettings("the recorded universe needs a folder of payloads (--recordings)")
+        universe = load(options.recordings)
+    else:
+        universe = Universe(options)
+    clock = SandboxClock(options.now or universe.start, speed=options.speed)
     return build_app(universe, limits=options.limits, faults=plan, clock=clock)
 
 
