@@ -1,0 +1,353 @@
+"""The lake: merges commit exactly what changed, appends are checked, versions are refused or migrated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from echelon_pipeline.errors import Conflict, CorruptStore, DiskFull, NewerLake, RuleViolation
+from echelon_pipeline.tables import TABLES, Column, T
+from echelon_pipeline.warehouse.delta import open_for_write
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline_tests.rows import NOON, Row, arrow, row, staged, stored, trade
+
+LATER = NOON + timedelta(hours=2)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"), scratch=tmp_path / "scratch", min_free_mb=0)
+
+
+def merge(lake: Lake, table: str, *rows: Row) -> tuple[int, int, int]:
+    """(new, changed, removed) of a merge."""
+    done = lake.merge(table, [staged(lake.scratch / "unit", table, rows)])
+    return done.rows_new, done.rows_changed, done.rows_removed
+
+
+def log_of(lake: Lake, table: str) -> set[Path]:
+    return set(Path(lake.uri(table)).rglob("*"))
+
+
+# --- merge
+
+
+def test_a_table_that_does_not_exist_reads_as_typed_and_empty(lake: Lake) -> None:
+    assert lake.version("core.trades") is None
+    assert lake.files("core.trades") == []
+    with lake.duck() as connection:
+        described = connection.execute(f"DESCRIBE {lake.scan('core.trades')}").fetchall()
+    assert [(r[0], r[1]) for r in described] == [(c.name, c.type.value) for c in TABLES["core.trades"].columns]
+
+
+def test_merged_rows_come_back_with_exact_values_and_types(lake: Lake) -> None:
+    given = [
+        trade(1, price=Decimal("0.123456789012"), size=Decimal("31000000.000001"), token_id="7" * 77),
+        trade(2, date=date(2026, 11, 21), event_at=NOON + timedelta(days=1), unmapped_reason="it's 100 % 'odd'"),
+    ]
+    assert merge(lake, "core.trades", *given) == (2, 0, 0)
+    assert stored(lake, "core.trades", order="trade_id") == given
+    with lake.duck() as connection:
+        described = connection.execute(f"DESCRIBE {lake.scan('core.trades')}").fetchall()
+    assert [(r[0], r[1]) for r in described] == [(c.name, c.type.value) for c in TABLES["core.trades"].columns]
+
+
+def test_an_identical_merge_commits_nothing_and_touches_nothing(lake: Lake) -> None:
+    path = staged(lake.scratch, "core.trades", [trade(n) for n in range(10)])
+    assert lake.merge("core.trades", [path]).version == 1
+    before = log_of(lake, "core.trades")
+    again = lake.merge("core.trades", [path, path])
+    assert (again.version, again.rows_staged, again.rows_new, again.rows_changed) == (None, 20, 0, 0)
+    assert again.partitions == []
+    assert log_of(lake, "core.trades") == before
+
+
+def test_rows_that_differ_in_provenance_only_are_left_as_stored(lake: Lake) -> None:
+    merge(lake, "core.instruments", row("core.instruments", instrument_id="kalshi:A", raw_sha256="1"))
+    seen_again = row("core.instruments", instrument_id="kalshi:A", raw_sha256="2", observed_at=LATER)
+    assert merge(lake, "core.instruments", seen_again) == (0, 0, 0)
+    assert [r["raw_sha256"] for r in stored(lake, "core.instruments")] == ["1"]
+
+
+def test_only_partitions_with_changes_are_rewritten(lake: Lake) -> None:
+    days = [date(2026, 11, d) for d in (1, 2, 3)]
+    rows = [trade(d.day, date=d, event_at=datetime(2026, 11, d.day, tzinfo=NOON.tzinfo)) for d in days]
+    merge(lake, "core.trades", *rows)
+    before = set(lake.files("core.trades"))
+    done = lake.merge(
+        "core.trades", [staged(lake.scratch, "core.trades", [rows[0], {**rows[1], "size": Decimal(9)}, rows[2]])]
+    )
+    assert done.partitions == [{"venue": "kalshi", "date": days[1]}]
+    kept = before & set(lake.files("core.trades"))
+    assert sorted(p.split("date=")[1][:10] for p in kept) == ["2026-11-01", "2026-11-03"]
+
+
+def test_where_a_newest_column_decides_the_larger_wins_staged_or_stored(lake: Lake) -> None:
+    def version(title: str, hours: int) -> Row:
+        return row("core.instruments", instrument_id="kalshi:A", title=title, observed_at=NOON + timedelta(hours=hours))
+
+    assert merge(lake, "core.instruments", version("old", 1), version("new", 5), version("middle", 3)) == (1, 0, 0)
+    assert [r["title"] for r in stored(lake, "core.instruments")] == ["new"]
+    assert merge(lake, "core.instruments", version("stale", 4)) == (0, 0, 0)
+    assert merge(lake, "core.instruments", version("same time", 5)) == (0, 1, 0)
+    assert [r["title"] for r in stored(lake, "core.instruments")] == ["same time"]
+
+
+def test_staged_rows_replace_their_whole_set(lake: Lake) -> None:
+    def of_set(number: int, name: str) -> Row:
+        return trade(number, venue="polymarket", set_id=name)
+
+    merge(lake, "core.trades", of_set(1, "a"), of_set(2, "a"), of_set(3, "b"))
+    assert merge(lake, "core.trades", of_set(1, "a"), of_set(4, "a")) == (1, 0, 1)
+    assert [(r["trade_id"], r["set_id"]) for r in stored(lake, "core.trades", order="trade_id")] == [
+        ("kalshi:t1", "a"),
+        ("kalshi:t3", "b"),
+        ("kalshi:t4", "a"),
+    ]
+
+
+def test_a_trade_keeps_the_time_at_which_it_was_first_read(lake: Lake) -> None:
+    merge(lake, "core.trades", trade(1, observed_at=LATER))
+    merge(lake, "core.trades", trade(1, observed_at=LATER + timedelta(hours=1), outcome_index=1))
+    (found,) = stored(lake, "core.trades")
+    assert (found["observed_at"], found["outcome_index"]) == (LATER, 1)
+
+
+@pytest.mark.parametrize(
+    ("grain", "complete", "is_taken"),
+    [(60, True, True), (3600, True, True), (7200, True, False), (None, True, False), (60, False, False)],
+)
+def test_a_finer_or_complete_price_is_never_replaced_by_a_worse_one(
+    lake: Lake, grain: int | None, complete: bool, is_taken: bool
+) -> None:
+    def price(**values: object) -> Row:
+        return row("core.daily_prices", instrument_id="kalshi:A", **values)
+
+    merge(lake, "core.daily_prices", price(close=Decimal("0.5")))
+    merge(lake, "core.daily_prices", price(close=Decimal("0.6"), grain_seconds=grain, is_complete=complete))
+    assert [r["close"] for r in stored(lake, "core.daily_prices")] == [Decimal("0.6" if is_taken else "0.5")]
+
+
+def test_of_two_staged_prices_the_complete_and_finer_one_is_kept(lake: Lake) -> None:
+    rows = [
+        row("core.daily_prices", instrument_id="kalshi:A", grain_seconds=g, is_complete=c, source=f"{g} {c}")
+        for g, c in [(60, False), (3600, True), (600, True), (None, True)]
+    ]
+    assert merge(lake, "core.daily_prices", *rows) == (1, 0, 0)
+    assert [r["source"] for r in stored(lake, "core.daily_prices")] == ["600 True"]
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 2)), max_size=8)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(merges=st.lists(ROWS, min_size=1, max_size=3))
+def test_merging_in_parts_and_all_at_once_give_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, merges: list[list[tuple[int, int, int]]]
+) -> None:
+    folder = tmp_path_factory.mktemp("lakes")
+    parts = Lake(str(folder / "parts"), scratch=folder / "s", min_free_mb=0)
+    whole = Lake(str(folder / "whole"), scratch=folder / "s", min_free_mb=0)
+
+    def made(n: int, hour: int, title: int) -> Row:
+        values = {"title": f"{hour} {title}", "raw_sha256": f"{title}", "bucket": n % 2}
+        return row("core.series", series_id=f"k:{n}", observed_at=NOON + timedelta(hours=hour), **values)
+
+    batches = [[made(*r) for r in batch] for batch in merges]
+    for number, batch in enumerate(batches):
+        # Later merges are later reads, as they are in life.
+        for item in batch:
+            item["observed_at"] += timedelta(days=number)
+        merge(parts, "core.series", *batch)
+    merge(whole, "core.series", *(r for b in batches for r in b))
+    columns = "series_id, title, bucket"
+    assert stored(parts, "core.series", columns) == stored(whole, "core.series", columns)
+
+
+# --- rules
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"price": Decimal("1.000001")}, "price lies in 0..1"),
+        ({"instrument_id": None}, "instrument_id is present"),
+        ({"venue": "elsewhere"}, "venue is known"),
+        ({"date": date(2026, 11, 19)}, "date is the UTC day of event_at"),
+    ],
+)
+def test_a_broken_rule_commits_nothing_and_names_table_rule_and_rows(lake: Lake, values: Row, rule: str) -> None:
+    merge(lake, "core.trades", trade(1))
+    before = log_of(lake, "core.trades")
+    bad = [trade(n, **values) for n in range(10, 17)]
+    with pytest.raises(RuleViolation) as caught:
+        merge(lake, "core.trades", trade(2), *bad)
+    text = str(caught.value)
+    assert text.startswith("core.trades: rule ")
+    assert rule in text
+    assert "7 of 8 row(s)" in text
+    assert text.count("trade_id: kalshi:t1") == 5
+    assert log_of(lake, "core.trades") == before
+
+
+def test_two_staged_rows_that_disagree_on_a_key_are_refused(lake: Lake) -> None:
+    with pytest.raises(RuleViolation, match=r"key \(trade_id\) is unique.*1 key"):
+        merge(lake, "core.trades", trade(1), trade(1, size=Decimal(3)))
+    assert lake.version("core.trades") is None
+    assert merge(lake, "core.trades", trade(1), trade(1, observed_at=LATER)) == (1, 0, 0)
+
+
+def test_an_append_is_checked_too(lake: Lake) -> None:
+    with pytest.raises(RuleViolation, match="kind is present"):
+        lake.append("core.drift", arrow("core.drift", [row("core.drift"), row("core.drift", kind=None)]))
+    assert lake.version("core.drift") is None
+
+
+# --- append
+
+
+def test_appends_add_rows_and_say_where(lake: Lake) -> None:
+    rows = [row("core.drift", unit_id=f"u{n}", venue=v) for n, v in enumerate(["kalshi", "polymarket", "kalshi"])]
+    done = lake.append("core.drift", arrow("core.drift", rows))
+    assert (done.version, done.rows_new) == (1, 3)
+    assert sorted(p["venue"] for p in done.partitions if isinstance(p["venue"], str)) == ["kalshi", "polymarket"]
+    reader = arrow("core.drift", [row("core.drift", unit_id="u9")]).to_reader()
+    assert lake.append("core.drift", reader).version == 2
+    assert len(stored(lake, "core.drift")) == 4
+    assert lake.append("core.drift", arrow("core.drift", [])).version is None
+
+
+# --- reading
+
+
+def test_scans_read_one_version_and_only_the_partitions_asked_for(lake: Lake) -> None:
+    for d in (1, 2):
+        merge(lake, "core.trades", trade(d, date=date(2026, 11, d), event_at=NOON.replace(day=d)))
+    assert len(stored(lake, "core.trades")) == 2
+    assert [r["trade_id"] for r in stored(lake, "core.trades", version=1)] == ["kalshi:t1"]
+    where = {"venue": ["kalshi"], "date": [date(2026, 11, 2)]}
+    assert [r["trade_id"] for r in stored(lake, "core.trades", where=where)] == ["kalshi:t2"]
+    assert stored(lake, "core.trades", where={"venue": ["polymarket"]}) == []
+    with pytest.raises(TypeError, match="wants date values"):
+        lake.files("core.trades", where={"date": ["2026-11-02"]})
+
+
+def test_partition_values_with_odd_characters_survive(lake: Lake) -> None:
+    name = "a/b c=%25&'ü"
+    for unit in ("u1", "u2"):
+        lake.append("raw.objects", arrow("raw.objects", [row("raw.objects", endpoint=name, unit_id=unit)]))
+    found = stored(lake, "raw.objects", where={"venue": ["kalshi"], "endpoint": [name]})
+    assert [r["endpoint"] for r in found] == [name, name]
+
+
+def test_raw_files_of_other_units_are_left_out(lake: Lake) -> None:
+    for unit in ("20261120T01-a", "20261120T02-b", "20261120T03-c"):
+        lake.append("raw.objects", arrow("raw.objects", [row("raw.objects", unit_id=unit)]))
+    assert len(lake.files("raw.objects")) == 3
+    assert len(lake.files("raw.objects", units=["20261120T02-b"])) == 1
+    assert [r["unit_id"] for r in stored(lake, "raw.objects", units=["20261120T02-b"])] == ["20261120T02-b"]
+
+
+def test_a_damaged_or_missing_file_is_named(lake: Lake) -> None:
+    merge(lake, "core.trades", *(trade(n) for n in range(50)))
+    (path,) = (Path(p) for p in lake.files("core.trades"))
+    whole = path.read_bytes()
+    for damaged in (whole[:100], b"PAR1" + b"\0" * (len(whole) - 8) + b"PAR1"):
+        path.write_bytes(damaged)
+        with pytest.raises(CorruptStore, match=path.name):
+            stored(lake, "core.trades")
+        with pytest.raises(CorruptStore, match=path.name):
+            merge(lake, "core.trades", trade(99))
+    path.unlink()
+    with pytest.raises(CorruptStore, match=path.name):
+        merge(lake, "core.trades", trade(99))
+    path.write_bytes(whole)
+    assert merge(lake, "core.trades", trade(99)) == (1, 0, 0)
+
+
+def test_a_damaged_log_is_named(lake: Lake) -> None:
+    merge(lake, "core.trades", trade(1))
+    for entry in (Path(lake.uri("core.trades")) / "_delta_log").glob("*.json"):
+        entry.write_text("{{{")
+    with pytest.raises(CorruptStore, match=r"core\.trades"):
+        lake.version("core.trades")
+
+
+def test_too_little_free_disk_refuses_to_write(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"), scratch=tmp_path / "scratch", min_free_mb=10**9)
+    with pytest.raises(DiskFull, match="MiB free"):
+        merge(lake, "core.trades", trade(1))
+    with pytest.raises(DiskFull, match="MiB free"):
+        lake.append("core.drift", arrow("core.drift", [row("core.drift")]))
+
+
+# --- versions of the columns
+
+
+def with_column(lake: Lake) -> Lake:
+    """The same lake, read by code whose trades have one more column."""
+    trades = TABLES["core.trades"]
+    newer = replace(trades, version=2, columns=(*trades.columns, Column("venue_note", T.TEXT, "new")))
+    scratch, root = lake.scratch, lake.root
+    return Lake(root, scratch=scratch, min_free_mb=0, tables={**TABLES, "core.trades": newer})
+
+
+def test_an_older_schema_is_read_with_null_and_extended_by_the_next_write(lake: Lake) -> None:
+    merge(lake, "core.trades", trade(1))
+    newer = with_column(lake)
+    assert [r["venue_note"] for r in stored(newer, "core.trades")] == [None]
+    schema = newer.tables["core.trades"].arrow_schema()
+    day = date(2026, 11, 21)
+    rows = [{**trade(2, date=day, event_at=NOON + timedelta(days=1)), "venue_note": "hello"}]
+    path = newer.scratch / "new.parquet"
+    pa.parquet.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+    assert newer.merge("core.trades", [path]).rows_new == 1
+    assert [(r["trade_id"], r["venue_note"]) for r in stored(newer, "core.trades", order="trade_id")] == [
+        ("kalshi:t1", None),
+        ("kalshi:t2", "hello"),
+    ]
+    assert newer.merge("core.trades", [path]).version is None
+
+
+def test_a_table_of_newer_code_is_refused(lake: Lake) -> None:
+    newer = with_column(lake)
+    open_for_write(newer.tables["core.trades"], newer.uri("core.trades"))
+    with pytest.raises(NewerLake, match="version 2 of its columns, this code knows 1"):
+        merge(lake, "core.trades", trade(1))
+    with pytest.raises(NewerLake, match="upgrade"):
+        lake.scan("core.trades")
+
+
+# --- conflicts
+
+
+def test_a_writer_that_always_loses_gives_up_with_conflict(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    merge(lake, "core.trades", trade(0))
+    rival = Lake(lake.root, scratch=lake.scratch / "rival", min_free_mb=0)
+    numbers = iter(range(100, 200))
+
+    def open_and_lose(table: object, uri: str) -> object:
+        snapshot = open_for_write(TABLES["core.trades"], uri)
+        with monkeypatch.context() as undone:
+            undone.setattr("echelon_pipeline.warehouse.lake.open_for_write", open_for_write)
+            merge(rival, "core.trades", trade(next(numbers)))
+        return snapshot
+
+    monkeypatch.setattr("echelon_pipeline.warehouse.lake.open_for_write", open_and_lose)
+    lake = Lake(lake.root, scratch=lake.scratch, min_free_mb=0, tries=3)
+    with pytest.raises(Conflict, match="3 times in a row"):
+        merge(lake, "core.trades", trade(1))
+    monkeypatch.undo()
+    assert [r["trade_id"] for r in stored(lake, "core.trades", "trade_id")] == [
+        "kalshi:t0",
+        "kalshi:t100",
+        "kalshi:t101",
+        "kalshi:t102",
+    ]
