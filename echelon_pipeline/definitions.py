@@ -5,6 +5,7 @@ Groups come from the key here, in one place; so do freshness policies and the ex
 
 from __future__ import annotations
 
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,12 +22,20 @@ def _with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     return spec.replace_attributes(group_name=group, freshness_policy=spec.freshness_policy or FRESHNESS)
 
 
+def build(warehouse: Warehouse) -> dg.Definitions:
+    """Everything that this code location offers, on a given warehouse."""
+    with warnings.catch_warnings():
+        # The two mappings of specs are the documented way to apply a policy once; both are in preview.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+        return dg.Definitions.merge(
+            loaded,
+            # In process: twenty small steps take 3 s this way against 35 s with a process each.
+            dg.Definitions(resources={"warehouse": warehouse}, executor=dg.in_process_executor),
+        ).map_resolved_asset_specs(func=_with_policy)
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Everything that this code location offers."""
-    loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    return dg.Definitions.merge(
-        loaded,
-        # In process: twenty small steps take 3 s this way against 35 s with a process each.
-        dg.Definitions(resources={"warehouse": Warehouse()}, executor=dg.in_process_executor),
-    ).map_resolved_asset_specs(func=_with_policy)
+    """Everything that this code location offers, on the environment's warehouse."""
+    return build(Warehouse())

@@ -35,12 +35,10 @@ def err() -> Console:
 def prepared() -> Settings:
     """Settings from the environment, with the log set up at their level."""
     settings = load_settings()
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
-    )
-    # One line per request is noise at INFO: the run's metrics count requests.
-    if settings.log_level != "DEBUG":
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Other packages speak only when something is wrong: alembic alone would say 30 lines on a new home.
+    others = "DEBUG" if settings.log_level == "DEBUG" else "WARNING"
+    logging.basicConfig(level=others, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
+    logging.getLogger("echelon_pipeline").setLevel(settings.log_level)
     return settings
 
 

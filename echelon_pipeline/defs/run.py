@@ -54,17 +54,15 @@ def run_main_job(
     a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
     """
     # Imported here: the loader of defs/ would find the definitions in this module and load them again.
-    from echelon_pipeline.definitions import defs
+    from echelon_pipeline.definitions import build
 
     chosen = tuple(sorted(days or configured_days(settings)))
-    repository = defs().get_repository_def()
-    job = repository.get_job("main")
+    job = build(Warehouse.of(settings)).get_repository_def().get_job("main")
     watch(progress)
     try:
         result = job.execute_in_process(
             instance=instance or dg.DagsterInstance.get(),
             tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
-            resources={"warehouse": Warehouse.of(settings)},
             asset_selection=_selected(job, venues, select),
             run_config=_config(venues, mode, refetch=refetch) if select is None else None,
             raise_on_error=False,
