@@ -1,0 +1,222 @@
+"""Publishing: one set of versions, built aside, swapped in; readers never see anything else."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from echelon_pipeline.errors import CorruptStore
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse import catalog
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.publish import Publication, kept_publications, publish
+from echelon_pipeline.warehouse.reader import read_published
+from echelon_pipeline.warehouse.state import State
+from echelon_pipeline_tests.rows import NOON, Row, row, staged, trade
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def settings_of(home: Path) -> Settings:
+    return Settings(home=home, publish_every=0, min_free_mb=0)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_of(tmp_path / "home")
+
+
+def merge(settings: Settings, table: str, *rows: Row) -> int | None:
+    return Lake.of(settings).merge(table, [staged(settings.scratch / "unit", table, rows)]).version
+
+
+def published(settings: Settings, query: str, lake: str | None = None) -> list[tuple[object, ...]]:
+    with read_published(settings.published_file, lake=lake) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_an_empty_lake_publishes_every_table_with_its_columns(settings: Settings) -> None:
+    done = publish(settings)
+    assert isinstance(done, Publication)
+    names = {t.name for t in TABLES.values() if t.published}
+    assert names | {"core.coverage_daily", "core.schema_drift"} <= set(done.tables)
+    columns = published(
+        settings,
+        "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE schema_name IN ('core', 'mart')",
+    )
+    expected = {(t.name, c.name, c.type.value) for t in TABLES.values() if t.published for c in t.columns}
+    assert expected <= set(columns)
+    assert not any(str(name).startswith("raw.") for name, *_ in columns)
+
+
+def test_columns_carry_their_meaning_and_unit(settings: Settings) -> None:
+    publish(settings)
+    ((comment,),) = published(
+        settings,
+        "SELECT comment FROM duckdb_columns() WHERE table_name = 'trades' AND column_name = 'taker_notional_usd'",
+    )
+    assert comment == "price x size of the traded outcome [USD]"
+
+
+@pytest.mark.parametrize("physical_bytes", [2**30, 0], ids=["copied", "as views"])
+def test_published_rows_are_those_of_the_listed_versions(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, physical_bytes: int
+) -> None:
+    monkeypatch.setattr(catalog, "PHYSICAL_BYTES", physical_bytes)
+    merge(settings, "core.trades", *(trade(n) for n in range(5)))
+    version = merge(settings, "core.trades", trade(7))
+    merge(settings, "core.instruments", row("core.instruments", instrument_id="kalshi:I0"))
+    publish(settings)
+    merge(settings, "core.trades", trade(8))  # later writes change nothing for readers
+    assert published(settings, "SELECT count(*), sum(size) FROM core.trades") == [(6, 12)]
+    assert published(
+        settings,
+        "SELECT version, rows, files, is_view FROM meta.publication WHERE table_name = 'core.trades'",
+    ) == [(version, 6, 1, physical_bytes == 0)]
+    assert published(settings, "SELECT instrument_id, trades_complete_reason FROM core.instruments") == [
+        ("kalshi:I0", "never read completely")
+    ]
+
+
+def test_views_follow_a_lake_that_was_moved(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "PHYSICAL_BYTES", 0)
+    merge(settings, "core.trades", trade(1))
+    publish(settings)
+    moved = settings.home / "elsewhere's lake"
+    shutil.move(settings.lake_root, moved)
+    with pytest.raises(duckdb.IOException):
+        published(settings, "SELECT count(*) FROM core.trades")
+    assert published(settings, "SELECT count(*) FROM core.trades", lake=str(moved)) == [(1,)]
+
+
+def test_nothing_is_published_twice_or_too_often_unless_asked(settings: Settings) -> None:
+    merge(settings, "core.trades", trade(1))
+    assert publish(settings) is not None
+    assert publish(settings) is None
+    merge(settings, "core.trades", trade(2))
+    seldom = settings.model_copy(update={"publish_every": 300})
+    assert publish(seldom) is None
+    assert publish(settings) is not None
+    assert publish(seldom, force=True) is not None
+
+
+def test_the_last_copies_are_kept_and_recorded(settings: Settings) -> None:
+    for number in range(5):
+        merge(settings, "core.trades", trade(number))
+        publish(settings)
+    kept = kept_publications(settings.published_file)
+    assert len(kept) == settings.keep_publications == 3
+    assert kept[0].samefile(settings.published_file)
+    counts = []
+    for path in kept:
+        with read_published(path) as connection:
+            counts += connection.execute("SELECT count(*) FROM core.trades").fetchall()
+    assert counts == [(5,), (4,), (3,)]
+    with State.of(settings) as state:
+        assert [p.path for p in state.publications()] == kept
+
+
+def test_a_corrupt_published_file_is_reported_and_simply_replaced(settings: Settings) -> None:
+    merge(settings, "core.trades", trade(1))
+    publish(settings)
+    settings.published_file.unlink()  # its kept copy is the same file
+    settings.published_file.write_bytes(b"no database")
+    settings.published_file.with_name("echelon.duckdb.wal").write_bytes(b"stale")
+    with pytest.raises(CorruptStore, match="publish --force"):
+        published(settings, "SELECT 1")
+    assert publish(settings) is not None
+    assert published(settings, "SELECT count(*) FROM core.trades") == [(1,)]
+    assert not settings.published_file.with_name("echelon.duckdb.wal").exists()
+
+
+def test_a_lake_file_that_cannot_be_read_leaves_the_published_file_as_it_was(settings: Settings) -> None:
+    merge(settings, "core.trades", trade(1))
+    publish(settings)
+    merge(settings, "core.trades", trade(2))
+    (path,) = (Path(p) for p in Lake.of(settings).files("core.trades"))
+    path.write_bytes(b"damaged")
+    with pytest.raises(CorruptStore, match=path.name):
+        publish(settings)
+    assert published(settings, "SELECT count(*) FROM core.trades") == [(1,)]
+    assert not list(settings.home.glob("*.building-*.wal"))
+
+
+def test_leftovers_of_killed_builders_are_swept(settings: Settings) -> None:
+    settings.home.mkdir()
+    process = SPAWN.Process(target=int)
+    process.start()
+    process.join()
+    for name in (f"echelon.duckdb.building-{process.pid}", f"echelon.duckdb.building-{process.pid}.wal"):
+        (settings.home / name).write_bytes(b"half")
+    publish(settings)
+    assert list(settings.home.glob("*.building-*")) == []
+
+
+def write_and_publish(home: Path, rounds: int) -> None:
+    """Merges one more trade and one more instrument, publishes, again and again."""
+    settings = settings_of(home)
+    for number in range(rounds):
+        merge(settings, "core.trades", *(trade(n) for n in range(number + 1)))
+        publish(settings, force=True)
+
+
+def test_readers_succeed_always_while_the_file_is_replaced(settings: Settings) -> None:
+    merge(settings, "core.trades", trade(0))
+    publish(settings)
+    writer = SPAWN.Process(target=write_and_publish, args=(settings.home, 6))
+    writer.start()
+    seen = []
+    while writer.is_alive():
+        with read_published(settings.published_file) as connection:
+            rows, noted = connection.execute(
+                "SELECT (SELECT count(*) FROM core.trades), rows FROM meta.publication WHERE table_name = 'core.trades'"
+            ).fetchall()[0]
+        assert rows == noted
+        seen.append(rows)
+    writer.join()
+    assert writer.exitcode == 0
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 2
+
+
+def kill_publishers(settings: Settings, kills: int) -> None:
+    rng = random.Random(kills)
+    merge(settings, "core.trades", trade(0))
+    publish(settings)
+    inode = settings.published_file.stat().st_ino
+    for _ in range(kills):
+        process = SPAWN.Process(target=write_and_publish, args=(settings.home, 10_000))
+        process.start()
+        while settings.published_file.stat().st_ino == inode:
+            time.sleep(0.01)
+            assert process.is_alive()
+        time.sleep(rng.uniform(0, 1.0))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        inode = settings.published_file.stat().st_ino
+        assert published(settings, "SELECT count(*) = count(DISTINCT trade_id) FROM core.trades") == [(True,)]
+    merge(settings, "core.trades", trade(999, event_at=NOON + timedelta(hours=1)))
+    assert publish(settings, force=True) is not None
+    assert list(settings.home.glob("*.building-*")) == []
+    assert published(settings, "SELECT count(*) FROM core.trades WHERE trade_id = 'kalshi:t999'") == [(1,)]
+
+
+def test_a_killed_publisher_leaves_the_last_file_and_the_next_one_publishes(settings: Settings) -> None:
+    kill_publishers(settings, 3)
+
+
+@pytest.mark.slow
+def test_fifty_killed_publishers_leave_a_readable_file(settings: Settings) -> None:
+    kill_publishers(settings, 50)
