@@ -28,6 +28,8 @@ from echelon_pipeline.sqlfiles import statements
 if TYPE_CHECKING:
     import duckdb
 
+    from echelon_pipeline.sandbox.process import SandboxProcess
+
 MARK = "sandbox.json"
 
 Universe = dict[str, Any]  # fields of SandboxOptions
@@ -60,13 +62,20 @@ def demo(
     console = out()
     console.print(f"demo: two venues on loopback, {instruments} instruments, {trades:,} trades", highlight=False)
     with SandboxProcess(**universe) as sandbox:
-        os.environ.update({**sandbox.env(), "ECHELON_HOME": str(place)})
+        os.environ.update({**sandbox.env(), "ECHELON_HOME": str(place), "ECHELON_BUILDER_CODE": DEMO_BUILDER_CODE})
         settings = prepared()
         today = settings.clock().date()
         ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
     show_summary(console, settings)
     console.print(f"demo: done in {time.monotonic() - begun:.0f} s", highlight=False)
     console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')
+
+
+def environment_of(sandbox: SandboxProcess) -> dict[str, str]:
+    """Environment that points the pipeline at a sandbox, with the builder code whose fills it has."""
+    from echelon_pipeline.sandbox.builders import DEMO_BUILDER_CODE
+
+    return {**sandbox.env(), "ECHELON_BUILDER_CODE": DEMO_BUILDER_CODE}
 
 
 def claim_home(home: Path, universe: Universe) -> None:

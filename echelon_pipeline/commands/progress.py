@@ -58,22 +58,23 @@ class Lines:
         self._every = every
         self._begun: dict[str, float] = {}
         self._shown: dict[str, float] = {}
-        self._last: dict[str, tuple[int, int | None]] = {}
+        self._unshown: dict[str, tuple[str, float]] = {}
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = self._clock()
-        self._begun.setdefault(stage, now)
-        self._last[stage] = (done, total)
+        if stage not in self._begun:
+            self.finish()
+        begun = self._begun.setdefault(stage, now)
+        count = f"{done}/{total}" if total is not None else str(done)
+        self._unshown[stage] = (f"{stage}: {count} ({now - begun:.0f} s)", now)
         if stage not in self._shown or done == total or now - self._shown[stage] >= self._every:
-            self._print(stage, now)
+            self._print(stage)
 
     def finish(self) -> None:
         """Shows the last state of stages whose end was not announced."""
-        for stage in list(self._last):
-            self._print(stage, self._clock())
+        for stage in list(self._unshown):
+            self._print(stage)
 
-    def _print(self, stage: str, now: float) -> None:
-        done, total = self._last.pop(stage, (0, None))
-        self._shown[stage] = now
-        count = f"{done}/{total}" if total is not None else str(done)
-        self._console.print(f"{stage}: {count} ({now - self._begun[stage]:.0f} s)", highlight=False, soft_wrap=True)
+    def _print(self, stage: str) -> None:
+        line, self._shown[stage] = self._unshown.pop(stage)
+        self._console.print(line, highlight=False, soft_wrap=True)

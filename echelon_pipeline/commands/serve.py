@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from echelon_pipeline.commands.common import fail, out, prepared
-from echelon_pipeline.commands.demo import claimed_universe
+from echelon_pipeline.commands.demo import claimed_universe, environment_of
 from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment
 from echelon_pipeline.settings import Settings, project_file
 
@@ -61,7 +61,7 @@ def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:
         return {}
     from echelon_pipeline.sandbox.process import SandboxProcess
 
-    return stack.enter_context(SandboxProcess(**universe)).env()
+    return environment_of(stack.enter_context(SandboxProcess(**universe)))
 
 
 def wait_for_end(children: dict[str, subprocess.Popen[bytes]]) -> str | None:

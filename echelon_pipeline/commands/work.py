@@ -5,6 +5,7 @@ Belongs here: options and what is printed afterwards.
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -64,11 +65,13 @@ def ingest_days(
     refetch: bool = False,
 ) -> None:
     """Runs the main job on this home, showing progress on standard error. Raises RunFailed."""
-    from dagster import DagsterExecutionInterruptedError
+    from dagster import BetaWarning, DagsterExecutionInterruptedError, PreviewWarning
 
     from echelon_pipeline.dagster_home import enter_dagster_home
     from echelon_pipeline.defs.run import run_main_job
 
+    for notice in (BetaWarning, PreviewWarning):  # addressed to us, not to whoever runs the command
+        warnings.simplefilter("ignore", notice)
     enter_dagster_home(settings)
     try:
         with shown_progress(err()) as progress:

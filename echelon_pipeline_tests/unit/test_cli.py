@@ -363,7 +363,10 @@ def test_without_a_terminal_progress_is_lines_and_not_too_many() -> None:
         now[0] += 0.5
         lines("trades", page, 100)
     lines("prices", 3, None)
+    now[0] += 4
     lines("prices", 4, None)
+    now[0] += 4
+    lines("fills", 0, 2)
     lines.finish()
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().splitlines() == [
@@ -374,7 +377,8 @@ def test_without_a_terminal_progress_is_lines_and_not_too_many() -> None:
         "trades: 81/100 (40 s)",
         "trades: 100/100 (50 s)",
         "prices: 3 (0 s)",
-        "prices: 4 (0 s)",
+        "prices: 4 (4 s)",
+        "fills: 0/2 (0 s)",
     ]
 
 
