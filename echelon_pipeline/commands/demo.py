@@ -62,7 +62,7 @@ def demo(
     console = out()
     console.print(f"demo: two venues on loopback, {instruments} instruments, {trades:,} trades", highlight=False)
     with SandboxProcess(**universe) as sandbox:
-        os.environ.update({**sandbox.env(), "ECHELON_HOME": str(place), "ECHELON_BUILDER_CODE": DEMO_BUILDER_CODE})
+        os.environ.update(environment_of(sandbox), ECHELON_HOME=str(place))
         settings = prepared()
         today = settings.clock().date()
         ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
