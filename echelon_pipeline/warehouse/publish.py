@@ -85,10 +85,12 @@ def _folder(target: Path) -> Path:
 
 
 def _build(lake: Lake, building: Path, sources: Mapping[str, Source], built_at: datetime) -> tuple[str, ...]:
-    with lake.duck() as connection:
+    with lake.duck(private=True) as connection:
         connection.execute(f"ATTACH {literal(str(building))} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE published")
+        connection.execute("BEGIN")  # one commit: each of some 300 comments on columns would be one of its own
         tables = fill(connection, sources, root=lake.root, built_at=built_at)
+        connection.execute("COMMIT")
         connection.execute("USE memory")
         connection.execute("DETACH published")
     return tables

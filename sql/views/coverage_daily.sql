@@ -2,9 +2,17 @@
 -- creates: core.coverage_daily
 -- grain: venue, table_name, scope, date
 -- inputs: core.coverage
+-- Times are taken apart from their zone first: days are UTC whatever zone the reader's session has.
 -- Scope all is the venue's whole feed, configured is every instrument that was held when it was read.
 WITH stretches AS (
-    SELECT venue, table_name, scope, from_at, to_at, state, reason
+    SELECT
+        venue,
+        table_name,
+        scope,
+        from_at AT TIME ZONE 'UTC' AS from_at,
+        to_at AT TIME ZONE 'UTC' AS to_at,
+        state,
+        reason
     FROM core.coverage
     WHERE scope IN ('all', 'configured')
 ),
@@ -27,7 +35,10 @@ pieces AS (
         d.day,
         s.state,
         s.reason,
-        epoch(least(s.to_at, d.day + INTERVAL 1 DAY) - greatest(s.from_at, d.day)) / 60 AS minutes
+        CASE
+            WHEN s.state IS NOT NULL
+                THEN epoch(least(s.to_at, d.day + INTERVAL 1 DAY) - greatest(s.from_at, d.day)) / 60
+        END AS minutes
     FROM days d
     LEFT JOIN stretches s
         ON s.venue = d.venue
@@ -41,7 +52,7 @@ SELECT
     venue,
     table_name,
     scope,
-    CAST(day AT TIME ZONE 'UTC' AS DATE) AS date,
+    CAST(day AS DATE) AS date,
     coalesce(sum(minutes) FILTER (WHERE state = 'complete'), 0) AS complete_minutes,
     coalesce(sum(minutes) FILTER (WHERE state = 'partial'), 0) AS partial_minutes,
     coalesce(sum(minutes) FILTER (WHERE state = 'unavailable'), 0) AS unavailable_minutes,

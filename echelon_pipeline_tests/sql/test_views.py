@@ -1,0 +1,257 @@
+"""What readers see beyond the stored tables: coverage, completeness of instruments, history, drift, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from echelon_pipeline.domain.intervals import newest
+from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.catalog import Source, fill
+from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline_tests.rows import NOON, Row, arrow, row, staged, trade
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+def window(begin: float, end: float, recorded: float = 0, **values: object) -> Row:
+    """A window of hours since the start of November, recorded ``recorded`` hours after it."""
+    state = values.get("state", "complete")
+    made: Row = {
+        "table_name": "core.trades",
+        "scope": "configured",
+        "from_at": at(begin),
+        "to_at": at(end),
+        "state": "complete",
+        "reason": None if state == "complete" else "because",
+        "recorded_at": at(recorded),
+    }
+    return row("core.ingest_windows", **{**made, **values})
+
+
+@contextmanager
+def catalog(folder: Path, **tables: list[Row]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory publication of these rows, keyed by table name without its schema."""
+    lake = Lake(str(folder / "lake"), scratch=folder / "scratch", min_free_mb=0)
+    for name, rows in tables.items():
+        table = f"core.{name}"
+        if TABLES[table].append_only:
+            lake.append(table, arrow(table, rows))
+        else:
+            lake.merge(table, [staged(folder / "staged", table, rows)])
+    sources = {t.name: Source(t, lake.open(t.name)) for t in TABLES.values() if t.published}
+    with connect() as connection:
+        fill(connection, sources, root=lake.root, built_at=NOON)
+        yield connection
+
+
+def coverage(connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
+    return connection.execute("SELECT from_at, to_at, state FROM core.coverage ORDER BY from_at").fetchall()
+
+
+def test_the_last_window_over_an_instant_gives_its_state(tmp_path: Path) -> None:
+    windows = [
+        window(0, 30, 1),
+        window(6, 7, 2, state="partial"),
+        window(40, 41, 3, state="unavailable"),
+    ]
+    with catalog(tmp_path, ingest_windows=windows) as connection:
+        assert coverage(connection) == [
+            (at(0), at(6), "complete"),
+            (at(6), at(7), "partial"),
+            (at(7), at(30), "complete"),
+            (at(40), at(41), "unavailable"),
+        ]
+
+
+WINDOWS = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(1, 60), st.sampled_from(["complete", "partial"])),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(given_windows=WINDOWS)
+def test_coverage_agrees_with_interval_arithmetic(
+    tmp_path_factory: pytest.TempPathFactory, given_windows: list[tuple[int, int, str]]
+) -> None:
+    rows = [window(b, b + n, recorded=i, state=s) for i, (b, n, s) in enumerate(given_windows)]
+    expected = newest((at(b), at(b + n), i, (i, s)) for i, (b, n, s) in enumerate(given_windows))
+    with catalog(tmp_path_factory.mktemp("c"), ingest_windows=rows) as connection:
+        assert coverage(connection) == [(b, e, state) for b, e, (_, state) in expected]
+
+
+def test_each_day_says_how_many_minutes_are_complete_partial_unavailable_and_missing(tmp_path: Path) -> None:
+    windows = [
+        window(0, 24),
+        window(30, 36),
+        window(36, 38, state="partial", reason="the day is not over"),
+        window(46, 47, state="unavailable", reason="capped"),
+        window(96, 120),
+        window(0, 24, scope="kalshi:A"),
+    ]
+    with catalog(tmp_path, ingest_windows=windows) as connection:
+        connection.execute("SET TimeZone = 'America/New_York'")  # days are UTC days for every reader
+        found = connection.execute(
+            "SELECT date, complete_minutes, partial_minutes, unavailable_minutes, missing_minutes, reasons "
+            "FROM core.coverage_daily WHERE venue = 'kalshi' AND table_name = 'core.trades' AND scope = 'configured'"
+        ).fetchall()
+        scopes = connection.execute("SELECT DISTINCT scope FROM core.coverage_daily").fetchall()
+    assert found == [
+        (date(2026, 11, 1), 1440, 0, 0, 0, None),
+        (date(2026, 11, 2), 360, 120, 60, 900, ["capped", "the day is not over"]),
+        (date(2026, 11, 3), 0, 0, 0, 1440, None),
+        (date(2026, 11, 4), 0, 0, 0, 1440, None),
+        (date(2026, 11, 5), 1440, 0, 0, 0, None),
+    ]
+    assert scopes == [("configured",)]
+
+
+def instrument(name: str, held_hours: float, opens_hours: float | None = None) -> Row:
+    opens = None if opens_hours is None else at(opens_hours)
+    return row("core.instruments", instrument_id=name, observed_at=at(held_hours), opens_at=opens)
+
+
+def completeness(folder: Path, windows: list[Row], *instruments: Row) -> dict[str, tuple[object, ...]]:
+    with catalog(folder, ingest_windows=windows, instruments=list(instruments)) as connection:
+        rows = connection.execute(
+            "SELECT instrument_id, trades_complete_from, trades_complete_to, trades_complete_reason "
+            "FROM core.instruments"
+        ).fetchall()
+    return {r[0]: r[1:] for r in rows}
+
+
+def test_instruments_are_complete_from_the_last_stretch_without_a_hole(tmp_path: Path) -> None:
+    windows = [window(0, 10, 50), window(20, 30, 51), window(30, 40, 52)]
+    found = completeness(tmp_path, windows, instrument("k:old", 1, 0), instrument("k:new", 1, 25))
+    assert found == {
+        "k:old": (at(20), at(40), "not read before"),
+        "k:new": (at(20), at(40), "since trading opened"),
+    }
+
+
+def test_windows_recorded_before_an_instrument_was_held_say_nothing_about_it(tmp_path: Path) -> None:
+    windows = [window(0, 10, 50), window(10, 20, 60)]
+    found = completeness(tmp_path, windows, instrument("k:A", 50), instrument("k:B", 55), instrument("k:C", 70))
+    assert found == {
+        "k:A": (at(0), at(20), "not read before"),
+        "k:B": (at(10), at(20), "not read before"),
+        "k:C": (None, None, "never read completely"),
+    }
+
+
+def test_an_instruments_own_windows_and_those_of_the_whole_feed_count_too(tmp_path: Path) -> None:
+    windows = [
+        window(0, 10, 50, scope="k:A"),
+        window(10, 20, 51, scope="all"),
+        window(20, 30, 52),
+    ]
+    found = completeness(tmp_path, windows, instrument("k:A", 51.5), instrument("k:B", 51.5))
+    assert found == {
+        "k:A": (at(0), at(30), "not read before"),
+        "k:B": (at(10), at(30), "not read before"),
+    }
+
+
+def test_the_reason_is_that_of_the_last_stretch_that_could_not_be_read(tmp_path: Path) -> None:
+    windows = [window(0, 10, 50, state="unavailable", reason="the feed is capped"), window(10, 20, 51)]
+    found = completeness(tmp_path, windows, instrument("k:A", 1, 0))
+    assert found == {"k:A": (at(10), at(20), "the feed is capped")}
+
+
+def test_prices_have_their_own_completeness(tmp_path: Path) -> None:
+    windows = [window(0, 10, 50), window(0, 20, 50, table_name="core.daily_prices")]
+    with catalog(tmp_path, ingest_windows=windows, instruments=[instrument("k:A", 1)]) as connection:
+        found = connection.execute("SELECT trades_complete_to, prices_complete_to FROM core.instruments").fetchall()
+    assert found == [(at(10), at(20))]
+
+
+def test_a_version_of_an_instrument_is_valid_until_the_next(tmp_path: Path) -> None:
+    versions = [
+        row("core.instrument_history", instrument_id=name, valid_from=at(hours), status="active")
+        for name, hours in [("k:A", 0), ("k:A", 5), ("k:B", 2)]
+    ]
+    with catalog(tmp_path, instrument_history=versions) as connection:
+        found = connection.execute(
+            "SELECT instrument_id, valid_from, valid_to FROM core.instrument_history ORDER BY ALL"
+        ).fetchall()
+    assert found == [("k:A", at(0), at(5)), ("k:A", at(5), None), ("k:B", at(2), None)]
+
+
+def test_drift_adds_up_over_units(tmp_path: Path) -> None:
+    rows = [
+        row("core.drift", path="new_field", unit_id=u, value=v, objects=n, observed_at=at(n))
+        for u, v, n in [("u1", "sample", 3), ("u2", "other sample", 4)]
+    ] + [row("core.drift", path="status", kind="value", value="frozen", unit_id="u1", objects=1, observed_at=at(1))]
+    with catalog(tmp_path, drift=rows) as connection:
+        found = connection.execute(
+            "SELECT path, kind, value, objects, units, first_seen_at, last_seen_at FROM core.schema_drift"
+        ).fetchall()
+    assert sorted(found) == [
+        ("new_field", "field", None, 7, 2, at(3), at(4)),
+        ("status", "value", "frozen", 1, 1, at(1), at(1)),
+    ]
+
+
+@pytest.mark.parametrize("name", [s.name for s in statements("checks")])
+def test_every_check_finds_nothing_in_an_empty_warehouse(tmp_path: Path, name: str) -> None:
+    (check,) = (s for s in statements("checks") if s.name == name)
+    assert {"about", "grain", "inputs"} <= check.header.keys()
+    with catalog(tmp_path) as connection:
+        assert connection.execute(check.text).fetchall() == []
+
+
+def run_check(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[object, ...]]:
+    (check,) = (s for s in statements("checks") if s.name == f"checks/{name}")
+    return connection.execute(check.text).fetchall()
+
+
+def test_checks_find_what_they_look_for(tmp_path: Path) -> None:
+    half = Decimal("0.5")
+    with catalog(
+        tmp_path,
+        trades=[
+            trade(1, instrument_id="kalshi:A"),
+            trade(2, instrument_id="kalshi:unknown"),
+            trade(
+                1, instrument_id="kalshi:A", date=date(2026, 11, 21), event_at=NOON + timedelta(days=1), trade_id="d"
+            ),
+        ],
+        instruments=[
+            row("core.instruments", instrument_id="kalshi:A", status="settled", outcome_count=2),
+            row("core.instruments", instrument_id="kalshi:B", status="settled", bucket=1),
+        ],
+        outcomes=[row("core.outcomes", instrument_id="kalshi:A", outcome_index=0)],
+        resolutions=[
+            row("core.resolutions", instrument_id="kalshi:A", source="one", payout_0=Decimal(1), payout_1=Decimal(0)),
+            row("core.resolutions", instrument_id="kalshi:A", source="two", payout_0=half, payout_1=half),
+        ],
+    ) as connection:
+        assert run_check(connection, "trades_unknown_instrument") == [("kalshi", 1, 1, "kalshi:unknown")]
+        assert [r[0] for r in run_check(connection, "resolutions_disagree")] == ["kalshi:A"]
+        assert [r[1] for r in run_check(connection, "settled_without_payout")] == ["kalshi:B"]
+        assert run_check(connection, "instruments_without_outcomes") == [("kalshi", "kalshi:A", 2, 1)]
+
+
+def test_a_trade_on_two_days_is_found(tmp_path: Path) -> None:
+    moved = trade(1, date=date(2026, 11, 21), event_at=NOON + timedelta(days=1))
+    lake = Lake(str(tmp_path / "lake"), scratch=tmp_path / "scratch", min_free_mb=0)
+    lake.merge("core.trades", [staged(tmp_path, "core.trades", [trade(1)])])
+    with catalog(tmp_path, trades=[moved]) as connection:
+        found = run_check(connection, "trades_twice")
+    assert found == [("kalshi:t1", 2, [date(2026, 11, 20), date(2026, 11, 21)])]

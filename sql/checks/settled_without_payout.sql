@@ -1,0 +1,10 @@
+-- about: instruments that are settled and of which no source says how they paid out, nor why there is none
+-- grain: instrument
+-- inputs: core.instruments, core.resolutions
+SELECT i.venue, i.instrument_id, i.venue_status, i.settled_at
+FROM core.instruments i
+ANTI JOIN (
+    SELECT instrument_id FROM core.resolutions WHERE payout_0 IS NOT NULL OR unresolved_reason IS NOT NULL
+) r USING (instrument_id)
+WHERE i.status = 'settled'
+ORDER BY i.venue, i.instrument_id
