@@ -6,6 +6,7 @@ Belongs here: the codes, which trades carry one, their rows, leaderboard and vol
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from typing import Any
 
@@ -63,7 +64,8 @@ class Builders:
             low = max(low, table.visible(int(text) * 1_000_000))
         if (text := query.get("before", "")).isdigit():
             high = min(high, table.visible(int(text) * 1_000_000 - 1))
-        return [n for n in self._rows[builder] if low <= n < high]
+        rows = self._rows[builder]
+        return list(rows[bisect_left(rows, low) : bisect_left(rows, max(low, high))])
 
     def _fits(self, n: int, query: QueryParams) -> bool:
         names, table = self.state.names, self.state.venue.trades
@@ -120,22 +122,24 @@ class Builders:
         low, high = table.visible(since * 1_000_000 - 1), table.visible(now_us)
         found = []
         for builder, rows in enumerate(self._rows):
-            mine = [n for n in rows if low <= n < high]
+            mine = rows[bisect_left(rows, low) : bisect_left(rows, high)]
             cash = sum(int(self._cash(n)) for n in mine)
             wallets = len({table.key[n] % 5_000 for n in mine})
             found.append((builder, sum(table.size[n] for n in mine), cash, wallets))
         return found
 
-    def by_day(self, since: int, now_us: int) -> Counter[tuple[int, int]]:
-        """Shares (1e-6) by (builder, Unix day)."""
+    def by_day(self, since: int, now_us: int) -> dict[tuple[int, int], tuple[int, int]]:
+        """Shares (1e-6) and wallets by (builder, Unix day)."""
         table = self.state.venue.trades
         low, high = table.visible(since * 1_000_000 - 1), table.visible(now_us)
-        found: Counter[tuple[int, int]] = Counter()
+        shares: Counter[tuple[int, int]] = Counter()
+        wallets: dict[tuple[int, int], set[int]] = {}
         for builder, rows in enumerate(self._rows):
-            for n in rows:
-                if low <= n < high:
-                    found[builder, table.t[n] // 1_000_000 // DAY] += table.size[n]
-        return found
+            for n in rows[bisect_left(rows, low) : bisect_left(rows, high)]:
+                day = table.t[n] // 1_000_000 // DAY
+                shares[builder, day] += table.size[n]
+                wallets.setdefault((builder, day), set()).add(table.key[n] % 5_000)
+        return {place: (total, len(wallets[place])) for place, total in shares.items()}
 
     def _cash(self, n: int) -> int:
         table = self.state.venue.trades

@@ -41,6 +41,11 @@ def page_size(query: QueryParams, default: int = 100) -> int:
     return int(text)
 
 
+def asked_conditions(query: QueryParams) -> list[str]:
+    """Conditions of a v2 filter: the published name, or the one that the official client 0.14 sends."""
+    return many(query, "condition") or many(query, "condition_id")
+
+
 def envelope(rows: list[Obj], size: int, following: str | None) -> Obj:
     page = {
         "limit": size,
@@ -69,7 +74,7 @@ class DataQuery:
 
     def trades(self, query: QueryParams, now_us: int, size: int) -> tuple[list[int], int | None]:
         """One v2 page and the number below which the next one begins."""
-        conditions, events = many(query, "condition"), many(query, "event_id")
+        conditions, events = asked_conditions(query), many(query, "event_id")
         if conditions and events:
             raise deny("must provide either eventId or condition, not both", "condition")
         if len(conditions) > 20 or len(events) > 20:

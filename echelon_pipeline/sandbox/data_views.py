@@ -10,6 +10,7 @@ from typing import Any
 
 from echelon_pipeline.sandbox.builders import side_of, wallet
 from echelon_pipeline.sandbox.catalog import DAY
+from echelon_pipeline.sandbox.names import EVENT_ID
 from echelon_pipeline.sandbox.paths import ONE
 from echelon_pipeline.sandbox.polymarket_state import PolymarketState
 from echelon_pipeline.sandbox.wire import number
@@ -87,13 +88,24 @@ class DataViews:
         final = self.state.venue.columns["final"][i]
         combo, neg = bool(self.state.venue.event_of(i).legs), names.neg_risk(i)
         module = "combo" if combo else "v1_ctf" if names.version(i) == "v1" else "neg_risk" if neg else "binary"
+        condition = names.condition(i).ljust(66, "0")  # this route pads 31-byte ids
+        number_of_event = self.state.venue.columns["event"][i]
         return {
             "token_id": names.token(i, outcome),
-            "condition_id": names.condition(i),
+            "condition_id": condition,
+            "structural_condition_id": None if module == "v1_ctf" else condition,
+            "clob_index": None if combo else outcome,
+            "title": None if combo else self.state.venue.event_of(i).topic.title(),
+            "market_slug": None if combo else names.slug(i),
+            "closed": None if combo else settled,
+            "neg_risk_market_id": f"0x{names.group(i)}" if neg else None,
+            "question_index": self.state.venue.columns["position"][i] if neg else None,
+            "event_id": None if combo else EVENT_ID + number_of_event,
+            "event_slug": None if combo else names.events[number_of_event],
             "module": module,
-            "outcome": "" if combo else names.outcomes(i)[outcome],
-            "outcome_index": 999 if combo else outcome,
-            "opposite_token_id": names.token(i, 1 - outcome) if outcome < 2 else "",
+            "outcome": None if combo else names.outcomes(i)[outcome],
+            "outcome_index": outcome,
+            "opposite_token_id": names.token(i, 1 - outcome) if outcome < 2 else None,
             "resolved": settled,
             "final_price": number(final if outcome == 0 else ONE - final, ONE) if settled else None,
             "neg_risk": neg,
@@ -112,6 +124,9 @@ class DataViews:
             "payouts": [final * 100, 1_000_000 - final * 100] if settled else None,
             "price": str(final * 10**14) if settled else "69",
             "was_disputed": disputed,
+            "extended_review": False,
+            "new_version_q": False,
+            "last_update_timestamp": max(c[name][i] for name in ("created", "closes", "settled") if c[name][i] <= now),
             "expected_settlement_time": c["settled"][i] if uma == "proposed" else None,
             "reporter": "CHAINLINK" if updown else "UMA_OO",
             "market_type": "ATOMIC_NEGRISK" if self.state.names.neg_risk(i) else "BINARY",

@@ -43,18 +43,8 @@ class BuilderFigures:
         period = request.query_params.get("time_period", "day")
         if period not in PERIODS:
             raise deny("unknown time_period", "time_period")
-        rows = [
-            {
-                "rank": rank + 1,
-                "builder_name": NAMES[b],
-                "builder_code": CODES[b],
-                "profile_image": "",
-                "verified": b < 3,
-                "volume": number(shares, 10**6),
-                "active_users": wallets,
-            }
-            for rank, (b, shares, _, wallets) in enumerate(self._ranked(period))
-        ]
+        ranked = enumerate(self._ranked(period))
+        rows = [_standing(rank, b, shares, wallets) for rank, (b, shares, _, wallets) in ranked]
         size = page_size(request.query_params)
         return envelope(rows[:size], size, None)
 
@@ -64,16 +54,13 @@ class BuilderFigures:
         if interval not in PERIODS:
             raise deny("unknown interval", "interval")
         size = min(page_size(query, 30), 90)
-        shares = self.builders.by_day(max(self.clock.s - size * DAY, 0), self.clock.us)
-        rows = [
-            {
-                "date": iso(day * DAY)[:10],
-                "builder_name": NAMES[b],
-                "builder_code": CODES[b],
-                "volume": number(v, 10**6),
-            }
-            for (b, day), v in sorted(shares.items(), key=lambda kv: (-kv[0][1], kv[0][0]))
-        ]
+        by_day = self.builders.by_day(max(self.clock.s - size * DAY, 0), self.clock.us)
+        rows = []
+        for day in sorted({day for _, day in by_day}, reverse=True):
+            ranked = sorted((b for b, d in by_day if d == day), key=lambda b: -by_day[b, day][0])
+            for rank, b in enumerate(ranked):
+                shares, wallets = by_day[b, day]
+                rows.append(_standing(rank, b, shares, wallets) | {"date": iso(day * DAY)[:10]})
         return envelope(rows, size, None)
 
     def v1_leaderboard(self, request: Request) -> list[Obj]:
@@ -105,8 +92,20 @@ class BuilderFigures:
                 "builderLogo": "",
                 "verified": b < 3,
                 "volume": number(shares, 10**6),
-                "activeUsers": 1,
+                "activeUsers": wallets,
                 "rank": str(b + 1),
             }
-            for (b, day), shares in sorted(self.builders.by_day(since, self.clock.us).items())
+            for (b, day), (shares, wallets) in sorted(self.builders.by_day(since, self.clock.us).items())
         ]
+
+
+def _standing(rank: int, builder: int, shares: int, wallets: int) -> Obj:
+    return {
+        "rank": rank + 1,
+        "builder_name": NAMES[builder],
+        "builder_code": CODES[builder],
+        "profile_image": "",
+        "verified": builder < 3,
+        "volume": number(shares, 10**6),
+        "active_users": wallets,
+    }

@@ -15,7 +15,7 @@ from echelon_pipeline.sandbox.builders import Builders, wallet
 from echelon_pipeline.sandbox.catalog import DAY
 from echelon_pipeline.sandbox.clob_views import ClobViews
 from echelon_pipeline.sandbox.clock import SandboxClock
-from echelon_pipeline.sandbox.data_query import DataQuery, deny, envelope, page_size
+from echelon_pipeline.sandbox.data_query import DataQuery, asked_conditions, deny, envelope, page_size
 from echelon_pipeline.sandbox.data_views import CAMEL, DataViews
 from echelon_pipeline.sandbox.names import EVENT_ID
 from echelon_pipeline.sandbox.paths import ONE
@@ -80,7 +80,7 @@ class Data:
 
     def _rows(self, query: QueryParams, most: int) -> list[int]:
         """Markets of ``condition`` or ``event_id`` (Gamma id)."""
-        conditions, events = many(query, "condition"), many(query, "event_id")
+        conditions, events = asked_conditions(query), many(query, "event_id")
         if conditions and events:
             raise deny("must provide either eventId or condition, not both", "condition")
         if len(conditions) > most or len(events) > 20:
@@ -105,7 +105,7 @@ class Data:
 
     def resolutions(self, request: Request) -> Obj:
         query = request.query_params
-        if not (query.get("condition") or query.get("event_id") or query.get("question_id")):
+        if not (asked_conditions(query) or query.get("event_id") or query.get("question_id")):
             raise deny("one of question_id, condition, event_id is required", "condition")
         return envelope([self.views.resolution(i, self.clock.s) for i in self._rows(query, 20)], 100, None)
 
@@ -157,6 +157,8 @@ class Data:
                 "proxy_wallet": who,
                 "amount": amount,
                 "outcome_index": n,
+                "display_username_public": True,
+                "verified": False,
                 "name": f"trader{person}",
                 "pseudonym": f"Sample-{person}",
             }
