@@ -38,10 +38,15 @@ class Page:
     cursor: str | None = None
 
 
+# Empty pages in a row that a walk follows.
+EMPTY_PAGES = 100
+
+
 class PagingGuard:
     """Stops a walk that cannot end: a cursor that comes again, or pages that bring no new id.
 
-    ``stall``: how many pages in a row may bring nothing new (the CLOB's cursors were seen to need 3).
+    ``stall``: how many pages in a row may bring nothing new (the CLOB's cursors were seen to need 3). Empty
+    pages with a further cursor are legal (a filter may leave nothing), but not without end: EMPTY_PAGES.
     Memory is bounded: only the ids of the last ``stall + 2`` pages and the cursors' hashes are kept.
     """
 
@@ -51,6 +56,7 @@ class PagingGuard:
         self._cursors: set[bytes] = set()
         self._recent: list[frozenset[bytes]] = []
         self._stalled = 0
+        self._empty = 0
 
     def check(self, page: Page) -> None:
         """Raises PagingStuck where the walk goes in circles; the page then does not count as read."""
@@ -61,7 +67,10 @@ class PagingGuard:
         stalled = self._stalled + 1 if ids and ids <= frozenset().union(*self._recent) else 0
         if stalled > self._stall:
             raise PagingStuck(f"{self._what}: page {page.number} and {self._stall} before it bring no new object")
-        self._stalled = stalled
+        empty = 0 if ids else self._empty + 1
+        if empty > EMPTY_PAGES:
+            raise PagingStuck(f"{self._what}: page {page.number} and {EMPTY_PAGES} before it are empty")
+        self._stalled, self._empty = stalled, empty
         self._recent = [*self._recent[-(self._stall + 1) :], ids]
         if cursor is not None:
             self._cursors.add(cursor)

@@ -14,7 +14,7 @@ WITH given AS (
 ),
 asked AS (
     SELECT unit_id, page, position, received_at,
-           coalesce(nullif(c.ticker, ''), nullif(payload ->> '$.market_ticker', ''), nullif(payload ->> '$.ticker', ''))
+           coalesce(as_id(c.ticker), as_id(payload ->> '$.market_ticker'), as_id(payload ->> '$.ticker'))
                AS ticker,
            c.period_interval AS period_minutes, c.start_ts AS from_ts, c.end_ts AS to_ts,
            c.tier = 'historical' AS is_old, json_extract(payload, '$.candlesticks') AS list,

@@ -10,7 +10,7 @@ WITH given AS (
                "strike_period": "VARCHAR", "last_updated_ts": "VARCHAR"}') AS f
     FROM raw_objects
 )
-SELECT *, nullif(f.event_ticker, '') AS native_id,
+SELECT *, as_id(f.event_ticker) AS native_id,
        CASE WHEN native_id IS NULL THEN 'event_ticker: no event ticker, or no JSON object: the event has no identity' END
            AS reject_reason,
        '$.event_ticker' AS reject_path

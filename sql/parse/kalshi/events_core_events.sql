@@ -6,7 +6,7 @@ SELECT
     bucket_of('kalshi:' || native_id) AS bucket,
     'kalshi:' || native_id AS event_id,
     native_id,
-    'kalshi:' || nullif(f.series_ticker, '') AS series_id,
+    'kalshi:' || as_id(f.series_ticker) AS series_id,
     nullif(f.title, '') AS title,
     nullif(f.sub_title, '') AS sub_title,
     nullif(f.category, '') AS category,

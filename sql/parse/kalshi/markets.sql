@@ -25,7 +25,7 @@ WITH given AS (
 ),
 typed AS (
     SELECT *,
-           nullif(f.ticker, '') AS native_id,
+           as_id(f.ticker) AS native_id,
            nullif(lower(f.status), '') AS word,
            nullif(f.result, '') AS result,
            as_time(f.close_time) AS closes_at,

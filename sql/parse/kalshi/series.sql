@@ -9,7 +9,7 @@ WITH given AS (
                "settlement_sources": "JSON", "last_updated_ts": "VARCHAR"}') AS f
     FROM raw_objects
 )
-SELECT *, nullif(f.ticker, '') AS native_id,
+SELECT *, as_id(f.ticker) AS native_id,
        CASE WHEN native_id IS NULL THEN 'ticker: no ticker, or no JSON object: the series has no identity' END
            AS reject_reason,
        '$.ticker' AS reject_path

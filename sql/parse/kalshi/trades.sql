@@ -12,8 +12,8 @@ WITH given AS (
 ),
 typed AS (
     SELECT *,
-           nullif(f.trade_id, '') AS trade_id,
-           coalesce(nullif(f.ticker, ''), nullif(f.market_ticker, '')) AS ticker,
+           as_id(f.trade_id) AS trade_id,
+           coalesce(as_id(f.ticker), as_id(f.market_ticker)) AS ticker,
            -- Years above 9999 are legal for DuckDB, and for nobody who reads the table.
            CASE WHEN regexp_matches(f.created_time, '^[0-9]{4}-') THEN as_time(f.created_time) END AS event_at,
            kalshi_price(f.yes_price_dollars, f.yes_price) AS said_yes,
