@@ -67,7 +67,7 @@ def import_file(
         raise BadImport(f"{path}: venue is {', '.join(VENUES)} or {ANY_VENUE}, not {venue!r}")
     target = target_of(table)
     session = Session.of(settings, run_id=run_id)
-    with session.unit() as unit, session.duck(unit.scratch) as connection:
+    with session.unit() as unit, session.duck() as connection:
         for macro in statements("import/macros"):
             connection.execute(macro.text)
         records = read_records(connection, path, unit.scratch)

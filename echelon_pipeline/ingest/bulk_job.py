@@ -92,12 +92,13 @@ class Job:
             "good", f"SELECT row_no, item, preference, moment, {self._columns()} FROM typed_rows WHERE reject IS NULL"
         )
         self._view("stored", self._stored())
-        key = ", ".join(quote(c) for c in self.table.key)
+        keys = ", ".join(f"key_{i}" for i in range(len(self.table.key)))
         kept_own = f"stored_source = {literal('import:' + self.source)}" if "source" in self.table.names else "false"
+        # Narrow on purpose: a window over whole rows spills at the memory limit, ten times slower.
         self._save(
             "decided",
             f"""
-            SELECT ranked.*, stored_digest IS NULL AS is_new,
+            SELECT row_no, item, venue, moment, stored_digest IS NULL AS is_new,
                 CASE
                     WHEN place > 1 AND digest = kept_digest THEN {literal(IDENTICAL_ROW)}
                     WHEN place > 1 THEN {literal(SAME_KEY)}
@@ -106,9 +107,10 @@ class Job:
                 END AS duplicate,
                 stored_digest IS NOT DISTINCT FROM digest AS is_there
             FROM (SELECT *, row_number() OVER w AS place, first_value(digest) OVER w AS kept_digest
-                  FROM (SELECT *, {self._digest()} AS digest FROM good)
-                  WINDOW w AS (PARTITION BY {key} ORDER BY preference DESC, row_no DESC, item DESC NULLS LAST)) ranked
-            LEFT JOIN stored USING ({key})
+                  FROM (SELECT row_no, item, venue, moment, preference, {self._digest()} AS digest,
+                               {", ".join(f"{quote(c)} AS key_{i}" for i, c in enumerate(self.table.key))} FROM good)
+                  WINDOW w AS (PARTITION BY {keys} ORDER BY preference DESC, row_no DESC, item DESC NULLS LAST)) ranked
+            LEFT JOIN stored USING ({keys})
             """,
         )
         self._save("dead", typed(TABLES["core.dead_letters"], self._dead_letters(), self.connection))
@@ -116,7 +118,11 @@ class Job:
     def commit(self) -> Tally:
         """Commits data, then dead letters, then the window row; returns the accounting."""
         names = ", ".join(quote(c) for c in self.table.names)
-        self._merge(self.table.name, f"SELECT {names} FROM decided WHERE duplicate IS NULL AND NOT is_there")
+        self._merge(
+            self.table.name,
+            f"SELECT {names} FROM good g WHERE EXISTS (FROM decided d WHERE d.row_no = g.row_no "
+            f"AND d.item IS NOT DISTINCT FROM g.item AND d.duplicate IS NULL AND NOT d.is_there)",
+        )
         dead_letters = self.unit.session.lake.scan("core.dead_letters", where={"venue": list(VENUES)})
         self._view("stored_dead_letters", f"SELECT * FROM ({dead_letters}) WHERE endpoint = {literal(self.endpoint)}")
         self._merge("core.dead_letters", statement("import/new_dead_letters").text)
@@ -160,7 +166,7 @@ class Job:
             rows = self.connection.execute(f"SELECT DISTINCT {quote(column)} FROM good").fetchall()
             where[column] = [row[0] for row in rows]
         source = "source" if "source" in self.table.names else "NULL"
-        key = ", ".join(quote(c) for c in self.table.key)
+        key = ", ".join(f"{quote(c)} AS key_{i}" for i, c in enumerate(self.table.key))
         scan = self.unit.session.lake.scan(self.table.name, where=where)
         return f"SELECT {key}, {self._digest()} AS stored_digest, {source} AS stored_source FROM ({scan})"
 

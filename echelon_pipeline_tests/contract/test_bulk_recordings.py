@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -100,8 +101,13 @@ def candle_markets() -> dict[str, str]:
     return {r["market_id"]: json.loads(r["external_ids"])["condition_id"] for r in rows}
 
 
-def known_outcomes(pattern: str) -> list[tuple[str, str, int]]:
-    """(condition, token, index) of the bars' tokens: proven by the chain's own arithmetic, no label is believed."""
+@cache
+def known_outcomes(pattern: str, among: str = "") -> list[tuple[str, str, int]]:
+    """(condition, token, index) of the bars' tokens: proven by the chain's own arithmetic, no label is believed.
+
+    ``among``: only of markets with a token in this text file.
+    """
+    text = gzip.decompress((RECORDINGS / among).read_bytes()).decode() if among else ""
     conditions = candle_markets()
     tokens: dict[str, set[str]] = {}
     for path in paths(pattern):
@@ -109,6 +115,8 @@ def known_outcomes(pattern: str) -> list[tuple[str, str, int]]:
             tokens.setdefault(row["market_id"], set()).add(json.loads(row["external_ids"])["token_id"])
     found = []
     for market in sorted(tokens.keys() & conditions.keys()):
+        if among and not any(token in text for token in tokens[market]):
+            continue
         for neg_risk in (False, True):
             pair = outcome_tokens(conditions[market], neg_risk=neg_risk)
             if set(pair) == tokens[market]:
@@ -404,14 +412,18 @@ def run_kind(kind: Kind, home: Path) -> Account:
     return account
 
 
+def import_outcomes(home: Path, outcomes: list[tuple[str, str, int]]) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "outcomes.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("instrument", "token_id", "outcome_index"), *outcomes])
+    names = {name: name for name in ("instrument", "token_id", "outcome_index")}
+    import_file(settings_at(home), path, table="outcomes", venue="polymarket", mapping=names)
+
+
 def run_candles(pattern: str, home: Path) -> Account:
     """Imports the proven outcomes of the bars' tokens, then the bars."""
-    home.mkdir(parents=True, exist_ok=True)
-    known = home / "outcomes.csv"
-    with known.open("w", newline="") as file:
-        csv.writer(file).writerows([("instrument", "token_id", "outcome_index"), *known_outcomes(pattern)])
-    names = {name: name for name in ("instrument", "token_id", "outcome_index")}
-    import_file(settings_at(home), known, table="outcomes", venue="polymarket", mapping=names)
+    import_outcomes(home, known_outcomes(pattern))
     return run_kind(Kind(pattern, "daily-prices", "pancake", lambda _: [], "polymarket"), home)
 
 
@@ -518,6 +530,25 @@ def _markets(value: object) -> Iterator[Row]:
         value = list(value.values())
     for inner in value if isinstance(value, list) else ():
         yield from _markets(inner)
+
+
+def test_final_prices_of_events_pay_by_token_once_the_outcomes_are_known(tmp_path: Path) -> None:
+    (kind,) = (k for k in KINDS if k.preset == "polymarket_event_outcomes" and k.table == "resolutions")
+    outcomes = known_outcomes(CANDLES, kind.pattern)
+    import_outcomes(tmp_path, outcomes)
+    account = run_kind(kind, tmp_path)
+    known = {token: (condition, index) for condition, token, index in outcomes}
+    expected = {}
+    for market in (m for event in read(RECORDINGS / kind.pattern) for m in event["markets"].values()):
+        token, _, final, _ = market.values()
+        if token in known and final in ("0", "0.5", "1"):
+            condition, index = known[token]
+            expected[f"polymarket:{condition}|import:{kind.preset}"] = (
+                Decimal(final) if index == 0 else 1 - Decimal(final)
+            )
+    assert {key: row["payout_0"] for key, row in stored(tmp_path, "resolutions")} == expected
+    assert account.total("rows_committed") == len(expected) > 200
+    assert account.total("dead_letters") == 6629 - len(expected)
 
 
 def test_importing_recorded_files_again_adds_nothing(tmp_path: Path) -> None:

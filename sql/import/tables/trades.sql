@@ -3,17 +3,19 @@
 -- inputs: fields
 -- A trade id of the venue is an identity on Kalshi only. Elsewhere the identity is weak: md5 of the file's name,
 -- the row and its number among identical rows (identical prints are real, and the same file adds nothing twice).
-WITH read AS (
+WITH numbered AS (
+    SELECT row_no, coalesce(item, -1) AS place, row_number() OVER (PARTITION BY sha, item, venue ORDER BY row_no) - 1 AS nth
+    FROM fields
+), read AS (
     SELECT
-        *,
+        fields.*,
         import_time(event_at) AS moment,
         TRY_CAST(outcome_index AS INTEGER) AS said_index,
         CASE lower(side) WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END AS side_index,
         CASE WHEN lower(side) IN ('buy', 'yes', 'no', 'bid') THEN 'buy' WHEN lower(side) IN ('sell', 'ask') THEN 'sell' END
             AS word,
-        venue = 'kalshi' AND coalesce(trade_id, '') <> '' AS is_strong,
-        row_number() OVER (PARTITION BY sha, item, venue ORDER BY row_no) - 1 AS nth
-    FROM fields
+        venue = 'kalshi' AND coalesce(trade_id, '') <> '' AS is_strong, nth
+    FROM fields JOIN numbered ON numbered.row_no = fields.row_no AND place = coalesce(item, -1)
 ), sided AS (
     SELECT
         *,
