@@ -63,7 +63,8 @@ def parse_pages(
         for position, found in enumerate(read.objects)
     ]
     known = [{"token_id": t, "instrument_id": i, "outcome_index": n} for t, i, n in outcomes]
-    known_schema = pa.schema([("token_id", pa.string()), ("instrument_id", pa.string()), ("outcome_index", pa.int32())])
+    outcome_columns = ("token_id", "instrument_id", "outcome_index")
+    known_schema = pa.schema([TABLES["core.outcomes"].column(name).arrow for name in outcome_columns])
     with connect() as connection:
         connection.register("raw_objects", pa.Table.from_pylist(rows, schema=TABLES["raw.objects"].arrow_schema()))
         connection.register("known_outcomes", pa.Table.from_pylist(known, schema=known_schema))

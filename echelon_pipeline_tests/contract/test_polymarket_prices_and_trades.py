@@ -59,7 +59,7 @@ def test_every_recorded_trade_becomes_one_exact_row(name: str, mapped: bool) -> 
         assert row["source"] == "data_v1/trades?taker_only=default&filter_amount=default"
         if mapped:
             direction = 1 if (trade["side"] == "BUY") == (outcome == 0) else -1
-            shown = (outcome, price if outcome == 0 else 1 - price, direction)
+            shown: tuple[Any, ...] = (outcome, price if outcome == 0 else 1 - price, direction)
         else:
             shown = (None, None, None)
         assert (row["outcome_index"], row["price_0"], row["taker_direction"]) == shown

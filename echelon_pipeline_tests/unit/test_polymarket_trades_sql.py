@@ -107,7 +107,8 @@ def oracle(pages: Sequence[Page], names: dict[str, str]) -> tuple[Counter[tuple[
         path, _, query = read.request.partition("?")
         asked = [q for q in query.split("&") if q]
         base = path + "&".join(q for q in asked if not q.startswith("cursor="))
-        if not any(q.startswith("cursor=") for q in asked):
+        # A page without objects leaves nothing in raw, so it cannot begin a walk there.
+        if read.objects and not any(q.startswith("cursor=") for q in asked):
             walk_of[base] = read.number
         for found in read.objects:
             value = json.loads(found.payload, parse_float=Digits, parse_int=Digits)
@@ -143,16 +144,16 @@ def derived(pages: Sequence[Page], endpoint: str) -> tuple[Counter[tuple[Any, ..
     return Counter(_shape(row) for row in rows), len(result.dead)
 
 
-decimals = st.decimals(allow_nan=False, allow_infinity=False, places=14, min_value=-2, max_value=3).map(str)
-tiny = st.integers(0, 99999).map(lambda n: f"{n}e-9") | st.integers(1, 99).map(lambda n: f"{n / 10}E-12")
+shares = st.decimals(allow_nan=False, allow_infinity=False, places=14, min_value=0, max_value=1).map(str)
+tiny = st.integers(1, 99999).map(lambda n: f"{n}e-9") | st.integers(1, 99).map(lambda n: f"{n / 10}E-6")
 PRICES = ["0.5", "0.50", "5e-1", '"0.5"', "0", "1", "1.0", "1.0000001", "-0.1", "null", '"abc"', "true", '""', "1e400"]
 SIZES = ["30", "30.0", "9e-6", "31000000", '"12.5"', "0", "-1", "null", "1e20", "5e-7", "4e-7", "999999999999.999999"]
 TIMES = ["1782150250", '"1782150250"', "1782150251", "null", "1782150250000", "1.5", "-5", '"soon"']
 
 
 def pick(usual: list[str], odd: list[str]) -> st.SearchStrategy[str]:
-    """Mostly from ``usual``, so that identical prints and good rows are common."""
-    return st.one_of(st.sampled_from(usual), st.sampled_from(usual), st.sampled_from(odd))
+    """One in ten is odd, so that most rows of ten members are good and identical prints are common."""
+    return st.integers(0, 9).flatmap(lambda n: st.sampled_from(usual if n else odd))
 
 
 @st.composite
@@ -162,12 +163,12 @@ def payloads(draw: st.DrawFn, v1: bool) -> str:
 
     members = {
         name("transaction_hash"): draw(pick(['"0xA"', '"0xb"'], ["null", '""', '"0xa"'])),
-        name("token_id"): draw(pick(['"11"', '"12"'], ['"31"', '"33"', '"51"', '"99"', '""', "77"])),
+        name("token_id"): draw(pick(['"11"', '"12"', '"31"', '"33"', '"51"'], ['"99"', '""', "77"])),
         name("condition_id"): draw(pick(['"0xc"'], ['""', "null", '"0x03' + "0" * 60 + '"'])),
         name("proxy_wallet"): draw(pick(['"0xW"'], ["null", '"0xv"'])),
         "side": draw(pick(['"BUY"', '"SELL"'], ["null", '"buy"', '"HOLD"', '""'])),
-        "price": draw(pick(["0.5", "0.41"], PRICES) | decimals | tiny),
-        "size": draw(pick(["30", "12.5"], SIZES) | decimals | tiny),
+        "price": draw(pick(["0.5", "0.41"], PRICES) | shares | tiny),
+        "size": draw(pick(["30", "12.5"], SIZES) | tiny),
         "timestamp": draw(pick(["1782150250"], TIMES)),
         "title": json.dumps(draw(st.sampled_from(['{"price":0.9,"size":1}', ',"price": 0.9', "Œuf 🥚"]) | st.text())),
         "outcome_index": draw(st.sampled_from(["0", "1", "999"])),
@@ -187,7 +188,7 @@ def reads(draw: st.DrawFn, v1: bool) -> list[Page]:
     return [page("trades", some, request=asked, number=n) for n, (asked, some) in enumerate(found)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.booleans().flatmap(lambda v1: st.tuples(st.just(v1), reads(v1))))
 def test_trades_sql_equals_a_plain_python_oracle(drawn: tuple[bool, list[Page]]) -> None:
     v1, pages = drawn

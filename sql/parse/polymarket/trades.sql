@@ -4,10 +4,18 @@
 -- price_text and size_text are the digits as served: DuckDB prints JSON numbers anew (0.30 becomes 0.3), and
 -- the text is part of a trade's identity. A key can only match outside of strings, where quotes are escaped;
 -- where a nested key of the same name comes first, the values differ and DuckDB's print is taken.
-WITH given AS (
-    SELECT unit_id, page, position, endpoint, request, received_at, sha256,
-           CASE WHEN json_valid(payload) THEN payload END AS payload
+-- asked and walk: which walk a row was read by (see trades_core_trades), judged over bad rows too: a walk whose
+-- first page holds no good row is a walk of its own.
+WITH walks AS (
+    SELECT *, regexp_replace(regexp_replace(request, '([?&])cursor=[^&]*&?', '\1'), '[?&]$', '') AS asked
     FROM raw_objects
+),
+given AS (
+    SELECT unit_id, page, position, endpoint, request, received_at, sha256, asked,
+           max(CASE WHEN NOT regexp_matches(request, '[?&]cursor=') THEN page END)
+               OVER (PARTITION BY unit_id, asked ORDER BY page) AS walk,
+           CASE WHEN json_valid(payload) THEN payload END AS payload
+    FROM walks
 ),
 fields AS (
     SELECT * EXCLUDE (payload),

@@ -7,20 +7,11 @@
 -- differ otherwise (v1 offsets too) may serve the same row: there equal ordinals are the same reading.
 -- Limit: identical prints of one transaction count once where a walk was cut between them and went on in
 -- another unit of work, or where only v1's offsets divide them.
-WITH walks AS (
-    SELECT *, regexp_replace(regexp_replace(request, '([?&])cursor=[^&]*&?', '\1'), '[?&]$', '') AS asked
-    FROM parsed
-),
-placed AS (
-    SELECT *, max(CASE WHEN NOT regexp_matches(request, '[?&]cursor=') THEN page END)
-                  OVER (PARTITION BY unit_id, asked ORDER BY page) AS walk
-    FROM walks
-),
-counted AS (
+WITH counted AS (
     SELECT *, row_number() OVER (
                   PARTITION BY unit_id, asked, walk, transaction_hash, token_id, trader, side, price_text, size_text
                   ORDER BY page, position) - 1 AS ordinal
-    FROM placed
+    FROM parsed
 ),
 read_once AS (
     SELECT *, md5(concat_ws('|', transaction_hash, token_id, coalesce(trader, ''), coalesce(side, ''),
