@@ -72,7 +72,7 @@ class Deriver:
     def parse(self, source: RawSlice, *, keep: Mapping[str, str] | None = None) -> None:
         """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged."""
         session = self.unit.session
-        with session.duck(self.unit.scratch) as connection:
+        with session.duck() as connection:
             for kind in self.kinds.values():
                 scan = session.lake.scan(
                     "raw.objects", where={"venue": [source.venue], "endpoint": [kind.endpoint]}, units=source.unit_ids
@@ -145,7 +145,7 @@ class Deriver:
         """Adds series and category from events and series, then versions for the history."""
         lake = self.unit.session.lake
         paths = self.staged.pop("core.instruments")
-        with self.unit.session.duck(self.unit.scratch) as connection:
+        with self.unit.session.duck() as connection:
             relations = {
                 "staged_instruments": f"SELECT * FROM read_parquet({file_list([str(p) for p in paths])})",
                 "known_events": lake.scan("core.events"),
@@ -163,7 +163,7 @@ class Deriver:
     def _append_drift(self) -> None:
         if not self.drift:
             return
-        with self.unit.session.duck(self.unit.scratch) as connection:
+        with self.unit.session.duck() as connection:
             files = file_list([str(p) for p in self.drift])
             query = f"""
                 SELECT venue, endpoint, path, kind, value, sum(objects) AS objects, unit_id,

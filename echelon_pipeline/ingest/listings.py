@@ -136,7 +136,7 @@ def _to_reread(session: Session, venue: Venue, scan: Scan, store: RawStore) -> l
     """Native ids of known instruments that are not settled and that this scan did not show: all of them
     for a full or scope scan, those past their scheduled end for a scan of changes."""
     lake = session.lake
-    with session.duck(store.scratch) as connection:
+    with session.duck() as connection:
         where = {"venue": [venue]}
         connection.execute(f"CREATE TEMP VIEW instruments AS {lake.scan('core.instruments', where=where)}")
         connection.execute(f"CREATE TEMP VIEW seen_now AS {store.seen_relation()}")

@@ -176,7 +176,7 @@ def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> 
     with session.unit() as unit:
         deriver = Deriver(unit, {})
         for day in sorted(set(days)):
-            with session.duck(unit.scratch) as connection:
+            with session.duck() as connection:
                 for name, query in (
                     ("trades", lake.scan("core.trades", where={"venue": [venue], "date": [day]})),
                     ("instruments", lake.scan("core.instruments", where=where)),

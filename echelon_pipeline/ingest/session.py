@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Literal
 import duckdb
 
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.windows import Window, Windows
 
@@ -97,14 +96,9 @@ class Session:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    @contextmanager
-    def duck(self, scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A limited DuckDB connection."""
-        limits = self.settings
-        with connect(
-            memory_limit_mb=limits.memory_limit_mb, threads=limits.threads, scratch=scratch or limits.scratch
-        ) as connection:
-            yield connection
+    def duck(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A limited DuckDB session."""
+        return self.lake.duck()
 
 
 @dataclass

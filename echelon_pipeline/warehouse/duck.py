@@ -1,29 +1,59 @@
 """DuckDB connections: in memory, limited, UTC, with the project's macros.
 
 Belongs here: opening and configuring connections. Statements come from ``sql/``.
+
+A process has one in-memory database per configuration, and every connection is a session of it: opening one
+costs 0.2 ms where a database of its own costs 20 ms (the macros), and the memory limit is the process's, not
+each connection's. Sessions share nothing but macros: everything that is created must be TEMP.
 """
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import getpid
 from pathlib import Path
 
 import duckdb
 
 from echelon_pipeline.sqlfiles import statements
 
+_INSTANCES: dict[tuple[int, int, int, Path | None], duckdb.DuckDBPyConnection] = {}
+_LOCK = threading.Lock()
+
 
 @contextmanager
 def connect(
-    *, memory_limit_mb: int = 512, threads: int = 2, scratch: Path | None = None, database: str = ":memory:"
+    *, memory_limit_mb: int = 512, threads: int = 2, scratch: Path | None = None, private: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A configured connection, closed on the way out whatever happens.
+    """A session, closed on the way out whatever happens; its temporary objects go with it.
 
-    Extensions are never fetched: none can be had offline, and a silent download would be a surprise.
+    ``scratch``: where large computations spill, in a folder of the process. ``private``: a database of its
+    own, for what is not TEMP (ATTACH). Extensions are never fetched: none can be had offline, and a silent
+    download would be a surprise.
     """
+    if private:
+        connection = _open(memory_limit_mb, threads, scratch)
+    else:
+        # The process id keeps a forked child from using its parent's database.
+        key = (getpid(), memory_limit_mb, threads, scratch)
+        with _LOCK:
+            if key not in _INSTANCES:
+                _INSTANCES[key] = _open(memory_limit_mb, threads, scratch)
+            connection = _INSTANCES[key].cursor()
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _open(memory_limit_mb: int, threads: int, scratch: Path | None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
-        database,
+        ":memory:",
         config={
             "memory_limit": f"{memory_limit_mb}MB",
             "threads": threads,
@@ -31,16 +61,14 @@ def connect(
             "autoload_known_extensions": False,
         },
     )
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        if scratch is not None:
-            scratch.mkdir(parents=True, exist_ok=True)
-            connection.execute(f"SET temp_directory = {literal(str(scratch / 'spill'))}")
-        for macro in statements("macros"):
-            connection.execute(macro.text)
-        yield connection
-    finally:
-        connection.close()
+    if scratch is not None:
+        spill = scratch / f"spill-{getpid()}"
+        spill.mkdir(parents=True, exist_ok=True)
+        atexit.register(shutil.rmtree, spill, ignore_errors=True)
+        connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    for macro in statements("macros"):
+        connection.execute(macro.text)
+    return connection
 
 
 def literal(text: str) -> str:

@@ -9,7 +9,6 @@ the version that they read and start over where another one was faster.
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -105,17 +104,15 @@ class Lake:
         return snapshot.select([f.path for f in _pruned(snapshot, where, units)])
 
     @contextmanager
-    def duck(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A limited DuckDB connection that spills into a scratch folder of its own; storage faults are named."""
-        folder = self.scratch / f"pid-{getpid()}-{secrets.token_hex(4)}"
-        try:
-            with (
-                storage_faults(self.root),
-                connect(memory_limit_mb=self._memory_limit_mb, threads=self._threads, scratch=folder) as connection,
-            ):
-                yield connection
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def duck(self, *, private: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A limited DuckDB session that spills into scratch; storage faults are named. See duck.connect."""
+        with (
+            storage_faults(self.root),
+            connect(
+                memory_limit_mb=self._memory_limit_mb, threads=self._threads, scratch=self.scratch, private=private
+            ) as connection,
+        ):
+            yield connection
 
     def stage(self, connection: duckdb.DuckDBPyConnection, table: str, relation: str, *, unit: str = "") -> Path:
         """Writes a relation of the connection to a Parquet file in scratch/<unit>/, ready for merge."""

@@ -28,7 +28,7 @@ def _one(settings: Settings, query: str) -> object:
     session = Session.of(settings)
     with session.duck() as connection:
         for table in ("instruments", "outcomes", "trades", "daily_prices", "events", "ingest_windows", "dead_letters"):
-            connection.execute(f"CREATE VIEW {table} AS {session.lake.scan(f'core.{table}')}")
+            connection.execute(f"CREATE TEMP VIEW {table} AS {session.lake.scan(f'core.{table}')}")
         row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
