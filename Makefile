@@ -88,10 +88,7 @@ test-slow: $(VENV)/.installed $(CLIENTS_READY)
 	@$(BIN)/pytest -m slow --timeout 3600 $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed
-	@for script in benchmarks/bench_*.py; do \
-	  test -e "$$script" || { echo "no benchmarks here"; break; }; \
-	  echo "== $$script"; $(BIN)/python "$$script"; \
-	done
+	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean:
 	@rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

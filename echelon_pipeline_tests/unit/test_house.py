@@ -75,7 +75,7 @@ def test_a_sql_file_says_what_it_computes_and_from_what(path: Path) -> None:
 
 @pytest.mark.parametrize("sample", statements("samples"), ids=lambda sample: sample.name)
 def test_a_sample_query_runs_on_the_tables_of_the_registry(sample: Statement) -> None:
-    with connect() as connection:
+    with connect(private=True) as connection:
         connection.execute("CREATE SCHEMA core")
         for name, table in TABLES.items():
             if table.schema_name == "core":
