@@ -88,7 +88,9 @@ test-slow: $(VENV)/.installed $(CLIENTS_READY)
 	@$(BIN)/pytest -m slow --timeout 3600 $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed
-	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@for script in $$(grep -l __main__ benchmarks/*.py); do \
+	  echo "== $$script"; $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)"; \
+	done
 
 clean:
 	@rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
