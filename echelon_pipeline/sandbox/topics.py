@@ -25,6 +25,7 @@ class Topic:
     number: int
     key: int
     series: int
+    announced: int
     opens: int
     closes: int
     on_kalshi: bool
@@ -90,9 +91,12 @@ def _topic(seed: int, number: int, now: int, days: int, horizon_days: int) -> To
         opens = now + 2 * HOUR + cell(key, 4) * (horizon_days * DAY) // 2**32
     elif cell(key, 5) % 100 < 15:  # keep every family represented among what trades now
         opens = now - cell(key, 4) * life // 2**32
+    elif cell(key, 5) % 100 >= 96:  # listed already, not open yet
+        opens = now + HOUR + cell(key, 4) * 2 * DAY // 2**32
     else:
         opens = now - cell(key, 4) * (days * DAY + life // 2) // 2**32
     opens = opens // 60 * 60
     closes = max(-(-(opens + life) // family.aligned) * family.aligned, opens + 900)
     venue = cell(key, 6) % 100
-    return Topic(number, key, series, opens, closes, venue < 65, venue < 30 or venue >= 65)
+    announced = min(opens, now if not horizon_days else opens) - 600 - cell(key, 7) % HOUR
+    return Topic(number, key, series, announced, opens, closes, venue < 65, venue < 30 or venue >= 65)

@@ -112,7 +112,7 @@ def _counts(key: int, markets: pl.DataFrame, now: int, days: int, horizon_days: 
     start, end = now - days * DAY, now + horizon_days * DAY
     inst = pl.int_range(0, len(markets), dtype=pl.Int64, eager=True)
     draws = cell(inst * 0 + key, inst)
-    paused = cell(draws, inst * 0 + 3) % 100 == 13  # universe.Venue.is_paused
+    paused = cell(draws, inst * 0 + 3) % 50 == 13  # universe.Venue.is_paused
     popularity = pl.Series((draws % 1_000_000 + 1) / 1_000_000) ** -0.75 * (~paused).cast(pl.Float64)
     base = markets.select(
         inst=inst,

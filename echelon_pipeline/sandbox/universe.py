@@ -14,7 +14,7 @@ from functools import cached_property
 
 import polars as pl
 
-from echelon_pipeline.sandbox.catalog import DAY, HOUR
+from echelon_pipeline.sandbox.catalog import DAY
 from echelon_pipeline.sandbox.columns import Ints, view
 from echelon_pipeline.sandbox.markets import odds
 from echelon_pipeline.sandbox.mixing import Digests, Scramble, cell, salt
@@ -78,13 +78,13 @@ class Venue:
         return cell(self.key, i)
 
     def is_paused(self, i: int) -> bool:
-        """One in a hundred instruments does not trade between its open and its close."""
-        return self.bits(i, 3) % 100 == 13
+        """One in fifty instruments does not trade between its open and its close."""
+        return self.bits(i, 3) % 50 == 13
 
     def paused(self) -> pl.Series:
         """``is_paused`` of every instrument."""
         rows = pl.int_range(0, len(self), eager=True, dtype=pl.Int64)
-        return cell(cell(rows * 0 + self.key, rows), rows * 0 + 3) % 100 == 13
+        return cell(cell(rows * 0 + self.key, rows), rows * 0 + 3) % 50 == 13
 
     def shape(self, i: int) -> Shape:
         c = self.columns
@@ -126,7 +126,7 @@ def _build(name: str, options: SandboxOptions, now: int, mine: list[Topic]) -> V
     rows: dict[str, array[int]] = {c: array("q") for c in _COLUMNS}
     events: list[Event] = []
     for topic, count in zip(mine, counts, strict=True):
-        created = topic.opens - 600 - cell(topic.key, 50 + (name == "kalshi")) % HOUR
+        created = topic.announced - cell(topic.key, 50 + (name == "kalshi")) % 600
         event = Event(topic, len(rows["event"]), count, created)
         for position in range(count):
             _add(rows, key, len(events), event, position)
@@ -154,7 +154,7 @@ def _counts(name: str, mine: list[Topic], wanted: int, now: int) -> list[int]:
         return topic.family.natural
 
     fixed = {"game", "single", "updown"}
-    present = [t for t in mine if t.opens <= now + HOUR]
+    present = [t for t in mine if t.announced <= now]
     rigid = sum(natural(t) for t in present if t.family.style in fixed)
     loose = sum(natural(t) for t in present if t.family.style not in fixed)
     scale = max((wanted - rigid) / loose, 0.1) if loose else 1.0
