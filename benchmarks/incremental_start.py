@@ -58,8 +58,9 @@ def _trades(day: date, rows: int) -> str:
 
 
 _INSTRUMENTS = f"""
-    SELECT 'kalshi' AS venue, bucket_of('kalshi:T' || n) AS bucket, 'kalshi:T' || n AS instrument_id, 'T' || n AS native_id,
-           'active' AS status, false AS is_disputed, false AS is_combo, TIMESTAMPTZ '2026-01-01 00:00:00+00' AS observed_at
+    SELECT 'kalshi' AS venue, bucket_of('kalshi:T' || n) AS bucket, 'kalshi:T' || n AS instrument_id,
+           'T' || n AS native_id, 'active' AS status, false AS is_disputed, false AS is_combo,
+           TIMESTAMPTZ '2026-01-01 00:00:00+00' AS observed_at
     FROM range({INSTRUMENTS}) t(n)"""
 
 
@@ -76,7 +77,7 @@ def ancestor(home: str) -> int:
     session = Session.of(settings_of(home))
     known: set[str] = set()
     for batch in ds.dataset(session.lake.files(TABLE)).to_batches(columns=["trade_id"]):
-        known.update(batch.column(0).to_pylist())
+        known.update(str(i) for i in batch.column(0).to_pylist())
     return len(known)
 
 
@@ -98,5 +99,3 @@ def main(trades: int = 5_000_000) -> None:
 
 if __name__ == "__main__":
     main(*(int(a) for a in sys.argv[1:]))
-
-

@@ -45,7 +45,8 @@ def _payload(n: int) -> bytes:
     side = "yes" if n % 3 else "no"
     return (
         f'{{"trade_id":"{n:08x}-0000-4000-8000-{n * 2654435761 % 2**48:012x}","ticker":"KXBENCH-26NOV20-T{n % 2000}",'
-        f'"count_fp":"{1 + n % 500}.00","yes_price_dollars":"0.{cents:02d}00","no_price_dollars":"0.{100 - cents:02d}00",'
+        f'"count_fp":"{1 + n % 500}.00","yes_price_dollars":"0.{cents:02d}00",'
+        f'"no_price_dollars":"0.{100 - cents:02d}00",'
         f'"taker_outcome_side":"{side}","taker_book_side":"{"bid" if side == "yes" else "ask"}","taker_side":"{side}",'
         f'"created_time":"{at:%Y-%m-%dT%H:%M:%S.%f}Z","is_block_trade":false}}'
     ).encode()
@@ -105,7 +106,8 @@ def main(trades: int = 1_000_000) -> None:
     with tempfile.TemporaryDirectory() as home:
         unit_id = isolated(build, home, trades).value
         mine = isolated(ours, home, unit_id)
-        assert mine.value == trades, mine.value
+        if mine.value != trades:
+            raise RuntimeError(f"{mine.value} of {trades} trades arrived")
         isolated(typed, home)
         ceiling = median_of(3, copied, home, str(Path(home) / "copied.parquet"))
         floor = isolated(plain, home, unit_id, str(Path(home) / "plain.parquet"))

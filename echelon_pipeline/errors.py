@@ -21,7 +21,8 @@ wrong and what was expected. Secrets, headers and full URLs with credentials nev
         ├── VenueUnavailable   5xx, timeouts, broken bodies
         ├── VenueDown          the breaker opened: stop the run
         ├── Conflict           another writer won too many times
-        └── DiskFull           no room left
+        ├── DiskFull           no room left
+        └── RunPostponed       every step that failed did so for a reason that may pass
 """
 
 from __future__ import annotations
@@ -103,3 +104,7 @@ class Conflict(Transient):
 
 class DiskFull(Transient):
     """No room left where the lake, the publication or temporary files live."""
+
+
+class RunPostponed(Transient):
+    """Steps of a run failed, each for a reason that may pass: run again and it goes on where it stopped."""

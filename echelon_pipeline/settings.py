@@ -37,7 +37,9 @@ class Settings(BaseModel):
         512, ge=64, description="Memory limit of each DuckDB computation; above it, it spills."
     )
     threads: int = Field(2, ge=1, description="Threads of each DuckDB computation.")
-    raw_flush_objects: int = Field(20_000, ge=1, description="Raw objects kept in memory before they are written.")
+    raw_flush_objects: int = Field(
+        20_000, ge=1, le=40_000, description="Raw objects kept in memory before they are written and derived."
+    )
     merge_tries: int = Field(10, ge=1, description="Tries to commit against concurrent writers.")
     min_free_mb: int = Field(200, ge=0, description="Refuse to start a unit of work below this much free disk.")
 
@@ -205,7 +207,7 @@ class Settings(BaseModel):
     def _level(cls, value: str) -> str:
         level = value.upper()
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-            raise ValueError(f"expected DEBUG, INFO, WARNING, ERROR or CRITICAL, not {value!r}")
+            raise ValueError("expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
         return level
 
     # --- derived

@@ -28,6 +28,10 @@ needs_recordings = pytest.mark.skipif(
 
 Row = dict[str, Any]
 
+_OUTCOMES: pa.Schema = pa.schema(
+    [pa.field("token_id", pa.string()), pa.field("instrument_id", pa.string()), pa.field("outcome_index", pa.int32())]
+)
+
 
 @dataclass
 class Parsed:
@@ -87,7 +91,7 @@ def parse_payloads(
     raw = raw_table(kind, payloads, context)
     known = pa.Table.from_pylist(
         [{"token_id": t, "instrument_id": i, "outcome_index": n} for t, i, n in outcomes],
-        schema=pa.schema([("token_id", pa.string()), ("instrument_id", pa.string()), ("outcome_index", pa.int32())]),
+        schema=_OUTCOMES,
     )
     with connect() as connection:
         connection.register("raw_objects", raw)
@@ -95,7 +99,8 @@ def parse_payloads(
         derived = derive(connection, kind, unit_id="unit")
 
         def rows(table: str) -> list[Row]:
-            return connection.sql(f"SELECT * FROM {table}").to_arrow_table().to_pylist()
+            found: list[Row] = connection.sql(f"SELECT * FROM {table}").to_arrow_table().to_pylist()
+            return found
 
         return Parsed(
             {name: rows(table) for name, table in derived.outputs.items()},

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from echelon_pipeline.defs.resources import Warehouse, watch
-from echelon_pipeline.errors import RunFailed
+from echelon_pipeline.errors import RunFailed, RunPostponed
 from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.ingest.session import VENUES, Progress, Venue
 from echelon_pipeline.settings import Settings
@@ -71,7 +71,7 @@ def run_main_job(
         watch(None)
     if not result.success:
         publish(settings, force=True)  # what the steps that did not fail have committed
-        raise RunFailed(_failures(result))
+        raise _failure(result)
     return MainRun(result.run_id, chosen)
 
 
@@ -93,12 +93,17 @@ def _config(venues: Sequence[Venue], mode: Mode, *, refetch: bool) -> dict[str, 
     return {"ops": ops}
 
 
-def _failures(result: dg.ExecuteInProcessResult) -> str:
-    lines = []
+def _failure(result: dg.ExecuteInProcessResult) -> RunFailed | RunPostponed:
+    """What failed, step by step; postponed where every failure says that it is transient."""
+    lines, lasting = [], False
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
-            what = failure.user_failure_data.description if failure.user_failure_data else None
+            given = failure.user_failure_data
+            what = given.description if given else None
             error = failure.error.message.strip() if failure.error else "no reason given"
             lines.append(f"{event.step_key}: {what or error}")
-    return f"run {result.run_id}: " + ("; ".join(lines) or "failed before any step began")
+            stated = given.metadata.get("failure_class") if given else None
+            lasting = lasting or stated is None or stated.value != "transient"
+    kind = RunFailed if lasting or not lines else RunPostponed
+    return kind(f"run {result.run_id}: " + ("; ".join(lines) or "failed before any step began"))

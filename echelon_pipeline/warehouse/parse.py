@@ -88,7 +88,8 @@ def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, 
     parts = [
         f"""SELECT path, 'field' AS kind, NULL AS value, count(*) AS objects
             FROM (SELECT unnest(json_keys(payload)) AS path
-                  FROM (SELECT payload FROM raw_objects LIMIT {DRIFT_SAMPLE}) WHERE json_type(payload) = 'OBJECT')
+                  FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload
+                        FROM raw_objects LIMIT {DRIFT_SAMPLE}) WHERE json_type(payload) = 'OBJECT')
             WHERE path NOT IN ({known}) GROUP BY ALL"""
     ]
     for field, values in kind.known_values.items():
@@ -96,7 +97,8 @@ def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, 
         parts.append(
             f"""SELECT {literal(field)} AS path, 'value' AS kind, payload ->> {literal("$." + field)} AS value,
                        count(*) AS objects
-                FROM raw_objects WHERE json_valid(payload) AND value IS NOT NULL AND value NOT IN ({allowed})
+                FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload FROM raw_objects)
+                WHERE value IS NOT NULL AND value NOT IN ({allowed})
                 GROUP BY ALL"""
         )
     query = f"""

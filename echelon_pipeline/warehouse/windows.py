@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from echelon_pipeline.domain.intervals import newest, subtract
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.commits import Commit
+from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.lake import Lake
 
 TABLE = "core.ingest_windows"

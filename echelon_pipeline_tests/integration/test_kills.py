@@ -15,7 +15,11 @@ import pytest
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline_tests.pipeline import contents, duplicates, ingest, settings_for
 
-_WORK = "from echelon_pipeline.settings import load_settings; from echelon_pipeline_tests.pipeline import ingest; ingest(load_settings())"
+_WORK = """
+from echelon_pipeline.settings import load_settings
+from echelon_pipeline_tests.pipeline import ingest
+ingest(load_settings())
+"""
 
 
 def _run(env: dict[str, str], home: Path, kill_after: float | None) -> bool:
