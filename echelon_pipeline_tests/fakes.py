@@ -28,8 +28,8 @@ needs_recordings = pytest.mark.skipif(
 
 Row = dict[str, Any]
 
-_OUTCOMES: pa.Schema = pa.schema(
-    [pa.field("token_id", pa.string()), pa.field("instrument_id", pa.string()), pa.field("outcome_index", pa.int32())]
+_OUTCOMES = pa.schema(
+    [TABLES["core.outcomes"].column(name).arrow for name in ("token_id", "instrument_id", "outcome_index")]
 )
 
 
