@@ -103,7 +103,10 @@ class GammaViews:
         }
         if version == "v2":
             body["positionIds"] = tokens
-            del body["clobTokenIds"]
+            if self.venue.bits(i, 15) % 3:
+                del body["clobTokenIds"]
+            else:  # both are present, and the first-protocol ids do not trade
+                body["clobTokenIds"] = json.dumps(names.untraded(i))
         if body["negRisk"]:
             body["negRiskMarketID"] = f"0x{names.group(i)}"
         if uma:

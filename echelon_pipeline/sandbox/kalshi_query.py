@@ -31,7 +31,7 @@ _TIME = re.compile(r"(min|max)_(created|close|settled|updated)_ts")
 
 def refuse(code: str, message: str, status: int = 400) -> Refused:
     """Kalshi's error body."""
-    return Refused(status, {"error": {"code": code, "message": message, "service": "query-exchange"}})
+    return Refused(status, {"error": {"code": code, "message": message}})
 
 
 def not_found() -> Refused:

@@ -123,7 +123,18 @@ class PolymarketNames:
         head = int(self._digests.hex("token", number, 28), 16) | 1 << 220
         return str((head << 32) + self._scramble.hide(number))
 
+    def untraded(self, i: int) -> list[str]:
+        """First-protocol ids of a protocol v2 market: no book and no trade has them."""
+        return [str(int(self._digests.hex("untraded token", i * 2 + n, 31), 16)) for n in (0, 1)]
+
     def find_condition(self, condition: str) -> int | None:
+        """Row of a condition id; 31-byte ids are known with their padding too."""
+        found = self._find_condition(condition)
+        if found is None and len(condition) == 66 and condition.endswith("00"):
+            return self._find_condition(condition[:-2])
+        return found
+
+    def _find_condition(self, condition: str) -> int | None:
         try:
             i = self._scramble.find(int(condition[-8:], 16))
         except ValueError:

@@ -42,8 +42,9 @@ def main(base_url: str, builder_code: str) -> dict[str, Any]:
         markets = list(client.list_markets(closed=False, page_size=100).iter_items())
         settled = list(islice(client.list_markets(closed=True, page_size=100).iter_items(), 300))
         events = list(islice(client.list_events(page_size=50).iter_items(), 120))
-        tokens = [outcome.token_id for m in markets for outcome in (m.outcomes.yes, m.outcomes.no)]
-        books = client.get_order_books(token_ids=tokens[:40])
+        pairs = [(m.version, outcome) for m in markets for outcome in (m.outcomes.yes, m.outcomes.no)]
+        tokens = [o.position_id if version == "v2" else o.token_id for version, o in pairs]
+        books = client.get_order_books(asset_ids=tokens[:40])
         trades = list(islice(client.list_trades(page_size=1000).iter_items(), 2500))
         builder = list(islice(client.list_builder_trades(builder_code=builder_code).iter_items(), 700))
         history = client.list_price_history(asset_id=tokens[0], interval="1w", bucket_seconds=3600).first_page()
@@ -54,8 +55,8 @@ def main(base_url: str, builder_code: str) -> dict[str, Any]:
             "events": len({e.id for e in events}),
             "books": len(books),
             "ordered_books": sum(b.bids[-1].price < b.asks[-1].price for b in books if b.bids and b.asks),
-            "midpoint": str(client.get_midpoint(token_id=tokens[0])),
-            "price": str(client.get_price(token_id=tokens[0], side="BUY")),
+            "midpoint": str(client.get_midpoint(asset_id=tokens[0])),
+            "price": str(client.get_price(asset_id=tokens[0], side="BUY")),
             "trades": len(trades),
             "builder_trades": len(builder),
             "points": len(history.items),

@@ -138,9 +138,7 @@ def test_trades_lie_at_the_quote_of_their_minute() -> None:
 
 def test_books_are_ordered_and_their_hash_is_the_venues(sandbox: Local) -> None:
     markets = sandbox.get("/gamma/markets/keyset", closed="false", limit=100)["markets"]
-    tokens = [
-        json.loads(m.get("clobTokenIds") or json.dumps(m.get("positionIds"))) for m in markets if m["acceptingOrders"]
-    ]
+    tokens = [m.get("positionIds") or json.loads(m["clobTokenIds"]) for m in markets if m["acceptingOrders"]]
     assert len(tokens) > 20
     for pair in tokens[:20]:
         books = sandbox.post("/clob/books", [{"token_id": t} for t in pair])
