@@ -5,7 +5,6 @@ Belongs here: the codes, which trades carry one, their rows, leaderboard and vol
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections import Counter
 from typing import Any
@@ -156,7 +155,3 @@ def side_of(key: int) -> tuple[int, bool]:
 def wallet(state: PolymarketState, key: int) -> str:
     """Address of the trader: one of 5,000."""
     return f"0x{state.universe.digests.hex('wallet', key % 5_000, 20)}"
-
-
-def is_code(text: str) -> bool:
-    return re.fullmatch(r"0x[0-9a-fA-F]{64}", text) is not None

@@ -1,6 +1,6 @@
 """Kalshi's objects made from rows of a generated universe.
 
-Belongs here: series, events, markets, books, trades as Kalshi serves them (reference: Kalshi REST,
+Belongs here: events, markets, books, trades as Kalshi serves them (reference: Kalshi REST,
 sections 3 and 4). Prices inside are integers of 1e-4 dollars, sizes of 1e-6 contracts.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from echelon_pipeline.sandbox.catalog import COMBO_SERIES, DAY, SERIES
+from echelon_pipeline.sandbox.catalog import COMBO_SERIES, DAY
 from echelon_pipeline.sandbox.markets import Words
 from echelon_pipeline.sandbox.names import KalshiNames
 from echelon_pipeline.sandbox.paths import ONE, bid_ask
@@ -31,41 +31,7 @@ class KalshiViews:
         self.names = KalshiNames(universe)
         self.market_ticker = lru_cache(maxsize=200_000)(self.names.market)
 
-    # --- series and events
-
-    def series_list(self) -> list[Obj]:
-        ordinary = [self._series(ticker, number) for number, (_, ticker, _) in enumerate(SERIES)]
-        return ordinary + [self._combo_series(ticker, title) for ticker, title, _ in COMBO_SERIES]
-
-    def _series(self, ticker: str, number: int) -> Obj:
-        family, _, about = SERIES[number]
-        sports = family.category == "Sports"
-        return {
-            "ticker": ticker,
-            "frequency": family.frequency,
-            "title": f"{family.name.replace('_', ' ').capitalize()}: {about}",
-            "category": family.category,
-            "categories": [family.category],
-            "tags": list(family.tags) or None,
-            "settlement_sources": [{"name": "Official source", "url": "https://example.com/source"}],
-            "contract_url": f"https://example.com/certifications/{ticker}.pdf",
-            "contract_terms_url": f"https://example.com/terms/{ticker}.pdf",
-            "fee_type": "quadratic_with_maker_fees" if sports else "quadratic",
-            "fee_multiplier": 1 if family.category != "Financials" else 0.5,
-            "additional_prohibitions": [],
-            "last_updated_ts": iso(self.universe.now - 30 * DAY - number * 3600),
-            "exchange_index": 2 if family.category == "Crypto" else 0,
-        }
-
-    def _combo_series(self, ticker: str, title: str) -> Obj:
-        return self._series(ticker, 0) | {
-            "frequency": "custom",
-            "title": title,
-            "category": "Exotics",
-            "categories": ["Exotics"],
-            "tags": None,
-            "exchange_index": 1,
-        }
+    # --- events
 
     def event(self, number: int) -> Obj:
         event = self.venue.events[number]

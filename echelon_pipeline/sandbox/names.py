@@ -7,6 +7,7 @@ instrument's name follows from its event, and numeric ids carry their row in dis
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from echelon_pipeline.sandbox.catalog import COMBO_SERIES, SERIES
@@ -39,7 +40,7 @@ class KalshiNames:
     def series(self, event: Event) -> str:
         return COMBO_SERIES[event.combo][0] if event.legs else SERIES[event.topic.series][1]
 
-    def _candidates(self, number: int, event: Event):  # type: ignore[no-untyped-def]
+    def _candidates(self, number: int, event: Event) -> Iterator[str]:
         if event.legs:
             yield f"{self.series(event)}-S2026{self._digests.hex('combo', number, 6)[:11].upper()}"
         topic = event.topic

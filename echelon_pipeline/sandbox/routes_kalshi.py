@@ -25,6 +25,7 @@ from echelon_pipeline.sandbox.kalshi_query import (
     start_at,
     whole,
 )
+from echelon_pipeline.sandbox.kalshi_series import series_list
 from echelon_pipeline.sandbox.kalshi_views import KalshiViews
 from echelon_pipeline.sandbox.universe import Universe
 from echelon_pipeline.sandbox.wire import contracts, iso, many
@@ -40,7 +41,7 @@ class Kalshi:
         self.query = KalshiQuery(self.views)
         self.clock = clock
         self.rows = Rows(self.views, clock)
-        self.series_by_ticker = {s["ticker"]: s for s in self.views.series_list()}
+        self.series_by_ticker = {s["ticker"]: s for s in series_list(universe.now)}
 
     def routes(self) -> dict[str, Any]:
         """Paths in the order they are tried."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -260,6 +261,14 @@ def test_a_fault_can_be_asked_for_by_header(sandbox: Local, fault: str, path: st
     assert answer.status_code == status
     assert "retry-after" not in answer.headers
     assert sandbox.ask("GET", path).status_code == 200
+
+
+def test_a_timeout_holds_the_request_and_latency_delays_every_one(sandbox: Local) -> None:
+    sandbox.post("/__sandbox__/faults", {"faults": ["hold=0.02", "latency=10"]})
+    started = time.monotonic()
+    answer = sandbox.ask("GET", f"{KALSHI}/series", headers={"x-sandbox-fault": "timeout"})
+    assert answer.status_code == 504
+    assert time.monotonic() - started >= 0.03
 
 
 def test_broken_bodies_are_no_json(sandbox: Local) -> None:
