@@ -85,7 +85,7 @@ def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None
 
 
 def _config(venues: Sequence[Venue], mode: Mode, *, refetch: bool) -> dict[str, object]:
-    ops: dict[str, object] = {"published__duckdb": {"config": {"force": True}}}
+    ops: dict[str, object] = {"published_duckdb": {"config": {"force": True}}}
     for venue in venues:
         ops[f"raw_{venue}_listings"] = {"config": {"mode": mode}}
         for table in ("trades", "daily_prices"):

@@ -14,7 +14,7 @@ STATUSES = ("unopened", "active", "paused", "closed", "determined", "settled")
 _VENUE = Column("venue", T.TEXT, "polymarket or kalshi", nullable=False)
 _BUCKET = Column("bucket", T.INT, "hash bucket of the id, 0..15 (storage only)", nullable=False)
 _DATE = Column("date", T.DATE, "UTC day of event_at", nullable=False)
-_INSTRUMENT = Column("instrument_id", T.TEXT, "<venue>:<native id> of the instrument", nullable=False)
+_INSTRUMENT = Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False)
 _OBSERVED = Column("observed_at", T.TIME, "when our poll saw it", nullable=False)
 _SHA = Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from")
 _IS_VENUE = Rule("venue is known", VENUES)
@@ -35,7 +35,7 @@ SERIES = Table(
     columns=(
         _VENUE,
         _BUCKET,
-        Column("series_id", T.TEXT, "<venue>:<native id>", nullable=False),
+        Column("series_id", T.TEXT, "venue:native_id", nullable=False),
         Column("native_id", T.TEXT, "the venue's own id or ticker", nullable=False),
         Column("slug", T.TEXT, "the venue's URL name"),
         Column("title", T.TEXT, "as served"),
@@ -64,9 +64,9 @@ EVENTS = Table(
     columns=(
         _VENUE,
         _BUCKET,
-        Column("event_id", T.TEXT, "<venue>:<native id>", nullable=False),
+        Column("event_id", T.TEXT, "venue:native_id", nullable=False),
         Column("native_id", T.TEXT, "Kalshi event ticker, Polymarket Gamma event id", nullable=False),
-        Column("series_id", T.TEXT, "<venue>:<native id> of the series, where there is one"),
+        Column("series_id", T.TEXT, "venue:native_id of the series, where there is one"),
         Column("slug", T.TEXT, "the venue's URL name"),
         Column("title", T.TEXT, "as served"),
         Column("sub_title", T.TEXT, "as served"),
@@ -96,8 +96,8 @@ EVENTS = Table(
 # Slow attributes: the same columns in core.instruments (current) and core.instrument_history (append).
 _SLOW = (
     Column("native_id", T.TEXT, "Kalshi ticker, Polymarket condition id", nullable=False),
-    Column("event_id", T.TEXT, "<venue>:<native id> of the event"),
-    Column("series_id", T.TEXT, "<venue>:<native id> of the series"),
+    Column("event_id", T.TEXT, "venue:native_id of the event"),
+    Column("series_id", T.TEXT, "venue:native_id of the series"),
     Column("slug", T.TEXT, "the venue's URL name"),
     Column("title", T.TEXT, "question or title as served"),
     Column("sub_title", T.TEXT, "what this instrument is about within the event"),
@@ -284,7 +284,7 @@ TRADES = Table(
             nullable=False,
         ),
         Column(
-            "instrument_id", T.TEXT, "<venue>:<native id>; it may name an instrument we do not hold", nullable=False
+            "instrument_id", T.TEXT, "venue:native_id; it may name an instrument we do not hold", nullable=False
         ),
         Column("event_at", T.TIME, "the venue's clock", nullable=False),
         Column("outcome_index", T.INT, "traded outcome; NULL where the token is unmapped"),
@@ -330,8 +330,8 @@ FILLS = Table(
     columns=(
         _VENUE,
         _DATE,
-        Column("fill_id", T.TEXT, "<venue>:<leg id>", nullable=False),
-        Column("instrument_id", T.TEXT, "<venue>:<native id>", nullable=False),
+        Column("fill_id", T.TEXT, "venue:leg_id", nullable=False),
+        Column("instrument_id", T.TEXT, "venue:native_id", nullable=False),
         Column("event_at", T.TIME, "match time, the venue's clock", nullable=False),
         Column("outcome_index", T.INT, "traded outcome; NULL where the token is unmapped"),
         Column("unmapped_reason", T.TEXT, "why outcome_index is NULL"),
