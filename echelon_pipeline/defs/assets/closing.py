@@ -1,6 +1,7 @@
 """What closes a run: further resolutions, the reports on completeness and dead letters, the publication."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -115,7 +116,7 @@ def published_duckdb(warehouse: Warehouse, config: PublishConfig) -> Iterator[Ma
     settings = warehouse.settings()
     with report.classified():
         done = publish(settings, force=config.force)
-    metadata: dict[str, object] = {"published": done is not None}
+    metadata: dict[str, Any] = {"published": done is not None}
     if done is not None:
         metadata |= {
             "path": dg.MetadataValue.path(str(done.path)),
