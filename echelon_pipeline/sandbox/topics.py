@@ -6,6 +6,7 @@ of its title and outcomes. A topic on both venues gives the same question to bot
 
 from __future__ import annotations
 
+from calendar import month_name
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from itertools import accumulate
 from echelon_pipeline.sandbox.catalog import DAY, FAMILIES, HOUR, SERIES, WEIGHTS, Family
 from echelon_pipeline.sandbox.mixing import cell, salt
 
+_MONTHS = tuple(month_name)[1:]  # strftime takes ten times as long
 _BOUNDS = tuple(accumulate(WEIGHTS))
 _FIRST_SERIES = {family.name: next(i for i, s in enumerate(SERIES) if s[0] is family) for family in FAMILIES}
 
@@ -51,17 +53,18 @@ class Topic:
         return pool[a], pool[b]
 
     def title(self) -> str:
-        closing = datetime.fromtimestamp(self.closes, UTC)
+        at = datetime.fromtimestamp(self.closes, UTC)
+        month, eastern = _MONTHS[at.month - 1], (at.hour - 5) % 24
         words = {
             "subject": self.about,
-            "date": f"{closing:%B} {closing.day}",
-            "hour": f"{(closing.hour - 5) % 12 or 12}:{closing:%M}{'AM' if (closing.hour - 5) % 24 < 12 else 'PM'} ET",
-            "month": f"{closing:%B %Y}",
-            "year": f"{closing:%Y}",
+            "date": f"{month} {at.day}",
+            "hour": f"{eastern % 12 or 12}:{at.minute:02d}{'AM' if eastern < 12 else 'PM'} ET",
+            "month": f"{month} {at.year}",
+            "year": str(at.year),
         }
         if "{side_a}" in self.family.title:
             (_, words["side_a"]), (_, words["side_b"]) = self.sides()
-        return self.family.title.format(**words)
+        return self.family.title.format_map(words)
 
 
 def topics(
