@@ -29,7 +29,7 @@ from echelon_pipeline.warehouse.reader import read_published
 KEEP_SECONDS = 24 * 3600.0
 # Partitions of more files than this are compacted; merges write whole partitions, appends do not.
 COMPACT_ABOVE = 8
-_OF_PROCESS = re.compile(r"^pid-(\d+)-")
+_OF_PROCESS = re.compile(r"^(?:pid|spill)-(\d+)(?:-|$)")
 
 
 @dataclass

@@ -54,7 +54,7 @@ def catalog(folder: Path, **tables: list[Row]) -> Iterator[duckdb.DuckDBPyConnec
         else:
             lake.merge(table, [staged(folder / "staged", table, rows)])
     sources = {t.name: Source(t, lake.open(t.name)) for t in TABLES.values() if t.published}
-    with connect() as connection:
+    with connect(private=True) as connection:
         fill(connection, sources, root=lake.root, built_at=NOON)
         yield connection
 

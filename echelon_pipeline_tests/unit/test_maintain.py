@@ -83,12 +83,13 @@ def test_files_of_a_commit_under_way_are_left_and_forgotten_ones_go(settings: Se
 
 def test_scratch_of_dead_processes_goes_at_once_and_other_scratch_after_a_day(tmp_path: Path) -> None:
     dead, alive = tmp_path / "pid-4194305-x", tmp_path / f"pid-{os.getpid()}-x"  # beyond Linux's largest pid
+    spilled = tmp_path / "spill-4194305"
     fresh, idle = tmp_path / "20261120T1", tmp_path / "20261101T1"
-    for folder in (dead, alive, fresh, idle):
+    for folder in (dead, alive, spilled, fresh, idle):
         folder.mkdir()
         (folder / "file").touch()
     long_ago = time.time() - TWO_DAYS
     for path in (idle / "file", idle):
         os.utime(path, (long_ago, long_ago))
-    assert sweep_scratch(tmp_path) == 2
+    assert sweep_scratch(tmp_path) == 3
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([alive.name, fresh.name])
