@@ -10,11 +10,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.domain.intervals import newest
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.domain.intervals import newest, union
+from echelon_pipeline.sqlfiles import statement, statements
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.catalog import Source, fill
 from echelon_pipeline.warehouse.duck import connect
@@ -59,6 +59,24 @@ def catalog(folder: Path, **tables: list[Row]) -> Iterator[duckdb.DuckDBPyConnec
         yield connection
 
 
+@contextmanager
+def derived(windows: list[Row], instruments: list[Row]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Coverage and completeness alone, from rows in memory: fast enough for many examples."""
+    with connect(private=True) as connection:
+        connection.execute("CREATE SCHEMA core")
+        for name, table, rows in [
+            ("core.ingest_windows", "core.ingest_windows", windows),
+            ("lake_instruments", "core.instruments", instruments),
+            ("lake_instrument_history", "core.instrument_history", []),
+        ]:
+            connection.register("given", arrow(table, rows))
+            connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
+        for made in ("1_coverage", "2_instrument_completeness"):
+            text = statement(f"publish/{made}")
+            connection.execute(f"CREATE TABLE {text.header['creates']} AS {text.text}")
+        yield connection
+
+
 def coverage(connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
     return connection.execute("SELECT from_at, to_at, state FROM core.coverage ORDER BY from_at").fetchall()
 
@@ -85,14 +103,12 @@ WINDOWS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None)
 @given(given_windows=WINDOWS)
-def test_coverage_agrees_with_interval_arithmetic(
-    tmp_path_factory: pytest.TempPathFactory, given_windows: list[tuple[int, int, str]]
-) -> None:
+def test_coverage_agrees_with_interval_arithmetic(given_windows: list[tuple[int, int, str]]) -> None:
     rows = [window(b, b + n, recorded=i, state=s) for i, (b, n, s) in enumerate(given_windows)]
     expected = newest((at(b), at(b + n), i, (i, s)) for i, (b, n, s) in enumerate(given_windows))
-    with catalog(tmp_path_factory.mktemp("c"), ingest_windows=rows) as connection:
+    with derived(rows, []) as connection:
         assert coverage(connection) == [(b, e, state) for b, e, (_, state) in expected]
 
 
@@ -172,6 +188,43 @@ def test_the_reason_is_that_of_the_last_stretch_that_could_not_be_read(tmp_path:
     windows = [window(0, 10, 50, state="unavailable", reason="the feed is capped"), window(10, 20, 51)]
     found = completeness(tmp_path, windows, instrument("k:A", 1, 0))
     assert found == {"k:A": (at(10), at(20), "the feed is capped")}
+
+
+PIECES = st.tuples(
+    st.integers(0, 12),
+    st.integers(1, 6),
+    st.integers(0, 30),
+    st.sampled_from(["complete", "complete", "complete", "partial"]),
+    st.sampled_from(["configured", "configured", "configured", "all", "k:A"]),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(pieces=st.lists(PIECES, min_size=1, max_size=9), held=st.tuples(st.integers(0, 30), st.integers(0, 30)))
+def test_completeness_agrees_with_interval_arithmetic(
+    pieces: list[tuple[int, int, int, str, str]], held: tuple[int, int]
+) -> None:
+    rows = [
+        window(b, b + n, r, state=state, scope=scope, unit_id=f"u{i:02}")
+        for i, (b, n, r, state, scope) in enumerate(pieces)
+    ]
+    expected = {}
+    for name, held_at in zip(("k:A", "k:B"), held, strict=True):
+        counted = []
+        for scope in ("all", "configured", name):
+            own = [(b, b + n, (r, i), (state, r)) for i, (b, n, r, state, s) in enumerate(pieces) if s == scope]
+            for begin, end, (state, recorded) in newest(own):
+                if state == "complete" and (scope != "configured" or recorded >= held_at):
+                    counted.append((begin, end))
+        last = union(counted)[-1:]
+        expected[name] = (at(last[0][0]), at(last[0][1])) if last else (None, None)
+    instruments = [instrument(name, held_at) for name, held_at in zip(("k:A", "k:B"), held, strict=True)]
+    with derived(rows, instruments) as connection:
+        found = connection.execute(
+            "SELECT instrument_id, complete_from, complete_to FROM core.instrument_completeness "
+            "WHERE table_name = 'core.trades'"
+        ).fetchall()
+    assert {name: (begin, end) for name, begin, end in found} == expected
 
 
 def test_prices_have_their_own_completeness(tmp_path: Path) -> None:
