@@ -21,8 +21,8 @@ from echelon_pipeline.errors import CorruptStore, DiskFull
 _NO_SPACE = re.compile(r"no space left|os error 28|disk quota|max_temp_directory_size", re.IGNORECASE)
 _DATA_FILE = re.compile(r"[^\s'\"\[(]+\.parquet")
 _UNREADABLE = re.compile(
-    r"magic bytes|no files found|cannot open file|could not read|decompress|corrupt|thrift|protocol|"
-    r"too small to be a parquet|not a parquet|failed to read|no such file|parsing object|out of range|invalid",
+    r"magic bytes|no files found|cannot open file|could not read|decompress|corrupt|thrift|tprotocol|footer|"
+    r"too small to be a parquet|not a parquet|failed to read|no such file|os error 2\b|parsing object",
     re.IGNORECASE,
 )
 
@@ -50,12 +50,8 @@ def storage_faults(where: str) -> Iterator[None]:
 
 def is_unreadable(error: BaseException) -> bool:
     """Whether an error says that a stored file is missing or damaged."""
-    text = str(error)
-    if isinstance(error, DeltaError):
-        return bool(_UNREADABLE.search(text))
-    if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)):
-        return bool(_UNREADABLE.search(text))
-    return False
+    kinds = (DeltaError, duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
+    return isinstance(error, kinds) and _UNREADABLE.search(str(error)) is not None
 
 
 def require_space(path: str | Path, min_free_mb: int) -> None:

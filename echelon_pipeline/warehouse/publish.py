@@ -65,11 +65,15 @@ def publish(settings: Settings, *, force: bool = False) -> Publication | None:
             return None
         built_at = datetime.now(UTC)
         building = target.with_name(f"{target.name}.building-{os.getpid()}")
-        with storage_faults(str(building)):
-            tables = _build(lake, building, sources, built_at)
-            _verify(building, tables)
-            _swap(building, target)
-            kept = _keep(target, built_at, settings.keep_publications)
+        try:
+            with storage_faults(str(building)):
+                tables = _build(lake, building, sources, built_at)
+                _verify(building, tables)
+                _swap(building, target)
+                kept = _keep(target, built_at, settings.keep_publications)
+        finally:
+            for left in (building, _wal(building)):  # of a build that failed, on a disk that may be full
+                left.unlink(missing_ok=True)
         with State.of(settings) as state:
             state.record_publication(kept, built_at, versions)
     return Publication(target, tables, time.monotonic() - started, built_at, versions)

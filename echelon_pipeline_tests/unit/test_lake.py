@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
+from deltalake.exceptions import CommitFailedError, DeltaError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.errors import Conflict, CorruptStore, DiskFull, NewerLake, RuleViolation
 from echelon_pipeline.tables import TABLES, Column, T
 from echelon_pipeline.warehouse.delta import open_for_write
+from echelon_pipeline.warehouse.faults import storage_faults
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import NOON, Row, arrow, row, staged, stored, trade
 
@@ -286,6 +290,26 @@ def test_too_little_free_disk_refuses_to_write(tmp_path: Path) -> None:
         merge(lake, "core.trades", trade(1))
     with pytest.raises(DiskFull, match="MiB free"):
         lake.append("core.drift", arrow("core.drift", [row("core.drift")]))
+
+
+FULL = "No space left on device (os error 28)"
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), DiskFull),
+        (DeltaError(f"Generic LocalFileSystem error: Unable to copy data to file: {FULL}"), DiskFull),
+        (duckdb.IOException(f"IO Error: Could not write file: {FULL}"), DiskFull),
+        (duckdb.InvalidInputException("Invalid Input Error: No magic bytes found at end of file 'x'"), CorruptStore),
+        (duckdb.InvalidInputException("Invalid Input Error: a parameter is missing"), duckdb.InvalidInputException),
+        (CommitFailedError("another writer"), CommitFailedError),
+        (ValueError("not storage's"), ValueError),
+    ],
+)
+def test_storage_errors_get_their_names_and_others_pass(error: Exception, named: type[Exception]) -> None:
+    with pytest.raises(named), storage_faults("the lake"):
+        raise error
 
 
 # --- versions of the columns

@@ -149,7 +149,7 @@ def test_a_lake_file_that_cannot_be_read_leaves_the_published_file_as_it_was(set
     with pytest.raises(CorruptStore, match=path.name):
         publish(settings)
     assert published(settings, "SELECT count(*) FROM core.trades") == [(1,)]
-    assert not list(settings.home.glob("*.building-*.wal"))
+    assert list(settings.home.glob("*.building-*")) == []
 
 
 def test_leftovers_of_killed_builders_are_swept(settings: Settings) -> None:
