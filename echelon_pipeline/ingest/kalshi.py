@@ -28,14 +28,17 @@ from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.warehouse.windows import Span
 
 CANDLES_PER_REQUEST = 10_000  # documented limit of the batch endpoint
+BEGAN = 2000  # years before it are no times: 0001 is the venue's zero time
 HOUR = 60  # minutes: candles that tile UTC days; the venue's daily candles are Eastern-time days
 
 
 class _Market(msgspec.Struct):
-    ticker: str
-    event_ticker: str = ""
     volume_fp: str | None = None
     volume_24h_fp: str | None = None
+
+
+class _Member(msgspec.Struct):
+    event_ticker: str | None = None
 
 
 class _Trade(msgspec.Struct):
@@ -57,6 +60,14 @@ def rank(market: RawObject) -> Ranked:
     except msgspec.DecodeError:
         return Ranked(Decimal(0), Decimal(0))
     return Ranked(_decimal(row.volume_24h_fp), _decimal(row.volume_fp))
+
+
+def _event_of(market: RawObject) -> str:
+    """The event of a market; '' where it names none or is odd (the parsers judge it later)."""
+    try:
+        return msgspec.json.decode(market.payload, type=_Member).event_ticker or ""
+    except msgspec.DecodeError:
+        return ""
 
 
 def _decimal(text: str | None) -> Decimal:
@@ -105,10 +116,7 @@ class KalshiListings:
     async def _kept(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         bounds = TopN(self._bounds.limit, self._bounds.min_volume, rank)
         async for page in bounds.through(pages):
-            for market in page.objects:
-                event = msgspec.json.decode(market.payload, type=_Market).event_ticker
-                if event:
-                    self._events.add(event)
+            self._events.update(event for event in map(_event_of, page.objects) if event)
             yield page
         self._bounds.filtered_out += bounds.filtered_out
 
@@ -166,15 +174,15 @@ class KalshiTrades:
             async for page in self._client.historical_trades(ticker=ticker, min_ts=begin, max_ts=high):
                 yield page
 
-    def lowest(self, page: Page) -> datetime | None:
-        """Oldest created_time of a page; None where no row has a readable one."""
-        times = []
+    def times(self, page: Page) -> list[datetime]:
+        """created_time of a page's rows, without those that nobody can read (the zero time among them)."""
+        found = []
         for trade in page.objects:
             try:
-                times.append(msgspec.json.decode(trade.payload, type=_Trade).created_time)
+                found.append(msgspec.json.decode(trade.payload, type=_Trade).created_time)
             except msgspec.DecodeError:  # the parser dead-letters it; the walk goes by the others
                 continue
-        return min((t if t.tzinfo else t.replace(tzinfo=UTC) for t in times), default=None)
+        return [t if t.tzinfo else t.replace(tzinfo=UTC) for t in found if t.year >= BEGAN]
 
 
 class KalshiPrices:
@@ -223,6 +231,9 @@ async def cutoff_of(client: KalshiClient) -> Cutoff:
     """The cutoff at the start of a run (it advances)."""
     async for page in client.historical_cutoff():
         for answer in page.objects:
-            row = msgspec.json.decode(answer.payload, type=_Cutoff)
+            try:
+                row = msgspec.json.decode(answer.payload, type=_Cutoff)
+            except msgspec.DecodeError as error:
+                raise SchemaDrift(f"kalshi /historical/cutoff: {error}, got {answer.payload[:200]!r}") from error
             return Cutoff(row.market_settled_ts, row.trades_created_ts)
     raise SchemaDrift("kalshi /historical/cutoff: no object in the answer")

@@ -29,6 +29,7 @@ CONDITIONS_PER_WALK = 20  # documented limit of data v2 filters
 TOKENS_PER_REQUEST = 20  # documented limit of batch-prices-history
 IDS_PER_REQUEST = 100  # documented limit of condition_ids
 HISTORY_SPAN = timedelta(days=15)  # longest window of prices-history, whatever the fidelity
+BEGAN, END = 946_684_800, 253_402_300_800  # years 2000 to 9999 in Unix seconds: other times are no times
 FIDELITY = 60  # minutes between samples: 24 points a day
 
 
@@ -162,13 +163,16 @@ class PolymarketTrades:
 
     def groups(self, targets: Sequence[tuple[str, str, Span]]) -> Iterable[Group]:
         """Conditions that miss the same span share a walk."""
+        bare = [span for instrument_id, _, span in targets if not instrument_id]
+        if bare:
+            # The bare feed takes no bounds: one walk passes all gaps. Two in one unit of work would serve the
+            # same rows twice, which the parser counts as identical prints.
+            yield Group((), (), (min(b for b, _ in bare), max(e for _, e in bare)))
         by_span: dict[Span, list[tuple[str, str]]] = {}
         for instrument_id, native_id, span in targets:
-            by_span.setdefault(span, []).append((instrument_id, native_id))
+            if instrument_id:
+                by_span.setdefault(span, []).append((instrument_id, native_id))
         for span, members in by_span.items():
-            if not members[0][0]:
-                yield Group((), (), span)
-                continue
             for some in batches(members, CONDITIONS_PER_WALK):
                 yield Group(tuple(i for i, _ in some), tuple(n for _, n in some), span)
 
@@ -176,15 +180,15 @@ class PolymarketTrades:
         """Pages from the newest trade down; the caller stops where its span begins."""
         return self._client.data.trades(conditions=group.native_ids)
 
-    def lowest(self, page: Page) -> datetime | None:
-        """Oldest timestamp of a page; None where no row has a readable one."""
-        times = []
+    def times(self, page: Page) -> list[datetime]:
+        """Timestamps of a page's rows, without those that nobody can read."""
+        found = []
         for trade in page.objects:
             try:
-                times.append(msgspec.json.decode(trade.payload, type=_Trade).timestamp)
+                found.append(msgspec.json.decode(trade.payload, type=_Trade, strict=False).timestamp)
             except msgspec.DecodeError:  # the parser dead-letters it; the walk goes by the others
                 continue
-        return datetime.fromtimestamp(min(times), UTC) if times else None
+        return [datetime.fromtimestamp(t, UTC) for t in found if BEGAN <= t < END]
 
 
 class PolymarketPrices:

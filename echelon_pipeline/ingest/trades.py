@@ -27,6 +27,7 @@ from echelon_pipeline.warehouse.raw import RawStore
 from echelon_pipeline.warehouse.windows import Span, Window
 
 TABLE = "core.trades"
+INSTRUMENTS = "core.instruments"
 CONFIGURED = "configured"  # scope: every instrument that we held when the window was recorded
 EVERYTHING = "all"  # scope: the venue's whole feed
 
@@ -52,8 +53,8 @@ class TradeFeed(Protocol):
     def walk(self, group: Group) -> AsyncIterator[Page]:
         """Pages of a group, newest first."""
 
-    def lowest(self, page: Page) -> datetime | None:
-        """The oldest event time on a page."""
+    def times(self, page: Page) -> list[datetime]:
+        """Event times of a page in the order served, without those that nobody can read."""
 
     def reach(self) -> datetime | None:
         """The oldest time that the venue can serve; None: no limit."""
@@ -61,12 +62,25 @@ class TradeFeed(Protocol):
 
 @dataclass
 class _Walk:
-    """How far one group's walk has come. ``tail``: numbers of stored pages that hold rows at ``low``."""
+    """How far one group's walk has come. ``held``: stored pages by number that may hold rows which no commit
+    has taken yet, each with its oldest time."""
 
     group: Group
     low: datetime | None = None
     done: bool = False
-    tail: list[int] = field(default_factory=list)
+    held: dict[int, datetime] = field(default_factory=dict)
+
+    def pass_page(self, number: int, times: Sequence[datetime]) -> None:
+        """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing."""
+        if times:
+            self.low = times[-1] if self.low is None else min(self.low, times[-1])
+            self.held[number] = min(times)
+            self.done = self.low < self.group.span[0]
+
+    def committed(self) -> None:
+        """Lets go of pages whose rows have all been taken."""
+        begin = self.span_read()[0]
+        self.held = {number: low for number, low in self.held.items() if low <= begin}
 
     def span_read(self) -> Span:
         """What has been read completely: rows at ``low`` itself may go on in the next page."""
@@ -91,7 +105,8 @@ async def ingest_trades(
 
     ``refetch``: read everything again, also what is complete.
     """
-    begin, end = day_span(days, session.clock())
+    asked_at = session.clock()  # instruments that are listed from now on are not part of this walk
+    begin, end = day_span(days, asked_at)
     total = Counts()
     if end <= begin:
         return total
@@ -105,7 +120,8 @@ async def ingest_trades(
         total.add(batch.total)
         if end > begin:
             rows = total.staged.get(TABLE, 0)
-            session.windows.record([unit.window(venue, TABLE, batch.scope, (begin, end), counts=total, rows=rows)])
+            window = unit.window(venue, TABLE, batch.scope, (begin, end), counts=total, rows=rows)
+            session.windows.record([window], as_of=asked_at)
     return total
 
 
@@ -122,9 +138,11 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
     instruments = _tradable(session, venue, span)
     configured = session.windows.recorded(venue, TABLE, CONFIGURED)
     own = session.windows.complete_by_scope(venue, TABLE)
+    # Under a frozen clock times are equal: then a window speaks of what was listed by units before its own.
+    listed = max((w.unit_id for w in session.windows.recorded(venue, INSTRUMENTS) if w.rows), default="")
     found = []
     for instrument_id, native_id, first_seen in instruments:
-        covered = [(w.from_at, w.to_at) for w in configured if w.recorded_at >= first_seen]
+        covered = [(w.from_at, w.to_at) for w in configured if (w.recorded_at, w.unit_id) > (first_seen, listed)]
         gaps = [span] if refetch else subtract([span], union([*covered, *everything, *own.get(instrument_id, [])]))
         if gaps:
             # One walk from the newest gap down to the oldest: feeds are newest-first, holes cost nothing.
@@ -136,7 +154,7 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
 def _tradable(session: Session, venue: Venue, span: Span) -> list[tuple[str, str, datetime]]:
     lake = session.lake
     with session.duck() as connection:
-        connection.execute(f"CREATE TEMP VIEW instruments AS {lake.scan('core.instruments', where={'venue': [venue]})}")
+        connection.execute(f"CREATE TEMP VIEW instruments AS {lake.scan(INSTRUMENTS, where={'venue': [venue]})}")
         connection.execute(
             f"CREATE TEMP VIEW history AS {lake.scan('core.instrument_history', where={'venue': [venue]})}"
         )
@@ -206,11 +224,7 @@ class _Batch:
         self._page += 1
         self._raw.add(numbered)
         self._held += len(page.objects)
-        low = self.feed.lowest(page)
-        if low is not None:
-            walk.tail = [numbered.number] if walk.low is None or low < walk.low else [*walk.tail, numbered.number]
-            walk.low = low
-            walk.done = low < walk.group.span[0]
+        walk.pass_page(numbered.number, self.feed.times(page))
         if self._held >= self._session.settings.raw_flush_objects:
             self._commit(claim=True)
 
@@ -225,7 +239,7 @@ class _Batch:
             self.venue,
             (self.unit.unit_id,),
             page_from=self._batch_from,
-            also_pages=tuple(sorted({p for w in self._walks for p in w.tail if p < self._batch_from})),
+            also_pages=tuple(sorted(p for w in self._walks for p in w.held if p < self._batch_from)),
         )
         deriver.parse(source, keep={TABLE: _keep(self._walks)})
         counts = deriver.commit()
@@ -234,6 +248,8 @@ class _Batch:
         if claim:
             self._session.windows.record(self._windows())
         self._walks = [w for w in self._walks if not w.done]
+        for walk in self._walks:
+            walk.committed()
         self._batch_from, self._held = self._page, 0
 
     def _windows(self) -> list[Window]:

@@ -56,12 +56,13 @@ class Windows:
         self._lake = lake
         self._clock = clock or (lambda: datetime.now(UTC))
 
-    def record(self, windows: Sequence[Window]) -> Commit:
+    def record(self, windows: Sequence[Window], *, as_of: datetime | None = None) -> Commit:
         """Appends windows in one commit, stamped with the clock. Raises RuleViolation, Conflict, DiskFull.
 
+        ``as_of``: stamped with this time instead, where a window speaks of what was known then.
         Under a frozen clock stamps are equal; then the later unit is believed: its id sorts by real time.
         """
-        now = self._clock()
+        now = as_of or self._clock()
         rows = [{**asdict(w), "recorded_at": now} for w in windows]
         return self._lake.append(TABLE, pa.Table.from_pylist(rows, schema=TABLES[TABLE].arrow_schema()))
 
