@@ -62,7 +62,8 @@ async def ingest_prices(
     session: Session, venue: Venue, feed: PriceFeed, days: Sequence[date], *, refetch: bool = False
 ) -> Counts:
     """Fetches the days' prices for every instrument that lacks them, then derives and commits them."""
-    begin, end = day_span(days, session.clock())
+    asked_at = session.clock()  # instruments that are listed from now on are not part of this run
+    begin, end = day_span(days, asked_at)
     total = Counts()
     if end <= begin:
         return total
@@ -71,7 +72,8 @@ async def ingest_prices(
         for span, targets in _plan(session, venue, (begin, end), refetch=refetch):
             await batch.run(list(feed.requests(targets, span)))
         total.add(batch.total)
-        session.windows.record([_window(unit, venue, day, session.clock(), total) for day in sorted(set(days))])
+        windows = [_window(unit, venue, day, asked_at, total) for day in sorted(set(days))]
+        session.windows.record(windows, as_of=asked_at)
     return total
 
 

@@ -22,10 +22,21 @@ held AS (
 ),
 
 complete AS (
-    SELECT from_at AS day_at, arg_max(state, recorded_at) AS state, max(recorded_at) AS recorded_at
+    SELECT
+        from_at AS day_at,
+        arg_max(state, (recorded_at, unit_id)) AS state,
+        max(recorded_at) AS recorded_at,
+        arg_max(unit_id, (recorded_at, unit_id)) AS unit_id
     FROM windows
     WHERE table_name = $table_name AND scope = $scope
     GROUP BY from_at
+),
+
+-- Under a frozen clock times are equal: then a window speaks of what was listed by units before its own.
+listed AS (
+    SELECT coalesce(max(unit_id), '') AS unit_id
+    FROM windows
+    WHERE table_name = 'core.instruments' AND rows > 0
 )
 
 SELECT
@@ -42,7 +53,8 @@ JOIN days d
     ON (h.opens_at IS NULL OR h.opens_at < d.day_at + INTERVAL 1 DAY)
     AND (h.trading_ended_at IS NULL OR h.trading_ended_at > d.day_at)
 LEFT JOIN complete c ON c.day_at = d.day_at
+CROSS JOIN listed l
 LEFT JOIN outcomes o ON o.instrument_id = h.instrument_id AND o.outcome_index = 0
-WHERE $refetch OR c.state IS NULL OR c.state <> 'complete' OR c.recorded_at < h.first_seen
+WHERE $refetch OR c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (h.first_seen, l.unit_id)
 GROUP BY h.instrument_id, h.native_id, h.series_id, o.token_id, h.trading_ended_at, h.settled_at
 ORDER BY h.instrument_id
