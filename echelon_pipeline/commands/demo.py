@@ -39,10 +39,10 @@ def demo(
     home: Annotated[
         Path | None, typer.Option(help="Where to put everything. Default: ECHELON_HOME, else .echelon.")
     ] = None,
-    events: Annotated[int, typer.Option(min=1, help="Events of both venues.")] = 60,
-    instruments: Annotated[int, typer.Option(min=2, help="Instruments of both venues.")] = 240,
-    trades: Annotated[int, typer.Option(min=0, help="Trades of both venues.")] = 30_000,
-    days: Annotated[int, typer.Option(min=1, help="UTC days to ingest, today included.")] = 4,
+    events: Annotated[int, typer.Option(min=1, help="Events of both venues.")] = 300,
+    instruments: Annotated[int, typer.Option(min=2, help="Instruments of both venues.")] = 2_000,
+    trades: Annotated[int, typer.Option(min=0, help="Trades of both venues.")] = 200_000,
+    days: Annotated[int, typer.Option(min=1, help="UTC days to ingest, today included.")] = 7,
     seed: Annotated[int, typer.Option(help="Same seed, same universe.")] = 7,
 ) -> None:
     """Sandbox, full pipeline, published file, and a summary. Needs no network and no keys."""
@@ -55,12 +55,12 @@ def demo(
         "events": events,
         "instruments": instruments,
         "trades": trades,
-        "days": max(30, days),
+        "days": max(120, days),
         "seed": seed,
     }
     claim_home(place, universe)
     console = out()
-    console.print(f"demo: two venues on loopback, {instruments} instruments, {trades:,} trades", highlight=False)
+    console.print(f"demo: two venues on loopback, {instruments:,} instruments, {trades:,} trades", highlight=False)
     with SandboxProcess(**universe) as sandbox:
         os.environ.update(environment_of(sandbox), ECHELON_HOME=str(place))
         settings = prepared()

@@ -20,9 +20,6 @@ from echelon_pipeline.warehouse.duck import file_list, literal
 from echelon_pipeline.warehouse.parse import derive as run_kind
 from echelon_pipeline.warehouse.parse import typed
 
-# Raw objects parsed at once: 50,000 market objects are some 100 MB of JSON in DuckDB.
-CHUNK_OBJECTS = 50_000
-
 # A table is merged after those whose rows it is enriched with.
 MERGE_ORDER = (
     "core.series",
@@ -77,7 +74,7 @@ class Deriver:
                 scan = session.lake.scan(
                     "raw.objects", where={"venue": [source.venue], "endpoint": [kind.endpoint]}, units=source.unit_ids
                 )
-                for pages in _chunks(connection, scan, source.condition()):
+                for pages in _chunks(connection, scan, source.condition(), kind):
                     self._parse_chunk(connection, kind, f"{scan} WHERE {source.condition()} AND {pages}", keep or {})
 
     def _parse_chunk(
@@ -184,24 +181,26 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     return rows
 
 
-def _chunks(connection: duckdb.DuckDBPyConnection, scan: str, condition: str) -> Iterator[str]:
-    """Conditions that cut a slice into runs of whole pages of at most CHUNK_OBJECTS objects."""
+def _chunks(connection: duckdb.DuckDBPyConnection, scan: str, condition: str, kind: PayloadKind) -> Iterator[str]:
+    """Conditions that cut a slice into runs of whole pages of about ``chunk_bytes`` payload bytes."""
     pages = connection.execute(
-        f"SELECT unit_id, page, count(*) FROM ({scan}) WHERE {condition} GROUP BY ALL ORDER BY ALL"
+        f"SELECT unit_id, page, sum(strlen(payload)) FROM ({scan}) WHERE {condition} GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    yield from _cut(pages)
+    if kind.whole:
+        yield from ["true"] if pages else []
+    else:
+        yield from _cut(pages, kind.chunk_bytes)
 
 
-def _cut(pages: Iterable[tuple[str, int, int]]) -> Iterator[str]:
+def _cut(pages: Iterable[tuple[str, int, int]], limit: int) -> Iterator[str]:
     first: tuple[str, int] | None = None
-    last = 0
-    held = 0
-    for unit_id, page, objects in pages:
-        if first is not None and (unit_id != first[0] or held + objects > CHUNK_OBJECTS):
+    last, held = 0, 0
+    for unit_id, page, size in pages:
+        if first is not None and (unit_id != first[0] or held + size > limit):
             yield f"unit_id = {literal(first[0])} AND page BETWEEN {first[1]} AND {last}"
             first, held = None, 0
         if first is None:
             first = (unit_id, page)
-        last, held = page, held + objects
+        last, held = page, held + size
     if first is not None:
         yield f"unit_id = {literal(first[0])} AND page BETWEEN {first[1]} AND {last}"

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar, Protocol
 
-from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.errors import EchelonError, NotFound
+from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
+from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.ingest.trades import CONFIGURED, EVERYTHING, day_span, first_error
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kinds import PayloadKind
@@ -23,6 +24,8 @@ from echelon_pipeline.warehouse.raw import RawStore
 from echelon_pipeline.warehouse.windows import Span, Window
 
 TABLE = "core.daily_prices"
+# Answers between two commits: what a killed run has to ask again, some 20 s at 10 requests a second.
+PAGES_PER_COMMIT = 200
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,16 @@ async def ingest_prices(
         return total
     with session.unit() as unit:
         batch = _Batch(unit, venue, feed)
-        for span, targets in _plan(session, venue, (begin, end), refetch=refetch):
+        plan = _plan(session, venue, (begin, end), refetch=refetch)
+        for span, targets in plan:
             await batch.run(list(feed.requests(targets, span)))
         total.add(batch.total)
-        windows = [_window(unit, venue, day, asked_at, total) for day in sorted(set(days))]
-        session.windows.record(windows, as_of=asked_at)
+        if batch.absent:
+            session.windows.record(batch.windows(plan))
+            note(total, next(iter(batch.absent.values())), f"prices of {len(batch.absent)} instruments are")
+        else:
+            windows = [_window(unit, venue, day, asked_at, total) for day in sorted(set(days))]
+            session.windows.record(windows, as_of=asked_at)
     return total
 
 
@@ -119,6 +127,7 @@ class _Batch:
         self.venue = venue
         self.feed = feed
         self.total = Counts()
+        self.absent: dict[str, NotFound] = {}
         self._session = unit.session
         self._raw = RawStore(
             self._session.lake,
@@ -150,12 +159,35 @@ class _Batch:
     async def _worker(self, queue: asyncio.Queue[PriceRequest], total: int) -> None:
         while not queue.empty():
             request = queue.get_nowait()
-            async for page in self.feed.fetch(request):
-                self._raw.add(replace(page, number=self._page))
-                self._page += 1
-                self.total.objects += len(page.objects)
+            try:
+                async for page in self.feed.fetch(request):
+                    self._raw.add(replace(page, number=self._page))
+                    self._page += 1
+                    self.total.objects += len(page.objects)
+            except NotFound as error:
+                if not is_absent(error, request.targets):
+                    raise
+                self.absent |= {t.instrument_id: error for t in request.targets}
             self._done += 1
             self._session.progress(f"{self.venue} prices", self._done, total)
+            if self._page - self._from >= PAGES_PER_COMMIT:
+                self._commit()
+
+    def windows(self, plan: Sequence[tuple[Span, list[PriceTarget]]]) -> list[Window]:
+        """What was read instrument by instrument: what is absent for some must not be claimed for all."""
+        rows: list[Window] = []
+        for (begin, end), targets in plan:
+            over = min(end, midnight(self._session.clock()))  # a day that is not over is never complete
+            for target in targets:
+                absent, scope = self.absent.get(target.instrument_id), target.instrument_id
+                if absent is not None:
+                    state, reason, until = "unavailable", reason_of(absent), end
+                else:
+                    state, reason, until = "complete", None, over
+                if begin < until:
+                    span = (begin, until)
+                    rows.append(self.unit.window(self.venue, TABLE, scope, span, state=state, reason=reason))
+        return rows
 
     def _commit(self) -> None:
         self._raw.flush()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.kinds import POINTS_CHUNK, ROWS_CHUNK, PayloadKind
 
 # Raised when a statement below changes what rows come out of the same payload.
 PARSER_VERSION = 1
@@ -64,6 +64,7 @@ def _kind(endpoint: str, *outputs: str, fields: str, values: Mapping[str, frozen
         main=outputs[0],
         known_fields=frozenset(fields.split()),
         known_values=values or {},
+        chunk_bytes=POINTS_CHUNK if endpoint == "candlesticks" else ROWS_CHUNK,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.kinds import POINTS_CHUNK, ROWS_CHUNK, PayloadKind
 
 # Raised when a statement below changes what rows come out of the same payload.
 PARSER_VERSION = 1
@@ -101,6 +101,8 @@ def _kind(
         known_fields=frozenset(fields.split()),
         known_values=words or {},
         uses_outcomes=uses_outcomes,
+        chunk_bytes=POINTS_CHUNK if endpoint == "prices_history" else ROWS_CHUNK,
+        whole="core.trades" in tables,  # identical prints are numbered over a walk
     )
 
 
