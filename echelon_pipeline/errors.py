@@ -9,6 +9,7 @@ wrong and what was expected. Secrets, headers and full URLs with credentials nev
     │   ├── BadRequest     the venue refused the request (4xx)
     │   ├── Unauthorized   401 / 403
     │   ├── NotFound       404
+    │   │   └── NotAvailable   a recorded universe lacks it
     │   ├── SchemaDrift    a required shape is missing from an answer
     │   ├── PagingStuck    a cursor repeats or a page adds no new id
     │   ├── RuleViolation  staged rows break a table's rules; nothing was committed
@@ -55,7 +56,11 @@ class Unauthorized(Permanent):
 
 
 class NotFound(Permanent):
-    """The venue does not know the thing (404), or a recorded universe does not hold the endpoint."""
+    """The venue does not know the thing (404)."""
+
+
+class NotAvailable(NotFound):
+    """A recorded universe does not hold the endpoint or the thing: nothing can be said about it."""
 
 
 class SchemaDrift(Permanent):

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.errors import EchelonError, NotAvailable
+from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.ingest.trades import day_span
@@ -60,18 +61,21 @@ async def _one_code(session: Session, client: PolymarketClient, code: str, span:
         deriver = Deriver(unit, {"builder_trades": KINDS["builder_trades"]})
         deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
         counts.add(deriver.commit())
+        state, reason = verdict(failure)
         window = unit.window(
             VENUE,
             TABLE,
             code,
             span,
-            state="partial" if failure else "complete",
-            reason=f"{type(failure).__name__}: {failure}" if failure else None,
+            state=state,
+            reason=reason,
             counts=counts,
             rows=counts.staged.get(TABLE, 0),
         )
         session.windows.record([window])
-    if failure:
+    if isinstance(failure, NotAvailable):
+        note(counts, failure, "builder fills are")
+    elif failure:
         raise failure
     return counts
 

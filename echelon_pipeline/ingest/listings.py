@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal, Protocol
 
-from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.errors import EchelonError, NotAvailable
+from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
 from echelon_pipeline.sqlfiles import statement
@@ -70,13 +71,14 @@ async def fetch_listings(session: Session, venue: Venue, source: ListingSource, 
             failure = error
         store.flush()
         counts.filtered_out = source.filtered_out
+        state, reason = verdict(failure)
         window = unit.window(
             venue,
             RAW,
             f"listings:{scan.mode}",
             (scan.now, session.clock()),
-            state="partial" if failure else "complete",
-            reason=f"{type(failure).__name__}: {failure}" if failure else None,
+            state=state,
+            reason=reason,
             counts=counts,
             rows=store.stored,
         )
@@ -85,7 +87,9 @@ async def fetch_listings(session: Session, venue: Venue, source: ListingSource, 
         session.windows.record([window])
         store.mark_seen()
         counts.unchanged = store.unchanged
-    if failure:
+    if isinstance(failure, NotAvailable):
+        note(counts, failure, f"the rest of {venue}'s listings is")
+    elif failure:
         raise failure
     return counts
 

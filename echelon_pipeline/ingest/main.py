@@ -11,14 +11,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
 from typing import Any, cast, get_args
 
-from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.errors import BadSettings, NotAvailable
 from echelon_pipeline.ingest import fills, resolutions
+from echelon_pipeline.ingest.absent import nothing_read
 from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiPrices, KalshiTrades, cutoff_of
 from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
 from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
 from echelon_pipeline.ingest.prices import ingest_prices, prices_from_trades
 from echelon_pipeline.ingest.session import Counts, Session, Venue
-from echelon_pipeline.ingest.trades import ingest_trades
+from echelon_pipeline.ingest.trades import CONFIGURED, day_span, ingest_trades, trade_scope
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 
@@ -44,7 +45,11 @@ def trades(session: Session, venue: Venue, days: Sequence[date], *, refetch: boo
     if venue == "kalshi":
 
         async def work(client: KalshiClient) -> Counts:
-            feed = KalshiTrades(client, await cutoff_of(client))
+            try:
+                feed = KalshiTrades(client, await cutoff_of(client))
+            except NotAvailable as error:
+                span = day_span(days, session.clock())
+                return nothing_read(session, venue, "core.trades", trade_scope(session, venue), span, error)
             return await ingest_trades(session, venue, feed, days, refetch=refetch)
 
         return _kalshi(session, work)
@@ -62,7 +67,11 @@ def prices(session: Session, venue: Venue, days: Sequence[date], *, refetch: boo
     if venue == "kalshi":
 
         async def work(client: KalshiClient) -> Counts:
-            feed = KalshiPrices(client, session.settings, await cutoff_of(client))
+            try:
+                feed = KalshiPrices(client, session.settings, await cutoff_of(client))
+            except NotAvailable as error:
+                span = day_span(days, session.clock())
+                return nothing_read(session, venue, "core.daily_prices", CONFIGURED, span, error)
             return await ingest_prices(session, venue, feed, days, refetch=refetch)
 
         counts = _kalshi(session, work)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from echelon_pipeline.domain.batches import batches
+from echelon_pipeline.errors import NotAvailable
+from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.sqlfiles import statement
@@ -34,19 +36,26 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
             parser_version=PARSER_VERSION,
             flush_objects=session.settings.raw_flush_objects,
         )
-        for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):
-            async for page in client.data.resolutions(conditions):
-                store.add(replace(page, number=counts.pages))
-                counts.pages += 1
-                counts.objects += len(page.objects)
-            session.progress("polymarket resolutions", number * CONDITIONS_PER_REQUEST, len(wanted))
+        failure: NotAvailable | None = None
+        try:
+            for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):
+                async for page in client.data.resolutions(conditions):
+                    store.add(replace(page, number=counts.pages))
+                    counts.pages += 1
+                    counts.objects += len(page.objects)
+                session.progress("polymarket resolutions", number * CONDITIONS_PER_REQUEST, len(wanted))
+        except NotAvailable as error:
+            failure = error
+            note(counts, error, "resolutions of Data API v2 are")
         store.flush()
         deriver = Deriver(unit, {"resolutions": KINDS["resolutions"]})
         deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
         counts.add(deriver.commit())
         rows = counts.staged.get(TABLE, 0)
+        state, reason = verdict(failure)
+        span = (started, session.clock())
         session.windows.record(
-            [unit.window(VENUE, TABLE, "data_v2", (started, session.clock()), counts=counts, rows=rows)]
+            [unit.window(VENUE, TABLE, "data_v2", span, state=state, reason=reason, counts=counts, rows=rows)]
         )
     return counts
 

@@ -16,7 +16,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar, Protocol
 
 from echelon_pipeline.domain.intervals import subtract, union
-from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.errors import EchelonError, NotFound
+from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
 from echelon_pipeline.sqlfiles import statement
@@ -63,12 +64,18 @@ class TradeFeed(Protocol):
 @dataclass
 class _Walk:
     """How far one group's walk has come. ``held``: stored pages by number that may hold rows which no commit
-    has taken yet, each with its oldest time."""
+    has taken yet, each with its oldest time. ``absent``: why nothing below ``low`` can be had."""
 
     group: Group
     low: datetime | None = None
     done: bool = False
     held: dict[int, datetime] = field(default_factory=dict)
+    absent: NotFound | None = None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Scopes of this walk's windows."""
+        return self.group.instrument_ids or (EVERYTHING,)
 
     def pass_page(self, number: int, times: Sequence[datetime]) -> None:
         """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing."""
@@ -98,6 +105,11 @@ def day_span(days: Sequence[date], now: datetime) -> Span:
     return begin, max(begin, min(end, now))
 
 
+def trade_scope(session: Session, venue: Venue) -> str:
+    """What a finished run claims: the whole feed without a bound on instruments, else those that are held."""
+    return EVERYTHING if session.settings.instruments_bound(venue) == 0 else CONFIGURED
+
+
 async def ingest_trades(
     session: Session, venue: Venue, feed: TradeFeed, days: Sequence[date], *, refetch: bool = False
 ) -> Counts:
@@ -118,7 +130,7 @@ async def ingest_trades(
             begin = min(reach, end)
         await batch.run(list(feed.groups(targets(session, venue, (begin, end), refetch=refetch))))
         total.add(batch.total)
-        if end > begin:
+        if end > begin and not batch.absent:
             rows = total.staged.get(TABLE, 0)
             window = unit.window(venue, TABLE, batch.scope, (begin, end), counts=total, rows=rows)
             session.windows.record([window], as_of=asked_at)
@@ -142,7 +154,11 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
     listed = max((w.unit_id for w in session.windows.recorded(venue, INSTRUMENTS) if w.rows), default="")
     found = []
     for instrument_id, native_id, first_seen in instruments:
-        covered = [(w.from_at, w.to_at) for w in configured if (w.recorded_at, w.unit_id) > (first_seen, listed)]
+        covered = [
+            (w.from_at, w.to_at)
+            for w in configured
+            if (w.recorded_at, w.unit_id) > (first_seen, listed) and w.state == "complete"
+        ]
         gaps = [span] if refetch else subtract([span], union([*covered, *everything, *own.get(instrument_id, [])]))
         if gaps:
             # One walk from the newest gap down to the oldest: feeds are newest-first, holes cost nothing.
@@ -170,8 +186,9 @@ class _Batch:
         self.venue = venue
         self.feed = feed
         self.total = Counts()
+        self.absent: list[NotFound] = []
         self._session = unit.session
-        self.scope = EVERYTHING if self._session.settings.instruments_bound(venue) == 0 else CONFIGURED
+        self.scope = trade_scope(self._session, venue)
         self._raw = RawStore(
             self._session.lake,
             venue=venue,
@@ -204,17 +221,26 @@ class _Batch:
         except* EchelonError as failed:
             self._commit(claim=True)
             raise first_error(failed) from None
-        self._commit(claim=False)
+        # What is absent for some must not be claimed for all: then each instrument gets its own windows.
+        self._commit(claim=bool(self.absent))
+        if self.absent:
+            note(self.total, self.absent[0], f"{len(self.absent)} of {len(groups)} trade walks are")
 
     async def _worker(self, queue: asyncio.Queue[_Walk], total: int) -> None:
         while not queue.empty():
             walk = queue.get_nowait()
             self._walks.append(walk)
-            async for page in self.feed.walk(walk.group):
-                self._take(walk, page)
-                if walk.done:
-                    break
-            walk.done = True
+            try:
+                async for page in self.feed.walk(walk.group):
+                    self._take(walk, page)
+                    if walk.done:
+                        break
+                walk.done = True
+            except NotFound as error:
+                if not is_absent(error, walk.group.instrument_ids):
+                    raise
+                walk.absent = error
+                self.absent.append(error)
             self._finished += 1
             self._session.progress(f"{self.venue} trades", self._finished, total)
 
@@ -247,7 +273,7 @@ class _Batch:
         self.total.add(counts)
         if claim:
             self._session.windows.record(self._windows())
-        self._walks = [w for w in self._walks if not w.done]
+        self._walks = [w for w in self._walks if not w.done and w.absent is None]
         for walk in self._walks:
             walk.committed()
         self._batch_from, self._held = self._page, 0
@@ -257,8 +283,13 @@ class _Batch:
         for walk in self._walks:
             begin, end = walk.span_read()
             if begin < end:
-                scopes = walk.group.instrument_ids or (EVERYTHING,)
-                rows.extend(self.unit.window(self.venue, TABLE, scope, (begin, end)) for scope in scopes)
+                rows.extend(self.unit.window(self.venue, TABLE, scope, (begin, end)) for scope in walk.scopes)
+            if walk.absent is not None and walk.group.span[0] < begin:
+                rest, why = (walk.group.span[0], begin), reason_of(walk.absent)
+                rows.extend(
+                    self.unit.window(self.venue, TABLE, scope, rest, state="unavailable", reason=why)
+                    for scope in walk.scopes
+                )
         return rows
 
 

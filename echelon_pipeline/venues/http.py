@@ -24,6 +24,7 @@ import msgspec
 from echelon_pipeline.errors import (
     BadRequest,
     EchelonError,
+    NotAvailable,
     NotFound,
     RateLimited,
     Transient,
@@ -217,6 +218,7 @@ def _checked(name: str, what: str, response: httpx.Response) -> bytes:
     return body
 
 
+NOT_RECORDED = b"not_available_in_recording"  # how a recorded universe says that it lacks something
 _BY_STATUS: dict[int, type[EchelonError]] = {
     401: Unauthorized,
     403: Unauthorized,
@@ -231,6 +233,8 @@ def _classified(status: int, where: str, body: bytes, retry_after: str) -> Echel
     kind = _BY_STATUS.get(status, VenueUnavailable if status >= 500 else BadRequest)
     if kind is Unauthorized and b"<html" in body[:500].lower():
         kind = VenueUnavailable  # an edge block page, not the venue's answer
+    if kind is NotFound and NOT_RECORDED in body[:500]:
+        kind = NotAvailable
     error = kind(f"{where}: {status} {_words(body)}")
     if isinstance(error, Transient) and retry_after.replace(".", "", 1).isdecimal():
         error.retry_after = float(retry_after)

@@ -1,5 +1,6 @@
 -- about: instruments that could trade on days of [$from_at, $to_at) whose prices are not complete, with the
 --        first and the end of the last such day
+-- Complete is a day of a window over all instruments held then, or of a window of the instrument's own.
 -- grain: instrument
 -- inputs: instruments, history, outcomes, windows
 WITH days AS (
@@ -55,6 +56,15 @@ JOIN days d
 LEFT JOIN complete c ON c.day_at = d.day_at
 CROSS JOIN listed l
 LEFT JOIN outcomes o ON o.instrument_id = h.instrument_id AND o.outcome_index = 0
-WHERE $refetch OR c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (h.first_seen, l.unit_id)
+WHERE $refetch
+    OR (
+        (c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (h.first_seen, l.unit_id))
+        AND NOT EXISTS (
+            SELECT 1
+            FROM windows w
+            WHERE w.table_name = $table_name AND w.scope = h.instrument_id AND w.state = 'complete'
+                AND w.from_at <= d.day_at AND w.to_at >= d.day_at + INTERVAL 1 DAY
+        )
+    )
 GROUP BY h.instrument_id, h.native_id, h.series_id, o.token_id, h.trading_ended_at, h.settled_at
 ORDER BY h.instrument_id
