@@ -197,12 +197,15 @@ def test_a_projected_candle_yields_to_the_real_one_with_the_same_end() -> None:
     assert (row["open"], row["volume"]) == (Decimal("0.4"), Decimal(4))
 
 
-def test_minute_candles_make_days_too_and_hourly_ones_win() -> None:
+def test_minute_candles_make_days_too_and_of_equally_complete_days_the_finer_wins() -> None:
     minute = ([candle(ts(DAY) + 60, "0.7", "0.7", "0.7", "0.7")], context(period=1))
+    hourly = ([candle(ts(DAY, 1), "0.4", "0.4", "0.4", "0.4")], context())
     (row,) = rows(minute)
     assert (row["price_source"], row["grain_seconds"]) == ("candle", 60)
-    (both,) = rows(minute, ([candle(ts(DAY, 1), "0.4", "0.4", "0.4", "0.4")], context()))
-    assert both["grain_seconds"] == 3600
+    (both,) = rows(minute, hourly)
+    assert both["grain_seconds"] == 60
+    (whole,) = rows((minute[0], context(end=ts(DAY, 1), period=1)), hourly)
+    assert (whole["grain_seconds"], whole["is_complete"]) == (3600, True)
 
 
 def test_an_object_with_a_bad_candle_gives_the_good_ones_and_claims_nothing() -> None:

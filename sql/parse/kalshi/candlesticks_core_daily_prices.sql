@@ -84,4 +84,4 @@ SELECT
     observed_at
 FROM covered
 QUALIFY row_number() OVER (
-    PARTITION BY ticker, date, price_source ORDER BY is_complete DESC, period_minutes DESC) = 1
+    PARTITION BY ticker, date, price_source ORDER BY is_complete DESC, period_minutes) = 1
