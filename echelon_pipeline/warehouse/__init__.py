@@ -1,10 +1,11 @@
 """The only room that opens the lake, DuckDB, Postgres or the state database.
 
     duck.py        DuckDB connections: limits, UTC, macros
-    lake.py        Delta tables: pinned versions, append, merge, partitions
+    lake.py        what is read and written: scan, append, merge (delta.py: the format at a pinned version,
+                   merge.py: what a merge changes, commits.py: how a commit happens, faults.py: storage errors)
     raw.py         the append-only store of payloads
     windows.py     what is complete: ingest windows as interval sets
-    publish.py     echelon.duckdb, built aside and swapped in
+    publish.py     echelon.duckdb, built aside and swapped in (catalog.py: what is inside)
     state.py       small mutable state (leases, counters) in SQLite or Postgres
     maintain.py    compaction, vacuum, sweeping of leftovers
 
