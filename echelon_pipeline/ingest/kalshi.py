@@ -93,19 +93,13 @@ class KalshiListings:
         return self._bounds.filtered_out
 
     async def scan(self, scan: Scan) -> AsyncIterator[Page]:
-        """Open and recently settled markets, their events, and with a full scan all series."""
-        if scan.mode == "changes" and scan.since is not None:
-            sources = [
-                self._client.markets(min_updated_ts=scan.since, mve_filter="exclude"),
-                self._client.markets(status="settled", min_settled_ts=scan.since, mve_filter="exclude"),
-            ]
-        else:
-            since = scan.now - timedelta(days=self._settings.history_days)
-            sources = [self._client.markets(status="open", mve_filter="exclude")]
-            if self._settings.history_days:
-                sources.append(self._client.markets(status="settled", min_settled_ts=since, mve_filter="exclude"))
-        for source in sources:
-            async for page in self._kept(source):
+        """Markets that can trade, markets that ended lately, their events; with a full scan all series too.
+
+        One status per request (reference/kalshi 3.4): paused ones are not open, and what closed stays unsettled
+        for hours or, disputed, for days. Each group has the bounds for itself.
+        """
+        for group in self._groups(scan):
+            async for page in self._kept(group):
                 yield page
         async for page in self._their_events():
             yield page
@@ -113,15 +107,36 @@ class KalshiListings:
             async for page in self._client.series():
                 yield page
 
-    async def _kept(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    def _groups(self, scan: Scan) -> list[list[AsyncIterator[Page]]]:
+        markets = self._client.markets
+        if scan.mode == "changes" and scan.since is not None:
+            return [
+                [markets(min_updated_ts=scan.since, mve_filter="exclude")],
+                [markets(status="settled", min_settled_ts=scan.since, mve_filter="exclude")],
+            ]
+        groups = [[markets(status="open", mve_filter="exclude"), markets(status="paused", mve_filter="exclude")]]
+        if scan.mode == "full":
+            # They open by the clock, which min_updated_ts of a scan of changes need not show.
+            groups[0].append(markets(status="unopened", mve_filter="exclude"))
+        if self._settings.history_days:
+            since = scan.now - timedelta(days=self._settings.history_days)
+            groups.append(
+                [
+                    markets(status="closed", min_close_ts=since, mve_filter="exclude"),
+                    markets(status="settled", min_settled_ts=since, mve_filter="exclude"),
+                ]
+            )
+        return groups
+
+    async def _kept(self, sources: Sequence[AsyncIterator[Page]]) -> AsyncIterator[Page]:
         bounds = TopN(self._bounds.limit, self._bounds.min_volume, rank)
-        async for page in bounds.through(pages):
+        async for page in bounds.through(_chained(sources)):
             self._events.update(event for event in map(_event_of, page.objects) if event)
             yield page
         self._bounds.filtered_out += bounds.filtered_out
 
     async def _their_events(self) -> AsyncIterator[Page]:
-        """Events of the kept markets. Above 20 batches it is cheaper to walk all open events (200 a page)."""
+        """Events of the kept markets."""
         for tickers in batches(sorted(self._events), self._settings.kalshi_batch_size):
             async for page in self._client.events(tickers=tickers):
                 yield page
@@ -138,6 +153,12 @@ class KalshiListings:
             if gone:
                 async for page in self._client.historical_markets(tickers=gone):
                     yield page
+
+
+async def _chained(sources: Sequence[AsyncIterator[Page]]) -> AsyncIterator[Page]:
+    for source in sources:
+        async for page in source:
+            yield page
 
 
 class KalshiTrades:
