@@ -66,9 +66,23 @@ def _open(memory_limit_mb: int, threads: int, scratch: Path | None) -> duckdb.Du
         spill.mkdir(parents=True, exist_ok=True)
         atexit.register(shutil.rmtree, spill, ignore_errors=True)
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
-    for macro in statements("macros"):
-        connection.execute(macro.text)
+    _load_macros(connection)
     return connection
+
+
+def _load_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Creates every macro; those that use others wait until these are there. CatalogException if none can."""
+    pending = list(statements("macros"))
+    while pending:
+        waiting = []
+        for macro in pending:
+            try:
+                connection.execute(macro.text)
+            except duckdb.CatalogException:
+                if len(waiting) + 1 == len(pending):
+                    raise
+                waiting.append(macro)
+        pending = waiting
 
 
 def literal(text: str) -> str:

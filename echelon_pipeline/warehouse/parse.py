@@ -17,6 +17,8 @@ from echelon_pipeline.warehouse.duck import literal
 # Unknown fields are counted on at most this many objects of a unit: enough to notice, cheap enough
 # for a million trades.
 DRIFT_SAMPLE = 2_000
+# Unknown words are counted on at most this many objects of a chunk: all of a listing, half of a chunk of trades.
+WORDS_SAMPLE = 20_000
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, 
         parts.append(
             f"""SELECT {literal(field)} AS path, 'value' AS kind, payload ->> {literal("$." + field)} AS value,
                        count(*) AS objects
-                FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload FROM raw_objects)
+                FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload
+                      FROM raw_objects LIMIT {WORDS_SAMPLE})
                 WHERE value IS NOT NULL AND value NOT IN ({allowed})
                 GROUP BY ALL"""
         )
