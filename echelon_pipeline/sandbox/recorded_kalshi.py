@@ -81,10 +81,17 @@ class RecordedKalshi:
         following = start + size if start + size < len(found) else None
         return {name: found[start : start + size], "cursor": next_cursor("r", following)}
 
+    def _recorded(self, kind: str) -> dict[str, Recording]:
+        """Objects of a kind; where none was recorded, a list of them would be an empty success."""
+        found = self.universe.objects[f"kalshi {kind}"]
+        if not found:
+            raise not_recorded(f"a {kind}")
+        return found
+
     # --- series, events
 
     def series_list(self, request: Request) -> Obj:
-        found = list(self.universe.objects["kalshi series"].values())
+        found = list(self._recorded("series").values())
         if category := request.query_params.get("category"):
             found = [s for s in found if category == s.get("category")]
         return {"series": [s.raw for s in found]}
@@ -100,7 +107,7 @@ class RecordedKalshi:
         nested = query.get("with_nested_markets") == "true"
         tickers, series, status = many(query, "tickers"), query.get("series_ticker"), query.get("status")
         found = []
-        for ticker, event in self.events_by_ticker.items():
+        for ticker, event in self._recorded("event").items():
             if ticker.startswith("KXMVE") != combos or (tickers and ticker not in tickers):
                 continue
             if series and event.get("series_ticker") != series:
@@ -138,7 +145,7 @@ class RecordedKalshi:
         tickers, status = many(query, "tickers"), query.get("status")
         event, series, mve = query.get("event_ticker"), query.get("series_ticker"), query.get("mve_filter")
         found = []
-        for ticker, market in self.markets_by_ticker.items():
+        for ticker, market in self._recorded("market").items():
             if (tickers and ticker not in tickers) or (status and market.get("status") not in _STATUS.get(status, ())):
                 continue
             if event and market.get("event_ticker") != event:
@@ -186,36 +193,40 @@ class RecordedKalshi:
         found = sorted(
             (t for t in known if not ticker or t.get("ticker") == ticker), key=lambda t: -seconds(t.get("created_time"))
         )
-        if not found:
-            raise not_recorded("a trade of this market")
         found = [t for t in found if (low or 0) <= seconds(t.get("created_time")) <= (high or 2**60)]
+        if not found:
+            raise not_recorded("a trade of this market and time")
         return self._page(request, "trades", [t.raw for t in found], 100, 1000)
 
     def _candles(self, ticker: str, query: QueryParams) -> list[msgspec.Raw]:
+        """Recorded candles of a market within the times asked for; none where they have another length."""
         found = self.universe.candles.get(ticker)
         start, end, minutes = (whole(query, n) for n in ("start_ts", "end_ts", "period_interval"))
         if start is None or end is None or minutes is None:
             raise refuse("bad_request", "start_ts, end_ts and period_interval are required")
         if not found or _spacing(sorted(found)) != minutes:
-            raise not_recorded(f"a {minutes}-minute candle of {ticker}")
+            return []
         return [found[at] for at in sorted(found) if start <= at <= end]
 
     def candlesticks(self, request: Request) -> Obj:
         ticker = request.path_params["ticker"]
-        return {"ticker": ticker, "candlesticks": self._candles(ticker, request.query_params)}
+        found = self._candles(ticker, request.query_params)
+        if not found:
+            raise not_recorded(f"such a candle of {ticker}")
+        return {"ticker": ticker, "candlesticks": found}
 
     def batch_candlesticks(self, request: Request) -> Obj:
         query = request.query_params
-        known = [ticker for ticker in many(query, "market_tickers") if ticker in self.universe.candles]
-        found = [{"market_ticker": ticker, "candlesticks": self._candles(ticker, query)} for ticker in known]
+        asked = {ticker: self._candles(ticker, query) for ticker in many(query, "market_tickers")}
+        found = [{"market_ticker": t, "candlesticks": candles} for t, candles in asked.items() if candles]
         if not found:
-            raise not_recorded("a candle of these markets")
+            raise not_recorded("such a candle of these markets")
         return {"markets": found}
 
     # --- combos
 
     def collections(self, request: Request) -> Obj:
-        found = [c.raw for c in self.universe.objects["kalshi collection"].values()]
+        found = [c.raw for c in self._recorded("collection").values()]
         return self._page(request, "multivariate_contracts", found, 200, 200)
 
     def collection(self, request: Request) -> Obj:

@@ -7,6 +7,7 @@ answers 404 ``not_available_in_recording``, never an empty success.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -71,10 +72,17 @@ class RecordedPolymarket:
         """Paths below /data."""
         return {"/trades": self.trades}
 
+    def _recorded(self, kind: str) -> dict[str, Recording]:
+        """Objects of a kind; where none was recorded, a list of them would be an empty success."""
+        found = self.universe.objects[kind]
+        if not found:
+            raise not_recorded(f"a {kind}")
+        return found
+
     # --- Gamma
 
     def _found(self, query: QueryParams, kind: str) -> list[msgspec.Raw]:
-        known = self.universe.objects[f"gamma {kind}"]
+        known = self._recorded(f"gamma {kind}")
         found = [r for r in known.values() if _fits(r, query, kind)]
         for name in reversed([n for n in query.get("order", "").split(",") if n]):
             found.sort(key=lambda r: _rank(r.get(name)), reverse=query.get("ascending", "true") == "false")
@@ -96,7 +104,7 @@ class RecordedPolymarket:
     def _plain(self, request: Request, kind: str, most: int) -> list[msgspec.Raw]:
         query = request.query_params
         start, size = int(query.get("offset", "0") or 0), page_size(query, most=most)
-        return [r.raw for r in self.universe.objects[kind].values()][start : start + size]
+        return [r.raw for r in self._recorded(kind).values()][start : start + size]
 
     def _one(self, request: Request, kind: str) -> msgspec.Raw:
         name, value = next(iter(request.path_params.items()))
@@ -108,7 +116,7 @@ class RecordedPolymarket:
     # --- CLOB
 
     def clob_markets(self, request: Request) -> Obj:
-        found = [r.raw for r in self.universe.objects["clob market"].values()]
+        found = [r.raw for r in self._recorded("clob market").values()]
         start = read_place(request.query_params.get("next_cursor"))
         page = found[start : start + PAGE]
         following = start + PAGE if start + PAGE < len(found) else None
@@ -138,11 +146,12 @@ class RecordedPolymarket:
 
     def prices_history(self, request: Request) -> Obj:
         query = request.query_params
-        found = self.universe.histories.get(query.get("market", ""))
-        if found is None:
-            raise not_recorded("a price history of this token")
         low, high = window(query, self.clock.s)
-        return {"history": [found[at] for at in sorted(found) if low <= at <= high]}
+        known = self.universe.histories.get(query.get("market", ""), {})
+        found = [known[at] for at in sorted(known) if low <= at <= high]
+        if not found:
+            raise not_recorded("a price of this token and time")
+        return {"history": found}
 
     # --- Data API
 
@@ -167,12 +176,20 @@ def _fits(recording: Recording, query: QueryParams, kind: str) -> bool:
     for name in ("id", "slug"):
         if name in query and str(recording.get(name)) not in query.getlist(name):
             return False
+    if "end_date_min" in query and _moment(recording.get("endDate")) < _moment(query["end_date_min"]):
+        return False
     if kind == "event":
         return True
     if (conditions := many(query, "condition_ids")) and recording.get("conditionId") not in conditions:
         return False
     tokens = many(query, "clob_token_ids")
     return not tokens or any(token in str(recording.get("clobTokenIds")) for token in tokens)
+
+
+def _moment(text: str | None) -> datetime:
+    """A served or asked time; the beginning of time where there is none."""
+    at = datetime.fromisoformat(text or "0001-01-01")
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _rank(value: object) -> tuple[int, float, str]:
