@@ -3,6 +3,7 @@
     session.py     what a unit needs: settings, lake, windows, clock, progress, ids
     derive.py      raw objects of a unit to committed rows
     listings.py    instruments, events, series: scan, bounds, re-reads of known instruments
+    held.py        the instruments that we hold, as relations of sql/derive
     trades.py      trade walks that can be killed anywhere and go on
     prices.py      daily prices from candles, sampled midpoints and complete trades
     fills.py       builder-attributed fills

@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.ingest.trades import CONFIGURED, EVERYTHING, day_span, first_error
 from echelon_pipeline.sqlfiles import statement
@@ -96,18 +97,10 @@ def _window(unit: Unit, venue: Venue, day: date, now: datetime, counts: Counts) 
 
 
 def _plan(session: Session, venue: Venue, span: Span, *, refetch: bool) -> list[tuple[Span, list[PriceTarget]]]:
-    """Spans of days and who lacks them: instruments that traded in the span and have, for at least one of
-    its days, neither a complete row nor a complete window since we first held them."""
-    lake = session.lake
-    where = {"venue": [venue]}
+    """Spans of days and who lacks them: instruments that could trade in the span and have, for at least
+    one of its days, no complete window since we hold them."""
     with session.duck() as connection:
-        for name, query in (
-            ("instruments", lake.scan("core.instruments", where=where)),
-            ("history", lake.scan("core.instrument_history", where=where)),
-            ("outcomes", lake.scan("core.outcomes", where=where)),
-            ("windows", lake.scan("core.ingest_windows", where=where)),
-        ):
-            connection.execute(f"CREATE TEMP VIEW {name} AS {query}")
+        with_held(session, connection, venue)
         rows = connection.execute(
             statement("derive/price_targets").text,
             {"from_at": span[0], "to_at": span[1], "table_name": TABLE, "scope": CONFIGURED, "refetch": refetch},
@@ -204,20 +197,14 @@ class _Batch:
 def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> Counts:
     """OHLC, VWAP and volume of the days from our own trades; volume and VWAP only where the instrument's
     trades are complete for the whole day."""
-    lake = session.lake
-    where = {"venue": [venue]}
     total = Counts()
     with session.unit() as unit:
         deriver = Deriver(unit, {})
         for day in sorted(set(days)):
             with session.duck() as connection:
-                for name, query in (
-                    ("trades", lake.scan("core.trades", where={"venue": [venue], "date": [day]})),
-                    ("instruments", lake.scan("core.instruments", where=where)),
-                    ("history", lake.scan("core.instrument_history", where=where)),
-                    ("windows", lake.scan("core.ingest_windows", where=where)),
-                ):
-                    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+                with_held(session, connection, venue)
+                trades = session.lake.scan("core.trades", where={"venue": [venue], "date": [day]})
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW trades AS {trades}")
                 query = statement("derive/daily_prices_from_trades").text
                 for parameter, value in (("$day", f"DATE '{day}'"), ("$venue", f"'{venue}'")):
                     query = query.replace(parameter, value)

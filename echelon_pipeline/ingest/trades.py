@@ -19,6 +19,7 @@ from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kinds import PayloadKind
@@ -64,12 +65,14 @@ class TradeFeed(Protocol):
 @dataclass
 class _Walk:
     """How far one group's walk has come. ``held``: stored pages by number that may hold rows which no commit
-    has taken yet, each with its oldest time. ``absent``: why nothing below ``low`` can be had."""
+    has taken yet, each with its oldest time. ``taken``: commits have taken the rows from here on. ``absent``:
+    why nothing below ``low`` can be had."""
 
     group: Group
     low: datetime | None = None
     done: bool = False
     held: dict[int, datetime] = field(default_factory=dict)
+    taken: datetime | None = None
     absent: NotFound | None = None
 
     @property
@@ -86,8 +89,14 @@ class _Walk:
 
     def committed(self) -> None:
         """Lets go of pages whose rows have all been taken."""
-        begin = self.span_read()[0]
+        begin = self.taken = self.span_read()[0]
         self.held = {number: low for number, low in self.held.items() if low <= begin}
+
+    def span_new(self) -> Span:
+        """What has been read completely and no commit has taken. A page that is read again for its oldest rows
+        also holds newer ones, of whose transaction an earlier page may hold the rest: not to be taken again."""
+        begin, end = self.span_read()
+        return begin, max(begin, end if self.taken is None else self.taken)
 
     def span_read(self) -> Span:
         """What has been read completely: rows at ``low`` itself may go on in the next page."""
@@ -148,17 +157,18 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
         missing = [span] if refetch else subtract([span], everything)
         return [("", "", (max(span[0], gap[0] - overlap), gap[1])) for gap in missing]
     instruments = _tradable(session, venue, span)
-    configured = session.windows.recorded(venue, TABLE, CONFIGURED)
+    # Only windows that meet the span: years of them would be compared with every instrument.
+    configured = [
+        w
+        for w in session.windows.recorded(venue, TABLE, CONFIGURED)
+        if w.state == "complete" and w.from_at < span[1] and w.to_at > span[0]
+    ]
     own = session.windows.complete_by_scope(venue, TABLE)
     # Under a frozen clock times are equal: then a window speaks of what was listed by units before its own.
     listed = max((w.unit_id for w in session.windows.recorded(venue, INSTRUMENTS) if w.rows), default="")
     found = []
-    for instrument_id, native_id, first_seen in instruments:
-        covered = [
-            (w.from_at, w.to_at)
-            for w in configured
-            if (w.recorded_at, w.unit_id) > (first_seen, listed) and w.state == "complete"
-        ]
+    for instrument_id, native_id, held_at in instruments:
+        covered = [(w.from_at, w.to_at) for w in configured if (w.recorded_at, w.unit_id) > (held_at, listed)]
         gaps = [span] if refetch else subtract([span], union([*covered, *everything, *own.get(instrument_id, [])]))
         if gaps:
             # One walk from the newest gap down to the oldest: feeds are newest-first, holes cost nothing.
@@ -168,14 +178,10 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
 
 
 def _tradable(session: Session, venue: Venue, span: Span) -> list[tuple[str, str, datetime]]:
-    lake = session.lake
     with session.duck() as connection:
-        connection.execute(f"CREATE TEMP VIEW instruments AS {lake.scan(INSTRUMENTS, where={'venue': [venue]})}")
-        connection.execute(
-            f"CREATE TEMP VIEW history AS {lake.scan('core.instrument_history', where={'venue': [venue]})}"
-        )
+        with_held(session, connection, venue)
         rows = connection.execute(statement("derive/tradable").text, {"from_at": span[0], "to_at": span[1]}).fetchall()
-    return [(str(i), str(n), seen) for i, n, seen in rows]
+    return [(str(i), str(n), held_at) for i, n, held_at in rows]
 
 
 class _Batch:
@@ -300,10 +306,10 @@ def first_error(failed: BaseExceptionGroup[EchelonError]) -> EchelonError:
 
 
 def _keep(walks: Sequence[_Walk]) -> str:
-    """A condition for the rows to stage: within what each walk has read completely."""
+    """A condition for the rows to stage: what each walk has read completely since its last commit."""
     by_span: dict[Span, list[str]] = {}
     for walk in walks:
-        by_span.setdefault(walk.span_read(), []).extend(walk.group.instrument_ids)
+        by_span.setdefault(walk.span_new(), []).extend(walk.group.instrument_ids)
     parts = []
     for (begin, end), ids in by_span.items():
         among = f" AND instrument_id IN ({', '.join(map(literal, ids))})" if ids else ""

@@ -2,24 +2,9 @@
 --        first and the end of the last such day
 -- Complete is a day of a window over all instruments held then, or of a window of the instrument's own.
 -- grain: instrument
--- inputs: instruments, history, outcomes, windows
+-- inputs: instruments, held, outcomes, windows
 WITH days AS (
     SELECT unnest(generate_series($from_at, $to_at - INTERVAL 1 MICROSECOND, INTERVAL 1 DAY)) AS day_at
-),
-
-held AS (
-    SELECT
-        i.instrument_id,
-        i.native_id,
-        i.series_id,
-        i.trading_ended_at,
-        i.settled_at,
-        i.opens_at,
-        coalesce(min(h.valid_from), min(i.observed_at)) AS first_seen
-    FROM instruments i
-    LEFT JOIN history h USING (instrument_id)
-    WHERE i.status <> 'unopened'
-    GROUP BY ALL
 ),
 
 complete AS (
@@ -43,28 +28,30 @@ listed AS (
 SELECT
     min(d.day_at) AS first_at,
     max(d.day_at) + INTERVAL 1 DAY AS last_at,
-    h.instrument_id,
-    h.native_id,
-    split_part(h.series_id, ':', 2) AS series_native_id,
+    i.instrument_id,
+    i.native_id,
+    split_part(i.series_id, ':', 2) AS series_native_id,
     o.token_id,
-    h.trading_ended_at,
-    h.settled_at
-FROM held h
+    i.trading_ended_at,
+    i.settled_at
+FROM instruments i
+JOIN held h USING (instrument_id)
 JOIN days d
-    ON (h.opens_at IS NULL OR h.opens_at < d.day_at + INTERVAL 1 DAY)
-    AND (h.trading_ended_at IS NULL OR h.trading_ended_at > d.day_at)
+    ON (i.opens_at IS NULL OR i.opens_at < d.day_at + INTERVAL 1 DAY)
+    AND (i.trading_ended_at IS NULL OR i.trading_ended_at > d.day_at)
 LEFT JOIN complete c ON c.day_at = d.day_at
 CROSS JOIN listed l
-LEFT JOIN outcomes o ON o.instrument_id = h.instrument_id AND o.outcome_index = 0
-WHERE $refetch
-    OR (
-        (c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (h.first_seen, l.unit_id))
+LEFT JOIN outcomes o ON o.instrument_id = i.instrument_id AND o.outcome_index = 0
+-- What was unopened when it was last listed may have opened since.
+WHERE (i.status <> 'unopened' OR i.opens_at IS NOT NULL)
+    AND ($refetch OR (
+        (c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (h.held_at, l.unit_id))
         AND NOT EXISTS (
             SELECT 1
             FROM windows w
-            WHERE w.table_name = $table_name AND w.scope = h.instrument_id AND w.state = 'complete'
+            WHERE w.table_name = $table_name AND w.scope = i.instrument_id AND w.state = 'complete'
                 AND w.from_at <= d.day_at AND w.to_at >= d.day_at + INTERVAL 1 DAY
         )
-    )
-GROUP BY h.instrument_id, h.native_id, h.series_id, o.token_id, h.trading_ended_at, h.settled_at
-ORDER BY h.instrument_id
+    ))
+GROUP BY i.instrument_id, i.native_id, i.series_id, o.token_id, i.trading_ended_at, i.settled_at
+ORDER BY i.instrument_id

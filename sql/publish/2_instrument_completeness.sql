@@ -1,17 +1,35 @@
 -- about: since when each instrument's trades and daily prices are complete without a hole, until when, and why not longer
 -- creates: core.instrument_completeness
 -- grain: instrument, table_name
--- inputs: core.coverage, lake:core.instruments, lake:core.instrument_history
+-- inputs: core.coverage, core.ingest_windows, lake:core.instruments, lake:core.instrument_history
 -- A stretch counts for an instrument when the whole feed was read (scope all), or all instruments that were held
--- then (scope configured, recorded after we first held this one), or the instrument itself (scope = its id).
+-- then (scope configured, recorded after the listing that first showed this one had been derived), or the
+-- instrument itself (scope = its id).
 -- Instruments that were first held between the same two recordings, and have no stretch of their own, share one
 -- answer (a class). Stretches that follow each other in time and in recording form a chain, of which a class
 -- gets the end that was recorded after it: comparing each class with each stretch took 45 s for 100 days.
-WITH first_held AS (
-    SELECT i.venue, i.instrument_id, i.opens_at, least(min(h.valid_from), i.observed_at) AS held_at
+WITH first_seen AS (
+    SELECT i.venue, i.instrument_id, i.opens_at, least(min(h.valid_from), i.observed_at) AS seen_at
     FROM lake_instruments i
     LEFT JOIN lake_instrument_history h USING (instrument_id)
     GROUP BY i.venue, i.instrument_id, i.opens_at, i.observed_at
+),
+
+listed AS (
+    SELECT venue, to_at, min(from_at) AS from_at, min(recorded_at) AS derived_at
+    FROM core.ingest_windows
+    WHERE table_name = 'core.instruments' AND scope LIKE 'listings:%'
+    GROUP BY venue, to_at
+),
+
+first_held AS (
+    SELECT
+        f.venue,
+        f.instrument_id,
+        f.opens_at,
+        CASE WHEN l.from_at <= f.seen_at THEN greatest(f.seen_at, l.derived_at) ELSE f.seen_at END AS held_at
+    FROM first_seen f
+    ASOF LEFT JOIN listed l ON f.venue = l.venue AND f.seen_at <= l.to_at
 ),
 
 tables AS (

@@ -1,0 +1,26 @@
+"""The instruments that we hold, as relations that the statements of ``sql/derive`` read.
+
+Belongs here: which tables those relations are. What follows from them is in the statements.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from echelon_pipeline.ingest.session import Session, Venue
+from echelon_pipeline.sqlfiles import statement
+
+_TABLES = {
+    "instruments": "core.instruments",
+    "history": "core.instrument_history",
+    "outcomes": "core.outcomes",
+    "windows": "core.ingest_windows",
+}
+
+
+def with_held(session: Session, connection: duckdb.DuckDBPyConnection, venue: Venue) -> None:
+    """Creates the views instruments, history, outcomes, windows and held of one venue."""
+    for name, table in _TABLES.items():
+        query = session.lake.scan(table, where={"venue": [venue]})
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW held AS {statement('derive/held').text}")
