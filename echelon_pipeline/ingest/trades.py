@@ -103,7 +103,9 @@ class _Walk:
         begin, end = self.group.span
         if self.done:
             return begin, end
-        return (end, end) if self.low is None else (max(begin, self.low + timedelta(microseconds=1)), end)
+        if self.low is None or self.low >= end:  # feeds start at their newest row, also above the span
+            return end, end
+        return max(begin, self.low + timedelta(microseconds=1)), end
 
 
 def day_span(days: Sequence[date], now: datetime) -> Span:
