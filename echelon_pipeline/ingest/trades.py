@@ -290,7 +290,7 @@ class _Batch:
         rows: list[Window] = []
         for walk in self._walks:
             begin, end = walk.span_read()
-            if begin < end:
+            if begin < end and begin != walk.taken:  # else the last commit claimed it
                 rows.extend(self.unit.window(self.venue, TABLE, scope, (begin, end)) for scope in walk.scopes)
             if walk.absent is not None and walk.group.span[0] < begin:
                 rest, why = (walk.group.span[0], begin), reason_of(walk.absent)
