@@ -130,12 +130,17 @@ async def _one(page: Page) -> AsyncIterator[Page]:
 
 
 class _Created(msgspec.Struct):
-    createdAt: str = ""  # noqa: N815 - the venue's name
+    createdAt: datetime  # noqa: N815 - the venue's name
 
 
 def _oldest(page: Page) -> datetime:
-    times = [msgspec.json.decode(o.payload, type=_Created).createdAt for o in page.objects]
-    stamps = [datetime.fromisoformat(t) for t in times if t]
+    """The oldest creation on a page; those that nobody can read do not count (the parsers judge them later)."""
+    stamps = []
+    for market in page.objects:
+        try:
+            stamps.append(msgspec.json.decode(market.payload, type=_Created).createdAt)
+        except msgspec.DecodeError:
+            continue
     return min((t if t.tzinfo else t.replace(tzinfo=UTC) for t in stamps), default=datetime.max.replace(tzinfo=UTC))
 
 
