@@ -27,8 +27,9 @@ def graph(home: str, env: dict[str, str], days: int) -> float:
     """Seconds of one run of the main job over so many days, definitions loaded before."""
     settings = load_settings({**env, "ECHELON_HOME": home, "ECHELON_MAX_INSTRUMENTS": "0"})
     today = settings.clock().date()
-    with dg.DagsterInstance.local_temp(str(Path(home) / "dagster")) as instance:
-        (Path(home) / "dagster").mkdir(parents=True, exist_ok=True)
+    records = Path(home) / "dagster"
+    records.mkdir(parents=True, exist_ok=True)
+    with dg.DagsterInstance.local_temp(str(records)) as instance:
         begun = time.perf_counter()
         run_main_job(settings, [today - timedelta(days=n) for n in range(days)], instance=instance)
         return time.perf_counter() - begun

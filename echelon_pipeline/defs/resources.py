@@ -5,41 +5,43 @@ Settings come from the environment of the process that runs the step; secrets ar
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 import dagster as dg
-from pydantic import PrivateAttr
 
 from echelon_pipeline.ingest.session import Progress, Session, silent
 from echelon_pipeline.settings import Settings, load_settings
 
 
 class Warehouse(dg.ConfigurableResource["Warehouse"]):
-    """Hands out sessions on the settings of this process's environment, or on given ones (``of``)."""
-
-    _settings: Settings | None = PrivateAttr(None)
-
-    @classmethod
-    def of(cls, settings: Settings) -> Warehouse:
-        """A warehouse on settings that this process already holds."""
-        warehouse = cls()
-        warehouse._settings = settings
-        return warehouse
+    """Hands out sessions on the settings in force."""
 
     def settings(self) -> Settings:
-        """The settings in force."""
-        return self._settings or load_settings()
+        """The settings of this process's environment, or those that ``given`` set."""
+        return _GIVEN[-1].settings if _GIVEN else load_settings()
 
-    def session(self, run_id: str | None = None, progress: Progress | None = None) -> Session:
+    def session(self, run_id: str | None = None) -> Session:
         """A session on the configured lake."""
-        return Session.of(self.settings(), run_id=run_id, progress=progress or _watcher())
+        return Session.of(self.settings(), run_id=run_id, progress=_GIVEN[-1].progress if _GIVEN else silent)
 
 
-_PROGRESS: list[Progress] = []
+@dataclass(frozen=True)
+class _Given:
+    settings: Settings
+    progress: Progress
 
 
-def watch(progress: Progress | None) -> None:
-    """Sends the progress of this process's sessions to a display (the command line's); None stops it."""
-    _PROGRESS[:] = [] if progress is None else [progress]
+_GIVEN: list[_Given] = []
 
 
-def _watcher() -> Progress:
-    return _PROGRESS[0] if _PROGRESS else silent
+@contextmanager
+def given(settings: Settings, progress: Progress = silent) -> Iterator[None]:
+    """Runs of this process that begin inside use these settings and tell this display. Dagster makes resources
+    anew for each run, so that an instance cannot carry them."""
+    _GIVEN.append(_Given(settings, progress))
+    try:
+        yield
+    finally:
+        _GIVEN.pop()

@@ -11,10 +11,10 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from echelon_pipeline.defs.resources import Warehouse, watch
+from echelon_pipeline.defs.resources import given
 from echelon_pipeline.errors import RunFailed, RunPostponed
 from echelon_pipeline.ingest.listings import Mode
-from echelon_pipeline.ingest.session import VENUES, Progress, Venue
+from echelon_pipeline.ingest.session import VENUES, Progress, Venue, silent
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.publish import publish
 
@@ -54,12 +54,11 @@ def run_main_job(
     a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
     """
     # Imported here: the loader of defs/ would find the definitions in this module and load them again.
-    from echelon_pipeline.definitions import build
+    from echelon_pipeline.definitions import defs
 
     chosen = tuple(sorted(days or configured_days(settings)))
-    job = build(Warehouse.of(settings)).get_repository_def().get_job("main")
-    watch(progress)
-    try:
+    job = defs().get_repository_def().get_job("main")
+    with given(settings, progress or silent):
         result = job.execute_in_process(
             instance=instance or dg.DagsterInstance.get(),
             tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
@@ -67,8 +66,6 @@ def run_main_job(
             run_config=_config(venues, mode, refetch=refetch) if select is None else None,
             raise_on_error=False,
         )
-    finally:
-        watch(None)
     if not result.success:
         publish(settings, force=True)  # what the steps that did not fail have committed
         raise _failure(result)
