@@ -34,7 +34,8 @@ FULL_EVERY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Scan:
-    """What a listing asks for. ``since``: start of the last listing, minus the overlap; None: never."""
+    """What a listing asks for. ``since``: start of the last full scan or scan of changes, minus the
+    overlap; None: never."""
 
     mode: Literal["full", "scope", "changes"]
     now: datetime
@@ -114,7 +115,8 @@ def _plan(session: Session, venue: Venue, mode: Mode) -> Scan:
         mode = "full" if full is None or now - full >= FULL_EVERY else "scope" if bounded else "changes"
     if full is None:
         mode = "full"  # changes and scope build on a first full listing
-    last = max((w.from_at for w in done if w.scope.startswith("listings:")), default=None)
+    # A scan of the bounded set shows no changes outside of it: changes are asked for since a scan that does.
+    last = max((w.from_at for w in done if w.scope in ("listings:full", "listings:changes")), default=None)
     overlap = timedelta(minutes=session.settings.overlap_minutes)
     return Scan(mode, now, None if last is None else last - overlap)
 

@@ -7,6 +7,7 @@ go is in ``listings.py``, ``trades.py``, ``prices.py``, ``fills.py`` and ``resol
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
@@ -67,7 +68,7 @@ class PolymarketListings:
     async def scan(self, scan: Scan) -> AsyncIterator[Page]:
         """Open events with their markets, and markets whose end passed in the last days."""
         if scan.mode == "changes" and scan.since is not None:
-            async for page in self._newer(scan.since):
+            async for page in self._ranked(self._newer(scan.since)):
                 yield page
             return
         async for page in self._open_events():
@@ -83,27 +84,33 @@ class PolymarketListings:
 
     async def _open_events(self) -> AsyncIterator[Page]:
         """Events in order of volume, until the bound on instruments is reached."""
+        pages = self._client.gamma.events(closed=False, order="volume24hr", ascending=False)
+        async for page in self._bounded(pages):
+            yield page
+
+    async def _bounded(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+        """Pages in the venue's order, without markets of too little volume, until the bound is reached."""
         bounds = TopN(0, Decimal(self._settings.min_volume), rank)
         kept = 0
-        async for page in self._client.gamma.events(closed=False, order="volume24hr", ascending=False):
+        async for page in pages:
             if page.endpoint != "markets":
                 yield page
                 continue
             async for bounded in bounds.through(_one(page)):
-                kept += len(bounded.objects)
-                yield bounded
+                fitting = bounded.objects[: self._limit - kept] if self._limit else bounded.objects
+                self.filtered_out += len(bounded.objects) - len(fitting)
+                kept += len(fitting)
+                yield replace(bounded, objects=fitting)
             if self._limit and kept >= self._limit:
                 break
         self.filtered_out += bounds.filtered_out
 
-    async def _bounded(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
-        """Pages in the venue's order until the bound is reached."""
-        kept = 0
-        async for page in pages:
+    async def _ranked(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+        """The markets of the largest 24 h volume, in the configured number, of a walk in another order."""
+        bounds = TopN(self._limit, Decimal(self._settings.min_volume), rank)
+        async for page in bounds.through(pages):
             yield page
-            kept += len(page.objects)
-            if self._limit and kept >= self._limit:
-                break
+        self.filtered_out += bounds.filtered_out
 
     async def _newer(self, since: datetime) -> AsyncIterator[Page]:
         """Markets created since a time; closed ones are read again by id."""
