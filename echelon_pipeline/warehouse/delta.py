@@ -28,7 +28,8 @@ Partition = tuple[object, ...]
 
 # Compressed bytes that delta-rs gathers before it closes a file; files of this size are fast to read.
 TARGET_FILE_SIZE = 64 * 2**20
-WRITER = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=131_072)
+# A row group is gathered in memory by each open partition: 32,768 instruments of 1 kB are 32 MB, times 16 buckets.
+WRITER = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=32_768)
 CHECKPOINT_EVERY = 50  # commits
 _VERSION = re.compile(r"^v(\d+): ")
 
