@@ -78,6 +78,8 @@ def ingest_days(
             run = run_main_job(settings, days, [v.value for v in venues], progress, select=select, refetch=refetch)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         raise fail("interrupted; what was committed stays, the next run goes on from there", INTERRUPTED) from None
+    for line in run.absent:
+        err().print(line, soft_wrap=True, highlight=False, markup=False)
     out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True, highlight=False)
 
 

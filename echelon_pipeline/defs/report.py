@@ -91,6 +91,8 @@ def run_metadata(counts: Counts, table: str) -> dict[str, Any]:
         shown["requests"] = dg.MetadataValue.json(dict(counts.requests))
     if counts.notes:
         shown["notes"] = "; ".join(dict.fromkeys(counts.notes))
+    if counts.absent:
+        shown["absent"] = "; ".join(dict.fromkeys(counts.absent))
     return shown
 
 
@@ -173,6 +175,26 @@ def parsed(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
         passed=counts.dead_letters == 0,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"dead_letters": counts.dead_letters},
+    )
+
+
+def available_check(key: Sequence[str]) -> dg.AssetCheckSpec:
+    """The check that says the venue had everything that was asked for."""
+    return dg.AssetCheckSpec(
+        "available",
+        asset=dg.AssetKey(list(key)),
+        description="The venue had all that was asked for; what it lacks is unavailable in core.ingest_windows.",
+    )
+
+
+def available(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
+    """Failed (a warning) where the venue, or the recording in its place, lacks something."""
+    return dg.AssetCheckResult(
+        check_name="available",
+        asset_key=dg.AssetKey(list(key)),
+        passed=not counts.absent,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"absent": "; ".join(dict.fromkeys(counts.absent)) or "nothing"},
     )
 
 

@@ -24,10 +24,11 @@ _RANGE_END = "dagster/asset_partition_range_end"
 
 @dataclass(frozen=True)
 class MainRun:
-    """What a run of the main job did."""
+    """What a run of the main job did. ``absent``: by asset, what the venue lacks of what was asked for."""
 
     run_id: str
     days: tuple[date, ...]
+    absent: tuple[str, ...] = ()
 
 
 def configured_days(settings: Settings) -> tuple[date, ...]:
@@ -69,7 +70,7 @@ def run_main_job(
     if not result.success:
         publish(settings, force=True)  # what the steps that did not fail have committed
         raise _failure(result)
-    return MainRun(result.run_id, chosen)
+    return MainRun(result.run_id, chosen, _absent(result))
 
 
 def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None) -> list[dg.AssetKey]:
@@ -88,6 +89,12 @@ def _config(venues: Sequence[Venue], mode: Mode, *, refetch: bool) -> dict[str, 
         for table in ("trades", "daily_prices"):
             ops[f"core_{venue}_{table}"] = {"config": {"refetch": refetch}}
     return {"ops": ops}
+
+
+def _absent(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    """The failed ``available`` checks, in words."""
+    failed = (c for c in result.get_asset_check_evaluations() if c.check_name == "available" and not c.passed)
+    return tuple(f"{c.asset_key.to_user_string()}: {c.metadata['absent'].value}" for c in failed)
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> RunFailed | RunPostponed:

@@ -36,7 +36,7 @@ def reason_of(failure: EchelonError) -> str:
 
 def note(counts: Counts, failure: EchelonError, what: str) -> None:
     """Says in the run's metadata what could not be read."""
-    counts.notes.append(f"{what} not available; nothing of them is claimed: {failure}")
+    counts.absent.append(f"{what} not available; nothing of them is claimed: {failure}")
 
 
 def nothing_read(

@@ -36,7 +36,7 @@ def midnight(day_start: datetime) -> datetime:
 
 @dataclass
 class Counts:
-    """What a unit did; added up over its parts and shown as run metadata."""
+    """What a unit did; added up over its parts and shown as run metadata. ``absent``: what the venue lacks."""
 
     pages: int = 0
     objects: int = 0
@@ -48,6 +48,7 @@ class Counts:
     staged: dict[str, int] = field(default_factory=dict)
     requests: dict[str, int | float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
     def add(self, other: Counts) -> None:
         """Adds another part's counts to these."""
@@ -62,6 +63,7 @@ class Counts:
         for name, value in other.requests.items():
             self.requests[name] = self.requests.get(name, 0) + value
         self.notes += other.notes
+        self.absent += other.absent
 
 
 @dataclass

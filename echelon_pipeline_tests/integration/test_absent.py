@@ -121,7 +121,7 @@ def test_one_unknown_ticker_hides_no_other_and_is_read_when_it_is_back(
     session, days = listed(tmp_path, sandbox)
     tickers = wanted(session, days)
     counts = read_trades(session, days, lacking)
-    assert counts.notes == [
+    assert counts.absent == [
         f"1 of {len(tickers)} trade walks are not available; nothing of them is claimed: 404 not found"
     ]
     by_id = "SELECT trade_id FROM rows WHERE instrument_id <> 'kalshi:{}' ORDER BY 1"
@@ -145,7 +145,7 @@ def test_a_404_for_the_whole_feed_is_an_error_and_claims_nothing(sandbox: Sandbo
 def test_a_feed_that_a_recording_lacks_is_unavailable(sandbox: SandboxProcess, tmp_path: Path) -> None:
     session, days = listed(tmp_path, sandbox, ECHELON_MAX_INSTRUMENTS="0")
     counts = read_trades(session, days, "", NotAvailable("404 not_available_in_recording"))
-    assert len(counts.notes) == 1
+    assert len(counts.absent) == 1
     (window,) = session.windows.recorded("kalshi", TRADES)
     assert (window.scope, window.state, (window.from_at, window.to_at)) == (
         "all",
@@ -160,7 +160,7 @@ def test_prices_of_one_unknown_ticker_hide_no_other_day_or_instrument(
 ) -> None:
     lacking = most_traded(whole)
     session, days = listed(tmp_path, sandbox)
-    assert "prices of 1 instruments are not available" in read_prices(session, days, lacking).notes[0]
+    assert "prices of 1 instruments are not available" in read_prices(session, days, lacking).absent[0]
     rows = f"SELECT * EXCLUDE (observed_at) FROM rows WHERE instrument_id <> 'kalshi:{lacking}' ORDER BY ALL"
     assert ask(session, PRICES, rows) == ask(whole, PRICES, rows)
     assert len(ask(session, PRICES, rows)) > 50

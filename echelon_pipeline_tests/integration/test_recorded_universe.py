@@ -193,6 +193,19 @@ def test_what_the_recording_lacks_is_unavailable_with_the_reason_and_never_claim
         assert done.ask(f"SELECT count(*) FROM core.{table}") == [(0,)]
 
 
+def test_the_command_says_which_assets_lack_what(done: Done) -> None:
+    said = [line for line in done.log.splitlines() if "not available; nothing of them is claimed" in line]
+    assert sorted(line.partition(": ")[0] for line in said) == [
+        "core/kalshi/daily_prices",
+        "core/kalshi/trades",
+        "core/polymarket/daily_prices",
+        "core/polymarket/data_resolutions",
+        "core/polymarket/fills",
+        "core/polymarket/trades",
+    ]
+    assert all("not_available_in_recording" in line for line in said)
+
+
 def test_listings_are_complete_and_the_completeness_of_the_rest_is_denied_with_a_reason(done: Done) -> None:
     listings = done.ask("SELECT venue, state FROM core.ingest_windows WHERE table_name = 'raw.objects' ORDER BY ALL")
     assert listings == [("kalshi", "complete"), ("polymarket", "complete")]

@@ -41,7 +41,7 @@ _LOGS = ("core.ingest_windows", "core.dead_letters", "core.drift")
             about="The second source for Polymarket: Data API v2.",
         )
     ],
-    check_specs=[report.rules_check("core.resolutions", _DATA_V2)],
+    check_specs=[report.rules_check("core.resolutions", _DATA_V2), report.available_check(_DATA_V2)],
     pool="polymarket_api",
     retry_policy=report.RETRY,
 )
@@ -53,7 +53,7 @@ def data_resolutions(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
     yield dg.MaterializeResult(
         asset_key=dg.AssetKey(_DATA_V2),
         metadata=report.run_metadata(counts, "core.resolutions"),
-        check_results=[report.rules_held("core.resolutions", _DATA_V2, counts)],
+        check_results=[report.rules_held("core.resolutions", _DATA_V2, counts), report.available(_DATA_V2, counts)],
     )
 
 

@@ -33,7 +33,7 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
     @dg.multi_asset(
         name="_".join(key),
         specs=[spec],
-        check_specs=[report.rules_check(table, key), report.parsed_check(key)],
+        check_specs=[report.rules_check(table, key), report.parsed_check(key), report.available_check(key)],
         partitions_def=DAILY,
         backfill_policy=BACKFILL,
         pool=f"{venue}_api",
@@ -51,7 +51,11 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
             metadata=report.run_metadata(counts, table),
-            check_results=[report.rules_held(table, key, counts), report.parsed(key, counts)],
+            check_results=[
+                report.rules_held(table, key, counts),
+                report.parsed(key, counts),
+                report.available(key, counts),
+            ],
         )
 
     return daily

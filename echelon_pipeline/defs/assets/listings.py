@@ -47,13 +47,22 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
         "An unchanged object is not stored again.",
     )
 
-    @dg.multi_asset(name=f"raw_{venue}_listings", specs=[spec], pool=f"{venue}_api", retry_policy=report.RETRY)
-    def listings(context: dg.AssetExecutionContext, warehouse: Warehouse, config: ListingConfig) -> Materialized:
+    @dg.multi_asset(
+        name=f"raw_{venue}_listings",
+        specs=[spec],
+        check_specs=[report.available_check(key)],
+        pool=f"{venue}_api",
+        retry_policy=report.RETRY,
+    )
+    def listings(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, config: ListingConfig
+    ) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)
         with report.classified():
             counts = main.fetch(session, venue, main.as_mode(config.mode))
         metadata = report.run_metadata(counts, "raw.objects")
-        return dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=metadata)
+        checks = [report.available(key, counts)]
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=metadata, check_results=checks)
 
     return listings
 
