@@ -10,22 +10,37 @@ WITH given AS (
                "taker_book_side": "VARCHAR", "created_time": "VARCHAR", "is_block_trade": "VARCHAR"}') AS f
     FROM raw_objects
 ),
+numbers AS (
+    -- Each text becomes a number once: the checks below look at these.
+    SELECT *,
+           as_number(f.yes_price_dollars) AS yes_dollars, as_number(f.yes_price) AS yes_cents,
+           as_number(f.no_price_dollars) AS no_dollars, as_number(f.no_price) AS no_cents,
+           as_number(f.count_fp) AS fixed, as_number(f.count) AS whole
+    FROM given
+),
 typed AS (
     SELECT *,
            as_id(f.trade_id) AS trade_id,
            coalesce(as_id(f.ticker), as_id(f.market_ticker)) AS ticker,
            -- Years above 9999 are legal for DuckDB, and for nobody who reads the table.
-           CASE WHEN regexp_matches(f.created_time, '^[0-9]{4}-') THEN as_time(f.created_time) END AS event_at,
-           kalshi_price(f.yes_price_dollars, f.yes_price) AS said_yes,
-           kalshi_price(f.no_price_dollars, f.no_price) AS said_no,
+           CASE WHEN f.created_time[5] = '-' THEN as_time(f.created_time) END AS event_at,
+           coalesce(yes_dollars, yes_cents * CAST(0.01 AS DECIMAL(3, 2))) AS said_yes,
+           coalesce(no_dollars, no_cents * CAST(0.01 AS DECIMAL(3, 2))) AS said_no,
            coalesce(nullif(f.yes_price_dollars, ''), nullif(f.yes_price, '')) AS yes_text,
            coalesce(nullif(f.no_price_dollars, ''), nullif(f.no_price, '')) AS no_text,
-           kalshi_size(f.count_fp, f.count) AS size,
+           coalesce(fixed, whole) AS size,
            coalesce(
                nullif(lower(f.taker_outcome_side), ''), nullif(lower(f.taker_side), ''),
                CASE lower(f.taker_book_side) WHEN 'bid' THEN 'yes' WHEN 'ask' THEN 'no' END
-           ) AS side
-    FROM given
+           ) AS side,
+           -- Today's plain shape, whole and in range: nearly every row; only the others are asked what is wrong.
+           coalesce(
+               f.yes_price IS NULL AND f.no_price IS NULL AND f.count IS NULL
+               AND yes_dollars BETWEEN 0 AND 1 AND yes_dollars + no_dollars = 1
+               AND fixed >= CAST(0.000001 AS DECIMAL(7, 6)) AND fixed < 999999999999,
+               false
+           ) AS is_plain
+    FROM numbers
 ),
 judged AS (
     SELECT * EXCLUDE (said_yes, said_no),
@@ -36,7 +51,7 @@ judged AS (
                WHEN ticker IS NULL THEN 'ticker: no ticker'
                WHEN event_at IS NULL
                    THEN 'created_time: expected a time, got ' || coalesce(left(f.created_time, 40), 'nothing')
-               ELSE coalesce(
+               WHEN NOT is_plain THEN coalesce(
                    kalshi_price_fault('yes_price', f.yes_price_dollars, f.yes_price),
                    kalshi_price_fault('no_price', f.no_price_dollars, f.no_price),
                    CASE
@@ -58,5 +73,7 @@ judged AS (
            END AS reject_reason
     FROM typed
 )
-SELECT *, '$.' || regexp_extract(reject_reason, '^([a-z_]+)', 1) AS reject_path
+SELECT unit_id, page, position, request, received_at, sha256, trade_id, ticker, event_at, yes_price, no_price,
+       yes_text, no_text, size, side, f.is_block_trade AS is_block_trade, reject_reason,
+       '$.' || regexp_extract(reject_reason, '^([a-z_]+)', 1) AS reject_path
 FROM judged

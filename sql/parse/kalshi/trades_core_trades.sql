@@ -2,10 +2,16 @@
 -- grain: trade_id
 -- inputs: parsed
 -- Where the taker's side is unknown the direction and the traded outcome are NULL and the price is that of yes.
-WITH read_once AS (
-    SELECT *, CASE WHEN side IN ('yes', 'no') THEN side END AS known_side
-    FROM parsed
+-- A window over every row would cost more than the parsing: only ids that were read twice are ranked.
+WITH twice AS (SELECT trade_id FROM parsed GROUP BY trade_id HAVING count(*) > 1),
+first_read AS (
+    SELECT *
+    FROM parsed SEMI JOIN twice USING (trade_id)
     QUALIFY row_number() OVER (PARTITION BY trade_id ORDER BY received_at, unit_id, page, position) = 1
+),
+read_once AS (
+    SELECT *, CASE WHEN side IN ('yes', 'no') THEN side END AS known_side
+    FROM (FROM parsed ANTI JOIN twice USING (trade_id) UNION ALL BY NAME FROM first_read)
 ),
 priced AS (
     SELECT *,
@@ -30,7 +36,7 @@ SELECT
     CAST(CAST(price AS DECIMAL(19, 12)) * CAST(size AS DECIMAL(18, 6)) AS DECIMAL(18, 6)) AS taker_notional_usd,
     CASE known_side WHEN 'yes' THEN 1 WHEN 'no' THEN -1 END AS taker_direction,
     CASE WHEN known_side IS NOT NULL THEN 'buy' END AS taker_side,
-    coalesce(TRY_CAST(f.is_block_trade AS BOOLEAN), false) AS is_block_trade,
+    coalesce(TRY_CAST(is_block_trade AS BOOLEAN), false) AS is_block_trade,
     0 AS ordinal,
     'match' AS grain,
     'strong' AS identity,
