@@ -22,8 +22,11 @@ import httpx
 import pytest
 
 from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.recorded import load
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests import kalshi_oracle
+from echelon_pipeline_tests.clients.local import KALSHI as KALSHI_PATH
+from echelon_pipeline_tests.clients.local import Local
 from echelon_pipeline_tests.fakes import RECEIVED, RECORDINGS, needs_recordings
 
 pytestmark = needs_recordings
@@ -221,6 +224,21 @@ def test_a_stretch_outside_of_what_was_recorded_is_no_empty_success(done: Done) 
     ):
         answer = httpx.get(f"{done.base_url}/{path}")
         assert (answer.status_code, "not_available_in_recording" in answer.text) == (404, True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"{KALSHI_PATH}/events", f"{KALSHI_PATH}/series", "/gamma/events/keyset", "/gamma/markets", "/clob/markets"],
+)
+def test_a_list_of_a_kind_that_was_never_recorded_is_no_empty_success(tmp_path: Path, path: str) -> None:
+    folder = tmp_path / "kalshi" / "rest"
+    folder.mkdir(parents=True)
+    market = {"ticker": "A-1", "event_ticker": "A", "market_type": "binary", "status": "active", "yes_sub_title": "x"}
+    (folder / "market.json").write_text(json.dumps({"market": market}))
+    sandbox = Local(load(tmp_path))
+    assert sandbox.get(f"{KALSHI_PATH}/markets")["markets"] == [market]
+    status, body = sandbox.refusal(path)
+    assert (status, "not_available_in_recording" in json.dumps(body)) == (404, True)
 
 
 def test_the_published_file_opens_in_plain_duckdb(done: Done) -> None:
