@@ -40,6 +40,14 @@ class _Market(msgspec.Struct):
     volume24hr: Decimal | None = None
 
 
+class _Event(msgspec.Struct):
+    id: str = ""
+
+
+class _Member(msgspec.Struct):
+    events: list[_Event] = []
+
+
 class _Trade(msgspec.Struct):
     timestamp: int
 
@@ -53,6 +61,15 @@ def rank(market: RawObject) -> Ranked:
     return Ranked(row.volume24hr or Decimal(0), row.volumeNum or Decimal(0))
 
 
+def _event_of(market: RawObject) -> str:
+    """The id of a market's event; '' where it names none or is odd (the parsers judge it later)."""
+    try:
+        events = msgspec.json.decode(market.payload, type=_Member).events
+    except msgspec.DecodeError:
+        return ""
+    return events[0].id if events else ""
+
+
 class PolymarketListings:
     """Scans of Polymarket: events by 24 h volume with their markets, then recently closed markets."""
 
@@ -64,28 +81,46 @@ class PolymarketListings:
         self._settings = settings
         self._limit = settings.instruments_bound("polymarket")
         self.filtered_out = 0
+        self._shown: set[str] = set()
+        self._named: set[str] = set()
 
     async def scan(self, scan: Scan) -> AsyncIterator[Page]:
-        """Open events with their markets, and markets whose end passed in the last days."""
+        """Open events with their markets, markets whose end passed in the last days, and the events of those."""
         if scan.mode == "changes" and scan.since is not None:
             async for page in self._ranked(self._newer(scan.since)):
                 yield page
-            return
-        async for page in self._open_events():
-            yield page
-        if self._settings.history_days:
-            since = scan.now - timedelta(days=self._settings.history_days)
-            closed = self._client.gamma.markets(closed=True, end_date_min=since, order="volumeNum", ascending=False)
-            async for page in self._bounded(closed):
+        else:
+            async for page in self._open_events():
                 yield page
+            if self._settings.history_days:
+                since = scan.now - timedelta(days=self._settings.history_days)
+                closed = self._client.gamma.markets(closed=True, end_date_min=since, order="volumeNum", ascending=False)
+                async for page in self._bounded(closed):
+                    self._named.update(event for event in map(_event_of, page.objects) if event)
+                    yield page
+        async for page in self._other_events():
+            yield page
         if scan.mode == "full":
             async for page in self._client.gamma.series():
                 yield page
+
+    async def _other_events(self) -> AsyncIterator[Page]:
+        """Events of markets that were shown without them; like markets, closed ones are asked for as such."""
+        for ids in batches(sorted(self._named - self._shown), IDS_PER_REQUEST):
+            for closed in (True, False):
+                rest = [i for i in ids if i not in self._shown]
+                if rest:
+                    async for page in self._client.gamma.events(id=rest, closed=closed):
+                        if page.endpoint == "events":
+                            self._shown.update(o.key for o in page.objects if o.key)
+                            yield page
 
     async def _open_events(self) -> AsyncIterator[Page]:
         """Events in order of volume, until the bound on instruments is reached."""
         pages = self._client.gamma.events(closed=False, order="volume24hr", ascending=False)
         async for page in self._bounded(pages):
+            if page.endpoint == "events":
+                self._shown.update(o.key for o in page.objects if o.key)
             yield page
 
     async def _bounded(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
@@ -109,6 +144,7 @@ class PolymarketListings:
         """The markets of the largest 24 h volume, in the configured number, of a walk in another order."""
         bounds = TopN(self._limit, Decimal(self._settings.min_volume), rank)
         async for page in bounds.through(pages):
+            self._named.update(event for event in map(_event_of, page.objects) if event)
             yield page
         self.filtered_out += bounds.filtered_out
 

@@ -100,16 +100,17 @@ def expected_kalshi() -> Count:
 
 
 def expected_polymarket() -> Count:
-    """Open events with their markets, and closed markets. What is open without an event is in no scan."""
+    """Open events with their markets, closed markets and their events. Open ones without event are in no scan."""
     events = latest(objects(POLYMARKET, "id", "slug", "title", "creationDate"), "id", "updatedAt")
     is_open = {e: event for e, event in events.items() if not event.get("closed")}
     markets = latest(objects(POLYMARKET, "conditionId", "question", "clobTokenIds"), "conditionId", "updatedAt")
     inside = {m["conditionId"] for event in is_open.values() for m in event.get("markets", [])}
     listed = {c: m for c, m in markets.items() if c in inside or m["closed"]}
+    named = {str(m["events"][0]["id"]) for m in listed.values() if m["closed"] and m.get("events")}
     return {
         ("polymarket", "instruments"): len(listed),
         ("polymarket", "outcomes"): sum(len(json.loads(m["clobTokenIds"])) for m in listed.values()),
-        ("polymarket", "events"): len(is_open),
+        ("polymarket", "events"): len(is_open.keys() | (named & events.keys())),
         ("polymarket", "series"): len({s["id"] for s in objects(POLYMARKET, "id", "ticker", "recurrence")}),
         ("polymarket", "resolutions"): sum(m["closed"] for m in listed.values()),
         ("polymarket", "dead_letters"): 0,

@@ -52,7 +52,7 @@ def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
     """A query over the lake's core tables."""
     session = Session.of(settings)
     with session.duck() as connection:
-        for table in ("instruments", "instrument_history", "trades", "daily_prices", "resolutions", "fills"):
+        for table in ("instruments", "instrument_history", "events", "trades", "daily_prices", "resolutions", "fills"):
             connection.execute(f"CREATE TEMP VIEW {table} AS {session.lake.scan(f'core.{table}')}")
         return connection.execute(query).fetchall()
 
@@ -155,6 +155,8 @@ def test_every_instrument_is_listed_with_its_status(compared: Compared) -> None:
     assert {f"polymarket:{c}" for c in compared.truth.polymarket} <= stored.keys()
     assert {"paused", "settled", "active"} <= set(statuses.values())
     assert stored.keys() - compared.before, "the universe lists nothing new: choose another seed"
+    alone = compared.rows("SELECT instrument_id FROM instruments WHERE event_id NOT IN (SELECT event_id FROM events)")
+    assert alone == []
 
 
 def test_what_settled_has_its_payouts(compared: Compared) -> None:
