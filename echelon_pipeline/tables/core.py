@@ -283,9 +283,7 @@ TRADES = Table(
             "rows of one set are replaced together: trade_id, or transaction and token",
             nullable=False,
         ),
-        Column(
-            "instrument_id", T.TEXT, "venue:native_id; it may name an instrument we do not hold", nullable=False
-        ),
+        Column("instrument_id", T.TEXT, "venue:native_id; it may name an instrument we do not hold", nullable=False),
         Column("event_at", T.TIME, "the venue's clock", nullable=False),
         Column("outcome_index", T.INT, "traded outcome; NULL where the token is unmapped"),
         Column("unmapped_reason", T.TEXT, "why outcome_index is NULL"),

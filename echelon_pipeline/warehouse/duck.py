@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.sqlfiles import Statement, statements
 
 _INSTANCES: dict[tuple[int, int, int, Path | None], duckdb.DuckDBPyConnection] = {}
 _LOCK = threading.Lock()
@@ -74,7 +74,7 @@ def _load_macros(connection: duckdb.DuckDBPyConnection) -> None:
     """Creates every macro; those that use others wait until these are there. CatalogException if none can."""
     pending = list(statements("macros"))
     while pending:
-        waiting = []
+        waiting: list[Statement] = []
         for macro in pending:
             try:
                 connection.execute(macro.text)
