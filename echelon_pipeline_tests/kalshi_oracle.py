@@ -157,6 +157,21 @@ def quote(value: Decimal | None) -> Decimal | None:
     return value if value is not None and 0 < value < 1 else None
 
 
+def top_size(o: Mapping[str, Any], key: str) -> Decimal | None:
+    """A size at the top of the book; None for what is none, which loses no market."""
+    try:
+        size = number(said(o, key), key)
+    except Odd:
+        return None
+    return size if size is not None and size >= 0 else None
+
+
+def odd_sizes(o: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Keys and texts of sizes at the top of the book that are served and are none."""
+    keys = ("yes_bid_size_fp", "yes_ask_size_fp")
+    return [(key, said(o, key)) for key in keys if said(o, key) is not None and top_size(o, key) is None]
+
+
 def market(o: Mapping[str, Any], received: datetime) -> dict[str, Any]:
     """Some values of a market's rows, by table; raises Odd where it has none."""
     ticker = identity(o, "ticker")
@@ -164,8 +179,6 @@ def market(o: Mapping[str, Any], received: datetime) -> dict[str, Any]:
         raise Odd("status")
     named = {n: price(o, n) for n in ("yes_bid", "yes_ask", "no_bid", "no_ask", "last_price", "settlement_value")}
     sizes = {n: contracts(o, n) for n in ("volume", "volume_24h", "open_interest")}
-    for name in ("yes_bid_size", "yes_ask_size"):
-        sizes[name] = contracts({f"{name}_fp": o.get(f"{name}_fp")}, name)
     closes = moment(said(o, "close_time"))
     over = closes is not None and closes <= received
     status = STATUS.get(str(said(o, "status")).lower(), "closed" if over else "active")
@@ -185,8 +198,8 @@ def market(o: Mapping[str, Any], received: datetime) -> dict[str, Any]:
         "core.instrument_quotes": {
             "best_bid": None if bid is None else rounded(bid, MICRO),
             "best_ask": None if ask is None else rounded(ask, MICRO),
-            "best_bid_size": sizes["yes_bid_size"] if bid is not None else None,
-            "best_ask_size": sizes["yes_ask_size"] if ask is not None else None,
+            "best_bid_size": top_size(o, "yes_bid_size_fp") if bid is not None else None,
+            "best_ask_size": top_size(o, "yes_ask_size_fp") if ask is not None else None,
             "last_price": named["last_price"] or None,
             "volume": sizes["volume"],
             "volume_24h": sizes["volume_24h"],

@@ -27,8 +27,10 @@ class PayloadKind:
 
     ``known_fields``: top-level keys the parser knows; others are counted in ``core.drift``, never lost
     (raw keeps them). ``known_values``: enum-like fields and the values we know; others are kept as text
-    and counted. ``main``: the table named in dead letters of this kind. ``chunk_bytes``: payload bytes parsed
-    at once, whole pages at least; ``whole``: a unit's pages are never parsed apart.
+    and counted. ``known_patterns``: fields and the regular expression that their whole text must match; other
+    texts are counted, for the statements make NULL of them. ``main``: the table named in dead letters of this
+    kind. ``chunk_bytes``: payload bytes parsed at once, whole pages at least; ``whole``: a unit's pages are
+    never parsed apart.
     """
 
     venue: str
@@ -38,6 +40,7 @@ class PayloadKind:
     main: str
     known_fields: frozenset[str] = frozenset()
     known_values: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    known_patterns: Mapping[str, str] = field(default_factory=dict)
     uses_outcomes: bool = False
     chunk_bytes: int = ROWS_CHUNK
     whole: bool = False

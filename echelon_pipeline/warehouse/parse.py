@@ -5,6 +5,7 @@ Belongs here: the execution of ``sql/parse``. What a payload means is in those s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -14,9 +15,12 @@ from echelon_pipeline.tables import TABLES, Table, quote
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.warehouse.duck import literal
 
-# Unknown fields are counted on at most this many objects of a unit: enough to notice, cheap enough
-# for a million trades.
+# Unknown fields are counted on at most this many objects of a unit, and on none that is long: enough to notice,
+# cheap enough for a million trades. All keys of some 2,000 objects are listed at once, each read into some ten
+# times its size, so their bytes are limited too: 2,000 answers of candles with 26 kB each took more than 320 MB.
 DRIFT_SAMPLE = 2_000
+DRIFT_OBJECT_BYTES = 100_000
+DRIFT_BYTES = 8 * 2**20
 # Unknown words are counted on at most this many objects of a chunk: all of a listing, half of a chunk of trades.
 WORDS_SAMPLE = 20_000
 
@@ -84,24 +88,38 @@ def _dead_letters(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem
     return name
 
 
+_SAMPLE = f"""
+    SELECT payload FROM (SELECT payload, sum(strlen(payload)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
+                         FROM raw_objects WHERE strlen(payload) <= {DRIFT_OBJECT_BYTES})
+    WHERE bytes <= {DRIFT_BYTES} LIMIT {DRIFT_SAMPLE}
+"""
+
+
+def _unknown(kind: PayloadKind) -> Iterator[tuple[str, str]]:
+    """Fields and the condition on their ``value`` that makes it one to count."""
+    for field, values in kind.known_values.items():
+        yield field, f"value NOT IN ({', '.join(literal(v) for v in sorted(values))})"
+    for field, pattern in kind.known_patterns.items():
+        yield field, f"NOT regexp_full_match(value, {literal(pattern)})"
+
+
 def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, unit_id: str) -> str:
     name = f"{stem}__drift"
     known = ", ".join(literal(f) for f in sorted(kind.known_fields)) or "''"
     parts = [
         f"""SELECT path, 'field' AS kind, NULL AS value, count(*) AS objects
             FROM (SELECT unnest(json_keys(payload)) AS path
-                  FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload
-                        FROM raw_objects LIMIT {DRIFT_SAMPLE}) WHERE json_type(payload) = 'OBJECT')
+                  FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload FROM ({_SAMPLE}))
+                  WHERE json_type(payload) = 'OBJECT')
             WHERE path NOT IN ({known}) GROUP BY ALL"""
     ]
-    for field, values in kind.known_values.items():
-        allowed = ", ".join(literal(v) for v in sorted(values))
+    for field, unknown in _unknown(kind):
         parts.append(
             f"""SELECT {literal(field)} AS path, 'value' AS kind, payload ->> {literal("$." + field)} AS value,
                        count(*) AS objects
                 FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload
                       FROM raw_objects LIMIT {WORDS_SAMPLE})
-                WHERE value IS NOT NULL AND value NOT IN ({allowed})
+                WHERE value IS NOT NULL AND {unknown}
                 GROUP BY ALL"""
         )
     query = f"""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -48,7 +49,7 @@ def answer(name: str) -> Any:
 
 Cut = Callable[[Any], list[dict[str, Any]]]
 MARKETS: list[tuple[str, Cut, int, int, int, int]] = [
-    ("rest/ncaa_markets_2026-03.json.gz", lambda a: [m for some in a.values() for m in some], 754, 734, 20, 456),
+    ("rest/ncaa_markets_2026-03.json.gz", lambda a: [m for some in a.values() for m in some], 754, 754, 0, 476),
     ("rest/cockpit_markets_settled.json", lambda a: a["markets"], 44, 44, 0, 42),
     (
         "rest/cockpit_events_nfl_preseason.json.gz",
@@ -94,7 +95,9 @@ def test_every_market_is_a_row_or_a_dead_letter_with_the_right_values(
         "core.resolutions": resolved,
     }
     assert len(found.dead) == dead == objects - rows
-    assert found.drift == []
+    odd = Counter(size for market in markets for size in oracle.odd_sizes(market))
+    assert {(d["path"], d["value"]): d["objects"] for d in found.drift} == odd
+    assert {d["kind"] for d in found.drift} <= {"value"}
     good, bad = judged(markets)
     assert {json.loads(d["payload"])["ticker"]: d["path"] for d in found.dead} == {t: f"$.{f}" for t, f in bad.items()}
     for table in ("core.instruments", "core.instrument_quotes", "core.resolutions"):
@@ -105,14 +108,20 @@ def test_every_market_is_a_row_or_a_dead_letter_with_the_right_values(
             assert {key: got[instrument][key] for key in values} == values, (table, instrument)
 
 
-def test_a_negative_size_at_the_top_of_a_settled_book_is_named_in_the_dead_letter() -> None:
+def test_a_settled_market_with_a_negative_size_at_the_top_of_its_book_is_kept_and_the_size_counted() -> None:
     markets = [m for some in answer("rest/ncaa_markets_2026-03.json.gz").values() for m in some]
-    dead = {json.loads(d["payload"])["ticker"]: d for d in parse_payloads(KINDS["markets"], markets).dead}
-    assert dead["KXMARMAD-26-LONG"]["path"] == "$.yes_ask_size_fp"
-    assert dead["KXMARMAD-26-LONG"]["reason"] == (
-        "yes_ask_size_fp: expected contracts, 0 or more and below 1e12, got -1739192.00"
-    )
-    assert dead["KXMARMAD1SEED-26-MICH"]["path"] == "$.yes_bid_size_fp"
+    negative = {m["ticker"]: size for m in markets for size in oracle.odd_sizes(m)}
+    assert Counter(key for key, _ in negative.values()) == {"yes_ask_size_fp": 16, "yes_bid_size_fp": 4}
+    found = parse_payloads(KINDS["markets"], markets)
+    for table in ("core.instruments", "core.instrument_quotes", "core.resolutions"):
+        rows = {row["instrument_id"]: row for row in found.rows[table]}
+        assert {f"kalshi:{ticker}" for ticker in negative} <= set(rows)
+    quotes = {row["instrument_id"]: row for row in found.rows["core.instrument_quotes"]}
+    asked = quotes["kalshi:KXMARMAD-26-LONG"]
+    assert (asked["best_ask"], asked["best_ask_size"]) == (Decimal("0.01"), None)
+    bid = quotes["kalshi:KXMARMAD1SEED-26-MICH"]
+    assert (bid["best_bid"], bid["best_bid_size"]) == (Decimal("0.99"), None)
+    assert ("yes_ask_size_fp", "-1739192.00") in {(d["path"], d["value"]) for d in found.drift}
 
 
 def test_recorded_values_are_typed_exactly() -> None:

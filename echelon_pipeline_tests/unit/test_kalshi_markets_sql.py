@@ -181,12 +181,34 @@ def test_markets_in_cents_give_dollars() -> None:
     assert (found["volume"], found["open_interest"]) == (Decimal(35001), Decimal(13679))
 
 
+@pytest.mark.parametrize("text", ["-1739192.00", "-1", "x", "1e3", "1000000000000", "12.", " 3"])
+@pytest.mark.parametrize(("side", "other"), [("bid", "ask"), ("ask", "bid")])
+def test_a_size_that_is_none_loses_no_market_and_is_counted(side: str, other: str, text: str) -> None:
+    field = f"yes_{side}_size_fp"
+    found = parsed(status="finalized", result="yes", **{field: text})
+    assert found.dead == []
+    assert [len(rows) for rows in found.rows.values()] == [1, 2, 1, 1]
+    (served,) = found.rows["core.instrument_quotes"]
+    assert (served[f"best_{side}"], served[f"best_{side}_size"]) == (quote()[f"best_{side}"], None)
+    assert served[f"best_{other}_size"] == quote()[f"best_{other}_size"]
+    assert [(d["path"], d["kind"], d["value"], d["objects"]) for d in found.drift] == [(field, "value", text, 1)]
+
+
+@pytest.mark.parametrize(
+    ("given", "size"), [("0.00", 0), ("0", 0), (5, 5), ("999999999999.99", Decimal("999999999999.99")), ("", None)]
+)
+def test_a_size_of_0_or_more_is_kept_and_none_at_all_is_not_counted(given: object, size: Decimal | None) -> None:
+    found = parsed(yes_bid_size_fp=given)
+    assert (found.rows["core.instrument_quotes"][0]["best_bid_size"], found.dead, found.drift) == (size, [], [])
+    missing = parsed(yes_bid_size_fp=None, yes_ask_size_fp=...)
+    assert (missing.rows["core.instrument_quotes"][0]["best_ask_size"], missing.drift) == (None, [])
+
+
 @pytest.mark.parametrize(
     ("change", "path", "text"),
     [
         ({"yes_bid": 41}, "$.yes_bid_dollars", "yes_bid_dollars 0.4200 and yes_bid 41 (cents) disagree"),
         ({"volume": 1000}, "$.volume_fp", "volume_fp 1203.50 and volume 1000 disagree"),
-        ({"yes_ask_size_fp": "-1739192.00"}, "$.yes_ask_size_fp", "got -1739192.00"),
         ({"last_price_dollars": "1.0100"}, "$.last_price_dollars", "expected dollars in 0..1, got 1.0100"),
         ({"no_bid_dollars": "x"}, "$.no_bid_dollars", "got x"),
         ({"settlement_value_dollars": "2"}, "$.settlement_value_dollars", "got 2"),

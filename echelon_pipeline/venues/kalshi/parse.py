@@ -52,9 +52,17 @@ _FEE_TYPES = """
 """
 _STATUSES = "active amended closed determined disputed finalized inactive initialized open settled unopened"
 _STRIKES = "between custom functional greater greater_or_equal less less_or_equal structured"
+# Contracts, 0 or more and below 10^12, or nothing.
+_SIZE = "([0-9]{1,12}([.][0-9]+)?)?"
 
 
-def _kind(endpoint: str, *outputs: str, fields: str, values: Mapping[str, frozenset[str]] | None = None) -> PayloadKind:
+def _kind(
+    endpoint: str,
+    *outputs: str,
+    fields: str,
+    values: Mapping[str, frozenset[str]] | None = None,
+    patterns: Mapping[str, str] | None = None,
+) -> PayloadKind:
     folder = f"parse/kalshi/{endpoint}"
     return PayloadKind(
         venue="kalshi",
@@ -64,6 +72,7 @@ def _kind(endpoint: str, *outputs: str, fields: str, values: Mapping[str, frozen
         main=outputs[0],
         known_fields=frozenset(fields.split()),
         known_values=values or {},
+        known_patterns=patterns or {},
         chunk_bytes=POINTS_CHUNK if endpoint == "candlesticks" else ROWS_CHUNK,
     )
 
@@ -86,6 +95,8 @@ KINDS: dict[str, PayloadKind] = {
                 "market_type": frozenset({"binary", "scalar"}),
                 "strike_type": frozenset(_STRIKES.split()) | {""},
             },
+            # Judged here alone: a settled market with a size below 0 at the top of its book is still a market.
+            patterns={"yes_bid_size_fp": _SIZE, "yes_ask_size_fp": _SIZE},
         ),
         _kind(
             "trades",

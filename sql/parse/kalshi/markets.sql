@@ -51,6 +51,7 @@ judged AS (
            CASE
                WHEN native_id IS NULL THEN 'ticker: no ticker, or no JSON object: the market has no identity'
                WHEN word IS NULL THEN 'status: no status'
+               -- Sizes at the top of the book are not judged: settled markets were served with sizes below 0 (20 of 754).
                ELSE coalesce(
                    kalshi_price_fault('yes_bid', f.yes_bid_dollars, f.yes_bid),
                    kalshi_price_fault('yes_ask', f.yes_ask_dollars, f.yes_ask),
@@ -58,8 +59,6 @@ judged AS (
                    kalshi_price_fault('no_ask', f.no_ask_dollars, f.no_ask),
                    kalshi_price_fault('last_price', f.last_price_dollars, f.last_price),
                    kalshi_price_fault('settlement_value', f.settlement_value_dollars, f.settlement_value),
-                   kalshi_size_fault('yes_bid_size', f.yes_bid_size_fp, NULL),
-                   kalshi_size_fault('yes_ask_size', f.yes_ask_size_fp, NULL),
                    kalshi_size_fault('volume', f.volume_fp, f.volume),
                    kalshi_size_fault('volume_24h', f.volume_24h_fp, f.volume_24h),
                    kalshi_size_fault('open_interest', f.open_interest_fp, f.open_interest)
