@@ -56,6 +56,9 @@ class Settings(BaseModel):
     history_days: int = Field(
         7, ge=0, description="Settled instruments that closed within this many days are listed too."
     )
+    reread_days: int = Field(
+        30, ge=1, description="Fills and payouts that are not final are asked about again for this many days."
+    )
     overlap_minutes: int = Field(15, ge=0, description="How far a trade walk reads into what was read before.")
 
     # --- behaviour

@@ -81,11 +81,14 @@ async def _one_code(session: Session, client: PolymarketClient, code: str, span:
 
 
 def _first_open(session: Session, code: str, begin: datetime) -> datetime:
-    """Where to read from: the span's begin, or the oldest fill of the code whose status can still change."""
+    """Where to read from: the span's begin, or the oldest fill of the code whose status can still change (a leg
+    that never ends is given up after ``reread_days``)."""
+    oldest = session.clock() - timedelta(days=session.settings.reread_days)
     with session.duck() as connection:
         fills = session.lake.scan(TABLE, where={"venue": [VENUE]})
         row = connection.execute(
-            f"SELECT min(event_at) FROM ({fills}) WHERE builder_code = $code AND NOT is_terminal", {"code": code}
+            f"SELECT min(event_at) FROM ({fills}) WHERE builder_code = $code AND NOT is_terminal AND event_at >= $oldest",
+            {"code": code, "oldest": oldest},
         ).fetchone()
-    oldest = row[0] if row else None
-    return min(begin, oldest) if oldest is not None else begin
+    first = row[0] if row else None
+    return begin if first is None else min(begin, first)

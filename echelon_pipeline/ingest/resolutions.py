@@ -7,6 +7,7 @@ is kept beside it, because rows in mid-dispute exist (reference/polymarket 8.4).
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.errors import NotAvailable
@@ -65,5 +66,6 @@ def _unresolved(session: Session) -> list[str]:
     with session.duck() as connection:
         for name, table in (("instruments", "core.instruments"), ("resolutions", TABLE)):
             connection.execute(f"CREATE TEMP VIEW {name} AS {lake.scan(table, where={'venue': [VENUE]})}")
-        rows = connection.execute(statement("derive/unresolved").text).fetchall()
+        since = session.clock() - timedelta(days=session.settings.reread_days)
+        rows = connection.execute(statement("derive/unresolved").text, {"since": since}).fetchall()
     return [str(native_id) for (native_id,) in rows]
