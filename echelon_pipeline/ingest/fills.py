@@ -87,7 +87,8 @@ def _first_open(session: Session, code: str, begin: datetime) -> datetime:
     with session.duck() as connection:
         fills = session.lake.scan(TABLE, where={"venue": [VENUE]})
         row = connection.execute(
-            f"SELECT min(event_at) FROM ({fills}) WHERE builder_code = $code AND NOT is_terminal AND event_at >= $oldest",
+            f"SELECT min(event_at) FROM ({fills}) "
+            f"WHERE builder_code = $code AND NOT is_terminal AND event_at >= $oldest",
             {"code": code, "oldest": oldest},
         ).fetchone()
     first = row[0] if row else None
