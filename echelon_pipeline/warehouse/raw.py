@@ -24,8 +24,9 @@ from echelon_pipeline.warehouse.lake import Lake
 
 OBJECTS, LAST_SEEN = "raw.objects", "raw.last_seen"
 
-# Payload bytes held before a flush: long rule texts make 20,000 market objects some 100 MB.
-FLUSH_BYTES = 64 * 2**20
+# Payload bytes held before a flush: long rule texts make 20,000 market objects some 100 MB, and a flush holds
+# each of them some six times on its way to disk.
+FLUSH_BYTES = 24 * 2**20
 
 
 class RawStore:
