@@ -4,6 +4,7 @@
     derive.py      raw objects of a unit to committed rows
     listings.py    instruments, events, series: scan, bounds, re-reads of known instruments
     held.py        the instruments that we hold, as relations of sql/derive
+    walks.py       one walk over a trade feed: how far it has come
     trades.py      trade walks that can be killed anywhere and go on
     prices.py      daily prices from candles, sampled midpoints and complete trades
     fills.py       builder-attributed fills

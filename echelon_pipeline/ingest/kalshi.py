@@ -19,7 +19,7 @@ from echelon_pipeline.errors import SchemaDrift
 from echelon_pipeline.ingest.bounds import Ranked, TopN
 from echelon_pipeline.ingest.listings import Scan
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
-from echelon_pipeline.ingest.trades import Group
+from echelon_pipeline.ingest.walks import Group
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.parse import KINDS, PARSER_VERSION

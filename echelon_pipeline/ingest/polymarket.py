@@ -18,7 +18,7 @@ from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.ingest.bounds import Ranked, TopN
 from echelon_pipeline.ingest.listings import Scan
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
-from echelon_pipeline.ingest.trades import Group
+from echelon_pipeline.ingest.walks import Group
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject

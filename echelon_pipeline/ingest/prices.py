@@ -17,7 +17,8 @@ from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
-from echelon_pipeline.ingest.trades import CONFIGURED, EVERYTHING, day_span, first_error
+from echelon_pipeline.ingest.trades import CONFIGURED, day_span, first_error
+from echelon_pipeline.ingest.walks import EVERYTHING
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
@@ -74,8 +75,7 @@ async def ingest_prices(
     with session.unit() as unit:
         batch = _Batch(unit, venue, feed)
         plan = _plan(session, venue, (begin, end), refetch=refetch)
-        for span, targets in plan:
-            await batch.run(list(feed.requests(targets, span)))
+        await batch.run([request for span, targets in plan for request in feed.requests(targets, span)])
         total.add(batch.total)
         if batch.absent:
             session.windows.record(batch.windows(plan))

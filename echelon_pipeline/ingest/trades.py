@@ -10,10 +10,9 @@ rows *at* that time may go on in the next page, so they are held back until the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import ClassVar, Protocol
 
 from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.errors import EchelonError, NotFound
@@ -21,91 +20,15 @@ from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
+from echelon_pipeline.ingest.walks import EVERYTHING, Group, TradeFeed, Walk, keep
 from echelon_pipeline.sqlfiles import statement
-from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
-from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.raw import RawStore
 from echelon_pipeline.warehouse.windows import Span, Window
 
 TABLE = "core.trades"
 INSTRUMENTS = "core.instruments"
 CONFIGURED = "configured"  # scope: every instrument that we held when the window was recorded
-EVERYTHING = "all"  # scope: the venue's whole feed
-
-
-@dataclass(frozen=True)
-class Group:
-    """Instruments whose trades come from one walk. Empty: the venue's whole feed."""
-
-    instrument_ids: tuple[str, ...]
-    native_ids: tuple[str, ...]
-    span: Span
-
-
-class TradeFeed(Protocol):
-    """What a venue offers for trades."""
-
-    kinds: ClassVar[dict[str, PayloadKind]]
-    parser_version: ClassVar[int]
-
-    def groups(self, targets: Sequence[tuple[str, str, Span]]) -> Iterable[Group]:
-        """Cuts (instrument_id, native_id, span) targets into walks."""
-
-    def walk(self, group: Group) -> AsyncIterator[Page]:
-        """Pages of a group, newest first."""
-
-    def times(self, page: Page) -> list[datetime]:
-        """Event times of a page in the order served, without those that nobody can read."""
-
-    def reach(self) -> datetime | None:
-        """The oldest time that the venue can serve; None: no limit."""
-
-
-@dataclass
-class _Walk:
-    """How far one group's walk has come. ``held``: stored pages by number that may hold rows which no commit
-    has taken yet, each with its oldest time. ``taken``: commits have taken the rows from here on. ``absent``:
-    why nothing below ``low`` can be had."""
-
-    group: Group
-    low: datetime | None = None
-    done: bool = False
-    held: dict[int, datetime] = field(default_factory=dict)
-    taken: datetime | None = None
-    absent: NotFound | None = None
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """Scopes of this walk's windows."""
-        return self.group.instrument_ids or (EVERYTHING,)
-
-    def pass_page(self, number: int, times: Sequence[datetime]) -> None:
-        """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing."""
-        if times:
-            self.low = times[-1] if self.low is None else min(self.low, times[-1])
-            self.held[number] = min(times)
-            self.done = self.low < self.group.span[0]
-
-    def committed(self) -> None:
-        """Lets go of pages whose rows have all been taken."""
-        begin = self.taken = self.span_read()[0]
-        self.held = {number: low for number, low in self.held.items() if low <= begin}
-
-    def span_new(self) -> Span:
-        """What has been read completely and no commit has taken. A page that is read again for its oldest rows
-        also holds newer ones, of whose transaction an earlier page may hold the rest: not to be taken again."""
-        begin, end = self.span_read()
-        return begin, max(begin, end if self.taken is None else self.taken)
-
-    def span_read(self) -> Span:
-        """What has been read completely: rows at ``low`` itself may go on in the next page."""
-        begin, end = self.group.span
-        if self.done:
-            return begin, end
-        if self.low is None or self.low >= end:  # feeds start at their newest row, also above the span
-            return end, end
-        return max(begin, self.low + timedelta(microseconds=1)), end
 
 
 def day_span(days: Sequence[date], now: datetime) -> Span:
@@ -207,7 +130,7 @@ class _Batch:
         self._page = 0
         self._batch_from = 0
         self._held = 0
-        self._walks: list[_Walk] = []
+        self._walks: list[Walk] = []
         self._finished = 0
 
     def unavailable(self, span: Span, reason: str) -> None:
@@ -219,9 +142,9 @@ class _Batch:
 
     async def run(self, groups: list[Group]) -> None:
         """Walks all groups, a few at a time. After a failure what was read is committed and claimed first."""
-        queue: asyncio.Queue[_Walk] = asyncio.Queue()
+        queue: asyncio.Queue[Walk] = asyncio.Queue()
         for group in groups:
-            queue.put_nowait(_Walk(group))
+            queue.put_nowait(Walk(group))
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(min(self._session.settings.http_concurrency, len(groups))):
@@ -234,7 +157,7 @@ class _Batch:
         if self.absent:
             note(self.total, self.absent[0], f"{len(self.absent)} of {len(groups)} trade walks are")
 
-    async def _worker(self, queue: asyncio.Queue[_Walk], total: int) -> None:
+    async def _worker(self, queue: asyncio.Queue[Walk], total: int) -> None:
         while not queue.empty():
             walk = queue.get_nowait()
             self._walks.append(walk)
@@ -252,7 +175,7 @@ class _Batch:
             self._finished += 1
             self._session.progress(f"{self.venue} trades", self._finished, total)
 
-    def _take(self, walk: _Walk, page: Page) -> None:
+    def _take(self, walk: Walk, page: Page) -> None:
         """Stores a page and notes how far the walk has come. Synchronous: no other walk interleaves."""
         numbered = replace(page, number=self._page)
         self._page += 1
@@ -275,7 +198,7 @@ class _Batch:
             page_from=self._batch_from,
             also_pages=tuple(sorted(p for w in self._walks for p in w.held if p < self._batch_from)),
         )
-        deriver.parse(source, keep={TABLE: _keep(self._walks)})
+        deriver.parse(source, keep={TABLE: keep(self._walks)})
         counts = deriver.commit()
         counts.pages, counts.objects = self._page - self._batch_from, self._held
         self.total.add(counts)
@@ -305,19 +228,3 @@ def first_error(failed: BaseExceptionGroup[EchelonError]) -> EchelonError:
     """The first of several failures that came together; the others are the same venue's."""
     error = failed.exceptions[0]
     return first_error(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _keep(walks: Sequence[_Walk]) -> str:
-    """A condition for the rows to stage: what each walk has read completely since its last commit."""
-    by_span: dict[Span, list[str]] = {}
-    for walk in walks:
-        by_span.setdefault(walk.span_new(), []).extend(walk.group.instrument_ids)
-    parts = []
-    for (begin, end), ids in by_span.items():
-        among = f" AND instrument_id IN ({', '.join(map(literal, ids))})" if ids else ""
-        parts.append(f"(event_at >= {_time(begin)} AND event_at < {_time(end)}{among})")
-    return " OR ".join(parts)
-
-
-def _time(moment: datetime) -> str:
-    return f"TIMESTAMPTZ {literal(moment.astimezone(UTC).isoformat())}"

@@ -17,7 +17,8 @@ from echelon_pipeline.ingest.absent import is_absent, verdict
 from echelon_pipeline.ingest.kalshi import KalshiPrices, KalshiTrades, cutoff_of
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget, ingest_prices
 from echelon_pipeline.ingest.session import Counts, Session
-from echelon_pipeline.ingest.trades import Group, day_span, ingest_trades, targets
+from echelon_pipeline.ingest.trades import day_span, ingest_trades, targets
+from echelon_pipeline.ingest.walks import Group
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.venues.http import Policy, VenueHttp
 from echelon_pipeline.venues.kalshi.client import KalshiClient

@@ -30,7 +30,8 @@ from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.kalshi import KalshiTrades
 from echelon_pipeline.ingest.polymarket import PolymarketTrades
 from echelon_pipeline.ingest.session import Counts, Session, Venue
-from echelon_pipeline.ingest.trades import CONFIGURED, EVERYTHING, Group, ingest_trades
+from echelon_pipeline.ingest.trades import CONFIGURED, ingest_trades
+from echelon_pipeline.ingest.walks import EVERYTHING, Group
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.venues.page import Page, RawObject

@@ -1,0 +1,109 @@
+"""One walk over a trade feed, from new to old: how far it has come and what of it may be taken.
+
+Belongs here: the arithmetic of walks, and what a venue's feed must offer. Committing is in ``trades.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Protocol
+
+from echelon_pipeline.errors import NotFound
+from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.page import Page
+from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.windows import Span
+
+EVERYTHING = "all"  # scope: the venue's whole feed
+
+
+@dataclass(frozen=True)
+class Group:
+    """Instruments whose trades come from one walk. Empty: the venue's whole feed."""
+
+    instrument_ids: tuple[str, ...]
+    native_ids: tuple[str, ...]
+    span: Span
+
+
+class TradeFeed(Protocol):
+    """What a venue offers for trades."""
+
+    kinds: ClassVar[dict[str, PayloadKind]]
+    parser_version: ClassVar[int]
+
+    def groups(self, targets: Sequence[tuple[str, str, Span]]) -> Iterable[Group]:
+        """Cuts (instrument_id, native_id, span) targets into walks."""
+
+    def walk(self, group: Group) -> AsyncIterator[Page]:
+        """Pages of a group, newest first."""
+
+    def times(self, page: Page) -> list[datetime]:
+        """Event times of a page in the order served, without those that nobody can read."""
+
+    def reach(self) -> datetime | None:
+        """The oldest time that the venue can serve; None: no limit."""
+
+
+@dataclass
+class Walk:
+    """How far one group's walk has come. ``held``: stored pages by number that may hold rows which no commit
+    has taken yet, each with its oldest time. ``taken``: commits have taken the rows from here on. ``absent``:
+    why nothing below ``low`` can be had."""
+
+    group: Group
+    low: datetime | None = None
+    done: bool = False
+    held: dict[int, datetime] = field(default_factory=dict)
+    taken: datetime | None = None
+    absent: NotFound | None = None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Scopes of this walk's windows."""
+        return self.group.instrument_ids or (EVERYTHING,)
+
+    def pass_page(self, number: int, times: Sequence[datetime]) -> None:
+        """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing."""
+        if times:
+            self.low = times[-1] if self.low is None else min(self.low, times[-1])
+            self.held[number] = min(times)
+            self.done = self.low < self.group.span[0]
+
+    def committed(self) -> None:
+        """Lets go of pages whose rows have all been taken."""
+        begin = self.taken = self.span_read()[0]
+        self.held = {number: low for number, low in self.held.items() if low <= begin}
+
+    def span_new(self) -> Span:
+        """What has been read completely and no commit has taken. A page that is read again for its oldest rows
+        also holds newer ones, of whose transaction an earlier page may hold the rest: not to be taken again."""
+        begin, end = self.span_read()
+        return begin, max(begin, end if self.taken is None else self.taken)
+
+    def span_read(self) -> Span:
+        """What has been read completely: rows at ``low`` itself may go on in the next page."""
+        begin, end = self.group.span
+        if self.done:
+            return begin, end
+        if self.low is None or self.low >= end:  # feeds start at their newest row, also above the span
+            return end, end
+        return max(begin, self.low + timedelta(microseconds=1)), end
+
+
+def keep(walks: Sequence[Walk]) -> str:
+    """A condition for the rows to stage: what each walk has read completely since its last commit."""
+    by_span: dict[Span, list[str]] = {}
+    for walk in walks:
+        by_span.setdefault(walk.span_new(), []).extend(walk.group.instrument_ids)
+    parts = []
+    for (begin, end), ids in by_span.items():
+        among = f" AND instrument_id IN ({', '.join(map(literal, ids))})" if ids else ""
+        parts.append(f"(event_at >= {_time(begin)} AND event_at < {_time(end)}{among})")
+    return " OR ".join(parts)
+
+
+def _time(moment: datetime) -> str:
+    return f"TIMESTAMPTZ {literal(moment.astimezone(UTC).isoformat())}"
