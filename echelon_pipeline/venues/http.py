@@ -34,6 +34,7 @@ from echelon_pipeline.errors import (
     VenueDown,
     VenueUnavailable,
 )
+from echelon_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,20 @@ class Policy:
     breaker_failures: int = 8
     pause: float = 0.0
     user_agent: str = "echelon-pipeline"
+
+    @classmethod
+    def of(cls, settings: Settings, *, pause: float = 0.0) -> Policy:
+        """The configured policy; ``pause``: extra seconds before every request."""
+        return cls(
+            timeout=settings.http_timeout,
+            retries=settings.http_retries,
+            backoff=settings.http_backoff,
+            backoff_max=settings.http_backoff_max,
+            concurrency=settings.http_concurrency,
+            breaker_failures=settings.breaker_failures,
+            pause=pause,
+            user_agent=settings.user_agent,
+        )
 
 
 @dataclass

@@ -32,16 +32,7 @@ class Reader:
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
-        policy = Policy(
-            timeout=settings.http_timeout,
-            retries=settings.http_retries,
-            backoff=settings.http_backoff,
-            backoff_max=settings.http_backoff_max,
-            concurrency=settings.http_concurrency,
-            breaker_failures=settings.breaker_failures,
-            pause=settings.kalshi_sleep_secs,
-            user_agent=settings.user_agent,
-        )
+        policy = Policy.of(settings, pause=settings.kalshi_sleep_secs)
         base, rates = settings.kalshi_rest, {"default": settings.kalshi_rps * settings.rate_scale}
         self._http = VenueHttp(base, policy=policy, rates=rates, name="kalshi", transport=transport, sleep=sleep)
         self._root = urlsplit(base).path.rstrip("/")

@@ -36,15 +36,7 @@ class PolymarketClient:
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
-        policy = Policy(
-            timeout=settings.http_timeout,
-            retries=settings.http_retries,
-            backoff=settings.http_backoff,
-            backoff_max=settings.http_backoff_max,
-            concurrency=settings.http_concurrency,
-            breaker_failures=settings.breaker_failures,
-            user_agent=settings.user_agent,
-        )
+        policy = Policy.of(settings)
 
         def http(name: str, base: str, rate: float) -> VenueHttp:
             rates = {"default": rate * settings.rate_scale}
