@@ -6,7 +6,7 @@ Belongs here: turning the registry and an ingest's counts into Dagster's shapes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -196,11 +196,3 @@ def available(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"absent": "; ".join(dict.fromkeys(counts.absent)) or "nothing"},
     )
-
-
-def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Several metadata mappings as one."""
-    out: dict[str, Any] = {}
-    for part in parts:
-        out.update(part)
-    return out

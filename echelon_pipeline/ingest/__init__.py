@@ -1,6 +1,9 @@
 """Units of work: fetch, keep raw, derive, check, commit, and say last what is complete.
 
     session.py     what a unit needs: settings, lake, windows, clock, progress, ids
+    crew.py        a few workers over a list of work
+    absent.py      what a venue does not have, and how windows say so
+    bounds.py      the top N of a listing, nothing dropped uncounted
     derive.py      raw objects of a unit to committed rows
     listings.py    instruments, events, series: scan, bounds, re-reads of known instruments
     held.py        the instruments that we hold, as relations of sql/derive
@@ -9,7 +12,8 @@
     prices.py      daily prices from candles, sampled midpoints and complete trades
     fills.py       builder-attributed fills
     resolutions.py what other endpoints say about payouts
-    bulk.py        imports of bulk history
+    main.py        the entry points of the main job
+    bulk.py, bulk_files.py, bulk_job.py, mappings.py   imports of bulk history
     kalshi.py, polymarket.py   what each venue is asked for: the only modules here that know a venue
 
 A unit commits data first and its row in ``core.ingest_windows`` last: what is not under a complete

@@ -17,7 +17,6 @@ from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.ingest.trades import day_span
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
-from echelon_pipeline.warehouse.raw import RawStore
 from echelon_pipeline.warehouse.windows import Span
 
 TABLE = "core.fills"
@@ -39,13 +38,7 @@ async def ingest_fills(session: Session, client: PolymarketClient, days: Sequenc
 async def _one_code(session: Session, client: PolymarketClient, code: str, span: Span) -> Counts:
     counts = Counts()
     with session.unit() as unit:
-        store = RawStore(
-            session.lake,
-            venue=VENUE,
-            unit_id=unit.unit_id,
-            parser_version=PARSER_VERSION,
-            flush_objects=session.settings.raw_flush_objects,
-        )
+        store = unit.store(VENUE, PARSER_VERSION)
         failure: EchelonError | None = None
         try:
             # Both bounds are whole seconds; asking one second wider costs nothing, keys deduplicate.

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Protocol
 from echelon_pipeline.errors import EchelonError, NotAvailable
 from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
+from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
@@ -65,7 +65,7 @@ async def fetch_listings(session: Session, venue: Venue, source: ListingSource, 
     counts = Counts()
     failure: EchelonError | None = None
     with session.unit() as unit:
-        store = _store(session, venue, unit, source.parser_version)
+        store = unit.store(venue, source.parser_version, listing=True)
         try:
             await _fetch(session, venue, source, scan, store, counts)
         except EchelonError as error:
@@ -93,17 +93,6 @@ async def fetch_listings(session: Session, venue: Venue, source: ListingSource, 
     elif failure:
         raise failure
     return counts
-
-
-def _store(session: Session, venue: Venue, unit: Unit, parser_version: int) -> RawStore:
-    return RawStore(
-        session.lake,
-        venue=venue,
-        unit_id=unit.unit_id,
-        parser_version=parser_version,
-        flush_objects=session.settings.raw_flush_objects,
-        listing=True,
-    )
 
 
 def _plan(session: Session, venue: Venue, mode: Mode) -> Scan:

@@ -6,7 +6,6 @@ in ``kalshi.py`` and ``polymarket.py``; how points become days is in ``sql/``.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,15 +13,14 @@ from typing import ClassVar, Protocol
 
 from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.absent import is_absent, note, reason_of
+from echelon_pipeline.ingest.crew import each
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
-from echelon_pipeline.ingest.trades import CONFIGURED, day_span, first_error
-from echelon_pipeline.ingest.walks import EVERYTHING
+from echelon_pipeline.ingest.trades import CONFIGURED, day_span
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
-from echelon_pipeline.warehouse.raw import RawStore
 from echelon_pipeline.warehouse.windows import Span, Window
 
 TABLE = "core.daily_prices"
@@ -122,49 +120,36 @@ class _Batch:
         self.total = Counts()
         self.absent: dict[str, NotFound] = {}
         self._session = unit.session
-        self._raw = RawStore(
-            self._session.lake,
-            venue=venue,
-            unit_id=unit.unit_id,
-            parser_version=feed.parser_version,
-            # A price object holds a day's candles or more: a hundred times a trade's size.
-            flush_objects=max(1, self._session.settings.raw_flush_objects // 20),
-        )
+        # A price object holds a day's candles or more: a hundred times a trade's size.
+        self._raw = unit.store(venue, feed.parser_version, share=20)
         self._page = 0
         self._from = 0
         self._done = 0
 
     async def run(self, requests: list[PriceRequest]) -> None:
         """Does the requests; what was read before a failure is committed, then the failure goes on up."""
-        queue: asyncio.Queue[PriceRequest] = asyncio.Queue()
-        for request in requests:
-            queue.put_nowait(request)
         self._done = 0
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(self._session.settings.http_concurrency, len(requests))):
-                    tasks.create_task(self._worker(queue, len(requests)))
-        except* EchelonError as failed:
+            await each(requests, self._session.settings.http_concurrency, lambda r: self._fetch(r, len(requests)))
+        except EchelonError:
             self._commit()
-            raise first_error(failed) from None
+            raise
         self._commit()
 
-    async def _worker(self, queue: asyncio.Queue[PriceRequest], total: int) -> None:
-        while not queue.empty():
-            request = queue.get_nowait()
-            try:
-                async for page in self.feed.fetch(request):
-                    self._raw.add(replace(page, number=self._page))
-                    self._page += 1
-                    self.total.objects += len(page.objects)
-            except NotFound as error:
-                if not is_absent(error, request.targets):
-                    raise
-                self.absent |= {t.instrument_id: error for t in request.targets}
-            self._done += 1
-            self._session.progress(f"{self.venue} prices", self._done, total)
-            if self._page - self._from >= PAGES_PER_COMMIT:
-                self._commit()
+    async def _fetch(self, request: PriceRequest, total: int) -> None:
+        try:
+            async for page in self.feed.fetch(request):
+                self._raw.add(replace(page, number=self._page))
+                self._page += 1
+                self.total.objects += len(page.objects)
+        except NotFound as error:
+            if not is_absent(error, request.targets):
+                raise
+            self.absent |= {t.instrument_id: error for t in request.targets}
+        self._done += 1
+        self._session.progress(f"{self.venue} prices", self._done, total)
+        if self._page - self._from >= PAGES_PER_COMMIT:
+            self._commit()
 
     def windows(self, plan: Sequence[tuple[Span, list[PriceTarget]]]) -> list[Window]:
         """What was read instrument by instrument: what is absent for some must not be claimed for all."""
@@ -211,6 +196,3 @@ def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> 
                 deriver.stage(connection, TABLE, query)
         total.add(deriver.commit())
     return total
-
-
-__all__ = ["EVERYTHING", "PriceFeed", "PriceRequest", "PriceTarget", "ingest_prices", "prices_from_trades"]

@@ -17,7 +17,6 @@ from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
-from echelon_pipeline.warehouse.raw import RawStore
 
 TABLE = "core.resolutions"
 VENUE = "polymarket"
@@ -30,13 +29,7 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
     wanted = _unresolved(session)
     started = session.clock()
     with session.unit() as unit:
-        store = RawStore(
-            session.lake,
-            venue=VENUE,
-            unit_id=unit.unit_id,
-            parser_version=PARSER_VERSION,
-            flush_objects=session.settings.raw_flush_objects,
-        )
+        store = unit.store(VENUE, PARSER_VERSION)
         failure: NotAvailable | None = None
         try:
             for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):

@@ -18,6 +18,7 @@ import duckdb
 
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.raw import RawStore
 from echelon_pipeline.warehouse.windows import Window, Windows
 
 Venue = Literal["kalshi", "polymarket"]
@@ -110,6 +111,18 @@ class Unit:
     session: Session
     unit_id: str
     scratch: Path
+
+    def store(self, venue: str, parser_version: int, *, listing: bool = False, share: int = 1) -> RawStore:
+        """A raw store of this unit; ``share``: a fraction of the configured objects per flush, for large ones."""
+        session = self.session
+        return RawStore(
+            session.lake,
+            venue=venue,
+            unit_id=self.unit_id,
+            parser_version=parser_version,
+            flush_objects=max(1, session.settings.raw_flush_objects // share),
+            listing=listing,
+        )
 
     def window(
         self,

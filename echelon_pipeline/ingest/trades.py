@@ -9,7 +9,6 @@ rows *at* that time may go on in the next page, so they are held back until the 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,13 +16,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.absent import is_absent, note, reason_of
+from echelon_pipeline.ingest.crew import each
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
 from echelon_pipeline.ingest.walks import EVERYTHING, Group, TradeFeed, Walk, keep
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.page import Page
-from echelon_pipeline.warehouse.raw import RawStore
 from echelon_pipeline.warehouse.windows import Span, Window
 
 TABLE = "core.trades"
@@ -120,13 +119,7 @@ class _Batch:
         self.absent: list[NotFound] = []
         self._session = unit.session
         self.scope = trade_scope(self._session, venue)
-        self._raw = RawStore(
-            self._session.lake,
-            venue=venue,
-            unit_id=unit.unit_id,
-            parser_version=feed.parser_version,
-            flush_objects=self._session.settings.raw_flush_objects,
-        )
+        self._raw = unit.store(venue, feed.parser_version)
         self._page = 0
         self._batch_from = 0
         self._held = 0
@@ -142,38 +135,33 @@ class _Batch:
 
     async def run(self, groups: list[Group]) -> None:
         """Walks all groups, a few at a time. After a failure what was read is committed and claimed first."""
-        queue: asyncio.Queue[Walk] = asyncio.Queue()
-        for group in groups:
-            queue.put_nowait(Walk(group))
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(self._session.settings.http_concurrency, len(groups))):
-                    tasks.create_task(self._worker(queue, len(groups)))
-        except* EchelonError as failed:
+            await each(
+                map(Walk, groups), self._session.settings.http_concurrency, lambda w: self._follow(w, len(groups))
+            )
+        except EchelonError:
             self._commit(claim=True)
-            raise first_error(failed) from None
+            raise
         # What is absent for some must not be claimed for all: then each instrument gets its own windows.
         self._commit(claim=bool(self.absent))
         if self.absent:
             note(self.total, self.absent[0], f"{len(self.absent)} of {len(groups)} trade walks are")
 
-    async def _worker(self, queue: asyncio.Queue[Walk], total: int) -> None:
-        while not queue.empty():
-            walk = queue.get_nowait()
-            self._walks.append(walk)
-            try:
-                async for page in self.feed.walk(walk.group):
-                    self._take(walk, page)
-                    if walk.done:
-                        break
-                walk.done = True
-            except NotFound as error:
-                if not is_absent(error, walk.group.instrument_ids):
-                    raise
-                walk.absent = error
-                self.absent.append(error)
-            self._finished += 1
-            self._session.progress(f"{self.venue} trades", self._finished, total)
+    async def _follow(self, walk: Walk, total: int) -> None:
+        self._walks.append(walk)
+        try:
+            async for page in self.feed.walk(walk.group):
+                self._take(walk, page)
+                if walk.done:
+                    break
+            walk.done = True
+        except NotFound as error:
+            if not is_absent(error, walk.group.instrument_ids):
+                raise
+            walk.absent = error
+            self.absent.append(error)
+        self._finished += 1
+        self._session.progress(f"{self.venue} trades", self._finished, total)
 
     def _take(self, walk: Walk, page: Page) -> None:
         """Stores a page and notes how far the walk has come. Synchronous: no other walk interleaves."""
@@ -222,9 +210,3 @@ class _Batch:
                     for scope in walk.scopes
                 )
         return rows
-
-
-def first_error(failed: BaseExceptionGroup[EchelonError]) -> EchelonError:
-    """The first of several failures that came together; the others are the same venue's."""
-    error = failed.exceptions[0]
-    return first_error(error) if isinstance(error, BaseExceptionGroup) else error

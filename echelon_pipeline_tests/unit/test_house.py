@@ -43,7 +43,7 @@ def test_a_module_says_what_it_is_for(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PYTHON, ids=relative)
 def test_a_module_has_no_notes_of_unfinished_work(path: Path) -> None:
-    assert not re.search(r"\b(TODO|FIXME)\b(?!\|)", path.read_text(encoding="utf-8").replace("(TODO|FIXME)", ""))
+    assert not re.search(r"\b(TO[D]O|FIX[M]E)\b", path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", READERS, ids=relative)
@@ -93,7 +93,7 @@ def test_a_lock_pins_hashes_and_names_no_place_to_download_from(path: Path) -> N
     """Where packages come from is each user's own configuration."""
     text = path.read_text(encoding="utf-8")
     assert "://" not in text
-    assert not re.search(r"^\s*(--(extra-)?index-url|-i\b|--find-links|-f\b|--trusted-host)", text, re.MULTILINE)
+    assert not re.search(r"^\s*(--(extra-)?index[-]url|-i\b|--find-links|-f\b|--trusted-host)", text, re.MULTILINE)
     for block in re.split(r"\n(?=\S)", text.strip()):
         if not block.startswith("#"):
             assert re.match(r"^[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+", block), block[:80]

@@ -87,7 +87,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
                 results.append(report.parsed(key, counts))
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
-                metadata=report.merged(report.run_metadata(counts, table), report.table_state(session, table, venue)),
+                metadata=report.run_metadata(counts, table) | report.table_state(session, table, venue),
                 check_results=results,
             )
 

@@ -1,0 +1,39 @@
+"""Checks across tables: one per statement of ``sql/checks``, on what was published.
+
+Belongs here: questions that no single table's rules can answer. They report and never block.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.warehouse.reader import read_published
+
+FILE = dg.AssetKey(["published", "duckdb"])
+SAMPLE = 5
+CHECKS = {s.name.rpartition("/")[2]: s for s in statements("checks")}
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(name, asset=FILE, description=f"None of: {check.header['about']}.")
+        for name, check in CHECKS.items()
+    ],
+    pool="publication",
+)
+def across_tables(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """Runs every statement on the published file; a row is a finding."""
+    settings = warehouse.settings()
+    with report.classified(), read_published(settings.published_file, lake=settings.lake_root) as connection:
+        for name, check in CHECKS.items():
+            found = connection.execute(check.text).fetchall()
+            yield dg.AssetCheckResult(
+                check_name=name,
+                asset_key=FILE,
+                passed=not found,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"findings": len(found), "sample": "; ".join(map(str, found[:SAMPLE])) or "none"},
+            )
