@@ -61,6 +61,10 @@ class Settings(BaseModel):
     )
     overlap_minutes: int = Field(15, ge=0, description="How far a trade walk reads into what was read before.")
 
+    # --- marts
+    trend_short_days: int = Field(7, ge=2, description="Short window of price trends, in days.")
+    trend_long_days: int = Field(30, ge=3, description="Long window of price trends, in days.")
+
     # --- behaviour
     schedules: bool = Field(False, description="Start schedules and sensors by default.")
     builder_code: str | None = Field(

@@ -1,7 +1,7 @@
 """What a table is: columns with types and units, key, grain, partitioning, rules.
 
 Belongs here: the vocabulary of the registry and conversions of types. The tables themselves are
-in ``core.py`` and ``raw.py``; nothing here reads or writes data.
+in ``core.py``, ``raw.py`` and ``marts.py``; nothing here reads or writes data.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class T(StrEnum):
     MONEY = "DECIMAL(18,6)"  # same digits as SIZE; the suffix _usd tells them apart
     RATE = "DECIMAL(12,8)"
     TEXTS = "VARCHAR[]"
+    STAT = "DOUBLE"  # statistics only
 
 
 _ARROW: dict[str, pa.DataType] = {
@@ -41,6 +42,7 @@ _ARROW: dict[str, pa.DataType] = {
     "DECIMAL(18,6)": pa.decimal128(18, 6),
     "DECIMAL(12,8)": pa.decimal128(12, 8),
     "VARCHAR[]": pa.list_(pa.string()),
+    "DOUBLE": pa.float64(),
 }
 
 

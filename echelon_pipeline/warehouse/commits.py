@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TypeVar
 
 import pyarrow as pa
@@ -73,11 +74,17 @@ def group_partitions(
     return groups
 
 
-def write(snapshot: Snapshot, data: pa.RecordBatchReader, overwrite: str | None) -> int:
-    """Commits rows against a pinned version: appended, or in place of what ``overwrite`` holds on.
+def write(
+    snapshot: Snapshot, data: pa.RecordBatchReader, overwrite: str | None, partitions: Iterable[Partition]
+) -> int:
+    """Commits rows against a pinned version: appended, or in place of what ``overwrite`` holds on ("": everything).
 
-    Gives the new version. Raises deltalake's CommitFailedError where another writer was faster.
+    ``partitions``: those that change. Gives the new version. Raises deltalake's CommitFailedError where another
+    writer was faster.
     """
+    by = snapshot.table.partition_by
+    dates = [p[by.index("date")] for p in partitions] if "date" in by else []
+    days = [d for d in dates if isinstance(d, date)]
     with storage_faults(f"{snapshot.table.name} at {snapshot.uri}"):
         if overwrite is None:
             write_deltalake(
@@ -86,17 +93,17 @@ def write(snapshot: Snapshot, data: pa.RecordBatchReader, overwrite: str | None)
                 mode="append",
                 target_file_size=TARGET_FILE_SIZE,
                 writer_properties=WRITER,
-                commit_properties=commit_properties("append"),
+                commit_properties=commit_properties("append", days),
             )
         else:
             write_deltalake(
                 snapshot.delta,
                 data,
                 mode="overwrite",
-                predicate=overwrite,
+                predicate=overwrite or None,
                 target_file_size=TARGET_FILE_SIZE,
                 writer_properties=WRITER,
-                commit_properties=commit_properties("merge"),
+                commit_properties=commit_properties("merge", days),
             )
     return snapshot.delta.version()
 

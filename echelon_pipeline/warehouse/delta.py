@@ -6,9 +6,11 @@ its own threads: a process that has opened a table must not be forked, only spaw
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,14 @@ class DataFile:
     partition: Partition
     low: Any = None
     high: Any = None
+
+    @property
+    def day(self) -> date:
+        """The UTC day of a file of a table partitioned by date; ValueError for another table's."""
+        for value in self.partition:
+            if isinstance(value, date):
+                return value
+        raise ValueError(f"{self.path} is of no day")
 
 
 class Snapshot:
@@ -91,10 +101,11 @@ class Snapshot:
     def select_from(self, files: str) -> str:
         """The same over a SQL expression that gives a list of file names."""
         types = ", ".join(f"{literal(c)}: {self.table.column(c).type.value}" for c in self.table.partition_by)
+        hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
         # Looking into every footer costs 44 ms per 1,000 files: only tables whose columns changed need it.
         union = ", union_by_name = true" if self.table.version > 1 else ""
         columns = ", ".join(self._column(c) for c in self.table.columns)
-        return f"SELECT {columns} FROM read_parquet({files}, hive_partitioning = true, hive_types = {{{types}}}{union})"
+        return f"SELECT {columns} FROM read_parquet({files}{hive}{union})"
 
     def _column(self, column: Column) -> str:
         name, stored = quote(column.name), self._stored.get(column.name)
@@ -211,6 +222,7 @@ def _value(value: object) -> str:
     return str(value) if isinstance(value, int) else literal(str(value))
 
 
-def commit_properties(note: str) -> CommitProperties:
-    """Commits carry what was done, for the table's history."""
-    return CommitProperties(custom_metadata={"echelon": note})
+def commit_properties(note: str, dates: Iterable[date] = ()) -> CommitProperties:
+    """Commits carry what was done and to which UTC days, for ``changes.py``: a compaction changes nothing."""
+    days = json.dumps(sorted({str(d) for d in dates}))
+    return CommitProperties(custom_metadata={"echelon": note, "dates": days})

@@ -33,7 +33,7 @@ from echelon_pipeline.warehouse.delta import (
 )
 from echelon_pipeline.warehouse.duck import connect, literal
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
-from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules
+from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules, check_unique
 
 
 class Lake:
@@ -141,13 +141,13 @@ class Lake:
         with self.duck() as connection:
             connection.register("chunk", chunk)
             check_rules(connection, table, "chunk")
+        found = chunk.select(list(table.partition_by)).group_by(list(table.partition_by)).aggregate([]).to_pylist()
 
         def attempt() -> int:
             snapshot = open_for_write(table, self.uri(table.name))
-            return write(snapshot, chunk.to_reader(), None)
+            return write(snapshot, chunk.to_reader(), None, [tuple(p.values()) for p in found])
 
         version = retried(table.name, self._tries, attempt)
-        found = chunk.select(list(table.partition_by)).group_by(list(table.partition_by)).aggregate([]).to_pylist()
         rows = before.rows_staged + chunk.num_rows
         partitions = before.partitions + [p for p in found if p not in before.partitions]
         return Commit(table.name, version, rows_staged=rows, rows_new=rows, partitions=partitions)
@@ -171,6 +171,32 @@ class Lake:
                 commit = self._merge_group(connection, known, merge, group, commit)
         return commit
 
+    def replace(self, table: str, staged: Path, days: tuple[date, date] | None) -> Commit:
+        """Puts a staged Parquet file in place of all rows, or of those of the UTC days [first, last].
+
+        Raises RuleViolation (before the commit), Conflict, DiskFull, NewerLake, CorruptStore.
+        """
+        known = self.tables[table]
+        self._require_space()
+        by, order = known.partition_by, dict.fromkeys((*known.partition_by, *known.sort_by))
+        with self.duck() as connection:
+            connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet({literal(str(staged))})")
+            rows = check_rules(connection, known, "staged")
+            check_unique(connection, known, "staged")
+            found = connection.execute(f"SELECT DISTINCT {', '.join(by) or 'true'} FROM staged").fetchall()
+
+            def attempt() -> int:
+                snapshot = open_for_write(known, self.uri(known.name))
+                reader = connection.sql(f"SELECT * FROM staged ORDER BY {', '.join(order)}").to_arrow_reader(BATCH_ROWS)
+                if days is None:
+                    return write(snapshot, reader, "", [])
+                gone = [f.partition for f in snapshot.files if days[0] <= f.day <= days[1]]
+                between = f"date >= '{days[0]}' AND date <= '{days[1]}'"
+                return write(snapshot, reader, between, [*found, *gone])
+
+            version = retried(known.name, self._tries, attempt)
+        return Commit(known.name, version, rows_staged=rows, rows_new=rows)
+
     def _merge_group(
         self,
         connection: duckdb.DuckDBPyConnection,
@@ -187,7 +213,8 @@ class Lake:
             if not changes.partitions:
                 return None, changes
             reader = connection.sql(merge.rows(changes)).to_arrow_reader(BATCH_ROWS)
-            return write(snapshot, reader, predicate(table, changes.partitions)), changes
+            overwrite = predicate(table, changes.partitions)
+            return write(snapshot, reader, overwrite, changes.partitions), changes
 
         version, changes = retried(table.name, self._tries, attempt)
         return Commit(

@@ -195,6 +195,16 @@ def check_rules(connection: duckdb.DuckDBPyConnection, table: Table, relation: s
     return int(row[0])
 
 
+def check_unique(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) -> None:
+    """Raises RuleViolation where two rows of a relation have one key."""
+    key = _names(table.key)
+    twice = f"SELECT {key} FROM {relation} GROUP BY ALL HAVING count(*) > 1"
+    row = connection.execute(f"SELECT count(*) FROM ({twice})").fetchone()
+    if row and row[0]:
+        sample = f"SELECT * FROM {relation} SEMI JOIN ({twice}) USING ({key}) ORDER BY ALL"
+        raise violation(connection, table, f"key ({', '.join(table.key)}) is unique", row[0], sample, "key(s)")
+
+
 def violation(
     connection: duckdb.DuckDBPyConnection, table: Table, rule: str, count: int, sample: str, what: str
 ) -> RuleViolation:

@@ -5,7 +5,7 @@ Belongs here: the execution of ``sql/parse``. What a payload means is in those s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -27,7 +27,7 @@ WORDS_SAMPLE = 20_000
 
 @dataclass(frozen=True)
 class Derived:
-    """Names of temporary tables in the connection. ``outputs``: lake table to temporary table."""
+    """Names of temporary relations in the connection. ``outputs``: lake table to a view, computed when it is read."""
 
     outputs: dict[str, str]
     dead_letters: str
@@ -49,18 +49,20 @@ def derive(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, *, unit_id:
     for table_name, output in kind.outputs.items():
         target = f"{stem}__{table_name.replace('.', '_')}"
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {target} AS {typed(TABLES[table_name], statement(output).text, connection)}"
+            f"CREATE OR REPLACE TEMP VIEW {target} AS {typed(TABLES[table_name], statement(output).text, connection)}"
         )
         outputs[table_name] = target
     return Derived(outputs, _dead_letters(connection, kind, stem, unit_id), _drift(connection, kind, stem, unit_id))
 
 
-def typed(table: Table, query: str, connection: duckdb.DuckDBPyConnection) -> str:
+def typed(
+    table: Table, query: str, connection: duckdb.DuckDBPyConnection, params: Mapping[str, object] | None = None
+) -> str:
     """A query with exactly the table's columns and types; columns the query lacks are NULL.
 
     Raises duckdb.BinderException where the query gives a column that the table does not have.
     """
-    given = [row[0] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
+    given = [row[0] for row in connection.execute(f"DESCRIBE {query}", params).fetchall()]
     unknown = sorted(set(given) - set(table.names))
     if unknown:
         raise duckdb.BinderException(f"{table.name} has no column(s) {', '.join(unknown)}")

@@ -1,0 +1,69 @@
+"""Marts: tables computed by one statement of ``sql/marts`` each, and the record of what they were computed from.
+
+Belongs here: columns, keys and rules of ``mart.*``. Units as in ``core.py``; ratios and statistics are DOUBLE.
+"""
+
+from __future__ import annotations
+
+from echelon_pipeline.tables.schema import Column, Rule, T, Table
+
+VENUE = Column("venue", T.TEXT, "polymarket or kalshi", nullable=False)
+DATE = Column("date", T.DATE, "UTC day", nullable=False)
+INSTRUMENT = Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False)
+
+MART_BUILDS = Table(
+    name="core.mart_builds",
+    about="One row is the last time that a part of a mart was checked, found stale, or built.",
+    grain="table_name, part, kind",
+    columns=(
+        Column("table_name", T.TEXT, "the mart or derived table", nullable=False),
+        Column("part", T.TEXT, "a UTC day, or all", nullable=False),
+        Column("kind", T.TEXT, "checked (up to which input versions), wanted (found stale) or built", nullable=False),
+        Column("inputs", T.TEXT, "JSON: version of each input that was read"),
+        Column("code", T.TEXT, "hash of the statement and its settings (built)"),
+        Column("rows", T.BIGINT, "rows of the part (built)"),
+        Column("run_id", T.TEXT, "the run that did it"),
+        Column("pinned_at", T.TIME, "real time at which the inputs were pinned", nullable=False),
+    ),
+    key=("table_name", "part", "kind"),
+    partition_by=("table_name",),
+    sort_by=("part", "kind"),
+    newest="pinned_at",
+    rules=(Rule("kind is known", "kind IN ('checked', 'wanted', 'built')"),),
+)
+
+TRADE_VOLUME = Table(
+    name="mart.trade_volume",
+    about="One row is one instrument's traded volume on one UTC day.",
+    grain="instrument, date",
+    columns=(
+        VENUE,
+        DATE,
+        INSTRUMENT,
+        Column("contracts", T.SIZE, "traded, block trades included", nullable=False, unit="contracts"),
+        Column("taker_notional_usd", T.MONEY, "sum of price x size of the traded outcomes", nullable=False, unit="USD"),
+        Column("trades", T.BIGINT, "number of prints", nullable=False),
+        Column("traders", T.BIGINT, "distinct takers; NULL where the venue does not publish them"),
+        Column("average_size", T.STAT, "contracts per print", unit="contracts"),
+        Column("bought_0", T.SIZE, "contracts whose taker bought 0 or sold 1", nullable=False, unit="contracts"),
+        Column("sold_0", T.SIZE, "contracts whose taker sold 0 or bought 1", nullable=False, unit="contracts"),
+        Column("taker_imbalance", T.STAT, "(bought_0 - sold_0) / (bought_0 + sold_0); NULL where both are 0"),
+        Column("largest_size", T.SIZE, "largest print", nullable=False, unit="contracts"),
+        Column("largest_notional_usd", T.MONEY, "largest print by notional", nullable=False, unit="USD"),
+        Column("largest_trade_id", T.TEXT, "trade_id of the largest print by notional", nullable=False),
+        Column("block_contracts", T.SIZE, "negotiated off the book", nullable=False, unit="contracts"),
+        Column("identity", T.TEXT, "strong; weak where only imports without ids are held", nullable=False),
+        Column("is_complete", T.BOOL, "the whole day's trades of this instrument were read", nullable=False),
+    ),
+    key=("instrument_id", "date"),
+    partition_by=("date",),
+    sort_by=("instrument_id",),
+    rules=(
+        Rule("contracts are positive", "contracts > 0"),
+        Rule("taker_imbalance lies in -1..1", "taker_imbalance IS NULL OR taker_imbalance BETWEEN -1 AND 1"),
+        Rule("bought and sold are no more than traded", "bought_0 + sold_0 <= contracts"),
+    ),
+    indexes=(("date",),),
+)
+
+MART_TABLES: tuple[Table, ...] = (TRADE_VOLUME,)

@@ -1,0 +1,207 @@
+"""Marts: one statement of ``sql/marts`` (or ``sql/core``) each, computed from pinned versions of its inputs.
+
+Belongs here: what a statement's header says, and computing its rows into the lake. Which parts have to be
+computed is ``refresh.py``'s question.
+
+A statement reads relations by the names that analysts know (``core.trades``, ``mart.price_trends``), so that it
+runs on the published file as it stands. Its header: ``about``, ``grain``, ``partition: date | none``,
+``lookback_days`` (a number, a parameter, or ``parameter + number``), ``inputs`` (a change of one makes the mart
+stale) and ``lookups`` (read as they are now, never a reason to compute again). A dated statement returns the rows
+of the UTC days [$from, $to) and may read its dated inputs from $from - lookback_days on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache, cached_property
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.tables import TABLES, Table
+from echelon_pipeline.warehouse.delta import Snapshot, empty_select
+from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.parse import typed
+
+Params = Mapping[str, Any]
+Pinned = Mapping[str, Snapshot | None]
+
+# Days that one statement computes: bounds what a full build holds (and spills) at once.
+SPAN_DAYS = 120
+_PARAM = re.compile(r"\$([a-z]\w*)")
+
+
+@dataclass(frozen=True)
+class Mart:
+    """One computed table: its statement and what the header says."""
+
+    table: Table
+    statement: Statement
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @property
+    def is_dated(self) -> bool:
+        return self.statement.header["partition"] == "date"
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Tables of the lake whose change makes this stale."""
+        return _stored(self.statement.header["inputs"])
+
+    @cached_property
+    def relations(self) -> tuple[str, ...]:
+        """Everything that the statement reads: tables of the lake, and relations that a publication derives."""
+        return _listed(self.statement.header["inputs"]) + _listed(self.statement.header.get("lookups", ""))
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of the bound parameters in the statement."""
+        return frozenset(_PARAM.findall(self.statement.text))
+
+    def bound(self, params: Params) -> dict[str, Any]:
+        """The parameters that the statement has; KeyError names one that is not given."""
+        return {name: params[name] for name in self.parameters}
+
+    def lookback(self, params: Params) -> int:
+        """How many days before a day its rows may depend on."""
+        terms = self.statement.header.get("lookback_days", "0").split("+")
+        return sum(int(t) if t.strip().isdigit() else int(params[t.strip()]) for t in terms)
+
+    def code(self, params: Params) -> str:
+        """Changes with the statement and with the settings that it is bound to; not with time."""
+        settings = {k: v for k, v in sorted(self.bound({**params, **_WHEN}).items()) if k not in _WHEN}
+        return hashlib.sha256(f"{self.statement.version} {settings}".encode()).hexdigest()[:12]
+
+
+_WHEN: dict[str, Any] = {"from": None, "to": None, "now": None}
+
+
+def settings_params(settings: Settings, now: datetime) -> dict[str, Any]:
+    """What statements may be bound to, besides their days."""
+    return {
+        "now": now,
+        "short_days": settings.trend_short_days,
+        "long_days": settings.trend_long_days,
+        "builder_codes": list(settings.builder_codes),
+    }
+
+
+@cache
+def marts() -> tuple[Mart, ...]:
+    """Every computed table, inputs before what is computed from them. CycleError where two need each other."""
+    found = {s.header["creates"]: s for folder in ("core", "marts") for s in statements(folder)}
+    graph = {name: [i for i in _stored(s.header["inputs"]) if i in found] for name, s in found.items()}
+    return tuple(Mart(TABLES[n], found[n]) for n in TopologicalSorter(dict(sorted(graph.items()))).static_order())
+
+
+def pin(lake: Lake, mart: Mart) -> dict[str, Snapshot | None]:
+    """The latest version of every table that the statement reads, directly or through what is derived of it."""
+    return {name: lake.open(name) for name in sorted(_lake_tables(mart.relations))}
+
+
+def compute(
+    lake: Lake, mart: Mart, pinned: Pinned, params: Params, days: tuple[date, date] | None, scratch: Path
+) -> dict[str, int]:
+    """Computes the days [first, last] (or everything) and puts them in the lake; rows of each part.
+
+    Raises RuleViolation, Conflict, DiskFull, NewerLake, CorruptStore.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    staged = scratch / f"{mart.name}-{days[0] if days else 'all'}.parquet"
+    with lake.duck(private=True) as connection:
+        lookback = timedelta(days=mart.lookback(params))
+        expose(connection, mart.relations, pinned, (days[0] - lookback, days[1]) if days else None)
+        bound = mart.bound({**params, "from": days[0], "to": days[1] + timedelta(days=1)} if days else params)
+        query = typed(mart.table, mart.statement.text, connection, bound)
+        connection.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet, COMPRESSION lz4)", bound)
+        part = "date" if days else "'all'"
+        counted = f"SELECT CAST({part} AS VARCHAR), count(*) FROM read_parquet({literal(str(staged))}) GROUP BY ALL"
+        rows = dict(connection.execute(counted).fetchall())
+    lake.replace(mart.name, staged, days)
+    staged.unlink()
+    return rows
+
+
+def expose(
+    connection: duckdb.DuckDBPyConnection,
+    relations: Sequence[str],
+    pinned: Pinned,
+    days: tuple[date, date] | None = None,
+) -> None:
+    """Creates the relations as views under their published names; dated tables are limited to the days."""
+    for schema in ("core", "mart"):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    derived = _derived()
+    for name in relations:
+        if name in TABLES:
+            _view(connection, name, _rows(TABLES[name], pinned[name], days))
+    for name in relations:
+        if name not in TABLES:
+            _derive(connection, derived[name], pinned)
+
+
+def _derive(connection: duckdb.DuckDBPyConnection, statement: Statement, pinned: Pinned) -> None:
+    """A relation of ``sql/publish`` or ``sql/views``, after those that it reads."""
+    ctes = []
+    for name in _listed(statement.header["inputs"]):
+        table = name.removeprefix("lake:")
+        if table != name:
+            ctes.append(f"lake_{table.split('.')[1]} AS ({_rows(TABLES[table], pinned[table], None)})")
+        elif table in TABLES:
+            _view(connection, table, _rows(TABLES[table], pinned[table], None))
+        else:
+            _derive(connection, _derived()[table], pinned)
+    text = f"WITH {', '.join(ctes)} SELECT * FROM ({statement.text})" if ctes else statement.text
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {statement.header['creates']} AS {text}")
+
+
+def _view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    connection.execute(f"CREATE VIEW IF NOT EXISTS {name} AS {query}")
+
+
+def _rows(table: Table, snapshot: Snapshot | None, days: tuple[date, date] | None) -> str:
+    if snapshot is None:
+        return empty_select(table)
+    files = snapshot.files
+    if days is not None and "date" in table.partition_by:
+        files = tuple(f for f in files if days[0] <= f.day <= days[1])
+    return snapshot.select([f.path for f in files])
+
+
+@cache
+def _derived() -> dict[str, Statement]:
+    """Relations that a publication derives, by name, but for those that extend a table of the lake."""
+    found = {s.header["creates"]: s for folder in ("publish", "views") for s in statements(folder)}
+    return {name: s for name, s in found.items() if name not in TABLES}
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _stored(text: str) -> tuple[str, ...]:
+    return tuple(sorted(_lake_tables(_listed(text))))
+
+
+def _lake_tables(relations: Sequence[str]) -> set[str]:
+    def walk(name: str) -> Iterator[str]:
+        table = name.removeprefix("lake:")
+        if table in TABLES:
+            yield table
+        else:
+            for below in _listed(_derived()[table].header["inputs"]):
+                yield from walk(below)
+
+    return {table for name in relations for table in walk(name)}

@@ -1,0 +1,69 @@
+"""Runs a mart's statement on rows made by hand, as the pipeline does: bound, typed, checked.
+
+Belongs here: what tests of marts share. Rows come from ``rows.row``; tables that are not given are empty.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.warehouse.marts import Mart, marts, settings_params
+from echelon_pipeline.warehouse.merge import check_rules, check_unique
+from echelon_pipeline.warehouse.parse import typed
+from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow
+
+
+def mart(name: str) -> Mart:
+    """A mart by its table's name."""
+    return next(m for m in marts() if m.name == name)
+
+
+def computed(
+    name: str, given: Mapping[str, Iterable[Row]], days: tuple[date, date] = (DAY, DAY), **params: Any
+) -> list[Row]:
+    """Rows of a mart of the days [first, last], in key order; its rules and its key have been checked.
+
+    ``given``: rows per table. A relation that a publication derives (``core.coverage_daily``) has no columns of its
+    own here: it needs at least one row, of plain values.
+    ``params``: instead of the defaults of the settings; ``now`` is noon of the day.
+    """
+    known = mart(name)
+    bound = known.bound(
+        {**settings_params(Settings(), NOON), "from": days[0], "to": days[1] + timedelta(days=1), **params}
+    )
+    with _connection().cursor() as connection:
+        for relation in known.relations:
+            rows = list(given.get(relation, ()))
+            connection.register(
+                "given_rows", arrow(relation, rows) if relation in TABLES else pa.Table.from_pylist(rows)
+            )
+            connection.execute(f"CREATE OR REPLACE TABLE {relation} AS SELECT * FROM given_rows").fetchall()
+        query = typed(known.table, known.statement.text, connection, bound)
+        order = ", ".join(known.table.key)
+        connection.execute(f"CREATE OR REPLACE TABLE found AS SELECT * FROM ({query}) ORDER BY {order}", bound)
+        check_rules(connection, known.table, "found")
+        check_unique(connection, known.table, "found")
+    found: list[Row] = _connection().cursor().sql("SELECT * FROM found").to_arrow_table().to_pylist()
+    return found
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    """One for all tests of a process: opening one costs more than a statement on a few rows."""
+    opened = ExitStack()
+    connection = opened.enter_context(connect(private=True))
+    atexit.register(opened.close)
+    for schema in ("core", "mart"):
+        connection.execute(f"CREATE SCHEMA {schema}")
+    return connection

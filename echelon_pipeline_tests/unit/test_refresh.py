@@ -1,0 +1,133 @@
+"""Refresh builds exactly what is older than its inputs, and every build equals a full one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.warehouse import refresh as module
+from echelon_pipeline.warehouse.changes import EVERYTHING, NOTHING, Changed, changed_since
+from echelon_pipeline.warehouse.delta import commit_properties
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.marts import Mart
+from echelon_pipeline.warehouse.refresh import Built, Refresh
+from echelon_pipeline_tests.rows import DAY, Row, staged, stored, trade
+
+VOLUME = "mart.trade_volume"
+TRADES = "core.trades"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"ECHELON_HOME": str(tmp_path)})
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Lake:
+    return Lake.of(settings)
+
+
+def _trades(numbers: Sequence[int], day: date = DAY) -> list[Row]:
+    shift = day - DAY
+    return [trade(n, date=day, event_at=trade(n)["event_at"] + shift, taker_direction=1) for n in numbers]
+
+
+def _merge(lake: Lake, rows: Sequence[Row]) -> None:
+    lake.merge(TRADES, [staged(lake.scratch, TRADES, rows)])
+
+
+def _run(settings: Settings, *, again: bool = False, days: Sequence[date] | None = None) -> list[Built]:
+    return list(Refresh(settings).run([VOLUME], days=days, again=again))
+
+
+def test_what_was_never_built_is_built_and_then_is_fresh(settings: Settings, lake: Lake) -> None:
+    _merge(lake, _trades(range(4)) + _trades(range(10, 13), DAY + timedelta(days=1)))
+    assert _run(settings) == [Built(VOLUME, "2026-11-20", 3), Built(VOLUME, "2026-11-21", 3)]
+    version = lake.version(VOLUME)
+    assert _run(settings) == []
+    assert lake.version(VOLUME) == version
+
+
+def test_a_late_row_makes_only_its_day_stale(settings: Settings, lake: Lake) -> None:
+    days = [DAY + timedelta(days=n) for n in range(5)]
+    for n, day in enumerate(days):
+        _merge(lake, _trades([n * 10], day))
+    _run(settings)
+    _merge(lake, _trades([77], days[1]))
+    assert _run(settings) == [Built(VOLUME, str(days[1]), 2)]
+
+
+def test_a_change_reaches_each_later_day_within_the_lookback() -> None:
+    days = {DAY + timedelta(days=n) for n in range(10)}
+    reached = module._reached({"a": Changed(dates=frozenset({DAY})), "b": NOTHING}, days, 3)
+    assert reached == {DAY + timedelta(days=n) for n in range(4)}
+    assert module._reached({"a": EVERYTHING}, days, 0) == days
+
+
+def test_compaction_and_an_identical_merge_make_nothing_stale(settings: Settings, lake: Lake) -> None:
+    _merge(lake, _trades([1]))
+    _merge(lake, _trades([2]))
+    _run(settings)
+    _merge(lake, _trades([2]))
+    snapshot = lake.open(TRADES)
+    assert snapshot is not None
+    snapshot.delta.optimize.compact(commit_properties=commit_properties("compact"))
+    assert _run(settings) == []
+
+
+def test_another_statement_makes_every_day_stale(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _merge(lake, _trades([1]))
+    assert len(_run(settings)) == 1
+    monkeypatch.setattr(Mart, "code", lambda _self, _params: "another")
+    assert len(_run(settings)) == 1
+    assert _run(settings) == []
+
+
+def test_days_outside_the_asked_ones_stay_stale(settings: Settings, lake: Lake) -> None:
+    later = DAY + timedelta(days=1)
+    _merge(lake, _trades([1]) + _trades([2], later))
+    assert _run(settings, days=[later]) == [Built(VOLUME, str(later), 1)]
+    assert _run(settings) == [Built(VOLUME, str(DAY), 1)]
+
+
+def test_a_refresh_killed_after_its_data_does_that_part_again(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _merge(lake, _trades(range(4)))
+    with monkeypatch.context() as patch:
+        patch.setattr(Refresh, "_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            _run(settings)
+    before = stored(lake, VOLUME)
+    assert _run(settings) == [Built(VOLUME, str(DAY), 3)]
+    assert stored(lake, VOLUME) == before
+
+
+def test_rows_that_vanish_from_an_input_vanish_from_the_mart(settings: Settings, lake: Lake) -> None:
+    _merge(lake, _trades([1, 2]))
+    _run(settings)
+    lake.replace(TRADES, staged(lake.scratch, TRADES, []), (DAY, DAY))
+    assert _run(settings) == [Built(VOLUME, str(DAY), 0)]
+    assert stored(lake, VOLUME) == []
+
+
+def test_again_builds_fresh_days_to_the_same_rows(settings: Settings, lake: Lake) -> None:
+    _merge(lake, _trades(range(9)))
+    _run(settings)
+    before = stored(lake, VOLUME)
+    assert len(_run(settings, again=True)) == 1
+    assert stored(lake, VOLUME) == before
+
+
+def test_a_cleaned_up_log_means_that_everything_may_have_changed(lake: Lake) -> None:
+    _merge(lake, _trades([1]))
+    snapshot = lake.open(TRADES)
+    assert changed_since(snapshot, None) == EVERYTHING
+    assert changed_since(snapshot, -3) == EVERYTHING
+    assert changed_since(None, None) == NOTHING

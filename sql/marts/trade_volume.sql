@@ -1,0 +1,42 @@
+-- about: volume, taker flow and largest prints per instrument and UTC day
+-- creates: mart.trade_volume
+-- grain: instrument, date
+-- partition: date
+-- inputs: core.trades, core.daily_prices
+-- Prints imported without an id are counted only where no print with one is held: never both. The day is complete
+-- where core.daily_prices says so of the same trades. Sums of up to 18 digits are taken before anything is divided.
+WITH complete AS (
+    SELECT instrument_id, date, is_complete
+    FROM core.daily_prices
+    WHERE price_source = 'trades' AND date >= $from AND date < $to
+),
+
+volumes AS (
+    SELECT
+        venue,
+        date,
+        instrument_id,
+        sum(size) AS contracts,
+        sum(taker_notional_usd) AS taker_notional_usd,
+        count(*) AS trades,
+        nullif(count(DISTINCT trader), 0) AS traders,
+        coalesce(sum(size) FILTER (WHERE taker_direction = 1), 0) AS bought_0,
+        coalesce(sum(size) FILTER (WHERE taker_direction = -1), 0) AS sold_0,
+        max(size) AS largest_size,
+        max(taker_notional_usd) AS largest_notional_usd,
+        arg_min(trade_id, (-taker_notional_usd, event_at, trade_id)) AS largest_trade_id,
+        coalesce(sum(size) FILTER (WHERE is_block_trade), 0) AS block_contracts,
+        identity
+    FROM core.trades
+    WHERE date >= $from AND date < $to
+    GROUP BY venue, date, instrument_id, identity
+    QUALIFY identity = 'strong' OR NOT bool_or(identity = 'strong') OVER (PARTITION BY instrument_id, date)
+)
+
+SELECT
+    v.*,
+    v.contracts::DOUBLE / v.trades AS average_size,
+    (v.bought_0 - v.sold_0)::DOUBLE / nullif(v.bought_0 + v.sold_0, 0)::DOUBLE AS taker_imbalance,
+    coalesce(c.is_complete, false) AND v.identity = 'strong' AS is_complete
+FROM volumes v
+LEFT JOIN complete c USING (instrument_id, date)
