@@ -42,6 +42,7 @@ def main(
 app.command()(demo.demo)
 app.command()(work.ingest)
 app.command("import")(work.import_)
+app.command()(work.refresh)
 app.command()(work.publish)
 app.command()(query.sql)
 app.command()(serve.ui)

@@ -1,4 +1,4 @@
-"""``echelon ingest``, ``import``, ``publish`` and ``maintain``: the work itself is done elsewhere.
+"""``echelon ingest``, ``import``, ``refresh``, ``publish`` and ``maintain``: the work itself is done elsewhere.
 
 Belongs here: options and what is printed afterwards.
 """
@@ -103,6 +103,24 @@ def publish(
             soft_wrap=True,
             highlight=False,
         )
+
+
+def refresh(
+    again: Annotated[bool, typer.Option("--again", help="Also what is not older than its inputs.")] = False,
+) -> None:
+    """Compute the marts that are older than their inputs, then publish."""
+    from echelon_pipeline.warehouse.publish import publish as build
+    from echelon_pipeline.warehouse.refresh import Refresh
+
+    settings = prepared()
+    parts: dict[str, tuple[int, int]] = {}
+    for built in Refresh(settings).run(again=again):
+        days, rows = parts.get(built.table, (0, 0))
+        parts[built.table] = (days + 1, rows + built.rows)
+    for table, (days, rows) in parts.items():
+        out().print(f"{table}: {days:,} part(s), {rows:,} rows", soft_wrap=True, highlight=False)
+    publication = build(settings, force=bool(parts))
+    out().print(f"published {publication.path}" if publication else "nothing new to publish", soft_wrap=True)
 
 
 def maintain() -> None:

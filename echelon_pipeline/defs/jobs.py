@@ -1,22 +1,31 @@
-"""Jobs: named selections of assets."""
+"""Jobs: named selections of assets. What follows from the state of the lake is in ``refreshing.py``."""
 
 from __future__ import annotations
 
 import dagster as dg
 
+from echelon_pipeline.defs.assets.marts import mart_key
+from echelon_pipeline.defs.hooks import say_failure_class
+from echelon_pipeline.warehouse.marts import marts
+
 _NOT_MAIN = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
 
+_MARTS = dg.AssetSelection.assets(*(mart_key(m) for m in marts()))
+HOOKS = {say_failure_class}
+
 # Everything from the wire to the published file; partitioned by UTC day.
-main_job = dg.define_asset_job("main", selection=dg.AssetSelection.all() - _NOT_MAIN)
+main_job = dg.define_asset_job("main", selection=dg.AssetSelection.all() - _NOT_MAIN, hooks=HOOKS)
 
 instruments_job = dg.define_asset_job(
     "instruments",
     selection=dg.AssetSelection.all()
     - _NOT_MAIN
+    - _MARTS
     - dg.AssetSelection.assets(
         *(dg.AssetKey(["core", v, t]) for v in ("kalshi", "polymarket") for t in ("trades", "daily_prices")),
         dg.AssetKey(["core", "polymarket", "fills"]),
     ),
+    hooks=HOOKS,
 )
 
 daily_job = dg.define_asset_job(
@@ -25,9 +34,10 @@ daily_job = dg.define_asset_job(
         *(dg.AssetKey(["core", v, t]) for v in ("kalshi", "polymarket") for t in ("trades", "daily_prices")),
         dg.AssetKey(["core", "polymarket", "fills"]),
     ),
+    hooks=HOOKS,
 )
 
 # What closes a run, by itself: after a failed run, and for schedules that only read days.
-publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"))
+publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"), hooks=HOOKS)
 
-maintenance_job = dg.define_asset_job("maintenance", selection=_NOT_MAIN)
+maintenance_job = dg.define_asset_job("maintenance", selection=_NOT_MAIN, hooks=HOOKS)

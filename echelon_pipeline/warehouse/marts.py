@@ -65,6 +65,11 @@ class Mart:
         """Everything that the statement reads: tables of the lake, and relations that a publication derives."""
         return _listed(self.statement.header["inputs"]) + _listed(self.statement.header.get("lookups", ""))
 
+    @cached_property
+    def tables(self) -> tuple[str, ...]:
+        """Tables of the lake behind the relations."""
+        return tuple(sorted(_lake_tables(self.relations)))
+
     @property
     def parameters(self) -> frozenset[str]:
         """Names of the bound parameters in the statement."""
@@ -108,7 +113,7 @@ def marts() -> tuple[Mart, ...]:
 
 def pin(lake: Lake, mart: Mart) -> dict[str, Snapshot | None]:
     """The latest version of every table that the statement reads, directly or through what is derived of it."""
-    return {name: lake.open(name) for name in sorted(_lake_tables(mart.relations))}
+    return {name: lake.open(name) for name in mart.tables}
 
 
 def compute(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -78,9 +79,12 @@ class Refresh:
 
         ``again``: fresh parts too. Raises RuleViolation, Conflict, DiskFull, NewerLake, CorruptStore.
         """
-        for mart in marts():
-            if not only or mart.name in only:
-                yield from self._mart(mart, days, again=again)
+        try:
+            for mart in marts():
+                if not only or mart.name in only:
+                    yield from self._mart(mart, days, again=again)
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def stale(self, mart: Mart) -> list[str]:
         """Parts that are older than their inputs: days, or "all"."""

@@ -7,12 +7,14 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.listings import DERIVED, core_key
+from echelon_pipeline.defs.assets.marts import DATA_V2, mart_key
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.warehouse.maintain import maintain
+from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.publish import publish
 
 _DAILY = [
@@ -20,13 +22,12 @@ _DAILY = [
     dg.AssetKey(core_key("polymarket", "core.fills")),
 ]
 _LISTED = [dg.AssetKey(core_key(v, t)) for v in VENUES for t in DERIVED]
-_DATA_V2 = ["core", "polymarket", "data_resolutions"]
-_EVERYTHING = [*_LISTED, *_DAILY, dg.AssetKey(_DATA_V2)]
+_EVERYTHING = [*_LISTED, *_DAILY, dg.AssetKey(DATA_V2)]
 # What nothing else waits for: enough to come after everything, without an edge from each of 20 tables.
 _LAST = [
     *(dg.AssetKey(core_key(v, "core.daily_prices")) for v in VENUES),
     dg.AssetKey(core_key("polymarket", "core.fills")),
-    dg.AssetKey(_DATA_V2),
+    dg.AssetKey(DATA_V2),
 ]
 _LOGS = ("core.ingest_windows", "core.dead_letters", "core.drift")
 
@@ -36,12 +37,12 @@ _LOGS = ("core.ingest_windows", "core.dead_letters", "core.drift")
     specs=[
         report.spec_of(
             "core.resolutions",
-            _DATA_V2,
+            DATA_V2,
             deps=[dg.AssetKey(core_key("polymarket", "core.instruments"))],
             about="The second source for Polymarket: Data API v2.",
         )
     ],
-    check_specs=[report.rules_check("core.resolutions", _DATA_V2), report.available_check(_DATA_V2)],
+    check_specs=[report.rules_check("core.resolutions", DATA_V2), report.available_check(DATA_V2)],
     pool="polymarket_api",
     retry_policy=report.RETRY,
 )
@@ -51,9 +52,9 @@ def data_resolutions(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
     with report.classified():
         counts = main.data_resolutions(session)
     yield dg.MaterializeResult(
-        asset_key=dg.AssetKey(_DATA_V2),
+        asset_key=dg.AssetKey(DATA_V2),
         metadata=report.run_metadata(counts, "core.resolutions"),
-        check_results=[report.rules_held("core.resolutions", _DATA_V2, counts), report.available(_DATA_V2, counts)],
+        check_results=[report.rules_held("core.resolutions", DATA_V2, counts), report.available(DATA_V2, counts)],
     )
 
 
@@ -84,6 +85,10 @@ _FILE = ["published", "duckdb"]
 _VIEWS = {v.name.rpartition("/")[2]: v for v in statements("views")}
 
 
+# What a publication renews.
+PUBLISHED = [dg.AssetKey(_FILE), *(dg.AssetKey(["published", name]) for name in _VIEWS)]
+
+
 def _view_spec(name: str, view: Statement) -> dg.AssetSpec:
     return dg.AssetSpec(
         dg.AssetKey(["published", name]),
@@ -101,7 +106,7 @@ def _view_spec(name: str, view: Statement) -> dg.AssetSpec:
     specs=[
         dg.AssetSpec(
             dg.AssetKey(_FILE),
-            deps=[*_EVERYTHING, *(dg.AssetKey(t.split(".")) for t in _LOGS)],
+            deps=[*_EVERYTHING, *(dg.AssetKey(t.split(".")) for t in _LOGS), *(mart_key(m) for m in marts())],
             description="One row is one table of the published DuckDB file, all from one set of versions.\n\n"
             "Built aside and swapped in: readers never wait, and see either the old file or the new one.",
             owners=report.OWNERS,
@@ -123,9 +128,8 @@ def published_duckdb(warehouse: Warehouse, config: PublishConfig) -> Iterator[Ma
             "tables": len(done.tables),
             "seconds": round(done.seconds, 3),
         }
-    yield dg.MaterializeResult(asset_key=dg.AssetKey(_FILE), metadata=metadata)
-    for name in _VIEWS:
-        yield dg.MaterializeResult(asset_key=dg.AssetKey(["published", name]))
+    for key in PUBLISHED:
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
 
 @dg.asset(

@@ -1,0 +1,95 @@
+"""One asset per mart: computed by its statement, inputs first."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.assets.listings import core_key
+from echelon_pipeline.defs.partitions import DAILY, days_of
+from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ingest.session import VENUES
+from echelon_pipeline.warehouse.marts import Mart, marts
+from echelon_pipeline.warehouse.refresh import Refresh
+
+# Every table of the lake that is written per venue; the others are one asset each.
+_OF_BOTH = {
+    *(f"core.{t}" for t in ("series", "events", "instruments", "instrument_history", "outcomes", "instrument_quotes")),
+    "core.resolutions",
+    "core.trades",
+    "core.daily_prices",
+}
+
+
+# The second source of Polymarket's resolutions.
+DATA_V2 = ["core", "polymarket", "data_resolutions"]
+
+
+class MartConfig(dg.Config):
+    """``again``: compute fresh parts too."""
+
+    again: bool = False
+
+
+def mart_key(mart: Mart) -> dg.AssetKey:
+    """mart.trade_volume is the asset mart/trade_volume."""
+    return dg.AssetKey(mart.name.split("."))
+
+
+def _keys(table: str) -> list[dg.AssetKey]:
+    if table in _OF_BOTH:
+        second = [dg.AssetKey(DATA_V2)] if table == "core.resolutions" else []
+        return [dg.AssetKey(core_key(venue, table)) for venue in VENUES] + second
+    if table == "core.fills":
+        return [dg.AssetKey(core_key("polymarket", table))]
+    return [dg.AssetKey(table.split("."))]
+
+
+def _spec(mart: Mart) -> dg.AssetSpec:
+    header = mart.statement.header
+    spec = report.spec_of(
+        mart.name,
+        mart.name.split("."),
+        deps=[key for table in mart.tables for key in _keys(table)],
+        about=f"{header['about'].capitalize()}. Computed by `sql/{mart.statement.name}.sql`.",
+    )
+    return spec.replace_attributes(
+        kinds={"duckdb", "sql", "delta"},
+        code_version=mart.statement.version,
+        metadata={**spec.metadata, "statement": dg.MetadataValue.md(f"```sql\n{mart.statement.text}\n```")},
+    )
+
+
+def _asset(mart: Mart) -> dg.AssetsDefinition:
+    key = mart.name.split(".")
+
+    @dg.multi_asset(
+        name="_".join(key),
+        specs=[_spec(mart)],
+        check_specs=[report.rules_check(mart.name, key)],
+        partitions_def=DAILY if mart.is_dated else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if mart.is_dated else None,
+        pool="marts",
+        retry_policy=report.RETRY,
+    )
+    def build(context: dg.AssetExecutionContext, warehouse: Warehouse, config: MartConfig) -> Iterator[Materialized]:
+        days: Sequence[date] | None = days_of(context) if mart.is_dated else None
+        with report.classified():
+            refresh = Refresh(warehouse.settings(), run_id=context.run.run_id)
+            built = list(refresh.run([mart.name], days=days, again=config.again))
+        for part in built if mart.is_dated else ():
+            rows = {"dagster/partition_row_count": part.rows}
+            context.add_asset_metadata(rows, asset_key=key, partition_key=part.part)
+        state = report.table_state(warehouse.session(), mart.name, None)
+        yield dg.MaterializeResult(
+            asset_key=dg.AssetKey(key),
+            metadata={"parts_built": len(built), "rows_built": sum(b.rows for b in built), **state},
+            check_results=[report.rules_passed(mart.name, key, sum(b.rows for b in built))],
+        )
+
+    return build
+
+
+MARTS = [_asset(mart) for mart in marts()]

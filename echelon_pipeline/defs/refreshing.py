@@ -1,0 +1,75 @@
+"""The refresh job: builds what is older than its inputs, day by day where it is dated, and publishes once.
+
+Belongs here: the job that asks the lake what is stale, when it runs, and its reports to Dagster. The question itself
+is ``warehouse/refresh.py``'s. Not an asset job: which parts it builds is known only when it looks.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.assets.closing import PUBLISHED
+from echelon_pipeline.defs.hooks import say_failure_class
+from echelon_pipeline.defs.jobs import daily_job, main_job
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.defs.schedules import STATUS
+from echelon_pipeline.settings import load_settings
+from echelon_pipeline.warehouse.publish import publish
+from echelon_pipeline.warehouse.refresh import ALL, Built, Refresh
+
+
+def _materialized(built: Built) -> dg.AssetMaterialization:
+    dated = built.part != ALL
+    return dg.AssetMaterialization(
+        asset_key=built.table.split("."),
+        partition=built.part if dated else None,
+        metadata={"dagster/partition_row_count" if dated else "dagster/row_count": built.rows},
+    )
+
+
+@dg.op(pool="marts", retry_policy=report.RETRY, out=dg.Out(int))
+def refresh_marts(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
+    """Builds every stale part and reports it as a materialization; how many."""
+    parts = 0
+    with report.classified():
+        for built in Refresh(warehouse.settings(), run_id=context.run_id).run():
+            context.log_event(_materialized(built))
+            parts += 1
+    return parts
+
+
+@dg.op(pool="publication", retry_policy=report.RETRY)
+def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, parts: int) -> None:
+    """Publishes what was built, and whatever else changed."""
+    with report.classified():
+        done = publish(warehouse.settings())
+    context.log.info("%d parts built; %s", parts, "published" if done else "nothing to publish")
+    for key in PUBLISHED if done else ():
+        context.log_event(dg.AssetMaterialization(asset_key=key, metadata={"published": True}))
+
+
+@dg.job(hooks={say_failure_class}, executor_def=dg.in_process_executor)
+def refresh() -> None:
+    """What is stale is built, inputs first, then published once."""
+    publish_refreshed(refresh_marts())
+
+
+refresh_schedule = dg.ScheduleDefinition(
+    name="refresh_hourly", job=refresh, cron_schedule="33 * * * *", default_status=STATUS
+)
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[daily_job, main_job],
+    request_job=refresh,
+    default_status=dg.DefaultSensorStatus.RUNNING if load_settings().schedules else dg.DefaultSensorStatus.STOPPED,
+)
+def refresh_after_backfill(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """A backfill's days are in the marts without waiting for the hour."""
+    backfill = context.dagster_run.tags.get("dagster/backfill")
+    if backfill is None:
+        yield dg.SkipReason("not a backfill")
+    else:
+        yield dg.RunRequest(run_key=f"{backfill}:{context.dagster_run.run_id}")
