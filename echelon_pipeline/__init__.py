@@ -10,8 +10,13 @@ The rooms, from the top down. A room imports only rooms below it (a test holds t
     domain/                         pure functions on values and frames; no network, no clock, no disk
     tables/                         the schema registry: columns, types, units, keys, grain
     settings.py, errors.py          the only reader of the environment; the error tree
+    memory.py                       allocator settings of the process
 
 SQL lives in ``sql/`` at the top of the repository, one statement per file.
 """
 
+from echelon_pipeline.memory import tame
+
 __version__ = "0.1.0"
+
+tame()  # before duckdb, deltalake and pyarrow are imported: they read it when they are loaded

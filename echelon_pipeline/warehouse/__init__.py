@@ -7,12 +7,7 @@
     windows.py     what is complete: ingest windows as interval sets
     publish.py     echelon.duckdb, built aside and swapped in (catalog.py: what is inside)
     state.py       small mutable state (leases, counters) in SQLite or Postgres
-    memory.py      allocator settings of the process
     maintain.py    compaction, vacuum, sweeping of leftovers
 
 No venue, no Dagster, no business rule lives here.
 """
-
-from echelon_pipeline.warehouse.memory import tame
-
-tame()
