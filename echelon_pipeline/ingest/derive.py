@@ -16,7 +16,7 @@ from echelon_pipeline.ingest.session import Counts, Unit
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.warehouse.duck import file_list, literal
+from echelon_pipeline.warehouse.duck import STAGED, file_list, literal
 from echelon_pipeline.warehouse.parse import derive as run_kind
 from echelon_pipeline.warehouse.parse import typed
 
@@ -31,6 +31,7 @@ MERGE_ORDER = (
     "core.daily_prices",
     "core.trades",
     "core.fills",
+    "core.builder_leaderboard",
     "core.dead_letters",
 )
 
@@ -80,7 +81,7 @@ class Deriver:
     def _parse_chunk(
         self, connection: duckdb.DuckDBPyConnection, kind: PayloadKind, raw: str, keep: Mapping[str, str]
     ) -> None:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE raw_objects AS {raw}")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW raw_objects AS {raw}")
         if kind.uses_outcomes:
             outcomes = self.unit.session.lake.scan("core.outcomes", where={"venue": [kind.venue]})
             connection.execute(
@@ -174,7 +175,7 @@ class Deriver:
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     """Copies a query to a Parquet file; no file where there are no rows."""
-    row = connection.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
+    row = connection.execute(f"COPY ({query}) TO {literal(str(path))} ({STAGED})").fetchone()
     rows = int(row[0]) if row else 0
     if rows == 0:
         path.unlink(missing_ok=True)

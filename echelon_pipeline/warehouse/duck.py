@@ -22,6 +22,13 @@ import duckdb
 
 from echelon_pipeline.sqlfiles import Statement, statements
 
+# Files in scratch, read once by DuckDB: half the time of the defaults and a seventh smaller. Most columns hold few
+# words or ids of their own; a dictionary that is given up after 2,000 values costs little.
+STAGED = (
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, "
+    "DICTIONARY_SIZE_LIMIT 2000, WRITE_BLOOM_FILTER false"
+)
+
 _INSTANCES: dict[tuple[int, int, int, Path | None], duckdb.DuckDBPyConnection] = {}
 _LOCK = threading.Lock()
 

@@ -31,7 +31,7 @@ from echelon_pipeline.warehouse.delta import (
     open_table,
     predicate,
 )
-from echelon_pipeline.warehouse.duck import connect, literal
+from echelon_pipeline.warehouse.duck import STAGED, connect, literal
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
 from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules, check_unique
 
@@ -120,9 +120,7 @@ class Lake:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{table}-{secrets.token_hex(4)}.parquet"
         with storage_faults(str(path)):
-            connection.execute(
-                f"COPY (SELECT * FROM {relation}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
-            )
+            connection.execute(f"COPY (SELECT * FROM {relation}) TO {literal(str(path))} ({STAGED})")
         return path
 
     def append(self, table: str, data: pa.Table | pa.RecordBatchReader) -> Commit:

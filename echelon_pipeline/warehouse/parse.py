@@ -91,9 +91,10 @@ def _dead_letters(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem
 
 
 _SAMPLE = f"""
-    SELECT payload FROM (SELECT payload, sum(strlen(payload)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
-                         FROM raw_objects WHERE strlen(payload) <= {DRIFT_OBJECT_BYTES})
-    WHERE bytes <= {DRIFT_BYTES} LIMIT {DRIFT_SAMPLE}
+    SELECT payload
+    FROM (SELECT payload, sum(strlen(payload)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
+          FROM (SELECT payload FROM raw_objects WHERE strlen(payload) <= {DRIFT_OBJECT_BYTES} LIMIT {DRIFT_SAMPLE}))
+    WHERE bytes <= {DRIFT_BYTES}
 """
 
 
@@ -103,6 +104,21 @@ def _unknown(kind: PayloadKind) -> Iterator[tuple[str, str]]:
         yield field, f"value NOT IN ({', '.join(literal(v) for v in sorted(values))})"
     for field, pattern in kind.known_patterns.items():
         yield field, f"NOT regexp_full_match(value, {literal(pattern)})"
+
+
+def _unknown_words(kind: PayloadKind) -> str:
+    """A SELECT of the words to count. All fields are read at once: each payload is taken apart once."""
+    unknown = dict(_unknown(kind))
+    paths = ", ".join(literal(f"$.{field}") for field in unknown)
+    conditions = " ".join(f"WHEN {literal(field)} THEN {condition}" for field, condition in unknown.items())
+    return f"""
+        SELECT path, 'value' AS kind, value, count(*) AS objects
+        FROM (SELECT unnest([{", ".join(literal(f) for f in unknown)}]) AS path,
+                     unnest(json_extract_string(payload, [{paths}])) AS value
+              FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload
+                    FROM raw_objects LIMIT {WORDS_SAMPLE}))
+        WHERE value IS NOT NULL AND CASE path {conditions} END
+        GROUP BY ALL"""
 
 
 def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, unit_id: str) -> str:
@@ -115,15 +131,8 @@ def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, 
                   WHERE json_type(payload) = 'OBJECT')
             WHERE path NOT IN ({known}) GROUP BY ALL"""
     ]
-    for field, unknown in _unknown(kind):
-        parts.append(
-            f"""SELECT {literal(field)} AS path, 'value' AS kind, payload ->> {literal("$." + field)} AS value,
-                       count(*) AS objects
-                FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload
-                      FROM raw_objects LIMIT {WORDS_SAMPLE})
-                WHERE value IS NOT NULL AND {unknown}
-                GROUP BY ALL"""
-        )
+    if kind.known_values or kind.known_patterns:
+        parts.append(_unknown_words(kind))
     query = f"""
         SELECT {literal(kind.venue)} AS venue, {literal(kind.endpoint)} AS endpoint, d.*,
                {literal(unit_id)} AS unit_id, (SELECT max(received_at) FROM raw_objects) AS observed_at

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from echelon_pipeline.venues.kinds import POINTS_CHUNK, ROWS_CHUNK, PayloadKind
+from echelon_pipeline.venues.kinds import POINTS_CHUNK, ROWS_CHUNK, TRADES_CHUNK, PayloadKind
 
 # Raised when a statement below changes what rows come out of the same payload.
 PARSER_VERSION = 1
@@ -73,7 +73,7 @@ def _kind(
         known_fields=frozenset(fields.split()),
         known_values=values or {},
         known_patterns=patterns or {},
-        chunk_bytes=POINTS_CHUNK if endpoint == "candlesticks" else ROWS_CHUNK,
+        chunk_bytes={"candlesticks": POINTS_CHUNK, "trades": TRADES_CHUNK}.get(endpoint, ROWS_CHUNK),
     )
 
 

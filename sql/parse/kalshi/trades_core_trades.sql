@@ -15,7 +15,7 @@ read_once AS (
 ),
 priced AS (
     SELECT *,
-           CAST(CASE WHEN known_side = 'no' THEN no_price ELSE yes_price END AS DECIMAL(18, 12)) AS price,
+           CASE WHEN known_side = 'no' THEN no_price ELSE yes_price END AS price,
            CASE WHEN known_side = 'no' THEN coalesce(no_text, yes_text) ELSE coalesce(yes_text, no_text) END
                AS price_text
     FROM read_once
@@ -31,9 +31,9 @@ SELECT
     CASE WHEN known_side IS NULL THEN 'no taker side' END AS unmapped_reason,
     price,
     price_text,
-    CAST(yes_price AS DECIMAL(18, 12)) AS price_0,
-    CAST(size AS DECIMAL(18, 6)) AS size,
-    CAST(CAST(price AS DECIMAL(19, 12)) * CAST(size AS DECIMAL(18, 6)) AS DECIMAL(18, 6)) AS taker_notional_usd,
+    yes_price AS price_0,
+    size,
+    notional(price, size) AS taker_notional_usd,
     CASE known_side WHEN 'yes' THEN 1 WHEN 'no' THEN -1 END AS taker_direction,
     CASE WHEN known_side IS NOT NULL THEN 'buy' END AS taker_side,
     coalesce(TRY_CAST(is_block_trade AS BOOLEAN), false) AS is_block_trade,

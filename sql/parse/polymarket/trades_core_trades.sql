@@ -62,7 +62,7 @@ SELECT
     price_text,
     CASE WHEN is_binary THEN CASE outcome_index WHEN 0 THEN price ELSE 1 - price END END AS price_0,
     size,
-    CAST(CAST(price AS DECIMAL(19, 12)) * CAST(size AS DECIMAL(18, 6)) AS DECIMAL(18, 6)) AS taker_notional_usd,
+    notional(price, size) AS taker_notional_usd,
     CASE
         WHEN NOT is_binary OR coalesce(upper(side), '') NOT IN ('BUY', 'SELL') THEN NULL
         WHEN (upper(side) = 'BUY') = (outcome_index = 0) THEN 1

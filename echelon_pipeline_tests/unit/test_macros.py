@@ -1,0 +1,65 @@
+"""Macros with a fast path give what their slow path gives.
+
+Belongs here: numbers and times whatever statement uses them. What a payload means is tested beside its statements.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from echelon_pipeline.warehouse.duck import connect
+
+MICRO = Decimal("0.000001")
+WIDE = Context(prec=50, rounding=ROUND_HALF_UP)
+
+
+def shares(low: str, high: str, places: int) -> st.SearchStrategy[Decimal]:
+    return st.decimals(low, high, places=places, allow_nan=False, allow_infinity=False)
+
+
+PRICES = st.one_of(shares("0", "1", 4), shares("0", "1", 6), shares("0", "1", 12))
+SIZES = st.one_of(shares("0", "500", 2), shares("0", "31000000", 6), shares("0", "999999999999", 6))
+
+
+@given(st.lists(st.tuples(PRICES, SIZES), min_size=1, max_size=40))
+@example([(Decimal("0.999999"), Decimal(999999)), (Decimal(1), Decimal("999999.000001"))])
+@example([(Decimal("0.5"), Decimal("0.000001")), (Decimal("0.49"), Decimal("0.000001"))])
+@example([(Decimal("0.999"), Decimal("31000000.123456")), (Decimal(1), Decimal(999999999999))])
+def test_a_notional_is_exact_and_rounded_once(pairs: list[tuple[Decimal, Decimal]]) -> None:
+    with connect() as connection:
+        query = "SELECT notional(CAST($p AS DECIMAL(18, 12)), CAST($s AS DECIMAL(18, 6)))"
+        found = [connection.execute(query, {"p": str(p), "s": str(s)}).fetchone() for p, s in pairs]
+    assert found == [(WIDE.quantize(WIDE.multiply(p, s), MICRO),) for p, s in pairs]
+
+
+@pytest.mark.parametrize(
+    "text", ["0.4300", "-0.5", "999999.9999999999994", "0.0000000000005", "7", "1e3", "", " 1", ".5"]
+)
+def test_below_a_million_the_small_number_is_the_number(text: str) -> None:
+    with connect() as connection:
+        row = connection.execute("SELECT as_small_number($t), as_number($t)", {"t": text}).fetchone()
+    assert row is not None
+    assert row[0] == row[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-20T12:00:00.25Z", "2026-11-20 12:00:00.25+00"),
+        ("2026-11-20T12:00:00+02:00", "2026-11-20 10:00:00+00"),
+        ("2026-11-20T12:00:00", "2026-11-20 12:00:00+00"),
+        ("2026-11-20", "2026-11-20 00:00:00+00"),
+        ("0001-01-01T00:00:00Z", None),
+        ("Z", None),
+        ("2026-13-01T00:00:00Z", None),
+        ("", None),
+    ],
+)
+def test_a_time_is_utc_whatever_its_ending(text: str, utc: str | None) -> None:
+    with connect() as connection:
+        row = connection.execute("SELECT CAST(as_time($t) AS VARCHAR)", {"t": text}).fetchone()
+    assert row == (utc,)
