@@ -10,7 +10,7 @@ import hashlib
 from typing import Any
 
 import msgspec
-import polars as pl
+import numpy as np
 
 from echelon_pipeline.sandbox.catalog import DAY
 from echelon_pipeline.sandbox.gamma_views import GammaViews
@@ -165,11 +165,12 @@ class ClobViews:
         first, last = max(start, c["opens"][i]), min(end, now, c["closes"][i] - 1)
         if last < first or not self.state.has_book(i):
             return []
-        at = pl.int_range(-(-first // step) * step, last + 1, step, eager=True, dtype=pl.Int64)
+        at = np.arange(-(-first // step) * step, last + 1, step)
         at = at + cell(at * 0 + self.venue.grid(i), at // 60) % min(step // 4 + 1, 12)
-        at = at.filter(at <= last)
+        at = at[at <= last]
+        if not len(at):
+            return []
         grid = self.venue.grid(i)
-        tick, width = pl.lit(ticks(grid), dtype=pl.Int64), pl.lit(1 + grid // 8 % 4, dtype=pl.Int64)
-        bid, ask = bid_ask(mids(self.venue.shape(i), first // 60 - 1, last // 60 + 1), tick, width)
-        middle = pl.DataFrame({"minute": at // 60}).select(middle=(bid + ask) * 5)["middle"]
-        return list(zip(at.to_list(), (middle if outcome == 0 else ONE * 10 - middle).to_list(), strict=True))
+        bid, ask = bid_ask(mids(self.venue.shape(i), at // 60), np.array(ticks(grid)), np.array(1 + grid // 8 % 4))
+        middle = (bid + ask) * 5
+        return list(zip(at.tolist(), (middle if outcome == 0 else ONE * 10 - middle).tolist(), strict=True))

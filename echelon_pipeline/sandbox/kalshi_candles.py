@@ -12,14 +12,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import polars as pl
+import numpy as np
 
 from echelon_pipeline.sandbox.kalshi_views import KalshiViews, open_interest
+from echelon_pipeline.sandbox.mixing import Array
 from echelon_pipeline.sandbox.paths import ONE, bid_ask, mids
 from echelon_pipeline.sandbox.trades import is_block, ticks
 from echelon_pipeline.sandbox.wire import contracts, dollars
 
 Obj = dict[str, Any]
+Ohlc = tuple[int, int, int, int]
 _EASTERN = ZoneInfo("America/New_York")
 _NAMES = ("open", "high", "low", "close")
 
@@ -29,9 +31,9 @@ class Candle:
     """One period. Prices in 1e-4 dollars; ``price``/``mean`` None where nothing traded."""
 
     end: int
-    bid: tuple[int, int, int, int]
-    ask: tuple[int, int, int, int]
-    price: tuple[int, int, int, int] | None
+    bid: Ohlc
+    ask: Ohlc
+    price: Ohlc | None
     mean: int | None
     previous: int | None
     size: int
@@ -85,8 +87,8 @@ def candles(views: KalshiViews, i: int, start: int, end: int, minutes: int, now:
 
 def _candle(
     end: int,
-    bid: tuple[int, int, int, int],
-    ask: tuple[int, int, int, int],
+    bid: Ohlc,
+    ask: Ohlc,
     prints: list[tuple[int, int]],
     previous: int | None,
     size: int,
@@ -100,38 +102,26 @@ def _candle(
     return Candle(end, bid, ask, ohlc, mean, previous, size, interest)
 
 
-def _quotes(
-    views: KalshiViews, i: int, begins: list[int], ends: list[int]
-) -> list[tuple[tuple[int, int, int, int], tuple[int, int, int, int]]]:
+def _quotes(views: KalshiViews, i: int, begins: list[int], ends: list[int]) -> list[tuple[Ohlc, Ohlc]]:
     """Open, high, low, close of bid and ask over the minutes of each period."""
     c = views.venue.columns
     first, last = max(begins[0], c["opens"][i]) // 60, (min(ends[-1], c["closes"][i]) - 1) // 60
-    minute = pl.int_range(first, last + 1, eager=True, dtype=pl.Int64)
+    minute = np.arange(first, last + 1)
     grid = views.venue.grid(i)
-    tick, width = pl.lit(ticks(grid), dtype=pl.Int64), pl.lit(1 + grid // 8 % 4, dtype=pl.Int64)
-    bid, ask = bid_ask(pl.col("mid"), tick, width)
+    bid, ask = bid_ask(mids(views.venue.shape(i), minute), np.array(ticks(grid)), np.array(1 + grid // 8 % 4))
     if views.venue.event_of(i).legs:
         bid = bid * 0
-    edges = pl.DataFrame({"minute": pl.Series([b // 60 for b in begins], dtype=pl.Int64), "n": range(len(begins))})
-    rows = (
-        pl.LazyFrame({"minute": minute})
-        .with_columns(mid=mids(views.venue.shape(i), first, last))
-        .select("minute", bid=bid, ask=ask)
-        .join_asof(edges.lazy(), on="minute")
-        .group_by("n", maintain_order=True)
-        .agg(
-            *(
-                getattr(pl.col(s), f)().alias(f"{s}_{f}")
-                for s in ("bid", "ask")
-                for f in ("first", "max", "min", "last")
-            )
-        )
-        .drop("n")
-        .collect()
-        .rows()
-    )
-    made = [((r[0], r[1], r[2], r[3]), (r[4], r[5], r[6], r[7])) for r in rows]
+    starts = np.searchsorted(minute, np.array(begins) // 60)
+    starts = starts[starts < len(minute)]
+    made = list(zip(_periods(bid, starts), _periods(ask, starts), strict=True))
     return made + [((0, 0, 0, 0), (ONE, ONE, ONE, ONE))] * (len(begins) - len(made))
+
+
+def _periods(quote: Array, starts: Array) -> list[Ohlc]:
+    """Open, high, low, close of runs of minutes that begin at ``starts``."""
+    last = np.append(starts[1:], len(quote)) - 1
+    columns = (quote[starts], np.maximum.reduceat(quote, starts), np.minimum.reduceat(quote, starts), quote[last])
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def as_live(candle: Candle) -> Obj:

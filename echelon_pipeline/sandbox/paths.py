@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import polars as pl
+import numpy as np
 
-from echelon_pipeline.sandbox.mixing import Ints, cell
+from echelon_pipeline.sandbox.mixing import Array, Ints, cell
 
 ONE = 10_000  # one dollar
 LOWEST, HIGHEST = 60, 9_940
@@ -76,25 +76,25 @@ def bid_ask(mid_price: Ints, tick: Ints, width: Ints) -> tuple[Ints, Ints]:
     return _clip(bid, 0, ONE), _clip(bid + tick * width, 0, ONE)
 
 
-def mids(shape: Shape, first: int, last: int) -> pl.Expr:
-    """Mid prices of one instrument, as an expression over a column ``minute`` of minutes in [first, last]."""
-    minute = pl.col("minute")
+def mids(shape: Shape, minute: Array) -> Array:
+    """Mid prices of one instrument at ascending minutes."""
     base, swing, final, opens, closes = (
-        pl.lit(x, dtype=pl.Int64) for x in (shape.base, shape.swing, shape.final, shape.opens, shape.closes)
+        np.array(x) for x in (shape.base, shape.swing, shape.final, shape.opens, shape.closes)
     )
-    return _bent(_noise_of_one(shape.key, minute, first, last), base, swing, final, opens, closes, minute)
+    return _bent(_noise_of_one(shape.key, minute), base, swing, final, opens, closes, minute)
 
 
-def _noise_of_one(key: int, minute: pl.Expr, first: int, last: int) -> pl.Expr:
+def _noise_of_one(key: int, minute: Array) -> Array:
     """``_noise`` of one path: lattice values are made once, together, and looked up."""
-    lattices = [range(first // period, last // period + 2) for period, _ in _OCTAVES]
-    counters = pl.Series([n for lattice in lattices for n in lattice], dtype=pl.Int64)
-    keys = pl.Series([key + o * 1_000_003 for o, lattice in enumerate(lattices) for _ in lattice], dtype=pl.Int64)
-    values = pl.lit(cell(keys, counters) % (2 * _HALF))
-    total, start = minute * 0, 0
+    first, last = int(minute[0]), int(minute[-1])
+    lattices = [np.arange(first // period, last // period + 2) for period, _ in _OCTAVES]
+    keys = np.concatenate([np.full(len(lattice), key + o * 1_000_003) for o, lattice in enumerate(lattices)])
+    values = cell(keys, np.concatenate(lattices)) % (2 * _HALF)
+    total, start = np.zeros(len(minute), dtype=np.int64), 0
     for (period, weight), lattice in zip(_OCTAVES, lattices, strict=True):
-        place, rest = minute // period - lattice.start + start, minute % period
-        between = values.gather(place) * (period - rest) + values.gather(place + 1) * rest
-        total = total + (between // period - _HALF) * weight
+        number, rest = np.divmod(minute, period)
+        place = number - (lattice[0] - start)
+        between = values[place] * (period - rest) + values[place + 1] * rest
+        total += (between // period - _HALF) * weight
         start += len(lattice)
     return total
