@@ -97,15 +97,15 @@ async def fetch_listings(session: Session, venue: Venue, source: ListingSource, 
 
 def _plan(session: Session, venue: Venue, mode: Mode) -> Scan:
     now = session.clock()
-    done = [w for w in session.windows.recorded(venue, RAW) if w.state == "complete"]
-    full = max((w.from_at for w in done if w.scope == "listings:full"), default=None)
+    done = session.windows.last_complete(venue, RAW)
+    full = done.get("listings:full")
     if mode == "auto":
         bounded = session.settings.instruments_bound(venue) > 0
         mode = "full" if full is None or now - full >= FULL_EVERY else "scope" if bounded else "changes"
     if full is None:
         mode = "full"  # changes and scope build on a first full listing
     # A scan of the bounded set shows no changes outside of it: changes are asked for since a scan that does.
-    last = max((w.from_at for w in done if w.scope in ("listings:full", "listings:changes")), default=None)
+    last = max((at for scope, at in done.items() if scope in ("listings:full", "listings:changes")), default=None)
     overlap = timedelta(minutes=session.settings.overlap_minutes)
     return Scan(mode, now, None if last is None else last - overlap)
 
@@ -172,6 +172,6 @@ def derive_listings(session: Session, venue: Venue, kinds: dict[str, PayloadKind
 
 def pending_units(session: Session, venue: Venue, *, again: bool = False) -> list[Window]:
     """Raw listing windows whose unit has not been derived, oldest first."""
-    raw = [w for w in session.windows.recorded(venue, RAW) if w.scope.startswith("listings:")]
-    derived = {w.scope.rpartition("/")[2] for w in session.windows.recorded(venue, DERIVED)}
-    return sorted((w for w in raw if again or w.unit_id not in derived), key=lambda w: w.unit_id)
+    windows = session.windows
+    raw = windows.recorded(venue, RAW) if again else windows.unfollowed(venue, RAW, by=DERIVED)
+    return sorted((w for w in raw if w.scope.startswith("listings:")), key=lambda w: w.unit_id)

@@ -61,6 +61,7 @@ async def ingest_trades(
         if reach is not None and begin < reach:
             batch.unavailable((begin, min(reach, end)), f"the venue serves trades from {reach:%Y-%m-%d} on")
             begin = min(reach, end)
+        batch.whole = (begin, end)
         await batch.run(list(feed.groups(targets(session, venue, (begin, end), refetch=refetch))))
         total.add(batch.total)
         if end > begin and not batch.absent:
@@ -76,20 +77,15 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
     With no bound on instruments there is one target without an instrument: the whole feed.
     """
     overlap = timedelta(minutes=session.settings.overlap_minutes)
-    everything = session.windows.complete(venue, TABLE, EVERYTHING)
+    everything = session.windows.complete(venue, TABLE, EVERYTHING, meets=span)
     if session.settings.instruments_bound(venue) == 0:
         missing = [span] if refetch else subtract([span], everything)
         return [("", "", (max(span[0], gap[0] - overlap), gap[1])) for gap in missing]
     instruments = _tradable(session, venue, span)
-    # Only windows that meet the span: years of them would be compared with every instrument.
-    configured = [
-        w
-        for w in session.windows.recorded(venue, TABLE, CONFIGURED)
-        if w.state == "complete" and w.from_at < span[1] and w.to_at > span[0]
-    ]
-    own = session.windows.complete_by_scope(venue, TABLE)
+    configured = session.windows.recorded(venue, TABLE, CONFIGURED, state="complete", meets=span)
+    own = session.windows.complete_by_scope(venue, TABLE, meets=span)
     # Under a frozen clock times are equal: then a window speaks of what was listed by units before its own.
-    listed = max((w.unit_id for w in session.windows.recorded(venue, INSTRUMENTS) if w.rows), default="")
+    listed = session.windows.last_unit_with_rows(venue, INSTRUMENTS)
     found = []
     for instrument_id, native_id, held_at in instruments:
         covered = [(w.from_at, w.to_at) for w in configured if (w.recorded_at, w.unit_id) > (held_at, listed)]
@@ -119,6 +115,7 @@ class _Batch:
         self.absent: list[NotFound] = []
         self._session = unit.session
         self.scope = trade_scope(self._session, venue)
+        self.whole: Span | None = None  # what the run claims under ``scope`` once all walks have ended
         self._raw = unit.store(venue, feed.parser_version)
         self._page = 0
         self._batch_from = 0
@@ -202,7 +199,12 @@ class _Batch:
         for walk in self._walks:
             begin, end = walk.span_read()
             if begin < end and begin != walk.taken:  # else the last commit claimed it
-                rows.extend(self.unit.window(self.venue, TABLE, scope, (begin, end)) for scope in walk.scopes)
+                rows.extend(
+                    self.unit.window(self.venue, TABLE, scope, (begin, end))
+                    for scope in walk.scopes
+                    # A lone walk over everything: the run's own window follows at once and has the counts.
+                    if (scope, (begin, end)) != (self.scope, self.whole)
+                )
             if walk.absent is not None and walk.group.span[0] < begin:
                 rest, why = (walk.group.span[0], begin), reason_of(walk.absent)
                 rows.extend(

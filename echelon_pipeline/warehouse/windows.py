@@ -7,16 +7,16 @@ partial window over a complete stretch opens it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
 from echelon_pipeline.domain.intervals import newest, subtract
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.commits import Commit
-from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.lake import Lake
 
 TABLE = "core.ingest_windows"
@@ -50,7 +50,8 @@ class Recorded(Window):
 
 
 class Windows:
-    """The windows of one lake. Reads only ``core.ingest_windows``: its cost does not grow with the data."""
+    """The windows of one lake. Reads only ``core.ingest_windows``, and of that into memory only what is asked for:
+    neither the data nor years of windows cost a run anything but a scan of some columns."""
 
     def __init__(self, lake: Lake, clock: Callable[[], datetime] | None = None) -> None:
         self._lake = lake
@@ -66,37 +67,83 @@ class Windows:
         rows = [{**asdict(w), "recorded_at": now} for w in windows]
         return self._lake.append(TABLE, pa.Table.from_pylist(rows, schema=TABLES[TABLE].arrow_schema()))
 
-    def recorded(self, venue: str, table: str, scope: str | None = None) -> list[Recorded]:
-        """Windows of a table (of one scope), in the order in which they were recorded."""
-        names = [*Window.__dataclass_fields__, "recorded_at"]
-        where = f"table_name = {literal(table)}" + (f" AND scope = {literal(scope)}" if scope is not None else "")
-        source = self._lake.scan(TABLE, where={"venue": [venue]})
-        with self._lake.duck() as connection:
-            rows = connection.execute(
-                f"SELECT {', '.join(names)} FROM ({source}) WHERE {where} ORDER BY recorded_at, unit_id, from_at"
-            ).fetchall()
-        return [Recorded(**dict(zip(names, row, strict=True))) for row in rows]
+    def recorded(
+        self,
+        venue: str,
+        table: str,
+        scope: str | None = None,
+        *,
+        state: str | None = None,
+        meets: Span | None = None,
+    ) -> list[Recorded]:
+        """Windows of a table (of one scope, in one state, that meet a span), in the order of recording."""
+        conditions = ["table_name = $table"]
+        given: dict[str, object] = {"table": table}
+        if scope is not None:
+            conditions.append("scope = $scope")
+            given["scope"] = scope
+        if state is not None:
+            conditions.append("state = $state")
+            given["state"] = state
+        if meets is not None:
+            conditions.append("from_at < $end AND to_at > $begin")
+            given |= {"begin": meets[0], "end": meets[1]}
+        return self._found(venue, " AND ".join(conditions), given)
 
-    def states(self, venue: str, table: str, scope: str) -> list[tuple[datetime, datetime, str]]:
-        """State of every stretch that was ever recorded, by the latest window over it."""
-        return _states(self.recorded(venue, table, scope))
+    def states(
+        self, venue: str, table: str, scope: str, *, meets: Span | None = None
+    ) -> list[tuple[datetime, datetime, str]]:
+        """State of every stretch that was ever recorded, by the latest window over it.
 
-    def complete(self, venue: str, table: str, scope: str) -> list[Span]:
-        """Stretches that are complete now."""
-        return _complete(self.recorded(venue, table, scope))
+        ``meets``: only windows that meet this span are looked at: within it the answer is the same.
+        """
+        return _states(self.recorded(venue, table, scope, meets=meets))
 
-    def complete_by_scope(self, venue: str, table: str) -> dict[str, list[Span]]:
-        """Complete stretches of every scope that has one."""
+    def complete(self, venue: str, table: str, scope: str, *, meets: Span | None = None) -> list[Span]:
+        """Stretches that are complete now. ``meets`` as in states()."""
+        return _complete(self.recorded(venue, table, scope, meets=meets))
+
+    def complete_by_scope(self, venue: str, table: str, *, meets: Span | None = None) -> dict[str, list[Span]]:
+        """Complete stretches of every scope that has one. ``meets`` as in states()."""
         by_scope: dict[str, list[Recorded]] = {}
-        for window in self.recorded(venue, table):
+        for window in self.recorded(venue, table, meets=meets):
             by_scope.setdefault(window.scope, []).append(window)
         found = {scope: _complete(windows) for scope, windows in by_scope.items()}
         return {scope: spans for scope, spans in found.items() if spans}
 
     def missing(self, venue: str, table: str, scope: str, from_at: datetime, to_at: datetime) -> list[Span]:
         """What of [from_at, to_at) is still to be read: neither complete nor known to be unavailable."""
-        done = [(b, e) for b, e, state in self.states(venue, table, scope) if state != "partial"]
-        return subtract([(from_at, to_at)], done)
+        span = (from_at, to_at)
+        done = [(b, e) for b, e, state in self.states(venue, table, scope, meets=span) if state != "partial"]
+        return subtract([span], done)
+
+    def last_complete(self, venue: str, table: str) -> dict[str, datetime]:
+        """Where the latest complete window of every scope begins."""
+        query = (
+            "SELECT scope, max(from_at) FROM windows WHERE table_name = $table AND state = 'complete' GROUP BY scope"
+        )
+        return dict(self._asked(venue, query, {"table": table}))
+
+    def last_unit_with_rows(self, venue: str, table: str) -> str:
+        """The latest unit that gave the table rows; '' where none has."""
+        query = "SELECT coalesce(max(unit_id), '') FROM windows WHERE table_name = $table AND rows > 0"
+        return str(self._asked(venue, query, {"table": table})[0][0])
+
+    def unfollowed(self, venue: str, table: str, by: str) -> list[Recorded]:
+        """Windows of a table whose unit no window of the table ``by`` names at the end of its scope
+        (``<scope>/<unit>``), in the order of recording."""
+        follows = "SELECT split_part(scope, '/', -1) FROM windows WHERE table_name = $by"
+        return self._found(venue, f"table_name = $table AND unit_id NOT IN ({follows})", {"table": table, "by": by})
+
+    def _found(self, venue: str, condition: str, given: Mapping[str, object]) -> list[Recorded]:
+        names = [*Window.__dataclass_fields__, "recorded_at"]
+        query = f"SELECT {', '.join(names)} FROM windows WHERE {condition} ORDER BY recorded_at, unit_id, from_at"
+        return [Recorded(**dict(zip(names, row, strict=True))) for row in self._asked(venue, query, given)]
+
+    def _asked(self, venue: str, query: str, given: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        with self._lake.duck() as connection:
+            source = self._lake.scan(TABLE, where={"venue": [venue]})
+            return connection.execute(f"WITH windows AS ({source}) {query}", given).fetchall()
 
 
 def _states(windows: Sequence[Recorded]) -> list[tuple[datetime, datetime, str]]:

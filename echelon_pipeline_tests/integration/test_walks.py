@@ -222,7 +222,11 @@ class Scripted:
         return Counter((i, at.astimezone(UTC), int(size)) for i, at, size, _ in rows)
 
     def windows(self) -> list[Window]:
-        return [w for w in self.session.windows.recorded(self.venue, "core.trades") if w.state == "complete"]
+        """Complete windows; also that no key stands twice, although the clock is frozen."""
+        found = self.session.windows.recorded(self.venue, "core.trades")
+        keys = Counter((w.unit_id, w.scope, w.from_at, w.to_at, w.recorded_at) for w in found)
+        assert max(keys.values(), default=1) == 1, keys.most_common(1)
+        return [w for w in found if w.state == "complete"]
 
     def assert_claims_hold(self, prints: Sequence[Print]) -> None:
         """Every claimed stretch holds exactly the rows that the venue has."""
@@ -289,6 +293,15 @@ def test_a_failing_walk_claims_what_it_has_and_the_next_completes_it(tmp_path: P
     home.run(Script(prints, size=3))
     assert home.stored() == expected(prints)
     home.assert_claims_hold(prints)
+
+
+@BOTH
+def test_a_walk_that_ends_with_a_commit_is_claimed_once_with_its_counts(tmp_path: Path, venue: Venue) -> None:
+    prints = prints_of(venue, [(-60, 0, 1), *((1000 * n, 0, n + 1) for n in range(4))])
+    home = Scripted(tmp_path, venue, bound=0, flush=5)
+    home.run(Script(prints, size=5))
+    (window,) = home.windows()
+    assert (window.scope, window.from_at, window.to_at, window.rows) == (EVERYTHING, BEGIN, NOW, 4)
 
 
 points = st.lists(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from echelon_pipeline.domain.intervals import subtract
 from echelon_pipeline.errors import RuleViolation
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.windows import Window, Windows
@@ -76,6 +81,63 @@ def test_recorded_windows_come_back_as_they_were_given(windows: Windows) -> None
         k: getattr(given, k) for k in Window.__dataclass_fields__
     }
     assert found.recorded_at <= datetime.now(UTC)
+
+
+def test_a_span_is_answered_from_the_windows_that_meet_it_alone(windows: Windows) -> None:
+    windows.record([window(h, h + 1, scope=scope) for h in range(12) for scope in ("all", "kalshi:A")])
+    windows.record([window(5, 7, "partial")])
+    span = (hour(4), hour(6))
+    met = windows.recorded("kalshi", "core.trades", "all", meets=span)
+    assert [(w.from_at, w.state) for w in met] == [
+        (hour(4), "complete"),
+        (hour(5), "complete"),
+        (hour(5), "partial"),
+    ]
+    assert windows.complete("kalshi", "core.trades", "all", meets=span) == [(hour(4), hour(5))]
+    assert windows.complete_by_scope("kalshi", "core.trades", meets=span) == {
+        "all": [(hour(4), hour(5))],
+        "kalshi:A": [(hour(4), hour(6))],
+    }
+    assert len(windows.recorded("kalshi", "core.trades", "all", state="partial")) == 1
+
+
+@given(
+    recorded=st.lists(
+        st.tuples(st.integers(0, 9), st.integers(1, 6), st.sampled_from(["complete", "partial", "unavailable"])),
+        max_size=6,
+    ),
+    span=st.tuples(st.integers(0, 12), st.integers(1, 5)),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_within_a_span_the_windows_that_meet_it_say_what_all_of_them_say(
+    tmp_path: Path, recorded: list[tuple[int, int, str]], span: tuple[int, int]
+) -> None:
+    windows = Windows(Lake(str(tmp_path / uuid4().hex), scratch=tmp_path / "scratch"))
+    for begin, length, state in recorded:
+        windows.record([window(begin, begin + length, state)])
+    asked = (hour(span[0]), hour(span[0] + span[1]))
+    everything = windows.complete("kalshi", "core.trades", "all")
+    assert subtract([asked], windows.complete("kalshi", "core.trades", "all", meets=asked)) == subtract(
+        [asked], everything
+    )
+
+
+def test_the_last_listing_of_each_kind_and_what_is_not_derived_yet(windows: Windows) -> None:
+    assert windows.last_complete("kalshi", "core.trades") == {}
+    assert windows.last_unit_with_rows("kalshi", "core.trades") == ""
+    windows.record(
+        [
+            window(0, 1, scope="listings:full", unit="u1"),
+            window(3, 4, scope="listings:full", unit="u2"),
+            window(5, 6, "partial", scope="listings:full", unit="u3"),
+            window(2, 3, scope="listings:changes", unit="u4"),
+        ]
+    )
+    followed = replace(window(0, 1, scope="listings:full/u1", unit="u5"), table_name="core.instruments", rows=3)
+    windows.record([followed, replace(followed, scope="listings:full/u2", unit_id="u6", rows=0)])
+    assert windows.last_complete("kalshi", "core.trades") == {"listings:full": hour(3), "listings:changes": hour(2)}
+    assert [w.unit_id for w in windows.unfollowed("kalshi", "core.trades", by="core.instruments")] == ["u3", "u4"]
+    assert windows.last_unit_with_rows("kalshi", "core.instruments") == "u5"
 
 
 def test_a_window_without_length_or_reason_is_refused(windows: Windows) -> None:
