@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqlfiles import statements
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.marts import Mart, marts, settings_params
@@ -39,16 +40,9 @@ def computed(
     ``params``: instead of the defaults of the settings; ``now`` is noon of the day.
     """
     known = mart(name)
-    bound = known.bound(
-        {**settings_params(Settings(), NOON), "from": days[0], "to": days[1] + timedelta(days=1), **params}
-    )
+    bound = known.bound({**_params(params), "from": days[0], "to": days[1] + timedelta(days=1)})
     with _connection().cursor() as connection:
-        for relation in known.relations:
-            rows = list(given.get(relation, ()))
-            connection.register(
-                "given_rows", arrow(relation, rows) if relation in TABLES else pa.Table.from_pylist(rows)
-            )
-            connection.execute(f"CREATE OR REPLACE TABLE {relation} AS SELECT * FROM given_rows").fetchall()
+        _load(connection, known.relations, given)
         query = typed(known.table, known.statement.text, connection, bound)
         order = ", ".join(known.table.key)
         connection.execute(f"CREATE OR REPLACE TABLE found AS SELECT * FROM ({query}) ORDER BY {order}", bound)
@@ -56,6 +50,39 @@ def computed(
         check_unique(connection, known.table, "found")
     found: list[Row] = _connection().cursor().sql("SELECT * FROM found").to_arrow_table().to_pylist()
     return found
+
+
+def day_by_day(name: str, given: Mapping[str, Iterable[Row]], days: tuple[date, date], **params: Any) -> list[Row]:
+    """The same rows, each day computed alone from what its lookback lets it see, as a refresh may do it."""
+    known = mart(name)
+    lookback = timedelta(days=known.lookback(_params(params)))
+    rows = {relation: list(of_it) for relation, of_it in given.items()}
+    dated = [r for r in rows if r in TABLES and "date" in TABLES[r].partition_by]
+    found: list[Row] = []
+    for n in range((days[1] - days[0]).days + 1):
+        day = days[0] + timedelta(days=n)
+        seen = {r: [row for row in rows[r] if day - lookback <= row["date"] <= day] for r in dated}
+        found += computed(name, {**rows, **seen}, (day, day), **params)
+    return sorted(found, key=lambda row: tuple(row[c] for c in known.table.key))
+
+
+def invalid_days(name: str, given: Mapping[str, Iterable[Row]]) -> set[date]:
+    """Days of a mart's stored rows (``given[name]``) that its statement of ``sql/stale`` wants built again."""
+    (found,) = (s for s in statements("stale") if s.header["of"] == name)
+    with _connection().cursor() as connection:
+        _load(connection, (*mart(name).relations, name), given)
+        return {row[0] for row in connection.execute(found.text).fetchall()}
+
+
+def _params(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {**settings_params(Settings(), NOON), **given}
+
+
+def _load(connection: duckdb.DuckDBPyConnection, relations: Iterable[str], given: Mapping[str, Iterable[Row]]) -> None:
+    for relation in relations:
+        rows = list(given.get(relation, ()))
+        connection.register("given_rows", arrow(relation, rows) if relation in TABLES else pa.Table.from_pylist(rows))
+        connection.execute(f"CREATE OR REPLACE TABLE {relation} AS SELECT * FROM given_rows").fetchall()
 
 
 @cache

@@ -8,7 +8,10 @@ from echelon_pipeline.tables.core import CORE_TABLES
 from echelon_pipeline.tables.marts import MART_BUILDS, MART_TABLES
 from echelon_pipeline.tables.raw import RAW_TABLES
 from echelon_pipeline.tables.schema import Column, Rule, T, Table, quote
+from echelon_pipeline.tables.trends import TREND_TABLES
 
-TABLES: dict[str, Table] = {table.name: table for table in (*RAW_TABLES, *CORE_TABLES, MART_BUILDS, *MART_TABLES)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*RAW_TABLES, *CORE_TABLES, MART_BUILDS, *MART_TABLES, *TREND_TABLES)
+}
 
 __all__ = ["TABLES", "Column", "Rule", "T", "Table", "quote"]
