@@ -6,12 +6,14 @@ table catalogue. Belongs here: what a table *is*. How rows come about is in ``sq
 
 from echelon_pipeline.tables.core import CORE_TABLES
 from echelon_pipeline.tables.marts import MART_BUILDS, MART_TABLES
+from echelon_pipeline.tables.overview import OVERVIEW_TABLES
 from echelon_pipeline.tables.raw import RAW_TABLES
 from echelon_pipeline.tables.schema import Column, Rule, T, Table, quote
 from echelon_pipeline.tables.trends import TREND_TABLES
 
 TABLES: dict[str, Table] = {
-    table.name: table for table in (*RAW_TABLES, *CORE_TABLES, MART_BUILDS, *MART_TABLES, *TREND_TABLES)
+    table.name: table
+    for table in (*RAW_TABLES, *CORE_TABLES, MART_BUILDS, *MART_TABLES, *OVERVIEW_TABLES, *TREND_TABLES)
 }
 
 __all__ = ["TABLES", "Column", "Rule", "T", "Table", "quote"]

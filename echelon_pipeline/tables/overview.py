@@ -1,0 +1,120 @@
+"""The overview of instruments as they are now: what an analyst filters before anything else.
+
+Belongs here: columns, key and rules of ``mart.market_overview``. Units as in ``core.py``.
+"""
+
+from __future__ import annotations
+
+from echelon_pipeline.tables.core import STATUSES, VENUES
+from echelon_pipeline.tables.schema import Column, Rule, T, Table
+
+PRICE_SOURCES = ("trades", "candle", "mid_sample", "quote_mid", "last_price")
+FLAGS = (
+    "no_trades_read",
+    "no_price",
+    "stale_price",
+    "no_quote",
+    "one_sided_quote",
+    "crossed_quote",
+    "wide_spread",
+    "never_traded",
+    "disputed",
+    "payouts_disagree",
+    "settled_without_payout",
+    "category_unknown",
+    "duplicate_title",
+)
+
+_CHANGE = "since the close of the UTC day {}; both of price_source, NULL where that day has no close of it"
+_VOLUME = "contracts of the prints of the last {} that were read, block trades included; NULL where none was read"
+_COMPLETE = (
+    "nothing is missing from {} before as_of_at (or the start of trading) to volume_to_at, which is within an hour "
+    "of as_of_at; only prints with an id"
+)
+
+MARKET_OVERVIEW = Table(
+    name="mart.market_overview",
+    about="One row is one instrument as of now: price, changes, volume, quote, end, payout, completeness, what is odd.",
+    grain="instrument",
+    columns=(
+        Column("venue", T.TEXT, "polymarket or kalshi", nullable=False),
+        Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False),
+        Column("native_id", T.TEXT, "Kalshi ticker, Polymarket condition id", nullable=False),
+        Column("event_id", T.TEXT, "venue:native_id of the event"),
+        Column("series_id", T.TEXT, "venue:native_id of the series, of the instrument or else of its event"),
+        Column("title", T.TEXT, "question or title as served"),
+        Column("display_name", T.TEXT, "what people call it: the title, or the native id without one", nullable=False),
+        Column("category", T.TEXT, "the venue's own, of the instrument or else of its event"),
+        Column("category_source", T.TEXT, "evidence for the category: venue, none", nullable=False),
+        Column("status", T.TEXT, "unopened, active, paused, closed, determined, settled", nullable=False),
+        Column("is_combo", T.BOOL, "a parlay: legs of other instruments", nullable=False),
+        Column("latest_price", T.PRICE, "of outcome 0, from the first price_source that has one", unit="USD"),
+        Column(
+            "price_source",
+            T.TEXT,
+            "first that has a price: trades (newest print, block trades aside), candle or mid_sample (newest daily "
+            "close), each of the last 8 UTC days; quote_mid (middle of best_bid and best_ask), last_price (as served)",
+        ),
+        Column(
+            "price_at",
+            T.TIME,
+            "time of the print (of yesterday or today); of a daily close: the end of its day, or when it was read; "
+            "of quote_mid and last_price: quote_at, which does not say when the last trade was",
+        ),
+        Column("change_1d", T.PRICE, _CHANGE.format("before as_of_at's"), unit="USD"),
+        Column("change_7d", T.PRICE, _CHANGE.format("7 days before as_of_at's"), unit="USD"),
+        Column("change_30d", T.PRICE, _CHANGE.format("30 days before as_of_at's"), unit="USD"),
+        Column("volume_24h", T.SIZE, _VOLUME.format("24 hours"), unit="contracts"),
+        Column("taker_notional_24h_usd", T.MONEY, "price x size of the same prints", unit="USD"),
+        Column("volume_24h_is_complete", T.BOOL, _COMPLETE.format("24 hours"), nullable=False),
+        Column("volume_7d", T.SIZE, _VOLUME.format("168 hours"), unit="contracts"),
+        Column("taker_notional_7d_usd", T.MONEY, "price x size of the same prints", unit="USD"),
+        Column("volume_7d_is_complete", T.BOOL, _COMPLETE.format("168 hours"), nullable=False),
+        Column("volume_to_at", T.TIME, "trades were read until then without a hole; as_of_at if trading ended before"),
+        Column("venue_volume_24h", T.SIZE, "the venue's own figure as served at quote_at, in venue_volume_24h_unit"),
+        Column("venue_volume_24h_unit", T.TEXT, "contracts (Kalshi) or USD (Polymarket)"),
+        Column("open_interest", T.SIZE, "as served at quote_at, in open_interest_unit"),
+        Column("open_interest_unit", T.TEXT, "contracts (Kalshi) or USD (Polymarket)"),
+        Column("best_bid", T.PRICE, "of outcome 0, as of quote_at", unit="USD"),
+        Column("best_ask", T.PRICE, "of outcome 0, as of quote_at", unit="USD"),
+        Column("spread", T.PRICE, "best_ask - best_bid; negative where the quote is crossed", unit="USD"),
+        Column("quote_at", T.TIME, "when the newest quote was seen; NULL where none was in the last 3 UTC days"),
+        Column("ends_at", T.TIME, "scheduled end as served; may be nominal, see ends_at_source"),
+        Column("ends_at_source", T.TEXT, "closes_at (of the instrument), else event (its ends_at)"),
+        Column("trading_ended_at", T.TIME, "when trading really ended; NULL while it goes on or is unknown"),
+        Column("payout_0", T.EXACT_PRICE, "final, per share of outcome 0; NULL where sources disagree", unit="USD"),
+        Column("trades_complete_from", T.TIME, "since when trades are complete without a hole"),
+        Column("prices_complete_from", T.TIME, "since when daily prices are complete without a hole"),
+        Column(
+            "quality_flags",
+            T.TEXTS,
+            "no_trades_read: no trades of the last 7 days were read; no_price: none of the sources has one; "
+            "stale_price: price_at is older than 24 hours (this and the flags on quotes: of active instruments); "
+            "no_quote: neither bid nor ask within 3 days; one_sided_quote: one of them; "
+            "crossed_quote: the ask is below the bid; wide_spread: more than 0.10; "
+            "never_traded: the venue says a volume of 0, and nothing else says more; "
+            "disputed: the outcome is or was disputed; payouts_disagree: sources say different payouts; "
+            "settled_without_payout: no source says one; category_unknown: no evidence for a category; "
+            "duplicate_title: another instrument of the venue has the same title and sub_title",
+            nullable=False,
+        ),
+        Column("as_of_at", T.TIME, "the moment that the row speaks of", nullable=False),
+    ),
+    key=("instrument_id",),
+    partition_by=(),
+    sort_by=("instrument_id",),
+    rules=(
+        Rule("venue is known", VENUES),
+        Rule("status is one of six", f"status IN {STATUSES}"),
+        Rule("price_source is known", f"price_source IS NULL OR price_source IN {PRICE_SOURCES}"),
+        Rule(
+            "a price has a source and a time",
+            "(latest_price IS NULL) = (price_source IS NULL) AND (latest_price IS NULL) = (price_at IS NULL)",
+        ),
+        Rule("latest_price lies in 0..1", "latest_price IS NULL OR latest_price BETWEEN 0 AND 1"),
+        Rule("quality flags are known", f"list_has_all({list(FLAGS)}, quality_flags)"),
+    ),
+    indexes=(("event_id",), ("category", "status"), ("ends_at",)),
+)
+
+OVERVIEW_TABLES = (MARKET_OVERVIEW,)

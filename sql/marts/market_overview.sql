@@ -1,0 +1,268 @@
+-- about: what to filter instruments by: price, changes, volume, quote, end, payout, completeness, and what is odd
+-- creates: mart.market_overview
+-- grain: instrument
+-- partition: none
+-- inputs: core.instruments, core.events, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, mart.trade_volume
+-- lookups: core.instrument_completeness
+-- Only recent days are read: prints of today, yesterday and the day within which the 7 days begin; volumes of the whole
+-- days between; closes of 8 days and of 30 days ago; quotes of 3 days. Price: of the first of trades, candle,
+-- mid_sample, quote_mid, last_price that has one in these days; a change is taken between two prices of one source.
+-- Imports without ids count only on days on which no print with one is held, as in mart.trade_volume.
+WITH prints AS (
+    SELECT
+        instrument_id,
+        date,
+        identity = 'strong' AS is_strong,
+        sum(size) FILTER (WHERE event_at >= $now - INTERVAL 24 HOUR) AS contracts_24h,
+        sum(taker_notional_usd) FILTER (WHERE event_at >= $now - INTERVAL 24 HOUR) AS usd_24h,
+        sum(size) FILTER (WHERE event_at >= $now - INTERVAL 168 HOUR) AS contracts_7d,
+        sum(taker_notional_usd) FILTER (WHERE event_at >= $now - INTERVAL 168 HOUR) AS usd_7d,
+        arg_max(price_0, (event_at, trade_id)) FILTER (WHERE NOT is_block_trade AND price_0 IS NOT NULL) AS price,
+        max(event_at) FILTER (WHERE NOT is_block_trade AND price_0 IS NOT NULL) AS price_at
+    FROM core.trades
+    WHERE date IN (utc_day($now) - 7, utc_day($now) - 1, utc_day($now)) AND event_at < $now
+    GROUP BY instrument_id, date, identity
+    QUALIFY is_strong OR NOT bool_or(is_strong) OVER (PARTITION BY instrument_id, date)
+),
+
+-- Yesterday comes from the prints for the 24 hours and from mart.trade_volume for the 7 days.
+volumes AS (
+    SELECT
+        instrument_id,
+        sum(contracts_24h) AS contracts_24h,
+        sum(usd_24h) AS usd_24h,
+        bool_and(is_strong) FILTER (WHERE contracts_24h IS NOT NULL) AS is_strong_24h,
+        sum(contracts_7d) AS contracts_7d,
+        sum(usd_7d) AS usd_7d,
+        bool_and(is_strong) FILTER (WHERE contracts_7d IS NOT NULL) AS is_strong_7d
+    FROM (
+        SELECT instrument_id, is_strong, contracts_24h, usd_24h, NULL AS contracts_7d, NULL AS usd_7d
+        FROM prints
+        WHERE date >= utc_day($now) - 1
+        UNION ALL
+        SELECT instrument_id, is_strong, NULL, NULL, contracts_7d, usd_7d
+        FROM prints
+        WHERE date <> utc_day($now) - 1
+        UNION ALL
+        SELECT instrument_id, identity = 'strong', NULL, NULL, contracts, taker_notional_usd
+        FROM mart.trade_volume
+        WHERE date BETWEEN utc_day($now) - 6 AND utc_day($now) - 1
+    )
+    GROUP BY instrument_id
+),
+
+-- A close has no time of its own: no later than the end of its day and than it was read. A print has one.
+points AS (
+    SELECT
+        instrument_id,
+        price_source,
+        date,
+        close AS price,
+        least(CAST(date + 1 AS TIMESTAMP) AT TIME ZONE 'UTC', observed_at, $now) AS price_at,
+        0 AS is_print
+    FROM core.daily_prices
+    WHERE (date BETWEEN utc_day($now) - 7 AND utc_day($now) OR date = utc_day($now) - 30)
+        AND price_source IN ('trades', 'candle', 'mid_sample')
+        AND close IS NOT NULL
+    UNION ALL
+    SELECT instrument_id, 'trades', date, CAST(price AS DECIMAL(9, 6)), price_at, 1
+    FROM prints
+    WHERE is_strong AND price IS NOT NULL AND date >= utc_day($now) - 1
+),
+
+prices AS (
+    SELECT
+        instrument_id,
+        price_source,
+        arg_max(price, (date, is_print)) FILTER (WHERE date >= utc_day($now) - 7) AS price,
+        arg_max(price_at, (date, is_print)) FILTER (WHERE date >= utc_day($now) - 7) AS price_at,
+        max(price) FILTER (WHERE date = utc_day($now) - 1 AND is_print = 0) AS price_1d,
+        max(price) FILTER (WHERE date = utc_day($now) - 7) AS price_7d,
+        max(price) FILTER (WHERE date = utc_day($now) - 30) AS price_30d
+    FROM points
+    GROUP BY instrument_id, price_source
+    HAVING max(date) >= utc_day($now) - 7
+    QUALIFY row_number() OVER (
+        PARTITION BY instrument_id ORDER BY list_position(['trades', 'candle', 'mid_sample'], price_source)
+    ) = 1
+),
+
+newest AS (
+    SELECT instrument_id, max(observed_at) AS observed_at
+    FROM core.instrument_quotes
+    WHERE date BETWEEN utc_day($now) - 2 AND utc_day($now) AND observed_at <= $now
+    GROUP BY instrument_id
+),
+
+quotes AS (
+    SELECT
+        instrument_id,
+        observed_at AS quote_at,
+        q.best_bid,
+        q.best_ask,
+        q.best_ask - q.best_bid AS spread,
+        q.last_price,
+        coalesce(q.volume, q.volume_usd) AS volume,
+        coalesce(q.volume_24h, q.volume_24h_usd) AS venue_volume_24h,
+        CASE WHEN q.volume_24h IS NOT NULL THEN 'contracts' WHEN q.volume_24h_usd IS NOT NULL THEN 'USD' END
+            AS venue_volume_24h_unit,
+        coalesce(q.open_interest, q.open_interest_usd) AS open_interest,
+        CASE WHEN q.open_interest IS NOT NULL THEN 'contracts' WHEN q.open_interest_usd IS NOT NULL THEN 'USD' END
+            AS open_interest_unit
+    FROM core.instrument_quotes q
+    JOIN newest USING (instrument_id, observed_at)
+    WHERE q.date BETWEEN utc_day($now) - 2 AND utc_day($now)
+),
+
+-- Sources that contradict each other give no payout.
+payouts AS (
+    SELECT
+        instrument_id,
+        CASE WHEN min(payout_0) = max(payout_0) THEN min(payout_0) END AS payout_0,
+        coalesce(min(payout_0) < max(payout_0), false) AS payouts_disagree,
+        bool_or(was_disputed) AS was_disputed
+    FROM (SELECT instrument_id, was_disputed, CASE WHEN status = 'settled' THEN payout_0 END AS payout_0 FROM core.resolutions)
+    GROUP BY instrument_id
+),
+
+titles AS (
+    SELECT venue, concat_ws(chr(31), title, sub_title) AS both_titles
+    FROM core.instruments
+    WHERE title IS NOT NULL
+    GROUP BY ALL
+    HAVING count(*) > 1
+),
+
+completeness AS (
+    SELECT
+        instrument_id,
+        max(complete_from) FILTER (WHERE table_name = 'core.trades') AS trades_complete_from,
+        max(complete_to) FILTER (WHERE table_name = 'core.trades') AS trades_complete_to,
+        max(complete_from) FILTER (WHERE table_name = 'core.daily_prices') AS prices_complete_from
+    FROM core.instrument_completeness
+    GROUP BY instrument_id
+),
+
+-- volume_to_at: after trading ended there is nothing more to read. A quote that is crossed or of after the end says
+-- no price.
+joined AS (
+    SELECT
+        i.venue,
+        i.instrument_id,
+        i.native_id,
+        i.event_id,
+        coalesce(i.series_id, e.series_id) AS series_id,
+        i.title,
+        coalesce(i.title, i.native_id) AS display_name,
+        coalesce(i.category, e.category) AS category,
+        CASE WHEN coalesce(i.category, e.category) IS NULL THEN 'none' ELSE 'venue' END AS category_source,
+        i.status,
+        i.is_combo,
+        i.is_disputed OR coalesce(r.was_disputed, false) AS is_disputed,
+        i.opens_at,
+        coalesce(i.closes_at, e.ends_at) AS ends_at,
+        CASE WHEN i.closes_at IS NOT NULL THEN 'closes_at' WHEN e.ends_at IS NOT NULL THEN 'event' END AS ends_at_source,
+        i.trading_ended_at,
+        d.both_titles IS NOT NULL AS is_duplicate_title,
+        p.* EXCLUDE (instrument_id),
+        v.* EXCLUDE (instrument_id),
+        q.* EXCLUDE (instrument_id),
+        CASE WHEN q.spread >= 0 AND (i.trading_ended_at IS NULL OR q.quote_at <= i.trading_ended_at)
+            THEN CAST((q.best_bid + q.best_ask) * 0.5 AS DECIMAL(9, 6)) END AS quote_mid,
+        r.payout_0,
+        coalesce(r.payouts_disagree, false) AS payouts_disagree,
+        c.trades_complete_from,
+        c.prices_complete_from,
+        CASE
+            WHEN c.trades_complete_to >= i.trading_ended_at THEN $now
+            WHEN c.trades_complete_to IS NOT NULL THEN least(c.trades_complete_to, $now)
+        END AS volume_to_at
+    FROM core.instruments i
+    LEFT JOIN core.events e ON e.event_id = i.event_id
+    LEFT JOIN titles d ON d.venue = i.venue AND i.title IS NOT NULL AND d.both_titles = concat_ws(chr(31), i.title, i.sub_title)
+    LEFT JOIN prices p ON p.instrument_id = i.instrument_id
+    LEFT JOIN volumes v ON v.instrument_id = i.instrument_id
+    LEFT JOIN quotes q ON q.instrument_id = i.instrument_id
+    LEFT JOIN payouts r ON r.instrument_id = i.instrument_id
+    LEFT JOIN completeness c ON c.instrument_id = i.instrument_id
+),
+
+judged AS (
+    SELECT
+        *,
+        coalesce(price, quote_mid, last_price) AS latest_price,
+        coalesce(
+            price_source,
+            CASE WHEN quote_mid IS NOT NULL THEN 'quote_mid' WHEN last_price IS NOT NULL THEN 'last_price' END
+        ) AS source,
+        coalesce(price_at, CASE WHEN quote_mid IS NOT NULL OR last_price IS NOT NULL THEN quote_at END) AS latest_at,
+        contracts_24h IS NOT NULL OR coalesce(volume_to_at > $now - INTERVAL 24 HOUR, false) AS is_read_24h,
+        contracts_7d IS NOT NULL OR coalesce(volume_to_at > $now - INTERVAL 168 HOUR, false) AS is_read_7d,
+        coalesce(volume_to_at >= $now - INTERVAL 1 HOUR, false) AS is_read_now,
+        trading_ended_at IS NULL AND status = 'active' AS is_trading
+    FROM joined
+)
+
+SELECT
+    venue,
+    instrument_id,
+    native_id,
+    event_id,
+    series_id,
+    title,
+    display_name,
+    category,
+    category_source,
+    status,
+    is_combo,
+    latest_price,
+    source AS price_source,
+    latest_at AS price_at,
+    price - price_1d AS change_1d,
+    price - price_7d AS change_7d,
+    price - price_30d AS change_30d,
+    CASE WHEN is_read_24h THEN coalesce(contracts_24h, 0) END AS volume_24h,
+    CASE WHEN is_read_24h THEN coalesce(usd_24h, 0) END AS taker_notional_24h_usd,
+    is_read_now
+    AND coalesce(is_strong_24h, true)
+    AND coalesce(trades_complete_from <= greatest($now - INTERVAL 24 HOUR, opens_at), false) AS volume_24h_is_complete,
+    CASE WHEN is_read_7d THEN coalesce(contracts_7d, 0) END AS volume_7d,
+    CASE WHEN is_read_7d THEN coalesce(usd_7d, 0) END AS taker_notional_7d_usd,
+    is_read_now
+    AND coalesce(is_strong_7d, true)
+    AND coalesce(trades_complete_from <= greatest($now - INTERVAL 168 HOUR, opens_at), false) AS volume_7d_is_complete,
+    volume_to_at,
+    venue_volume_24h,
+    venue_volume_24h_unit,
+    open_interest,
+    open_interest_unit,
+    best_bid,
+    best_ask,
+    spread,
+    quote_at,
+    ends_at,
+    ends_at_source,
+    trading_ended_at,
+    payout_0,
+    trades_complete_from,
+    prices_complete_from,
+    [flag FOR flag IN [
+        CASE WHEN NOT is_read_7d THEN 'no_trades_read' END,
+        CASE WHEN latest_price IS NULL THEN 'no_price' END,
+        CASE WHEN is_trading AND latest_at < $now - INTERVAL 24 HOUR THEN 'stale_price' END,
+        CASE WHEN is_trading AND best_bid IS NULL AND best_ask IS NULL THEN 'no_quote' END,
+        CASE WHEN is_trading AND (best_bid IS NULL) <> (best_ask IS NULL) THEN 'one_sided_quote' END,
+        CASE WHEN spread < 0 THEN 'crossed_quote' END,
+        CASE WHEN is_trading AND spread > 0.10 THEN 'wide_spread' END,
+        CASE
+            WHEN volume = 0 AND contracts_7d IS NULL AND last_price IS NULL AND coalesce(price_source, 'mid_sample') = 'mid_sample'
+                THEN 'never_traded'
+        END,
+        CASE WHEN is_disputed THEN 'disputed' END,
+        CASE WHEN payouts_disagree THEN 'payouts_disagree' END,
+        CASE WHEN status = 'settled' AND payout_0 IS NULL AND NOT payouts_disagree THEN 'settled_without_payout' END,
+        CASE WHEN category_source = 'none' THEN 'category_unknown' END,
+        CASE WHEN is_duplicate_title THEN 'duplicate_title' END
+    ] IF flag IS NOT NULL] AS quality_flags,
+    $now AS as_of_at
+FROM judged
