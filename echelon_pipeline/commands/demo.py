@@ -1,18 +1,16 @@
 """``echelon demo``: the whole pipeline against the sandbox, then what came out of it.
 
-Belongs here: the order of the demo and its summary. A home that the demo made is marked with
-``sandbox.json``: the demo refuses homes that hold anything else, and ``echelon ui`` brings the same
-sandbox back for them.
+Belongs here: the order of the demo and its summary. The demo marks its home (``ingest/homes.py``) and refuses
+homes that hold anything else; ``echelon ui`` brings the same sandbox back for them.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,7 +19,7 @@ from rich.text import Text
 from echelon_pipeline.commands.common import out, prepared
 from echelon_pipeline.commands.render import write_table
 from echelon_pipeline.commands.work import VenueName, ingest_days
-from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.ingest.homes import Universe, claim_home
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqlfiles import statements
 
@@ -29,10 +27,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from echelon_pipeline.sandbox.process import SandboxProcess
-
-MARK = "sandbox.json"
-
-Universe = dict[str, Any]  # fields of SandboxOptions
 
 
 def demo(
@@ -76,26 +70,6 @@ def environment_of(sandbox: SandboxProcess) -> dict[str, str]:
     from echelon_pipeline.sandbox.builders import DEMO_BUILDER_CODE
 
     return {**sandbox.env(), "ECHELON_BUILDER_CODE": DEMO_BUILDER_CODE}
-
-
-def claim_home(home: Path, universe: Universe) -> None:
-    """Marks a home as made from this universe; BadSettings where it holds anything else."""
-    made_from = claimed_universe(home)
-    if made_from is not None and made_from != universe:
-        raise BadSettings(f"{home} was made by a demo of another universe; choose another --home or remove it")
-    if made_from is None and (home / "lake").exists():
-        raise BadSettings(f"{home} holds a lake that the demo did not make; choose another --home")
-    home.mkdir(parents=True, exist_ok=True)
-    (home / MARK).write_text(json.dumps(universe), encoding="utf-8")
-
-
-def claimed_universe(home: Path) -> Universe | None:
-    """The universe that a home was made from; None where the demo did not make it."""
-    mark = home / MARK
-    if not mark.exists():
-        return None
-    found: Universe = json.loads(mark.read_text(encoding="utf-8"))
-    return found
 
 
 def show_summary(console: Console, settings: Settings) -> None:

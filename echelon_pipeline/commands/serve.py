@@ -17,8 +17,9 @@ from typing import Annotated
 import typer
 
 from echelon_pipeline.commands.common import fail, out, prepared
-from echelon_pipeline.commands.demo import claimed_universe, environment_of
+from echelon_pipeline.commands.demo import environment_of
 from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment
+from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.settings import Settings, project_file
 
 # Dagster's own shutdown of code servers takes up to ten seconds.

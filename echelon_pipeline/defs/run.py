@@ -13,6 +13,7 @@ import dagster as dg
 
 from echelon_pipeline.defs.resources import given
 from echelon_pipeline.errors import RunFailed, RunPostponed
+from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.ingest.session import VENUES, Progress, Venue, silent
 from echelon_pipeline.settings import Settings
@@ -57,6 +58,7 @@ def run_main_job(
     # Imported here: the loader of defs/ would find the definitions in this module and load them again.
     from echelon_pipeline.definitions import defs
 
+    require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
     chosen = tuple(sorted(days or configured_days(settings)))
     job = defs().get_repository_def().get_job("main")
     with given(settings, progress or silent):

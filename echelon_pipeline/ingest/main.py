@@ -14,6 +14,7 @@ from typing import Any, cast, get_args
 from echelon_pipeline.errors import BadSettings, NotAvailable
 from echelon_pipeline.ingest import fills, resolutions
 from echelon_pipeline.ingest.absent import nothing_read
+from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiPrices, KalshiTrades, cutoff_of
 from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
 from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
@@ -94,6 +95,8 @@ def data_resolutions(session: Session) -> Counts:
 
 
 def _kalshi(session: Session, work: _KalshiWork) -> Counts:
+    require_own_venues(session.settings)
+
     async def go() -> Counts:
         async with KalshiClient(session.settings) as client:
             counts = await work(client)
@@ -104,6 +107,8 @@ def _kalshi(session: Session, work: _KalshiWork) -> Counts:
 
 
 def _polymarket(session: Session, work: _PolymarketWork) -> Counts:
+    require_own_venues(session.settings)
+
     async def go() -> Counts:
         async with PolymarketClient(session.settings) as client:
             counts = await work(client)

@@ -19,7 +19,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from echelon_pipeline import cli
-from echelon_pipeline.commands import demo, serve, work
+from echelon_pipeline.commands import serve, work
 from echelon_pipeline.commands.common import EchelonGroup
 from echelon_pipeline.commands.progress import Lines, shown_progress
 from echelon_pipeline.commands.render import text_of, write_table
@@ -418,26 +418,6 @@ def test_children_get_absolute_homes_and_send_no_telemetry(monkeypatch: pytest.M
     assert environment["DAGSTER_HOME"] == str(tmp_path / "here" / "dagster")
     assert environment["DAGSTER_DISABLE_TELEMETRY"] == "1"
     assert environment["EXTRA"] == "1"
-
-
-def test_the_demo_marks_its_home_and_may_come_back(tmp_path: Path) -> None:
-    home = tmp_path / "demo"
-    universe = {"events": 9, "instruments": 20, "trades": 100, "days": 30, "seed": 3}
-    assert demo.claimed_universe(home) is None
-    demo.claim_home(home, universe)
-    (home / "lake").mkdir()
-    demo.claim_home(home, universe)
-    assert demo.claimed_universe(home) == universe
-
-
-def test_the_demo_refuses_a_home_with_other_data(tmp_path: Path) -> None:
-    (tmp_path / "live" / "lake").mkdir(parents=True)
-    with pytest.raises(BadSettings, match="did not make"):
-        demo.claim_home(tmp_path / "live", {"seed": 1})
-    assert not (tmp_path / "live" / "sandbox.json").exists()
-    demo.claim_home(tmp_path / "demo", {"seed": 1})
-    with pytest.raises(BadSettings, match="another universe"):
-        demo.claim_home(tmp_path / "demo", {"seed": 2})
 
 
 # --- processes that stay

@@ -1,0 +1,63 @@
+"""Which universe a home is of: made-up rows and live ones must never share a lake.
+
+Belongs here: the mark of a home that the demo made, and the check that every contact with a venue passes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.settings import Settings, env_names
+
+MARK = "sandbox.json"
+
+Universe = dict[str, Any]  # fields of SandboxOptions
+
+_VENUES = ("kalshi_base_url", "polymarket_gamma_url", "polymarket_api_url", "polymarket_data_url")
+
+
+def claim_home(home: Path, universe: Universe) -> None:
+    """Marks a home as made from this universe; BadSettings where it holds anything else."""
+    made_from = claimed_universe(home)
+    if made_from is not None and made_from != universe:
+        raise BadSettings(f"{home} was made by a demo of another universe; choose another --home or remove it")
+    if made_from is None and (home / "lake").exists():
+        raise BadSettings(f"{home} holds a lake that the demo did not make; choose another --home")
+    home.mkdir(parents=True, exist_ok=True)
+    (home / MARK).write_text(json.dumps(universe), encoding="utf-8")
+
+
+def claimed_universe(home: Path) -> Universe | None:
+    """The universe that a home was made from; None where the demo did not make it."""
+    mark = home / MARK
+    if not mark.exists():
+        return None
+    found: Universe = json.loads(mark.read_text(encoding="utf-8"))
+    return found
+
+
+def require_own_venues(settings: Settings) -> None:
+    """Raises BadSettings where the home is a demo's and a venue's address is not a sandbox's: on loopback."""
+    if claimed_universe(settings.home) is None:
+        return
+    urls = {field: getattr(settings, field) for field in _VENUES} | {"kalshi_base_url": settings.kalshi_rest}
+    names = {field: name for name, field in env_names().items()}
+    elsewhere = [names[field] for field, url in urls.items() if not _is_loopback(url)]
+    if elsewhere:
+        raise BadSettings(
+            f"{settings.home} holds a demo's made-up rows, and {', '.join(elsewhere)} point(s) to a live venue: choose "
+            "another ECHELON_HOME for live data; `echelon demo` and `echelon ui` bring this home's sandbox back"
+        )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
