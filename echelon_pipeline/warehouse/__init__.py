@@ -2,7 +2,8 @@
 
     duck.py        DuckDB connections: limits, UTC, macros
     lake.py        what is read and written: scan, append, merge (delta.py: the format at a pinned version,
-                   merge.py: what a merge changes, commits.py: how a commit happens, faults.py: storage errors)
+                   merge.py: what a merge changes, datafiles.py: the files of a merge, commits.py: how a commit
+                   happens, faults.py: storage errors)
     raw.py         the append-only store of payloads
     windows.py     what is complete: ingest windows as interval sets
     publish.py     echelon.duckdb, built aside and swapped in (catalog.py: what is inside)

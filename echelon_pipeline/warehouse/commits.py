@@ -28,9 +28,8 @@ from echelon_pipeline.warehouse.faults import storage_faults
 
 Result = TypeVar("Result")
 
-# Partitions are merged in groups of at most this many compressed bytes and partitions: DuckDB sorts a group's rows
-# within its limit and spills, but delta-rs holds them all until it commits, some 20 times the bytes for rows with
-# long texts. 100,000 instruments of 1 KB peak at 600 MB in groups of 6 MB, at 670 in groups of 12.
+# Partitions are merged in groups of at most this many compressed bytes and partitions: DuckDB compares a group's rows
+# at once, which are some 20 times the bytes where texts are long, and spills above its limit.
 GROUP_BYTES = 6 * 2**20
 GROUP_PARTITIONS = 64
 # Bytes in memory of one append's commit.

@@ -183,11 +183,8 @@ def open_for_write(table: Table, uri: str) -> Snapshot:
 
 
 def _create(table: Table, uri: str) -> None:
-    # File statistics are kept of the columns that files are sorted by and keyed on; of all 40 columns
-    # they would be most of the log.
-    ranged = [c for c in dict.fromkeys((*table.sort_by, *table.key)) if c not in table.partition_by]
     configuration: dict[str, str | None] = {
-        "delta.dataSkippingStatsColumns": ",".join(ranged),
+        "delta.dataSkippingStatsColumns": ",".join(ranged(table)),
         "delta.checkpointInterval": str(CHECKPOINT_EVERY),
         "delta.logRetentionDuration": "interval 7 days",
     }
@@ -206,23 +203,17 @@ def _create(table: Table, uri: str) -> None:
         raise CommitFailedError(str(error)) from error
 
 
+def ranged(table: Table) -> list[str]:
+    """Columns with file statistics: those that files are sorted by and keyed on. Of all 40 columns they would be
+    most of the log."""
+    return [c for c in dict.fromkeys((*table.sort_by, *table.key)) if c not in table.partition_by]
+
+
 def _description(table: Table) -> str:
     return f"v{table.version}: {table.about}"
 
 
-def predicate(table: Table, partitions: Sequence[Partition]) -> str:
-    """A Delta predicate that holds on exactly these partitions."""
-    return " OR ".join(
-        "(" + " AND ".join(f"{c} = {_value(v)}" for c, v in zip(table.partition_by, p, strict=True)) + ")"
-        for p in partitions
-    )
-
-
-def _value(value: object) -> str:
-    return str(value) if isinstance(value, int) else literal(str(value))
-
-
-def commit_properties(note: str, dates: Iterable[date] = ()) -> CommitProperties:
+def commit_properties(note: str, dates: Iterable[date] = (), *, retries: int | None = None) -> CommitProperties:
     """Commits carry what was done and to which UTC days, for ``changes.py``: a compaction changes nothing."""
     days = json.dumps(sorted({str(d) for d in dates}))
-    return CommitProperties(custom_metadata={"echelon": note, "dates": days})
+    return CommitProperties(custom_metadata={"echelon": note, "dates": days}, max_commit_retries=retries)

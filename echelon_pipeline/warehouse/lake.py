@@ -21,6 +21,7 @@ import pyarrow as pa
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, T, Table
 from echelon_pipeline.warehouse.commits import BATCH_ROWS, Commit, chunks, group_partitions, retried, write
+from echelon_pipeline.warehouse.datafiles import adopt, write_files
 from echelon_pipeline.warehouse.delta import (
     DataFile,
     Partition,
@@ -29,7 +30,6 @@ from echelon_pipeline.warehouse.delta import (
     empty_select,
     open_for_write,
     open_table,
-    predicate,
 )
 from echelon_pipeline.warehouse.duck import STAGED, connect, literal
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
@@ -206,13 +206,12 @@ class Lake:
         def attempt() -> tuple[int | None, Changes]:
             snapshot = open_for_write(table, self.uri(table.name))
             wanted = set(group)
-            stored = snapshot.select([f.path for f in snapshot.files if f.partition in wanted])
-            changes = merge.compare(group, stored)
+            held = [f.path for f in snapshot.files if f.partition in wanted]
+            changes = merge.compare(group, snapshot.select(held), empty=not held)
             if not changes.partitions:
                 return None, changes
-            reader = connection.sql(merge.rows(changes)).to_arrow_reader(BATCH_ROWS)
-            overwrite = predicate(table, changes.partitions)
-            return write(snapshot, reader, overwrite, changes.partitions), changes
+            added = write_files(connection, snapshot, {p: merge.rows(p) for p in changes.partitions})
+            return adopt(snapshot, added, changes.partitions, self._tries), changes
 
         version, changes = retried(table.name, self._tries, attempt)
         return Commit(

@@ -108,23 +108,20 @@ class Merge:
         rows = self._connection.execute(f"SELECT {by}, count(*) FROM staged GROUP BY ALL ORDER BY ALL").fetchall()
         return {tuple(row[:-1]): row[-1] for row in rows}
 
-    def compare(self, partitions: Sequence[Partition], stored: str) -> Changes:
-        """Compares one group of partitions with ``stored`` (a SELECT of the table's rows in them).
+    def compare(self, partitions: Sequence[Partition], stored: str, *, empty: bool) -> Changes:
+        """Compares one group of partitions with ``stored`` (a SELECT of the table's rows in them; ``empty``: of none).
 
-        Leaves the tables ``applied`` and ``vanished`` for rows().
+        Leaves the relations ``applied`` and ``vanished`` for rows().
         """
-        run, table = self._connection.execute, self.table
-        values = ", ".join("(" + ", ".join(_literal(v) for v in p) + ")" for p in partitions)
-        by = _names(table.partition_by)
-        run(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM staged WHERE ({by}) IN ({values})")
+        run, by = self._connection.execute, _names(self.table.partition_by)
+        # Of one partition the staged rows are read twice where nothing is stored; a copy would cost more.
+        copied = len(partitions) > 1 or not empty
+        self._relation("incoming", f"SELECT * FROM staged WHERE {_within(self.table, partitions)}", copied=copied)
         run(f"CREATE OR REPLACE TEMP VIEW stored AS {stored}")
-        on = " AND ".join(f"s.{quote(c)} = o.{quote(c)}" for c in dict.fromkeys((*table.partition_by, *table.key)))
-        absent = f"o.{quote(table.key[0])} IS NULL"
-        columns = ", ".join(self._kept(c) for c in table.names)
-        run(
-            f"CREATE OR REPLACE TEMP TABLE applied AS SELECT {columns}, {absent} AS is_new "
-            f"FROM incoming s LEFT JOIN stored o ON {on} WHERE {absent} OR ({self._replaces()})"
-        )
+        if empty:
+            self._relation("applied", "SELECT *, true AS is_new FROM incoming", copied=False)
+        else:
+            self._relation("applied", self._applied(), copied=True)
         run(f"CREATE OR REPLACE TEMP TABLE vanished AS {self._vanished()}")
         touched = run(
             f"SELECT {by}, count(*) FILTER (kind = 1), count(*) FILTER (kind = 2), count(*) FILTER (kind = 3) FROM ("
@@ -134,16 +131,32 @@ class Merge:
         new, changed, gone = (sum(row[i] for row in touched) for i in (-3, -2, -1))
         return Changes(new, changed, gone, tuple(tuple(row[:-3]) for row in touched))
 
-    def rows(self, changes: Changes) -> str:
-        """SELECT of everything that the changed partitions hold afterwards, in file order."""
-        table = self.table
-        by, key = _names(table.partition_by), _names(dict.fromkeys((*table.partition_by, *table.key)))
-        values = ", ".join("(" + ", ".join(_literal(v) for v in p) + ")" for p in changes.partitions)
-        order = _names(dict.fromkeys((*table.partition_by, *table.sort_by)))
+    def _relation(self, name: str, query: str, *, copied: bool) -> None:
+        if copied:
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name}_rows AS {query}")
+            query = f"FROM {name}_rows"
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+
+    def _applied(self) -> str:
+        on = " AND ".join(f"s.{quote(c)} = o.{quote(c)}" for c in self._identity())
+        absent = f"o.{quote(self.table.key[0])} IS NULL"
+        columns = ", ".join(self._kept(c) for c in self.table.names)
+        return (
+            f"SELECT {columns}, {absent} AS is_new "
+            f"FROM incoming s LEFT JOIN stored o ON {on} WHERE {absent} OR ({self._replaces()})"
+        )
+
+    def rows(self, partition: Partition) -> str:
+        """SELECT of everything that a changed partition holds afterwards, in file order."""
+        key, within = _names(self._identity()), _within(self.table, [partition])
         return (
             f"SELECT * FROM (SELECT * FROM stored ANTI JOIN applied USING ({key}) ANTI JOIN vanished USING ({key}) "
-            f"WHERE ({by}) IN ({values}) UNION ALL SELECT * EXCLUDE (is_new) FROM applied) ORDER BY {order}"
+            f"WHERE {within} UNION ALL SELECT * EXCLUDE (is_new) FROM applied WHERE {within}) "
+            f"ORDER BY {_names(self.table.sort_by)}"
         )
+
+    def _identity(self) -> list[str]:
+        return list(dict.fromkeys((*self.table.partition_by, *self.table.key)))
 
     def _compared(self) -> list[str]:
         fixed = {*self.table.key, *self.table.partition_by, *PROVENANCE}
@@ -221,6 +234,15 @@ def violation(
 
 def _names(columns: Sequence[str] | dict[str, None]) -> str:
     return ", ".join(quote(c) for c in columns)
+
+
+def _within(table: Table, partitions: Sequence[Partition]) -> str:
+    """A condition that holds on the rows of these partitions; of one alone, one that skips files and row groups."""
+    if len(partitions) == 1:
+        pairs = zip(table.partition_by, partitions[0], strict=True)
+        return " AND ".join(f"{quote(c)} = {_literal(v)}" for c, v in pairs)
+    values = ", ".join("(" + ", ".join(_literal(v) for v in p) + ")" for p in partitions)
+    return f"({_names(table.partition_by)}) IN ({values})"
 
 
 def _literal(value: object) -> str:

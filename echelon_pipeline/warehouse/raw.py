@@ -35,6 +35,7 @@ class RawStore:
     ``listing``: an object whose sha256 is the last one stored for its (endpoint, key) is not stored again;
     ``mark_seen`` then moves ``raw.last_seen`` for all objects at once. As a context manager it does both at
     the end; where the block fails, what was read is kept and ``raw.last_seen`` stays as it was.
+    ``every``: a listing that stores unchanged objects too, where the moment of a quote matters.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class RawStore:
         parser_version: int,
         flush_objects: int = 20_000,
         listing: bool = False,
+        every: bool = False,
     ) -> None:
         self.scratch: Path = lake.scratch / unit_id
         self.pages = 0
@@ -57,6 +59,7 @@ class RawStore:
         self._parser_version = parser_version
         self._flush_objects = flush_objects
         self._listing = listing
+        self._every = every
         self._held: list[dict[str, object]] = []
         self._bytes = 0
         self._seen: list[Path] = []  # one file per flush: keys and hashes, so that memory stays flat
@@ -110,7 +113,7 @@ class RawStore:
         if not self._held:
             return
         rows = pa.Table.from_pylist(self._held, schema=TABLES[OBJECTS].arrow_schema())
-        new = self._changed(rows) if self._listing else rows
+        new = self._changed(rows) if self._listing and not self._every else rows
         if new.num_rows:
             self._lake.append(OBJECTS, new)
         if self._listing:

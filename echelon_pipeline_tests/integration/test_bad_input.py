@@ -28,7 +28,6 @@ from echelon_pipeline.ingest.trades import ingest_trades
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
-from echelon_pipeline.warehouse import commits
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import Row, staged, stored, trade
 
@@ -337,7 +336,7 @@ def test_a_full_disk_in_the_middle_of_a_write_commits_nothing(tmp_path: Path, mo
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(commits, "write_deltalake", full)
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", full)
     with pytest.raises(DiskFull, match=r"core\.trades.*no space left"):
         merge(lake, trade(2))
     monkeypatch.undo()

@@ -1,0 +1,127 @@
+"""Files that DuckDB writes and Delta adopts: order, statistics, and what happens when several writers commit.
+
+Belongs here: the mechanics below a merge. What a merge changes is tested in ``test_lake.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from deltalake.exceptions import CommitFailedError
+
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.datafiles import adopt, write_files
+from echelon_pipeline.warehouse.delta import Partition, Snapshot, open_for_write
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, staged, stored, trade
+
+TRADES = TABLES["core.trades"]
+TODAY: Partition = ("kalshi", DAY)
+TOMORROW: Partition = ("kalshi", DAY + timedelta(days=1))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"), scratch=tmp_path / "scratch", min_free_mb=0)
+
+
+def merge(lake: Lake, *rows: Row) -> None:
+    lake.merge("core.trades", [staged(lake.scratch, "core.trades", rows)])
+
+
+def tomorrow(number: int) -> Row:
+    return trade(number, date=DAY + timedelta(days=1), event_at=NOON + timedelta(days=1))
+
+
+def pinned(lake: Lake) -> Snapshot:
+    return open_for_write(TRADES, lake.uri("core.trades"))
+
+
+def put(lake: Lake, snapshot: Snapshot, partition: Partition, *rows: Row) -> int:
+    """Writes a partition's new content and commits it against a version."""
+    with lake.duck() as connection:
+        connection.register("given", arrow("core.trades", rows))
+        added = write_files(connection, snapshot, {partition: "SELECT * FROM given"})
+    return adopt(snapshot, added, [partition], 5)
+
+
+def ids(lake: Lake) -> list[str]:
+    return [r["trade_id"].removeprefix("kalshi:") for r in stored(lake, "core.trades", "trade_id")]
+
+
+def data_files(lake: Lake) -> set[str]:
+    return {str(p) for p in Path(lake.uri("core.trades")).rglob("*.parquet")}
+
+
+def test_a_file_is_in_the_tables_order_and_in_row_groups_that_can_be_skipped(lake: Lake) -> None:
+    merge(lake, *(trade(n * 7919 % 40_009, instrument_id=f"kalshi:I{n % 50:02d}") for n in range(40_000)))
+    (path,) = lake.files("core.trades")
+    assert pq.read_metadata(path).num_row_groups == 2
+    found = pq.read_table(path, columns=["instrument_id", "event_at", "trade_id"]).to_pylist()
+    keys = [tuple(row.values()) for row in found]
+    assert keys == sorted(keys)
+
+
+def test_the_log_knows_the_rows_and_the_range_of_each_file(lake: Lake) -> None:
+    merge(lake, *(trade(n) for n in range(5)))
+    (file,) = pinned(lake).files
+    assert (file.rows, file.low, file.high) == (5, "kalshi:I0", "kalshi:I2")
+    assert file.size == Path(file.path).stat().st_size
+
+
+def test_another_engine_reads_the_same_rows(lake: Lake) -> None:
+    merge(lake, *(trade(n) for n in range(5)), tomorrow(9))
+    found = pl.scan_delta(lake.uri("core.trades")).filter(pl.col("event_at") >= NOON + timedelta(seconds=3)).collect()
+    assert sorted(found["trade_id"]) == ["kalshi:t3", "kalshi:t4", "kalshi:t9"]
+    assert found["date"].dtype == pl.Date
+
+
+def test_a_commit_to_another_partition_in_between_costs_no_second_merge(lake: Lake) -> None:
+    merge(lake, trade(1))
+    snapshot = pinned(lake)
+    merge(lake, tomorrow(2))
+    assert put(lake, snapshot, TODAY, trade(1), trade(3)) == lake.version("core.trades")
+    assert sorted(ids(lake)) == ["t1", "t2", "t3"]
+
+
+def test_a_commit_to_the_same_partition_in_between_is_not_overwritten(lake: Lake) -> None:
+    merge(lake, trade(1))
+    snapshot = pinned(lake)
+    merge(lake, trade(2))
+    before = data_files(lake)
+    with pytest.raises(CommitFailedError, match="another writer"):
+        put(lake, snapshot, TODAY, trade(1), trade(3))
+    assert sorted(ids(lake)) == ["t1", "t2"]
+    assert data_files(lake) == before  # what lost is deleted
+
+
+def test_two_writers_cannot_both_fill_an_empty_partition(lake: Lake) -> None:
+    merge(lake, trade(1))
+    first, second = pinned(lake), pinned(lake)
+    put(lake, first, TOMORROW, tomorrow(2))
+    with pytest.raises(CommitFailedError, match="another writer"):
+        put(lake, second, TOMORROW, tomorrow(2))
+    assert sorted(ids(lake)) == ["t1", "t2"]
+
+
+def test_a_partition_without_rows_has_no_file(lake: Lake) -> None:
+    merge(lake, trade(1), tomorrow(2))
+    put(lake, pinned(lake), TODAY)
+    assert ids(lake) == ["t2"]
+    assert [f.partition for f in pinned(lake).files] == [TOMORROW]
+
+
+def test_a_file_that_fails_takes_the_finished_ones_with_it(lake: Lake) -> None:
+    merge(lake, trade(1))
+    before = data_files(lake)
+    with lake.duck() as connection:
+        connection.register("given", arrow("core.trades", [trade(1)]))
+        broken = "SELECT * REPLACE (CAST(error('no') AS VARCHAR) AS source) FROM given"
+        with pytest.raises(duckdb.Error, match="no"):
+            write_files(connection, pinned(lake), {TODAY: "SELECT * FROM given", TOMORROW: broken})
+    assert data_files(lake) == before
