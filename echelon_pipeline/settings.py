@@ -40,6 +40,11 @@ class Settings(BaseModel):
     raw_flush_objects: int = Field(
         20_000, ge=1, le=40_000, description="Raw objects kept in memory before they are written and derived."
     )
+    raw_retention_days: int = Field(
+        0,
+        ge=0,
+        description="Maintenance deletes raw objects last served longer ago than this many days; 0 keeps all.",
+    )
     merge_tries: int = Field(10, ge=1, description="Tries to commit against concurrent writers.")
     min_free_mb: int = Field(200, ge=0, description="Refuse to start a unit of work below this much free disk.")
 

@@ -8,7 +8,7 @@
     windows.py     what is complete: ingest windows as interval sets
     publish.py     echelon.duckdb, built aside and swapped in (catalog.py: what is inside)
     state.py       small mutable state (leases, counters) in SQLite or Postgres
-    maintain.py    compaction, vacuum, sweeping of leftovers
+    maintain.py    compaction, vacuum, sweeping of leftovers (retention.py: raw objects that a setting lets go)
 
 No venue, no Dagster, no business rule lives here.
 """

@@ -1,7 +1,7 @@
-"""Keeping the lake small: compaction, vacuum, logs, leftovers of dead processes.
+"""Keeping the lake small: retention, compaction, vacuum, logs, leftovers of dead processes.
 
-Belongs here: what may be rewritten or deleted, and when. Raw payloads are never deleted here; retention is a
-setting of its own. Safe beside writers: a compaction that loses against one is left to the next round.
+Belongs here: what may be rewritten or deleted, and when. Raw payloads are deleted by ``retention.py`` alone, where a
+setting asks for it. Safe beside writers: a compaction that loses against one is left to the next round.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from echelon_pipeline.warehouse.faults import storage_faults
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.publish import kept_publications
 from echelon_pipeline.warehouse.reader import read_published
+from echelon_pipeline.warehouse.retention import expire
 
 # A reader that holds an older version, or a writer that has not committed its files yet, is given a day.
 KEEP_SECONDS = 24 * 3600.0
@@ -34,7 +35,8 @@ _OF_PROCESS = re.compile(r"^(?:pid|spill)-(\d+)(?:-|$)")
 
 @dataclass
 class Maintained:
-    """What a round did: partitions rewritten, files deleted and their bytes, logs checkpointed, leftovers."""
+    """What a round did: partitions rewritten, files deleted and their bytes, logs checkpointed, leftovers, and by the
+    retention of raw: objects deleted, and those that the next round deletes."""
 
     tables: int = 0
     compacted_partitions: int = 0
@@ -43,6 +45,8 @@ class Maintained:
     vacuumed_bytes: int = 0
     checkpoints: int = 0
     scratch_folders: int = 0
+    raw_deleted: int = 0
+    raw_forgotten: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Flat, for run metadata."""
@@ -54,6 +58,9 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
     lake = Lake.of(settings)
     done = Maintained(scratch_folders=sweep_scratch(settings.scratch, keep_seconds=keep_seconds))
     named = _published_files(settings.published_file.absolute())
+    if settings.raw_retention_days:
+        expired = expire(lake, settings.clock(), days=settings.raw_retention_days, tries=settings.merge_tries)
+        done.raw_deleted, done.raw_forgotten = expired.deleted, expired.forgotten
     for table in lake.tables:
         snapshot = lake.open(table)
         if snapshot is None:

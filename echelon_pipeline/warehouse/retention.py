@@ -1,0 +1,97 @@
+"""Retention of raw: what is deleted for good where ``ECHELON_RAW_RETENTION_DAYS`` says so.
+
+Belongs here: which raw objects are no longer needed. Files are rewritten and dropped as in any commit; vacuum removes
+them from disk a day later.
+
+An object goes when it was received, and last served, before the retention. It goes in the round after the one that
+forgot its row of ``raw.last_seen``: a listing that runs meanwhile may still take it for stored. Memory: DuckDB's limit
+for the keys of one endpoint's old objects, then one day of one endpoint streamed at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import duckdb
+
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.commits import BATCH_ROWS, retried, write
+from echelon_pipeline.warehouse.delta import Partition, Where, commit_properties, open_for_write, predicate
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.raw import LAST_SEEN, OBJECTS
+from echelon_pipeline.warehouse.windows import Windows
+
+_DERIVED = "core.instruments"  # its windows name the listings that have been derived
+_PLACE = "(date, unit_id, page, position)"
+
+
+@dataclass(frozen=True)
+class Expired:
+    """``deleted``: raw objects; ``forgotten``: rows of ``raw.last_seen``, whose objects go in the next round."""
+
+    deleted: int
+    forgotten: int
+
+
+def expire(lake: Lake, now: datetime, *, days: int, tries: int) -> Expired:
+    """Deletes what was last served more than ``days`` whole UTC days ago. Raises Conflict, DiskFull, CorruptStore."""
+    before = datetime.combine(now.date() - timedelta(days=days), datetime.min.time(), now.tzinfo)
+    snapshot = lake.open(OBJECTS)
+    old: dict[tuple[str, str], set[date]] = {}
+    for file in snapshot.files if snapshot else ():
+        venue, endpoint, day = file.partition
+        if isinstance(day, date) and day < before.date():
+            old.setdefault((str(venue), str(endpoint)), set()).add(day)
+    deleted = sum(_expire(lake, tries, *kind, sorted(dates)) for kind, dates in sorted(old.items()))
+    return Expired(deleted, _forget(lake, tries, before))
+
+
+def _expire(lake: Lake, tries: int, venue: str, endpoint: str, dates: list[date]) -> int:
+    """Old objects of one endpoint, a day at a time."""
+    where: Where = {"venue": [venue], "endpoint": [endpoint], "date": dates}
+    pending = [(w.unit_id,) for w in Windows(lake).unfollowed(venue, OBJECTS, by=_DERIVED)]
+    with lake.duck() as connection:
+        connection.execute(f"CREATE TEMP VIEW objects AS {lake.scan(OBJECTS, where=where)}")
+        connection.execute(f"CREATE TEMP VIEW last_seen AS {lake.scan(LAST_SEEN, where={'venue': [venue]})}")
+        connection.execute("CREATE TEMP TABLE pending (unit_id VARCHAR)")
+        if pending:
+            connection.executemany("INSERT INTO pending VALUES ($1)", pending)
+        connection.execute(f"CREATE TEMP TABLE expired AS {statement('raw/expired').text}")
+        counts = connection.execute("SELECT date, count(*) FROM expired GROUP BY ALL ORDER BY ALL").fetchall()
+        for day, _ in counts:
+            _rewrite(lake, tries, connection, (venue, endpoint, day))
+    return sum(count for _, count in counts)
+
+
+def _rewrite(lake: Lake, tries: int, connection: duckdb.DuckDBPyConnection, day: Partition) -> None:
+    """One day of one endpoint without what has expired; against a pinned version, as a merge does."""
+    table = TABLES[OBJECTS]
+
+    def attempt() -> None:
+        snapshot = open_for_write(table, lake.uri(OBJECTS))
+        files = [f.path for f in snapshot.files if f.partition == day]
+        kept = f"({snapshot.select(files)}) WHERE {_PLACE} NOT IN (SELECT {_PLACE} FROM expired)"
+        if not connection.execute(f"SELECT 1 FROM {kept} LIMIT 1").fetchall():
+            snapshot.delta.delete(predicate(table, [day]), commit_properties=commit_properties("retention"))
+            return
+        order = ", ".join(table.sort_by)
+        reader = connection.sql(f"SELECT * FROM {kept} ORDER BY {order}").to_arrow_reader(BATCH_ROWS)
+        write(snapshot, reader, predicate(table, [day]), [day])
+
+    retried(OBJECTS, tries, attempt)
+
+
+def _forget(lake: Lake, tries: int, before: datetime) -> int:
+    if lake.version(LAST_SEEN) is None:
+        return 0
+
+    def attempt() -> int:
+        snapshot = open_for_write(TABLES[LAST_SEEN], lake.uri(LAST_SEEN))
+        done = snapshot.delta.delete(
+            f"last_seen_at < TIMESTAMP '{before.isoformat()}'", commit_properties=commit_properties("retention")
+        )
+        return int(done["num_deleted_rows"] or 0)
+
+    return retried(LAST_SEEN, tries, attempt)
