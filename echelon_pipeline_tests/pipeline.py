@@ -45,6 +45,7 @@ def ingest(settings: Settings, venues: Sequence[Venue] = VENUES, back: int | Non
     if "polymarket" in venues:
         done["fills"] = main.builder_fills(session, days)
         done["resolutions"] = main.data_resolutions(session)
+        done["builders"] = main.builder_leaderboard(session)
     return done
 
 

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, cast, get_args
 
 from echelon_pipeline.errors import BadSettings, NotAvailable
-from echelon_pipeline.ingest import fills, resolutions
+from echelon_pipeline.ingest import fills, leaderboards, resolutions
 from echelon_pipeline.ingest.absent import nothing_read
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiPrices, KalshiTrades, cutoff_of
@@ -87,6 +87,11 @@ def prices(session: Session, venue: Venue, days: Sequence[date], *, refetch: boo
 def builder_fills(session: Session, days: Sequence[date]) -> Counts:
     """Reads the days' fills of the configured builder codes."""
     return _polymarket(session, lambda c: fills.ingest_fills(session, c, days))
+
+
+def builder_leaderboard(session: Session) -> Counts:
+    """Reads the venue's own ranking of builders."""
+    return _polymarket(session, lambda c: leaderboards.ingest_leaderboard(session, c))
 
 
 def data_resolutions(session: Session) -> Counts:

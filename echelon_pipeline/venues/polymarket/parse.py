@@ -2,7 +2,7 @@
 
 Belongs here: payload kinds, the fields and words that the parsers know. What a payload means is in
 ``sql/parse/polymarket``. Endpoints that a client reads and that are not named here stay raw only:
-tags, tokens, books, clob_market_info, builders_leaderboard, builders_volume, builder_fees, data_status.
+tags, tokens, books, clob_market_info, builders_volume, builder_fees, data_status.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ _FILL_FIELDS = """
     updatedAt
 """
 
+_RANKING_FIELDS = "active_users builder_code builder_name profile_image rank verified volume"
+
 _RESOLUTION_FIELDS = """
     condition_id expected_settlement_time extended_review last_update_timestamp log_index market_type
     new_version_q payouts price proposed_price question_id reporter reproposed_price resolution_source
@@ -102,7 +104,8 @@ def _kind(
         known_values=words or {},
         uses_outcomes=uses_outcomes,
         chunk_bytes=POINTS_CHUNK if endpoint == "prices_history" else ROWS_CHUNK,
-        whole="core.trades" in tables,  # identical prints are numbered over a walk
+        # Identical prints are numbered over a walk; a ranking is one observation however many pages it has.
+        whole=tables[0] in ("core.trades", "core.builder_leaderboard"),
     )
 
 
@@ -151,6 +154,7 @@ _ALL = (
         },
         uses_outcomes=True,
     ),
+    _kind("builders_leaderboard", _RANKING_FIELDS, "core.builder_leaderboard"),
     _kind(
         "resolutions",
         _RESOLUTION_FIELDS,

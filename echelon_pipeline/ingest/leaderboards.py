@@ -1,0 +1,52 @@
+"""The venue's own ranking of builders, in shares.
+
+Belongs here: which ranges are asked for. Our own ranking is computed from ``core.fills`` and never from this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from echelon_pipeline.errors import EchelonError, NotAvailable
+from echelon_pipeline.ingest.absent import note, verdict
+from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.venues.polymarket.client import PolymarketClient
+from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+
+TABLE = "core.builder_leaderboard"
+VENUE = "polymarket"
+ENDPOINT = "builders_leaderboard"
+RANGES = ("day", "week", "month", "all")
+
+
+async def ingest_leaderboard(session: Session, client: PolymarketClient) -> Counts:
+    """Reads the ranking of every range as it is now; a range that fails leaves those before it."""
+    counts = Counts()
+    started = session.clock()
+    with session.unit() as unit:
+        store = unit.store(VENUE, PARSER_VERSION)
+        failure: EchelonError | None = None
+        try:
+            for number, wanted in enumerate(RANGES):
+                async for page in client.data.builders_leaderboard(wanted):
+                    store.add(replace(page, number=counts.pages))
+                    counts.pages += 1
+                    counts.objects += len(page.objects)
+                session.progress("polymarket builders", number + 1, len(RANGES))
+        except EchelonError as error:
+            failure = error
+        store.flush()
+        deriver = Deriver(unit, {ENDPOINT: KINDS[ENDPOINT]})
+        deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
+        counts.add(deriver.commit())
+        state, reason = verdict(failure)
+        span, rows = (started, session.clock()), counts.staged.get(TABLE, 0)
+        session.windows.record(
+            [unit.window(VENUE, TABLE, "data_v2", span, state=state, reason=reason, counts=counts, rows=rows)]
+        )
+    if isinstance(failure, NotAvailable):
+        note(counts, failure, "the ranking of builders is")
+    elif failure:
+        raise failure
+    return counts

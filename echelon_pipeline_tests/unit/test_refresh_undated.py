@@ -1,0 +1,52 @@
+"""Undated tables: rebuilt whole when an input, a setting or the statement changed, and then those above them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from echelon_pipeline.settings import load_settings
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.publish import publish
+from echelon_pipeline.warehouse.reader import read_published
+from echelon_pipeline.warehouse.refresh import Built, Refresh
+from echelon_pipeline_tests.marts import mart
+from echelon_pipeline_tests.rows import DAY, Row, row, staged, stored
+
+LEGS, VOLUME = "core.builder_legs", "mart.builder_volume"
+
+
+def _fill(number: int, code: str = "0xaa") -> Row:
+    return row("core.fills", venue="polymarket", fill_id=f"polymarket:{number}", builder_code=code, date=DAY,
+               role="taker", status="confirmed", is_terminal=True, maker=f"0x{number}")  # fmt: skip
+
+
+def _run(home: Path, codes: str) -> list[Built]:
+    settings = load_settings({"ECHELON_HOME": str(home), "ECHELON_BUILDER_CODE": codes})
+    return list(Refresh(settings).run([LEGS, VOLUME]))
+
+
+def test_an_undated_table_follows_its_inputs_and_its_settings(tmp_path: Path) -> None:
+    lake = Lake.of(load_settings({"ECHELON_HOME": str(tmp_path)}))
+    lake.merge("core.fills", [staged(tmp_path, "core.fills", [_fill(1), _fill(2, "0xbb")])])
+    assert _run(tmp_path, "0xAA")[0] == Built(LEGS, "all", 1)
+    assert _run(tmp_path, "0xAA") == []
+    assert [b.table for b in _run(tmp_path, "0xAA,0xBB")] == [LEGS, VOLUME]
+    lake.merge("core.fills", [staged(tmp_path, "core.fills", [_fill(3)])])
+    assert [b.table for b in _run(tmp_path, "0xAA,0xBB")] == [LEGS, VOLUME]
+    assert {r["fill_id"][-1] for r in stored(lake, LEGS)} == {"1", "2", "3"}
+    totals = stored(lake, VOLUME, "matches, users", where={}, order="builder_code DESC, range, venue DESC")
+    assert totals[0] == {"matches": 3, "users": 3}
+
+
+def test_the_statements_run_on_the_published_file_as_they_stand(tmp_path: Path) -> None:
+    settings = load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_BUILDER_CODE": "0xaa"})
+    lake = Lake.of(settings)
+    lake.merge("core.fills", [staged(tmp_path, "core.fills", [_fill(1), _fill(2)])])
+    names = [LEGS, VOLUME, "mart.builder_revenue", "mart.builder_leaderboard"]
+    built = {b.table: b.rows for b in Refresh(settings).run(names)}
+    publish(settings, force=True)
+    with read_published(settings.published_file, lake=settings.lake_root) as connection:
+        for name in names:
+            known = mart(name)
+            rows = connection.execute(known.statement.text, known.bound({"builder_codes": ["0xaa"]})).fetchall()
+            assert len(rows) == built[name] > 0, name
