@@ -8,7 +8,9 @@ from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.warehouse.marts import marts
 
-_NOT_MAIN = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
+_MAINTENANCE = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
+_HEALTH = dg.AssetSelection.groups("health")
+_NOT_MAIN = _MAINTENANCE | _HEALTH
 
 _MARTS = dg.AssetSelection.assets(*(mart_key(m) for m in marts()))
 HOOKS = {say_failure_class}
@@ -40,4 +42,6 @@ daily_job = dg.define_asset_job(
 # What closes a run, by itself: after a failed run, and for schedules that only read days.
 publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"), hooks=HOOKS)
 
-maintenance_job = dg.define_asset_job("maintenance", selection=_NOT_MAIN, hooks=HOOKS)
+maintenance_job = dg.define_asset_job("maintenance", selection=_MAINTENANCE, hooks=HOOKS)
+
+health_job = dg.define_asset_job("health", selection=_HEALTH, hooks=HOOKS)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from echelon_pipeline.defs.jobs import daily_job, instruments_job, maintenance_job, publish_job
+from echelon_pipeline.defs.jobs import daily_job, health_job, instruments_job, maintenance_job, publish_job
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.settings import load_settings
 
@@ -62,4 +62,8 @@ maintenance_daily = dg.ScheduleDefinition(
 
 publish_schedule = dg.ScheduleDefinition(
     name="publish", job=publish_job, cron_schedule="12,27,42,57 * * * *", default_status=STATUS
+)
+
+health_daily = dg.ScheduleDefinition(
+    name="health_daily", job=health_job, cron_schedule="30 6 * * *", default_status=STATUS
 )

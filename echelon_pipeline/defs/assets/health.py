@@ -1,0 +1,68 @@
+"""The daily look at the whole: what failed, is missing, partial, unavailable or stale."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.hooks import TAG
+from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.warehouse.health import Finding, findings
+
+KEY = ["health", "report"]
+# Runs of the last day are reported, each once: the report is made daily.
+WITHIN = timedelta(hours=24)
+SHOWN = 50
+
+
+def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    since = datetime.now(UTC) - WITHIN
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    for record in instance.get_run_records(failed, limit=SHOWN):
+        run = record.dagster_run
+        yield Finding("failed", f"run {run.run_id[:8]} of {run.job_name}", run.tags.get(TAG, "no step said why"))
+
+
+def _markdown(found: list[Finding]) -> str:
+    if not found:
+        return "nothing to look at"
+    rows = [f"| {f.kind} | {f.what} | {f.detail} |" for f in found[:SHOWN]]
+    return "\n".join(["| kind | what | detail |", "|---|---|---|", *rows])
+
+
+@dg.multi_asset(
+    name="health_report",
+    specs=[
+        dg.AssetSpec(
+            dg.AssetKey(KEY),
+            deps=[dg.AssetKey(["published", "duckdb"])],
+            description="One row is one finding: a failed run, a day that is missing, partial or unavailable, "
+            "a listing or a mart that is stale.",
+            owners=report.OWNERS,
+            kinds={"python"},
+        )
+    ],
+    check_specs=[
+        dg.AssetCheckSpec("healthy", asset=dg.AssetKey(KEY), description="There is nothing that somebody should see.")
+    ],
+)
+def health_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Materialized:
+    """Looks, and fails its check (a warning) where there is a finding."""
+    with report.classified():
+        found = [*_failed_runs(context.instance), *findings(warehouse.settings())]
+    kinds = {kind: sum(f.kind == kind for f in found) for kind in dict.fromkeys(f.kind for f in found)}
+    return dg.MaterializeResult(
+        asset_key=dg.AssetKey(KEY),
+        metadata={"findings": dg.MetadataValue.md(_markdown(found)), "count": len(found), **kinds},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="healthy",
+                asset_key=dg.AssetKey(KEY),
+                passed=not [f for f in found if f.kind != "unavailable"],
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"findings": len(found)},
+            )
+        ],
+    )

@@ -1,0 +1,88 @@
+"""The health report names what is missing, partial, unavailable or stale, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.warehouse.health import Finding, findings
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.publish import publish
+from echelon_pipeline.warehouse.refresh import Refresh
+from echelon_pipeline.warehouse.windows import Window, Windows
+from echelon_pipeline_tests.rows import staged, trade
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DAYS = (date(2026, 11, 20), date(2026, 11, 21))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    env = {"ECHELON_HOME": str(tmp_path), "ECHELON_NOW": NOW.isoformat(), "ECHELON_DAYS_BACK": "2"}
+    return load_settings(env)
+
+
+def _window(table: str, day: date, state: str = "complete", hours: int = 24) -> Window:
+    begin = datetime.combine(day, time(), UTC)
+    return Window(
+        venue="kalshi",
+        table_name=table,
+        scope="all",
+        from_at=begin,
+        to_at=begin + timedelta(hours=hours),
+        state=state,
+        reason=None if state == "complete" else "the venue said no",
+        unit_id="u",
+    )
+
+
+def _found(settings: Settings, windows: list[Window]) -> list[Finding]:
+    listing = Window(
+        venue="kalshi",
+        table_name="core.instruments",
+        scope="listings:scope",
+        from_at=NOW - timedelta(minutes=10),
+        to_at=NOW - timedelta(minutes=9),
+        state="complete",
+        unit_id="u",
+    )
+    Windows(Lake.of(settings), settings.clock).record([listing, *windows])
+    list(Refresh(settings).run())
+    publish(settings, force=True)
+    return findings(settings)
+
+
+def test_what_was_read_completely_is_no_finding(settings: Settings) -> None:
+    assert _found(settings, [_window("core.trades", day) for day in DAYS]) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "kind", "detail"),
+    [
+        ("partial", 24, "partial", "1440 of 1440 minutes; the venue said no"),
+        ("unavailable", 24, "unavailable", "1440 of 1440 minutes; the venue said no"),
+        ("complete", 6, "missing", "1080 of 1440 minutes; "),
+    ],
+)
+def test_a_day_that_is_not_complete_is_a_finding(
+    settings: Settings, state: str, hours: int, kind: str, detail: str
+) -> None:
+    windows = [_window("core.trades", DAYS[0]), _window("core.trades", DAYS[1], state, hours)]
+    assert _found(settings, windows) == [Finding(kind, "kalshi core.trades 2026-11-21", detail)]
+
+
+def test_a_mart_older_than_its_inputs_is_a_finding(settings: Settings) -> None:
+    _found(settings, [_window("core.trades", day) for day in DAYS])
+    lake = Lake.of(settings)
+    lake.merge("core.trades", [staged(lake.scratch, "core.trades", [trade(1)])])
+    assert "mart.trade_volume" in {f.what for f in findings(settings) if f.kind == "stale"}
+
+
+def test_listings_that_nobody_read_for_hours_are_a_finding(settings: Settings) -> None:
+    _found(settings, [_window("core.trades", day) for day in DAYS])
+    later = settings.model_copy(update={"now": NOW + timedelta(hours=3)})
+    stale = [f for f in findings(later) if f.what == "kalshi listings"]
+    assert [f.kind for f in stale] == ["stale"]
