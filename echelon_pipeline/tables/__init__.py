@@ -6,6 +6,7 @@ table catalogue. Belongs here: what a table *is*. How rows come about is in ``sq
 
 from echelon_pipeline.tables.builders import BUILDER_TABLES
 from echelon_pipeline.tables.core import CORE_TABLES
+from echelon_pipeline.tables.derived import DERIVED_TABLES
 from echelon_pipeline.tables.marts import MART_BUILDS, MART_TABLES
 from echelon_pipeline.tables.overview import OVERVIEW_TABLES
 from echelon_pipeline.tables.raw import RAW_TABLES
@@ -14,7 +15,16 @@ from echelon_pipeline.tables.trends import TREND_TABLES
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (*RAW_TABLES, *CORE_TABLES, MART_BUILDS, *MART_TABLES, *OVERVIEW_TABLES, *TREND_TABLES, *BUILDER_TABLES)
+    for table in (
+        *RAW_TABLES,
+        *CORE_TABLES,
+        *DERIVED_TABLES,
+        MART_BUILDS,
+        *MART_TABLES,
+        *OVERVIEW_TABLES,
+        *TREND_TABLES,
+        *BUILDER_TABLES,
+    )
 }
 
 __all__ = ["TABLES", "Column", "Rule", "T", "Table", "quote"]

@@ -26,6 +26,7 @@ class T(StrEnum):
     SIZE = "DECIMAL(18,6)"
     MONEY = "DECIMAL(18,6)"  # same digits as SIZE; the suffix _usd tells them apart
     RATE = "DECIMAL(12,8)"
+    STRIKE = "DECIMAL(38,12)"  # from shares of a cent (0.0000125) to company revenues (59000000000.0)
     TEXTS = "VARCHAR[]"
     STAT = "DOUBLE"  # statistics only
 
@@ -41,6 +42,7 @@ _ARROW: dict[str, pa.DataType] = {
     "DECIMAL(18,12)": pa.decimal128(18, 12),
     "DECIMAL(18,6)": pa.decimal128(18, 6),
     "DECIMAL(12,8)": pa.decimal128(12, 8),
+    "DECIMAL(38,12)": pa.decimal128(38, 12),
     "VARCHAR[]": pa.list_(pa.string()),
     "DOUBLE": pa.float64(),
 }

@@ -1,0 +1,28 @@
+"""The statements that make ``core.ticker_categories`` and ``core.display_names``.
+
+Belongs here: putting the SQL files of ``sql/derive`` together with the category rules. Each function gives one
+SELECT over the relations ``instruments``, ``events``, ``series`` and ``outcomes``; its columns are the table's.
+"""
+
+from __future__ import annotations
+
+import re
+
+from echelon_pipeline.domain.categories import pattern_case, rules_values, words_values
+from echelon_pipeline.sqlfiles import statement
+
+_CALL = re.compile(r"\bfirst_rule\('(\w+)', ([\w.]+), ([\w.]+)\)")
+
+
+def ticker_categories_sql() -> str:
+    """Category and ticker parts of every instrument."""
+    given = {"category_rules": rules_values(), "category_words": words_values()}
+    with_rules = ", ".join(f"{name} AS MATERIALIZED (FROM {rows})" for name, rows in given.items())
+    text = _CALL.sub(lambda call: pattern_case(*call.groups()), statement("derive/ticker_categories").text)
+    return f"WITH {with_rules}, ticker_parts AS ({statement('derive/ticker_parts').text}) FROM ({text})"
+
+
+def display_names_sql() -> str:
+    """Names for people of every instrument and of its first two outcomes."""
+    parts = statement("derive/ticker_parts").text
+    return f"WITH ticker_parts AS ({parts}) FROM ({statement('derive/display_names').text})"
