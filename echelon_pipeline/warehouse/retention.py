@@ -17,8 +17,9 @@ import duckdb
 
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.commits import BATCH_ROWS, retried, write
-from echelon_pipeline.warehouse.delta import Partition, Where, commit_properties, open_for_write, predicate
+from echelon_pipeline.warehouse.commits import retried
+from echelon_pipeline.warehouse.datafiles import adopt, write_files
+from echelon_pipeline.warehouse.delta import Partition, Where, commit_properties, open_for_write
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.raw import LAST_SEEN, OBJECTS
 from echelon_pipeline.warehouse.windows import Windows
@@ -69,16 +70,13 @@ def _rewrite(lake: Lake, tries: int, connection: duckdb.DuckDBPyConnection, day:
     """One day of one endpoint without what has expired; against a pinned version, as a merge does."""
     table = TABLES[OBJECTS]
 
+    order = ", ".join(table.sort_by)
+
     def attempt() -> None:
         snapshot = open_for_write(table, lake.uri(OBJECTS))
         files = [f.path for f in snapshot.files if f.partition == day]
-        kept = f"({snapshot.select(files)}) WHERE {_PLACE} NOT IN (SELECT {_PLACE} FROM expired)"
-        if not connection.execute(f"SELECT 1 FROM {kept} LIMIT 1").fetchall():
-            snapshot.delta.delete(predicate(table, [day]), commit_properties=commit_properties("retention"))
-            return
-        order = ", ".join(table.sort_by)
-        reader = connection.sql(f"SELECT * FROM {kept} ORDER BY {order}").to_arrow_reader(BATCH_ROWS)
-        write(snapshot, reader, predicate(table, [day]), [day])
+        kept = f"SELECT * FROM ({snapshot.select(files)}) WHERE {_PLACE} NOT IN (SELECT {_PLACE} FROM expired)"
+        adopt(snapshot, write_files(connection, snapshot, {day: f"{kept} ORDER BY {order}"}), [day], tries)
 
     retried(OBJECTS, tries, attempt)
 
