@@ -40,7 +40,8 @@ Staged = dict[str, list[Path]]
 
 @dataclass(frozen=True)
 class RawSlice:
-    """Which raw objects: of these units, pages from ``page_from`` on, and ``also_pages`` before it."""
+    """Which raw objects: of these units, pages from ``page_from`` on, and ``also_pages`` before it, which are read
+    again for rows that were held back."""
 
     venue: str
     unit_ids: tuple[str, ...]
@@ -54,6 +55,10 @@ class RawSlice:
         if self.also_pages:
             pages += f" OR page IN ({', '.join(map(str, self.also_pages))})"
         return f"unit_id IN ({units}) AND ({pages})"
+
+    def counted(self) -> str:
+        """The condition on those that are read for the first time: dead letters and drift are counted once."""
+        return f"page >= {self.page_from}"
 
 
 @dataclass
@@ -76,10 +81,16 @@ class Deriver:
                     "raw.objects", where={"venue": [source.venue], "endpoint": [kind.endpoint]}, units=source.unit_ids
                 )
                 for pages in _chunks(connection, scan, source.condition(), kind):
-                    self._parse_chunk(connection, kind, f"{scan} WHERE {source.condition()} AND {pages}", keep or {})
+                    raw = f"{scan} WHERE {source.condition()} AND {pages}"
+                    self._parse_chunk(connection, kind, raw, source.counted(), keep or {})
 
     def _parse_chunk(
-        self, connection: duckdb.DuckDBPyConnection, kind: PayloadKind, raw: str, keep: Mapping[str, str]
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        kind: PayloadKind,
+        raw: str,
+        counted: str,
+        keep: Mapping[str, str],
     ) -> None:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW raw_objects AS {raw}")
         if kind.uses_outcomes:
@@ -88,7 +99,7 @@ class Deriver:
                 f"CREATE OR REPLACE TEMP VIEW known_outcomes AS SELECT token_id, instrument_id, outcome_index "
                 f"FROM ({outcomes}) WHERE token_id IS NOT NULL"
             )
-        derived = run_kind(connection, kind, unit_id=self.unit.unit_id)
+        derived = run_kind(connection, kind, unit_id=self.unit.unit_id, counted=counted)
         for table, relation in derived.outputs.items():
             self._stage(connection, table, f"SELECT * FROM {relation} WHERE {keep.get(table, 'true')}")
         dead = self._stage(connection, "core.dead_letters", f"SELECT * FROM {derived.dead_letters}")

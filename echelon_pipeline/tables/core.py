@@ -222,8 +222,13 @@ INSTRUMENT_QUOTES = Table(
         _in_unit("best_bid"),
         _in_unit("best_ask"),
         _in_unit("last_price"),
+        _not_negative("best_bid_size"),
+        _not_negative("best_ask_size"),
         _not_negative("volume"),
+        _not_negative("volume_24h"),
         _not_negative("volume_usd"),
+        _not_negative("volume_24h_usd"),
+        _not_negative("open_interest"),
     ),
 )
 
@@ -459,7 +464,7 @@ DRIFT = Table(
         Column("endpoint", T.TEXT, "the payload kind", nullable=False),
         Column("path", T.TEXT, "the field", nullable=False),
         Column("kind", T.TEXT, "field or value", nullable=False),
-        Column("value", T.TEXT, "the unknown enum value, or a sample of the unknown field"),
+        Column("value", T.TEXT, "the unknown value as served; NULL where the field itself is unknown"),
         Column("objects", T.BIGINT, "how many objects showed it", nullable=False),
         Column("unit_id", T.TEXT, "the unit of work", nullable=False),
         _OBSERVED,

@@ -34,11 +34,13 @@ class Derived:
     drift: str
 
 
-def derive(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, *, unit_id: str) -> Derived:
+def derive(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, *, unit_id: str, counted: str = "true") -> Derived:
     """Derives the rows of ``raw_objects`` (and, where the kind asks for it, ``known_outcomes``).
 
+    ``counted``: a condition on the raw objects whose dead letters and drift nobody has counted yet.
     Both relations must exist in the connection. Raises nothing for odd payloads: they become dead letters.
     """
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW counted_objects AS SELECT * FROM raw_objects WHERE {counted}")
     stem = f"{kind.venue}_{kind.endpoint}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {stem}_all AS {statement(kind.parse).text}")
     connection.execute(
@@ -81,7 +83,7 @@ def _dead_letters(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem
                raw_payload AS payload, {literal(unit_id)} AS unit_id, received_at AS observed_at
         FROM (SELECT a.reject_path, a.reject_reason, r.venue, r.endpoint, r.sha256, r.parser_version,
                      r.payload AS raw_payload, r.received_at
-              FROM {stem}_all a JOIN raw_objects r USING (unit_id, page, position)
+              FROM {stem}_all a JOIN counted_objects r USING (unit_id, page, position)
               WHERE a.reject_reason IS NOT NULL)
     """
     connection.execute(
@@ -93,7 +95,7 @@ def _dead_letters(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem
 _SAMPLE = f"""
     SELECT payload
     FROM (SELECT payload, sum(strlen(payload)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
-          FROM (SELECT payload FROM raw_objects WHERE strlen(payload) <= {DRIFT_OBJECT_BYTES} LIMIT {DRIFT_SAMPLE}))
+          FROM (SELECT payload FROM counted_objects WHERE strlen(payload) <= {DRIFT_OBJECT_BYTES} LIMIT {DRIFT_SAMPLE}))
     WHERE bytes <= {DRIFT_BYTES}
 """
 
@@ -116,7 +118,7 @@ def _unknown_words(kind: PayloadKind) -> str:
         FROM (SELECT unnest([{", ".join(literal(f) for f in unknown)}]) AS path,
                      unnest(json_extract_string(payload, [{paths}])) AS value
               FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload
-                    FROM raw_objects LIMIT {WORDS_SAMPLE}))
+                    FROM counted_objects LIMIT {WORDS_SAMPLE}))
         WHERE value IS NOT NULL AND CASE path {conditions} END
         GROUP BY ALL"""
 
@@ -135,7 +137,7 @@ def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, 
         parts.append(_unknown_words(kind))
     query = f"""
         SELECT {literal(kind.venue)} AS venue, {literal(kind.endpoint)} AS endpoint, d.*,
-               {literal(unit_id)} AS unit_id, (SELECT max(received_at) FROM raw_objects) AS observed_at
+               {literal(unit_id)} AS unit_id, (SELECT max(received_at) FROM counted_objects) AS observed_at
         FROM ({" UNION ALL ".join(parts)}) d
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {typed(TABLES['core.drift'], query, connection)}")

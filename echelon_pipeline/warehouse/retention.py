@@ -69,6 +69,7 @@ def _expire(lake: Lake, tries: int, venue: str, endpoint: str, dates: list[date]
 def _rewrite(lake: Lake, tries: int, connection: duckdb.DuckDBPyConnection, day: Partition) -> None:
     """One day of one endpoint without what has expired; against a pinned version, as a merge does."""
     table = TABLES[OBJECTS]
+    order = ", ".join(table.sort_by)
 
     order = ", ".join(table.sort_by)
 

@@ -375,6 +375,27 @@ def test_an_odd_time_neither_ends_a_walk_nor_counts_as_read(
 
 
 @BOTH
+@MODES
+def test_a_page_that_is_read_again_for_held_rows_is_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue: Venue, bound: int
+) -> None:
+    kind = PRINTS[venue]
+    payload = kind.payload
+    monkeypatch.setattr(kind, "payload", lambda self, number: payload(self, number)[:-1] + b', "brand_new": 1}')
+    prints = prints_of(venue, [(5000, 0, n + 1) for n in range(6)])
+    odd = kind(5000, 0, 77, "0001-01-01T00:00:00Z" if venue == "kalshi" else "99999999999999999")
+    home = Scripted(tmp_path, venue, bound=bound, flush=2)
+    counts = home.run(Script([odd, *prints], size=2))
+    assert home.stored() == expected(prints)
+    assert counts.dead_letters == 1
+    with home.session.duck() as connection:
+        (seen,) = connection.execute(
+            f"SELECT sum(objects) FROM ({home.session.lake.scan('core.drift')}) WHERE path = 'brand_new'"
+        ).fetchall()
+    assert seen == (7,)
+
+
+@BOTH
 def test_instruments_listed_later_are_read_for_days_that_were_complete_before(tmp_path: Path, venue: Venue) -> None:
     prints = prints_of(venue, [(900 * n, n % (MARKETS + 2), 1) for n in range(40)])
     home = Scripted(tmp_path, venue, bound=MARKETS, flush=50)

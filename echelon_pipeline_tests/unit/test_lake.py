@@ -80,6 +80,16 @@ def test_rows_that_differ_in_provenance_only_are_left_as_stored(lake: Lake) -> N
     assert [r["raw_sha256"] for r in stored(lake, "core.instruments")] == ["1"]
 
 
+@pytest.mark.parametrize(
+    "column",
+    ["best_bid_size", "best_ask_size", "volume", "volume_24h", "volume_usd", "volume_24h_usd", "open_interest"],
+)
+def test_no_quote_has_a_size_below_zero(lake: Lake, column: str) -> None:
+    with pytest.raises(RuleViolation, match=f"{column} is not negative"):
+        merge(lake, "core.instrument_quotes", row("core.instrument_quotes", **{column: Decimal("-0.01")}))
+    assert merge(lake, "core.instrument_quotes", row("core.instrument_quotes", **{column: Decimal(0)})) == (1, 0, 0)
+
+
 def test_only_partitions_with_changes_are_rewritten(lake: Lake) -> None:
     days = [date(2026, 11, d) for d in (1, 2, 3)]
     rows = [trade(d.day, date=d, event_at=datetime(2026, 11, d.day, tzinfo=NOON.tzinfo)) for d in days]

@@ -36,7 +36,7 @@ def test_2000_answers_of_26_kb_are_counted_within_320_mb() -> None:
     raw = raw_table(KIND, [one] * 2_000, None)
     with connect(memory_limit_mb=320) as connection:
         connection.register("given", raw)
-        connection.execute("CREATE TEMP TABLE raw_objects AS SELECT * FROM given")
+        connection.execute("CREATE TEMP TABLE counted_objects AS SELECT * FROM given")
         drift = parse._drift(connection, KIND, "stem", "unit")
         found = connection.execute(f"SELECT path, objects FROM {drift}").fetchall()
     assert found == [("new", DRIFT_BYTES // len(one))]
