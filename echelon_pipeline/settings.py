@@ -64,6 +64,19 @@ class Settings(BaseModel):
     reread_days: int = Field(
         30, ge=1, description="Fills and payouts that are not final are asked about again for this many days."
     )
+    parlays_max: int = Field(
+        200,
+        ge=0,
+        description="Open Kalshi combos kept per run, most traded in 24 h first, then newest; 0 is none. "
+        "Their legs become instruments.",
+    )
+    parlays_scan: int = Field(10_000, ge=1, description="Open Kalshi combos looked at per run, newest first.")
+    parlays_reread: int = Field(
+        1_000, ge=0, description="Known Kalshi combos that are not settled, read again per run."
+    )
+    parlay_collections: str | None = Field(
+        None, description="Collections whose combos are kept, comma-separated tickers. Default: all."
+    )
     overlap_minutes: int = Field(15, ge=0, description="How far a trade walk reads into what was read before.")
 
     # --- marts
@@ -265,6 +278,11 @@ class Settings(BaseModel):
     @property
     def builder_codes(self) -> tuple[str, ...]:
         return tuple(c.strip() for c in (self.builder_code or "").split(",") if c.strip())
+
+    @property
+    def parlay_collections_allowed(self) -> tuple[str, ...]:
+        """Collections whose combos are kept; empty: all."""
+        return tuple(c.strip() for c in (self.parlay_collections or "").split(",") if c.strip())
 
     def instruments_bound(self, venue: Literal["kalshi", "polymarket"]) -> int:
         """How many instruments of a venue are kept; 0 is all."""

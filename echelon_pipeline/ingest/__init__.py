@@ -11,6 +11,7 @@
     trades.py      trade walks that can be killed anywhere and go on
     prices.py      daily prices from candles, sampled midpoints and complete trades
     fills.py       builder-attributed fills
+    parlays.py     a bounded sample of combos, and their legs
     resolutions.py what other endpoints say about payouts
     main.py        the entry points of the main job
     bulk.py, bulk_files.py, bulk_job.py, mappings.py   imports of bulk history

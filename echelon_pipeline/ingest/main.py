@@ -17,6 +17,7 @@ from echelon_pipeline.ingest.absent import nothing_read
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiPrices, KalshiTrades, cutoff_of
 from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
+from echelon_pipeline.ingest.parlays import fetch_parlays
 from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
 from echelon_pipeline.ingest.prices import ingest_prices, prices_from_trades
 from echelon_pipeline.ingest.session import Counts, Session, Venue
@@ -81,6 +82,13 @@ def prices(session: Session, venue: Venue, days: Sequence[date], *, refetch: boo
             session, lambda c: ingest_prices(session, venue, PolymarketPrices(c), days, refetch=refetch)
         )
     counts.add(prices_from_trades(session, venue, days))
+    return counts
+
+
+def parlays(session: Session) -> Counts:
+    """Reads a sample of Kalshi's combos with their legs and the known ones again, then derives them."""
+    counts = _kalshi(session, lambda c: fetch_parlays(session, c))
+    counts.add(derive(session, "kalshi"))
     return counts
 
 

@@ -112,7 +112,9 @@ class Unit:
     unit_id: str
     scratch: Path
 
-    def store(self, venue: str, parser_version: int, *, listing: bool = False, share: int = 1) -> RawStore:
+    def store(
+        self, venue: str, parser_version: int, *, listing: bool = False, every: bool = False, share: int = 1
+    ) -> RawStore:
         """A raw store of this unit; ``share``: a fraction of the configured objects per flush, for large ones."""
         session = self.session
         return RawStore(
@@ -122,6 +124,7 @@ class Unit:
             parser_version=parser_version,
             flush_objects=max(1, session.settings.raw_flush_objects // share),
             listing=listing,
+            every=every,
         )
 
     def window(

@@ -109,7 +109,7 @@ def _quotes(views: KalshiViews, i: int, begins: list[int], ends: list[int]) -> l
     minute = np.arange(first, last + 1)
     grid = views.venue.grid(i)
     bid, ask = bid_ask(mids(views.venue.shape(i), minute), np.array(ticks(grid)), np.array(1 + grid // 8 % 4))
-    if views.venue.event_of(i).legs:
+    if views.is_only_offered(i):
         bid = bid * 0
     starts = np.searchsorted(minute, np.array(begins) // 60)
     starts = starts[starts < len(minute)]

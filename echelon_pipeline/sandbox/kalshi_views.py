@@ -82,7 +82,11 @@ class KalshiViews:
             return 0, ONE
         bits = self._grid(i)
         bid, ask = bid_ask(self.venue.mid(i, at), ticks(bits), 1 + bits // 8 % 4)
-        return (0, ask) if self.venue.event_of(i).legs else (bid, ask)
+        return (0, ask) if self.is_only_offered(i) else (bid, ask)
+
+    def is_only_offered(self, i: int) -> bool:
+        """Nobody bids for two combos of three. At the venue it is nearly all of them: too few to show a comparison."""
+        return bool(self.venue.event_of(i).legs) and self.venue.bits(i, 7) % 3 > 0
 
     def _grid(self, i: int) -> int:
         return self.venue.grid(i)

@@ -9,6 +9,7 @@ from echelon_pipeline.tables.core import CORE_TABLES
 from echelon_pipeline.tables.derived import DERIVED_TABLES
 from echelon_pipeline.tables.marts import MART_BUILDS, MART_TABLES
 from echelon_pipeline.tables.overview import OVERVIEW_TABLES
+from echelon_pipeline.tables.parlays import PARLAY_TABLES
 from echelon_pipeline.tables.raw import RAW_TABLES
 from echelon_pipeline.tables.schema import Column, Rule, T, Table, quote
 from echelon_pipeline.tables.trends import TREND_TABLES
@@ -21,6 +22,7 @@ TABLES: dict[str, Table] = {
         *DERIVED_TABLES,
         MART_BUILDS,
         *MART_TABLES,
+        *PARLAY_TABLES,
         *OVERVIEW_TABLES,
         *TREND_TABLES,
         *BUILDER_TABLES,

@@ -44,6 +44,8 @@ CROSS JOIN listed l
 LEFT JOIN outcomes o ON o.instrument_id = i.instrument_id AND o.outcome_index = 0
 -- What was unopened when it was last listed may have opened since.
 WHERE (i.status <> 'unopened' OR i.opens_at IS NOT NULL)
+    -- Combos are sampled: a walk for each of thousands that hardly ever trade is not affordable.
+    AND NOT i.is_combo
     AND ($refetch OR (
         (c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (h.held_at, l.unit_id))
         AND NOT EXISTS (

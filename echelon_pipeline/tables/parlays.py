@@ -1,0 +1,184 @@
+"""Parlays: combos, their legs, and what the legs say about a combo's price.
+
+Belongs here: columns, keys and rules of ``core.parlays``, ``core.parlay_legs`` and ``mart.parlay_values``. Prices of
+a leg are those of the side that the combo is on: for a no leg the bid is 1 less the ask of yes.
+"""
+
+from __future__ import annotations
+
+from echelon_pipeline.tables.schema import Column, Rule, T, Table
+
+_VENUE = Column("venue", T.TEXT, "polymarket or kalshi", nullable=False)
+_PARLAY = Column("instrument_id", T.TEXT, "venue:native_id of the combo", nullable=False)
+_NAME = Column("display_name", T.TEXT, "title and side of each leg, joined by +; cut after 4 legs", nullable=False)
+_COLLECTION = Column("collection_id", T.TEXT, "the venue's collection that it was made from")
+_STATUS = Column("status", T.TEXT, "as in core.instruments; NULL where no listing shows the combo")
+_CREATED = Column("created_at", T.TIME, "the venue's creation time")
+_LEG_COUNT = Column("leg_count", T.INT, "legs served; NULL where none were")
+_BID = Column("bid", T.PRICE, "for the combo paying out (outcome 0), newest; NULL is no quote", unit="USD")
+_ASK = Column("ask", T.PRICE, "for the combo paying out (outcome 0), newest; NULL is no quote", unit="USD")
+_LAST = Column("last_price", T.PRICE, "last trade of the combo; NULL where it never traded", unit="USD")
+_QUOTED = Column("observed_at", T.TIME, "when bid, ask and last_price were seen")
+_PAYOUT = Column("payout_0", T.EXACT_PRICE, "per share of the combo paying out, once the venue says it", unit="USD")
+
+
+def _in_unit(column: str) -> Rule:
+    return Rule(f"{column} lies in 0..1", f"{column} IS NULL OR {column} BETWEEN 0 AND 1")
+
+
+def _either(value: str, reason: str) -> Rule:
+    return Rule(f"{value} or a reason", f"({value} IS NULL) = ({reason} IS NOT NULL)")
+
+
+PARLAYS = Table(
+    name="core.parlays",
+    about="One row is one combo: an instrument that pays the product of its legs.",
+    grain="instrument",
+    columns=(
+        _VENUE,
+        _PARLAY,
+        Column("native_id", T.TEXT, "Kalshi ticker, Polymarket condition id", nullable=False),
+        Column("event_id", T.TEXT, "venue:native_id of the combo's own event"),
+        _COLLECTION,
+        _NAME,
+        Column("definition", T.TEXT, "JSON list of legs as served"),
+        _LEG_COUNT,
+        Column("legs_known", T.BOOL, "every leg names a market and a side", nullable=False),
+        Column("unknown_reason", T.TEXT, "why the legs are not known"),
+        _STATUS,
+        _CREATED,
+        Column("closes_at", T.TIME, "scheduled end of trading as served"),
+        Column("settled_at", T.TIME, "when the payout became final"),
+        _LAST,
+        _BID,
+        _ASK,
+        _QUOTED,
+        _PAYOUT,
+    ),
+    key=("instrument_id",),
+    partition_by=(),
+    sort_by=("instrument_id",),
+    rules=(
+        Rule("legs are known or a reason is given", "legs_known = (unknown_reason IS NULL)"),
+        Rule("known legs are counted", "NOT legs_known OR leg_count > 0"),
+    ),
+    indexes=(("collection_id",), ("status",)),
+)
+
+PARLAY_LEGS = Table(
+    name="core.parlay_legs",
+    about="One row is one leg of a combo, priced on the side that the combo is on.",
+    grain="parlay_id, leg_index",
+    columns=(
+        _VENUE,
+        Column("parlay_id", T.TEXT, "instrument_id of the combo", nullable=False),
+        Column("leg_index", T.INT, "position in the served list, from 0", nullable=False),
+        Column("instrument_id", T.TEXT, "venue:native_id of the leg; it may name an instrument we do not hold"),
+        Column("event_id", T.TEXT, "venue:native_id of the leg's event"),
+        Column("side", T.TEXT, "as served: yes or no"),
+        Column("outcome_index", T.INT, "0 is yes, 1 is no; NULL where the side is neither"),
+        Column("title", T.TEXT, "of the leg's instrument"),
+        Column("sub_title", T.TEXT, "of the leg's instrument"),
+        Column("status", T.TEXT, "of the leg's instrument, as in core.instruments"),
+        Column("is_scalar", T.BOOL, "the leg may pay a fraction, or did"),
+        Column("is_known", T.BOOL, "the leg's instrument is held and its side is clear", nullable=False),
+        Column("unknown_reason", T.TEXT, "why it is not known"),
+        Column(
+            "price", T.EXACT_PRICE, "now: final payout, else middle of the newest quotes, else last trade", unit="USD"
+        ),
+        Column("price_source", T.TEXT, "payout, mid or last_trade"),
+        Column("price_reason", T.TEXT, "why there is no price"),
+        Column("bid", T.PRICE, "newest; NULL is no quote", unit="USD"),
+        Column("ask", T.PRICE, "newest; NULL is no quote", unit="USD"),
+        Column("observed_at", T.TIME, "when bid and ask were seen"),
+        Column("bid_beside", T.PRICE, "seen at most 60 s from the combo's newest quote", unit="USD"),
+        Column("ask_beside", T.PRICE, "seen at most 60 s from the combo's newest quote", unit="USD"),
+        Column("beside_at", T.TIME, "when those two were seen; NULL where no poll was that near"),
+        Column("price_at_creation", T.EXACT_PRICE, "last one known when the combo was created", unit="USD"),
+        Column("creation_source", T.TEXT, "trade, quote (middle, else last trade) or daily_close"),
+        Column("creation_known_at", T.TIME, "when that price was made; a daily close: the end of its day"),
+        Column("creation_reason", T.TEXT, "why there is no price at creation"),
+        Column("payout", T.EXACT_PRICE, "of this side, once final", unit="USD"),
+    ),
+    key=("parlay_id", "leg_index"),
+    partition_by=(),
+    sort_by=("parlay_id", "leg_index"),
+    rules=(
+        _in_unit("price"),
+        _in_unit("price_at_creation"),
+        _in_unit("payout"),
+        Rule("the leg is known or a reason is given", "is_known = (unknown_reason IS NULL)"),
+        _either("price", "price_reason"),
+        _either("price_at_creation", "creation_reason"),
+        Rule("a price at creation is not from later", "creation_known_at IS NULL OR price_at_creation IS NOT NULL"),
+    ),
+    indexes=(("instrument_id",),),
+)
+
+PARLAY_VALUES = Table(
+    name="mart.parlay_values",
+    about="One row is one combo's quote beside the product of its legs and the bounds that their quotes set.",
+    grain="instrument",
+    columns=(
+        _VENUE,
+        _PARLAY,
+        _NAME,
+        _COLLECTION,
+        _STATUS,
+        _CREATED,
+        _LEG_COUNT,
+        _BID,
+        _ASK,
+        _LAST,
+        _QUOTED,
+        Column("leg_product", T.EXACT_PRICE, "product of the legs' prices, as if independent", unit="USD"),
+        Column(
+            "product_reason",
+            T.TEXT,
+            "why there is none: legs_unknown, leg_not_held, scalar_leg, unknown_event, shared_event, same_game, "
+            "no_price",
+        ),
+        Column("leg_product_at_creation", T.EXACT_PRICE, "the same of prices at creation", unit="USD"),
+        Column("creation_reason", T.TEXT, "why there is none, words as in product_reason"),
+        Column("lower_bound", T.PRICE, "max(0, sum of leg bids - (legs - 1))", unit="USD"),
+        Column("upper_bound", T.PRICE, "smallest leg ask", unit="USD"),
+        Column("bounds_reason", T.TEXT, "why a bound is missing: legs_unknown, leg_not_held, no_leg_ask"),
+        Column("quote_spread_seconds", T.STAT, "from the oldest to the newest quote of combo and legs", unit="s"),
+        Column("is_bid_above_upper", T.BOOL, "also where no verdict is given; NULL without bid or bound"),
+        Column("is_ask_above_upper", T.BOOL, "also where no verdict is given; NULL without ask or bound"),
+        Column("is_ask_below_lower", T.BOOL, "also where no verdict is given; NULL without ask or bound"),
+        Column(
+            "verdict",
+            T.TEXT,
+            "violation (bid above the upper bound or ask below the lower one), overpriced_quote (only the ask is "
+            "above), consistent, no_verdict",
+            nullable=False,
+        ),
+        Column(
+            "verdict_reason",
+            T.TEXT,
+            "of no_verdict: legs_unknown, leg_not_held, scalar_leg, not_trading, leg_not_trading, no_quote, one_sided, "
+            "leg_without_quote, crossed_quotes, stale_quotes (more than 60 s apart)",
+        ),
+        _PAYOUT,
+        Column(
+            "legs_payout", T.EXACT_PRICE, "product of the legs' final payouts; NULL until all are known", unit="USD"
+        ),
+    ),
+    key=("instrument_id",),
+    partition_by=(),
+    sort_by=("instrument_id",),
+    rules=(
+        Rule("verdict is known", "verdict IN ('violation', 'overpriced_quote', 'consistent', 'no_verdict')"),
+        Rule("a refusal has a reason", "(verdict = 'no_verdict') = (verdict_reason IS NOT NULL)"),
+        _either("leg_product", "product_reason"),
+        _either("leg_product_at_creation", "creation_reason"),
+        Rule("a missing bound has a reason", "upper_bound IS NOT NULL OR bounds_reason IS NOT NULL"),
+        _in_unit("leg_product"),
+        _in_unit("lower_bound"),
+        _in_unit("upper_bound"),
+    ),
+    indexes=(("verdict",), ("collection_id",)),
+)
+
+PARLAY_TABLES = (PARLAYS, PARLAY_LEGS, PARLAY_VALUES)

@@ -1,0 +1,8 @@
+-- about: known combos that are not settled, the longest unseen first
+-- A provisional combo that never traded may vanish: what was not served since $since is given up.
+-- grain: instrument
+-- inputs: instruments
+SELECT native_id
+FROM instruments
+WHERE is_combo AND status <> 'settled' AND observed_at >= $since
+ORDER BY observed_at, native_id
