@@ -5,7 +5,8 @@ callers with a market in hand) and the SQL that decides for all of them at once.
 
 A rule looks at one field: ``combo``, ``category``, ``fee``, ``sport`` (the venue's own words), ``tag``, ``series``
 (Kalshi series ticker, Polymarket series slug), ``slug`` or ``title`` (event title and question). ``values`` are
-compared whole, a ``pattern`` is an RE2 expression searched in the text; texts are in lower case, series as served.
+compared whole, a ``pattern`` (a list: any of them) is an RE2 expression searched in the text; texts are in lower
+case, series as served.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def category_rules() -> tuple[CategoryRule, ...]:
 
 
 def _rule(position: int, given: dict[str, Any]) -> CategoryRule:
+    pattern = given.get("pattern", "")
     rule = CategoryRule(
         position,
         given["id"],
@@ -91,7 +93,7 @@ def _rule(position: int, given: dict[str, Any]) -> CategoryRule:
         given["category"],
         given.get("venue", ""),
         tuple(given.get("values", ())),
-        given.get("pattern", ""),
+        pattern if isinstance(pattern, str) else "|".join(pattern),
     )
     if rule.field not in SOURCES or rule.category not in CATEGORIES or bool(rule.values) == bool(rule.pattern):
         raise ValueError(f"category rule {rule.rule_id}: unknown field or category, or not one of values and pattern")

@@ -26,3 +26,7 @@ def display_names_sql() -> str:
     """Names for people of every instrument and of its first two outcomes."""
     parts = statement("derive/ticker_parts").text
     return f"WITH ticker_parts AS ({parts}) FROM ({statement('derive/display_names').text})"
+
+
+# What stands for ``made_rows`` in the statement of each table.
+MADE_ROWS = {"core.ticker_categories": ticker_categories_sql, "core.display_names": display_names_sql}
