@@ -82,6 +82,12 @@ class Settings(BaseModel):
     # --- marts
     trend_short_days: int = Field(7, ge=2, description="Short window of price trends, in days.")
     trend_long_days: int = Field(30, ge=3, description="Long window of price trends, in days.")
+    late_hours: int = Field(
+        6, ge=0, description="Rows first observed later than this many hours after their UTC day count as late."
+    )
+    stale_hours: int = Field(
+        3, ge=1, description="A table that nothing was read for in this many hours counts as stale."
+    )
 
     # --- behaviour
     schedules: bool = Field(False, description="Start schedules and sensors by default.")

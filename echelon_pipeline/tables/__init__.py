@@ -10,6 +10,7 @@ from echelon_pipeline.tables.derived import DERIVED_TABLES
 from echelon_pipeline.tables.marts import MART_BUILDS, MART_TABLES
 from echelon_pipeline.tables.overview import OVERVIEW_TABLES
 from echelon_pipeline.tables.parlays import PARLAY_TABLES
+from echelon_pipeline.tables.quality import QUALITY_TABLES
 from echelon_pipeline.tables.raw import RAW_TABLES
 from echelon_pipeline.tables.schema import Column, Rule, T, Table, quote
 from echelon_pipeline.tables.trends import TREND_TABLES
@@ -26,6 +27,7 @@ TABLES: dict[str, Table] = {
         *OVERVIEW_TABLES,
         *TREND_TABLES,
         *BUILDER_TABLES,
+        *QUALITY_TABLES,
     )
 }
 

@@ -100,6 +100,8 @@ def settings_params(settings: Settings, now: datetime) -> dict[str, Any]:
         "short_days": settings.trend_short_days,
         "long_days": settings.trend_long_days,
         "builder_codes": list(settings.builder_codes),
+        "late_hours": settings.late_hours,
+        "stale_hours": settings.stale_hours,
     }
 
 

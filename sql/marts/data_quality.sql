@@ -1,0 +1,266 @@
+-- about: rows, late rows, dead letters, unknown fields and what was read, per table and UTC day
+-- creates: mart.data_quality
+-- grain: venue, table_name, date
+-- partition: none
+-- inputs: core.coverage_daily
+-- lookups: core.trades, core.fills, core.daily_prices, core.instrument_quotes, core.builder_leaderboard, core.instruments, core.instrument_history, core.outcomes, core.events, core.series, core.resolutions, core.dead_letters, core.drift, core.ingest_windows
+-- Every unit of work ends with a window, so a new window is when to look again. Each table is aggregated once, over
+-- its day and our clock only: 50 million trades take a second; with the venue's clock they took seven, so that is
+-- read of the last 8 days only.
+WITH dated AS (
+    SELECT
+        'core.trades' AS table_name,
+        venue,
+        date,
+        count(*) AS rows,
+        count(*) FILTER (
+            WHERE observed_at > CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC' + to_hours(24 + $late_hours)
+        ) AS late_rows,
+        max(observed_at) AS latest_observed_at
+    FROM core.trades
+    GROUP BY venue, date
+    UNION ALL
+    SELECT
+        'core.fills',
+        venue,
+        date,
+        count(*),
+        count(*) FILTER (
+            WHERE observed_at > CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC' + to_hours(24 + $late_hours)
+        ),
+        max(observed_at)
+    FROM core.fills
+    GROUP BY venue, date
+    UNION ALL
+    SELECT
+        'core.daily_prices',
+        venue,
+        date,
+        count(*),
+        count(*) FILTER (
+            WHERE observed_at > CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC' + to_hours(24 + $late_hours)
+        ),
+        max(observed_at)
+    FROM core.daily_prices
+    GROUP BY venue, date
+),
+
+seen AS (
+    -- What has no day of its own counts on the day on which it was seen; it cannot be late.
+    SELECT 'core.instrument_quotes' AS table_name, venue, date, count(*) AS rows, max(observed_at) AS latest_observed_at
+    FROM core.instrument_quotes
+    GROUP BY venue, date
+    UNION ALL
+    SELECT 'core.builder_leaderboard', venue, date, count(*), max(observed_at)
+    FROM core.builder_leaderboard
+    GROUP BY venue, date
+    UNION ALL
+    SELECT 'core.instruments', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
+    FROM core.instruments
+    GROUP BY venue, utc_day(observed_at)
+    UNION ALL
+    SELECT 'core.instrument_history', venue, utc_day(valid_from) AS date, count(*), max(valid_from)
+    FROM core.instrument_history
+    GROUP BY venue, utc_day(valid_from)
+    UNION ALL
+    SELECT 'core.outcomes', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
+    FROM core.outcomes
+    GROUP BY venue, utc_day(observed_at)
+    UNION ALL
+    SELECT 'core.events', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
+    FROM core.events
+    GROUP BY venue, utc_day(observed_at)
+    UNION ALL
+    SELECT 'core.series', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
+    FROM core.series
+    GROUP BY venue, utc_day(observed_at)
+    UNION ALL
+    SELECT 'core.resolutions', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
+    FROM core.resolutions
+    GROUP BY venue, utc_day(observed_at)
+),
+
+counted AS (
+    SELECT * FROM dated
+    UNION ALL BY NAME
+    SELECT * FROM seen
+),
+
+happened AS (
+    SELECT 'core.trades' AS table_name, venue, date, max(event_at) AS latest_event_at
+    FROM core.trades
+    WHERE date >= utc_day(CAST($now AS TIMESTAMPTZ)) - 7
+    GROUP BY venue, date
+    UNION ALL
+    SELECT 'core.fills', venue, date, max(event_at)
+    FROM core.fills
+    WHERE date >= utc_day(CAST($now AS TIMESTAMPTZ)) - 7
+    GROUP BY venue, date
+),
+
+letters AS (
+    SELECT venue, table_name, utc_day(observed_at) AS date, count(*) AS dead_letters
+    FROM core.dead_letters
+    GROUP BY ALL
+),
+
+endpoints (venue, endpoint, table_name) AS (
+    -- The first table that an endpoint's objects become; a test compares it with the parsers.
+    VALUES
+        ('kalshi', 'candlesticks', 'core.daily_prices'),
+        ('kalshi', 'events', 'core.events'),
+        ('kalshi', 'markets', 'core.instruments'),
+        ('kalshi', 'series', 'core.series'),
+        ('kalshi', 'trades', 'core.trades'),
+        ('polymarket', 'builder_trades', 'core.fills'),
+        ('polymarket', 'builders_leaderboard', 'core.builder_leaderboard'),
+        ('polymarket', 'clob_markets', 'core.resolutions'),
+        ('polymarket', 'events', 'core.events'),
+        ('polymarket', 'markets', 'core.instruments'),
+        ('polymarket', 'prices_history', 'core.daily_prices'),
+        ('polymarket', 'resolutions', 'core.resolutions'),
+        ('polymarket', 'series', 'core.series'),
+        ('polymarket', 'trades', 'core.trades'),
+        ('polymarket', 'trades_v1', 'core.trades')
+),
+
+drifts AS (
+    SELECT
+        d.venue,
+        coalesce(e.table_name, 'raw.objects') AS table_name,
+        utc_day(d.observed_at) AS date,
+        sum(d.objects)::BIGINT AS drift_objects,
+        count(DISTINCT (d.endpoint, d.path, d.kind)) AS drift_fields
+    FROM core.drift d
+    LEFT JOIN endpoints e USING (venue, endpoint)
+    GROUP BY ALL
+),
+
+today AS (
+    SELECT utc_day(CAST($now AS TIMESTAMPTZ)) AS date
+),
+
+covered AS (
+    -- A table may have been read as a whole feed and instrument by instrument: the better of the two counts.
+    SELECT *
+    FROM core.coverage_daily
+    WHERE scope IN ('all', 'configured')
+    QUALIFY row_number() OVER (
+        PARTITION BY venue, table_name, date ORDER BY complete_minutes DESC, partial_minutes DESC, scope
+    ) = 1
+),
+
+windows AS (
+    -- Some windows reach to the end of a day that is not over.
+    SELECT venue, table_name, max(least(to_at, recorded_at)) FILTER (WHERE state <> 'unavailable') AS last_read_at
+    FROM core.ingest_windows
+    WHERE table_name LIKE 'core.%'
+    GROUP BY venue, table_name
+),
+
+reads AS (
+    -- Listings fill further tables under the windows of core.instruments.
+    SELECT venue, filled AS table_name, max(last_read_at) AS last_read_at
+    FROM (
+        SELECT
+            venue,
+            last_read_at,
+            unnest(
+                CASE table_name
+                    WHEN 'core.instruments'
+                        THEN [
+                            table_name,
+                            'core.instrument_history',
+                            'core.instrument_quotes',
+                            'core.outcomes',
+                            'core.events',
+                            'core.series',
+                            'core.resolutions'
+                        ]
+                    ELSE [table_name]
+                END
+            ) AS filled
+        FROM windows
+    )
+    GROUP BY venue, filled
+),
+
+claims AS (
+    -- From the first day that was ever read to today: days after the last one read are missing, not absent.
+    SELECT
+        venue,
+        table_name,
+        unnest(generate_series(min(date), greatest(max(date), (SELECT date FROM today)), INTERVAL 1 DAY))::DATE AS date
+    FROM covered
+    GROUP BY venue, table_name
+),
+
+spine AS (
+    SELECT venue, table_name, date FROM counted
+    UNION
+    SELECT venue, table_name, date FROM letters
+    UNION
+    SELECT venue, table_name, date FROM drifts
+    UNION
+    SELECT venue, table_name, date FROM claims
+    UNION
+    SELECT venue, table_name, (SELECT date FROM today) AS date FROM reads
+),
+
+minutes AS (
+    SELECT
+        venue,
+        table_name,
+        s.date,
+        c.scope,
+        c.reasons,
+        k.date IS NOT NULL AS is_claimed,
+        coalesce(c.complete_minutes, 0) AS complete_minutes,
+        coalesce(c.partial_minutes, 0) AS partial_minutes,
+        coalesce(c.unavailable_minutes, 0) AS unavailable_minutes,
+        round(
+            greatest(0, least(1440, epoch(CAST($now AS TIMESTAMPTZ) AT TIME ZONE 'UTC' - CAST(s.date AS TIMESTAMP)) / 60))
+            - coalesce(c.complete_minutes + c.partial_minutes + c.unavailable_minutes, 0),
+            6
+        ) AS unread_minutes
+    FROM spine s
+    LEFT JOIN claims k USING (venue, table_name, date)
+    LEFT JOIN covered c USING (venue, table_name, date)
+)
+
+SELECT
+    venue,
+    table_name,
+    date,
+    coalesce(c.rows, 0) AS rows,
+    c.late_rows,
+    coalesce(l.dead_letters, 0) AS dead_letters,
+    coalesce(d.drift_objects, 0) AS drift_objects,
+    coalesce(d.drift_fields, 0) AS drift_fields,
+    h.latest_event_at,
+    c.latest_observed_at,
+    r.last_read_at,
+    m.scope,
+    CASE WHEN m.is_claimed THEN m.complete_minutes END AS complete_minutes,
+    CASE WHEN m.is_claimed THEN m.partial_minutes END AS partial_minutes,
+    CASE WHEN m.is_claimed THEN m.unavailable_minutes END AS unavailable_minutes,
+    CASE WHEN m.is_claimed THEN greatest(m.unread_minutes, 0) END AS missing_minutes,
+    m.reasons,
+    CASE
+        WHEN date >= (SELECT t.date FROM today t)
+            THEN CASE
+                WHEN r.last_read_at < CAST($now AS TIMESTAMPTZ) - to_hours($stale_hours) THEN 'stale'
+                WHEN r.last_read_at IS NOT NULL THEN 'open'
+            END
+        WHEN NOT m.is_claimed THEN NULL
+        WHEN m.unread_minutes > 0 THEN 'missing'
+        WHEN m.partial_minutes > 0 THEN 'partial'
+        WHEN m.unavailable_minutes > 0 THEN 'unavailable'
+        ELSE 'complete'
+    END AS state
+FROM minutes m
+LEFT JOIN counted c USING (venue, table_name, date)
+LEFT JOIN happened h USING (venue, table_name, date)
+LEFT JOIN letters l USING (venue, table_name, date)
+LEFT JOIN drifts d USING (venue, table_name, date)
+LEFT JOIN reads r USING (venue, table_name)
