@@ -91,4 +91,113 @@ PRICE_TRENDS = Table(
     indexes=(("date",),),
 )
 
-TREND_TABLES: tuple[Table, ...] = (PRICE_TRENDS,)
+_HORIZON = Column("horizon", T.TEXT, "1h, 6h, 1d, 7d or 30d before outcome_known_at", nullable=False)
+_HORIZON_SECONDS = Column("horizon_seconds", T.INT, "the horizon in seconds", nullable=False)
+
+CALIBRATION = Table(
+    name="mart.calibration",
+    about=(
+        "One row is what one instrument with a final outcome cost at one horizon before that outcome could be known, "
+        "and what it paid; or why that is not known."
+    ),
+    grain="instrument, horizon",
+    columns=(
+        VENUE,
+        INSTRUMENT,
+        Column("event_id", T.TEXT, "venue:native_id of the event, where it is known"),
+        _HORIZON,
+        _HORIZON_SECONDS,
+        Column(
+            "outcome_known_at",
+            T.TIME,
+            "the earliest of those that are known: end of trading, occurrence (game start), first proposal of a "
+            "resolution, final resolution",
+        ),
+        Column(
+            "outcome_basis",
+            T.TEXT,
+            "which of them: trading_ended, occurrence, proposal or resolution. Where only the resolution is known, the "
+            "outcome was public before, and prices at short horizons had seen it",
+        ),
+        Column("horizon_at", T.TIME, "outcome_known_at minus the horizon"),
+        Column(
+            "price",
+            T.EXACT_PRICE,
+            "of outcome 0: the last one at or before horizon_at and at most a quarter of the horizon older; block "
+            "trades and imports without ids left out",
+            unit="USD",
+        ),
+        Column("price_at", T.TIME, "when it was traded; a daily close is known at the end of its day"),
+        Column(
+            "price_source",
+            T.TEXT,
+            "trade; where no trade at or before horizon_at is held, the daily close of trades, candle, mid_sample or "
+            "venue_day",
+        ),
+        Column("outcome", T.EXACT_PRICE, "final payout per share of outcome 0; fractions stay as they are", unit="USD"),
+        Column(
+            "missing_reason",
+            T.TEXT,
+            "why the row is not in the curve: no_payout, payouts_disagree (between sources), no_outcome_time, "
+            "too_old (a price, but older than allowed), not_open (horizon_at lies before trading), no_price; NULL "
+            "where nothing is missing",
+        ),
+    ),
+    key=("instrument_id", "horizon"),
+    partition_by=(),
+    sort_by=("instrument_id", "horizon_seconds"),
+    rules=(
+        Rule("price lies in 0..1", "price IS NULL OR price BETWEEN 0 AND 1"),
+        Rule("outcome lies in 0..1", "outcome IS NULL OR outcome BETWEEN 0 AND 1"),
+        Rule("a price comes from before the horizon", "price IS NULL OR price_at <= horizon_at"),
+        Rule(
+            "a row counts or says why not", "missing_reason IS NOT NULL OR (price IS NOT NULL AND outcome IS NOT NULL)"
+        ),
+    ),
+    indexes=(("event_id",),),
+)
+
+CALIBRATION_CURVE = Table(
+    name="mart.calibration_curve",
+    about=(
+        "One row is one price bucket of one venue and horizon: what instruments of that price paid. Every bucket has "
+        "a row."
+    ),
+    grain="venue, horizon, bucket",
+    columns=(
+        VENUE,
+        _HORIZON,
+        _HORIZON_SECONDS,
+        Column("bucket_from", T.PRICE, "least price of the bucket, inclusive", nullable=False, unit="USD"),
+        Column("bucket_to", T.PRICE, "exclusive, but for 1", nullable=False, unit="USD"),
+        Column("n_instruments", T.BIGINT, "instruments in the bucket, each counted once", nullable=False),
+        Column("n_events", T.BIGINT, "their events; an instrument of no known event is its own", nullable=False),
+        Column(
+            "n_missing",
+            T.BIGINT,
+            "instruments of this venue and horizon that are in no bucket (mart.calibration says why)",
+            nullable=False,
+        ),
+        Column("mean_price", T.STAT, "NULL where the bucket is empty, like all that follows", unit="USD"),
+        Column("mean_outcome", T.STAT, "mean payout: calibrated where it is near mean_price", unit="USD"),
+        Column(
+            "outcome_low",
+            T.STAT,
+            "2.5% point of mean_outcome over 200 bootstrap draws of events; NULL below 2 events. Where all paid the "
+            "same, low and high are that value, however few they are",
+            unit="USD",
+        ),
+        Column("outcome_high", T.STAT, "97.5% point", unit="USD"),
+        Column("brier_score", T.STAT, "mean of (price - outcome) squared"),
+    ),
+    key=("venue", "horizon", "bucket_from"),
+    partition_by=(),
+    sort_by=("venue", "horizon_seconds", "bucket_from"),
+    rules=(
+        Rule("counts agree", "n_events <= n_instruments AND n_missing >= 0"),
+        Rule("low is no more than high", "outcome_low IS NULL OR outcome_low <= outcome_high"),
+        Rule("an empty bucket has no figures", "(n_instruments > 0) = (mean_outcome IS NOT NULL)"),
+    ),
+)
+
+TREND_TABLES: tuple[Table, ...] = (PRICE_TRENDS, CALIBRATION, CALIBRATION_CURVE)
