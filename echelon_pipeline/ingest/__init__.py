@@ -1,7 +1,9 @@
 """Units of work: fetch, keep raw, derive, check, commit, and say last what is complete.
 
     session.py     what a unit needs: settings, lake, windows, clock, progress, ids
+    homes.py       which universe a home is of: made-up rows and live ones never share one
     crew.py        a few workers over a list of work
+    peek.py        what scans and walks look at in payloads before they are parsed
     absent.py      what a venue does not have, and how windows say so
     bounds.py      the top N of a listing, nothing dropped uncounted
     derive.py      raw objects of a unit to committed rows

@@ -7,21 +7,21 @@ go is in ``listings.py``, ``trades.py`` and ``prices.py``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
 import msgspec
 
 from echelon_pipeline.domain.batches import batches
-from echelon_pipeline.errors import SchemaDrift
 from echelon_pipeline.ingest.bounds import Ranked, TopN
 from echelon_pipeline.ingest.listings import Scan
+from echelon_pipeline.ingest.peek import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
 from echelon_pipeline.ingest.walks import Group
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
+from echelon_pipeline.venues.kalshi.cutoff import Cutoff
 from echelon_pipeline.venues.kalshi.parse import KINDS, PARSER_VERSION
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
@@ -45,29 +45,10 @@ class _Trade(msgspec.Struct):
     created_time: datetime
 
 
-@dataclass(frozen=True)
-class Cutoff:
-    """Where the live tier begins: older settled markets and trades are in the historical tier."""
-
-    markets: datetime
-    trades: datetime
-
-
 def rank(market: RawObject) -> Ranked:
-    """The volumes that bounds look at; an absent or odd one counts as 0 (the parsers judge it later)."""
-    try:
-        row = msgspec.json.decode(market.payload, type=_Market)
-    except msgspec.DecodeError:
-        return Ranked(Decimal(0), Decimal(0))
-    return Ranked(_decimal(row.volume_24h_fp), _decimal(row.volume_fp))
-
-
-def _event_of(market: RawObject) -> str:
-    """The event of a market; '' where it names none or is odd (the parsers judge it later)."""
-    try:
-        return msgspec.json.decode(market.payload, type=_Member).event_ticker or ""
-    except msgspec.DecodeError:
-        return ""
+    """The volumes that bounds look at; an absent or odd one counts as 0."""
+    row = peek(market, _Market)
+    return Ranked(_decimal(row.volume_24h_fp), _decimal(row.volume_fp)) if row else Ranked(Decimal(0), Decimal(0))
 
 
 def _decimal(text: str | None) -> Decimal:
@@ -131,7 +112,7 @@ class KalshiListings:
     async def _kept(self, sources: Sequence[AsyncIterator[Page]]) -> AsyncIterator[Page]:
         bounds = TopN(self._bounds.limit, self._bounds.min_volume, rank)
         async for page in bounds.through(_chained(sources)):
-            self._events.update(event for event in map(_event_of, page.objects) if event)
+            self._events.update(m.event_ticker for m in peek_all(page.objects, _Member) if m.event_ticker)
             yield page
         self._bounds.filtered_out += bounds.filtered_out
 
@@ -197,13 +178,8 @@ class KalshiTrades:
 
     def times(self, page: Page) -> list[datetime]:
         """created_time of a page's rows, without those that nobody can read (the zero time among them)."""
-        found = []
-        for trade in page.objects:
-            try:
-                found.append(msgspec.json.decode(trade.payload, type=_Trade).created_time)
-            except msgspec.DecodeError:  # the parser dead-letters it; the walk goes by the others
-                continue
-        return [t if t.tzinfo else t.replace(tzinfo=UTC) for t in found if t.year >= BEGAN]
+        times = (utc(trade.created_time) for trade in peek_all(page.objects, _Trade))
+        return [t for t in times if t.year >= BEGAN]
 
 
 class KalshiPrices:
@@ -241,20 +217,3 @@ class KalshiPrices:
             pages = self._client.candlesticks_batch([t.native_id for t in request.targets], begin, end, HOUR)
         async for page in pages:
             yield page
-
-
-class _Cutoff(msgspec.Struct):
-    market_settled_ts: datetime
-    trades_created_ts: datetime
-
-
-async def cutoff_of(client: KalshiClient) -> Cutoff:
-    """The cutoff at the start of a run (it advances)."""
-    async for page in client.historical_cutoff():
-        for answer in page.objects:
-            try:
-                row = msgspec.json.decode(answer.payload, type=_Cutoff)
-            except msgspec.DecodeError as error:
-                raise SchemaDrift(f"kalshi /historical/cutoff: {error}, got {answer.payload[:200]!r}") from error
-            return Cutoff(row.market_settled_ts, row.trades_created_ts)
-    raise SchemaDrift("kalshi /historical/cutoff: no object in the answer")

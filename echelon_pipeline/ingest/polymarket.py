@@ -17,6 +17,7 @@ import msgspec
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.ingest.bounds import Ranked, TopN
 from echelon_pipeline.ingest.listings import Scan
+from echelon_pipeline.ingest.peek import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
 from echelon_pipeline.ingest.walks import Group
 from echelon_pipeline.settings import Settings
@@ -53,21 +54,14 @@ class _Trade(msgspec.Struct):
 
 
 def rank(market: RawObject) -> Ranked:
-    """The volumes that bounds look at; an absent or odd one counts as 0 (the parsers judge it later)."""
-    try:
-        row = msgspec.json.decode(market.payload, type=_Market)
-    except msgspec.DecodeError:
-        return Ranked(Decimal(0), Decimal(0))
+    """The volumes that bounds look at; an absent or odd one counts as 0."""
+    row = peek(market, _Market) or _Market()
     return Ranked(row.volume24hr or Decimal(0), row.volumeNum or Decimal(0))
 
 
-def _event_of(market: RawObject) -> str:
-    """The id of a market's event; '' where it names none or is odd (the parsers judge it later)."""
-    try:
-        events = msgspec.json.decode(market.payload, type=_Member).events
-    except msgspec.DecodeError:
-        return ""
-    return events[0].id if events else ""
+def _events_of(page: Page) -> set[str]:
+    """The ids of the events that a page's markets name."""
+    return {member.events[0].id for member in peek_all(page.objects, _Member) if member.events and member.events[0].id}
 
 
 class PolymarketListings:
@@ -96,7 +90,7 @@ class PolymarketListings:
                 since = scan.now - timedelta(days=self._settings.history_days)
                 closed = self._client.gamma.markets(closed=True, end_date_min=since, order="volumeNum", ascending=False)
                 async for page in self._bounded(closed):
-                    self._named.update(event for event in map(_event_of, page.objects) if event)
+                    self._named |= _events_of(page)
                     yield page
         async for page in self._other_events():
             yield page
@@ -144,7 +138,7 @@ class PolymarketListings:
         """The markets of the largest 24 h volume, in the configured number, of a walk in another order."""
         bounds = TopN(self._limit, Decimal(self._settings.min_volume), rank)
         async for page in bounds.through(pages):
-            self._named.update(event for event in map(_event_of, page.objects) if event)
+            self._named |= _events_of(page)
             yield page
         self.filtered_out += bounds.filtered_out
 
@@ -177,14 +171,9 @@ class _Created(msgspec.Struct):
 
 
 def _oldest(page: Page) -> datetime:
-    """The oldest creation on a page; those that nobody can read do not count (the parsers judge them later)."""
-    stamps = []
-    for market in page.objects:
-        try:
-            stamps.append(msgspec.json.decode(market.payload, type=_Created).createdAt)
-        except msgspec.DecodeError:
-            continue
-    return min((t if t.tzinfo else t.replace(tzinfo=UTC) for t in stamps), default=datetime.max.replace(tzinfo=UTC))
+    """The oldest creation on a page; those that nobody can read do not count."""
+    stamps = (utc(market.createdAt) for market in peek_all(page.objects, _Created))
+    return min(stamps, default=datetime.max.replace(tzinfo=UTC))
 
 
 class PolymarketTrades:
@@ -230,13 +219,8 @@ class PolymarketTrades:
 
     def times(self, page: Page) -> list[datetime]:
         """Timestamps of a page's rows, without those that nobody can read."""
-        found = []
-        for trade in page.objects:
-            try:
-                found.append(msgspec.json.decode(trade.payload, type=_Trade, strict=False).timestamp)
-            except msgspec.DecodeError:  # the parser dead-letters it; the walk goes by the others
-                continue
-        return [datetime.fromtimestamp(t, UTC) for t in found if BEGAN <= t < END]
+        stamps = (trade.timestamp for trade in peek_all(page.objects, _Trade, strict=False))
+        return [datetime.fromtimestamp(t, UTC) for t in stamps if BEGAN <= t < END]
 
 
 class PolymarketPrices:

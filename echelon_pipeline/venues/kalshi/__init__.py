@@ -5,5 +5,6 @@ auth.py     signatures, for the public endpoints that may want one
 reader.py   the connection: rates, walks, the signed second try of a book
 feeds.py    trades, candles and order books
 client.py   everything that can be asked: listings, and the feeds
+cutoff.py   where the live tier begins
 parse.py    which SQL in sql/parse/kalshi makes which table's rows
 """
