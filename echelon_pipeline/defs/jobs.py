@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from echelon_pipeline.defs.assets.further import LEADERBOARD
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.warehouse.marts import marts
@@ -13,6 +14,7 @@ _HEALTH = dg.AssetSelection.groups("health")
 _NOT_MAIN = _MAINTENANCE | _HEALTH
 
 _MARTS = dg.AssetSelection.assets(*(mart_key(m) for m in marts()))
+_BUILDERS = dg.AssetSelection.assets(dg.AssetKey(LEADERBOARD))
 HOOKS = {say_failure_class}
 
 # Everything from the wire to the published file; partitioned by UTC day.
@@ -23,6 +25,7 @@ instruments_job = dg.define_asset_job(
     selection=dg.AssetSelection.all()
     - _NOT_MAIN
     - _MARTS
+    - _BUILDERS
     - dg.AssetSelection.assets(
         *(dg.AssetKey(["core", v, t]) for v in ("kalshi", "polymarket") for t in ("trades", "daily_prices")),
         dg.AssetKey(["core", "polymarket", "fills"]),
@@ -45,3 +48,6 @@ publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups(
 maintenance_job = dg.define_asset_job("maintenance", selection=_MAINTENANCE, hooks=HOOKS)
 
 health_job = dg.define_asset_job("health", selection=_HEALTH, hooks=HOOKS)
+
+# The venue ranks builders over days, weeks and months: once an hour is enough.
+builders_job = dg.define_asset_job("builders", selection=_BUILDERS, hooks=HOOKS)

@@ -11,7 +11,14 @@ from datetime import timedelta
 
 import dagster as dg
 
-from echelon_pipeline.defs.jobs import daily_job, health_job, instruments_job, maintenance_job, publish_job
+from echelon_pipeline.defs.jobs import (
+    builders_job,
+    daily_job,
+    health_job,
+    instruments_job,
+    maintenance_job,
+    publish_job,
+)
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.settings import load_settings
 
@@ -66,4 +73,8 @@ publish_schedule = dg.ScheduleDefinition(
 
 health_daily = dg.ScheduleDefinition(
     name="health_daily", job=health_job, cron_schedule="30 6 * * *", default_status=STATUS
+)
+
+builders_hourly = dg.ScheduleDefinition(
+    name="builders_hourly", job=builders_job, cron_schedule="25 * * * *", default_status=STATUS
 )

@@ -24,6 +24,7 @@ from typing import Any
 
 import duckdb
 
+from echelon_pipeline.domain.derived import MADE_ROWS
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.tables import TABLES, Table
@@ -108,9 +109,17 @@ def settings_params(settings: Settings, now: datetime) -> dict[str, Any]:
 @cache
 def marts() -> tuple[Mart, ...]:
     """Every computed table, inputs before what is computed from them. CycleError where two need each other."""
-    found = {s.header["creates"]: s for folder in ("core", "marts") for s in statements(folder)}
+    found = {s.header["creates"]: _whole(s) for folder in ("core", "marts") for s in statements(folder)}
     graph = {name: [i for i in _stored(s.header["inputs"]) if i in found] for name, s in found.items()}
     return tuple(Mart(TABLES[n], found[n]) for n in TopologicalSorter(dict(sorted(graph.items()))).static_order())
+
+
+def _whole(statement: Statement) -> Statement:
+    """A statement with the rows that code puts together, where it says ``made_rows``."""
+    made = MADE_ROWS.get(statement.header["creates"])
+    if made is None:
+        return statement
+    return Statement(statement.name, statement.text.replace("SELECT * FROM made_rows", f"SELECT * FROM ({made()})"))
 
 
 def pin(lake: Lake, mart: Mart) -> dict[str, Snapshot | None]:

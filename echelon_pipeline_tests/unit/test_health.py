@@ -49,7 +49,8 @@ def _found(settings: Settings, windows: list[Window]) -> list[Finding]:
         state="complete",
         unit_id="u",
     )
-    Windows(Lake.of(settings), settings.clock).record([listing, *windows])
+    today = _window("core.trades", NOW.date(), hours=12)
+    Windows(Lake.of(settings), settings.clock).record([listing, today, *windows])
     list(Refresh(settings).run())
     publish(settings, force=True)
     return findings(settings)
@@ -60,18 +61,21 @@ def test_what_was_read_completely_is_no_finding(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "hours", "kind", "detail"),
+    ("state", "hours", "kind", "complete"),
     [
-        ("partial", 24, "partial", "1440 of 1440 minutes; the venue said no"),
-        ("unavailable", 24, "unavailable", "1440 of 1440 minutes; the venue said no"),
-        ("complete", 6, "missing", "1080 of 1440 minutes; "),
+        ("partial", 24, "partial", 0),
+        ("unavailable", 24, "unavailable", 0),
+        ("complete", 6, "missing", 360),
     ],
 )
 def test_a_day_that_is_not_complete_is_a_finding(
-    settings: Settings, state: str, hours: int, kind: str, detail: str
+    settings: Settings, state: str, hours: int, kind: str, complete: int
 ) -> None:
     windows = [_window("core.trades", DAYS[0]), _window("core.trades", DAYS[1], state, hours)]
-    assert _found(settings, windows) == [Finding(kind, "kalshi core.trades 2026-11-21", detail)]
+    (found,) = _found(settings, windows)
+    assert (found.kind, found.what) == (kind, "kalshi core.trades 2026-11-21")
+    assert f"{complete} of 1440 minutes complete" in found.detail
+    assert ("the venue said no" in found.detail) is (state != "complete")
 
 
 def test_a_mart_older_than_its_inputs_is_a_finding(settings: Settings) -> None:
@@ -81,8 +85,10 @@ def test_a_mart_older_than_its_inputs_is_a_finding(settings: Settings) -> None:
     assert "mart.trade_volume" in {f.what for f in findings(settings) if f.kind == "stale"}
 
 
-def test_listings_that_nobody_read_for_hours_are_a_finding(settings: Settings) -> None:
+def test_tables_that_nobody_read_for_hours_are_a_finding(settings: Settings) -> None:
     _found(settings, [_window("core.trades", day) for day in DAYS])
-    later = settings.model_copy(update={"now": NOW + timedelta(hours=3)})
-    stale = [f for f in findings(later) if f.what == "kalshi listings"]
-    assert [f.kind for f in stale] == ["stale"]
+    later = settings.model_copy(update={"now": NOW + timedelta(hours=9)})
+    list(Refresh(later).run())
+    publish(later, force=True)
+    stale = [f.what for f in findings(later) if f.kind == "stale"]
+    assert "kalshi core.instruments 2026-11-22" in stale

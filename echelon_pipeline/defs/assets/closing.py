@@ -1,4 +1,4 @@
-"""What closes a run: further resolutions, the reports on completeness and dead letters, the publication."""
+"""What closes a run: the reports on completeness and dead letters, the publication."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import dagster as dg
 
 from echelon_pipeline.defs import report
+from echelon_pipeline.defs.assets.further import RESOLUTIONS
 from echelon_pipeline.defs.assets.listings import DERIVED, core_key
-from echelon_pipeline.defs.assets.marts import DATA_V2, mart_key
+from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.warehouse.maintain import maintain
@@ -22,40 +22,14 @@ _DAILY = [
     dg.AssetKey(core_key("polymarket", "core.fills")),
 ]
 _LISTED = [dg.AssetKey(core_key(v, t)) for v in VENUES for t in DERIVED]
-_EVERYTHING = [*_LISTED, *_DAILY, dg.AssetKey(DATA_V2)]
+_EVERYTHING = [*_LISTED, *_DAILY, dg.AssetKey(RESOLUTIONS)]
 # What nothing else waits for: enough to come after everything, without an edge from each of 20 tables.
 _LAST = [
     *(dg.AssetKey(core_key(v, "core.daily_prices")) for v in VENUES),
     dg.AssetKey(core_key("polymarket", "core.fills")),
-    dg.AssetKey(DATA_V2),
+    dg.AssetKey(RESOLUTIONS),
 ]
 _LOGS = ("core.ingest_windows", "core.dead_letters", "core.drift")
-
-
-@dg.multi_asset(
-    name="core_polymarket_data_resolutions",
-    specs=[
-        report.spec_of(
-            "core.resolutions",
-            DATA_V2,
-            deps=[dg.AssetKey(core_key("polymarket", "core.instruments"))],
-            about="The second source for Polymarket: Data API v2.",
-        )
-    ],
-    check_specs=[report.rules_check("core.resolutions", DATA_V2), report.available_check(DATA_V2)],
-    pool="polymarket_api",
-    retry_policy=report.RETRY,
-)
-def data_resolutions(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
-    """Asks about ended instruments."""
-    session = warehouse.session(context.run.run_id)
-    with report.classified():
-        counts = main.data_resolutions(session)
-    yield dg.MaterializeResult(
-        asset_key=dg.AssetKey(DATA_V2),
-        metadata=report.run_metadata(counts, "core.resolutions"),
-        check_results=[report.rules_held("core.resolutions", DATA_V2, counts), report.available(DATA_V2, counts)],
-    )
 
 
 def _log_asset(table: str) -> dg.AssetsDefinition:

@@ -48,12 +48,12 @@ def _markdown(found: list[Finding]) -> str:
         dg.AssetCheckSpec("healthy", asset=dg.AssetKey(KEY), description="There is nothing that somebody should see.")
     ],
 )
-def health_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Materialized:
+def health_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
     """Looks, and fails its check (a warning) where there is a finding."""
     with report.classified():
         found = [*_failed_runs(context.instance), *findings(warehouse.settings())]
     kinds = {kind: sum(f.kind == kind for f in found) for kind in dict.fromkeys(f.kind for f in found)}
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         asset_key=dg.AssetKey(KEY),
         metadata={"findings": dg.MetadataValue.md(_markdown(found)), "count": len(found), **kinds},
         check_results=[

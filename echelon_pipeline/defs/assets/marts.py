@@ -6,6 +6,7 @@ from datetime import date
 import dagster as dg
 
 from echelon_pipeline.defs import report
+from echelon_pipeline.defs.assets.further import PARLAYS, RESOLUTIONS
 from echelon_pipeline.defs.assets.listings import core_key
 from echelon_pipeline.defs.partitions import DAILY, days_of
 from echelon_pipeline.defs.report import Materialized
@@ -22,9 +23,9 @@ _OF_BOTH = {
     "core.daily_prices",
 }
 
-
-# The second source of Polymarket's resolutions.
-DATA_V2 = ["core", "polymarket", "data_resolutions"]
+_OF_POLYMARKET = {"core.fills", "core.builder_leaderboard"}
+# Combos come by an asset of their own into tables that the listings write.
+_FURTHER = {"core.parlays": [dg.AssetKey(PARLAYS)], "core.parlay_legs": [dg.AssetKey(PARLAYS)]}
 
 
 class MartConfig(dg.Config):
@@ -40,9 +41,9 @@ def mart_key(mart: Mart) -> dg.AssetKey:
 
 def _keys(table: str) -> list[dg.AssetKey]:
     if table in _OF_BOTH:
-        second = [dg.AssetKey(DATA_V2)] if table == "core.resolutions" else []
+        second = [dg.AssetKey(RESOLUTIONS)] if table == "core.resolutions" else []
         return [dg.AssetKey(core_key(venue, table)) for venue in VENUES] + second
-    if table == "core.fills":
+    if table in _OF_POLYMARKET:
         return [dg.AssetKey(core_key("polymarket", table))]
     return [dg.AssetKey(table.split("."))]
 
@@ -52,7 +53,7 @@ def _spec(mart: Mart) -> dg.AssetSpec:
     spec = report.spec_of(
         mart.name,
         mart.name.split("."),
-        deps=[key for table in mart.tables for key in _keys(table)],
+        deps=[*(key for table in mart.tables for key in _keys(table)), *_FURTHER.get(mart.name, ())],
         about=f"{header['about'].capitalize()}. Computed by `sql/{mart.statement.name}.sql`.",
     )
     return spec.replace_attributes(
