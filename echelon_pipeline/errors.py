@@ -16,6 +16,7 @@ wrong and what was expected. Secrets, headers and full URLs with credentials nev
     │   ├── BadImport      a bulk file lacks columns or has the wrong ones
     │   ├── NewerLake      a table was written by newer code
     │   ├── CorruptStore   a lake partition or published file cannot be read
+    │   ├── DatabaseRefused    Postgres refused a statement
     │   └── RunFailed      steps of a run failed; the message names each with its reason
     └── Transient          trying again may help
         ├── RateLimited        429
@@ -23,6 +24,7 @@ wrong and what was expected. Secrets, headers and full URLs with credentials nev
         ├── VenueDown          the breaker opened: stop the run
         ├── Conflict           another writer won too many times
         ├── DiskFull           no room left
+        ├── DatabaseUnavailable    Postgres cannot be reached, or broke off
         └── RunPostponed       every step that failed did so for a reason that may pass
 """
 
@@ -87,6 +89,10 @@ class CorruptStore(Permanent):
     """A file of the lake or the published database cannot be read."""
 
 
+class DatabaseRefused(Permanent):
+    """Postgres refused a statement: the message has its words."""
+
+
 class RunFailed(Permanent):
     """Steps of a run failed; the message names each with its reason."""
 
@@ -109,6 +115,10 @@ class Conflict(Transient):
 
 class DiskFull(Transient):
     """No room left where the lake, the publication or temporary files live."""
+
+
+class DatabaseUnavailable(Transient):
+    """Postgres cannot be reached, or broke off what was under way; nothing half done stays."""
 
 
 class RunPostponed(Transient):

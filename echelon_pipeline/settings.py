@@ -218,7 +218,10 @@ class Settings(BaseModel):
     )
 
     # --- servers
-    postgres_url: SecretStr | None = Field(None, description="Postgres mirror of the published tables.")
+    postgres_url: SecretStr | None = Field(
+        None, description="Postgres that gets a mirror of marts and reference tables. Default: no mirror."
+    )
+    postgres_reader: str = Field("echelon_reader", description="Postgres role that may read the mirror, if it exists.")
     state_url: SecretStr | None = Field(
         None, description="State database (SQLAlchemy URL). Default: <home>/state.sqlite."
     )

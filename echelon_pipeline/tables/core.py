@@ -45,7 +45,7 @@ SERIES = Table(
         Column("frequency", T.TEXT, "the venue's word: daily, weekly, one_off …"),
         Column("fee_type", T.TEXT, "the venue's fee schedule name, now"),
         Column("fee_multiplier", T.RATE, "multiplies the fee formula, now"),
-        Column("settlement_sources", T.TEXT, "JSON list of {name, url}"),
+        Column("settlement_sources", T.TEXT, "JSON list of {name, url}", is_json=True),
         Column("updated_at", T.TIME, "the venue's last change of the metadata"),
         _OBSERVED,
         _SHA,
@@ -111,11 +111,11 @@ _SLOW = (
     Column("category", T.TEXT, "the venue's own category, as served with the instrument or its event"),
     Column("tags", T.TEXTS, "the venue's tags, as served with the instrument or its event"),
     Column("tick_size", T.PRICE, "smallest price step anywhere on the grid, now", unit="USD"),
-    Column("price_ranges", T.TEXT, "JSON of the price grid, where it is not uniform"),
+    Column("price_ranges", T.TEXT, "JSON of the price grid, where it is not uniform", is_json=True),
     Column("min_order_size", T.SIZE, "smallest order", unit="contracts"),
     Column("fee_type", T.TEXT, "the venue's fee schedule name, now"),
     Column("fee_rate", T.RATE, "taker fee rate of that schedule, now"),
-    Column("fee_schedule", T.TEXT, "JSON of the fee schedule, now"),
+    Column("fee_schedule", T.TEXT, "JSON of the fee schedule, now", is_json=True),
     Column("is_neg_risk", T.BOOL, "Polymarket negative-risk market"),
     Column("strike_type", T.TEXT, "Kalshi strike type"),
     Column("floor_strike", T.TEXT, "as served"),
@@ -128,7 +128,7 @@ _SLOW = (
     Column("expected_expiration_at", T.TIME, "when the venue expects to know the outcome"),
     Column("occurrence_at", T.TIME, "when the underlying happens (game start, occurrence)"),
     Column("settled_at", T.TIME, "when payouts became final"),
-    Column("external_ref", T.TEXT, "JSON of further venue ids (question id, gamma id, legs …)"),
+    Column("external_ref", T.TEXT, "JSON of further venue ids (question id, gamma id, legs …)", is_json=True),
 )
 
 INSTRUMENTS = Table(
@@ -193,6 +193,7 @@ OUTCOMES = Table(
 
 INSTRUMENT_QUOTES = Table(
     name="core.instrument_quotes",
+    mirrored=False,
     about="One row is one poll's view of an instrument's prices, volume and open interest.",
     grain="instrument, observed_at",
     columns=(
@@ -276,6 +277,7 @@ DAILY_PRICES = Table(
 
 TRADES = Table(
     name="core.trades",
+    mirrored=False,
     about="One row is one taker execution as published.",
     grain="Kalshi: one match; Polymarket: one taker aggregate (column grain)",
     columns=(
@@ -402,6 +404,7 @@ RESOLUTIONS = Table(
 
 INGEST_WINDOWS = Table(
     name="core.ingest_windows",
+    mirrored=False,
     about="One row says that [from_at, to_at) of one scope was read, and how completely.",
     grain="venue, table, scope, from_at, to_at, recorded_at",
     columns=(
@@ -434,6 +437,7 @@ INGEST_WINDOWS = Table(
 
 DEAD_LETTERS = Table(
     name="core.dead_letters",
+    mirrored=False,
     about="One row is one payload that could not become a row, kept whole, with the reason.",
     grain="object sha256, path, parser version",
     columns=(
@@ -457,6 +461,7 @@ DEAD_LETTERS = Table(
 
 DRIFT = Table(
     name="core.drift",
+    mirrored=False,
     about="One row counts a field or enum value that the parsers do not know, in one unit of work.",
     grain="unit, endpoint, path, value",
     columns=(

@@ -13,13 +13,14 @@ INSTRUMENT = Column("instrument_id", T.TEXT, "venue:native_id of the instrument"
 
 MART_BUILDS = Table(
     name="core.mart_builds",
+    mirrored=False,
     about="One row is the last time that a part of a mart was checked, found stale, or built.",
     grain="table_name, part, kind",
     columns=(
         Column("table_name", T.TEXT, "the mart or derived table", nullable=False),
         Column("part", T.TEXT, "a UTC day, or all", nullable=False),
         Column("kind", T.TEXT, "checked (up to which input versions), wanted (found stale) or built", nullable=False),
-        Column("inputs", T.TEXT, "JSON: version of each input that was read"),
+        Column("inputs", T.TEXT, "JSON: version of each input that was read", is_json=True),
         Column("code", T.TEXT, "hash of the statement and its settings (built)"),
         Column("rows", T.BIGINT, "rows of the part (built)"),
         Column("run_id", T.TEXT, "the run that did it"),

@@ -50,13 +50,15 @@ _ARROW: dict[str, pa.DataType] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column: name, type, what it means. ``unit`` is empty where the name says it all."""
+    """One column: name, type, what it means. ``unit`` is empty where the name says it all. ``is_json``: a text that
+    holds JSON (jsonb in Postgres)."""
 
     name: str
     type: T
     about: str
     nullable: bool = True
     unit: str = ""
+    is_json: bool = False
 
     @property
     def arrow(self) -> pa.Field[pa.DataType]:
@@ -81,6 +83,7 @@ class Table:
     same values here (default: the key). ``newest``: the column that decides which of two rows of one
     key is kept when both are staged or stored; the larger wins, ties go to the staged row.
     ``partition_by``: Delta partition columns. ``sort_by``: order inside files.
+    ``mirrored``: a published table that is small enough, or changes by day, is copied to Postgres too.
     ``version``: raised when columns change; older data is migrated on read (missing columns are NULL).
     """
 
@@ -97,6 +100,7 @@ class Table:
     version: int = 1
     append_only: bool = False
     published: bool = True
+    mirrored: bool = True
     indexes: tuple[tuple[str, ...], ...] = field(default=())
 
     @property

@@ -7,6 +7,8 @@
     raw.py         the append-only store of payloads
     windows.py     what is complete: ingest windows as interval sets
     publish.py     echelon.duckdb, built aside and swapped in (catalog.py: what is inside)
+    postgres.py    the mirror in Postgres, swapped in one transaction (postgres_plan.py: what is copied,
+                   postgres_tables.py: how a table looks there, postgres_faults.py: connection and errors)
     state.py       small mutable state (leases, counters) in SQLite or Postgres
     maintain.py    compaction, vacuum, sweeping of leftovers (retention.py: raw objects that a setting lets go)
 

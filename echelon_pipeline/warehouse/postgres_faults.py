@@ -1,0 +1,63 @@
+"""Connecting to Postgres, and what can go wrong with it, in our words.
+
+Belongs here: the connection and the translation of the driver's errors. The URL holds a password: nothing of it may
+reach a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as driver
+from adbc_driver_manager.dbapi import Connection
+from pydantic import SecretStr
+
+from echelon_pipeline.errors import DatabaseRefused, DatabaseUnavailable
+
+# Classes of SQLSTATE that may pass: connection, resources, operator, serialization, locks.
+_PASSING = ("08", "53", "57", "40", "55P03")
+
+
+@contextmanager
+def connected(url: SecretStr) -> Iterator[Connection]:
+    """A connection whose first statement begins a transaction; what is not committed on the way out is undone.
+
+    Raises DatabaseUnavailable, whose message shows nothing of the URL's user, password and parameters.
+    """
+    # SQLAlchemy's form, postgresql+psycopg2://, is taken too.
+    text = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url.get_secret_value())
+    try:
+        connection: Connection = driver.connect(text)
+    except adbc_driver_manager.Error as error:
+        message = f"ECHELON_POSTGRES_URL: cannot connect: {_without(str(error), text)}"
+        # Not chained: the driver's own message may quote what it could not read.
+        raise DatabaseUnavailable(message) from None
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def database_faults() -> Iterator[None]:
+    """Turns the driver's errors inside into DatabaseUnavailable or DatabaseRefused, in the server's words."""
+    try:
+        yield
+    except adbc_driver_manager.Error as error:
+        state = error.sqlstate or ""
+        words = re.search(r"(ERROR|FATAL):\s*(.*)", str(error), re.DOTALL)
+        said = " ".join((words.group(2) if words else str(error)).split())[:500]
+        kind = DatabaseUnavailable if not state or state.startswith(_PASSING) else DatabaseRefused
+        raise kind(f"Postgres: {said}") from error
+
+
+def _without(message: str, url: str) -> str:
+    """The first line of a message, without any word of the URL."""
+    line = message.strip().splitlines()[0].removeprefix("IO: [libpq] Failed to connect: ")
+    words = [w for w in re.split(r"[^\w.-]+", url.partition("://")[2] or url) if w]
+    for word in sorted(words, key=len, reverse=True):
+        line = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "…", line)
+    return line
