@@ -108,10 +108,18 @@ def test_outcomes_are_named_by_what_they_pay_on() -> None:
         venue = instrument.partition(":")[0]
         return row("core.outcomes", venue=venue, instrument_id=instrument, outcome_index=index, label=label)
 
-    made = [kalshi("KXA-26-GA"), kalshi("KXB-26"), polymarket("0x1"), polymarket("0x2"), polymarket("0x3")]
+    made = [
+        kalshi("KXA-26-GA"),
+        kalshi("KXB-26"),
+        kalshi("KXC-26"),
+        polymarket("0x1"),
+        polymarket("0x2"),
+        polymarket("0x3"),
+    ]
     sides = [
         *(side("kalshi:KXA-26-GA", 0, "Georgia"), side("kalshi:KXA-26-GA", 1, "Georgia")),
         *(side("kalshi:KXB-26", 0, "Yes"), side("kalshi:KXB-26", 1, "No")),
+        *(side("kalshi:KXC-26", 0, "Yes"), side("kalshi:KXC-26", 1, "Yes")),
         *(side("polymarket:0x1", 0, "Up"), side("polymarket:0x1", 1, "Down"), side("polymarket:0x1", 2, "Flat")),
         *(side("polymarket:0x2", 0, None), side("polymarket:0x2", 1, " ")),
     ]
@@ -119,6 +127,7 @@ def test_outcomes_are_named_by_what_they_pay_on() -> None:
     assert found == {
         "kalshi:KXA-26-GA": ("Yes: Georgia", "No: Georgia"),
         "kalshi:KXB-26": ("Yes", "No"),
+        "kalshi:KXC-26": ("Yes", "No"),
         "polymarket:0x1": ("Up", "Down"),
         "polymarket:0x2": ("Outcome 0", "Outcome 1"),
         "polymarket:0x3": (None, None),

@@ -143,7 +143,7 @@ SELECT
         WHEN s.has_0 THEN coalesce(nullif(s.label_0, ''), 'Outcome 0')
     END, 120) AS outcome_0_name,
     left(CASE
-        WHEN t.venue = 'kalshi' AND coalesce(s.label_1, 'No') = 'No' THEN 'No'
+        WHEN t.venue = 'kalshi' AND coalesce(s.label_1, 'No') IN ('No', 'Yes') THEN 'No'
         WHEN t.venue = 'kalshi' THEN 'No: ' || s.label_1
         WHEN s.has_1 THEN coalesce(nullif(s.label_1, ''), 'Outcome 1')
     END, 120) AS outcome_1_name,
