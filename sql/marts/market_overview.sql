@@ -2,13 +2,12 @@
 -- creates: mart.market_overview
 -- grain: instrument
 -- partition: none
--- inputs: core.instruments, core.events, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, mart.trade_volume
+-- inputs: core.instruments, core.events, core.ticker_categories, core.display_names, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, mart.trade_volume
 -- lookups: core.instrument_completeness
 -- Only recent days are read: prints of today, yesterday and the day within which the 7 days begin; volumes of the whole
 -- days between; closes of 8 days and of 30 days ago; quotes of 3 days. Price: of the first of trades, candle,
 -- mid_sample, quote_mid, last_price that has one in these days; a change is taken between two prices of one source.
--- Imports without ids count only on days on which no print with one is held, as in mart.trade_volume.
-WITH prints AS (
+WITH days_of_prints AS MATERIALIZED (
     SELECT
         instrument_id,
         date,
@@ -22,7 +21,17 @@ WITH prints AS (
     FROM core.trades
     WHERE date IN (utc_day($now) - 7, utc_day($now) - 1, utc_day($now)) AND event_at < $now
     GROUP BY instrument_id, date, identity
-    QUALIFY is_strong OR NOT bool_or(is_strong) OVER (PARTITION BY instrument_id, date)
+),
+
+-- Imports without ids count only on days on which no print with one is held, as in mart.trade_volume. A window over
+-- the days would read the prints twice.
+prints AS (
+    SELECT * FROM days_of_prints WHERE is_strong
+    UNION ALL
+    SELECT w.*
+    FROM days_of_prints w
+    ANTI JOIN days_of_prints s ON s.is_strong AND s.instrument_id = w.instrument_id AND s.date = w.date
+    WHERE NOT w.is_strong
 ),
 
 -- Yesterday comes from the prints for the 24 hours and from mart.trade_volume for the 7 days.
@@ -153,9 +162,9 @@ joined AS (
         i.event_id,
         coalesce(i.series_id, e.series_id) AS series_id,
         i.title,
-        coalesce(i.title, i.native_id) AS display_name,
-        coalesce(i.category, e.category) AS category,
-        CASE WHEN coalesce(i.category, e.category) IS NULL THEN 'none' ELSE 'venue' END AS category_source,
+        coalesce(n.display_name, i.title, i.native_id) AS display_name,
+        coalesce(k.category, 'Other') AS category,
+        coalesce(k.category_source, 'none') AS category_source,
         i.status,
         i.is_combo,
         i.is_disputed OR coalesce(r.was_disputed, false) AS is_disputed,
@@ -179,6 +188,8 @@ joined AS (
         END AS volume_to_at
     FROM core.instruments i
     LEFT JOIN core.events e ON e.event_id = i.event_id
+    LEFT JOIN core.ticker_categories k ON k.instrument_id = i.instrument_id
+    LEFT JOIN core.display_names n ON n.instrument_id = i.instrument_id
     LEFT JOIN titles d ON d.venue = i.venue AND i.title IS NOT NULL AND d.both_titles = concat_ws(chr(31), i.title, i.sub_title)
     LEFT JOIN prices p ON p.instrument_id = i.instrument_id
     LEFT JOIN volumes v ON v.instrument_id = i.instrument_id
