@@ -86,7 +86,7 @@ def ingest_days(
 def publish(
     force: Annotated[bool, typer.Option("--force", help="Also when nothing changed or it is too soon.")] = False,
 ) -> None:
-    """Build the published DuckDB file anew from the lake."""
+    """Build the published DuckDB file anew from the lake, and bring the Postgres mirror up to it."""
     from echelon_pipeline.warehouse.publish import publish as build
 
     settings = prepared()
@@ -100,6 +100,23 @@ def publish(
     else:
         out().print(
             f"published {publication.path}: {len(publication.tables)} tables in {publication.seconds:.1f} s",
+            soft_wrap=True,
+            highlight=False,
+        )
+    mirror(settings)
+
+
+def mirror(settings: Settings) -> None:
+    """Brings the Postgres mirror up to the published file, where one is configured."""
+    if settings.postgres_url is None:
+        return
+    from echelon_pipeline.warehouse.postgres import publish_postgres
+
+    done = publish_postgres(settings)
+    if done is not None:
+        out().print(
+            f"mirrored to Postgres: {len(done.copied)} tables, {sum(done.copied.values()):,} rows copied, "
+            f"{len(done.unchanged)} tables unchanged, {done.seconds:.1f} s",
             soft_wrap=True,
             highlight=False,
         )
@@ -121,6 +138,7 @@ def refresh(
         out().print(f"{table}: {days:,} part(s), {rows:,} rows", soft_wrap=True, highlight=False)
     publication = build(settings, force=bool(parts))
     out().print(f"published {publication.path}" if publication else "nothing new to publish", soft_wrap=True)
+    mirror(settings)
 
 
 def maintain() -> None:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.closing import PUBLISHED
+from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.jobs import daily_job, main_job
 from echelon_pipeline.defs.resources import Warehouse
@@ -41,12 +42,17 @@ def refresh_marts(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
 
 @dg.op(pool="publication", retry_policy=report.RETRY)
 def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, parts: int) -> None:
-    """Publishes what was built, and whatever else changed."""
+    """Publishes what was built, and whatever else changed, to the file and to Postgres where there is one."""
+    settings = warehouse.settings()
     with report.classified():
-        done = publish(warehouse.settings())
+        done = publish(settings)
     context.log.info("%d parts built; %s", parts, "published" if done else "nothing to publish")
     for key in PUBLISHED if done else ():
         context.log_event(dg.AssetMaterialization(asset_key=key, metadata={"published": True}))
+    # Also where there is nothing new: the mirror may be older than the file.
+    if settings.postgres_url is not None:
+        with report.classified():
+            context.log_event(dg.AssetMaterialization(asset_key=MIRROR, metadata=mirror(settings)))
 
 
 @dg.job(hooks={say_failure_class}, executor_def=dg.in_process_executor)

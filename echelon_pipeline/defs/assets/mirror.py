@@ -1,0 +1,48 @@
+"""The mirror of the publication in Postgres, where one is configured."""
+
+from typing import Any
+
+import dagster as dg
+
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.postgres import publish_postgres
+
+MIRROR = dg.AssetKey(["published", "postgres"])
+NOT_CONFIGURED = "not configured: ECHELON_POSTGRES_URL is not set"
+
+
+def mirror(settings: Settings) -> dict[str, Any]:
+    """Brings the mirror up to the published file; what was done, as metadata."""
+    done = publish_postgres(settings)
+    if done is None:
+        return {"mirror": NOT_CONFIGURED}
+    return {
+        "mirror": "up to date",
+        "published_at": done.built_at.isoformat(),
+        "tables_copied": len(done.copied),
+        "tables_unchanged": len(done.unchanged),
+        "rows_copied": sum(done.copied.values()),
+        "rows_copied_by_table": dg.MetadataValue.json(done.copied),
+        "seconds": round(done.seconds, 3),
+    }
+
+
+@dg.asset(
+    key=MIRROR,
+    deps=[dg.AssetKey(["published", "duckdb"])],
+    owners=report.OWNERS,
+    kinds={"postgres"},
+    pool="publication",
+    retry_policy=report.RETRY,
+)
+def published_postgres(warehouse: Warehouse) -> Materialized:
+    """One row is one table of the Postgres mirror, all from the publication that the DuckDB file is.
+
+    Marts and reference tables, copied where they changed and swapped in one transaction. Does nothing, and says so,
+    where ECHELON_POSTGRES_URL is not set.
+    """
+    with report.classified():
+        return dg.MaterializeResult(metadata=mirror(warehouse.settings()))
