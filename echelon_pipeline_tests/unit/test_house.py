@@ -76,16 +76,17 @@ def test_a_sql_file_says_what_it_computes_and_from_what(path: Path) -> None:
 @pytest.mark.parametrize("sample", statements("samples"), ids=lambda sample: sample.name)
 def test_a_sample_query_runs_on_the_tables_of_the_registry(sample: Statement) -> None:
     with connect(private=True) as connection:
-        connection.execute("CREATE SCHEMA core")
+        for schema in ("core", "mart"):
+            connection.execute(f"CREATE SCHEMA {schema}")
         for name, table in TABLES.items():
-            if table.schema_name == "core":
+            if table.schema_name in ("core", "mart"):
                 columns = ", ".join(f'"{c.name}" {c.type.value}' for c in table.columns)
                 connection.execute(f"CREATE TABLE {name} ({columns})")
         assert connection.execute(sample.text).fetchall() == []
 
 
-def test_there_are_five_sample_queries() -> None:
-    assert len(statements("samples")) == 5
+def test_there_are_at_least_five_sample_queries() -> None:
+    assert len(statements("samples")) >= 5
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=relative)
