@@ -103,6 +103,13 @@ CALIBRATION = Table(
     grain="instrument, horizon",
     columns=(
         VENUE,
+        Column(
+            "date",
+            T.DATE,
+            "UTC day of outcome_known_at; where that is unknown, of our first look at the resolution. Prices are "
+            "looked for from 45 days before it on",
+            nullable=False,
+        ),
         INSTRUMENT,
         Column("event_id", T.TEXT, "venue:native_id of the event, where it is known"),
         _HORIZON,
@@ -123,29 +130,29 @@ CALIBRATION = Table(
         Column(
             "price",
             T.EXACT_PRICE,
-            "of outcome 0: the last one at or before horizon_at and at most a quarter of the horizon older; block "
-            "trades and imports without ids left out",
+            "of outcome 0: the last one at or before horizon_at and at most a quarter of the horizon older; of several "
+            "at one instant any, always the same; block trades and imports without ids left out",
             unit="USD",
         ),
         Column("price_at", T.TIME, "when it was traded; a daily close is known at the end of its day"),
         Column(
             "price_source",
             T.TEXT,
-            "trade; where no trade at or before horizon_at is held, the daily close of trades, candle, mid_sample or "
-            "venue_day",
+            "trade; where no trade at or before horizon_at is held (of the 45 days before date), the daily close of "
+            "trades, candle, mid_sample or venue_day",
         ),
         Column("outcome", T.EXACT_PRICE, "final payout per share of outcome 0; fractions stay as they are", unit="USD"),
         Column(
             "missing_reason",
             T.TEXT,
             "why the row is not in the curve: no_payout, payouts_disagree (between sources), no_outcome_time, "
-            "too_old (a price, but older than allowed), not_open (horizon_at lies before trading), no_price; NULL "
-            "where nothing is missing",
+            "too_old (a price of the 45 days before date, but older than allowed), not_open (horizon_at lies before "
+            "trading), no_price (none in these days; there may be older ones); NULL where nothing is missing",
         ),
     ),
     key=("instrument_id", "horizon"),
-    partition_by=(),
-    sort_by=("instrument_id", "horizon_seconds"),
+    partition_by=("date",),
+    sort_by=("instrument_id", "horizon"),
     rules=(
         Rule("price lies in 0..1", "price IS NULL OR price BETWEEN 0 AND 1"),
         Rule("outcome lies in 0..1", "outcome IS NULL OR outcome BETWEEN 0 AND 1"),

@@ -94,7 +94,8 @@ class Refresh:
         at, pinned = datetime.now(UTC), pin(self._lake, mart)
         parts, records = self._look(mart, pinned, at)
         if again:
-            parts = sorted(map(str, _input_days(mart, pinned))) if mart.is_dated else [ALL]
+            wanted = [r.part for r in (*self._recorded(mart), *records) if r.kind == "wanted"]
+            parts = sorted({*wanted, *map(str, _input_days(mart, pinned))}) if mart.is_dated else [ALL]
         if days is not None and mart.is_dated:
             parts = [p for p in parts if date.fromisoformat(p) in set(days)]
         inputs, code = self._versions(mart, pinned), mart.code(self._params)
@@ -127,9 +128,10 @@ class Refresh:
     ) -> list[str]:
         if not mart.is_dated:
             return [ALL] if any(changed.values()) or "now" in mart.parameters else []
-        days = _reached(changed, _input_days(mart, pinned), mart.lookback(self._params))
-        days |= {d for d in self._invalid(mart, pinned) if (str(d), "built") in known}
-        return sorted(map(str, days))
+        # Days without rows of an input too: an outcome is known on days on which nothing was traded.
+        built = {date.fromisoformat(part) for part, kind in known if kind == "built"}
+        days = _reached(changed, _input_days(mart, pinned) | built, mart.lookback(self._params))
+        return sorted(map(str, days | self._invalid(mart, pinned)))
 
     def _versions(self, mart: Mart, pinned: Pinned) -> str:
         """What a look saw: the inputs' versions, and the clock's hour where the mart speaks of now."""
@@ -139,12 +141,11 @@ class Refresh:
         return json.dumps(seen, sort_keys=True)
 
     def _invalid(self, mart: Mart, pinned: Pinned) -> set[date]:
-        """Days that the mart's own statement of ``sql/stale`` names: rows that a lookup contradicts by now."""
+        """Days that the mart's own statement of ``sql/stale`` names: a lookup contradicts or misses their rows."""
         for statement in statements("stale"):
-            stored = self._lake.open(mart.name)
-            if statement.header["of"] == mart.name and stored is not None:
+            if statement.header["of"] == mart.name:
                 with self._lake.duck(private=True) as connection:
-                    expose(connection, (*mart.relations, mart.name), {**pinned, mart.name: stored})
+                    expose(connection, (*mart.relations, mart.name), {**pinned, mart.name: self._lake.open(mart.name)})
                     return {row[0] for row in connection.execute(statement.text).fetchall()}
         return set()
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline_tests.marts import computed
+from echelon_pipeline_tests.marts import computed, day_by_day, invalid_days
 from echelon_pipeline_tests.rows import Row, row, trade
 
 NAME, CURVE = "mart.calibration", "mart.calibration_curve"
@@ -62,6 +62,7 @@ def test_an_instruments_row_is_its_last_price_before_the_horizon() -> None:
     found = _found([_paid()], [_instrument(event_id="kalshi:E")], trades)["6h"]
     assert found == {
         "venue": "kalshi",
+        "date": ENDED.date(),
         "instrument_id": "kalshi:A",
         "event_id": "kalshi:E",
         "horizon": "6h",
@@ -91,9 +92,17 @@ def test_a_price_counts_from_the_horizon_to_a_quarter_of_it_before(horizon: str)
     assert reason(length * 1.25 + instant) == (None, "too_old")
 
 
-def test_of_trades_at_one_instant_the_last_by_id_counts() -> None:
-    trades = [_trade(2, HOUR, "0.2"), _trade(3, HOUR, "0.3"), _trade(1, HOUR, "0.1")]
-    assert _found([_paid()], [_instrument()], trades)["1h"]["price"] == Decimal("0.3")
+def test_of_trades_at_one_instant_one_counts_whatever_their_order_and_ids() -> None:
+    prices = ["0.1", "0.2", "0.3", "0.30"]
+
+    def price(numbers: Sequence[int]) -> Decimal:
+        trades = [_trade(n, HOUR, p) for n, p in zip(numbers, prices, strict=True)]
+        found: Decimal = _found([_paid()], [_instrument()], trades)["1h"]["price"]
+        return found
+
+    found = {price(numbers) for numbers in ([1, 2, 3, 4], [4, 3, 2, 1], [2, 4, 1, 3])}
+    assert len(found) == 1
+    assert found < set(map(Decimal, prices))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +192,115 @@ def test_a_daily_close_stands_in_only_where_no_trade_at_or_before_is_held() -> N
     assert (before["price"], before["missing_reason"]) == (None, "too_old")
 
 
+def test_an_instrument_sees_45_days_and_no_more_whichever_days_are_computed_together() -> None:
+    long_ago = {**_trade(1, 45 * DAY, "0.2")}
+    assert _found([_paid()], [_instrument()], [long_ago])["1h"]["missing_reason"] == "too_old"
+    given: dict[str, list[Row]] = {
+        "core.resolutions": [_paid()],
+        "core.instruments": [_instrument()],
+        "core.trades": [_trade(1, 46 * DAY, "0.2")],
+    }
+    for days in ((ENDED.date(), ENDED.date()), (ENDED.date() - 60 * DAY, ENDED.date())):
+        assert {r["missing_reason"] for r in computed(NAME, given, days)} == {"no_price"}
+
+
+def test_without_an_outcome_time_the_day_is_that_of_the_first_look() -> None:
+    seen = [_paid(source="gamma", observed_at=ENDED + DAY), _paid(source="clob", observed_at=ENDED)]
+    assert _found(seen)["1h"]["date"] == ENDED.date()
+
+
+_SETTLED = st.lists(
+    st.fixed_dictionaries(
+        {
+            "hours": st.integers(0, 80),
+            "is_timed": st.booleans(),
+            "payouts": st.sampled_from([["1"], ["0", "0"], ["0", "1"], [None]]),
+            "opened": st.none() | st.integers(0, 40),
+            "traded": st.lists(st.tuples(st.integers(0, 1200), st.integers(1, 99)), max_size=6),
+        }
+    ),
+    max_size=5,
+)
+
+
+def _market(number: int, what: Row) -> dict[str, list[Row]]:
+    """What is held of one settled instrument."""
+    known_at, name = ENDED - what["hours"] * HOUR, {"instrument_id": f"kalshi:{number}"}
+    times = [known_at - hours * HOUR for hours, _ in what["traded"]]
+    prints = [
+        trade(100 * number + n, **name, event_at=at, date=at.date(), price_0=Decimal(cents) / 100)
+        for n, (at, (_, cents)) in enumerate(zip(times, what["traded"], strict=True))
+    ]
+    closes = {
+        at.date(): row("core.daily_prices", **name, date=at.date(), close=Decimal(cents) / 100)
+        for at, (hours, cents) in zip(times, what["traded"], strict=True)
+        if hours % 2
+    }
+    opened = None if what["opened"] is None else known_at - what["opened"] * DAY
+    return {
+        "core.resolutions": [
+            _paid(p, **name, source=str(n), resolved_at=known_at if what["is_timed"] else None)
+            for n, p in enumerate(what["payouts"])
+        ],
+        "core.instruments": [row("core.instruments", **name, opens_at=opened)],
+        "core.trades": prints if number % 2 else prints[:1],
+        "core.daily_prices": list(closes.values()),
+    }
+
+
+def _held(markets: Sequence[Row]) -> dict[str, list[Row]]:
+    made = [_market(n, what) for n, what in enumerate(markets)]
+    return {table: [r for m in made for r in m[table]] for table in _market(0, _ONE)}
+
+
+_ONE: Row = {"hours": 0, "is_timed": True, "payouts": ["1"], "opened": None, "traded": [(25, 30)]}
+_DAYS = (ENDED.date() - 4 * DAY, ENDED.date())
+
+
+@settings(max_examples=10, deadline=None)
+@given(_SETTLED)
+def test_day_by_day_gives_the_rows_of_a_full_build_and_nothing_of_them_is_stale(markets: Sequence[Row]) -> None:
+    held = _held(markets)
+    rows = computed(NAME, held, _DAYS)
+    assert len(rows) == 5 * len(markets)
+    assert day_by_day(NAME, held, _DAYS) == rows
+    assert invalid_days(NAME, {**held, NAME: rows}) == set()
+
+
+_CHANGES: dict[str, tuple[str, Row]] = {
+    "paid otherwise": ("core.resolutions", {"payout_0": Decimal(0)}),
+    "paid no more": ("core.resolutions", {"payout_0": None}),
+    "another event": ("core.instruments", {"event_id": "kalshi:E"}),
+    "opened late": ("core.instruments", {"opens_at": ENDED - 2 * DAY}),
+    "known by the end of trading": ("core.instruments", {"trading_ended_at": ENDED}),
+}
+
+
+@pytest.mark.parametrize("change", _CHANGES)
+def test_what_a_lookup_says_otherwise_by_now_is_built_again(change: str) -> None:
+    table, values = _CHANGES[change]
+    held = _held([_ONE, {**_ONE, "hours": 48}])
+    changed = {**held, table: [{**held[table][0], **values}, *held[table][1:]]}
+    before, after = computed(NAME, held, _DAYS), computed(NAME, changed, _DAYS)
+    assert before != after
+    assert invalid_days(NAME, {**changed, NAME: before}) == {ENDED.date()}
+    assert invalid_days(NAME, {**held, NAME: after}) == {ENDED.date()}
+    assert invalid_days(NAME, {**changed, NAME: after}) == set()
+
+
+def test_an_instrument_that_settles_is_built_and_one_whose_outcome_moved_on_both_its_days() -> None:
+    held = _held([_ONE, {**_ONE, "hours": 48}])
+    rows, first, second = computed(NAME, held, _DAYS), ENDED.date(), (ENDED - 2 * DAY).date()
+    only = [r for r in rows if r["instrument_id"] == "kalshi:0"]
+    assert invalid_days(NAME, held) == {first, second}
+    assert invalid_days(NAME, {**held, NAME: only}) == {second}
+    moved = [{**r, "resolved_at": ENDED - 3 * DAY} for r in held["core.resolutions"][:1]]
+    found = {**held, "core.resolutions": [*moved, *held["core.resolutions"][1:]], NAME: rows}
+    assert invalid_days(NAME, found) == {first, (ENDED - 3 * DAY).date()}
+    gone = {**held, "core.resolutions": held["core.resolutions"][1:], NAME: rows}
+    assert invalid_days(NAME, gone) == {first}
+
+
 _POINTS = st.lists(
     st.tuples(
         st.booleans(),
@@ -197,11 +315,13 @@ _POINTS = st.lists(
 @settings(max_examples=15, deadline=None)
 @given(_POINTS)
 def test_prices_are_those_that_plain_python_finds(points: Sequence[tuple[bool, float, str, int]]) -> None:
-    trades, closes = [], {}
+    trades: list[Row] = []
+    closes: dict[date, Row] = {}
     for n, (is_trade, factor, horizon, cents) in enumerate(points):
         before = HORIZONS[horizon] * factor
         if is_trade:
-            trades.append(_trade(n, before, f"0.{cents:02}"))
+            same = [t["price_0"] for t in trades if t["event_at"] == ENDED - before]
+            trades.append(_trade(n, before, str(same[0]) if same else f"0.{cents:02}"))
         else:
             closes[(ENDED - before).date()] = _close((ENDED - before).date(), f"0.{cents:02}")
     found = _found([_paid()], [_instrument()], trades, closes.values())
@@ -213,6 +333,7 @@ def test_prices_are_those_that_plain_python_finds(points: Sequence[tuple[bool, f
 def _price_at(
     at: datetime, length: timedelta, trades: Sequence[Row], closes: Sequence[Row]
 ) -> tuple[Decimal | None, str | None]:
+    """Prices of one instant are equal (see the caller): which of them counts is decided by nothing said here."""
     held = [(t["event_at"], t["trade_id"], t["price_0"]) for t in trades if t["event_at"] <= at]
     ends = [(datetime.combine(c["date"] + DAY, datetime.min.time(), UTC), "", c["close"]) for c in closes]
     held = held or [e for e in ends if e[0] <= at]

@@ -15,9 +15,9 @@ from echelon_pipeline.warehouse.delta import commit_properties
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import Mart
 from echelon_pipeline.warehouse.refresh import Built, Refresh
-from echelon_pipeline_tests.rows import DAY, Row, staged, stored, trade
+from echelon_pipeline_tests.rows import DAY, NOON, Row, row, staged, stored, trade
 
-VOLUME = "mart.trade_volume"
+VOLUME, CALIBRATION = "mart.trade_volume", "mart.calibration"
 TRADES = "core.trades"
 
 
@@ -59,6 +59,18 @@ def test_a_late_row_makes_only_its_day_stale(settings: Settings, lake: Lake) -> 
     _run(settings)
     _merge(lake, _trades([77], days[1]))
     assert _run(settings) == [Built(VOLUME, str(days[1]), 2)]
+
+
+def test_a_day_that_only_a_lookup_names_is_built_and_late_rows_reach_it(settings: Settings, lake: Lake) -> None:
+    paid = row("core.resolutions", instrument_id="kalshi:I1", resolved_at=NOON + timedelta(days=3))
+    lake.merge("core.resolutions", [staged(lake.scratch, "core.resolutions", [paid])])
+    _merge(lake, _trades([0]))
+    built = [Built(CALIBRATION, "2026-11-20", 0), Built(CALIBRATION, "2026-11-23", 5)]
+    assert list(Refresh(settings).run([CALIBRATION])) == built
+    _merge(lake, _trades([3]))
+    assert list(Refresh(settings).run([CALIBRATION])) == built
+    assert list(Refresh(settings).run([CALIBRATION])) == []
+    assert list(Refresh(settings).run([CALIBRATION], again=True)) == built
 
 
 def test_a_change_reaches_each_later_day_within_the_lookback() -> None:

@@ -1,12 +1,17 @@
 -- about: what settled instruments cost 1 hour to 30 days before their outcome could be known, and what they paid
 -- creates: mart.calibration
 -- grain: instrument, horizon
--- partition: none
--- inputs: core.trades, core.daily_prices, core.resolutions, core.instruments
--- A price counts from the horizon's time back to a quarter of the horizon before it (from 1 h: 15 minutes). These
--- stretches do not meet, so every trade belongs to at most one horizon and one pass over the trades is enough: a
--- group per instrument and horizon keeps its last price and the first time that there was any.
+-- partition: date
+-- lookback_days: 45
+-- inputs: core.trades, core.daily_prices
+-- lookups: core.resolutions, core.instruments
+-- A price counts from the horizon's time back to a quarter of the horizon before it (from 1 h: 15 minutes; from 30 d:
+-- 7.5 days, so that 38 days are looked back). These stretches do not meet, so every trade belongs to at most one horizon
+-- and one pass over the trades is enough: a group per instrument and horizon keeps its last price and the first time
+-- that there was any. An instrument sees its own 45 days and no more, whichever days are computed together.
 -- A daily close is known when its day is over, and stands in only where we hold no trade at or before the time.
+-- Of trades at one instant the price with the greatest hash counts: which was the last is not known, the highest
+-- would be biased, and ids need not be read (half of the bytes).
 WITH horizons (horizon, seconds) AS (
     VALUES ('1h', 3600), ('6h', 21600), ('1d', 86400), ('7d', 604800), ('30d', 2592000)
 ),
@@ -18,7 +23,8 @@ paid AS (
         min(payout_0) FILTER (WHERE status = 'settled') AS payout_0,
         max(payout_0) FILTER (WHERE status = 'settled') AS other_payout_0,
         min(proposed_at) AS proposed_at,
-        min(resolved_at) AS resolved_at
+        min(resolved_at) AS resolved_at,
+        min(observed_at) AS observed_at
     FROM core.resolutions
     GROUP BY venue, instrument_id
     HAVING bool_or(status IN ('settled', 'unresolved'))
@@ -33,48 +39,72 @@ timed AS (
         i.occurrence_at,
         -- Of those that are known: least() passes over NULL.
         least(i.trading_ended_at, i.occurrence_at, p.proposed_at, p.resolved_at, i.settled_at) AS known_at,
-        -- Points are grouped by a number: ids have up to 77 letters.
-        row_number() OVER () AS no
+        utc_day(coalesce(known_at, p.observed_at)) AS date
     FROM paid p
     LEFT JOIN core.instruments i USING (instrument_id)
 ),
 
+settled AS MATERIALIZED (
+    -- Points are grouped by a number: ids have up to 77 letters.
+    SELECT *, row_number() OVER () AS no
+    FROM timed
+    WHERE date >= $from AND date < $to
+),
+
 points AS (
-    SELECT instrument_id, event_at AS price_at, price_0 AS price, true AS is_trade, trade_id AS tie
+    SELECT instrument_id, date, event_at AS price_at, price_0 AS price, true AS is_trade, 0 AS rank
     FROM core.trades
-    WHERE price_0 IS NOT NULL AND identity = 'strong' AND NOT is_block_trade
+    WHERE date >= $from - 45 AND date < $to AND price_0 IS NOT NULL AND identity = 'strong' AND NOT is_block_trade
     UNION ALL
     SELECT
         instrument_id,
+        date,
         CAST(date + 1 AS TIMESTAMP)
         AT TIME ZONE CASE price_source WHEN 'venue_day' THEN 'America/New_York' ELSE 'UTC' END AS price_at,
         close AS price,
         false AS is_trade,
-        price_source AS tie
+        -- Of closes of one midnight: trades, then candle, mid_sample, venue_day.
+        list_position(['venue_day', 'mid_sample', 'candle', 'trades'], price_source) AS rank
     FROM core.daily_prices
-    WHERE close IS NOT NULL
+    WHERE date >= $from - 45 AND date < $to AND close IS NOT NULL
 ),
 
 led AS (
-    SELECT t.no, p.price_at, p.price, p.is_trade, p.tie, (epoch_us(t.known_at) - epoch_us(p.price_at)) / 1e6 AS lead
+    SELECT
+        s.no,
+        p.price_at,
+        p.price,
+        p.is_trade,
+        p.rank,
+        epoch_us(s.known_at) - epoch_us(p.price_at) AS lead
     FROM points p
-    JOIN timed t ON p.instrument_id = t.instrument_id AND p.price_at <= t.known_at
+    JOIN settled s ON p.instrument_id = s.instrument_id AND p.price_at <= s.known_at AND p.date >= s.date - 45
 ),
 
 placed AS (
     SELECT
         *,
         CASE
-            WHEN lead BETWEEN 3600 AND 3600 * 1.25 THEN 3600
-            WHEN lead BETWEEN 21600 AND 21600 * 1.25 THEN 21600
-            WHEN lead BETWEEN 86400 AND 86400 * 1.25 THEN 86400
-            WHEN lead BETWEEN 604800 AND 604800 * 1.25 THEN 604800
-            WHEN lead BETWEEN 2592000 AND 2592000 * 1.25 THEN 2592000
+            WHEN lead < 3600000000 THEN NULL
+            WHEN lead <= 4500000000 THEN 3600
+            WHEN lead BETWEEN 21600000000 AND 27000000000 THEN 21600
+            WHEN lead BETWEEN 86400000000 AND 108000000000 THEN 86400
+            WHEN lead BETWEEN 604800000000 AND 756000000000 THEN 604800
+            WHEN lead BETWEEN 2592000000000 AND 3240000000000 THEN 2592000
         END AS seconds
     FROM led
 ),
 
--- Of closes of one midnight: trades, then candle, mid_sample, venue_day.
+-- newness: the time above 64 bits of what decides at one instant; NULL outside of every stretch.
+keyed AS (
+    SELECT
+        *,
+        CASE WHEN seconds IS NOT NULL THEN
+            (CAST(epoch_us(price_at) AS HUGEINT) << 64) + CASE WHEN is_trade THEN hash(price) ELSE rank END
+        END AS newness
+    FROM placed
+),
+
 lasts AS (
     SELECT
         no,
@@ -82,19 +112,9 @@ lasts AS (
         is_trade,
         min(price_at) AS first_at,
         max(price_at) AS price_at,
-        CASE WHEN is_trade THEN
-            arg_max(price, (price_at, tie)) FILTER (WHERE seconds IS NOT NULL AND is_trade)
-        ELSE
-            arg_max(price, (price_at, -list_position(['trades', 'candle', 'mid_sample', 'venue_day'], tie)))
-                FILTER (WHERE seconds IS NOT NULL AND NOT is_trade)
-        END AS price,
-        CASE WHEN is_trade THEN
-            'trade'
-        ELSE
-            arg_max(tie, (price_at, -list_position(['trades', 'candle', 'mid_sample', 'venue_day'], tie)))
-                FILTER (WHERE seconds IS NOT NULL AND NOT is_trade)
-        END AS price_source
-    FROM placed
+        arg_max(price, newness) AS price,
+        arg_max(rank, newness) AS rank
+    FROM keyed
     GROUP BY no, seconds, is_trade
 ),
 
@@ -105,18 +125,19 @@ firsts AS (
 ),
 
 priced AS (
-    SELECT t.*, h.*, t.known_at - to_seconds(h.seconds) AS horizon_at, f.first_at, l.price, l.price_at, l.price_source
-    FROM timed t
+    SELECT s.*, h.*, s.known_at - to_seconds(h.seconds) AS horizon_at, f.first_at, l.price, l.price_at, l.rank
+    FROM settled s
     CROSS JOIN horizons h
     LEFT JOIN firsts f USING (no)
     LEFT JOIN lasts l
-        ON t.no = l.no
+        ON s.no = l.no
         AND h.seconds = l.seconds
-        AND l.is_trade = coalesce(f.first_trade_at <= t.known_at - to_seconds(h.seconds), false)
+        AND l.is_trade = coalesce(f.first_trade_at <= s.known_at - to_seconds(h.seconds), false)
 )
 
 SELECT
     venue,
+    date,
     instrument_id,
     event_id,
     horizon,
@@ -131,7 +152,7 @@ SELECT
     horizon_at,
     price,
     price_at,
-    price_source,
+    ['trade', 'venue_day', 'mid_sample', 'candle', 'trades'][rank + 1] AS price_source,
     CASE WHEN payout_0 = other_payout_0 THEN payout_0 END AS outcome,
     CASE
         WHEN payout_0 IS NULL THEN 'no_payout'
