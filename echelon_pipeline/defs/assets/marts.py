@@ -9,6 +9,7 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.further import PARLAYS, RESOLUTIONS
 from echelon_pipeline.defs.assets.listings import core_key
 from echelon_pipeline.defs.partitions import DAILY, days_of
+from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest.session import VENUES
@@ -83,7 +84,8 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
         for part in built if mart.is_dated else ():
             rows = {"dagster/partition_row_count": part.rows}
             context.add_asset_metadata(rows, asset_key=key, partition_key=part.part)
-        state = report.table_state(warehouse.session(), mart.name, None)
+        session = warehouse.session()
+        state = report.table_state(session, mart.name, None) | plot_of(session, mart.name)
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
             metadata={"parts_built": len(built), "rows_built": sum(b.rows for b in built), **state},

@@ -1,0 +1,99 @@
+"""Writes docs/analyst.md: ten questions, their SQL, and the answers of a published file.
+
+``python -m echelon_pipeline.answers <file>``. Belongs here: the page. The questions are in ``sql/analyst``; the file
+is the demo's, so that a reader gets the same answers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from echelon_pipeline.settings import project_file
+from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.warehouse.reader import read_published
+
+PAGE = ("docs", "analyst.md")
+WIDTH = 48
+
+_OPENING = """# An analyst's first day
+
+Everything below runs on the published file: `.echelon/echelon.duckdb` after `make demo`, with `echelon sql "…"`, the
+DuckDB shell, or any client of DuckDB 1.2 or later. The answers are the demo's, a made-up universe that is the same on
+every machine; yours will be about the real venues. `python -m echelon_pipeline.answers <file>` writes this page anew.
+
+Three things to know first:
+
+- Prices are dollars per share of **outcome 0** (Kalshi: yes; Polymarket: the first token of the market). `1 - price`
+  is outcome 1. Sizes are contracts, money ends in `_usd`, times are UTC.
+- `mart.market_overview` is where to begin: one row per instrument. `markets_filtered(...)` pages through it.
+- Rows say where they are incomplete (`is_complete`, `missing_reason`, `quality_flags`). A NULL is not a 0.
+
+What each column means: [tables.md](tables.md), or `SELECT comment FROM duckdb_columns() WHERE table_name = '…'`.
+A notebook with pictures of the same: [notebooks/first_day.py](notebooks/first_day.py), `marimo edit` opens it.
+"""
+
+
+def page(connection: duckdb.DuckDBPyConnection) -> str:
+    """The page with the answers of a published file."""
+    parts = [_OPENING]
+    for number, question in enumerate(statements("analyst"), 1):
+        parts.append(_section(connection, number, question))
+    return "\n".join(parts)
+
+
+def _section(connection: duckdb.DuckDBPyConnection, number: int, question: Statement) -> str:
+    result = connection.execute(question.text)
+    names = [column[0] for column in result.description or ()]
+    rows = [[cell(value) for value in row] for row in result.fetchall()]
+    lines = ["| " + " | ".join(r) + " |" for r in [names, ["---"] * len(names), *rows]]
+    about = question.header["about"]
+    title = about[0].upper() + about[1:]
+    return "\n".join(
+        [f"## {number}. {title}", "", _notes(question), "", "```sql", body(question), "```", "", *lines, ""]
+    )
+
+
+def body(question: Statement) -> str:
+    """The statement without its header."""
+    return "\n".join(line for line in question.text.splitlines() if not line.startswith("--")).strip()
+
+
+def _notes(question: Statement) -> str:
+    """The header's sentences."""
+    lines = [line.removeprefix("-- ") for line in question.text.splitlines() if line.startswith("-- ")]
+    return " ".join(line for line in lines if line.split(":")[0] not in ("about", "grain", "inputs"))
+
+
+def cell(value: object) -> str:
+    """A value as the page shows it: short, and safe inside a Markdown table."""
+    if value is None:
+        text = ""
+    elif isinstance(value, datetime):
+        text = value.strftime("%Y-%m-%d %H:%M")
+    elif isinstance(value, Decimal):
+        text = f"{value.normalize():f}"
+    elif isinstance(value, list):
+        text = ", ".join(map(str, value))
+    else:
+        text = str(value)
+    text = text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes the page from the named file."""
+    (file,) = argv if argv is not None else sys.argv[1:]
+    with read_published(Path(file)) as connection:
+        text = page(connection)
+    project_file(*PAGE[:1]).joinpath(PAGE[1]).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,9 @@
+-- about: how did the price of the most traded instrument go, day by day?
+-- grain: date, price_source
+-- inputs: mart.price_trends, mart.market_overview
+-- Sources stand side by side and are never mixed: changes are dollars between days that both have a fresh price.
+SELECT date, price_source, close, change, round(mean_short, 4) AS mean_short, days_short, drawdown, regime, is_complete
+FROM mart.price_trends
+WHERE instrument_id = (FROM mart.market_overview SELECT arg_max(instrument_id, (volume_7d, instrument_id)))
+ORDER BY date DESC, price_source
+LIMIT 14

@@ -1,0 +1,9 @@
+-- about: do parlays cost what their legs allow?
+-- grain: verdict
+-- inputs: mart.parlay_values
+-- A violation needs quotes that could be traded against each other within a minute, every refusal has its reason.
+SELECT verdict, verdict_reason, count(*) AS parlays, min(display_name) AS sample
+FROM mart.parlay_values
+GROUP BY ALL
+ORDER BY parlays DESC, ALL
+LIMIT 10
