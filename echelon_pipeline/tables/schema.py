@@ -83,7 +83,9 @@ class Table:
     same values here (default: the key). ``newest``: the column that decides which of two rows of one
     key is kept when both are staged or stored; the larger wins, ties go to the staged row.
     ``partition_by``: Delta partition columns. ``sort_by``: order inside files.
+    ``physical``: copied into the published file whatever its size, because it is asked first.
     ``mirrored``: a published table that is small enough, or changes by day, is copied to Postgres too.
+    ``indexes``: of Postgres, besides the key; a column may be followed by its order (``volume DESC NULLS LAST``).
     ``version``: raised when columns change; older data is migrated on read (missing columns are NULL).
     """
 
@@ -100,6 +102,7 @@ class Table:
     version: int = 1
     append_only: bool = False
     published: bool = True
+    physical: bool = False
     mirrored: bool = True
     indexes: tuple[tuple[str, ...], ...] = field(default=())
 

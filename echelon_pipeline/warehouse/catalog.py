@@ -2,7 +2,7 @@
 
 Belongs here: filling an attached, empty DuckDB file. Locks, swapping and keeping copies are ``publish.py``'s.
 Tables come from the registry; what is derived for readers comes from ``sql/publish`` (tables) and
-``sql/views`` (views), each statement saying in its header what it ``creates``.
+``sql/views`` (views) and ``sql/functions`` (table macros), each statement saying in its header what it ``creates``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Source:
 
     @property
     def is_view(self) -> bool:
-        return self.snapshot is not None and sum(f.size for f in self.snapshot.files) >= PHYSICAL_BYTES
+        if self.snapshot is None or self.table.physical:
+            return False
+        return sum(f.size for f in self.snapshot.files) >= PHYSICAL_BYTES
 
     def select(self, root: str) -> str:
         """SELECT of the rows; a view's files are relative to the session's variable ``lake``, else the root."""
@@ -79,6 +81,8 @@ def fill(
     views = {s.header["creates"]: s for s in statements("views")}
     for name, statement in views.items():
         _create(connection, name, statement.text, statement.header["about"], is_view=True)
+    for function in statements("functions"):  # table macros: what they read must be there
+        connection.execute(function.text)
     for name, source in sources.items():
         _comment_columns(connection, name, source)
     return tuple(dict.fromkeys((*sources, *derived, *views)))

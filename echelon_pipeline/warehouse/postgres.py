@@ -25,7 +25,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import quote
 from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.postgres_faults import connected, database_faults
-from echelon_pipeline.warehouse.postgres_plan import Held, Plan, Published
+from echelon_pipeline.warehouse.postgres_plan import Held, Plan, Published, functions_on
 from echelon_pipeline.warehouse.postgres_tables import SCHEMA, STAGING
 
 # Any number, as long as nobody else of this database uses it.
@@ -93,9 +93,15 @@ def _publish(cursor: Cursor, published: Published) -> Mirrored:
     held = _held(cursor)
     found = (published.plan(m, held.get(m.table.name)) for m in published.mirrors)
     plans = [p if p.in_place else _kept_in_place(cursor, p, held) for p in found if p is not None]
+    functions = {s.header["creates"]: s for p in plans for s in functions_on(p.mirror.table.name)}
+    for name in functions:  # they are of the type of the old table
+        cursor.execute(f"DROP FUNCTION IF EXISTS {name}")
     copied = {p.mirror.table.name: _copy(cursor, published, p) for p in plans}
     gone = sorted(set(held) - {m.table.name for m in published.mirrors})
     _swap(cursor, plans, [f"{SCHEMA}.{quote(n.replace('.', '_'))}" for n in gone])
+    for function in functions.values():
+        cursor.execute(_collated(cursor, function.text))
+        cursor.execute(f"COMMENT ON FUNCTION {function.header['creates']} IS {literal(function.header['about'])}")
     _note(cursor, published, held, copied)
     unchanged = tuple(m.table.name for m in published.mirrors if m.table.name not in copied)
     return Mirrored(copied, unchanged, published.built_at, 0.0)
@@ -168,6 +174,12 @@ def _lock_all(tables: Sequence[str]) -> str:
         END LOOP;
         RAISE lock_not_available USING MESSAGE = '{said}';
     END $$"""
+
+
+def _collated(cursor: Cursor, text: str) -> str:
+    """Servers before Postgres 17 do not know the collation."""
+    known = _all(cursor, "SELECT 1::bigint FROM pg_collation WHERE collname = 'pg_c_utf8'")
+    return text if known else text.replace("COLLATE pg_c_utf8", 'COLLATE "default"')
 
 
 def _note(cursor: Cursor, published: Published, held: Mapping[str, Held], copied: Mapping[str, int]) -> None:

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.changes import changed_since
 from echelon_pipeline.warehouse.delta import Snapshot
@@ -81,7 +81,7 @@ class Published:
             memory_limit_mb=settings.memory_limit_mb,
             threads=settings.threads,
         ) as connection:
-            for macro in reversed(statements("postgres/macros")):  # as_jsonb, the first, uses the other
+            for macro in reversed(statements("mirror/macros")):  # as_jsonb, the first, uses the other
                 connection.execute(macro.text)
             yield cls(connection, Lake.of(settings))
 
@@ -129,10 +129,16 @@ class Published:
         return reader
 
 
+def functions_on(name: str) -> tuple[Statement, ...]:
+    """Functions of Postgres that read a published table; they are made anew with it."""
+    found = statements("postgres")
+    return tuple(s for s in found if name in (i.strip() for i in s.header["inputs"].split(",")))
+
+
 def _made_of(name: str) -> tuple[set[str], set[str]]:
     """Tables of the lake that a published table is made of, and the hashes of the statements on the way."""
     derived = {s.header["creates"]: s for s in statements("publish")}
-    tables, code = set[str](), {s.version for s in statements("postgres/macros")}
+    tables, code = set[str](), {s.version for s in (*statements("mirror/macros"), *functions_on(name))}
     pending = [name]
     while pending:
         known = pending.pop()

@@ -31,6 +31,12 @@ _TYPES = {
 _DECIMAL = re.compile(r"DECIMAL(\(\d+,\d+\))")
 
 
+def _ordered(column: str) -> str:
+    """``volume_24h DESC NULLS LAST`` with its name quoted."""
+    name, _, order = column.partition(" ")
+    return f"{quote(name)} {order}".strip()
+
+
 @dataclass(frozen=True)
 class Mirror:
     """One table of the mirror. ``columns``: name and DuckDB type of each column of the published relation, which may
@@ -86,7 +92,7 @@ class Mirror:
         return (
             f"ALTER TABLE {self.staged} ADD {self._key()} ({', '.join(map(quote, self.table.key))})",
             *(
-                f"CREATE INDEX {quote(f'{self.name}_{n}')} ON {self.staged} ({', '.join(map(quote, columns))})"
+                f"CREATE INDEX {quote(f'{self.name}_{n}')} ON {self.staged} ({', '.join(map(_ordered, columns))})"
                 for n, columns in enumerate(self.table.indexes, start=1)
             ),
             f"COMMENT ON TABLE {self.staged} IS {literal(self.table.about)}",
@@ -105,7 +111,7 @@ class Mirror:
                 yield name, known.about + (f" [{known.unit}]" if known.unit else "")
 
     def rows(self) -> str:
-        """The query that gives the rows in DuckDB, on the published file with the macros of ``sql/postgres``."""
+        """The query that gives the rows in DuckDB, on the published file with the macros of ``sql/mirror``."""
         return f"SELECT {', '.join(self._value(name, kind) for name, kind in self.columns)} FROM {self.table.name}"
 
     def _value(self, name: str, kind: str) -> str:

@@ -1,0 +1,34 @@
+-- about: a page of the market overview, most traded first; an argument that is NULL filters nothing
+-- creates: mart.markets_filtered
+-- grain: instrument
+-- inputs: mart.market_overview
+-- search: a part of title or display name, in any case; % and _ are letters like others. Order: volume_24h, where NULL
+-- is last, then instrument_id. Next page: after_volume and after_id are volume_24h and instrument_id of the last row.
+CREATE MACRO mart.markets_filtered(
+    category := NULL,
+    status := NULL,
+    venue := NULL,
+    search := NULL,
+    page_size := 50,
+    after_volume := NULL,
+    after_id := NULL
+) AS TABLE
+    SELECT o.*
+    FROM mart.market_overview AS o
+    WHERE
+        (category IS NULL OR o.category = category)
+        AND (status IS NULL OR o.status = status)
+        AND (venue IS NULL OR o.venue = venue)
+        AND (
+            search IS NULL
+            OR contains(lower(o.title), lower(search))
+            OR (o.display_name IS DISTINCT FROM o.title AND contains(lower(o.display_name), lower(search)))
+        )
+        AND (
+            after_id IS NULL
+            OR (o.volume_24h IS NULL AND (after_volume IS NOT NULL OR o.instrument_id > after_id))
+            OR o.volume_24h < after_volume
+            OR (o.volume_24h = after_volume AND o.instrument_id > after_id)
+        )
+    ORDER BY o.volume_24h DESC NULLS LAST, o.instrument_id
+    LIMIT page_size
