@@ -24,7 +24,8 @@ _TRENDS = """
     WITH chosen AS (
         SELECT instrument_id, price_source
         FROM ({scan}) WHERE is_fresh
-        GROUP BY ALL ORDER BY count(*) DESC, max(volatility_long) DESC NULLS LAST, ALL LIMIT 5
+        GROUP BY ALL
+        ORDER BY count(*) DESC, max(volatility_long) DESC NULLS LAST, instrument_id, price_source LIMIT 5
     )
     SELECT instrument_id || ' (' || price_source || ')', date, close::DOUBLE
     FROM ({scan}) SEMI JOIN chosen USING (instrument_id, price_source)

@@ -31,7 +31,8 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, 
 
 @contextmanager
 def classified() -> Iterator[None]:
-    """Carries the class of a failure to Dagster: permanent ones are not retried, and both say their class."""
+    """Carries the class of a failure to Dagster. Only transient ones are retried: an error that nobody classified
+    is a fault of the code, which trying again does not mend."""
     try:
         yield
     except EchelonError as error:
@@ -39,6 +40,14 @@ def classified() -> Iterator[None]:
             description=f"{type(error).__name__}: {error}",
             metadata={"failure_class": "permanent" if isinstance(error, Permanent) else "transient"},
             allow_retries=not isinstance(error, Permanent),
+        ) from error
+    except (dg.DagsterError, dg.Failure):
+        raise
+    except Exception as error:
+        raise dg.Failure(
+            description=f"{type(error).__name__}: {error}",
+            metadata={"failure_class": "unexpected"},
+            allow_retries=False,
         ) from error
 
 

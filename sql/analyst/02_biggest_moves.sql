@@ -1,9 +1,18 @@
--- about: what moved most within a week?
+-- about: what moved most since yesterday's close?
 -- grain: instrument
 -- inputs: mart.market_overview
--- Both ends of a change come from one price source, without a price of that source seven days ago there is no change.
-SELECT display_name, venue, price_source, latest_price - change_7d AS week_ago, latest_price, change_7d
+-- Both ends of a change come from one price source: without a price of that source on the day before there is no change.
+-- change_7d and change_30d are beside it where history is held.
+SELECT
+    display_name,
+    venue,
+    price_source,
+    latest_price - change_1d AS yesterday,
+    latest_price,
+    change_1d,
+    volume_24h,
+    quality_flags
 FROM mart.market_overview
-WHERE change_7d IS NOT NULL AND status = 'active'
-ORDER BY abs(change_7d) DESC, instrument_id
+WHERE change_1d IS NOT NULL AND status = 'active'
+ORDER BY abs(change_1d) DESC, instrument_id
 LIMIT 10

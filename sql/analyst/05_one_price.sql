@@ -4,6 +4,8 @@
 -- Sources stand side by side and are never mixed: changes are dollars between days that both have a fresh price.
 SELECT date, price_source, close, change, round(mean_short, 4) AS mean_short, days_short, drawdown, regime, is_complete
 FROM mart.price_trends
-WHERE instrument_id = (FROM mart.market_overview SELECT arg_max(instrument_id, (volume_7d, instrument_id)))
+WHERE instrument_id = (
+    SELECT instrument_id FROM mart.market_overview ORDER BY volume_7d DESC NULLS LAST, instrument_id LIMIT 1
+)
 ORDER BY date DESC, price_source
 LIMIT 14

@@ -5,5 +5,5 @@
 SELECT verdict, verdict_reason, count(*) AS parlays, min(display_name) AS sample
 FROM mart.parlay_values
 GROUP BY ALL
-ORDER BY parlays DESC, ALL
+ORDER BY parlays DESC, verdict, verdict_reason
 LIMIT 10

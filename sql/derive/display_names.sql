@@ -77,7 +77,7 @@ said AS (
             WHEN name_source = 'native_id' THEN NULL
             WHEN about IS NULL AND title IS NULL THEN outcome_code
             -- A title that is the instrument's alone and says what it is about needs no more; a game's names both sides.
-            WHEN is_alone AND contains(lower(bare), lower(about)) THEN NULL
+            WHEN is_alone AND (contains(lower(bare), lower(about)) OR lower(about) = 'yes') THEN NULL
             ELSE about
         END AS own
     FROM known

@@ -81,11 +81,11 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
         with report.classified():
             refresh = Refresh(warehouse.settings(), run_id=context.run.run_id)
             built = list(refresh.run([mart.name], days=days, again=config.again))
+            session = warehouse.session()
+            state = report.table_state(session, mart.name, None) | plot_of(session, mart.name)
         for part in built if mart.is_dated else ():
             rows = {"dagster/partition_row_count": part.rows}
             context.add_asset_metadata(rows, asset_key=key, partition_key=part.part)
-        session = warehouse.session()
-        state = report.table_state(session, mart.name, None) | plot_of(session, mart.name)
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
             metadata={"parts_built": len(built), "rows_built": sum(b.rows for b in built), **state},

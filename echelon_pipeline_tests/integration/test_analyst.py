@@ -1,0 +1,71 @@
+"""What the analyst's pages promise holds on a file that the pipeline published."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from echelon_pipeline import answers
+from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.settings import project_file
+from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.warehouse.publish import publish
+from echelon_pipeline.warehouse.reader import read_published
+from echelon_pipeline.warehouse.refresh import Refresh
+from echelon_pipeline_tests.pipeline import ingest, settings_for
+
+QUESTIONS = statements("analyst")
+
+
+@pytest.fixture(scope="module")
+def published(sandbox: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = settings_for(tmp_path_factory.mktemp("home"), sandbox.env())
+    ingest(settings, back=3)
+    list(Refresh(settings).run())
+    publish(settings, force=True)
+    return settings.published_file
+
+
+@pytest.fixture
+def connection(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with read_published(published) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.name.rpartition("/")[2])
+def test_a_question_is_answered_with_the_columns_that_the_page_shows(
+    connection: duckdb.DuckDBPyConnection, question: Statement
+) -> None:
+    text = project_file("docs").joinpath("analyst.md").read_text(encoding="utf-8")
+    result = connection.execute(question.text)
+    columns = [column[0] for column in result.description or ()]
+    shown = text.split(f"```sql\n{answers.body(question)}\n```\n\n")
+    assert len(shown) == 2, "the page shows another statement: python -m echelon_pipeline.answers <file>"
+    assert shown[1].splitlines()[0] == "| " + " | ".join(columns) + " |"
+    assert shown[1].splitlines()[2].startswith("| "), "the page shows no answer"
+
+
+def test_the_page_is_what_the_questions_give(connection: duckdb.DuckDBPyConnection) -> None:
+    page = answers.page(connection)
+    assert page.count("\n## ") == len(QUESTIONS) == 10
+    assert "| 1 |" not in page.split("## 1.")[0]
+
+
+def test_the_notebook_runs_on_a_published_file(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECHELON_PUBLISHED", str(published))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    path = project_file("docs") / "notebooks" / "first_day.py"
+    spec = importlib.util.spec_from_file_location("first_day", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    outputs, defined = module.app.run()
+    defined["connection"].close()
+    assert len(outputs) == 7
+    assert all(output is not None for output in outputs)
+    assert defined["overview"] is not None
