@@ -62,7 +62,7 @@ def test_a_game_has_its_day_and_each_side_its_name() -> None:
                title="Milwaukee vs San Diego Winner?", sub_title=side)
         for code, side in (("MIL", "Milwaukee"), ("SD", "San Diego"))
     ]  # fmt: skip
-    assert [r["display_name"] for r in named(sides).values()] == [
+    assert sorted(r["display_name"] for r in named(sides).values()) == [
         "Milwaukee vs San Diego Winner? (Aug 11, 2026 21:40 ET) · Milwaukee",
         "Milwaukee vs San Diego Winner? (Aug 11, 2026 21:40 ET) · San Diego",
     ]
