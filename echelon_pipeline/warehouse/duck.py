@@ -58,6 +58,7 @@ def connect(
     begun = time.monotonic()
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # else spawned processes print one
         yield connection
     finally:
         connection.close()

@@ -43,6 +43,7 @@ def read_published(
         ) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # else spawned processes print one
         if lake is not None:
             connection.execute("SET VARIABLE lake = ?", [lake])
         yield connection
