@@ -63,7 +63,7 @@ def median_of(runs: int, work: Callable[..., Any], *args: Any) -> Measured:
 def report(name: str, **figures: Any) -> None:
     """Prints one line of JSON: the name, the figures, machine and versions."""
     rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in figures.items()}
-    print(json.dumps({"benchmark": name, **rounded, "machine": machine()}))
+    print(json.dumps({"benchmark": name, **rounded, "machine": machine()}), flush=True)
 
 
 def machine() -> str:
