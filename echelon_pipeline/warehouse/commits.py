@@ -34,7 +34,6 @@ GROUP_BYTES = 6 * 2**20
 GROUP_PARTITIONS = 64
 # Bytes in memory of one append's commit.
 APPEND_BYTES = 64 * 2**20
-BATCH_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -73,37 +72,20 @@ def group_partitions(
     return groups
 
 
-def write(
-    snapshot: Snapshot, data: pa.RecordBatchReader, overwrite: str | None, partitions: Iterable[Partition]
-) -> int:
-    """Commits rows against a pinned version: appended, or in place of what ``overwrite`` holds on ("": everything).
+def write(snapshot: Snapshot, data: pa.RecordBatchReader, partitions: Iterable[Partition]) -> int:
+    """Appends rows against a pinned version; gives the new one. ``partitions``: those that the rows lie in.
 
-    ``partitions``: those that change. Gives the new version. Raises deltalake's CommitFailedError where another
-    writer was faster.
+    Raises deltalake's CommitFailedError where another writer was faster.
     """
-    by = snapshot.table.partition_by
-    dates = [p[by.index("date")] for p in partitions] if "date" in by else []
-    days = [d for d in dates if isinstance(d, date)]
     with storage_faults(f"{snapshot.table.name} at {snapshot.uri}"):
-        if overwrite is None:
-            write_deltalake(
-                snapshot.delta,
-                data,
-                mode="append",
-                target_file_size=TARGET_FILE_SIZE,
-                writer_properties=WRITER,
-                commit_properties=commit_properties("append", days),
-            )
-        else:
-            write_deltalake(
-                snapshot.delta,
-                data,
-                mode="overwrite",
-                predicate=overwrite or None,
-                target_file_size=TARGET_FILE_SIZE,
-                writer_properties=WRITER,
-                commit_properties=commit_properties("merge", days),
-            )
+        write_deltalake(
+            snapshot.delta,
+            data,
+            mode="append",
+            target_file_size=TARGET_FILE_SIZE,
+            writer_properties=WRITER,
+            commit_properties=commit_properties("append", {v for p in partitions for v in p if isinstance(v, date)}),
+        )
     return snapshot.delta.version()
 
 

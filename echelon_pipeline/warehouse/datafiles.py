@@ -1,8 +1,8 @@
-"""Data files of a merge: DuckDB writes one per partition, a Delta commit adopts them by name.
+"""Data files of a merge or a mart: DuckDB writes one per partition, a Delta commit adopts them by name.
 
-Belongs here: writing and adopting files. Which rows they hold is decided in ``merge.py``. DuckDB sorts and writes on
-all cores and within its memory limit; rows that go through Arrow to delta-rs are written by one core and held in
-memory until the commit: for a million trades 1.6 times the processor time and 200 MB more.
+Belongs here: writing and adopting files. Which rows they hold is decided in ``merge.py`` and ``marts.py``. DuckDB
+sorts and writes on all cores and within its memory limit; rows that go through Arrow to delta-rs are written by one
+core and held in memory until the commit: for a million trades 1.6 times the processor time and 200 MB more.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def write_files(
 
 def _write(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, partition: Partition, query: str) -> AddAction:
     by = snapshot.table.partition_by
-    folder = "/".join(f"{c}={quote(str(v), safe='')}" for c, v in zip(by, partition, strict=True))
-    path = f"{folder}/part-{secrets.token_hex(16)}.zstd.parquet"
+    folders = [f"{c}={quote(str(v), safe='')}" for c, v in zip(by, partition, strict=True)]
+    path = "/".join([*folders, f"part-{secrets.token_hex(16)}.zstd.parquet"])
     if "://" not in snapshot.uri:
-        Path(snapshot.uri, folder).mkdir(parents=True, exist_ok=True)
+        Path(snapshot.uri, path).parent.mkdir(parents=True, exist_ok=True)
     columns = ", ".join(f'"{c}"' for c in snapshot.table.names if c not in by)
     done = connection.execute(
         f"COPY (SELECT {columns} FROM ({query})) TO {literal(f'{snapshot.uri}/{path}')} ({FORMAT})"

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, T, Table
-from echelon_pipeline.warehouse.commits import BATCH_ROWS, Commit, chunks, group_partitions, retried, write
+from echelon_pipeline.warehouse.commits import Commit, chunks, group_partitions, retried, write
 from echelon_pipeline.warehouse.datafiles import adopt, write_files
 from echelon_pipeline.warehouse.delta import (
     DataFile,
@@ -33,7 +33,7 @@ from echelon_pipeline.warehouse.delta import (
 )
 from echelon_pipeline.warehouse.duck import STAGED, connect, literal
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
-from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules, check_unique
+from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules, check_unique, within
 
 
 class Lake:
@@ -143,7 +143,7 @@ class Lake:
 
         def attempt() -> int:
             snapshot = open_for_write(table, self.uri(table.name))
-            return write(snapshot, chunk.to_reader(), None, [tuple(p.values()) for p in found])
+            return write(snapshot, chunk.to_reader(), [tuple(p.values()) for p in found])
 
         version = retried(table.name, self._tries, attempt)
         rows = before.rows_staged + chunk.num_rows
@@ -176,21 +176,23 @@ class Lake:
         """
         known = self.tables[table]
         self._require_space()
-        by, order = known.partition_by, dict.fromkeys((*known.partition_by, *known.sort_by))
         with self.duck() as connection:
             connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet({literal(str(staged))})")
             rows = check_rules(connection, known, "staged")
             check_unique(connection, known, "staged")
-            found = connection.execute(f"SELECT DISTINCT {', '.join(by) or 'true'} FROM staged").fetchall()
+            by = ", ".join(known.partition_by)
+            found: list[Partition] = [()] if rows and not by else []
+            if by:
+                found = connection.execute(f"SELECT DISTINCT {by} FROM staged ORDER BY ALL").fetchall()
+            order = ", ".join(known.sort_by)
+            queries = {p: f"SELECT * FROM staged WHERE {within(known, [p])} ORDER BY {order}" for p in found}
 
-            def attempt() -> int:
+            def attempt() -> int | None:
                 snapshot = open_for_write(known, self.uri(known.name))
-                reader = connection.sql(f"SELECT * FROM staged ORDER BY {', '.join(order)}").to_arrow_reader(BATCH_ROWS)
-                if days is None:
-                    return write(snapshot, reader, "", [])
-                gone = [f.partition for f in snapshot.files if days[0] <= f.day <= days[1]]
-                between = f"date >= '{days[0]}' AND date <= '{days[1]}'"
-                return write(snapshot, reader, between, [*found, *gone])
+                held = (f.partition for f in snapshot.files if days is None or days[0] <= f.day <= days[1])
+                replaced = list(dict.fromkeys((*found, *held)))
+                added = write_files(connection, snapshot, queries)
+                return adopt(snapshot, added, replaced, self._tries) if replaced else None
 
             version = retried(known.name, self._tries, attempt)
         return Commit(known.name, version, rows_staged=rows, rows_new=rows)

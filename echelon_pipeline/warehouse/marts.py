@@ -141,7 +141,9 @@ def compute(
         expose(connection, mart.relations, pinned, (days[0] - lookback, days[1]) if days else None)
         bound = mart.bound({**params, "from": days[0], "to": days[1] + timedelta(days=1)} if days else params)
         query = typed(mart.table, mart.statement.text, connection, bound)
-        connection.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet, COMPRESSION lz4)", bound)
+        # By day: each day's file is then written from its own row groups.
+        order = " ORDER BY date" if days else ""
+        connection.execute(f"COPY ({query}{order}) TO {literal(str(staged))} (FORMAT parquet, COMPRESSION lz4)", bound)
         part = "date" if days else "'all'"
         counted = f"SELECT CAST({part} AS VARCHAR), count(*) FROM read_parquet({literal(str(staged))}) GROUP BY ALL"
         rows = dict(connection.execute(counted).fetchall())

@@ -116,7 +116,7 @@ class Merge:
         run, by = self._connection.execute, _names(self.table.partition_by)
         # Of one partition the staged rows are read twice where nothing is stored; a copy would cost more.
         copied = len(partitions) > 1 or not empty
-        self._relation("incoming", f"SELECT * FROM staged WHERE {_within(self.table, partitions)}", copied=copied)
+        self._relation("incoming", f"SELECT * FROM staged WHERE {within(self.table, partitions)}", copied=copied)
         run(f"CREATE OR REPLACE TEMP VIEW stored AS {stored}")
         if empty:
             self._relation("applied", "SELECT *, true AS is_new FROM incoming", copied=False)
@@ -148,10 +148,10 @@ class Merge:
 
     def rows(self, partition: Partition) -> str:
         """SELECT of everything that a changed partition holds afterwards, in file order."""
-        key, within = _names(self._identity()), _within(self.table, [partition])
+        key, here = _names(self._identity()), within(self.table, [partition])
         return (
             f"SELECT * FROM (SELECT * FROM stored ANTI JOIN applied USING ({key}) ANTI JOIN vanished USING ({key}) "
-            f"WHERE {within} UNION ALL SELECT * EXCLUDE (is_new) FROM applied WHERE {within}) "
+            f"WHERE {here} UNION ALL SELECT * EXCLUDE (is_new) FROM applied WHERE {here}) "
             f"ORDER BY {_names(self.table.sort_by)}"
         )
 
@@ -236,8 +236,10 @@ def _names(columns: Sequence[str] | dict[str, None]) -> str:
     return ", ".join(quote(c) for c in columns)
 
 
-def _within(table: Table, partitions: Sequence[Partition]) -> str:
+def within(table: Table, partitions: Sequence[Partition]) -> str:
     """A condition that holds on the rows of these partitions; of one alone, one that skips files and row groups."""
+    if partitions == [()]:
+        return "true"
     if len(partitions) == 1:
         pairs = zip(table.partition_by, partitions[0], strict=True)
         return " AND ".join(f"{quote(c)} = {_literal(v)}" for c, v in pairs)
