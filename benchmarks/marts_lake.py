@@ -6,6 +6,7 @@ the table's order, adopted by one commit. Nothing is measured here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import pyarrow as pa
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.datafiles import adopt, write_files
-from echelon_pipeline.warehouse.delta import empty_select, open_for_write
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.delta import Partition, empty_select, open_for_write
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.merge import within
 
 DAYS = 60
 BUILDER = "0x" + "b" * 64
@@ -199,15 +200,14 @@ def _make(
 def _adopt(lake: Lake, connection: duckdb.DuckDBPyConnection, name: str, made: str = "made") -> None:
     table = TABLES[name]
     found = connection.execute(f"SELECT DISTINCT {', '.join(table.partition_by)} FROM {made}").fetchall()
-    rows = {}
-    for partition in found:
-        where = " AND ".join(
-            f"{c} = {literal(str(v))}::{table.column(c).type.value}"
-            for c, v in zip(table.partition_by, partition, strict=True)
-        )
-        rows[partition] = f"SELECT * FROM {made} WHERE {where} ORDER BY {', '.join(table.sort_by)}"
+    count = connection.execute(f"SELECT count(*) FROM {made}").fetchall()[0][0]
+
+    def rows(partitions: Sequence[Partition]) -> str:
+        order = ", ".join((*table.partition_by, *table.sort_by))
+        return f"SELECT * FROM {made} WHERE {within(table, partitions)} ORDER BY {order}"
+
     snapshot = open_for_write(table, lake.uri(name))
-    adopt(snapshot, write_files(connection, snapshot, rows), found, tries=3)
+    adopt(snapshot, write_files(connection, snapshot, found, rows, count), found, tries=3)
 
 
 def say_what_was_read(lake: Lake, first: date, run: int = 0) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from echelon_pipeline.defs.assets.further import LEADERBOARD
+from echelon_pipeline.defs.assets.further import LEADERBOARD, PARLAYS
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.warehouse.marts import marts
@@ -15,6 +15,7 @@ _NOT_MAIN = _MAINTENANCE | _HEALTH
 
 _MARTS = dg.AssetSelection.assets(*(mart_key(m) for m in marts()))
 _BUILDERS = dg.AssetSelection.assets(dg.AssetKey(LEADERBOARD))
+_PARLAYS = dg.AssetSelection.assets(dg.AssetKey(PARLAYS))
 HOOKS = {say_failure_class}
 
 # Everything from the wire to the published file; partitioned by UTC day.
@@ -26,6 +27,7 @@ instruments_job = dg.define_asset_job(
     - _NOT_MAIN
     - _MARTS
     - _BUILDERS
+    - _PARLAYS
     - dg.AssetSelection.assets(
         *(dg.AssetKey(["core", v, t]) for v in ("kalshi", "polymarket") for t in ("trades", "daily_prices")),
         dg.AssetKey(["core", "polymarket", "fills"]),
@@ -51,3 +53,6 @@ health_job = dg.define_asset_job("health", selection=_HEALTH, hooks=HOOKS)
 
 # The venue ranks builders over days, weeks and months: once an hour is enough.
 builders_job = dg.define_asset_job("builders", selection=_BUILDERS, hooks=HOOKS)
+
+# A sample: hundreds of combos are made each minute, and their legs are read with them.
+parlays_job = dg.define_asset_job("parlays", selection=_PARLAYS, hooks=HOOKS)

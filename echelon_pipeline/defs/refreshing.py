@@ -45,7 +45,7 @@ def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, part
     """Publishes what was built, and whatever else changed, to the file and to Postgres where there is one."""
     settings = warehouse.settings()
     with report.classified():
-        done = publish(settings)
+        done = publish(settings, force=parts > 0)
     context.log.info("%d parts built; %s", parts, "published" if done else "nothing to publish")
     for key in PUBLISHED if done else ():
         context.log_event(dg.AssetMaterialization(asset_key=key, metadata={"published": True}))

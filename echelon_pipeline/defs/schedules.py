@@ -17,6 +17,7 @@ from echelon_pipeline.defs.jobs import (
     health_job,
     instruments_job,
     maintenance_job,
+    parlays_job,
     publish_job,
 )
 from echelon_pipeline.ingest.session import VENUES
@@ -77,4 +78,8 @@ health_daily = dg.ScheduleDefinition(
 
 builders_hourly = dg.ScheduleDefinition(
     name="builders_hourly", job=builders_job, cron_schedule="25 * * * *", default_status=STATUS
+)
+
+parlays_hourly = dg.ScheduleDefinition(
+    name="parlays_hourly", job=parlays_job, cron_schedule="22 * * * *", default_status=STATUS
 )

@@ -13,7 +13,7 @@ from datetime import date
 from echelon_pipeline.warehouse.delta import Snapshot
 
 _DATA = {"append", "merge"}
-_NO_DATA = {"compact", "retain"}
+_NO_DATA = {"compact", "retention"}
 # Commits of others that we know to leave every row as it is.
 _HARMLESS = {"CREATE TABLE", "ADD COLUMN", "SET TBLPROPERTIES", "UPDATE TABLE METADATA", "OPTIMIZE", "VACUUM START"}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.marts import marts
@@ -16,6 +16,8 @@ from echelon_pipeline.warehouse.refresh import Refresh
 
 # Days that are looked at: what the sweeps read again lies within them.
 DAYS = 8
+# Marts are looked at hourly: what changed since is the next look's. Older looks mean that nobody refreshes.
+LOOKED_WITHIN = timedelta(hours=2)
 
 _DAYS = """
     SELECT venue, table_name, date, state, complete_minutes, last_read_at, reasons
@@ -55,6 +57,6 @@ def _days(settings: Settings) -> Iterator[Finding]:
 def _stale_marts(settings: Settings) -> Iterator[Finding]:
     refresh = Refresh(settings)
     for mart in marts():
-        parts = refresh.stale(mart)
+        parts = refresh.stale(mart, unless_since=datetime.now(UTC) - LOOKED_WITHIN)
         if parts:
             yield Finding("stale", mart.name, f"{len(parts)} part(s) older than the inputs: {', '.join(parts[:3])} …")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from os import getpid
 from pathlib import Path
@@ -19,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.tables import TABLES, T, Table
+from echelon_pipeline.tables import TABLES, Rule, T, Table
 from echelon_pipeline.warehouse.commits import Commit, chunks, group_partitions, retried, write
 from echelon_pipeline.warehouse.datafiles import adopt, write_files
 from echelon_pipeline.warehouse.delta import (
@@ -180,18 +181,23 @@ class Lake:
             connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet({literal(str(staged))})")
             rows = check_rules(connection, known, "staged")
             check_unique(connection, known, "staged")
+            if days is not None:
+                within_days = Rule("rows are of the days", f"date BETWEEN '{days[0]}' AND '{days[1]}'")
+                check_rules(connection, replace(known, rules=(within_days,)), "staged")
             by = ", ".join(known.partition_by)
             found: list[Partition] = [()] if rows and not by else []
             if by:
                 found = connection.execute(f"SELECT DISTINCT {by} FROM staged ORDER BY ALL").fetchall()
-            order = ", ".join(known.sort_by)
-            queries = {p: f"SELECT * FROM staged WHERE {within(known, [p])} ORDER BY {order}" for p in found}
+            order = ", ".join((*known.partition_by, *known.sort_by))
+
+            def rows_of(partitions: Sequence[Partition]) -> str:
+                return f"SELECT * FROM staged WHERE {within(known, partitions)} ORDER BY {order}"
 
             def attempt() -> int | None:
                 snapshot = open_for_write(known, self.uri(known.name))
                 held = (f.partition for f in snapshot.files if days is None or days[0] <= f.day <= days[1])
                 replaced = list(dict.fromkeys((*found, *held)))
-                added = write_files(connection, snapshot, queries)
+                added = write_files(connection, snapshot, found, rows_of, rows)
                 return adopt(snapshot, added, replaced, self._tries) if replaced else None
 
             version = retried(known.name, self._tries, attempt)
@@ -208,11 +214,12 @@ class Lake:
         def attempt() -> tuple[int | None, Changes]:
             snapshot = open_for_write(table, self.uri(table.name))
             wanted = set(group)
-            held = [f.path for f in snapshot.files if f.partition in wanted]
-            changes = merge.compare(group, snapshot.select(held), empty=not held)
+            held = [f for f in snapshot.files if f.partition in wanted]
+            changes = merge.compare(group, snapshot.select([f.path for f in held]), empty=not held)
             if not changes.partitions:
                 return None, changes
-            added = write_files(connection, snapshot, {p: merge.rows(p) for p in changes.partitions})
+            rows = before.rows_staged + sum(f.rows for f in held)
+            added = write_files(connection, snapshot, changes.partitions, merge.rows, rows)
             return adopt(snapshot, added, changes.partitions, self._tries), changes
 
         version, changes = retried(table.name, self._tries, attempt)

@@ -64,7 +64,7 @@ class Mart:
     @cached_property
     def relations(self) -> tuple[str, ...]:
         """Everything that the statement reads: tables of the lake, and relations that a publication derives."""
-        return _listed(self.statement.header["inputs"]) + _listed(self.statement.header.get("lookups", ""))
+        return listed(self.statement.header["inputs"]) + listed(self.statement.header.get("lookups", ""))
 
     @cached_property
     def tables(self) -> tuple[str, ...]:
@@ -86,9 +86,12 @@ class Mart:
         return sum(int(t) if t.strip().isdigit() else int(params[t.strip()]) for t in terms)
 
     def code(self, params: Params) -> str:
-        """Changes with the statement and with the settings that it is bound to; not with time."""
+        """Changes with the statement, what it is made of, and the settings that it is bound to; not with time."""
         settings = {k: v for k, v in sorted(self.bound({**params, **_WHEN}).items()) if k not in _WHEN}
-        return hashlib.sha256(f"{self.statement.version} {settings}".encode()).hexdigest()[:12]
+        texts = [self.statement, *_behind(self.relations)]
+        used = [m for m in statements("macros") if any(f"{m.name.rpartition('/')[2]}(" in t.text for t in texts)]
+        versions = sorted(s.version for s in (*texts, *used))
+        return hashlib.sha256(f"{versions} {settings}".encode()).hexdigest()[:12]
 
 
 _WHEN: dict[str, Any] = {"from": None, "to": None, "now": None}
@@ -173,7 +176,7 @@ def expose(
 def _derive(connection: duckdb.DuckDBPyConnection, statement: Statement, pinned: Pinned) -> None:
     """A relation of ``sql/publish`` or ``sql/views``, after those that it reads."""
     ctes = []
-    for name in _listed(statement.header["inputs"]):
+    for name in listed(statement.header["inputs"]):
         table = name.removeprefix("lake:")
         if table != name:
             ctes.append(f"lake_{table.split('.')[1]} AS ({_rows(TABLES[table], pinned[table], None)})")
@@ -205,12 +208,19 @@ def _derived() -> dict[str, Statement]:
     return {name: s for name, s in found.items() if name not in TABLES}
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _behind(relations: Sequence[str]) -> list[Statement]:
+    """Statements of the relations that a publication derives, and of those that these read."""
+    found = [_derived()[name] for name in relations if name in _derived()]
+    return found + [s for f in found for s in _behind(listed(f.header["inputs"]))]
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Names of a header's list."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _stored(text: str) -> tuple[str, ...]:
-    return tuple(sorted(_lake_tables(_listed(text))))
+    return tuple(sorted(_lake_tables(listed(text))))
 
 
 def _lake_tables(relations: Sequence[str]) -> set[str]:
@@ -219,7 +229,7 @@ def _lake_tables(relations: Sequence[str]) -> set[str]:
         if table in TABLES:
             yield table
         else:
-            for below in _listed(_derived()[table].header["inputs"]):
+            for below in listed(_derived()[table].header["inputs"]):
                 yield from walk(below)
 
     return {table for name in relations for table in walk(name)}

@@ -146,13 +146,13 @@ class Merge:
             f"FROM incoming s LEFT JOIN stored o ON {on} WHERE {absent} OR ({self._replaces()})"
         )
 
-    def rows(self, partition: Partition) -> str:
-        """SELECT of everything that a changed partition holds afterwards, in file order."""
-        key, here = _names(self._identity()), within(self.table, [partition])
+    def rows(self, partitions: Sequence[Partition]) -> str:
+        """SELECT of everything that changed partitions hold afterwards, in file order."""
+        key, here = _names(self._identity()), within(self.table, partitions)
+        order = _names((*(self.table.partition_by if len(partitions) > 1 else ()), *self.table.sort_by))
         return (
             f"SELECT * FROM (SELECT * FROM stored ANTI JOIN applied USING ({key}) ANTI JOIN vanished USING ({key}) "
-            f"WHERE {here} UNION ALL SELECT * EXCLUDE (is_new) FROM applied WHERE {here}) "
-            f"ORDER BY {_names(self.table.sort_by)}"
+            f"WHERE {here} UNION ALL SELECT * EXCLUDE (is_new) FROM applied WHERE {here}) ORDER BY {order}"
         )
 
     def _identity(self) -> list[str]:

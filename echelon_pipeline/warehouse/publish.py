@@ -6,23 +6,22 @@ with ``reader.read_published``; nobody opens it for writing.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from echelon_pipeline.errors import Conflict, CorruptStore, NotFound
+from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.catalog import Source, fill
 from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.state import State
 
@@ -56,7 +55,7 @@ def publish(settings: Settings, *, force: bool = False) -> Publication | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     require_space(target.parent, settings.min_free_mb)
     lake = Lake.of(settings)
-    with _lock(target):
+    with one_at_a_time(target.with_name(f"{target.name}.lock"), LOCK_SECONDS):
         _sweep(target)
         # One pass over all tables: this set of versions is what every table of the publication is made from.
         sources = {t.name: Source(t, lake.open(t.name)) for t in lake.tables.values() if t.published}
@@ -139,25 +138,6 @@ def _is_fresh(settings: Settings, target: Path, versions: Mapping[str, int | Non
         return False
     age = datetime.now(UTC).timestamp() - float(rows[0][2])
     return 0 <= age < settings.publish_every or {name: version for name, version, _ in rows} == dict(versions)
-
-
-@contextmanager
-def _lock(target: Path) -> Iterator[None]:
-    """One builder per published file; the system gives the lock back when a builder dies."""
-    descriptor = os.open(target.with_name(f"{target.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    raise Conflict(f"{target}: another process has been publishing for {LOCK_SECONDS:.0f} s") from error
-                time.sleep(0.05)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _sweep(target: Path) -> None:

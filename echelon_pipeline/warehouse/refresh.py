@@ -23,10 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.changes import EVERYTHING, Changed, changed_since
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.marts import (
     SPAN_DAYS,
     Mart,
@@ -34,6 +35,7 @@ from echelon_pipeline.warehouse.marts import (
     Pinned,
     compute,
     expose,
+    listed,
     marts,
     pin,
     settings_params,
@@ -41,6 +43,8 @@ from echelon_pipeline.warehouse.marts import (
 
 BUILDS = "core.mart_builds"
 ALL = "all"
+# A full build of a large lake takes minutes; whoever waits longer than this for another's tries again later.
+LOCK_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,14 @@ class _Record:
 
 
 class Refresh:
-    """One process's refresh of one lake. Two at once do no harm but work twice."""
+    """One process's refresh of one lake; of one home, one at a time: an older one that ends last would win."""
 
     def __init__(self, settings: Settings, *, run_id: str | None = None) -> None:
         self._lake = Lake.of(settings)
         self._now = settings.clock()
         self._params: Params = settings_params(settings, self._now)
         self._run_id = run_id
+        self._lock = settings.home / "refresh.lock"
         self._scratch: Path = settings.scratch / f"refresh-{secrets.token_hex(4)}"
 
     def run(
@@ -80,14 +85,18 @@ class Refresh:
         ``again``: fresh parts too. Raises RuleViolation, Conflict, DiskFull, NewerLake, CorruptStore.
         """
         try:
-            for mart in marts():
-                if not only or mart.name in only:
-                    yield from self._mart(mart, days, again=again)
+            with one_at_a_time(self._lock, LOCK_SECONDS):
+                for mart in marts():
+                    if not only or mart.name in only:
+                        yield from self._mart(mart, days, again=again)
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def stale(self, mart: Mart) -> list[str]:
-        """Parts that are older than their inputs: days, or "all"."""
+    def stale(self, mart: Mart, *, unless_since: datetime | None = None) -> list[str]:
+        """Parts that are older than their inputs: days, or "all"; none where the last look is no older than that."""
+        looked = [r.pinned_at for r in self._recorded(mart) if r.kind == "checked"]
+        if unless_since is not None and looked and max(looked) >= unless_since:
+            return []
         return self._look(mart, pin(self._lake, mart), datetime.now(UTC))[0]
 
     def _mart(self, mart: Mart, days: Sequence[date] | None, *, again: bool) -> Iterator[Built]:
@@ -134,20 +143,22 @@ class Refresh:
         return sorted(map(str, days | self._invalid(mart, pinned)))
 
     def _versions(self, mart: Mart, pinned: Pinned) -> str:
-        """What a look saw: the inputs' versions, and the clock's hour where the mart speaks of now."""
-        seen: dict[str, object] = {i: s.version if (s := pinned[i]) else None for i in mart.inputs}
+        """What a look saw: versions of the inputs and of what the stale statement reads, and the clock's hour where
+        the mart speaks of now."""
+        tables = sorted({*mart.inputs, *(t for s in _stale_statements(mart) for t in listed(s.header["inputs"]))})
+        seen: dict[str, object] = {t: s.version if (s := pinned[t]) else None for t in tables if t != mart.name}
         if "now" in mart.parameters:
             seen["now"] = f"{self._now:%Y-%m-%dT%H}"
         return json.dumps(seen, sort_keys=True)
 
     def _invalid(self, mart: Mart, pinned: Pinned) -> set[date]:
         """Days that the mart's own statement of ``sql/stale`` names: a lookup contradicts or misses their rows."""
-        for statement in statements("stale"):
-            if statement.header["of"] == mart.name:
-                with self._lake.duck(private=True) as connection:
-                    expose(connection, (*mart.relations, mart.name), {**pinned, mart.name: self._lake.open(mart.name)})
-                    return {row[0] for row in connection.execute(statement.text).fetchall()}
-        return set()
+        days: set[date] = set()
+        for statement in _stale_statements(mart):
+            with self._lake.duck(private=True) as connection:
+                expose(connection, (*mart.relations, mart.name), {**pinned, mart.name: self._lake.open(mart.name)})
+                days |= {row[0] for row in connection.execute(statement.text).fetchall()}
+        return days
 
     def _recorded(self, mart: Mart) -> list[_Record]:
         scan = self._lake.scan(BUILDS, where={"table_name": [mart.name]})
@@ -164,6 +175,10 @@ class Refresh:
         pq.write_table(pa.Table.from_pylist(rows, schema=TABLES[BUILDS].arrow_schema()), path)
         self._lake.merge(BUILDS, [path])
         path.unlink()
+
+
+def _stale_statements(mart: Mart) -> list[Statement]:
+    return [s for s in statements("stale") if s.header["of"] == mart.name]
 
 
 def _is_stale(known: dict[tuple[str, str], _Record], part: str, code: str) -> bool:

@@ -71,13 +71,11 @@ def _rewrite(lake: Lake, tries: int, connection: duckdb.DuckDBPyConnection, day:
     table = TABLES[OBJECTS]
     order = ", ".join(table.sort_by)
 
-    order = ", ".join(table.sort_by)
-
     def attempt() -> None:
         snapshot = open_for_write(table, lake.uri(OBJECTS))
         files = [f.path for f in snapshot.files if f.partition == day]
         kept = f"SELECT * FROM ({snapshot.select(files)}) WHERE {_PLACE} NOT IN (SELECT {_PLACE} FROM expired)"
-        adopt(snapshot, write_files(connection, snapshot, {day: f"{kept} ORDER BY {order}"}), [day], tries)
+        adopt(snapshot, write_files(connection, snapshot, [day], lambda _: f"{kept} ORDER BY {order}", 0), [day], tries)
 
     retried(OBJECTS, tries, attempt)
 

@@ -5,6 +5,7 @@ Belongs here: the mechanics below a merge. What a merge changes is tested in ``t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import pytest
 from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.datafiles import adopt, write_files
+from echelon_pipeline.warehouse import datafiles
+from echelon_pipeline.warehouse.datafiles import TOGETHER_ROWS, adopt, write_files
 from echelon_pipeline.warehouse.delta import Partition, Snapshot, open_for_write
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, staged, stored, trade
@@ -46,7 +48,7 @@ def put(lake: Lake, snapshot: Snapshot, partition: Partition, *rows: Row) -> int
     """Writes a partition's new content and commits it against a version."""
     with lake.duck() as connection:
         connection.register("given", arrow("core.trades", rows))
-        added = write_files(connection, snapshot, {partition: "SELECT * FROM given"})
+        added = write_files(connection, snapshot, [partition], lambda _: "SELECT * FROM given", len(rows))
     return adopt(snapshot, added, [partition], 5)
 
 
@@ -116,12 +118,32 @@ def test_a_partition_without_rows_has_no_file(lake: Lake) -> None:
     assert [f.partition for f in pinned(lake).files] == [TOMORROW]
 
 
-def test_a_file_that_fails_takes_the_finished_ones_with_it(lake: Lake) -> None:
+@pytest.mark.parametrize("count", [2, TOGETHER_ROWS + 1])
+def test_a_file_that_fails_takes_the_finished_ones_with_it(lake: Lake, count: int) -> None:
     merge(lake, trade(1))
     before = data_files(lake)
     with lake.duck() as connection:
         connection.register("given", arrow("core.trades", [trade(1)]))
         broken = "SELECT * REPLACE (CAST(error('no') AS VARCHAR) AS source) FROM given"
+
+        def rows(partitions: Sequence[Partition]) -> str:
+            return broken if TOMORROW in partitions else "SELECT * FROM given"
+
         with pytest.raises(duckdb.Error, match="no"):
-            write_files(connection, pinned(lake), {TODAY: "SELECT * FROM given", TOMORROW: broken})
+            write_files(connection, pinned(lake), [TODAY, TOMORROW], rows, count)
     assert data_files(lake) == before
+
+
+def test_partitions_written_together_hold_what_they_hold_one_by_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [trade(n) for n in range(5)] + [tomorrow(n) for n in range(5, 9)]
+    merge(lake, *rows)
+    together = stored(lake, "core.trades")
+    ranges = [(f.partition, f.rows, f.low, f.high) for f in pinned(lake).files]
+    monkeypatch.setattr(datafiles, "TOGETHER_ROWS", 0)
+    for partition in (TODAY, TOMORROW):
+        put(lake, pinned(lake), partition)
+    merge(lake, *rows)
+    assert stored(lake, "core.trades") == together
+    assert [(f.partition, f.rows, f.low, f.high) for f in pinned(lake).files] == ranges

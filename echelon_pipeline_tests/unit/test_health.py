@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.warehouse import health
 from echelon_pipeline.warehouse.health import Finding, findings
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.publish import publish
@@ -78,10 +79,14 @@ def test_a_day_that_is_not_complete_is_a_finding(
     assert ("the venue said no" in found.detail) is (state != "complete")
 
 
-def test_a_mart_older_than_its_inputs_is_a_finding(settings: Settings) -> None:
+def test_a_mart_older_than_its_inputs_is_a_finding_once_nobody_looked_for_hours(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _found(settings, [_window("core.trades", day) for day in DAYS])
     lake = Lake.of(settings)
     lake.merge("core.trades", [staged(lake.scratch, "core.trades", [trade(1)])])
+    assert findings(settings) == []
+    monkeypatch.setattr(health, "LOOKED_WITHIN", timedelta(0))
     assert "mart.trade_volume" in {f.what for f in findings(settings) if f.kind == "stale"}
 
 

@@ -36,6 +36,14 @@ TEMPLATES: dict[str, Any] = {
     "trades_v1": {V1.get(k, k): v for k, v in trade().items()},
     "prices_history": {"history": [{"t": 1772323200, "p": 0.5}, {"t": 1772323201, "p": 1}]},
     "builder_trades": leg(),
+    "builders_leaderboard": {
+        "rank": 1,
+        "builder_name": "A",
+        "builder_code": "0xA",
+        "volume": 12.5,
+        "active_users": 3,
+        "verified": True,
+    },
     "resolutions": {"condition_id": "0xc", "status": "resolved", "payouts": [1000000, 0], "resolved_at": 1790000000},
 }
 

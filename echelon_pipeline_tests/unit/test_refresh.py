@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from echelon_pipeline.errors import Conflict, RuleViolation
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.warehouse import refresh as module
 from echelon_pipeline.warehouse.changes import EVERYTHING, NOTHING, Changed, changed_since
@@ -15,10 +17,11 @@ from echelon_pipeline.warehouse.delta import commit_properties
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import Mart
 from echelon_pipeline.warehouse.refresh import Built, Refresh
-from echelon_pipeline_tests.rows import DAY, NOON, Row, row, staged, stored, trade
+from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, row, staged, stored, trade
 
 VOLUME, CALIBRATION = "mart.trade_volume", "mart.calibration"
 TRADES = "core.trades"
+LATER = DAY + timedelta(days=1)
 
 
 @pytest.fixture
@@ -82,13 +85,49 @@ def test_a_change_reaches_each_later_day_within_the_lookback() -> None:
 
 def test_compaction_and_an_identical_merge_make_nothing_stale(settings: Settings, lake: Lake) -> None:
     _merge(lake, _trades([1]))
-    _merge(lake, _trades([2]))
+    lake.append(TRADES, arrow(TRADES, _trades([2])))  # a second file of the day
     _run(settings)
     _merge(lake, _trades([2]))
     snapshot = lake.open(TRADES)
     assert snapshot is not None
+    before = snapshot.version
     snapshot.delta.optimize.compact(commit_properties=commit_properties("compact"))
+    assert lake.version(TRADES) == before + 1
     assert _run(settings) == []
+
+
+def test_a_lookup_alone_makes_the_days_stale_that_its_statement_names(settings: Settings, lake: Lake) -> None:
+    trends = "mart.price_trends"
+    priced = [
+        row("core.daily_prices", instrument_id="kalshi:A", date=day, close=Decimal("0.5")) for day in (DAY, LATER)
+    ]
+    lake.merge("core.daily_prices", [staged(lake.scratch, "core.daily_prices", priced)])
+    assert len(list(Refresh(settings).run([trends]))) == 2
+    ended = row("core.instruments", instrument_id="kalshi:A", trading_ended_at=NOON)
+    lake.merge("core.instruments", [staged(lake.scratch, "core.instruments", [ended])])
+    assert list(Refresh(settings).run([trends])) == [Built(trends, str(LATER), 0)]
+    assert list(Refresh(settings).run([trends])) == []
+
+
+def test_an_older_refresh_that_ends_last_does_not_undo_a_newer_one(settings: Settings, lake: Lake) -> None:
+    _merge(lake, _trades([1]))
+    slow = Refresh(settings).run([VOLUME])
+    assert next(slow) == Built(VOLUME, str(DAY), 1)  # it holds the lock until it is done
+    _merge(lake, _trades([2]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LOCK_SECONDS", 0.1)
+        with pytest.raises(Conflict, match="another process"):
+            _run(settings)
+    assert list(slow) == []
+    assert _run(settings) == [Built(VOLUME, str(DAY), 2)]
+
+
+def test_rows_of_other_days_than_those_replaced_are_refused(lake: Lake) -> None:
+    _merge(lake, _trades([1], LATER))
+    stray = staged(lake.scratch, TRADES, _trades([2]) + _trades([3], LATER))
+    with pytest.raises(RuleViolation, match="rows are of the days"):
+        lake.replace(TRADES, stray, (DAY, DAY))
+    assert len(stored(lake, TRADES)) == 1
 
 
 def test_another_statement_makes_every_day_stale(

@@ -84,7 +84,7 @@ frame AS (
         c.range,
         c.range_start,
         sum(c.minutes) > 0 AS is_read,
-        count(*) FILTER (WHERE c.complete_minutes >= c.wanted_minutes AND c.complete_minutes > 0) AS complete_codes,
+        count(*) FILTER (WHERE c.complete_minutes > c.wanted_minutes - 0.001 AND c.complete_minutes > 0) AS complete_codes,
         CASE WHEN s.builder_code = 'all_codes' THEN (SELECT count(*) FROM codes) ELSE 1 END AS wanted_codes,
         sum(c.complete_minutes) AS complete_minutes,
         sum(c.wanted_minutes) AS wanted_minutes

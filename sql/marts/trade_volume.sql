@@ -5,7 +5,8 @@
 -- inputs: core.trades, core.daily_prices
 -- Prints imported without an id are counted only where no print with one is held: never both. The day is complete
 -- where core.daily_prices says so of the same trades. Traders are counted by 64-bit hash: a hundred thousand of one
--- instrument and day collide once in four thousand million such days, at half the cost. Sums of up to 18 digits are taken before anything is divided.
+-- instrument and day collide once in four thousand million such days, at half the cost. Sums of up to 18 digits are
+-- taken before anything is divided.
 WITH complete AS (
     SELECT instrument_id, date, is_complete
     FROM core.daily_prices
