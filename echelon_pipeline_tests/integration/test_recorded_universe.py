@@ -202,6 +202,7 @@ def test_what_the_recording_lacks_is_unavailable_with_the_reason_and_never_claim
 def test_the_command_says_which_assets_lack_what(done: Done) -> None:
     said = [line for line in done.log.splitlines() if "not available; nothing of them is claimed" in line]
     assert sorted(line.partition(": ")[0] for line in said) == [
+        "core/kalshi/combos",
         "core/kalshi/daily_prices",
         "core/kalshi/trades",
         "core/polymarket/builder_leaderboard",
@@ -209,7 +210,6 @@ def test_the_command_says_which_assets_lack_what(done: Done) -> None:
         "core/polymarket/data_resolutions",
         "core/polymarket/fills",
         "core/polymarket/trades",
-        "raw/kalshi/parlays",
     ]
     assert all("not_available_in_recording" in line for line in said)
 

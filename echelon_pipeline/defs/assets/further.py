@@ -13,7 +13,7 @@ from echelon_pipeline.ingest.session import Counts, Session, Venue
 
 RESOLUTIONS = ["core", "polymarket", "data_resolutions"]
 LEADERBOARD = ["core", "polymarket", "builder_leaderboard"]
-PARLAYS = ["raw", "kalshi", "parlays"]
+PARLAYS = ["core", "kalshi", "combos"]
 
 
 def _asset(
