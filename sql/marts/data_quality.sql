@@ -141,12 +141,17 @@ today AS (
 ),
 
 covered AS (
-    -- A table may have been read as a whole feed and instrument by instrument: the better of the two counts.
+    -- A table may have been read as a whole feed and instrument by instrument: the better of the two counts. Fills are
+    -- read code by code, and a day is no better than its worst code.
     SELECT *
     FROM core.coverage_daily
-    WHERE scope IN ('all', 'configured')
+    WHERE scope IN ('all', 'configured') OR table_name = 'core.fills'
     QUALIFY row_number() OVER (
-        PARTITION BY venue, table_name, date ORDER BY complete_minutes DESC, partial_minutes DESC, scope
+        PARTITION BY venue, table_name, date
+        ORDER BY
+            if(table_name = 'core.fills', -complete_minutes, complete_minutes) DESC,
+            if(table_name = 'core.fills', -partial_minutes, partial_minutes) DESC,
+            scope
     ) = 1
 ),
 

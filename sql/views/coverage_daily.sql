@@ -3,7 +3,8 @@
 -- grain: venue, table_name, scope, date
 -- inputs: core.coverage
 -- Times are taken apart from their zone first: days are UTC whatever zone the reader's session has.
--- Scope all is the venue's whole feed, configured is every instrument that was held when it was read.
+-- Scope all is the venue's whole feed, configured is every instrument that was held when it was read; fills are read
+-- code by code.
 WITH stretches AS (
     SELECT
         venue,
@@ -14,7 +15,7 @@ WITH stretches AS (
         state,
         reason
     FROM core.coverage
-    WHERE scope IN ('all', 'configured')
+    WHERE scope IN ('all', 'configured') OR table_name = 'core.fills'
 ),
 
 days AS (
