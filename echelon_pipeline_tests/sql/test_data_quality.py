@@ -143,7 +143,7 @@ def test_of_two_readings_of_a_day_the_better_one_counts() -> None:
 
 
 def test_a_day_of_fills_is_no_better_than_its_worst_builder_code() -> None:
-    fills = {"venue": "polymarket", "table_name": "core.fills"}
+    fills: Row = {"venue": "polymarket", "table_name": "core.fills"}
     read = [cover(1, scope="0xa", **fills), cover(1, scope="0xb", complete=700, partial=740, **fills)]
     found = quality({COVERAGE: [NOBODY, *read]})
     assert found["polymarket", "core.fills", DAY - timedelta(days=1)]["state"] == "partial"
