@@ -22,6 +22,7 @@ from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.bounds import TopN
 from echelon_pipeline.ingest.kalshi import KalshiListings, rank
 from echelon_pipeline.ingest.listings import RAW
+from echelon_pipeline.ingest.peek import peek, peek_all
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kalshi.client import KalshiClient
@@ -125,11 +126,7 @@ class Sample:
         return bool(collection) and (not self._allowed or collection in self._allowed)
 
     def _note_collections(self, page: Page) -> None:
-        for item in page.objects:
-            try:
-                made = msgspec.json.decode(item.payload, type=_Collection)
-            except msgspec.DecodeError:
-                continue  # kept raw as it is; it only cannot be asked for
+        for made in peek_all(page.objects, _Collection):  # an odd one is kept raw, it only cannot be asked for
             if made.collection_ticker and made.series_ticker:
                 self._series[made.collection_ticker] = made.series_ticker
 
@@ -186,7 +183,4 @@ async def fetch_parlays(session: Session, client: KalshiClient) -> Counts:
 
 def _combo(market: RawObject) -> _Combo:
     """What makes a market a combo; nothing where it is odd (the parsers judge it later)."""
-    try:
-        return msgspec.json.decode(market.payload, type=_Combo)
-    except msgspec.DecodeError:
-        return _Combo()
+    return peek(market, _Combo) or _Combo()

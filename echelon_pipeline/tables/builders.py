@@ -6,7 +6,7 @@ Belongs here: columns, keys and rules of ``core.builder_*`` and ``mart.builder_*
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.marts import DATE, INSTRUMENT, VENUE
+from echelon_pipeline.tables.columns import DATE, INSTRUMENT, VENUE
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 _RANGES = "('day', 'week', 'month', 'all')"

@@ -6,18 +6,14 @@ in contracts or shares, money in US dollars (suffix ``_usd``), times in UTC (suf
 
 from __future__ import annotations
 
+from echelon_pipeline.tables.columns import BUCKET, INSTRUMENT, IS_VENUE, VENUE
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
-VENUES = "venue IN ('polymarket', 'kalshi')"
 STATUSES = ("unopened", "active", "paused", "closed", "determined", "settled")
 
-_VENUE = Column("venue", T.TEXT, "polymarket or kalshi", nullable=False)
-_BUCKET = Column("bucket", T.INT, "hash bucket of the id, 0..15 (storage only)", nullable=False)
 _DATE = Column("date", T.DATE, "UTC day of event_at", nullable=False)
-_INSTRUMENT = Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False)
 _OBSERVED = Column("observed_at", T.TIME, "when our poll saw it", nullable=False)
 _SHA = Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from")
-_IS_VENUE = Rule("venue is known", VENUES)
 
 
 def _in_unit(column: str) -> Rule:
@@ -33,8 +29,8 @@ SERIES = Table(
     about="One row is one series: the recurring family that events belong to.",
     grain="series",
     columns=(
-        _VENUE,
-        _BUCKET,
+        VENUE,
+        BUCKET,
         Column("series_id", T.TEXT, "venue:native_id", nullable=False),
         Column("native_id", T.TEXT, "the venue's own id or ticker", nullable=False),
         Column("slug", T.TEXT, "the venue's URL name"),
@@ -54,7 +50,7 @@ SERIES = Table(
     partition_by=("venue", "bucket"),
     sort_by=("series_id",),
     newest="observed_at",
-    rules=(_IS_VENUE,),
+    rules=(IS_VENUE,),
 )
 
 EVENTS = Table(
@@ -62,8 +58,8 @@ EVENTS = Table(
     about="One row is one event: the question that groups instruments.",
     grain="event",
     columns=(
-        _VENUE,
-        _BUCKET,
+        VENUE,
+        BUCKET,
         Column("event_id", T.TEXT, "venue:native_id", nullable=False),
         Column("native_id", T.TEXT, "Kalshi event ticker, Polymarket Gamma event id", nullable=False),
         Column("series_id", T.TEXT, "venue:native_id of the series, where there is one"),
@@ -89,7 +85,7 @@ EVENTS = Table(
     partition_by=("venue", "bucket"),
     sort_by=("event_id",),
     newest="observed_at",
-    rules=(_IS_VENUE,),
+    rules=(IS_VENUE,),
     indexes=(("series_id",),),
 )
 
@@ -135,13 +131,13 @@ INSTRUMENTS = Table(
     name="core.instruments",
     about="One row is one instrument (a Kalshi market, a Polymarket condition) as it is now.",
     grain="instrument",
-    columns=(_VENUE, _BUCKET, _INSTRUMENT, *_SLOW, _OBSERVED, _SHA),
+    columns=(VENUE, BUCKET, INSTRUMENT, *_SLOW, _OBSERVED, _SHA),
     key=("instrument_id",),
     partition_by=("venue", "bucket"),
     sort_by=("instrument_id",),
     newest="observed_at",
     rules=(
-        _IS_VENUE,
+        IS_VENUE,
         Rule("status is one of six", f"status IN {STATUSES}"),
         _in_unit("tick_size"),
         _not_negative("min_order_size"),
@@ -154,9 +150,9 @@ INSTRUMENT_HISTORY = Table(
     about="One row is one version of an instrument's slow attributes, valid from valid_from.",
     grain="instrument, valid_from",
     columns=(
-        _VENUE,
-        _BUCKET,
-        _INSTRUMENT,
+        VENUE,
+        BUCKET,
+        INSTRUMENT,
         Column("valid_from", T.TIME, "when we first saw this version", nullable=False),
         Column("attributes_md5", T.TEXT, "of the slow attributes; a new row only when it changes", nullable=False),
         *_SLOW,
@@ -165,7 +161,7 @@ INSTRUMENT_HISTORY = Table(
     key=("instrument_id", "valid_from"),
     partition_by=("venue", "bucket"),
     sort_by=("instrument_id", "valid_from"),
-    rules=(_IS_VENUE,),
+    rules=(IS_VENUE,),
 )
 
 OUTCOMES = Table(
@@ -173,9 +169,9 @@ OUTCOMES = Table(
     about="One row is one tradable side of an instrument.",
     grain="instrument, outcome_index",
     columns=(
-        _VENUE,
-        _BUCKET,
-        _INSTRUMENT,
+        VENUE,
+        BUCKET,
+        INSTRUMENT,
         Column("outcome_index", T.INT, "Kalshi 0 yes 1 no; Polymarket: position in Gamma's token list", nullable=False),
         Column("token_id", T.TEXT, "Polymarket token, a decimal string; NULL on Kalshi"),
         Column("label", T.TEXT, "as served: Yes, Up, a team …"),
@@ -187,7 +183,7 @@ OUTCOMES = Table(
     partition_by=("venue", "bucket"),
     sort_by=("instrument_id", "outcome_index"),
     newest="observed_at",
-    rules=(_IS_VENUE, _not_negative("outcome_index")),
+    rules=(IS_VENUE, _not_negative("outcome_index")),
     indexes=(("token_id",),),
 )
 
@@ -197,9 +193,9 @@ INSTRUMENT_QUOTES = Table(
     about="One row is one poll's view of an instrument's prices, volume and open interest.",
     grain="instrument, observed_at",
     columns=(
-        _VENUE,
+        VENUE,
         Column("date", T.DATE, "UTC day of observed_at", nullable=False),
-        _INSTRUMENT,
+        INSTRUMENT,
         _OBSERVED,
         Column("best_bid", T.PRICE, "of outcome 0; NULL where there is no quote", unit="USD"),
         Column("best_ask", T.PRICE, "of outcome 0; NULL where there is no quote", unit="USD"),
@@ -219,7 +215,7 @@ INSTRUMENT_QUOTES = Table(
     partition_by=("venue", "date"),
     sort_by=("instrument_id", "observed_at"),
     rules=(
-        _IS_VENUE,
+        IS_VENUE,
         _in_unit("best_bid"),
         _in_unit("best_ask"),
         _in_unit("last_price"),
@@ -238,9 +234,9 @@ DAILY_PRICES = Table(
     about="One row is one instrument's UTC day from one price source; sources are never mixed.",
     grain="instrument, date, price_source",
     columns=(
-        _VENUE,
+        VENUE,
         Column("date", T.DATE, "UTC day", nullable=False),
-        _INSTRUMENT,
+        INSTRUMENT,
         Column("price_source", T.TEXT, "trades, candle, mid_sample, or venue_day (Eastern-time day)", nullable=False),
         Column("open", T.PRICE, "of outcome 0; NULL where nothing traded", unit="USD"),
         Column("high", T.PRICE, "of outcome 0", unit="USD"),
@@ -264,7 +260,7 @@ DAILY_PRICES = Table(
     partition_by=("venue", "date"),
     sort_by=("instrument_id", "price_source"),
     rules=(
-        _IS_VENUE,
+        IS_VENUE,
         *(_in_unit(c) for c in ("open", "high", "low", "close", "previous_close", "bid_close", "ask_close", "vwap")),
         Rule(
             "low <= open, close <= high",
@@ -281,7 +277,7 @@ TRADES = Table(
     about="One row is one taker execution as published.",
     grain="Kalshi: one match; Polymarket: one taker aggregate (column grain)",
     columns=(
-        _VENUE,
+        VENUE,
         _DATE,
         Column("trade_id", T.TEXT, "Kalshi trade_id; Polymarket: md5 of the identifying fields", nullable=False),
         Column(
@@ -317,7 +313,7 @@ TRADES = Table(
     partition_by=("venue", "date"),
     sort_by=("instrument_id", "event_at", "trade_id"),
     rules=(
-        _IS_VENUE,
+        IS_VENUE,
         _in_unit("price"),
         _in_unit("price_0"),
         Rule("size is positive", "size > 0"),
@@ -333,7 +329,7 @@ FILLS = Table(
     about="One row is one order leg of a match (maker or taker), with builder attribution and fees.",
     grain="venue leg id",
     columns=(
-        _VENUE,
+        VENUE,
         _DATE,
         Column("fill_id", T.TEXT, "venue:leg_id", nullable=False),
         Column("instrument_id", T.TEXT, "venue:native_id", nullable=False),
@@ -365,7 +361,7 @@ FILLS = Table(
     partition_by=("venue", "date"),
     sort_by=("instrument_id", "event_at", "fill_id"),
     newest="observed_at",
-    rules=(_IS_VENUE, _in_unit("price"), Rule("size is positive", "size > 0")),
+    rules=(IS_VENUE, _in_unit("price"), Rule("size is positive", "size > 0")),
 )
 
 RESOLUTIONS = Table(
@@ -373,9 +369,9 @@ RESOLUTIONS = Table(
     about="One row is what one source says about how an instrument paid out.",
     grain="instrument, source",
     columns=(
-        _VENUE,
-        _BUCKET,
-        _INSTRUMENT,
+        VENUE,
+        BUCKET,
+        INSTRUMENT,
         Column("source", T.TEXT, "kalshi_market, gamma, clob, data_v2, or an imported file", nullable=False),
         Column("status", T.TEXT, "determined, settled or unresolved", nullable=False),
         Column("result", T.TEXT, "the venue's word: yes, no, scalar, a label"),
@@ -395,7 +391,7 @@ RESOLUTIONS = Table(
     sort_by=("instrument_id", "source"),
     newest="observed_at",
     rules=(
-        _IS_VENUE,
+        IS_VENUE,
         _in_unit("payout_0"),
         _in_unit("payout_1"),
         Rule("payouts sum to 1", "payout_0 IS NULL OR payout_1 IS NULL OR payout_0 + payout_1 = 1"),
@@ -408,7 +404,7 @@ INGEST_WINDOWS = Table(
     about="One row says that [from_at, to_at) of one scope was read, and how completely.",
     grain="venue, table, scope, from_at, to_at, recorded_at",
     columns=(
-        _VENUE,
+        VENUE,
         Column("table_name", T.TEXT, "the table that the window speaks of", nullable=False),
         Column("scope", T.TEXT, "what was asked for: all, a condition, a builder code, a file", nullable=False),
         Column("from_at", T.TIME, "inclusive", nullable=False),
@@ -428,7 +424,7 @@ INGEST_WINDOWS = Table(
     sort_by=("table_name", "scope", "from_at"),
     append_only=True,
     rules=(
-        _IS_VENUE,
+        IS_VENUE,
         Rule("state is known", "state IN ('complete', 'partial', 'unavailable')"),
         Rule("from_at is before to_at", "from_at < to_at"),
         Rule("a state that is not complete has a reason", "state = 'complete' OR reason IS NOT NULL"),
@@ -441,7 +437,7 @@ DEAD_LETTERS = Table(
     about="One row is one payload that could not become a row, kept whole, with the reason.",
     grain="object sha256, path, parser version",
     columns=(
-        _VENUE,
+        VENUE,
         Column("table_name", T.TEXT, "the table that it was meant for", nullable=False),
         Column("endpoint", T.TEXT, "the payload kind or the imported file", nullable=False),
         Column("sha256", T.TEXT, "of the payload bytes, hex", nullable=False),
@@ -456,7 +452,7 @@ DEAD_LETTERS = Table(
     partition_by=("venue",),
     sort_by=("table_name", "endpoint", "sha256"),
     newest="observed_at",
-    rules=(_IS_VENUE,),
+    rules=(IS_VENUE,),
 )
 
 DRIFT = Table(
@@ -465,7 +461,7 @@ DRIFT = Table(
     about="One row counts a field or enum value that the parsers do not know, in one unit of work.",
     grain="unit, endpoint, path, value",
     columns=(
-        _VENUE,
+        VENUE,
         Column("endpoint", T.TEXT, "the payload kind", nullable=False),
         Column("path", T.TEXT, "the field", nullable=False),
         Column("kind", T.TEXT, "field or value", nullable=False),
@@ -478,7 +474,7 @@ DRIFT = Table(
     partition_by=("venue",),
     sort_by=("endpoint", "path"),
     append_only=True,
-    rules=(_IS_VENUE,),
+    rules=(IS_VENUE,),
 )
 
 CORE_TABLES = (

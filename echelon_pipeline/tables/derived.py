@@ -6,13 +6,9 @@ Belongs here: columns, keys and rules. The statements are ``sql/derive/ticker_ca
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.core import VENUES
+from echelon_pipeline.tables.columns import BUCKET, INSTRUMENT, IS_VENUE, VENUE
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
-_VENUE = Column("venue", T.TEXT, "polymarket or kalshi", nullable=False)
-_BUCKET = Column("bucket", T.INT, "hash bucket of the id, 0..15 (storage only)", nullable=False)
-_INSTRUMENT = Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False)
-_IS_VENUE = Rule("venue is known", VENUES)
 _NAME_LENGTH = 120
 
 TICKER_CATEGORIES = Table(
@@ -20,9 +16,9 @@ TICKER_CATEGORIES = Table(
     about="One row is what one instrument is about, and what its ticker says (Kalshi).",
     grain="instrument",
     columns=(
-        _VENUE,
-        _BUCKET,
-        _INSTRUMENT,
+        VENUE,
+        BUCKET,
+        INSTRUMENT,
         Column("event_id", T.TEXT, "venue:native_id of the event"),
         Column("series_id", T.TEXT, "venue:native_id of the series"),
         Column("category", T.TEXT, "of one taxonomy for both venues; Other where no rule matches", nullable=False),
@@ -45,7 +41,7 @@ TICKER_CATEGORIES = Table(
     partition_by=("venue", "bucket"),
     sort_by=("instrument_id",),
     rules=(
-        _IS_VENUE,
+        IS_VENUE,
         Rule("category_source is known", "category_source IN ('venue', 'tag', 'series', 'title', 'none')"),
         Rule("a category has a rule", "(category_source = 'none') = (rule_id IS NULL)"),
         Rule("a date has a precision", "(ticker_date IS NULL) = (date_precision IS NULL)"),
@@ -58,9 +54,9 @@ DISPLAY_NAMES = Table(
     about="One row is what people call one instrument and its first two outcomes.",
     grain="instrument",
     columns=(
-        _VENUE,
-        _BUCKET,
-        _INSTRUMENT,
+        VENUE,
+        BUCKET,
+        INSTRUMENT,
         Column("display_name", T.TEXT, f"at most {_NAME_LENGTH} characters, distinct within an event", nullable=False),
         Column("outcome_0_name", T.TEXT, "of outcome 0; NULL where the outcome is not held"),
         Column("outcome_1_name", T.TEXT, "of outcome 1; NULL where the outcome is not held"),
@@ -72,7 +68,7 @@ DISPLAY_NAMES = Table(
     partition_by=("venue", "bucket"),
     sort_by=("instrument_id",),
     rules=(
-        _IS_VENUE,
+        IS_VENUE,
         Rule(f"a name has 1 to {_NAME_LENGTH} characters", f"length(display_name) BETWEEN 1 AND {_NAME_LENGTH}"),
     ),
 )

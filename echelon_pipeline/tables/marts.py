@@ -1,15 +1,13 @@
 """Marts: tables computed by one statement of ``sql/marts`` each, and the record of what they were computed from.
 
-Belongs here: columns, keys and rules of ``mart.*``. Units as in ``core.py``; ratios and statistics are DOUBLE.
+Belongs here: traded volume and the record; other marts have modules of their own by subject. Units as in ``core.py``;
+ratios and statistics are DOUBLE.
 """
 
 from __future__ import annotations
 
+from echelon_pipeline.tables.columns import DATE, INSTRUMENT, VENUE
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
-
-VENUE = Column("venue", T.TEXT, "polymarket or kalshi", nullable=False)
-DATE = Column("date", T.DATE, "UTC day", nullable=False)
-INSTRUMENT = Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False)
 
 MART_BUILDS = Table(
     name="core.mart_builds",

@@ -5,7 +5,8 @@ Belongs here: columns, key and rules of ``mart.market_overview``. Units as in ``
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.core import STATUSES, VENUES
+from echelon_pipeline.tables.columns import IS_VENUE
+from echelon_pipeline.tables.core import STATUSES
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 PRICE_SOURCES = ("trades", "candle", "mid_sample", "quote_mid", "last_price")
@@ -106,7 +107,7 @@ MARKET_OVERVIEW = Table(
     sort_by=("volume_24h", "instrument_id"),
     physical=True,
     rules=(
-        Rule("venue is known", VENUES),
+        IS_VENUE,
         Rule("status is one of six", f"status IN {STATUSES}"),
         Rule("price_source is known", f"price_source IS NULL OR price_source IN {PRICE_SOURCES}"),
         Rule(

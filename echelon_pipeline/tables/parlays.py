@@ -6,9 +6,9 @@ a leg are those of the side that the combo is on: for a no leg the bid is 1 less
 
 from __future__ import annotations
 
+from echelon_pipeline.tables.columns import VENUE
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
-_VENUE = Column("venue", T.TEXT, "polymarket or kalshi", nullable=False)
 _PARLAY = Column("instrument_id", T.TEXT, "venue:native_id of the combo", nullable=False)
 _NAME = Column("display_name", T.TEXT, "title and side of each leg, joined by +; cut after 4 legs", nullable=False)
 _COLLECTION = Column("collection_id", T.TEXT, "the venue's collection that it was made from")
@@ -35,7 +35,7 @@ PARLAYS = Table(
     about="One row is one combo: an instrument that pays the product of its legs.",
     grain="instrument",
     columns=(
-        _VENUE,
+        VENUE,
         _PARLAY,
         Column("native_id", T.TEXT, "Kalshi ticker, Polymarket condition id", nullable=False),
         Column("event_id", T.TEXT, "venue:native_id of the combo's own event"),
@@ -70,7 +70,7 @@ PARLAY_LEGS = Table(
     about="One row is one leg of a combo, priced on the side that the combo is on.",
     grain="parlay_id, leg_index",
     columns=(
-        _VENUE,
+        VENUE,
         Column("parlay_id", T.TEXT, "instrument_id of the combo", nullable=False),
         Column("leg_index", T.INT, "position in the served list, from 0", nullable=False),
         Column("instrument_id", T.TEXT, "venue:native_id of the leg; it may name an instrument we do not hold"),
@@ -120,7 +120,7 @@ PARLAY_VALUES = Table(
     about="One row is one combo's quote beside the product of its legs and the bounds that their quotes set.",
     grain="instrument",
     columns=(
-        _VENUE,
+        VENUE,
         _PARLAY,
         _NAME,
         _COLLECTION,

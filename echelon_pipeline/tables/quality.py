@@ -5,7 +5,7 @@ Belongs here: columns, keys and rules of the marts about quality.
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.marts import VENUE
+from echelon_pipeline.tables.columns import VENUE
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 _TABLE = Column("table_name", T.TEXT, "the table of core that is spoken of", nullable=False)

@@ -6,7 +6,7 @@ days that end with the row's day; ``short_days`` and ``long_days`` are settings 
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.marts import DATE, INSTRUMENT, VENUE
+from echelon_pipeline.tables.columns import DATE, INSTRUMENT, VENUE
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 _DAY = "USD per day"

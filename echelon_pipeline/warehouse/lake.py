@@ -175,15 +175,15 @@ class Lake:
 
         Raises RuleViolation (before the commit), Conflict, DiskFull, NewerLake, CorruptStore.
         """
-        known = self.tables[table]
+        known = checked = self.tables[table]
+        if days is not None:
+            of_days = Rule("rows are of the days", f"date BETWEEN '{days[0]}' AND '{days[1]}'")
+            checked = replace(known, rules=(of_days, *known.rules))
         self._require_space()
         with self.duck() as connection:
             connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet({literal(str(staged))})")
-            rows = check_rules(connection, known, "staged")
+            rows = check_rules(connection, checked, "staged")
             check_unique(connection, known, "staged")
-            if days is not None:
-                within_days = Rule("rows are of the days", f"date BETWEEN '{days[0]}' AND '{days[1]}'")
-                check_rules(connection, replace(known, rules=(within_days,)), "staged")
             by = ", ".join(known.partition_by)
             found: list[Partition] = [()] if rows and not by else []
             if by:

@@ -238,7 +238,7 @@ def _names(columns: Sequence[str] | dict[str, None]) -> str:
 
 def within(table: Table, partitions: Sequence[Partition]) -> str:
     """A condition that holds on the rows of these partitions; of one alone, one that skips files and row groups."""
-    if partitions == [()]:
+    if not table.partition_by:
         return "true"
     if len(partitions) == 1:
         pairs = zip(table.partition_by, partitions[0], strict=True)

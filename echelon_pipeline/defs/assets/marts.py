@@ -7,7 +7,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.further import PARLAYS, RESOLUTIONS
-from echelon_pipeline.defs.assets.listings import core_key
+from echelon_pipeline.defs.assets.listings import DERIVED, core_key
 from echelon_pipeline.defs.partitions import DAILY, days_of
 from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Materialized
@@ -17,13 +17,7 @@ from echelon_pipeline.warehouse.marts import Mart, marts
 from echelon_pipeline.warehouse.refresh import Refresh
 
 # Every table of the lake that is written per venue; the others are one asset each.
-_OF_BOTH = {
-    *(f"core.{t}" for t in ("series", "events", "instruments", "instrument_history", "outcomes", "instrument_quotes")),
-    "core.resolutions",
-    "core.trades",
-    "core.daily_prices",
-}
-
+_OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices"}
 _OF_POLYMARKET = {"core.fills", "core.builder_leaderboard"}
 # Combos come by an asset of their own into tables that the listings write.
 _FURTHER = {"core.parlays": [dg.AssetKey(PARLAYS)], "core.parlay_legs": [dg.AssetKey(PARLAYS)]}
