@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
-from functools import cache
 from pathlib import Path
 
 from echelon_pipeline.errors import BadSettings
@@ -52,30 +50,3 @@ def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
 def enter_dagster_home(settings: Settings) -> None:
     """Makes this process use the home's Dagster records, for runs that happen in it."""
     os.environ.update(child_environment(settings))
-
-
-@cache
-def lighten_records() -> None:
-    """Dagster's SQLite records of this process's runs are written without waiting for the disk each time.
-
-    A run of the main job commits some 900 times and closes each connection, and SQLite empties its write-ahead log
-    whenever the last one closes: thousands of fsyncs of 1 to 3 ms. With ``synchronous = NORMAL`` and one connection
-    of ours left open they happen once per thousand pages. A killed process loses nothing by it; a power cut may lose
-    the last events of a run, never the file's consistency. The lake, which is the truth, is not concerned.
-    """
-    from sqlalchemy import Engine, event
-
-    held: dict[str, sqlite3.Connection] = {}
-
-    def lighten(connection: object, _record: object) -> None:
-        if not isinstance(connection, sqlite3.Connection):
-            return
-        path = connection.execute("PRAGMA database_list").fetchone()[2]
-        if not path.endswith(".db"):  # Dagster's; ours is state.sqlite
-            return
-        connection.execute("PRAGMA synchronous = NORMAL")
-        if path not in held:
-            held[path] = sqlite3.connect(path, check_same_thread=False)
-            held[path].execute("SELECT count(*) FROM sqlite_master").fetchall()
-
-    event.listen(Engine, "connect", lighten)

@@ -11,7 +11,6 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from echelon_pipeline.dagster_home import lighten_records
 from echelon_pipeline.defs.resources import given
 from echelon_pipeline.errors import RunFailed, RunPostponed
 from echelon_pipeline.ingest.homes import require_own_venues
@@ -60,7 +59,6 @@ def run_main_job(
     from echelon_pipeline.definitions import defs
 
     require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
-    lighten_records()
     chosen = tuple(sorted(days or configured_days(settings)))
     job = defs().get_repository_def().get_job("main")
     with given(settings, progress or silent):
