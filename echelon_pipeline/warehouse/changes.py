@@ -42,7 +42,7 @@ def changed_since(snapshot: Snapshot | None, version: int | None) -> Changed:
     if version == snapshot.version:
         return NOTHING
     dates: set[date] = set()
-    commits = [c for c in snapshot.delta.history(snapshot.version - version) if c["version"] > version]
+    commits = snapshot.history(version)
     if len(commits) < snapshot.version - version:
         return EVERYTHING
     for commit in commits:

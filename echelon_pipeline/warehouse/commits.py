@@ -23,6 +23,7 @@ from echelon_pipeline.warehouse.delta import (
     Partition,
     Snapshot,
     commit_properties,
+    keep,
 )
 from echelon_pipeline.warehouse.faults import storage_faults
 
@@ -86,7 +87,9 @@ def write(snapshot: Snapshot, data: pa.RecordBatchReader, partitions: Iterable[P
             writer_properties=WRITER,
             commit_properties=commit_properties("append", {v for p in partitions for v in p if isinstance(v, date)}),
         )
-    return snapshot.delta.version()
+    committed = Snapshot(snapshot.table, snapshot.uri, snapshot.delta)
+    keep(committed)
+    return committed.version
 
 
 def retried(table: str, tries: int, write: Callable[[], Result]) -> Result:

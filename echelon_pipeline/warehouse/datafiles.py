@@ -21,7 +21,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from echelon_pipeline.tables import T
-from echelon_pipeline.warehouse.delta import DataFile, Partition, Snapshot, commit_properties, open_table, ranged
+from echelon_pipeline.warehouse.delta import DataFile, Partition, Snapshot, commit_properties, keep, open_table, ranged
 from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.faults import storage_faults
 
@@ -154,6 +154,7 @@ def _commit(
         # No retries: delta-rs would let two writers fill the same empty partition, it does not know what we read.
         commit_properties=commit_properties("merge", days, retries=0),
     )
+    keep(snapshot)
     return snapshot.version + 1
 
 

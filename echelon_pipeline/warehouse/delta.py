@@ -2,12 +2,16 @@
 
 Belongs here: the table format. What is written is decided in ``lake.py`` and ``merge.py``. Delta-rs runs
 its own threads: a process that has opened a table must not be forked, only spawned.
+
+Opening a table costs 4 ms, 11 ms where fifty commits follow the checkpoint, and a run opens some hundreds of times:
+each thread keeps what it opened and gives it again while the log has no newer entry (0.02 ms).
 """
 
 from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -57,7 +61,10 @@ class DataFile:
 
 
 class Snapshot:
-    """One pinned version of one table: what a reader reads and a writer commits against."""
+    """One pinned version of one table: what a reader reads and a writer commits against.
+
+    ``delta``: delta-rs's handle, which a commit moves on to the version that it makes.
+    """
 
     def __init__(self, table: Table, uri: str, delta: DeltaTable) -> None:
         self.table = table
@@ -72,9 +79,7 @@ class Snapshot:
                 f"upgrade echelon-pipeline before reading or writing it"
             )
 
-    @property
-    def version(self) -> int:
-        return self.delta.version()
+        self.version = delta.version()
 
     @cached_property
     def files(self) -> tuple[DataFile, ...]:
@@ -115,6 +120,11 @@ class Snapshot:
             return name
         return f"CAST({name} AS {column.type.value}) AS {name}"
 
+    def history(self, after: int) -> list[dict[str, Any]]:
+        """Commits later than a version up to this one, newest first; fewer where the log no longer has them."""
+        found = self.delta.history(self.delta.version() - after)
+        return [c for c in found if after < c["version"] <= self.version]
+
     def missing_columns(self) -> list[Column]:
         """Columns that the registry has and the stored table does not."""
         return [c for c in self.table.columns if c.name not in self._stored]
@@ -138,18 +148,84 @@ def stored_version(delta: DeltaTable) -> int:
     return int(match.group(1)) if match else 1
 
 
+class _Kept(threading.local):
+    """What this thread opened last, by URI, and the log entry that told its version."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, tuple[Snapshot, _Entry]] = {}
+
+
+_Entry = tuple[int, int, int]
+_KEPT = _Kept()
+
+
 def open_table(table: Table, uri: str, version: int | None = None) -> Snapshot | None:
     """The table at a version (default: the latest); None where it does not exist.
 
     Raises NewerLake where it was written by newer code, CorruptStore where its log cannot be read.
     """
+    if version is None and (kept := _kept(table, uri)):
+        return kept
     try:
         with storage_faults(f"{table.name} at {uri}"):
             snapshot = Snapshot(table, uri, DeltaTable(uri, version=version))
     except TableNotFoundError:
         return None
+    if version is None:
+        return _opened(snapshot)
     _require_whole_log(snapshot)
     return snapshot
+
+
+def keep(snapshot: Snapshot) -> None:
+    """Spares this thread the next opening, of a table in a folder; nobody may commit with this handle any more."""
+    entry = _entry(snapshot.uri, snapshot.version)
+    if entry is not None:
+        _KEPT.tables[snapshot.uri] = snapshot, entry
+
+
+def _kept(table: Table, uri: str) -> Snapshot | None:
+    """What was kept, moved on to the latest version: reading new log entries takes half as long as opening."""
+    if uri not in _KEPT.tables:
+        return None
+    snapshot, entry = _KEPT.tables[uri]
+    # The entry is compared as well: a table that was deleted and made again counts its versions from 0.
+    if snapshot.table is not table or _entry(uri, snapshot.version) != entry:
+        del _KEPT.tables[uri]
+        return None
+    if _entry(uri, snapshot.version + 1) is None:
+        return snapshot
+    delta = _take(snapshot).delta
+    with storage_faults(f"{table.name} at {uri}"):
+        delta.update_incremental()
+    return _opened(Snapshot(table, uri, delta))
+
+
+def _opened(snapshot: Snapshot) -> Snapshot:
+    _require_whole_log(snapshot)
+    keep(snapshot)
+    return snapshot
+
+
+def _take(snapshot: Snapshot) -> Snapshot:
+    """Gives the handle to the caller alone, who will move it on: who reads the snapshot reads its version's files."""
+    _KEPT.tables.pop(snapshot.uri, None)
+    _ = snapshot.files
+    return snapshot
+
+
+def _entry(uri: str, version: int) -> _Entry | None:
+    if "://" in uri:
+        return None  # asking an object store costs as much as opening
+    try:
+        found = _log_entry(uri, version).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _log_entry(uri: str, version: int) -> Path:
+    return Path(uri, "_delta_log", f"{version:020d}.json")
 
 
 def _require_whole_log(snapshot: Snapshot) -> None:
@@ -158,7 +234,7 @@ def _require_whole_log(snapshot: Snapshot) -> None:
     if "://" in snapshot.uri:
         return
     for version in range(max(0, snapshot.version - CHECKPOINT_EVERY), snapshot.version + 1):
-        entry = Path(snapshot.uri, "_delta_log", f"{version:020d}.json")
+        entry = _log_entry(snapshot.uri, version)
         if entry.exists() and entry.stat().st_size == 0:
             raise CorruptStore(f"{snapshot.table.name}: {entry} cannot be read: the log entry is empty")
 
@@ -179,7 +255,7 @@ def open_for_write(table: Table, uri: str) -> Snapshot:
         snapshot.delta.alter.add_columns(list(Schema.from_arrow(pa.schema([c.arrow for c in missing])).fields))
     if stored_version(snapshot.delta) < table.version:
         snapshot.delta.alter.set_table_description(_description(table))
-    return Snapshot(table, uri, snapshot.delta)
+    return Snapshot(table, uri, _take(snapshot).delta)
 
 
 def _create(table: Table, uri: str) -> None:
