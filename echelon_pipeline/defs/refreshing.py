@@ -15,7 +15,7 @@ from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.jobs import daily_job, main_job
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.schedules import STATUS
-from echelon_pipeline.settings import load_settings
+from echelon_pipeline.defs.sensors import STATUS as SENSOR_STATUS
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.refresh import ALL, Built, Refresh
 
@@ -70,7 +70,7 @@ refresh_schedule = dg.ScheduleDefinition(
     run_status=dg.DagsterRunStatus.SUCCESS,
     monitored_jobs=[daily_job, main_job],
     request_job=refresh,
-    default_status=dg.DefaultSensorStatus.RUNNING if load_settings().schedules else dg.DefaultSensorStatus.STOPPED,
+    default_status=SENSOR_STATUS,
 )
 def refresh_after_backfill(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """A backfill's days are in the marts without waiting for the hour."""
