@@ -1,8 +1,8 @@
 """(g) Every mart over 50 million trades and a million instruments: seconds, memory, and one day's late rows.
 
 The floor is one scan of the same Parquet by DuckDB in the same run: of whole rows, and, much cheaper, of instrument,
-price and size alone (it reads a tenth of the bytes; no mart can do with these). 20 million trades and 400,000 instruments took 9
-minutes on two busy cores; ``python -m benchmarks.marts 5000000 100000`` is a quarter of that.
+price and size alone (it reads a tenth of the bytes; no mart can do with these). ``python -m benchmarks.marts 5000000
+100000`` is a tenth of it.
 """
 
 from __future__ import annotations
