@@ -30,7 +30,7 @@ def parse(arguments: Sequence[str]) -> SandboxOptions:
     parser.add_argument("--recordings", type=Path, help="folder of payloads of the recorded universe")
     parser.add_argument("--host", default=default.host)
     parser.add_argument("--port", type=int, default=default.port, help="0 picks a free one")
-    for name in ("events", "instruments", "days", "trades", "seed", "horizon_days"):
+    for name in ("events", "instruments", "days", "trades", "seed", "horizon_days", "book_ms"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name))
     parser.add_argument("--now", type=_time, help="ISO 8601; the clock stays there unless advanced")
     parser.add_argument("--speed", type=float, default=0.0, help="seconds of the sandbox per second; 0 is frozen")

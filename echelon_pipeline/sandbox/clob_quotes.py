@@ -99,7 +99,7 @@ class ClobQuotes:
         return [self.views.book(*where, self.clock.us) for _, where, _ in self._asked(body)]
 
     def _quote(self, where: tuple[int, int]) -> tuple[int, int]:
-        bid, ask = self.state.quote(where[0], self.clock.s)
+        bid, ask = self.state.books.quote(where[0], self.clock.us)
         return (bid, ask) if where[1] == 0 else (ONE - ask, ONE - bid)
 
     def midpoint(self, request: Request) -> Obj:
@@ -152,7 +152,7 @@ class ClobQuotes:
 
     def tick_size(self, request: Request) -> Obj:
         token = request.path_params.get("token") or request.query_params.get("token_id")
-        return {"minimum_tick_size": number(self.state.tick(self._token(token)[0]), ONE)}
+        return {"minimum_tick_size": number(self.state.tick(self._token(token)[0], self.clock.s), ONE)}
 
     def neg_risk(self, request: Request) -> Obj:
         return {"neg_risk": self.state.names.neg_risk(self._token(request.query_params.get("token_id"))[0])}

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from echelon_pipeline.sandbox.books import Book, Levels
 from echelon_pipeline.sandbox.catalog import DAY
 from echelon_pipeline.sandbox.gamma_views import GammaViews
 from echelon_pipeline.sandbox.mixing import cell
@@ -40,6 +41,10 @@ def book_hash(book: Obj) -> str:
     return hashlib.sha1(msgspec.json.encode({k: book[k] for k in keys} | {"hash": ""})).hexdigest()  # noqa: S324
 
 
+def _mirror(levels: Levels) -> Levels:
+    return tuple((ONE - price, size) for price, size in levels)
+
+
 class ClobViews:
     """CLOB objects at a time (Unix seconds)."""
 
@@ -47,43 +52,37 @@ class ClobViews:
         self.state = state
         self.venue, self.names = state.venue, state.names
 
-    def level_size(self, i: int, price: int, at: int) -> int:
-        """Resting size at a price of outcome 0 (1e-6 shares): changes every few minutes."""
-        bits = cell(cell(self.venue.grid(i), price + 20_000), at // 120)
-        return (5 + bits % 2_000 * (1 + bits // 4096 % 20)) * 1_000_000 + bits // 2**20 % 100 * 10_000
-
-    def ladder(self, i: int, outcome: int, at: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Bids ascending and asks descending of one token: the two tokens mirror each other."""
-        bid, ask = self.state.quote(i, at)
-        tick, rungs = self.state.tick(i), 5 + self.venue.bits(i, 6) % 30
-        bids = [(p, self.level_size(i, p, at)) for p in range(bid, max(bid - rungs * tick, 0), -tick) if p > 0]
-        asks = [(p, self.level_size(i, p, at)) for p in range(ask, min(ask + rungs * tick, ONE), tick)]
-        if outcome == 1:
-            bids, asks = [(ONE - p, s) for p, s in asks], [(ONE - p, s) for p, s in bids]
-        return bids[::-1], asks[::-1]
-
     def book(self, i: int, outcome: int, now_us: int) -> Obj:
-        now = now_us // 1_000_000
-        bids, asks = self.ladder(i, outcome, now)
-        last = self.venue.trades.last_price(i, self.venue.trades.visible(now_us))
+        """A token's book; ``timestamp`` is when it last changed."""
+        at_us = self.state.books.touched(i, now_us)
+        return self.frame(i, outcome, self.state.books.at(i, now_us), self.last_price(i, now_us), at_us)
+
+    def last_price(self, i: int, us: int) -> str:
+        """Price of the last trade, the same for both tokens; "" before the first."""
+        last = self.venue.trades.last_price(i, self.venue.trades.visible(us))
+        return "" if last is None else f"{last // 10_000}.{last % 10_000 // 10:03d}"
+
+    def frame(self, i: int, outcome: int, book: Book, last: str, at_us: int) -> Obj:
+        """A book of outcome 0 as one of its two tokens shows it: they mirror each other. Best levels come last."""
+        bids, asks = (book.bids, book.asks) if outcome == 0 else (_mirror(book.asks), _mirror(book.bids))
         body: Obj = {
             "market": self.names.condition(i),
             "asset_id": self.names.token(i, outcome),
-            "timestamp": str(now_us // 1000),
+            "timestamp": str(at_us // 1000),
             "hash": "",
-            "bids": [{"price": plain(p, 4), "size": plain(s, 6)} for p, s in bids],
-            "asks": [{"price": plain(p, 4), "size": plain(s, 6)} for p, s in asks],
+            "bids": [{"price": plain(p, 4), "size": plain(s, 6)} for p, s in reversed(bids)],
+            "asks": [{"price": plain(p, 4), "size": plain(s, 6)} for p, s in reversed(asks)],
             "min_order_size": "5",
-            "tick_size": plain(self.state.tick(i), 4),
+            "tick_size": plain(book.tick, 4),
             "neg_risk": self.names.neg_risk(i),
-            "last_trade_price": "" if last is None else f"{last / ONE:.3f}",
+            "last_trade_price": last,
         }
         return body | {"hash": book_hash(body)}
 
     def market(self, i: int, now: int) -> Obj:
         c, event = self.venue.columns, self.venue.event_of(i)
         names, state = self.names, self.state
-        settled = now >= c["settled"][i]
+        settled = state.settled(i, now)
         trading = state.trading(i, now)
         return {
             "enable_order_book": trading,
@@ -93,7 +92,7 @@ class ClobViews:
             "accepting_orders": trading,
             "accepting_order_timestamp": iso(c["created"][i]),
             "minimum_order_size": 5,
-            "minimum_tick_size": number(state.tick(i), ONE),
+            "minimum_tick_size": number(state.tick(i, now), ONE),
             "condition_id": names.condition(i),
             "question_id": f"0x{names.question(i)}",
             "question": f"{event.topic.title()} {names.words(i).label if event.count > 1 else ''}".strip(),
@@ -144,7 +143,7 @@ class ClobViews:
             "c": self.names.condition(i),
             "t": [{"t": self.names.token(i, n), "o": label} for n, label in enumerate(self.names.outcomes(i))],
             "mos": 5,
-            "mts": number(self.state.tick(i), ONE),
+            "mts": number(self.state.tick(i, now), ONE),
             "mbf": 1000,
             "tbf": 1000,
             "ao": self.state.trading(i, now),

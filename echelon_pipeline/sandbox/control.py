@@ -17,6 +17,7 @@ from echelon_pipeline.sandbox.faults import FaultPlan
 from echelon_pipeline.sandbox.recorded import RecordedUniverse
 from echelon_pipeline.sandbox.universe import Universe
 from echelon_pipeline.sandbox.wire import answer, json_body
+from echelon_pipeline.sandbox.world import World
 
 
 def control_routes(
@@ -59,3 +60,19 @@ def control_routes(
         Route("/__sandbox__/faults", faults, methods=["GET", "POST"]),
         Route("/__sandbox__/counts", log, methods=["GET", "POST"]),
     ]
+
+
+def book_routes(world: World) -> list[Route]:
+    """GET book?instrument=<venue>:<id>[&at_us=<not after now>]: the true book, for tests to compare with."""
+
+    async def book(request: Request) -> Response:
+        query, now = request.query_params, world.clock.us
+        found = world.find(query.get("instrument", ""))
+        at = query.get("at_us", str(now))
+        if found is None:
+            return answer({"error": "no such instrument; expected <venue>:<native id>"}, 404)
+        if not at.isdigit() or int(at) > now:
+            return answer({"error": f"at_us: expected microseconds up to now, {now}"}, 400)
+        return answer(world.book(*found, int(at)))
+
+    return [Route("/__sandbox__/book", book)]

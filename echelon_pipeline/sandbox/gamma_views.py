@@ -81,7 +81,7 @@ class GammaViews:
             "groupItemTitle": label,
             "questionID": f"0x{names.question(i)}",
             "enableOrderBook": state.has_book(i),
-            "orderPriceMinTickSize": number(state.tick(i), ONE),
+            "orderPriceMinTickSize": number(state.tick(i, now), ONE),
             "orderMinSize": 5,
             "liquidity": plain(liquidity, 6),
             "liquidityNum": number(liquidity, 10**6),

@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from echelon_pipeline.sandbox.books import Book, Books, Levels
 from echelon_pipeline.sandbox.catalog import COMBO_SERIES, DAY
 from echelon_pipeline.sandbox.markets import Words
 from echelon_pipeline.sandbox.names import KalshiNames
-from echelon_pipeline.sandbox.paths import ONE, bid_ask
-from echelon_pipeline.sandbox.trades import is_block, ticks
+from echelon_pipeline.sandbox.paths import ONE
+from echelon_pipeline.sandbox.trades import is_block
 from echelon_pipeline.sandbox.universe import Event, Universe
 from echelon_pipeline.sandbox.wire import contracts, dollars, iso, iso_us
 
@@ -29,6 +30,7 @@ class KalshiViews:
         self.universe = universe
         self.venue = universe.kalshi
         self.names = KalshiNames(universe)
+        self.books = Books(universe.kalshi, is_only_offered=self.is_only_offered, base_ms=universe.options.book_ms)
         self.market_ticker = lru_cache(maxsize=200_000)(self.names.market)
 
     # --- events
@@ -63,33 +65,26 @@ class KalshiViews:
     # --- markets
 
     def status(self, i: int, now: int) -> str:
-        c = self.venue.columns
+        c, us = self.venue.columns, now * 1_000_000
+        determined, settled = self.books.settles(i)
         if now < c["opens"][i]:
             return "initialized"
-        if now < c["closes"][i]:
+        if us < self.books.closes(i):
             return "inactive" if self.venue.is_paused(i) else "active"
-        if now < c["determined"][i]:
+        if us < determined:
             return "closed"
-        if now < c["settled"][i]:
-            long = c["settled"][i] - c["determined"][i] > DAY
+        if us < settled:
+            long = settled - determined > DAY * 1_000_000
             return ("disputed", "amended")[self.venue.bits(i, 4) % 2] if long else "determined"
         return "finalized"
 
     def quote(self, i: int, at: int) -> tuple[int, int]:
         """Best yes bid and ask; (0, ONE) where nobody quotes."""
-        c = self.venue.columns
-        if not c["opens"][i] <= at < c["closes"][i]:
-            return 0, ONE
-        bits = self._grid(i)
-        bid, ask = bid_ask(self.venue.mid(i, at), ticks(bits), 1 + bits // 8 % 4)
-        return (0, ask) if self.is_only_offered(i) else (bid, ask)
+        return self.books.quote(i, at * 1_000_000)
 
     def is_only_offered(self, i: int) -> bool:
         """Nobody bids for two combos of three. At the venue it is nearly all of them: too few to show a comparison."""
         return bool(self.venue.event_of(i).legs) and self.venue.bits(i, 7) % 3 > 0
-
-    def _grid(self, i: int) -> int:
-        return self.venue.grid(i)
 
     def market(self, i: int, now: int, seen: int, seen_day: int) -> Obj:
         c = self.venue.columns
@@ -99,7 +94,7 @@ class KalshiViews:
         before = self.quote(i, now - DAY)
         _, size, _ = self.venue.trades.totals(i, seen)
         _, size_day, _ = self.venue.trades.totals(i, seen_day)
-        tick = ticks(self._grid(i))
+        tick, sizes = self.books.tick(i, now * 1_000_000), self.books.top_sizes(i, now * 1_000_000)
         moment = iso(c["closes"][i])
         known = now >= c["determined"][i]
         label = self._combo_title(event) if event.legs else words.label
@@ -122,9 +117,9 @@ class KalshiViews:
             "settlement_timer_seconds": c["settled"][i] - c["determined"][i],
             "status": status,
             "yes_bid_dollars": dollars(bid),
-            "yes_bid_size_fp": contracts(self.level_size(i, bid, now) if bid else 0),
+            "yes_bid_size_fp": contracts(sizes[0]),
             "yes_ask_dollars": dollars(ask),
-            "yes_ask_size_fp": contracts(self.level_size(i, ask, now) if ask < ONE else 0),
+            "yes_ask_size_fp": contracts(sizes[1]),
             "no_bid_dollars": dollars(ONE - ask),
             "no_ask_dollars": dollars(ONE - bid),
             "last_price_dollars": dollars(self.venue.trades.last_price(i, seen) or 0),
@@ -184,25 +179,10 @@ class KalshiViews:
 
     # --- books and trades
 
-    def level_size(self, i: int, price: int, at: int) -> int:
-        """Resting size at a price: changes every few minutes."""
-        bits = self.venue.bits(i, 10_000 + price + at // 180 % 1_000_000 * 20_000)
-        whole = (1 + bits % 400) * (1 + bits // 1024 % 8)
-        return whole * 1_000_000 + (bits // 2**14 % 100 * 10_000 if bits % 3 == 0 else 0)
-
-    def book(self, i: int, at: int, depth: int = 0) -> Obj:
+    def book(self, i: int, us: int, depth: int = 0) -> Obj:
         """Bids of both sides, ascending."""
-        bid, ask = self.quote(i, at)
-        tick = ticks(self._grid(i))
-        rungs = 4 + self.venue.bits(i, 6) % 20
-        yes = [p for p in range(bid, max(bid - rungs * tick, 0), -tick) if p > 0] if bid else []
-        no = [ONE - p for p in range(ask, min(ask + rungs * tick, ONE), tick)] if ask < ONE else []
-        if depth:
-            yes, no = yes[:depth], no[:depth]
-        return {
-            "yes_dollars": [[dollars(p), contracts(self.level_size(i, p, at))] for p in reversed(yes)],
-            "no_dollars": [[dollars(p), contracts(self.level_size(i, ONE - p, at))] for p in reversed(no)],
-        }
+        yes, no = sides(self.books.at(i, us))
+        return {"yes_dollars": _levels(yes, depth), "no_dollars": _levels(no, depth)}
 
     def trades(self, rows: list[int]) -> list[Obj]:
         """Trades by number, in the order given."""
@@ -226,6 +206,16 @@ class KalshiViews:
                 }
             )
         return found
+
+
+def sides(book: Book) -> tuple[Levels, Levels]:
+    """Bids for yes and bids for no, best first: an offer of yes is a bid for no."""
+    return book.bids, tuple((ONE - price, size) for price, size in book.asks)
+
+
+def _levels(best_first: Levels, depth: int) -> list[list[str]]:
+    """The ``depth`` best levels (0 is all), ascending."""
+    return [[dollars(p), contracts(s)] for p, s in reversed(best_first[: depth or None])]
 
 
 def open_interest(size: int) -> int:

@@ -19,6 +19,7 @@ class SandboxOptions:
 
     ``events``, ``instruments``, ``trades`` count both venues at ``now``; ``days`` is how far back trades
     and prices reach, ``horizon_days`` how far the clock may be advanced. ``faults``: see ``faults.FaultPlan``.
+    ``book_ms``: milliseconds between two steps of the fastest order books; divides a minute.
     """
 
     universe: Literal["synthetic", "recorded"] = "synthetic"
@@ -33,5 +34,6 @@ class SandboxOptions:
     now: datetime | None = None
     horizon_days: int = 14
     speed: float = 0.0
+    book_ms: int = 500
     limits: Literal["real", "off"] = "off"
     faults: tuple[str, ...] = ()

@@ -5,10 +5,10 @@ Belongs here: state of an instrument at a time. Objects are in the views.
 
 from __future__ import annotations
 
+from echelon_pipeline.sandbox.books import Books
 from echelon_pipeline.sandbox.catalog import DAY
 from echelon_pipeline.sandbox.names import PolymarketNames
-from echelon_pipeline.sandbox.paths import ONE, bid_ask
-from echelon_pipeline.sandbox.trades import ticks
+from echelon_pipeline.sandbox.paths import ONE
 from echelon_pipeline.sandbox.universe import Universe
 
 
@@ -19,32 +19,32 @@ class PolymarketState:
         self.universe = universe
         self.venue = universe.polymarket
         self.names = PolymarketNames(universe)
+        self.books = Books(universe.polymarket, has_book=self.has_book, refines=True, base_ms=universe.options.book_ms)
 
     def listed(self, i: int, now: int) -> bool:
         """Gamma and the CLOB know it; combos have no page."""
         return self.venue.columns["created"][i] <= now and i < self.venue.ordinary
 
     def trading(self, i: int, now: int) -> bool:
-        c = self.venue.columns
-        return c["opens"][i] <= now < c["closes"][i] and self.has_book(i)
+        return self.books.is_open(i, now * 1_000_000)
+
+    def settled(self, i: int, now: int) -> bool:
+        return now * 1_000_000 >= self.books.settles(i)[1]
 
     def has_book(self, i: int) -> bool:
         """Markets with three outcomes are relics without an order book."""
         return len(self.names.outcomes(i)) == 2
 
-    def tick(self, i: int) -> int:
-        return ticks(self.venue.grid(i))
+    def tick(self, i: int, now: int) -> int:
+        return self.books.tick(i, now * 1_000_000)
 
     def quote(self, i: int, at: int) -> tuple[int, int]:
         """Best bid and ask of outcome 0; (0, ONE) where nobody quotes."""
-        if not self.trading(i, at):
-            return 0, ONE
-        grid = self.venue.grid(i)
-        return bid_ask(self.venue.mid(i, at), ticks(grid), 1 + grid // 8 % 4)
+        return self.books.quote(i, at * 1_000_000)
 
     def middle(self, i: int, at: int) -> int:
         """Half-way between the quotes in 1e-5 dollars, as the CLOB's midpoint; the payout once settled."""
-        if at >= self.venue.columns["settled"][i]:
+        if self.settled(i, at):
             return self.venue.columns["final"][i] * 10
         bid, ask = self.quote(i, at)
         return (bid + ask) * 5 if ask < ONE or bid else self.venue.mid(i, at) * 10

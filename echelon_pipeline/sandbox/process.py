@@ -87,6 +87,7 @@ def arguments(options: SandboxOptions) -> list[str]:
         f"--seed={options.seed}",
         f"--horizon-days={options.horizon_days}",
         f"--speed={options.speed}",
+        f"--book-ms={options.book_ms}",
         f"--limits={options.limits}",
         *(f"--fault={fault}" for fault in options.faults),
     ]

@@ -27,7 +27,6 @@ from echelon_pipeline.sandbox.kalshi_query import (
 )
 from echelon_pipeline.sandbox.kalshi_series import series_list
 from echelon_pipeline.sandbox.kalshi_views import KalshiViews
-from echelon_pipeline.sandbox.universe import Universe
 from echelon_pipeline.sandbox.wire import contracts, iso, many
 
 Obj = dict[str, Any]
@@ -36,12 +35,12 @@ Obj = dict[str, Any]
 class Kalshi:
     """Handlers by path below /trade-api/v2; each takes a request and gives the body."""
 
-    def __init__(self, universe: Universe, clock: SandboxClock) -> None:
-        self.views = KalshiViews(universe)
-        self.query = KalshiQuery(self.views)
+    def __init__(self, views: KalshiViews, clock: SandboxClock) -> None:
+        self.views = views
+        self.query = KalshiQuery(views)
         self.clock = clock
         self.rows = Rows(self.views, clock)
-        self.series_by_ticker = {s["ticker"]: s for s in series_list(universe.now)}
+        self.series_by_ticker = {s["ticker"]: s for s in series_list(views.universe.now)}
 
     def routes(self) -> dict[str, Any]:
         """Paths in the order they are tried."""
@@ -182,13 +181,13 @@ class Kalshi:
         depth = whole(request.query_params, "depth") or 0
         if not 0 <= depth <= 100:
             raise refuse("bad_request", "depth must be between 0 and 100")
-        return {"orderbook_fp": self.views.book(self.rows.row(request.path_params["ticker"]), self.clock.s, depth)}
+        return {"orderbook_fp": self.views.book(self.rows.row(request.path_params["ticker"]), self.clock.us, depth)}
 
     def orderbooks(self, request: Request) -> Obj:
         tickers = request.query_params.getlist("tickers")
         if not 1 <= len(tickers) <= BATCH:
             raise refuse("bad_request", f"between 1 and {BATCH} tickers are required")
-        now, find = self.clock.s, self.views.names.find
+        now, find = self.clock.us, self.views.names.find
         rows = [(t, row) for t in tickers if (row := find(t)) is not None]
         return {"orderbooks": [{"ticker": t, "orderbook_fp": self.views.book(row, now)} for t, row in rows]}
 

@@ -22,11 +22,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.builders import Builders
 from echelon_pipeline.sandbox.clock import SandboxClock
-from echelon_pipeline.sandbox.control import control_routes
+from echelon_pipeline.sandbox.control import book_routes, control_routes
 from echelon_pipeline.sandbox.faults import FaultPlan, Faults
 from echelon_pipeline.sandbox.limits import Limits
 from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.polymarket_state import PolymarketState
 from echelon_pipeline.sandbox.recorded import RecordedUniverse, load
 from echelon_pipeline.sandbox.recorded_kalshi import RecordedKalshi
 from echelon_pipeline.sandbox.recorded_polymarket import RecordedPolymarket
@@ -36,6 +35,7 @@ from echelon_pipeline.sandbox.routes_gamma import SUNSET, Gamma
 from echelon_pipeline.sandbox.routes_kalshi import Kalshi
 from echelon_pipeline.sandbox.universe import Universe
 from echelon_pipeline.sandbox.wire import Refused, answer, json_body
+from echelon_pipeline.sandbox.world import World
 
 Handler = Callable[..., Any]
 KALSHI = "/trade-api/v2"
@@ -66,7 +66,8 @@ def build_app(
     if isinstance(universe, RecordedUniverse):
         routes += recorded_routes(universe, clock)
     else:
-        routes += generated_routes(universe, clock)
+        world = World(universe, clock)
+        routes += [*book_routes(world), *generated_routes(world)]
     layers = [Middleware(Counting, counts=counts), Middleware(Faults, plan=plan)]
     if limits == "real":
         layers.append(Middleware(Limits))
@@ -85,12 +86,12 @@ def recorded_routes(universe: RecordedUniverse, clock: SandboxClock) -> list[Rou
     ]
 
 
-def generated_routes(universe: Universe, clock: SandboxClock) -> list[Route]:
+def generated_routes(world: World) -> list[Route]:
     """Routes of both venues over a generated universe."""
-    state = PolymarketState(universe)
+    state, clock = world.polymarket, world.clock
     builders = Builders(state)
     clob = Clob(state, builders, clock)
-    found = _gets(KALSHI, Kalshi(universe, clock).routes())
+    found = _gets(KALSHI, Kalshi(world.kalshi, clock).routes())
     found += _gets("/gamma", Gamma(state, clock).routes(), legacy=SUNSET)
     found += _gets("/clob", clob.routes())
     found += [Route(f"/clob{path}", _post(handler), methods=["POST"]) for path, handler in clob.posts().items()]
