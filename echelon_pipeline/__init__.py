@@ -5,6 +5,7 @@ The rooms, from the top down. A room imports only rooms below it (a test holds t
     cli.py, definitions.py, defs/   the command and the Dagster wiring; no business rules
     ingest/                         units of work: fetch, keep raw, derive, commit, say what is complete
     sandbox/                        both venues on loopback, for demos and tests
+    streaming/                      a listener's shift: the log of every frame that arrived
     venues/                         talk to a venue: URLs, paging, limits, payload kinds; no Dagster
     warehouse/                      the only room that opens the lake, DuckDB, Postgres or the state database
     domain/                         pure functions on values and frames; no network, no clock, no disk
