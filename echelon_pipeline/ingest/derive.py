@@ -102,10 +102,13 @@ class Deriver:
         derived = run_kind(connection, kind, unit_id=self.unit.unit_id, counted=counted)
         for table, relation in derived.outputs.items():
             self._stage(connection, table, f"SELECT * FROM {relation} WHERE {keep.get(table, 'true')}")
-        dead = self._stage(connection, "core.dead_letters", f"SELECT * FROM {derived.dead_letters}")
-        self.counts.dead_letters += dead
-        path = self._path("drift")
-        if _copy(connection, f"SELECT * FROM {derived.drift}", path):
+        # Mostly there is nothing odd: writing a file to see that takes 8 ms.
+        if _has_rows(connection, derived.dead_letters):
+            dead = self._stage(connection, "core.dead_letters", f"SELECT * FROM {derived.dead_letters}")
+            self.counts.dead_letters += dead
+        if _has_rows(connection, derived.drift):
+            path = self._path("drift")
+            _copy(connection, f"SELECT * FROM {derived.drift}", path)
             self.drift.append(path)
 
     def stage(self, connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
@@ -182,6 +185,10 @@ class Deriver:
             table = connection.sql(typed(TABLES["core.drift"], query, connection)).to_arrow_table()
         self.unit.session.lake.append("core.drift", table)
         self.drift = []
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    return connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is not None
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:

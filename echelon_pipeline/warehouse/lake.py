@@ -22,6 +22,7 @@ import pyarrow as pa
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, Rule, T, Table
 from echelon_pipeline.warehouse.commits import Commit, chunks, group_partitions, retried, write
+from echelon_pipeline.warehouse.compaction import compact, crowded
 from echelon_pipeline.warehouse.datafiles import adopt, write_files
 from echelon_pipeline.warehouse.delta import (
     DataFile,
@@ -147,9 +148,16 @@ class Lake:
             return write(snapshot, chunk.to_reader(), [tuple(p.values()) for p in found])
 
         version = retried(table.name, self._tries, attempt)
+        self._gather(table, [tuple(p.values()) for p in found])
         rows = before.rows_staged + chunk.num_rows
         partitions = before.partitions + [p for p in found if p not in before.partitions]
         return Commit(table.name, version, rows_staged=rows, rows_new=rows, partitions=partitions)
+
+    def _gather(self, table: Table, partitions: Sequence[Partition]) -> None:
+        snapshot = open_table(table, self.uri(table.name))
+        for partition in crowded(snapshot, partitions) if snapshot else ():
+            with storage_faults(f"{table.name} at {self.uri(table.name)}"):
+                compact(open_for_write(table, self.uri(table.name)), partition)
 
     def merge(self, table: str, staged: Sequence[Path]) -> Commit:
         """Upserts staged Parquet files by the table's key; an identical re-run commits nothing.

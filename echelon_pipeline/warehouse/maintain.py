@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 import psutil
-from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.delta import TARGET_FILE_SIZE, WRITER, Partition, Snapshot, commit_properties
+from echelon_pipeline.warehouse.compaction import compact
+from echelon_pipeline.warehouse.delta import Snapshot
 from echelon_pipeline.warehouse.faults import storage_faults
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.publish import kept_publications
@@ -78,26 +79,11 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
 
 
 def _compact(snapshot: Snapshot, done: Maintained) -> None:
-    counts: dict[Partition, int] = {}
-    for file in snapshot.files:
-        counts[file.partition] = counts.get(file.partition, 0) + 1
-    for partition, files in counts.items():
-        if files <= COMPACT_ABOVE:
-            continue
-        filters = [(c, "=", str(v)) for c, v in zip(snapshot.table.partition_by, partition, strict=True)]
-        try:
-            result = snapshot.delta.optimize.compact(
-                partition_filters=filters,
-                target_size=TARGET_FILE_SIZE,
-                max_concurrent_tasks=1,
-                writer_properties=WRITER,
-                commit_properties=commit_properties("compact"),
-            )
-        except CommitFailedError:
-            done.compactions_lost += 1
-            snapshot.delta.update_incremental()
-        else:
-            done.compacted_partitions += int(result["numFilesAdded"] > 0)
+    counts = Counter(f.partition for f in snapshot.files)
+    for partition in [p for p, files in counts.items() if files > COMPACT_ABOVE]:
+        compacted = compact(snapshot, partition)
+        done.compacted_partitions += compacted is True
+        done.compactions_lost += compacted is None
 
 
 def _vacuum(snapshot: Snapshot, named: frozenset[str], keep_seconds: float, done: Maintained) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.errors import Conflict, CorruptStore, DiskFull, NewerLake, RuleViolation
 from echelon_pipeline.tables import TABLES, Column, T
+from echelon_pipeline.warehouse.compaction import GATHER_FILES
 from echelon_pipeline.warehouse.delta import open_for_write
 from echelon_pipeline.warehouse.faults import storage_faults
 from echelon_pipeline.warehouse.lake import Lake
@@ -385,3 +386,12 @@ def test_a_writer_that_always_loses_gives_up_with_conflict(lake: Lake, monkeypat
         "kalshi:t101",
         "kalshi:t102",
     ]
+
+
+def test_many_small_appends_do_not_leave_many_files(lake: Lake) -> None:
+    for number in range(GATHER_FILES + 3):
+        window = row("core.ingest_windows", unit_id=f"{number}", state="complete", to_at=NOON + timedelta(days=1))
+        lake.append("core.ingest_windows", arrow("core.ingest_windows", [window]))
+    assert len(lake.files("core.ingest_windows")) < 10
+    units = {r["unit_id"] for r in stored(lake, "core.ingest_windows", "unit_id")}
+    assert units == {f"{n}" for n in range(GATHER_FILES + 3)}
