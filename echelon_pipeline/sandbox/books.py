@@ -81,6 +81,7 @@ class Books:
         self.venue, self.marks = venue, Marks()
         self._has_book, self._is_only_offered, self._refines = has_book, is_only_offered, refines
         self._base_ms = base_ms
+        self.most_steps = 1_200  # ten minutes of the fastest books
         self._middle = lru_cache(maxsize=20_000)(lambda i, minute: venue.mid(i, minute * 60))
         self.at = lru_cache(maxsize=4_000)(self._at)
 
@@ -124,14 +125,14 @@ class Books:
         native = ticks(self.venue.grid(i))
         return FINE_TICK if us >= self.fine_from(i) else native
 
-    def edges(self, i: int, after: int, until: int, most: int = 600) -> list[int]:
-        """Times in (after, until] at which the book may differ; of a long jump ``most`` steps, the last included."""
+    def edges(self, i: int, after: int, until: int) -> list[int]:
+        """Times in (after, until] at which the book may differ; of a long jump ``most_steps``, with the last one."""
         opens, closes, pace = self.opens(i), self.closes(i), self.pace(i)
         found = {at for at in (opens, closes, self.fine_from(i)) if after < at <= until}
         found |= self.marks.edges(i, after, until)
         first, last = max(after, opens) // pace + 1, min(until, closes - 1) // pace
         if last >= first and self._has_book(i):
-            stride = -(-(last - first + 1) // most)
+            stride = -(-(last - first + 1) // self.most_steps)
             found |= {step * pace for step in range(last, first - 1, -stride)}
         return sorted(at for at in found if at <= closes)
 

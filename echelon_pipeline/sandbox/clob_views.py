@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from echelon_pipeline.sandbox.books import Book, Levels
+from echelon_pipeline.sandbox.builders import side_of
 from echelon_pipeline.sandbox.catalog import DAY
 from echelon_pipeline.sandbox.gamma_views import GammaViews
 from echelon_pipeline.sandbox.mixing import cell
@@ -58,9 +59,14 @@ class ClobViews:
         return self.frame(i, outcome, self.state.books.at(i, now_us), self.last_price(i, now_us), at_us)
 
     def last_price(self, i: int, us: int) -> str:
-        """Price of the last trade, the same for both tokens; "" before the first."""
-        last = self.venue.trades.last_price(i, self.venue.trades.visible(us))
-        return "" if last is None else f"{last // 10_000}.{last % 10_000 // 10:03d}"
+        """Price of the last trade as its token had it, the same for both tokens; "" before the first."""
+        table = self.venue.trades
+        rows = table.of(i, 0, table.visible(us))
+        if not len(rows):
+            return ""
+        price, (outcome, _) = table.price[rows[-1]], side_of(table.key[rows[-1]])
+        price = price if outcome == 0 else ONE - price
+        return f"{price // ONE}.{price % ONE // 10:03d}"
 
     def frame(self, i: int, outcome: int, book: Book, last: str, at_us: int) -> Obj:
         """A book of outcome 0 as one of its two tokens shows it: they mirror each other. Best levels come last."""

@@ -1,0 +1,178 @@
+"""Polymarket's WebSocket channels on one connection: market data, and a user's own orders.
+
+Belongs here: what is answered and what is pushed, without a socket (reference: Polymarket 5). Beyond 500 assets a
+connection gets nothing more, without a word, as was seen at the venue. Words the venue answers to text that is no
+JSON are not known; ``INVALID OPERATION`` is our reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from echelon_pipeline.sandbox.books import Book, changes
+from echelon_pipeline.sandbox.frames import Frame
+from echelon_pipeline.sandbox.moments import Moment, Moments
+from echelon_pipeline.sandbox.polymarket_frames import BOTH, PolymarketFrames
+from echelon_pipeline.sandbox.world import World
+
+Obj = dict[str, Any]
+MOST_ASSETS = 500
+INVALID = "INVALID OPERATION"
+
+
+class MarketSession:
+    """Assets are (row, outcome), with their custom-feature flag; ``books`` is what was told last, by row."""
+
+    def __init__(self, world: World, us: int) -> None:
+        self._world, self._us = world, us
+        self._frames = PolymarketFrames(world.clob)
+        self._moments = Moments(world.polymarket.books)
+        self._assets: dict[tuple[int, int], bool] = {}
+        self._books: dict[int, Book] = {}
+        self._is_custom = False
+        self.unserved = 0  # assets beyond the limit
+
+    def rows(self) -> set[int]:
+        return set(self._books)
+
+    # --- commands
+
+    def receive(self, text: str, us: int) -> list[Frame]:
+        before = self.advance(us)
+        if text == "PING":
+            return [*before, Frame("PONG", us, is_pong=True)]
+        try:
+            body = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return [*before, Frame(INVALID, us)]
+        tokens = body.get("assets_ids") if isinstance(body, dict) else None
+        operation = body.get("operation", "subscribe") if isinstance(body, dict) else ""
+        known = operation in ("subscribe", "unsubscribe") and ("operation" in body or body.get("type") == "market")
+        if not known or not isinstance(tokens, list):
+            return [*before, Frame(INVALID, us)]
+        if operation == "unsubscribe":
+            self._unsubscribe(tokens)
+            return before
+        return [*before, *self._subscribe(tokens, body)]
+
+    def _subscribe(self, tokens: list[object], body: Obj) -> list[Frame]:
+        """One array with a book per asset that has one; subscribing again sets the flag anew."""
+        is_custom = body.get("custom_feature_enabled") is True
+        self._is_custom = self._is_custom or is_custom
+        dump, dumped = body.get("initial_dump") is not False, []
+        for token in tokens:
+            asset = self._world.polymarket.names.find_token(str(token))
+            if asset is None or not self._world.polymarket.has_book(asset[0]):
+                continue
+            if asset not in self._assets and len(self._assets) >= MOST_ASSETS:
+                self.unserved += 1
+                continue
+            self._assets[asset] = is_custom
+            self._books.setdefault(asset[0], self._world.polymarket.books.at(asset[0], self._us))
+            if self._world.polymarket.books.is_open(asset[0], self._us):
+                dumped.append(self._book(asset, self._us))
+        instrument = self._world.instrument("polymarket", next(iter(self._books))) if dumped else ""
+        return [Frame(dumped, self._us, instrument)] if dump else []
+
+    def _book(self, asset: tuple[int, int], us: int, *, after_trade: bool = False) -> Obj:
+        books, row = self._world.polymarket.books, asset[0]
+        touched = books.touched(row, us)
+        return self._frames.book(row, asset[1], books.at(row, us), us, touched, after_trade=after_trade)
+
+    def _unsubscribe(self, tokens: list[object]) -> None:
+        for token in tokens:
+            asset = self._world.polymarket.names.find_token(str(token))
+            if asset is not None and self._assets.pop(asset, None) is not None and not self._of(asset[0]):
+                del self._books[asset[0]]
+
+    def _of(self, row: int) -> list[int]:
+        """Outcomes of a row that are subscribed."""
+        return [outcome for outcome in BOTH if (row, outcome) in self._assets]
+
+    def _custom(self, row: int) -> list[int]:
+        return [outcome for outcome in BOTH if self._assets.get((row, outcome))]
+
+    # --- data
+
+    def advance(self, us: int) -> list[Frame]:
+        after, self._us = self._us, max(us, self._us)
+        if us <= after or not self._assets:
+            return []
+        found = self._moments.steps(self._books, after, us) + self._moments.trades(self._books, after, us)
+        found += self._moments.results(self._books, after, us)
+        if self._is_custom:
+            found += self._moments.created(after, us)
+        return [
+            Frame(body, moment.us, self._world.instrument("polymarket", moment.row))
+            for moment in sorted(found)
+            for body in self._told(moment)
+        ]
+
+    def _told(self, moment: Moment) -> Iterable[Obj | list[Obj]]:
+        row, us = moment.row, moment.us
+        if moment.kind == "created":
+            if self._world.polymarket.listed(row, us // 1_000_000):
+                yield self._frames.new_market(row, us)
+        elif moment.kind == "settled":
+            if self._custom(row):
+                yield self._frames.resolved(row, us)
+        elif moment.kind == "trade":
+            yield from self._trade(moment)
+        elif moment.kind == "book":
+            yield from self._change(row, us)
+
+    def _change(self, row: int, us: int) -> Iterable[Obj]:
+        old, new = self._books[row], self._world.polymarket.books.at(row, us)
+        self._books[row] = new
+        if old.tick != new.tick:
+            for outcome in self._of(row):
+                yield self._frames.tick(row, outcome, old.tick, new.tick, us)
+        yield from self._frames.price_changes(row, old, changes(old, new), new.tick, us)
+        if old.best != new.best:
+            for outcome in self._custom(row):
+                yield self._frames.best(row, outcome, new, us)
+
+    def _trade(self, moment: Moment) -> Iterable[Obj | list[Obj]]:
+        """The print and the books after it, in an order that is not guaranteed; some books come as an array."""
+        row, us = moment.row, moment.us
+        yield from self._change(row, us)
+        outcome, trade = self._frames.trade(moment.number)
+        told = [trade] if outcome in self._of(row) else []
+        books = [self._book((row, n), us, after_trade=True) for n in self._of(row)]
+        order = self._world.polymarket.venue.trades.key[moment.number] // 2**14 % 4
+        if order == 0:
+            yield from (*books, *told)
+        elif order == 1:
+            yield from told
+            yield books
+        else:
+            yield from (*told, *books)
+
+
+class UserSession:
+    """The user channel: it takes any complete credentials and stays silent, for nobody has orders here."""
+
+    def __init__(self) -> None:
+        self.is_refused = False
+
+    def rows(self) -> set[int]:
+        return set()
+
+    def advance(self, us: int) -> list[Frame]:  # noqa: ARG002 - nothing happens
+        return []
+
+    def receive(self, text: str, us: int) -> list[Frame]:
+        if text == "PING":
+            return [Frame("PONG", us, is_pong=True)]
+        try:
+            body = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return [Frame(INVALID, us)]
+        auth = body.get("auth") if isinstance(body, dict) else None
+        if isinstance(body, dict) and body.get("type") == "user":
+            names = ("apiKey", "secret", "passphrase")
+            self.is_refused = not isinstance(auth, dict) or not all(auth.get(name) for name in names)
+        return []
