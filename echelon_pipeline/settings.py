@@ -106,6 +106,15 @@ class Settings(BaseModel):
     http_backoff_max: float = Field(30.0, gt=0, description="Longest retry delay in seconds.")
     http_concurrency: int = Field(4, ge=1, description="Requests of one venue under way at once.")
     breaker_failures: int = Field(8, ge=1, description="Exhausted requests in a row that stop the run.")
+    ws_open_timeout: float = Field(10.0, gt=0, description="Seconds for opening a stream.")
+    ws_ping_every: float = Field(10.0, gt=0, description="Seconds between keep-alives on a stream.")
+    ws_pong_within: float = Field(20.0, gt=0, description="Seconds for the answer to a keep-alive.")
+    ws_silence: float = Field(60.0, gt=0, description="Seconds without data after which a stream is opened anew.")
+    ws_backoff: float = Field(1.0, gt=0, description="Shortest wait in seconds before a stream is opened anew.")
+    ws_backoff_max: float = Field(60.0, gt=0, description="Longest such wait.")
+    ws_steady: float = Field(60.0, gt=0, description="Seconds after which a stream's failures are forgotten.")
+    ws_queue_frames: int = Field(10_000, ge=16, description="Frames of a stream held before reading from it pauses.")
+    ws_frame_mb: int = Field(16, ge=1, description="Largest frame of a stream.")
     rate_scale: float = Field(
         1.0, gt=0, description="Multiplies every rate limit below; large values mean no waiting (sandbox)."
     )

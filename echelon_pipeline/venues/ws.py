@@ -1,0 +1,244 @@
+"""WebSocket policy of both venues: opening, keep-alive, silence, and when to try again.
+
+Belongs here: one connection that yields bytes, and how the next one follows it. What is sent and what frames mean
+is each venue's. A connection ends by an error, always: a venue that hangs up, one that says nothing for too long, and
+one whose frames we are too slow for are the same to whoever reads books, which start from snapshots again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Self
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from echelon_pipeline.errors import (
+    BadRequest,
+    BadSettings,
+    RateLimited,
+    Transient,
+    Unauthorized,
+    VenueUnavailable,
+)
+from echelon_pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Headers = Callable[[], Mapping[str, str]]
+Frame = tuple[int, bytes]
+
+
+@dataclass(frozen=True)
+class WsPolicy:
+    """Limits of one venue's connections. Seconds; every field is a setting.
+
+    ``silence``: how long a connection may bring nothing but answers to keep-alives. Streams freeze while those go on
+    (reference/polymarket 5.5), so only data counts.
+    """
+
+    open_timeout: float = 10.0
+    ping_every: float = 10.0
+    pong_within: float = 20.0
+    silence: float = 60.0
+    backoff: float = 1.0
+    backoff_max: float = 60.0
+    steady: float = 60.0
+    queue_frames: int = 10_000
+    frame_bytes: int = 16 * 2**20
+    user_agent: str = "echelon-pipeline"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The configured policy."""
+        return cls(
+            open_timeout=settings.ws_open_timeout,
+            ping_every=settings.ws_ping_every,
+            pong_within=settings.ws_pong_within,
+            silence=settings.ws_silence,
+            backoff=settings.ws_backoff,
+            backoff_max=settings.ws_backoff_max,
+            steady=settings.ws_steady,
+            queue_frames=settings.ws_queue_frames,
+            frame_bytes=settings.ws_frame_mb * 2**20,
+            user_agent=settings.user_agent,
+        )
+
+    def wait(self, failures: int, draw: float) -> float:
+        """Seconds before the next attempt after so many failures in a row; ``draw`` in [0, 1) spreads it.
+
+        From ``backoff`` doubling up to ``backoff_max``, of which the upper half is drawn: many listeners that lost
+        one venue do not come back at one instant, and none comes back at once.
+        """
+        most = min(self.backoff_max, self.backoff * float(1 << min(failures, 30)))
+        return max(self.backoff, most * (1 + draw) / 2)
+
+
+@dataclass
+class WsMetrics:
+    """What connections did: how many were opened, why they ended, frames and bytes."""
+
+    opened: int = 0
+    frames: int = 0
+    bytes: int = 0
+    ended: Counter[str] = field(default_factory=Counter)
+
+
+class Wire:
+    """One open connection. ``keepalive``: the text that the venue wants every ``ping_every`` seconds beside protocol
+    pings, and its answer, which is no data."""
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        name: str,
+        policy: WsPolicy,
+        metrics: WsMetrics,
+        keepalive: tuple[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self._socket = socket
+        self._policy = policy
+        self._metrics = metrics
+        self._ping = keepalive[0] if keepalive else None
+        self._pong = keepalive[1].encode() if keepalive else None
+
+    async def send(self, message: object) -> None:
+        """Sends a command as JSON text. VenueUnavailable where the connection is gone."""
+        await self._send(msgspec.json.encode(message).decode())
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """Every frame with the microsecond it was received at; answers to keep-alives too.
+
+        Never ends by itself: raises VenueUnavailable when the venue hangs up or is silent for too long.
+        """
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        pinged = heard
+        while True:
+            if self._ping is not None and loop.time() >= pinged + self._policy.ping_every:
+                await self._send(self._ping)
+                pinged = loop.time()
+            wake = heard + self._policy.silence
+            if self._ping is not None:
+                wake = min(wake, pinged + self._policy.ping_every)
+            try:
+                payload = await asyncio.wait_for(self._receive(), max(0.0, wake - loop.time()))
+            except TimeoutError:
+                if loop.time() >= heard + self._policy.silence:
+                    raise self._end("silent", f"no data for {self._policy.silence:g} s") from None
+                continue
+            received_at = time.time_ns() // 1000
+            if payload != self._pong:
+                heard = loop.time()
+            self._metrics.frames += 1
+            self._metrics.bytes += len(payload)
+            yield received_at, payload
+
+    async def _receive(self) -> bytes:
+        try:
+            return await self._socket.recv(decode=False)
+        except ConnectionClosed as error:
+            raise self._end("closed", _close_words(error)) from error
+
+    async def _send(self, text: str) -> None:
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed as error:
+            raise self._end("closed", _close_words(error)) from error
+
+    def _end(self, kind: str, words: str) -> VenueUnavailable:
+        self._metrics.ended[kind] += 1
+        return VenueUnavailable(f"{self.name} stream: {words}")
+
+
+@asynccontextmanager
+async def opened(
+    url: str,
+    *,
+    name: str,
+    policy: WsPolicy,
+    metrics: WsMetrics,
+    headers: Headers | None = None,
+    keepalive: tuple[str, str] | None = None,
+) -> AsyncIterator[Wire]:
+    """A connection, closed on the way out. ``headers`` are made anew for each: signatures carry the time.
+
+    Raises Unauthorized (401, 403), RateLimited (429), BadRequest (other 4xx), VenueUnavailable, BadSettings (no URL).
+    """
+    try:
+        socket = await connect(
+            url,
+            additional_headers=headers() if headers else None,
+            user_agent_header=policy.user_agent,
+            open_timeout=policy.open_timeout,
+            ping_interval=policy.ping_every,
+            ping_timeout=policy.pong_within,
+            close_timeout=1.0,
+            max_size=policy.frame_bytes,
+            max_queue=policy.queue_frames,
+        )
+    except InvalidURI as error:
+        raise BadSettings(f"{name} stream: {error}") from error
+    except InvalidStatus as error:
+        raise _refused(name, error.response.status_code) from error
+    except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
+        metrics.ended["unreachable"] += 1
+        raise VenueUnavailable(f"{name} stream: {type(error).__name__}: {error}") from error
+    metrics.opened += 1
+    try:
+        yield Wire(socket, name, policy, metrics, keepalive)
+    finally:
+        await socket.close()
+
+
+async def keep_connected(
+    dial: Callable[[], AbstractAsyncContextManager[Wire]],
+    use: Callable[[Wire], Awaitable[None]],
+    policy: WsPolicy,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    rng: random.Random | None = None,
+) -> None:
+    """Opens connections one after the other and gives each to ``use``, until it returns.
+
+    The one policy of reconnecting: after a transient error, waits as ``WsPolicy.wait`` says or as long as the venue
+    asks; a connection that lived for ``steady`` seconds starts the count anew. Permanent errors are raised.
+    """
+    draw = (rng or random.Random()).random  # noqa: S311 - jitter, not secrets
+    failures = 0
+    while True:
+        begun: float | None = None
+        try:
+            async with dial() as wire:
+                begun = time.monotonic()
+                await use(wire)
+                return
+        except Transient as error:
+            lived = 0.0 if begun is None else time.monotonic() - begun
+            failures = 0 if lived >= policy.steady else failures + 1
+            wait = max(policy.wait(failures, draw()), error.retry_after or 0.0)
+            log.warning("%s; it lived %.1f s, next attempt in %.1f s", error, lived, wait)
+        await sleep(wait)
+
+
+def _refused(name: str, status: int) -> Exception:
+    said = f"{name} stream: the venue answered {status} to the handshake"
+    if status in (401, 403):
+        return Unauthorized(said)
+    if status == 429:
+        return RateLimited(said)
+    return BadRequest(said) if 400 <= status < 500 else VenueUnavailable(said)
+
+
+def _close_words(error: ConnectionClosed) -> str:
+    told = error.rcvd or error.sent
+    return f"closed with {told.code} {told.reason}".rstrip() if told else "closed without a word"
