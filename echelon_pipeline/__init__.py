@@ -7,6 +7,7 @@ The rooms, from the top down. A room imports only rooms below it (a test holds t
     sandbox/                        both venues on loopback, for demos and tests
     streaming/                      a listener's shift: the log of every frame that arrived
     venues/                         talk to a venue: URLs, paging, limits, payload kinds; no Dagster
+    books/                          exact order books from a stream's frames, and how far to believe them
     warehouse/                      the only room that opens the lake, DuckDB, Postgres or the state database
     domain/                         pure functions on values and frames; no network, no clock, no disk
     tables/                         the schema registry: columns, types, units, keys, grain

@@ -28,7 +28,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "domain": GROUND | {"tables"},
     "books": {"errors", "tables", "domain"},
     "venues": GROUND | {"tables", "domain", "books"},
-    "books": GROUND | {"tables", "domain"},
     "streaming": GROUND | {"tables", "domain", "books", "venues"},
     "warehouse": GROUND | {"tables", "domain", "venues"},
     "ingest": GROUND | {"tables", "domain", "venues", "warehouse"},

@@ -6,5 +6,6 @@ reader.py   the connection: rates, walks, the signed second try of a book
 feeds.py    trades, candles and order books
 client.py   everything that can be asked: listings, and the feeds
 cutoff.py   where the live tier begins
+stream.py   what WebSocket frames say, every generation
 parse.py    which SQL in sql/parse/kalshi makes which table's rows
 """

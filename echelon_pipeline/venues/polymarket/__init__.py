@@ -5,5 +5,6 @@ gamma.py    metadata: markets, events, series, tags
 clob.py     sampled prices, books, market flags, builder trades
 data.py     trades, tokens, resolutions, builder statistics (Data API v2)
 client.py   the three together, with rates, retries and metrics from the settings
+stream.py   what WebSocket frames and books say, every generation
 parse.py    which SQL in sql/parse/polymarket makes which table's rows
 """

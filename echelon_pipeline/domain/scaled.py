@@ -1,0 +1,41 @@
+"""Exact decimals as whole numbers of millionths: read from text, written as text.
+
+Belongs here: the one scale that order books use for prices and sizes. Six decimals is what tables keep of
+both (``DECIMAL(9,6)``, ``DECIMAL(18,6)``); what has more is refused, never rounded.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+ONE = 1_000_000
+CENT = 10_000
+
+# Twelve digits before the point: what DECIMAL(18,6) holds.
+_PLAIN = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,6})0*)?", re.ASCII)
+
+
+@lru_cache(maxsize=1 << 16)  # prices are few and sizes repeat: a hit costs a tenth of a parse
+def scaled(text: str) -> int:
+    """Millionths; ValueError for anything but a plain decimal of at most six decimals."""
+    found = _PLAIN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"not a decimal of at most 6 decimals: {text[:40]!r}")
+    sign, whole, part = found.groups()
+    number = int(whole) * ONE + int((part or "").ljust(6, "0"))
+    return -number if sign else number
+
+
+@lru_cache(maxsize=1 << 16)
+def shortest(number: int) -> str:
+    """The decimal without trailing zeros: ``0.1``, ``2525``."""
+    whole, part = divmod(number, ONE)
+    return f"{whole}.{part:06d}".rstrip("0") if part else str(whole)
+
+
+def three_decimals(number: int) -> str:
+    """The decimal with at least three decimals: ``0.850``, ``0.0005``."""
+    whole, part = divmod(number, ONE)
+    digits = f"{part:06d}"
+    return f"{whole}.{digits[:3]}{digits[3:].rstrip('0')}"

@@ -1,0 +1,70 @@
+"""What both venues' frame readers share: exact numbers in their bounds, and what counts as unreadable.
+
+Belongs here: pure functions of a frame's parts. Which part means what is each venue's ``stream.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from echelon_pipeline.books.events import Level
+from echelon_pipeline.domain.scaled import ONE, scaled
+
+# Everything that reading can raise: a broken or unexpected shape, a broken text inside of one, a value out of
+# bounds, brackets nested deeper than the stack.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError)
+
+Natural = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+def reason(error: Exception) -> str:
+    """One line; what a value was is in the payload beside it."""
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def share(text: str) -> int:
+    """Something between 0 and 1 dollar, both included."""
+    number = scaled(text)
+    if not 0 <= number <= ONE:
+        raise ValueError(f"expected dollars in 0..1, got {text[:40]!r}")
+    return number
+
+
+def price(text: str) -> int:
+    """The price of a resting order: nobody rests at 0 or 1."""
+    number = share(text)
+    if number in (0, ONE):
+        raise ValueError(f"expected a price between 0 and 1, got {text[:40]!r}")
+    return number
+
+
+def size(text: str) -> int:
+    """Shares or contracts."""
+    number = scaled(text)
+    if number < 0:
+        raise ValueError(f"expected a size of 0 or more, got {text[:40]!r}")
+    return number
+
+
+def level(price_text: str, size_text: str) -> Level:
+    """A level of a whole ladder: it has something."""
+    found = price(price_text), size(size_text)
+    if not found[1]:
+        raise ValueError(f"a level of no size at {price_text[:40]}")
+    return found
+
+
+def ladder(levels: list[Level]) -> tuple[Level, ...]:
+    """One side; no price is there twice."""
+    if len(dict(levels)) != len(levels):
+        raise ValueError("a price is there twice")
+    return tuple(levels)
+
+
+def quote(text: str | None) -> int | None:
+    """A best price: empty, 0 and 1 say that there is none."""
+    number = share(text) if text else 0
+    return None if number in (0, ONE) else number
