@@ -36,6 +36,7 @@ def parse(arguments: Sequence[str]) -> SandboxOptions:
     parser.add_argument("--speed", type=float, default=0.0, help="seconds of the sandbox per second; 0 is frozen")
     parser.add_argument("--limits", choices=("real", "off"), default=default.limits)
     parser.add_argument("--fault", dest="faults", action="append", default=[], metavar="NAME=RATE")
+    parser.add_argument("--kalshi-key", type=Path, help="PEM file of the key that signs Kalshi's handshakes")
     found = vars(parser.parse_args(arguments))
     return SandboxOptions(**(found | {"faults": tuple(found["faults"])}))
 

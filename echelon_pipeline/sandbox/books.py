@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from echelon_pipeline.sandbox.marks import RESOLVE_US, Marks
+from echelon_pipeline.sandbox.marks import RESOLVE_US, Mark, Marks
 from echelon_pipeline.sandbox.mixing import cell
 from echelon_pipeline.sandbox.paths import ONE, bid_ask
 from echelon_pipeline.sandbox.trades import FINE_TICK, ticks
@@ -84,6 +84,11 @@ class Books:
         self.most_steps = 1_200  # ten minutes of the fastest books
         self._middle = lru_cache(maxsize=20_000)(lambda i, minute: venue.mid(i, minute * 60))
         self.at = lru_cache(maxsize=4_000)(self._at)
+
+    def mark(self, mark: Mark) -> None:
+        """Does something to a book from a time on that nobody was told of yet."""
+        self.marks.add(mark)
+        self.at.cache_clear()
 
     # --- when
 

@@ -6,6 +6,7 @@ Belongs here: what lies below /__sandbox__; no venue has it, so no fault hits it
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +22,11 @@ from echelon_pipeline.sandbox.world import World
 
 
 def control_routes(
-    universe: Universe | RecordedUniverse, clock: SandboxClock, plan: FaultPlan, counts: Counter[str]
+    universe: Universe | RecordedUniverse,
+    clock: SandboxClock,
+    plan: FaultPlan,
+    counts: Counter[str],
+    settle: Callable[[], Awaitable[None]],
 ) -> list[Route]:
     """Routes: GET health, counts, faults; POST advance {"seconds": n}, faults {"faults": [..]}, counts (resets)."""
 
@@ -36,6 +41,7 @@ def control_routes(
         if clock.s + seconds > int(universe.ends_at.timestamp()):
             return answer({"error": f"the universe ends at {universe.ends_at.isoformat()}"}, 400)
         clock.advance(seconds)
+        await settle()
         return await health(request)
 
     async def faults(request: Request) -> Response:
@@ -46,8 +52,8 @@ def control_routes(
                 parsed = FaultPlan.parse([str(t) for t in texts or []], plan.seed)
             except BadSettings as error:
                 return answer({"error": str(error)}, 400)
-            plan.rates, plan.latency_ms, plan.hold = parsed.rates, parsed.latency_ms, parsed.hold
-        return answer({"rates": plan.rates, "latency_ms": plan.latency_ms, "hold": plan.hold})
+            plan.rates, plan.latency_ms, plan.hold, plan.ws = parsed.rates, parsed.latency_ms, parsed.hold, parsed.ws
+        return answer({"rates": plan.rates, "ws": plan.ws, "latency_ms": plan.latency_ms, "hold": plan.hold})
 
     async def log(request: Request) -> Response:
         if request.method == "POST":

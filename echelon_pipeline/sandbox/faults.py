@@ -1,6 +1,7 @@
 """Faults on demand: what goes wrong, how often, and the ASGI layer that does it.
 
-Belongs here: the plan (rates per fault) and its effect on answers. Which request is hit follows from the
+Belongs here: the plan (rates per fault) and its effect on answers; what it does to WebSockets is in
+``line.py``. Which request is hit follows from the
 seed and the number of the request, so a run can be repeated; the header ``x-sandbox-fault: <name>`` hits
 one request on purpose, ``x-sandbox-fault: none`` spares it.
 """
@@ -22,6 +23,12 @@ from echelon_pipeline.sandbox.mixing import draw
 
 # Names of faults that replace or spoil an answer, in the order they are drawn.
 NAMES = ("429", "500", "502", "503", "timeout", "truncate", "malformed", "repeat_cursor", "stale_page")
+# WebSocket faults, asked for as ``ws_<name>``: of single data frames, of connections (drawn at a data frame), of
+# numbers, of books (drawn at every step of a book that somebody follows).
+FRAME_FAULTS = ("drop", "duplicate", "reorder", "garbage")
+CONNECTION_FAULTS = ("disconnect", "stall", "half_open", "slow")
+BOOK_FAULTS = ("tick_change", "empty_side", "resolve")
+WS_NAMES = (*FRAME_FAULTS, *CONNECTION_FAULTS, "seq_gap", *BOOK_FAULTS)
 STALE_SECONDS = 300  # the venue's caches serve pages up to five minutes old
 _CURSORS = ("cursor", "next_cursor", "after_cursor")
 
@@ -29,9 +36,10 @@ _CURSORS = ("cursor", "next_cursor", "after_cursor")
 @dataclass
 class FaultPlan:
     """``rates``: share of requests by fault name. ``latency_ms``: added to every answer. ``hold``: seconds a
-    timed-out request is held before it is dropped with 504."""
+    timed-out request is held before it is dropped with 504. ``ws``: rates of WebSocket faults."""
 
     rates: dict[str, float] = field(default_factory=dict)
+    ws: dict[str, float] = field(default_factory=dict)
     latency_ms: float = 0.0
     hold: float = 60.0
     seed: int = 7
@@ -39,7 +47,7 @@ class FaultPlan:
     @classmethod
     def parse(cls, texts: Iterable[str], seed: int = 7) -> FaultPlan:
         """From ``name=value`` texts: a rate for a fault (``429=0.05``; alone it means every request),
-        milliseconds for ``latency``, seconds for ``hold``. Raises BadSettings."""
+        milliseconds for ``latency``, seconds for ``hold``; ``ws_`` before a WebSocket fault. Raises BadSettings."""
         plan = cls(seed=seed)
         for text in texts:
             name, _, value = text.partition("=")
@@ -53,8 +61,10 @@ class FaultPlan:
                 plan = replace(plan, hold=number)
             elif name in NAMES and 0 <= number <= 1:
                 plan.rates[name] = number
+            elif name.removeprefix("ws_") in WS_NAMES and name.startswith("ws_") and 0 <= number <= 1:
+                plan.ws[name.removeprefix("ws_")] = number
             else:
-                known = ", ".join((*NAMES, "latency", "hold"))
+                known = ", ".join((*NAMES, "latency", "hold", *(f"ws_{n}" for n in WS_NAMES)))
                 raise BadSettings(f"fault {text!r}: expected one of {known} and a rate from 0 to 1")
         return plan
 

@@ -41,9 +41,10 @@ ACTIONS = ("add_markets", "delete_markets", "get_snapshot")
 class CommandError(Exception):
     """An error frame; ``body`` is what the client gets."""
 
-    def __init__(self, code: int, id_part: Obj, more: Obj | None = None) -> None:
+    def __init__(self, code: int, id_part: Obj, more: Obj | None = None, sid: int | None = None) -> None:
         super().__init__(ERRORS[code])
-        self.body: Obj = id_part | {"type": "error", "msg": {"code": code, "msg": ERRORS[code]} | (more or {})}
+        of = {} if sid is None else {"sid": sid}
+        self.body: Obj = id_part | {"type": "error"} | of | {"msg": {"code": code, "msg": ERRORS[code]} | (more or {})}
 
 
 @dataclass

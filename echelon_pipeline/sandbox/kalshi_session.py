@@ -140,6 +140,14 @@ class KalshiSession:
             return [*found, *(self._snapshot(sub, row, self._us, asked.id_part) for row in known)]
         raise asked.error(13)
 
+    def overflow(self) -> list[Frame]:
+        """Gives every subscription up that has frames waiting: the error is terminal."""
+        found = []
+        for sub in [s for s in self._subs.values() if s.rows is None or s.rows]:
+            del self._subs[sub.sid]
+            found.append(Frame(CommandError(25, {}, sid=sub.sid).body, self._us))
+        return found
+
     # --- data
 
     def _push(self, sub: Subscription, kind: str, row: int, msg: Obj, us: int, more: Obj | None = None) -> Frame:

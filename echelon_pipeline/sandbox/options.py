@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+KALSHI_PATH, MARKET_PATH, USER_PATH = "/trade-api/ws/v2", "/ws/market", "/ws/user"  # of the WebSockets
 DEFAULT_NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -19,6 +20,7 @@ class SandboxOptions:
 
     ``events``, ``instruments``, ``trades`` count both venues at ``now``; ``days`` is how far back trades
     and prices reach, ``horizon_days`` how far the clock may be advanced. ``faults``: see ``faults.FaultPlan``.
+    ``kalshi_key``: PEM file of the key that opens Kalshi's WebSocket (default: ``keys.key_file``).
     ``book_ms``: milliseconds between two steps of the fastest order books; divides a minute.
     """
 
@@ -37,3 +39,4 @@ class SandboxOptions:
     book_ms: int = 500
     limits: Literal["real", "off"] = "off"
     faults: tuple[str, ...] = ()
+    kalshi_key: Path | None = None

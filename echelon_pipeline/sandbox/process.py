@@ -15,7 +15,8 @@ from typing import Any, Self
 import httpx
 
 from echelon_pipeline.errors import VenueUnavailable
-from echelon_pipeline.sandbox.options import DEFAULT_NOW, SandboxOptions
+from echelon_pipeline.sandbox.keys import KEY_ID, key_file
+from echelon_pipeline.sandbox.options import DEFAULT_NOW, KALSHI_PATH, MARKET_PATH, SandboxOptions
 
 READY = "sandbox listening on "
 
@@ -36,12 +37,17 @@ class SandboxProcess:
     def env(self) -> dict[str, str]:
         """Environment variables of the pipeline's settings that point at this sandbox."""
         now = self.options.now or DEFAULT_NOW
+        sockets = f"ws://{self.options.host}:{self.port}"
         found = {
             "KALSHI_BASE_URL": f"{self.base_url}/trade-api/v2",
             "POLYMARKET_GAMMA_URL": f"{self.base_url}/gamma",
             "POLYMARKET_API_URL": f"{self.base_url}/clob",
             "ECHELON_POLYMARKET_DATA_URL": f"{self.base_url}/data",
             "ECHELON_NOW": now.isoformat(),
+            "KALSHI_WS_URL": f"{sockets}{KALSHI_PATH}",
+            "KALSHI_API_KEY": KEY_ID,
+            "KALSHI_PRIVATE_KEY_PATH": str(self.options.kalshi_key or key_file()),
+            "POLYMARKET_WS_URL": f"{sockets}{MARKET_PATH}",
         }
         return found | ({"ECHELON_RATE_SCALE": "1000"} if self.options.limits == "off" else {})
 
@@ -91,6 +97,8 @@ def arguments(options: SandboxOptions) -> list[str]:
         f"--limits={options.limits}",
         *(f"--fault={fault}" for fault in options.faults),
     ]
+    if options.kalshi_key is not None:
+        found.append(f"--kalshi-key={options.kalshi_key}")
     if options.recordings is not None:
         found.append(f"--recordings={options.recordings}")
     return [*found, f"--now={options.now.isoformat()}"] if options.now else found

@@ -1,7 +1,8 @@
 """The sandbox as one web application on loopback.
 
 Belongs here: putting the venues' routes, the control routes and the layers for faults, limits and counting
-together, and running them. Kalshi is at /trade-api/v2, Polymarket at /gamma, /clob and /data.
+together, and running them. Kalshi is at /trade-api/v2, Polymarket at /gamma, /clob and /data; the paths of the
+WebSockets are in ``sockets.py``.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.builders import Builders
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.control import book_routes, control_routes
+from echelon_pipeline.sandbox.control_ws import ws_routes
 from echelon_pipeline.sandbox.faults import FaultPlan, Faults
+from echelon_pipeline.sandbox.hub import Hub
+from echelon_pipeline.sandbox.keys import KEY_ID, Keys, key_file, public_key
 from echelon_pipeline.sandbox.limits import Limits
+from echelon_pipeline.sandbox.link import Link
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.recorded import RecordedUniverse, load
 from echelon_pipeline.sandbox.recorded_kalshi import RecordedKalshi
@@ -33,11 +38,13 @@ from echelon_pipeline.sandbox.routes_clob import Clob
 from echelon_pipeline.sandbox.routes_data import Data
 from echelon_pipeline.sandbox.routes_gamma import SUNSET, Gamma
 from echelon_pipeline.sandbox.routes_kalshi import Kalshi
+from echelon_pipeline.sandbox.sockets import Sockets
 from echelon_pipeline.sandbox.universe import Universe
 from echelon_pipeline.sandbox.wire import Refused, answer, json_body
 from echelon_pipeline.sandbox.world import World
 
 Handler = Callable[..., Any]
+PING_SECONDS = 10.0  # between two of Kalshi's heartbeats
 KALSHI = "/trade-api/v2"
 # Endpoints that no recording and no published schema backs: what they serve is our reading of the reference.
 OUR_READING = (
@@ -48,6 +55,7 @@ OUR_READING = (
     "/clob/markets-by-token/{token}",
     "/clob/batch-prices-history",
     "/gamma/sports",
+    "/ws/user",
 )
 
 
@@ -57,22 +65,27 @@ def build_app(
     limits: Literal["real", "off"] = "off",
     faults: FaultPlan | None = None,
     clock: SandboxClock | None = None,
+    keys: Keys | None = None,
 ) -> Starlette:
-    """The application over a universe. ``app.state`` holds ``clock``, ``plan``, ``counts``."""
+    """The application over a universe. ``app.state`` holds ``clock``, ``plan``, ``counts``, ``hub``."""
     clock = clock or SandboxClock(universe.start)
     plan = faults or FaultPlan()
+    keys = keys or Keys({})
     counts: Counter[str] = Counter()
-    routes = control_routes(universe, clock, plan, counts)
+    world = World(universe, clock) if isinstance(universe, Universe) else None
+    hub = Hub(world, clock, plan)
+    routes: list[BaseRoute] = [*control_routes(universe, clock, plan, counts, hub.settle), *ws_routes(hub, keys)]
+    routes += Sockets(hub, keys).routes()
     if isinstance(universe, RecordedUniverse):
         routes += recorded_routes(universe, clock)
-    else:
-        world = World(universe, clock)
+    elif world is not None:
         routes += [*book_routes(world), *generated_routes(world)]
     layers = [Middleware(Counting, counts=counts), Middleware(Faults, plan=plan)]
     if limits == "real":
         layers.append(Middleware(Limits))
     app = Starlette(routes=routes, middleware=layers, exception_handlers={404: _unknown_path})
     app.state.clock, app.state.plan, app.state.counts, app.state.universe = clock, plan, counts, universe
+    app.state.hub = hub
     return app
 
 
@@ -172,19 +185,29 @@ def build(options: SandboxOptions) -> Starlette:
     else:
         universe = Universe(options)
     clock = SandboxClock(options.now or universe.start, speed=options.speed)
-    return build_app(universe, limits=options.limits, faults=plan, clock=clock)
+    keys = Keys({KEY_ID: public_key((options.kalshi_key or key_file()).read_bytes())})
+    return build_app(universe, limits=options.limits, faults=plan, clock=clock, keys=keys)
 
 
 def run(options: SandboxOptions, *, announce: Callable[[int], None] | None = None) -> None:
     """Serves until interrupted. ``announce`` gets the port once it is listening (port 0 picks a free one)."""
-    config = uvicorn.Config(build(options), host=options.host, port=options.port, log_level="warning", lifespan="off")
-    _Announcing(config, announce or (lambda _: None)).run()
+    Server(build(options), options.host, options.port, announce or (lambda _: None)).run()
 
 
-class _Announcing(uvicorn.Server):
-    """Tells the port once it is listening."""
+class Server(uvicorn.Server):
+    """REST and WebSocket on one port; tells the port once it is listening."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[int], None]) -> None:
+    def __init__(self, app: Starlette, host: str, port: int, announce: Callable[[int], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            lifespan="off",
+            ws=Link,
+            ws_ping_interval=PING_SECONDS,
+            timeout_graceful_shutdown=2,
+        )
         super().__init__(config)
         self._announce = announce
 
