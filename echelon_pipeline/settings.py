@@ -115,6 +115,9 @@ class Settings(BaseModel):
     ws_steady: float = Field(60.0, gt=0, description="Seconds after which a stream's failures are forgotten.")
     ws_queue_frames: int = Field(10_000, ge=16, description="Frames of a stream held before reading from it pauses.")
     ws_frame_mb: int = Field(16, ge=1, description="Largest frame of a stream.")
+    capture_flush: float = Field(1.0, gt=0, description="Seconds after which received frames are durable.")
+    capture_segment: float = Field(300.0, gt=0, description="Seconds of a segment of received frames.")
+    capture_waiting_mb: int = Field(64, ge=1, description="Received frames that may wait for the disk.")
     rate_scale: float = Field(
         1.0, gt=0, description="Multiplies every rate limit below; large values mean no waiting (sandbox)."
     )
@@ -271,8 +274,19 @@ class Settings(BaseModel):
         return KALSHI_DEMO if self.kalshi_use_demo or self.use_testnet else KALSHI_PROD
 
     @property
+    def kalshi_stream_url(self) -> str:
+        """Kalshi's WebSocket URL: the explicit one, else demo's, else production's."""
+        demo = self.kalshi_use_demo or self.use_testnet
+        return self.kalshi_ws_demo_url if demo and "kalshi_ws_url" not in self.model_fields_set else self.kalshi_ws_url
+
+    @property
     def lake_root(self) -> str:
         return self.lake or str((self.home / "lake").resolve())
+
+    @property
+    def capture_root(self) -> Path:
+        """Where received frames are logged, by venue and connection."""
+        return self.home / "capture"
 
     @property
     def published_file(self) -> Path:

@@ -56,8 +56,14 @@ class Block:
     frames: pa.RecordBatch
 
 
+Pending = tuple[list[int], list[bytes]]
+
+
 class Log:
-    """Writes a connection's frames. Not for several threads. Raises DiskFull; what was durable before it, stays."""
+    """Writes a connection's frames. Raises DiskFull; what was durable before it, stays.
+
+    ``add`` and ``take`` belong to the thread that receives, ``write`` and ``rotate`` to one that may wait for the disk.
+    """
 
     def __init__(self, root: Path, about: Connection) -> None:
         self.about = about
@@ -66,38 +72,42 @@ class Log:
             self.folder.mkdir(parents=True)
         self.arrived = 0
         self.durable = 0
-        self._times: list[int] = []
-        self._payloads: list[bytes] = []
-        self._bytes = 0
+        self.waiting_bytes = 0
+        self._pending: Pending = ([], [])
         self._segment: _Segment | None = None
 
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes of payloads that arrived and are not durable yet."""
-        return self._bytes
-
     def add(self, received_at: int, payload: bytes) -> int:
-        """Takes a frame, received so many microseconds after 1970; its arrival number. Durable after ``flush``."""
-        self._times.append(received_at)
-        self._payloads.append(payload)
-        self._bytes += len(payload)
+        """Takes a frame, received so many microseconds after 1970; its arrival number. Durable once written."""
+        times, payloads = self._pending
+        times.append(received_at)
+        payloads.append(payload)
+        self.waiting_bytes += len(payload)
         self.arrived += 1
         return self.arrived - 1
 
-    def flush(self) -> int:
-        """Makes everything that arrived durable; how many frames of the connection are."""
-        if self._payloads:
+    def take(self) -> Pending:
+        """What arrived since the last call, for ``write``."""
+        taken, self._pending = self._pending, ([], [])
+        self.waiting_bytes = 0
+        return taken
+
+    def write(self, taken: Pending) -> int:
+        """Makes frames durable, in the order in which they were taken; how many of the connection are."""
+        times, payloads = taken
+        if payloads:
             with _space(self.folder):
                 if self._segment is None:
                     self._segment = _Segment(self.folder / f"{self.durable:012d}{OPEN}", self.about)
-                self._segment.write(self.durable, _batch(self._times, self._payloads))
-            self._times, self._payloads, self._bytes = [], [], 0
-            self.durable = self.arrived
+                self._segment.write(self.durable, _batch(times, payloads))
+            self.durable += len(payloads)
         return self.durable
 
+    def flush(self) -> int:
+        """Makes everything that arrived durable, where one thread does both."""
+        return self.write(self.take())
+
     def rotate(self) -> Path | None:
-        """Closes the segment, if one is open, and gives its path; the next frame begins another."""
-        self.flush()
+        """Closes the segment, if one is open, and gives its path; the next frame written begins another."""
         segment, self._segment = self._segment, None
         if segment is None:
             return None

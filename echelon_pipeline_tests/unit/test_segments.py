@@ -128,6 +128,10 @@ def test_durable_is_what_an_fsync_has_returned_for(tmp_path: Path, monkeypatch: 
     assert log.flush() == 3
     assert (log.durable, log.waiting_bytes) == (3, 0)
     log.add(3, b"y")
+    taken = log.take()
+    log.add(4, b"z")
+    assert log.write(taken) == 4
+    assert log.waiting_bytes == 1
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -135,7 +139,7 @@ def test_durable_is_what_an_fsync_has_returned_for(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DiskFull, match="no space left"):
         log.flush()
-    assert log.durable == 3
+    assert log.durable == 4
     log.abandon()
 
 
@@ -143,12 +147,13 @@ def test_each_segment_begins_where_the_last_one_ended(tmp_path: Path) -> None:
     log = Log(tmp_path, KALSHI)
     for number in range(4):
         log.add(number, b"frame %d" % number)
+        log.flush()
         if number % 2:
             log.rotate()
     assert log.rotate() is None
     first, second = segments(tmp_path)
     assert [p.name for p in (first, second)] == [f"000000000000{CLOSED}", f"000000000002{CLOSED}"]
-    assert [block.first for block in read(second)] == [2]
+    assert [block.first for block in read(second)] == [2, 3]
 
 
 def test_a_connection_is_never_logged_twice(tmp_path: Path) -> None:

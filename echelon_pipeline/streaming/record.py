@@ -1,0 +1,160 @@
+"""Records a feed: every frame of its successive connections, durable within a second, in segments of minutes.
+
+Belongs here: when to flush, to rotate and to give up. How frames are kept is ``segments.py``'s, how connections follow
+each other is ``venues/ws.py``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.streaming.segments import Connection, Log
+from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.ws import Wire, WsPolicy, keep_connected
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between fsyncs, seconds of a segment, and the bytes that may wait for the disk before reading pauses."""
+
+    flush: float = 1.0
+    segment: float = 300.0
+    waiting_bytes: int = 64 * 2**20
+
+    @classmethod
+    def of(cls, settings: Settings) -> Pace:
+        """The configured pace."""
+        return cls(settings.capture_flush, settings.capture_segment, settings.capture_waiting_mb * 2**20)
+
+
+@dataclass
+class Recorded:
+    """What a recording did. ``segments``: closed ones, in the order of closing."""
+
+    connections: int = 0
+    frames: int = 0
+    segments: list[Path] = field(default_factory=list)
+    slowest_flush: float = 0.0
+
+
+async def record(
+    feed: Feed,
+    root: Path,
+    *,
+    listener: str,
+    epoch: int,
+    stop: asyncio.Event,
+    policy: WsPolicy,
+    pace: Pace,
+    recorded: Recorded,
+) -> None:
+    """Records until ``stop`` is set; then everything that arrived is durable and every segment closed.
+
+    Raises what waiting cannot mend (Unauthorized, BadRequest, BadSettings). A full disk ends a connection like a venue
+    that hangs up: what was durable stays, in a segment that recovery closes, and the next connection is tried later.
+    """
+    busy = False
+
+    async def use(wire: Wire) -> None:
+        nonlocal busy
+        about = Connection(feed.venue, listener, epoch, _connection_id(), feed.url)
+        session = _Session(Log(root, about), pace, recorded)
+        recorded.connections += 1
+        await feed.greet(wire)
+        busy = True
+        try:
+            await session.run(wire, stop)
+        finally:
+            busy = False
+
+    stopped = asyncio.create_task(stop.wait())
+    recording = asyncio.create_task(keep_connected(feed.dial, use, policy))
+    try:
+        await asyncio.wait({stopped, recording}, return_when=asyncio.FIRST_COMPLETED)
+        if not busy:
+            recording.cancel()  # it waits for a venue that may never answer; one that is up ends by itself
+        await asyncio.wait({recording})
+    finally:
+        stopped.cancel()
+        recording.cancel()
+        [result] = await asyncio.gather(recording, return_exceptions=True)
+    if isinstance(result, Exception):
+        raise result
+
+
+class _Session:
+    """One connection: a task that receives, and one that makes durable what arrived."""
+
+    def __init__(self, log: Log, pace: Pace, recorded: Recorded) -> None:
+        self._log = log
+        self._pace = pace
+        self._recorded = recorded
+        self._flushed = asyncio.Event()
+        self._disk = ThreadPoolExecutor(1)  # one write after the other, whoever waits for them
+
+    async def run(self, wire: Wire, stop: asyncio.Event) -> None:
+        tasks = [asyncio.create_task(work) for work in (self._receive(wire), self._keep(), stop.wait())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task  # the connection's end, or a disk that is full
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._close()
+
+    async def _receive(self, wire: Wire) -> None:
+        async for received_at, payload in wire.frames():
+            self._log.add(received_at, payload)
+            self._recorded.frames += 1
+            if self._log.waiting_bytes > self._pace.waiting_bytes:
+                self._flushed.clear()
+                await self._flushed.wait()  # the socket's own limits hold the venue back
+
+    async def _keep(self) -> None:
+        opened = time.monotonic()
+        while True:
+            await asyncio.sleep(self._pace.flush)
+            await self._flush()
+            if time.monotonic() - opened >= self._pace.segment:
+                await self._rotate()
+                opened = time.monotonic()
+
+    async def _flush(self) -> None:
+        begun = time.monotonic()
+        # Shielded: what was taken is written even if nobody waits for it any more.
+        await asyncio.shield(self._in_turn(partial(self._log.write, self._log.take())))
+        self._recorded.slowest_flush = max(self._recorded.slowest_flush, time.monotonic() - begun)
+        self._flushed.set()
+
+    async def _rotate(self) -> None:
+        path = await asyncio.shield(self._in_turn(self._log.rotate))
+        if path is not None:
+            self._recorded.segments.append(path)
+
+    async def _close(self) -> None:
+        try:
+            await self._flush()
+            await self._rotate()
+        finally:
+            await self._in_turn(self._log.abandon)
+            self._disk.shutdown()
+
+    def _in_turn(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._disk, work)
+
+
+def _connection_id(now: Callable[[], float] = time.time) -> str:
+    """Sorts by time and is no other's: two connections may begin in one microsecond."""
+    return f"{datetime.fromtimestamp(now(), UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"

@@ -1,0 +1,48 @@
+"""What a listener says to Kalshi: the signed handshake and the subscriptions (reference/kalshi section 7).
+
+Belongs here: commands. What the venue answers is ``stream.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import urlsplit
+
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.kalshi.auth import Signer
+from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
+
+VENUE = "kalshi"
+# Books and prints of the tickers. ``ticker`` says nothing that these do not, at the price of twice the frames.
+CHANNELS = ("orderbook_delta", "trade")
+
+
+def feeds(settings: Settings, tickers: Sequence[str], metrics: WsMetrics) -> list[Feed]:
+    """One connection for all tickers (the venue allows 500,000). BadSettings without a key: public channels too want
+    a signed handshake."""
+    signer = Signer.of(settings)
+    if signer is None:
+        raise BadSettings(
+            "Kalshi's streams want a signed handshake: set KALSHI_API_KEY, and KALSHI_PRIVATE_KEY or _PATH"
+        )
+    url = settings.kalshi_stream_url
+    dial = partial(
+        opened,
+        url,
+        name=VENUE,
+        policy=WsPolicy.of(settings),
+        metrics=metrics,
+        headers=lambda: signer.headers("GET", urlsplit(url).path),
+    )
+    return [Feed(VENUE, url, tuple(tickers), dial, partial(subscribe, tickers=tickers))] if tickers else []
+
+
+async def subscribe(wire: Wire, tickers: Sequence[str]) -> None:
+    """Asks for books and prints of the tickers, and for what becomes of any market."""
+    # The default of use_yes_price is announced to change: said, it cannot.
+    wanted = {"channels": list(CHANNELS), "market_tickers": list(tickers), "use_yes_price": False}
+    await wire.send({"id": 1, "cmd": "subscribe", "params": wanted})
+    await wire.send({"id": 2, "cmd": "subscribe", "params": {"channels": ["market_lifecycle_v2"]}})

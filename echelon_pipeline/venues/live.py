@@ -1,0 +1,23 @@
+"""What every venue's stream offers to whoever listens: dial, then say what is wanted.
+
+Belongs here: the shape of a feed. Each venue's ``live.py`` makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from echelon_pipeline.venues.ws import Wire
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One connection's worth of a venue's stream. ``tokens``: the venue's own names of the ladders it carries."""
+
+    venue: str
+    url: str
+    tokens: tuple[str, ...]
+    dial: Callable[[], AbstractAsyncContextManager[Wire]]
+    greet: Callable[[Wire], Awaitable[None]]

@@ -1,0 +1,213 @@
+"""Recording: what a venue sent is in the log, whatever ends the connection or the recording."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from echelon_pipeline.errors import BadSettings, Unauthorized
+from echelon_pipeline.settings import load_settings
+from echelon_pipeline.streaming import segments as module
+from echelon_pipeline.streaming.record import Pace, Recorded, record
+from echelon_pipeline.streaming.segments import CLOSED, OPEN, connection_of, read, recover, segments
+from echelon_pipeline.venues.kalshi import live as kalshi
+from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.polymarket import live as polymarket
+from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
+
+FAST = WsPolicy(open_timeout=2.0, backoff=0.01, backoff_max=0.02)
+PACE = Pace(flush=0.02, segment=60.0)
+Handler = Callable[[ServerConnection], Awaitable[None]]
+
+
+async def hello(wire: Wire) -> None:
+    await wire.send({"id": 1, "cmd": "subscribe"})
+
+
+def recorded(root: Path, handler: Handler, until: Callable[[Recorded], bool], pace: Pace = PACE) -> Recorded:
+    """Records a server on loopback until a condition holds."""
+    found = Recorded()
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        async with serve(handler, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+            dial = partial(opened, url, name="v", policy=FAST, metrics=WsMetrics())
+            feed = Feed("kalshi", url, ("A",), dial, hello)
+            task = asyncio.create_task(
+                record(feed, root, listener="l", epoch=2, stop=stop, policy=FAST, pace=pace, recorded=found)
+            )
+            while not until(found) and not task.done():  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.01)
+            stop.set()
+            await task
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    return found
+
+
+def frames(root: Path) -> list[bytes]:
+    found: list[bytes] = []
+    for path in segments(root):
+        found += [p.as_py() for block in read(path) for p in block.frames.column("payload")]
+    return found
+
+
+async def counting(socket: ServerConnection, count: int = 100) -> None:
+    await socket.recv()
+    for number in range(count):
+        await socket.send(str(number))
+    await socket.wait_closed()
+
+
+def test_every_frame_is_logged_and_the_segment_closed_when_told_to_stop(tmp_path: Path) -> None:
+    done = recorded(tmp_path, counting, lambda r: r.frames == 100)
+    assert frames(tmp_path) == [b"%d" % n for n in range(100)]
+    assert [p.suffix for p in segments(tmp_path)] == [CLOSED]
+    assert done.segments == segments(tmp_path)
+    about = connection_of(done.segments[0])
+    assert (about.venue, about.listener, about.epoch) == ("kalshi", "l", 2)
+
+
+def test_frames_are_durable_while_the_connection_lives(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def durable(_: Recorded) -> bool:
+        seen.extend(sum(1 for _ in module._whole_blocks(path)) for path in segments(tmp_path))
+        return bool(seen and seen[-1] > 1)
+
+    recorded(tmp_path, counting, durable)
+    assert seen[-1] > 1
+
+
+def test_a_connection_that_breaks_is_followed_by_another_with_a_log_of_its_own(tmp_path: Path) -> None:
+    lives: list[int] = []
+
+    async def flaky(socket: ServerConnection) -> None:
+        await socket.recv()
+        lives.append(len(lives))
+        await socket.send(f"life {lives[-1]}")
+        await socket.close(1011, "restart")
+
+    done = recorded(tmp_path, flaky, lambda r: r.connections >= 3)
+    assert frames(tmp_path)[:2] == [b"life 0", b"life 1"]
+    assert len({p.parent for p in segments(tmp_path)}) == len(done.segments) >= 2
+
+
+def test_long_connections_are_cut_into_segments(tmp_path: Path) -> None:
+    async def slow(socket: ServerConnection) -> None:
+        await socket.recv()
+        for number in range(40):
+            await socket.send(str(number))
+            await asyncio.sleep(0.005)
+        await socket.wait_closed()
+
+    done = recorded(tmp_path, slow, lambda r: r.frames == 40, Pace(flush=0.02, segment=0.05))
+    assert len(done.segments) >= 3
+    assert frames(tmp_path) == [b"%d" % n for n in range(40)]
+
+
+def test_reading_pauses_while_the_disk_is_behind(tmp_path: Path) -> None:
+    sizes: list[int] = []
+    take = module.Log.take
+
+    def watched(log: module.Log) -> module.Pending:
+        sizes.append(log.waiting_bytes)
+        return take(log)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.Log, "take", watched)
+        recorded(
+            tmp_path, partial(counting, count=2_000), lambda r: r.frames == 2_000, Pace(flush=0.01, waiting_bytes=500)
+        )
+    assert max(sizes) < 600
+    assert len(frames(tmp_path)) == 2_000
+
+
+def test_a_full_disk_keeps_what_was_durable_and_is_tried_again(tmp_path: Path) -> None:
+    fsync, calls = os.fsync, 0
+
+    def full_once(descriptor: int) -> None:
+        nonlocal calls
+        calls += 1
+        if 4 <= calls <= 5:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    async def steady(socket: ServerConnection) -> None:
+        await socket.recv()
+        for number in range(1_000):
+            await socket.send(str(number))
+            await asyncio.sleep(0.01)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", full_once)
+        done = recorded(tmp_path, steady, lambda r: r.connections == 2 and r.frames > 20)
+    first = min(segments(tmp_path))
+    assert first.suffix == OPEN
+    assert recover(first) is not None
+    assert done.connections == 2
+    assert frames(tmp_path)[0] == b"0"
+
+
+def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        url = "ws://127.0.0.1:1"
+        dial = partial(opened, url, name="v", policy=WsPolicy(), metrics=WsMetrics())
+        feed = Feed("kalshi", url, ("A",), dial, hello)
+        task = asyncio.create_task(
+            record(feed, tmp_path, listener="l", epoch=1, stop=stop, policy=WsPolicy(), pace=PACE, recorded=Recorded())
+        )
+        await asyncio.sleep(0.1)
+        stop.set()
+        await asyncio.wait_for(task, 1.0)
+
+    asyncio.run(main())
+    assert segments(tmp_path) == []
+
+
+def test_a_refusal_that_waiting_cannot_mend_ends_the_recording(tmp_path: Path) -> None:
+    async def main() -> None:
+        dial = partial(opened, "ws://127.0.0.1:1", name="v", policy=FAST, metrics=WsMetrics(), headers=_unauthorized)
+        feed = Feed("kalshi", "", ("A",), dial, hello)
+        await record(
+            feed, tmp_path, listener="l", epoch=1, stop=asyncio.Event(), policy=FAST, pace=PACE, recorded=Recorded()
+        )
+
+    with pytest.raises(Unauthorized):
+        asyncio.run(asyncio.wait_for(main(), 5))
+
+
+def _unauthorized() -> dict[str, str]:
+    raise Unauthorized("no")
+
+
+def test_kalshi_without_a_key_says_what_to_set() -> None:
+    with pytest.raises(BadSettings, match="KALSHI_API_KEY"):
+        kalshi.feeds(load_settings({}), ["A"], WsMetrics())
+
+
+def test_polymarket_tokens_are_spread_over_connections_of_500() -> None:
+    tokens = [str(n) for n in range(1_001)]
+    feeds = polymarket.feeds(load_settings({}), tokens, WsMetrics())
+    assert [len(f.tokens) for f in feeds] == [500, 500, 1]
+    assert [t for f in feeds for t in f.tokens] == tokens
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ({}, "external-api-ws.kalshi.com"),
+        ({"KALSHI_USE_DEMO": "1"}, "external-api-ws.demo.kalshi.co"),
+        ({"KALSHI_USE_DEMO": "1", "KALSHI_WS_URL": "ws://mine/x"}, "mine"),
+    ],
+)
+def test_the_stream_is_where_the_settings_say(given: dict[str, str], host: str) -> None:
+    assert host in load_settings(given).kalshi_stream_url
