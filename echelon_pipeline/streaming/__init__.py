@@ -1,6 +1,9 @@
 """One listener's shift: what arrives on its connections, kept so that nothing durable is ever lost.
 
-    segments.py    the append-only log of a connection: written, recovered, read
+    segments.py    the append-only log of a connection: its format, reading, recovery
+    log.py         writing it
+    record.py      a feed's successive connections, durable within a second
+    replay.py      segments through the books' machine, and what came of it
 
 Nothing here imports Dagster or opens the lake: closed segments are what derivation starts from.
 """

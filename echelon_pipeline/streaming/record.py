@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.streaming.segments import Connection, Log
+from echelon_pipeline.streaming.log import Log
+from echelon_pipeline.streaming.segments import Connection
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire, WsPolicy, keep_connected
 
@@ -67,8 +68,8 @@ async def record(
 
     async def use(wire: Wire) -> None:
         nonlocal busy
-        about = Connection(feed.venue, listener, epoch, _connection_id(), feed.url)
-        session = _Session(Log(root, about), pace, recorded)
+        about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url)
+        session = _Session(Log(root, about, feed.instruments), pace, recorded)
         recorded.connections += 1
         await feed.greet(wire)
         busy = True

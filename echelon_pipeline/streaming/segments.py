@@ -1,7 +1,6 @@
 """The log of one connection: every frame as it arrived, in segments that are closed every few minutes.
 
-Belongs here: the format, writing, recovery, reading. When to flush and to rotate is the shift's; what a frame means
-is the venues'.
+Belongs here: the format, reading, recovery. Writing is ``log.py``; what a frame means is the venues'.
 
 A segment is a file of blocks: magic, length and CRC-32, then JSON that says whose frames these are (the first block)
 or frames (received_at, payload) as an Arrow IPC stream with zstd. The CRC is checked before anything is parsed: Arrow
@@ -19,31 +18,35 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+import msgspec
 import pyarrow as pa
 
-from echelon_pipeline import __version__
+from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import CorruptStore, DiskFull
 
 OPEN, CLOSED, TORN = ".open", ".arrow", ".torn"
 _TIME = pa.timestamp("us", tz="UTC")
 _FIELDS: list[pa.Field[Any]] = [pa.field("received_at", _TIME, False), pa.field("payload", pa.binary(), False)]
-_SCHEMA = pa.schema(_FIELDS)
-_OPTIONS = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
-_ABOUT, _FRAMES = b"ECHC", b"ECHF"
+SCHEMA = pa.schema(_FIELDS)
+OPTIONS = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
+INSTRUMENTS = "instruments.json"
+ABOUT, FRAMES = b"ECHC", b"ECHF"
 _HEAD = struct.Struct("<4sIIQ")  # magic, length of the body, CRC-32 of what follows it here, first arrival number
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Whose frames a log holds. ``connection_id`` is unique and sorts by time; ``epoch`` is the lease's."""
+    """Whose frames a log holds. ``connection_id`` is unique and sorts by time; ``epoch`` is the lease's; ``feed``
+    counts the connections that a listener has to a venue at once."""
 
     venue: str
     listener: str
     epoch: int
+    feed: int
     connection_id: str
     url: str
 
@@ -55,97 +58,11 @@ class Block:
     first: int
     frames: pa.RecordBatch
 
-
-Pending = tuple[list[int], list[bytes]]
-
-
-class Log:
-    """Writes a connection's frames. Raises DiskFull; what was durable before it, stays.
-
-    ``add`` and ``take`` belong to the thread that receives, ``write`` and ``rotate`` to one that may wait for the disk.
-    """
-
-    def __init__(self, root: Path, about: Connection) -> None:
-        self.about = about
-        self.folder = root / about.venue / about.connection_id
-        with _space(self.folder):
-            self.folder.mkdir(parents=True)
-        self.arrived = 0
-        self.durable = 0
-        self.waiting_bytes = 0
-        self._pending: Pending = ([], [])
-        self._segment: _Segment | None = None
-
-    def add(self, received_at: int, payload: bytes) -> int:
-        """Takes a frame, received so many microseconds after 1970; its arrival number. Durable once written."""
-        times, payloads = self._pending
-        times.append(received_at)
-        payloads.append(payload)
-        self.waiting_bytes += len(payload)
-        self.arrived += 1
-        return self.arrived - 1
-
-    def take(self) -> Pending:
-        """What arrived since the last call, for ``write``."""
-        taken, self._pending = self._pending, ([], [])
-        self.waiting_bytes = 0
-        return taken
-
-    def write(self, taken: Pending) -> int:
-        """Makes frames durable, in the order in which they were taken; how many of the connection are."""
-        times, payloads = taken
-        if payloads:
-            with _space(self.folder):
-                if self._segment is None:
-                    self._segment = _Segment(self.folder / f"{self.durable:012d}{OPEN}", self.about)
-                self._segment.write(self.durable, _batch(times, payloads))
-            self.durable += len(payloads)
-        return self.durable
-
-    def flush(self) -> int:
-        """Makes everything that arrived durable, where one thread does both."""
-        return self.write(self.take())
-
-    def rotate(self) -> Path | None:
-        """Closes the segment, if one is open, and gives its path; the next frame written begins another."""
-        segment, self._segment = self._segment, None
-        if segment is None:
-            return None
-        with _space(self.folder):
-            return segment.close()
-
-    def abandon(self) -> None:
-        """Lets go of the open segment as it is, for ``recover``: after DiskFull there is nothing else to do."""
-        if self._segment is not None:
-            self._segment.abandon()
-            self._segment = None
-
-
-class _Segment:
-    def __init__(self, path: Path, about: Connection) -> None:
-        self.path = path
-        self._file: BinaryIO = path.open("xb")
-        _fsync_folder(path.parent)
-        self._file.write(_block(_ABOUT, 0, json.dumps({**asdict(about), "code_version": __version__}).encode()))
-
-    def write(self, first: int, batch: pa.RecordBatch) -> None:
-        body = pa.BufferOutputStream()
-        with pa.ipc.new_stream(body, _SCHEMA, options=_OPTIONS) as stream:
-            stream.write_batch(batch)
-        self._file.write(_block(_FRAMES, first, body.getvalue().to_pybytes()))
-        self._sync()
-
-    def close(self) -> Path:
-        self._sync()
-        self._file.close()
-        return _renamed(self.path, CLOSED)
-
-    def abandon(self) -> None:
-        self._file.close()
-
-    def _sync(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    def pairs(self) -> Iterator[tuple[int, bytes]]:
+        """Microsecond of receipt and payload of each frame."""
+        times: list[Any] = self.frames.column("received_at").cast(pa.int64()).to_pylist()
+        payloads: list[Any] = self.frames.column("payload").to_pylist()
+        return zip(times, payloads, strict=True)
 
 
 def recover(path: Path) -> Path | None:
@@ -158,36 +75,47 @@ def recover(path: Path) -> Path | None:
         return path
     end = 0
     for block in _whole_blocks(path):
-        end = block.end if block.magic == _FRAMES else 0
+        end = block.end if block.magic == FRAMES else 0
     if end == 0:
-        _renamed(path, TORN)
+        renamed(path, TORN)
         return None
     with path.open("r+b") as file:
         file.truncate(end)
         os.fsync(file.fileno())
-    return _renamed(path, CLOSED)
+    return renamed(path, CLOSED)
 
 
 def read(path: Path) -> Iterator[Block]:
-    """The blocks of frames of a closed segment. CorruptStore where it is damaged: not by its writer."""
+    """The blocks of frames of a segment; of one that is still open, those that are whole by now.
+
+    CorruptStore where a closed one is damaged: not by its writer.
+    """
     end = 0
     for block in _whole_blocks(path):
         end = block.end
-        if block.magic == _FRAMES:
+        if block.magic == FRAMES:
             with pa.ipc.open_stream(block.body) as stream:
                 yield Block(block.first, stream.read_next_batch())
-    if end == 0 or end < path.stat().st_size:
+    if path.suffix == CLOSED and (end == 0 or end < path.stat().st_size):
         raise CorruptStore(f"{path}: what follows byte {end} is no whole block of frames")
 
 
 def connection_of(path: Path) -> Connection:
     """Whose frames a segment holds. CorruptStore where it does not say so."""
     block = next(_whole_blocks(path), None)
-    if block is None or block.magic != _ABOUT:
+    if block is None or block.magic != ABOUT:
         raise CorruptStore(f"{path} is not a segment of frames")
     told = json.loads(block.body)
     del told["code_version"]
     return Connection(**told)
+
+
+def instruments_of(path: Path) -> list[Instrument]:
+    """What the connection of a segment was opened for. CorruptStore where that is not there."""
+    try:
+        return msgspec.json.decode((path.parent / INSTRUMENTS).read_bytes(), type=list[Instrument])
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        raise CorruptStore(f"{path.parent / INSTRUMENTS}: {error}") from error
 
 
 def segments(root: Path) -> list[Path]:
@@ -203,7 +131,7 @@ class _Stored:
     end: int
 
 
-def _block(magic: bytes, first: int, body: bytes) -> bytes:
+def block(magic: bytes, first: int, body: bytes) -> bytes:
     return _HEAD.pack(magic, len(body), _crc(first, body), first) + body
 
 
@@ -216,7 +144,7 @@ def _whole_blocks(path: Path) -> Iterator[_Stored]:
     size, end = path.stat().st_size, 0
     with path.open("rb") as file:
         while end + _HEAD.size <= size:
-            wanted = _FRAMES if end else _ABOUT
+            wanted = FRAMES if end else ABOUT
             magic, length, crc, first = _HEAD.unpack(file.read(_HEAD.size))
             end += _HEAD.size + length
             if magic != wanted or end > size:
@@ -227,19 +155,19 @@ def _whole_blocks(path: Path) -> Iterator[_Stored]:
             yield _Stored(magic, first, body, end)
 
 
-def _batch(times: list[int], payloads: list[bytes]) -> pa.RecordBatch:
+def batch_of(times: list[int], payloads: list[bytes]) -> pa.RecordBatch:
     columns: list[pa.Array[Any]] = [pa.array(times, pa.int64()).cast(_TIME), pa.array(payloads, pa.binary())]
-    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def _renamed(path: Path, suffix: str) -> Path:
+def renamed(path: Path, suffix: str) -> Path:
     target = path.with_suffix(suffix)
     path.rename(target)
-    _fsync_folder(path.parent)
+    fsync_folder(path.parent)
     return target
 
 
-def _fsync_folder(path: Path) -> None:
+def fsync_folder(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -248,7 +176,7 @@ def _fsync_folder(path: Path) -> None:
 
 
 @contextmanager
-def _space(where: Path) -> Iterator[None]:
+def space(where: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -9,15 +9,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.venues.ws import Wire
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One connection's worth of a venue's stream. ``tokens``: the venue's own names of the ladders it carries."""
+    """One connection's worth of a venue's stream. ``number``: of those that are open at once, from 0."""
 
     venue: str
+    number: int
     url: str
-    tokens: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
     dial: Callable[[], AbstractAsyncContextManager[Wire]]
     greet: Callable[[Wire], Awaitable[None]]

@@ -11,17 +11,20 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings, Unauthorized
 from echelon_pipeline.settings import load_settings
+from echelon_pipeline.streaming import log as logs
 from echelon_pipeline.streaming import segments as module
 from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.segments import CLOSED, OPEN, connection_of, read, recover, segments
+from echelon_pipeline.streaming.segments import CLOSED, OPEN, connection_of, instruments_of, read, recover, segments
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
 
 FAST = WsPolicy(open_timeout=2.0, backoff=0.01, backoff_max=0.02)
+A = Instrument("kalshi:A", ("A",))
 PACE = Pace(flush=0.02, segment=60.0)
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -39,7 +42,7 @@ def recorded(root: Path, handler: Handler, until: Callable[[Recorded], bool], pa
         async with serve(handler, "127.0.0.1", 0) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
             dial = partial(opened, url, name="v", policy=FAST, metrics=WsMetrics())
-            feed = Feed("kalshi", url, ("A",), dial, hello)
+            feed = Feed("kalshi", 0, url, (A,), dial, hello)
             task = asyncio.create_task(
                 record(feed, root, listener="l", epoch=2, stop=stop, policy=FAST, pace=pace, recorded=found)
             )
@@ -55,7 +58,7 @@ def recorded(root: Path, handler: Handler, until: Callable[[Recorded], bool], pa
 def frames(root: Path) -> list[bytes]:
     found: list[bytes] = []
     for path in segments(root):
-        found += [p.as_py() for block in read(path) for p in block.frames.column("payload")]
+        found += [payload for block in read(path) for _, payload in block.pairs()]
     return found
 
 
@@ -73,6 +76,7 @@ def test_every_frame_is_logged_and_the_segment_closed_when_told_to_stop(tmp_path
     assert done.segments == segments(tmp_path)
     about = connection_of(done.segments[0])
     assert (about.venue, about.listener, about.epoch) == ("kalshi", "l", 2)
+    assert instruments_of(done.segments[0]) == [A]
 
 
 def test_frames_are_durable_while_the_connection_lives(tmp_path: Path) -> None:
@@ -115,14 +119,14 @@ def test_long_connections_are_cut_into_segments(tmp_path: Path) -> None:
 
 def test_reading_pauses_while_the_disk_is_behind(tmp_path: Path) -> None:
     sizes: list[int] = []
-    take = module.Log.take
+    take = logs.Log.take
 
-    def watched(log: module.Log) -> module.Pending:
+    def watched(log: logs.Log) -> logs.Pending:
         sizes.append(log.waiting_bytes)
         return take(log)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.Log, "take", watched)
+        patch.setattr(logs.Log, "take", watched)
         recorded(
             tmp_path, partial(counting, count=2_000), lambda r: r.frames == 2_000, Pace(flush=0.01, waiting_bytes=500)
         )
@@ -161,7 +165,7 @@ def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> 
         stop = asyncio.Event()
         url = "ws://127.0.0.1:1"
         dial = partial(opened, url, name="v", policy=WsPolicy(), metrics=WsMetrics())
-        feed = Feed("kalshi", url, ("A",), dial, hello)
+        feed = Feed("kalshi", 0, url, (A,), dial, hello)
         task = asyncio.create_task(
             record(feed, tmp_path, listener="l", epoch=1, stop=stop, policy=WsPolicy(), pace=PACE, recorded=Recorded())
         )
@@ -176,7 +180,7 @@ def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> 
 def test_a_refusal_that_waiting_cannot_mend_ends_the_recording(tmp_path: Path) -> None:
     async def main() -> None:
         dial = partial(opened, "ws://127.0.0.1:1", name="v", policy=FAST, metrics=WsMetrics(), headers=_unauthorized)
-        feed = Feed("kalshi", "", ("A",), dial, hello)
+        feed = Feed("kalshi", 0, "", (A,), dial, hello)
         await record(
             feed, tmp_path, listener="l", epoch=1, stop=asyncio.Event(), policy=FAST, pace=PACE, recorded=Recorded()
         )
@@ -191,14 +195,14 @@ def _unauthorized() -> dict[str, str]:
 
 def test_kalshi_without_a_key_says_what_to_set() -> None:
     with pytest.raises(BadSettings, match="KALSHI_API_KEY"):
-        kalshi.feeds(load_settings({}), ["A"], WsMetrics())
+        kalshi.feeds(load_settings({}), [A], WsMetrics())
 
 
 def test_polymarket_tokens_are_spread_over_connections_of_500() -> None:
-    tokens = [str(n) for n in range(1_001)]
-    feeds = polymarket.feeds(load_settings({}), tokens, WsMetrics())
-    assert [len(f.tokens) for f in feeds] == [500, 500, 1]
-    assert [t for f in feeds for t in f.tokens] == tokens
+    instruments = [Instrument(f"polymarket:{n}", (f"{n}-0", f"{n}-1")) for n in range(501)]
+    feeds = polymarket.feeds(load_settings({}), instruments, WsMetrics())
+    assert [(f.number, len(f.instruments)) for f in feeds] == [(0, 250), (1, 250), (2, 1)]
+    assert [i for f in feeds for i in f.instruments] == instruments
 
 
 @pytest.mark.parametrize(

@@ -10,26 +10,25 @@ import signal
 import time
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from echelon_pipeline.errors import CorruptStore, DiskFull
 from echelon_pipeline.streaming import segments as module
+from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.segments import (
     CLOSED,
     OPEN,
     TORN,
     Connection,
-    Log,
     connection_of,
     read,
     recover,
     segments,
 )
 
-KALSHI = Connection("kalshi", "all", 3, "20261120T120000-a1", "wss://example.test/trade-api/ws/v2")
+KALSHI = Connection("kalshi", "all", 3, 0, "20261120T120000-a1", "wss://example.test/trade-api/ws/v2")
 Frame = tuple[int, bytes]
 
 frames = st.lists(st.tuples(st.integers(0, 2**50), st.binary(max_size=200)), max_size=12)
@@ -56,8 +55,7 @@ def held(path: Path) -> list[Frame]:
     found: list[Frame] = []
     for block in read(path):
         assert block.first == len(found)
-        times = block.frames.column("received_at").cast(pa.int64())
-        found += [(at.as_py(), p.as_py()) for at, p in zip(times, block.frames.column("payload"), strict=True)]
+        found += block.pairs()
     return found
 
 
@@ -199,7 +197,7 @@ def killed(root: Path, seconds: float) -> None:
     for path in filter(None, map(recover, segments(root))):
         for block in read(path):
             assert block.first == len(found)
-            found += [p.as_py() for p in block.frames.column("payload")]
+            found += [payload for _, payload in block.pairs()]
     assert len(found) >= durable
     assert found == [b"frame %d" % n for n in range(len(found))]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
+from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.auth import Signer
@@ -20,8 +21,8 @@ VENUE = "kalshi"
 CHANNELS = ("orderbook_delta", "trade")
 
 
-def feeds(settings: Settings, tickers: Sequence[str], metrics: WsMetrics) -> list[Feed]:
-    """One connection for all tickers (the venue allows 500,000). BadSettings without a key: public channels too want
+def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetrics) -> list[Feed]:
+    """One connection for all (the venue allows 500,000 tickers). BadSettings without a key: public channels too want
     a signed handshake."""
     signer = Signer.of(settings)
     if signer is None:
@@ -37,7 +38,8 @@ def feeds(settings: Settings, tickers: Sequence[str], metrics: WsMetrics) -> lis
         metrics=metrics,
         headers=lambda: signer.headers("GET", urlsplit(url).path),
     )
-    return [Feed(VENUE, url, tuple(tickers), dial, partial(subscribe, tickers=tickers))] if tickers else []
+    tickers = [token for i in instruments for token in i.tokens]
+    return [Feed(VENUE, 0, url, tuple(instruments), dial, partial(subscribe, tickers=tickers))] if tickers else []
 
 
 async def subscribe(wire: Wire, tickers: Sequence[str]) -> None:

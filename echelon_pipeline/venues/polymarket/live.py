@@ -5,10 +5,10 @@ Belongs here: subscriptions. What the venue answers is ``stream.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from echelon_pipeline.domain.batches import batches
+from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
@@ -19,14 +19,27 @@ TOKENS_PER_CONNECTION = 500
 KEEPALIVE = ("PING", "PONG")
 
 
-def feeds(settings: Settings, tokens: Sequence[str], metrics: WsMetrics) -> list[Feed]:
-    """As many connections as the tokens need. Both tokens of an instrument are given one after the other."""
+def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetrics) -> list[Feed]:
+    """As many connections as the tokens need; both tokens of an instrument are on one: they prove each other."""
     url = settings.polymarket_ws_url
     dial = partial(opened, url, name=VENUE, policy=WsPolicy.of(settings), metrics=metrics, keepalive=KEEPALIVE)
     return [
-        Feed(VENUE, url, tuple(some), dial, partial(subscribe, tokens=some))
-        for some in batches(tokens, TOKENS_PER_CONNECTION)
+        Feed(VENUE, number, url, tuple(some), dial, partial(subscribe, tokens=[t for i in some for t in i.tokens]))
+        for number, some in enumerate(_spread(instruments))
     ]
+
+
+def _spread(instruments: Sequence[Instrument]) -> Iterator[list[Instrument]]:
+    held: list[Instrument] = []
+    tokens = 0
+    for instrument in instruments:
+        if held and tokens + len(instrument.tokens) > TOKENS_PER_CONNECTION:
+            yield held
+            held, tokens = [], 0
+        held.append(instrument)
+        tokens += len(instrument.tokens)
+    if held:
+        yield held
 
 
 async def subscribe(wire: Wire, tokens: Sequence[str]) -> None:

@@ -1,0 +1,131 @@
+"""Writes the log of one connection: frames as they arrive, durable block by block.
+
+Belongs here: writing. The format is ``segments.py``'s; when to flush and to rotate is ``record.py``'s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import pyarrow as pa
+
+from echelon_pipeline import __version__
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.streaming.segments import (
+    ABOUT,
+    CLOSED,
+    FRAMES,
+    INSTRUMENTS,
+    OPEN,
+    OPTIONS,
+    SCHEMA,
+    Connection,
+    batch_of,
+    block,
+    fsync_folder,
+    renamed,
+    space,
+)
+
+Pending = tuple[list[int], list[bytes]]
+
+
+class Log:
+    """Writes a connection's frames. Raises DiskFull; what was durable before it, stays.
+
+    ``add`` and ``take`` belong to the thread that receives, ``write`` and ``rotate`` to one that may wait for the disk.
+    """
+
+    def __init__(self, root: Path, about: Connection, instruments: Sequence[Instrument] = ()) -> None:
+        self.about = about
+        self.folder = root / about.venue / about.connection_id
+        with space(self.folder):
+            self.folder.mkdir(parents=True)
+            (self.folder / INSTRUMENTS).write_bytes(msgspec.json.encode(instruments))
+        self.arrived = 0
+        self.durable = 0
+        self.waiting_bytes = 0
+        self._pending: Pending = ([], [])
+        self._segment: _Segment | None = None
+
+    def add(self, received_at: int, payload: bytes) -> int:
+        """Takes a frame, received so many microseconds after 1970; its arrival number. Durable once written."""
+        times, payloads = self._pending
+        times.append(received_at)
+        payloads.append(payload)
+        self.waiting_bytes += len(payload)
+        self.arrived += 1
+        return self.arrived - 1
+
+    def take(self) -> Pending:
+        """What arrived since the last call, for ``write``."""
+        taken, self._pending = self._pending, ([], [])
+        self.waiting_bytes = 0
+        return taken
+
+    def write(self, taken: Pending) -> int:
+        """Makes frames durable, in the order in which they were taken; how many of the connection are."""
+        times, payloads = taken
+        if payloads:
+            with space(self.folder):
+                if self._segment is None:
+                    self._segment = _Segment(self.folder / f"{self.durable:012d}{OPEN}", self.about)
+                self._segment.write(self.durable, batch_of(times, payloads))
+            self.durable += len(payloads)
+        return self.durable
+
+    def flush(self) -> int:
+        """Makes everything that arrived durable, where one thread does both."""
+        return self.write(self.take())
+
+    def rotate(self) -> Path | None:
+        """Closes the segment, if one is open, and gives its path; the next frame written begins another."""
+        if self._segment is None:
+            return None
+        with space(self.folder):
+            path = self._segment.close()
+        self._segment = None
+        return path
+
+    def abandon(self) -> None:
+        """Lets go of the open segment as it is, for ``recover``: after DiskFull there is nothing else to do."""
+        if self._segment is not None:
+            self._segment.abandon()
+            self._segment = None
+
+
+class _Segment:
+    def __init__(self, path: Path, about: Connection) -> None:
+        self.path = path
+        self._file: BinaryIO = path.open("xb")
+        try:
+            fsync_folder(path.parent)
+        except OSError:
+            self._file.close()
+            raise
+        self._file.write(block(ABOUT, 0, json.dumps({**asdict(about), "code_version": __version__}).encode()))
+
+    def write(self, first: int, batch: pa.RecordBatch) -> None:
+        body = pa.BufferOutputStream()
+        with pa.ipc.new_stream(body, SCHEMA, options=OPTIONS) as stream:
+            stream.write_batch(batch)
+        self._file.write(block(FRAMES, first, body.getvalue().to_pybytes()))
+        self._sync()
+
+    def close(self) -> Path:
+        self._sync()
+        self._file.close()
+        return renamed(self.path, CLOSED)
+
+    def abandon(self) -> None:
+        self._file.close()
+
+    def _sync(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())

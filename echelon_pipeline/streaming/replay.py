@@ -1,0 +1,131 @@
+"""Segments to books: the frames of a recording through the same machine that judges them live.
+
+Belongs here: which frames follow each other, and what is said of them afterwards. The rules are ``books/``'s.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from echelon_pipeline.books.book import Book, Instrument
+from echelon_pipeline.books.events import Frame, Message
+from echelon_pipeline.books.machine import Machine
+from echelon_pipeline.books.rows import BookRow, GapRow, Output
+from echelon_pipeline.streaming.segments import Connection, connection_of, instruments_of, read
+from echelon_pipeline.venues.kalshi import stream as kalshi
+from echelon_pipeline.venues.polymarket import stream as polymarket
+
+READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polymarket": polymarket.read}
+
+
+@dataclass
+class Replayed:
+    """What one feed's frames say. Times are microseconds. ``events`` by kind, ``gaps`` by reason, ``states`` of the
+    books at the end; ``hashes``: how many matched, did not, or could not be computed."""
+
+    venue: str
+    listener: str
+    feed: int
+    connections: int = 0
+    frames: int = 0
+    first_at: int | None = None
+    last_at: int | None = None
+    events: Counter[str] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    gaps: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    hashes: Counter[str] = field(default_factory=Counter)
+
+
+def feeds(paths: Iterable[Path]) -> list[list[tuple[Connection, list[Path]]]]:
+    """Segments by feed: connections in the order of their beginning, each with its segments in order.
+
+    Raises CorruptStore for a file that is no segment.
+    """
+    by_connection = [
+        (connection_of(group[0]), group) for group in (list(g) for _, g in groupby(sorted(paths), lambda p: p.parent))
+    ]
+    by_connection.sort(key=lambda c: (c[0].venue, c[0].listener, c[0].feed, c[0].epoch, c[0].connection_id))
+    return [list(g) for _, g in groupby(by_connection, lambda c: (c[0].venue, c[0].listener, c[0].feed))]
+
+
+def replay(
+    connections: Sequence[tuple[Connection, list[Path]]],
+    *,
+    until: int | None = None,
+    see: Callable[[Output], None] = lambda _: None,
+) -> tuple[Replayed, Machine]:
+    """One feed through a machine, which is given back as it stands after the last frame, or before ``until``.
+
+    ``see`` gets what is finished as it goes on. Raises CorruptStore.
+    """
+    about = connections[0][0]
+    told = Replayed(about.venue, about.listener, about.feed)
+    machine = Machine()
+    watched: dict[str, Instrument] = {}
+    for connection, paths in connections:
+        told.connections += 1
+        wanted = {i.instrument_id: i for i in instruments_of(paths[0])}
+        for frame in _frames(connection, paths):
+            if until is not None and frame.received_at >= until:
+                break
+            if wanted:
+                _watch(machine, watched, wanted, frame.received_at)
+                watched, wanted = wanted, {}
+            machine.feed(frame)
+            told.events.update(type(event).__name__ for event in frame.message.events)
+            told.frames += 1
+            told.first_at = told.first_at or frame.received_at
+            told.last_at = frame.received_at
+            _take(machine.take(), told, see)
+    if told.last_at is not None:
+        machine.advance(told.last_at)
+    _conclude(machine, watched, told, see)
+    return told, machine
+
+
+def _frames(connection: Connection, paths: Sequence[Path]) -> Iterator[Frame]:
+    reader = READERS[connection.venue]
+    for path in paths:
+        for block in read(path):
+            for number, (at, payload) in enumerate(block.pairs(), start=block.first):
+                yield Frame(connection.connection_id, number, at, reader(payload))
+
+
+def _watch(machine: Machine, before: dict[str, Instrument], now: dict[str, Instrument], at: int) -> None:
+    for name in before.keys() - now.keys():
+        machine.unwatch(name, at)
+    for name in now.keys() - before.keys():
+        machine.watch(now[name], at)
+
+
+def _take(output: Output, told: Replayed, see: Callable[[Output], None]) -> None:
+    told.rows += len(output.rows)
+    told.gaps.update(str(gap.reason) for gap in output.gaps)
+    if output.rows or output.gaps or output.notes:
+        see(output)
+
+
+def _conclude(machine: Machine, watched: dict[str, Instrument], told: Replayed, see: Callable[[Output], None]) -> None:
+    books: list[Book] = [machine.book(name) for name in watched]
+    for book in books:
+        told.states[str(machine.row(book.instrument.instrument_id).state)] += 1
+        for kind in ("hits", "misses", "unchecked"):
+            told.hashes[kind] += getattr(book.verifier, kind)
+    _take(machine.finish(machine.now), told, see)
+    told.met = +machine.counts
+
+
+def row_at(rows: Iterable[BookRow], at: int) -> BookRow | None:
+    """The row that holds at an instant."""
+    return next((row for row in rows if row.valid_from <= at < row.valid_to), None)
+
+
+def open_gaps(gaps: Iterable[GapRow]) -> list[GapRow]:
+    """Gaps that nothing has ended."""
+    return [gap for gap in gaps if gap.to_at is None]
