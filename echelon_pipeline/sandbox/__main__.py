@@ -37,6 +37,8 @@ def parse(arguments: Sequence[str]) -> SandboxOptions:
     parser.add_argument("--limits", choices=("real", "off"), default=default.limits)
     parser.add_argument("--fault", dest="faults", action="append", default=[], metavar="NAME=RATE")
     parser.add_argument("--kalshi-key", type=Path, help="PEM file of the key that signs Kalshi's handshakes")
+    parser.add_argument("--capture", type=Path, help="recorded WebSocket stream (file or folder) to play")
+    parser.add_argument("--capture-numbers", choices=("renumbered", "recorded"), default=default.capture_numbers)
     found = vars(parser.parse_args(arguments))
     return SandboxOptions(**(found | {"faults": tuple(found["faults"])}))
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.sandbox.captures import Capture
 from echelon_pipeline.sandbox.faults import CONNECTION_FAULTS, FRAME_FAULTS
 from echelon_pipeline.sandbox.hub import EMPTY_US, Hub
 from echelon_pipeline.sandbox.keys import Keys
@@ -19,9 +20,9 @@ from echelon_pipeline.sandbox.wire import Refused, answer, json_body
 _KINDS = (*FRAME_FAULTS, *CONNECTION_FAULTS, "seq_gap")
 
 
-def ws_routes(hub: Hub, keys: Keys) -> list[Route]:
-    """Routes: GET connections, faults (the log); POST faults {"kind", "connection"?, "instrument"?, "seconds"?},
-    keys {"key_id", "public_key"}."""
+def ws_routes(hub: Hub, keys: Keys, capture: Capture | None) -> list[Route]:
+    """Routes: GET connections, capture, faults (the log); POST faults {"kind", "connection"?, "instrument"?,
+    "seconds"?}, keys {"key_id", "public_key"}."""
 
     async def connections(_: Request) -> Response:
         found = {
@@ -46,6 +47,13 @@ def ws_routes(hub: Hub, keys: Keys) -> list[Route]:
                 return answer(refused.body, refused.status)
         return answer(hub.log.body())
 
+    async def captured(_: Request) -> Response:
+        if capture is None:
+            return answer({"error": "no capture is served here"}, 404)
+        last = capture.frames[-1].us
+        skipped = dict(capture.skipped)
+        return answer({"venue": capture.venue, "frames": len(capture.frames), "last_us": last, "skipped": skipped})
+
     async def add_key(request: Request) -> Response:
         body = await json_body(request)
         if not isinstance(body, dict) or not {"key_id", "public_key"} <= body.keys():
@@ -58,6 +66,7 @@ def ws_routes(hub: Hub, keys: Keys) -> list[Route]:
 
     return [
         Route("/__sandbox__/ws/connections", connections),
+        Route("/__sandbox__/ws/capture", captured),
         Route("/__sandbox__/ws/faults", faults, methods=["GET", "POST"]),
         Route("/__sandbox__/ws/keys", add_key, methods=["POST"]),
     ]

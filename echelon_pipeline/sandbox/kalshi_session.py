@@ -1,152 +1,46 @@
-"""Kalshi's WebSocket v2 on one connection: commands, subscriptions, numbered frames.
+"""Kalshi's WebSocket v2 over a generated universe: the frames that are pushed.
 
-Belongs here: what is answered and what is pushed, without a socket (reference: Kalshi 7). A recorded stream shows
-that subscribing again to a channel adds markets to it, acknowledged by a numbered ``ok``. Channels of which nothing
-ever happens here (orders, fills, positions, indices) are acknowledged and stay silent. A ticker channel without
-markets follows trades only: every quote of the exchange would be a flood.
+Belongs here: what happens to subscribed markets, numbered and in order. Commands are the desk's. A ticker channel
+without markets follows trades only: every quote of the exchange would be a flood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
-from echelon_pipeline.sandbox.books import Book, changes
+from echelon_pipeline.sandbox.books import changes
 from echelon_pipeline.sandbox.frames import Frame
-from echelon_pipeline.sandbox.kalshi_commands import Asked, CommandError, read
+from echelon_pipeline.sandbox.kalshi_commands import Asked
+from echelon_pipeline.sandbox.kalshi_desk import LIFECYCLES, UNNUMBERED, KalshiDesk, Subscription
 from echelon_pipeline.sandbox.kalshi_frames import KalshiFrames
 from echelon_pipeline.sandbox.moments import Moment, Moments
 from echelon_pipeline.sandbox.world import World
 
 Obj = dict[str, Any]
-LIFECYCLES = {"market_lifecycle_v2": False, "multivariate_market_lifecycle": True}  # channel → of combos
-UNNUMBERED = {"ticker", "fill", "market_positions", "user_orders"}
 
 
-@dataclass
-class Subscription:
-    """``rows``: its markets, None is all. ``books``: what the client was told last, for ``orderbook_delta``."""
-
-    sid: int
-    channel: str
-    rows: dict[int, None] | None
-    in_yes_prices: bool = False
-    is_terse: bool = False
-    seq: int = 0
-    books: dict[int, Book] = field(default_factory=dict)
-
-    def covers(self, row: int) -> bool:
-        return self.rows is None or row in self.rows
-
-
-class KalshiSession:
+class KalshiSession(KalshiDesk):
     """``skips``: asked before every numbered data frame whether a number is left out (a fault)."""
 
     def __init__(self, world: World, us: int, skips: Callable[[str], bool] = lambda _: False) -> None:
-        self._world, self._skips, self._us = world, skips, us
+        super().__init__(us)
+        self._world, self._skips = world, skips
         self._frames = KalshiFrames(world.kalshi)
         self._moments = Moments(world.kalshi.books)
-        self._subs: dict[int, Subscription] = {}
-        self._sids = 0
 
-    def rows(self) -> set[int]:
-        return {row for s in self._subs.values() if s.channel in ("orderbook_delta", "ticker") for row in s.rows or ()}
+    def find(self, ticker: str) -> int | None:
+        return self._world.kalshi.names.find(ticker)
 
-    # --- commands
-
-    def receive(self, text: str, us: int) -> list[Frame]:
-        before = self.advance(us)
-        try:
-            asked = read(text, self._world.kalshi.names.find, self._find_id)
-            answers = getattr(self, f"_{asked.cmd}")(asked)
-        except CommandError as error:
-            return [*before, Frame(error.body, us)]
-        return [*before, *answers]
-
-    def _find_id(self, market_id: str) -> int | None:
+    def find_id(self, market_id: str) -> int | None:
         rows = range(len(self._world.kalshi.venue))
         return next((i for i in rows if self._frames.market_id(i) == market_id), None)
 
-    def _subscribe(self, asked: Asked) -> list[Frame]:
-        found = [Frame(error, self._us) for error in asked.not_found]
-        if asked.not_found and not asked.rows:
-            return found
-        for channel in asked.channels:
-            taken = next((s for s in self._subs.values() if s.channel == channel), None)
-            if taken is not None:
-                found += self._add(taken, asked)
-                continue
-            self._sids += 1
-            rows = None if asked.names_no_market or channel in LIFECYCLES else dict.fromkeys(asked.rows)
-            sub = Subscription(self._sids, channel, rows, asked.in_yes_prices, asked.is_terse)
-            self._subs[sub.sid] = sub
-            body = {"type": "subscribed", "msg": {"channel": channel, "sid": sub.sid}}
-            found.append(Frame(asked.id_part | body, self._us))
-            found += self._first_frames(sub, sub.rows or (), asked)
-        return found
+    def name(self, row: int) -> str:
+        return self._world.kalshi.market_ticker(row)
 
-    def _add(self, sub: Subscription, asked: Asked) -> list[Frame]:
-        """Markets that a subscription lacks: first the ``ok``, then their snapshots."""
-        fresh = [row for row in asked.rows if not sub.covers(row)]
-        if not fresh or sub.rows is None:
-            return [Frame(asked.error(6).body, self._us)]
-        sub.rows.update(dict.fromkeys(fresh))
-        return [self._ok(sub, asked), *self._first_frames(sub, fresh, asked)]
-
-    def _first_frames(self, sub: Subscription, rows: Iterable[int], asked: Asked) -> list[Frame]:
-        if sub.channel == "orderbook_delta":
-            return [self._snapshot(sub, row, self._us) for row in rows]
-        if sub.channel == "ticker" and asked.wants_snapshot:
-            return [self._push(sub, "ticker", row, self._frames.ticker(row, self._us), self._us) for row in rows]
-        return []
-
-    def _ok(self, sub: Subscription, asked: Asked) -> Frame:
-        sub.seq += 1
-        body: Obj = asked.id_part | {"type": "ok", "sid": sub.sid, "seq": sub.seq}
-        if not sub.is_terse:
-            body["msg"] = {"market_tickers": sorted(self._world.kalshi.market_ticker(row) for row in sub.rows or ())}
-        return Frame(body, self._us)
-
-    def _unsubscribe(self, asked: Asked) -> list[Frame]:
-        found = []
-        for sid in asked.sids:
-            sub = self._subs.pop(sid, None)
-            if sub is None:
-                found.append(Frame(asked.error(7).body, self._us))
-                continue
-            body = asked.id_part | {"type": "unsubscribed", "sid": sid, "seq": sub.seq + 1}
-            found.append(Frame(body, self._us))
-        return found
-
-    def _list_subscriptions(self, asked: Asked) -> list[Frame]:
-        subs = [{"channel": s.channel, "sid": s.sid} for s in self._subs.values()]
-        return [Frame({"id": 0} | asked.id_part | {"type": "ok", "msg": subs}, self._us)]
-
-    def _update_subscription(self, asked: Asked) -> list[Frame]:
-        sub = self._subs.get(asked.sids[0])
-        if sub is None:
-            raise asked.error(7)
-        found = [Frame(error, self._us) for error in asked.not_found]
-        if asked.action == "add_markets":
-            return [*found, *self._add(sub, asked)]
-        if asked.action == "delete_markets" and sub.rows is not None:
-            for row in asked.rows:
-                sub.rows.pop(row, None)
-                sub.books.pop(row, None)
-            return [*found, self._ok(sub, asked)]
-        if asked.action == "get_snapshot" and sub.channel == "orderbook_delta":
-            known = [row for row in asked.rows if sub.covers(row)]
-            return [*found, *(self._snapshot(sub, row, self._us, asked.id_part) for row in known)]
-        raise asked.error(13)
-
-    def overflow(self) -> list[Frame]:
-        """Gives every subscription up that has frames waiting: the error is terminal."""
-        found = []
-        for sub in [s for s in self._subs.values() if s.rows is None or s.rows]:
-            del self._subs[sub.sid]
-            found.append(Frame(CommandError(25, {}, sid=sub.sid).body, self._us))
-        return found
+    def rows(self) -> set[int]:
+        return {row for s in self.subs.values() if s.channel in ("orderbook_delta", "ticker") for row in s.rows or ()}
 
     # --- data
 
@@ -158,16 +52,26 @@ class KalshiSession:
             numbered = {"seq": sub.seq}
         return Frame((more or {}) | {"type": kind, "sid": sub.sid} | numbered | {"msg": msg}, us, instrument)
 
+    def snapshot(self, sub: Subscription, row: int, more: Obj | None = None) -> Frame:
+        return self._snapshot(sub, row, self.us, more)
+
+    def first_frames(self, sub: Subscription, rows: Iterable[int], asked: Asked) -> list[Frame]:
+        if sub.channel == "orderbook_delta":
+            return [self.snapshot(sub, row) for row in rows]
+        if sub.channel == "ticker" and asked.wants_snapshot:
+            return [self._push(sub, "ticker", row, self._frames.ticker(row, self.us), self.us) for row in rows]
+        return []
+
     def _snapshot(self, sub: Subscription, row: int, us: int, more: Obj | None = None) -> Frame:
         sub.books[row] = self._world.kalshi.books.at(row, us)
         msg = self._frames.snapshot(row, us, in_yes_prices=sub.in_yes_prices)
         return self._push(sub, "orderbook_snapshot", row, msg, us, more)
 
     def advance(self, us: int) -> list[Frame]:
-        after, self._us = self._us, max(us, self._us)
-        if us <= after or not self._subs:
+        after, self.us = self.us, max(us, self.us)
+        if us <= after or not self.subs:
             return []
-        channels = {s.channel for s in self._subs.values()}
+        channels = {s.channel for s in self.subs.values()}
         found = self._moments.steps(self.rows(), after, us)
         if channels & {"trade", "ticker"}:
             found += self._moments.trades(None, after, us)
@@ -177,7 +81,7 @@ class KalshiSession:
         return [frame for moment in sorted(found) for frame in self._told(moment)]
 
     def _told(self, moment: Moment) -> Iterable[Frame]:
-        for sub in list(self._subs.values()):
+        for sub in list(self.subs.values()):
             if sub.channel in LIFECYCLES:
                 yield from self._lifecycle(sub, moment)
             elif not sub.covers(moment.row):

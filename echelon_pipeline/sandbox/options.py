@@ -21,6 +21,8 @@ class SandboxOptions:
     ``events``, ``instruments``, ``trades`` count both venues at ``now``; ``days`` is how far back trades
     and prices reach, ``horizon_days`` how far the clock may be advanced. ``faults``: see ``faults.FaultPlan``.
     ``kalshi_key``: PEM file of the key that opens Kalshi's WebSocket (default: ``keys.key_file``).
+    ``capture``: a recorded WebSocket stream that is played instead of its venue's; ``capture_numbers``: see
+    ``replays.py``.
     ``book_ms``: milliseconds between two steps of the fastest order books; divides a minute.
     """
 
@@ -40,3 +42,5 @@ class SandboxOptions:
     limits: Literal["real", "off"] = "off"
     faults: tuple[str, ...] = ()
     kalshi_key: Path | None = None
+    capture: Path | None = None
+    capture_numbers: Literal["renumbered", "recorded"] = "renumbered"

@@ -95,10 +95,9 @@ def arguments(options: SandboxOptions) -> list[str]:
         f"--speed={options.speed}",
         f"--book-ms={options.book_ms}",
         f"--limits={options.limits}",
+        f"--capture-numbers={options.capture_numbers}",
         *(f"--fault={fault}" for fault in options.faults),
     ]
-    if options.kalshi_key is not None:
-        found.append(f"--kalshi-key={options.kalshi_key}")
-    if options.recordings is not None:
-        found.append(f"--recordings={options.recordings}")
+    files = {"recordings": options.recordings, "kalshi-key": options.kalshi_key, "capture": options.capture}
+    found += [f"--{name}={path}" for name, path in files.items() if path is not None]
     return [*found, f"--now={options.now.isoformat()}"] if options.now else found

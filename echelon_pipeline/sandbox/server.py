@@ -22,6 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.builders import Builders
+from echelon_pipeline.sandbox.captures import Capture
+from echelon_pipeline.sandbox.captures import load as load_capture
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.control import book_routes, control_routes
 from echelon_pipeline.sandbox.control_ws import ws_routes
@@ -34,6 +36,7 @@ from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.recorded import RecordedUniverse, load
 from echelon_pipeline.sandbox.recorded_kalshi import RecordedKalshi
 from echelon_pipeline.sandbox.recorded_polymarket import RecordedPolymarket
+from echelon_pipeline.sandbox.replays import Numbers
 from echelon_pipeline.sandbox.routes_clob import Clob
 from echelon_pipeline.sandbox.routes_data import Data
 from echelon_pipeline.sandbox.routes_gamma import SUNSET, Gamma
@@ -66,6 +69,8 @@ def build_app(
     faults: FaultPlan | None = None,
     clock: SandboxClock | None = None,
     keys: Keys | None = None,
+    capture: Capture | None = None,
+    numbers: Numbers = "renumbered",
 ) -> Starlette:
     """The application over a universe. ``app.state`` holds ``clock``, ``plan``, ``counts``, ``hub``."""
     clock = clock or SandboxClock(universe.start)
@@ -74,8 +79,11 @@ def build_app(
     counts: Counter[str] = Counter()
     world = World(universe, clock) if isinstance(universe, Universe) else None
     hub = Hub(world, clock, plan)
-    routes: list[BaseRoute] = [*control_routes(universe, clock, plan, counts, hub.settle), *ws_routes(hub, keys)]
-    routes += Sockets(hub, keys).routes()
+    routes: list[BaseRoute] = [
+        *control_routes(universe, clock, plan, counts, hub.settle),
+        *ws_routes(hub, keys, capture),
+    ]
+    routes += Sockets(hub, keys, capture, numbers).routes()
     if isinstance(universe, RecordedUniverse):
         routes += recorded_routes(universe, clock)
     elif world is not None:
@@ -186,7 +194,16 @@ def build(options: SandboxOptions) -> Starlette:
         universe = Universe(options)
     clock = SandboxClock(options.now or universe.start, speed=options.speed)
     keys = Keys({KEY_ID: public_key((options.kalshi_key or key_file()).read_bytes())})
-    return build_app(universe, limits=options.limits, faults=plan, clock=clock, keys=keys)
+    capture = load_capture(options.capture) if options.capture else None
+    return build_app(
+        universe,
+        limits=options.limits,
+        faults=plan,
+        clock=clock,
+        keys=keys,
+        capture=capture,
+        numbers=options.capture_numbers,
+    )
 
 
 def run(options: SandboxOptions, *, announce: Callable[[int], None] | None = None) -> None:

@@ -13,14 +13,17 @@ from collections.abc import Callable
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from echelon_pipeline.sandbox.captures import Capture
 from echelon_pipeline.sandbox.frames import Session
 from echelon_pipeline.sandbox.hub import Connection, Hub
+from echelon_pipeline.sandbox.kalshi_desk import KalshiDesk
 from echelon_pipeline.sandbox.kalshi_session import KalshiSession
 from echelon_pipeline.sandbox.keys import Keys
 from echelon_pipeline.sandbox.line import Break, Line
 from echelon_pipeline.sandbox.link import LINK, Link
 from echelon_pipeline.sandbox.options import KALSHI_PATH, MARKET_PATH, USER_PATH
 from echelon_pipeline.sandbox.polymarket_session import MarketSession, UserSession
+from echelon_pipeline.sandbox.replays import KalshiReplay, Numbers, PolymarketReplay
 from echelon_pipeline.sandbox.wire import answer
 
 POLL_SECONDS = 0.02
@@ -31,8 +34,8 @@ MOST_WAITING = 5_000  # frames that wait for a throttled client before the venue
 class Sockets:
     """Handlers of the three paths."""
 
-    def __init__(self, hub: Hub, keys: Keys) -> None:
-        self._hub, self._keys = hub, keys
+    def __init__(self, hub: Hub, keys: Keys, capture: Capture | None = None, numbers: Numbers = "renumbered") -> None:
+        self._hub, self._keys, self._capture, self._numbers = hub, keys, capture, numbers
 
     def routes(self) -> list[WebSocketRoute]:
         return [
@@ -50,6 +53,8 @@ class Sockets:
         await self._serve(socket, "kalshi", self._kalshi_session)
 
     def _kalshi_session(self, line: Line) -> Session | None:
+        if self._capture is not None and self._capture.venue == "kalshi":
+            return KalshiReplay(self._capture, self._hub.us, self._numbers, line.skips)
         world = self._hub.world
         return None if world is None else KalshiSession(world, self._hub.us, line.skips)
 
@@ -57,6 +62,8 @@ class Sockets:
         await self._serve(socket, "polymarket", self._market_session)
 
     def _market_session(self, _: Line) -> Session | None:
+        if self._capture is not None and self._capture.venue == "polymarket":
+            return PolymarketReplay(self._capture, self._hub.us)
         world = self._hub.world
         return None if world is None else MarketSession(world, self._hub.us)
 
@@ -118,7 +125,7 @@ class Talk:
             if line.venue == "polymarket" and time.monotonic() - self._heard > SILENT_SECONDS:
                 await self._socket.close(1000, "no PING")
                 return
-            if line.pause and self._connection.queue.qsize() > MOST_WAITING and isinstance(session, KalshiSession):
+            if line.pause and self._connection.queue.qsize() > MOST_WAITING and isinstance(session, KalshiDesk):
                 self._connection.push(session.overflow())
             await asyncio.sleep(POLL_SECONDS)
 

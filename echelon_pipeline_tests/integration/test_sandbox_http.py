@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -332,7 +333,16 @@ def test_a_bucket_refuses_what_is_over_its_rate_and_refills() -> None:
 
 def test_options_survive_the_command_line() -> None:
     options = SandboxOptions(
-        events=5, instruments=30, trades=100, seed=9, faults=("429=0.1", "latency=5"), limits="real"
+        events=5,
+        instruments=30,
+        trades=100,
+        seed=9,
+        faults=("429=0.1", "latency=5", "ws_drop=0.1"),
+        limits="real",
+        book_ms=250,
+        kalshi_key=Path("key.pem"),
+        capture=Path("stream.jsonl.gz"),
+        capture_numbers="recorded",
     )
     assert parse(arguments(options)) == options
 
