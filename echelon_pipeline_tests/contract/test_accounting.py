@@ -10,7 +10,7 @@ import json
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cache
@@ -19,23 +19,37 @@ from typing import Any
 
 import pytest
 
+from echelon_pipeline.books.events import Message, Unreadable
 from echelon_pipeline.ingest.bulk_job import IDENTICAL_ROW, SAME_KEY
 from echelon_pipeline.venues.kalshi.parse import KINDS as KALSHI_KINDS
+from echelon_pipeline.venues.kalshi.stream import read as read_kalshi
 from echelon_pipeline.venues.page import RawObject
 from echelon_pipeline.venues.polymarket.parse import KINDS as POLYMARKET_KINDS
 from echelon_pipeline_tests.contract import test_bulk_recordings as bulk
 from echelon_pipeline_tests.contract import test_kalshi_recordings as kalshi
+from echelon_pipeline_tests.contract import test_kalshi_streams as kalshi_streams
 from echelon_pipeline_tests.contract import test_polymarket_gamma as gamma
 from echelon_pipeline_tests.contract import test_polymarket_prices_and_trades as feeds
+from echelon_pipeline_tests.contract import test_polymarket_streams as polymarket_streams
 from echelon_pipeline_tests.fakes import RECORDINGS, Parsed, needs_recordings, parse_payloads
 from echelon_pipeline_tests.polymarket_payloads import context, load, market_objects, page, parse, parse_pages
+from echelon_pipeline_tests.recorded_streams import (
+    Recorded,
+    bursts,
+    flattened,
+    many_markets,
+    one_ticker,
+    rotating,
+    split_by_type,
+)
 
 pytestmark = needs_recordings
 
 FOLDERS = (
     *("kalshi/rest", "kalshi/mve", "kalshi/history", "kalshi/tape", "kalshi/universe", "kalshi/book_top"),
     *("polymarket/gamma", "polymarket/clob_book", "polymarket/data_api", "polymarket/history"),
-    *("polymarket/prices_history", "polymarket/trades"),
+    *("polymarket/prices_history", "polymarket/trades", "polymarket/ws_market"),
+    *("kalshi/ws", *kalshi_streams.BTC_FOLDERS),
     *("cross/paired_quotes", "cross/pairs", "cross/resolved_questions", "cross/snapshots"),
 )
 CLOB_PAGES = ("gamma/nautilus_clob_markets_page.json", "gamma/clob_markets_page_2025-05.json.gz")
@@ -61,10 +75,7 @@ REASONS = {
     "kalshi/rest/golden_series_fee_changes_response.json": "announced fee changes, none in the recording: not read",
     "kalshi/rest/golden_structured_targets_list_response.json": "targets that structured strikes name: not read",
     "kalshi/rest/golden_tags_by_categories_response.json": "choices of a search form: not read",
-    "polymarket/clob_book/clob_ext_book.json": KEPT_RAW,
-    "polymarket/clob_book/fed_june_2026_books.json": KEPT_RAW,
     "polymarket/clob_book/fed_june_2026_clob_markets.json": "compact CLOB markets: the same facts come from Gamma",
-    "polymarket/clob_book/hype5m_clob_book.json": KEPT_RAW,
     "polymarket/data_api/data_activity.json": "one account's activity: accounts are not read",
     "polymarket/data_api/data_positions.json": "one account's positions: accounts are not read",
     "polymarket/data_api/data_value.json": "one account's value: accounts are not read",
@@ -99,6 +110,7 @@ def manifest() -> dict[str, int]:
     return {name: records for name, records in bulk.manifest().items() if name.rpartition("/")[0] in FOLDERS}
 
 
+@cache
 def homes() -> dict[str, set[str]]:
     """By contract test, the files that it reads."""
     names = [*kalshi.MARKETS, *kalshi.EVENTS, *kalshi.SERIES, *kalshi.CANDLES, *kalshi.SERVED]
@@ -108,7 +120,14 @@ def homes() -> dict[str, set[str]]:
         "gamma": {f"polymarket/{name}" for name in (*(f"gamma/{f}" for f in gamma.FILES), *CLOB_PAGES)},
         "feeds": {f"polymarket/{name}" for name in (*feeds.TRADES, *feeds.PRICES)},
         "bulk": {name for name in manifest() if any(fnmatch(name, pattern) for pattern in patterns)},
+        "kalshi streams": kalshi_streams.files(),
+        "polymarket streams": polymarket_streams.files(),
     }
+
+
+def streams() -> set[str]:
+    """Captures and books: what becomes of them are events, not rows of a table."""
+    return homes()["kalshi streams"] | homes()["polymarket streams"]
 
 
 def reasons(name: str) -> list[str]:
@@ -235,6 +254,30 @@ def bulk_lines(home: Path) -> Iterator[Line]:
         yield line
 
 
+def stream_lines() -> Iterator[Line]:
+    """Captures of sockets, frame by frame; the rows of these lines are events."""
+    gold = [(capture.name, one_ticker(capture.name)) for capture in kalshi_streams.GOLD]
+    btc = [(folder, rotating(split_by_type(folder))) for folder in kalshi_streams.BTC_FOLDERS]
+    multi = [(kalshi_streams.MULTI, many_markets(kalshi_streams.MULTI))]
+    yield from _events("kalshi WebSocket", [*gold, *btc, *multi], read_kalshi)
+    raw = [(burst.name, bursts(burst.name)) for burst in polymarket_streams.BURSTS]
+    drift = [(drift.name, flattened(drift.name)) for drift in polymarket_streams.DRIFTS]
+    yield from _events("polymarket WebSocket", [*raw, *drift], polymarket_streams.reader)
+
+
+def _events(
+    kind: str, captures: list[tuple[str, Iterator[Recorded]]], read: Callable[[bytes], Message]
+) -> Iterator[Line]:
+    for name, frames in captures:
+        line = Line(f"{kind}: frames of {name.rpartition('/')[2]} (rows are events)", {name})
+        for frame in frames:
+            line.records += 1
+            events = read(frame.payload).events
+            line.rows.update(type(event).__name__ for event in events)
+            line.dead.update(event.reason for event in events if isinstance(event, Unreadable))
+        yield line
+
+
 def absent_lines() -> Iterator[Line]:
     """Files without a home, by reason."""
     read = set().union(*homes().values())
@@ -271,14 +314,14 @@ def test_every_recorded_file_is_read_by_one_contract_test_or_has_one_reason(fold
 
 
 def test_the_manifest_names_every_file_of_these_folders_and_no_other() -> None:
-    on_disk = {f"{folder}/{p.name}" for folder in FOLDERS for p in (RECORDINGS / folder).iterdir()}
+    on_disk = {f"{folder}/{p.name}" for folder in FOLDERS for p in (RECORDINGS / folder).iterdir() if p.is_file()}
     assert on_disk == set(manifest())
     assert set().union(*homes().values()) <= on_disk
 
 
 def test_reasons_are_given_for_what_the_contract_tests_leave_out_and_for_nothing_else() -> None:
     left_out = {f"kalshi/{name}" for name in kalshi.UNREAD} | {f"polymarket/{name}" for name in feeds.WITHOUT_KIND}
-    assert set(REASONS) == left_out | set(bulk.NOT_LOADED)
+    assert set(REASONS) == (left_out | set(bulk.NOT_LOADED)) - streams()
 
 
 @cache
@@ -296,7 +339,7 @@ def test_every_record_of_an_answer_becomes_a_row_or_a_dead_letter() -> None:
 
 def test_the_table_accounts_for_every_file_of_the_venues_answers() -> None:
     lines = [*answers(), *absent_lines()]
-    assert set().union(*(line.files for line in lines)) == set(manifest()) - homes()["bulk"]
+    assert set().union(*(line.files for line in lines)) == set(manifest()) - homes()["bulk"] - streams()
     assert all(line.records for line in lines)
     (markets,) = (row for row in table(lines) if row.startswith("| kalshi REST markets |"))
     assert markets.startswith(
@@ -306,7 +349,8 @@ def test_the_table_accounts_for_every_file_of_the_venues_answers() -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        for row in table([*kalshi_lines(), *polymarket_lines(), *bulk_lines(Path(scratch)), *absent_lines()]):
+        read = [*kalshi_lines(), *polymarket_lines(), *stream_lines(), *bulk_lines(Path(scratch))]
+        for row in table([*read, *absent_lines()]):
             sys.stdout.write(f"{row}\n")
     for endpoint in UNRECORDED:
         sys.stdout.write(f"no recording: {endpoint}\n")
