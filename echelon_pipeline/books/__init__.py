@@ -21,11 +21,12 @@ The rules, for whatever else replays frames:
  5. Numbered frames: within (connection, subscription) each number follows the last, whatever the frame is. Any
     other number loses every book of the subscription. ``subscribed`` starts the numbers at 1.
  6. A batch is the frames of one instrument up to one with a later venue time, or 50 ms of silence. Books are judged
-    and shown at its end only, as of its last frame. A frame without a venue time belongs to the open batch.
+    and shown at its end only, as of its last frame. A frame without a venue time belongs to the open batch; a
+    batch that has no time itself is one frame.
  7. Bid >= ask at a batch's end loses the book.
  8. A level that would fall below zero loses the book. A new size of 0 where nothing is changes nothing and is
     counted: hash and mirror tell whether something was missed.
- 9. A hash is held against the ladder at the batch's end; it is the ladder's if any hash of its last frame matches.
+ 9. A hash is held against the ladder at the batch's end; any hash given for the last venue time may match.
     A miss is looked at again 250 ms later with the last trade known by then, unless the next hash matches. Then it
     loses the book - or, where none ever matched in three, the facts are wrong and hashes say nothing.
 10. Mirrors that differ at a batch's end and still do 250 ms later lose the book.

@@ -80,6 +80,7 @@ class Book:
         outcome = self.instrument.tokens.index(event.token)
         self.ladders[outcome].replace(*self._turned(outcome, event))
         self.trust[outcome] = Trust.FULL
+        self.verifier.replaced(outcome)
         self._claim(outcome, event)
 
     def change(self, event: Change) -> Reason | None:

@@ -32,7 +32,8 @@ class Keeper:
 
     def apply(self, book: Book, event: Snapshot | Change, now: int) -> None:
         """An event of the stream. One with a later venue time ends the batch before it."""
-        if book.batch_open and event.at is not None and (book.batch_at is None or event.at > book.batch_at):
+        last = book.batch_at
+        if book.batch_open and (last is None or (event.at is not None and event.at > last)):
             self.close(book, now)
         if isinstance(event, Change):
             wrong = book.change(event)

@@ -60,7 +60,8 @@ class Machine:
         self._tokens |= dict.fromkeys(instrument.tokens, book)
 
     def unwatch(self, instrument_id: str, at: int) -> None:
-        """The listener does not want it any more: its row and its gap end."""
+        """Not subscribed any more: its row and its gap end. Left here, its subscription's frames would go on
+        proving a book that gets no changes."""
         self.advance(at)
         book = self._books.pop(instrument_id)
         self._keeper.finish(book, self.now)
@@ -71,7 +72,8 @@ class Machine:
             del self._tokens[token]
 
     def feed(self, frame: Frame) -> None:
-        """One frame, in the order of arrival. A hole in our own numbers is a loss like one in the venue's."""
+        """One frame, in the order of arrival; a book that was asked for is one too, where it arrived. A hole in our
+        own numbers is a loss like one in the venue's."""
         self.advance(frame.received_at)
         old, self._keeper.frame = self._keeper.frame, frame
         if frame.connection != old.connection:

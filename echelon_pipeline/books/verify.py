@@ -6,6 +6,7 @@ Belongs here: claims and verdicts. The hashed bytes are ``hashes.py``; what foll
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.books.hashes import finished, unhashed
@@ -36,8 +37,12 @@ class Verifier:
     def learn(self, facts: Facts) -> None:
         """Takes over what is said; what isn't stays."""
         said = {name: value for name, value in msgspec.structs.asdict(facts).items() if value is not None}
-        if said:
-            self.facts = msgspec.structs.replace(self.facts, **said)
+        if not said:
+            return
+        old, self.facts = self.facts, replace(self.facts, **said)
+        lasting = replace(old, last_trade_price=None) != replace(self.facts, last_trade_price=None)
+        if lasting and not self.hits:
+            self.misses = 0  # what never matched may do so now
 
     def claim(self, outcome: int, at: int, digest: str) -> None:
         """A frame said this; a later frame's word replaces an earlier one's, both are of the whole ladder."""
@@ -46,6 +51,11 @@ class Verifier:
             self._claims[outcome] = Claim(at, {digest})
         else:
             claim.hashes.add(digest)
+
+    def replaced(self, outcome: int) -> None:
+        """A new ladder: what was claimed of the old one, right or wrong, is over."""
+        self._claims.pop(outcome, None)
+        self._misses.pop(outcome, None)
 
     def forget(self) -> None:
         """The ladders are gone, and what was claimed of them."""

@@ -139,6 +139,13 @@ def test_a_frame_without_a_venue_time_joins_the_open_batch() -> None:
     assert stream.states(stream.end())[1:] == [("live", None)]
 
 
+def test_without_any_venue_time_each_frame_is_a_batch() -> None:
+    stream = kalshi()
+    for n in range(3):
+        stream.numbered(delta("K", BID, 41 + n, 2))
+    assert stream.states(stream.end())[1:] == [("live", None)] * 4
+
+
 # --- numbers
 
 
@@ -435,6 +442,13 @@ def test_a_miss_is_forgiven_by_the_next_hash_that_matches() -> None:
     assert stream.states(stream.end())[-1] == ("live", None)
 
 
+def test_a_miss_is_forgiven_by_the_next_book() -> None:
+    stream = polymarket()
+    stream.send(put("0", BID, 41, 4, START + MS, "wrong"))
+    stream.send(snapshot("0", BIDS, ASKS, START + 2 * MS))
+    assert stream.states(stream.end())[-1] == ("live", None)
+
+
 def test_a_miss_is_forgiven_by_a_trade_that_is_told_late() -> None:
     stream = polymarket()
     at = START + MS
@@ -456,6 +470,19 @@ def test_hashes_that_never_match_say_that_the_facts_are_wrong_and_not_the_book()
     assert [(note.kind, note.subject) for note in out.notes] == [("wrong_facts", P.instrument_id)]
     verifier = stream.machine.book(P.instrument_id).verifier
     assert (verifier.hits, verifier.misses, verifier.unchecked) == (0, 3, 2)
+
+
+def test_facts_that_are_put_right_are_tried_again() -> None:
+    wrong = type(FACTS)("0xm", "1", "0.01", neg_risk=False, last_trade_price="")
+    stream = Stream(Instrument(P.instrument_id, P.tokens, facts=wrong))
+    for n in range(4):
+        at, bids = START + n * MS, cents((40 - n, 5))
+        stream.send(Snapshot("0", bids, ASKS, at, digest(bids, ASKS, at)))
+    verifier = stream.machine.book(P.instrument_id).verifier
+    assert verifier.wrong_facts
+    stream.send(Snapshot("0", BIDS, ASKS, START + 4 * MS, digest(BIDS, ASKS, START + 4 * MS), FACTS))
+    stream.settle()
+    assert (verifier.hits, verifier.wrong_facts) == (1, False)
 
 
 # --- books that were asked for
