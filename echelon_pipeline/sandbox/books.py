@@ -84,6 +84,7 @@ class Books:
         self.most_steps = 1_200  # ten minutes of the fastest books
         self._middle = lru_cache(maxsize=20_000)(lambda i, minute: venue.mid(i, minute * 60))
         self.at = lru_cache(maxsize=4_000)(self._at)
+        self._size = lru_cache(maxsize=200_000)(self._drawn_size)
 
     def mark(self, mark: Mark) -> None:
         """Does something to a book from a time on that nobody was told of yet."""
@@ -198,7 +199,7 @@ class Books:
                 found.append((price, size))
         return tuple(found)
 
-    def _size(self, i: int, price: int, turn: int) -> int:
+    def _drawn_size(self, i: int, price: int, turn: int) -> int:
         bits = cell(cell(self.venue.grid(i), price + 20_000), turn)
         whole = 1 + bits % 4_000 if self.venue.name == "kalshi" else 5 + bits % 2_000 * (1 + bits // 4096 % 20)
         return whole * 1_000_000 + (bits // 2**14 % 100 * 10_000 if bits % 3 == 0 else 0)

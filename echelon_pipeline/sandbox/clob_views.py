@@ -7,6 +7,7 @@ Book prices inside are 1e-4 dollars of the token asked for; sizes 1e-6 shares.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -42,6 +43,12 @@ def book_hash(book: Obj) -> str:
     return hashlib.sha1(msgspec.json.encode({k: book[k] for k in keys} | {"hash": ""})).hexdigest()  # noqa: S324
 
 
+@lru_cache(maxsize=100_000)
+def _level(price: int, size: int) -> dict[str, str]:
+    """A level as served; most levels of a book are those of the step before."""
+    return {"price": plain(price, 4), "size": plain(size, 6)}
+
+
 def _mirror(levels: Levels) -> Levels:
     return tuple((ONE - price, size) for price, size in levels)
 
@@ -52,6 +59,10 @@ class ClobViews:
     def __init__(self, state: PolymarketState) -> None:
         self.state = state
         self.venue, self.names = state.venue, state.names
+        names = state.names
+        self._names_of = lru_cache(maxsize=20_000)(
+            lambda i, n: (names.condition(i), names.token(i, n), names.neg_risk(i))
+        )
 
     def book(self, i: int, outcome: int, now_us: int) -> Obj:
         """A token's book; ``timestamp`` is when it last changed."""
@@ -71,16 +82,17 @@ class ClobViews:
     def frame(self, i: int, outcome: int, book: Book, last: str, at_us: int) -> Obj:
         """A book of outcome 0 as one of its two tokens shows it: they mirror each other. Best levels come last."""
         bids, asks = (book.bids, book.asks) if outcome == 0 else (_mirror(book.asks), _mirror(book.bids))
+        market, asset, neg_risk = self._names_of(i, outcome)
         body: Obj = {
-            "market": self.names.condition(i),
-            "asset_id": self.names.token(i, outcome),
+            "market": market,
+            "asset_id": asset,
             "timestamp": str(at_us // 1000),
             "hash": "",
-            "bids": [{"price": plain(p, 4), "size": plain(s, 6)} for p, s in reversed(bids)],
-            "asks": [{"price": plain(p, 4), "size": plain(s, 6)} for p, s in reversed(asks)],
+            "bids": [_level(*level) for level in reversed(bids)],
+            "asks": [_level(*level) for level in reversed(asks)],
             "min_order_size": "5",
             "tick_size": plain(book.tick, 4),
-            "neg_risk": self.names.neg_risk(i),
+            "neg_risk": neg_risk,
             "last_trade_price": last,
         }
         return body | {"hash": book_hash(body)}

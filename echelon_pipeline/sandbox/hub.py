@@ -18,6 +18,7 @@ from echelon_pipeline.sandbox.mixing import cell, salt
 from echelon_pipeline.sandbox.trades import FINE_TICK
 from echelon_pipeline.sandbox.world import World
 
+SLICE_US, JUMP_US = 2_000_000, 600_000_000
 EMPTY_US = 20_000_000  # how long a drawn side stays empty
 _SETTLE_SECONDS = 5.0
 
@@ -54,23 +55,27 @@ class Hub:
         self._opened: Counter[str] = Counter()
 
     def line(self, venue: str) -> Line:
-        """The line of the venue's next connection."""
+        """The line of the venue's next connection; Polymarket's user channel counts its own."""
         self._opened[venue] += 1
         line = Line(self.plan, self.log, venue, self._opened[venue])
         line.at(self.us)
         return line
 
-    def pump(self) -> None:
-        """Moves every session to the clock's time."""
-        now = self.clock.us
-        if now <= self.us:
-            return
-        after, self.us = self.us, now
+    def pump(self) -> bool:
+        """Moves every session on, to the clock's time or by a slice of what is missing; True where more is.
+        A slice keeps the server answering while it catches up; a longer jump than books tell of is one."""
+        missing = self.clock.us - self.us
+        if missing <= 0:
+            return False
+        step = missing if missing > JUMP_US else min(missing, SLICE_US)
+        after, self.us = self.us, self.us + step
+        now = self.us
         if self.world is not None and any(self.plan.ws.get(kind) for kind in BOOK_FAULTS):
             self._spoil_books(self.world, after)
         for connection in list(self.connections.values()):
             connection.line.at(now)
             connection.push(connection.session.advance(now))
+        return step < missing
 
     def receive(self, connection: Connection, text: str) -> None:
         self.pump()
@@ -79,7 +84,10 @@ class Hub:
 
     async def settle(self) -> None:
         """Until every client was sent what happened by now; one that does not read is waited for a while."""
-        self.pump()
+        now = self.clock.us
+        while self.us < now:
+            self.pump()
+            await asyncio.sleep(0)
         waits = [asyncio.ensure_future(c.flushed()) for c in self.connections.values()]
         if waits:
             _, late = await asyncio.wait(waits, timeout=_SETTLE_SECONDS)

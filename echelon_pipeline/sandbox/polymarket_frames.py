@@ -1,7 +1,8 @@
 """Messages of Polymarket's market channel made from rows of a generated universe.
 
 Belongs here: event objects with their hashes (reference: Polymarket 2.4, 5.3). Who gets which is the session's
-matter. Both tokens of a market mirror each other, so every change is told of both.
+matter. Both tokens of a market mirror each other, so every change is told of both. What a change names as best price
+of an empty side is not known: here it is 0 and 1.
 """
 
 from __future__ import annotations
@@ -162,15 +163,15 @@ class PolymarketFrames:
         return body
 
     def resolved(self, i: int, us: int) -> Obj:
-        """``winning_asset_id`` is "" where no outcome takes all."""
+        """The winner is null where no outcome takes all: our reading."""
         final = self.venue.columns["final"][i]
         winner = {ONE: 0, 0: 1}.get(final)
         return {
             "id": str(MARKET_ID + i),
             "market": self.names.condition(i),
             "assets_ids": self.tokens(i),
-            "winning_asset_id": "" if winner is None else self.names.token(i, winner),
-            "winning_outcome": "" if winner is None else self.names.outcomes(i)[winner],
+            "winning_asset_id": None if winner is None else self.names.token(i, winner),
+            "winning_outcome": None if winner is None else self.names.outcomes(i)[winner],
             "timestamp": str(us // 1000),
             "event_type": "market_resolved",
             "tags": [],

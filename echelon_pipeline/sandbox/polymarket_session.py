@@ -67,6 +67,8 @@ class MarketSession:
             asset = self._world.polymarket.names.find_token(str(token))
             if asset is None or not self._world.polymarket.has_book(asset[0]):
                 continue
+            if asset[0] >= self._world.polymarket.venue.ordinary:  # combos are quoted on request, they have no book
+                continue
             if asset not in self._assets and len(self._assets) >= MOST_ASSETS:
                 self.unserved += 1
                 continue

@@ -68,7 +68,7 @@ class Sockets:
         return None if world is None else MarketSession(world, self._hub.us)
 
     async def user(self, socket: WebSocket) -> None:
-        await self._serve(socket, "polymarket", lambda _: UserSession())
+        await self._serve(socket, "user", lambda _: UserSession())
 
     async def _serve(self, socket: WebSocket, venue: str, make: Callable[[Line], Session | None]) -> None:
         self._hub.pump()
@@ -121,13 +121,13 @@ class Talk:
         """Looks at the clock, and at clients that have gone quiet or cannot keep up."""
         line, session = self._connection.line, self._connection.session
         while True:
-            self._hub.pump()
-            if line.venue == "polymarket" and time.monotonic() - self._heard > SILENT_SECONDS:
+            is_behind = self._hub.pump()
+            if line.venue != "kalshi" and time.monotonic() - self._heard > SILENT_SECONDS:
                 await self._socket.close(1000, "no PING")
                 return
             if line.pause and self._connection.queue.qsize() > MOST_WAITING and isinstance(session, KalshiDesk):
                 self._connection.push(session.overflow())
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(0 if is_behind else POLL_SECONDS)
 
     async def _send(self) -> None:
         queue, line = self._connection.queue, self._connection.line

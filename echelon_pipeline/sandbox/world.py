@@ -5,6 +5,7 @@ Belongs here: finding an instrument by its id, and its true order book. What a v
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from echelon_pipeline.sandbox.books import Books, Levels
@@ -26,6 +27,7 @@ class World:
         self.kalshi = KalshiViews(universe)
         self.polymarket = PolymarketState(universe)
         self.clob = ClobViews(self.polymarket)
+        self.instrument = lru_cache(maxsize=20_000)(self._instrument)
         self.books: dict[str, Books] = {"kalshi": self.kalshi.books, "polymarket": self.polymarket.books}
 
     def find(self, instrument: str) -> tuple[str, int] | None:
@@ -40,7 +42,7 @@ class World:
             return None
         return None if row is None else (venue, row)
 
-    def instrument(self, venue: str, row: int) -> str:
+    def _instrument(self, venue: str, row: int) -> str:
         """The id that ``find`` reads."""
         native = self.kalshi.market_ticker(row) if venue == "kalshi" else self.polymarket.names.condition(row)
         return f"{venue}:{native}"

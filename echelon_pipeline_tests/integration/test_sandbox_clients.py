@@ -6,6 +6,7 @@ They live in an environment of their own (``make test`` builds it from requireme
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,9 +30,10 @@ def served() -> Iterator[SandboxProcess]:
         yield process
 
 
-def _run(script: str, *arguments: str) -> dict[str, Any]:
+def _run(script: str, *arguments: str, env: dict[str, str] | None = None) -> dict[str, Any]:
     command = [str(PYTHON), str(ROOT / "echelon_pipeline_tests" / "clients" / script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    environment = {**os.environ, **(env or {})}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -89,3 +91,25 @@ def test_polymarkets_client_reads_all_of_polymarket(served: SandboxProcess) -> N
     assert found["series"] > 50
     assert found["tags"] >= 20
     assert found["sports"] == 4
+
+
+@pytest.fixture(scope="module")
+def moving() -> Iterator[SandboxProcess]:
+    with SandboxProcess(OPTIONS, speed=20.0) as process:
+        yield process
+
+
+def test_pykalshi_follows_books_over_the_websocket_and_ends_with_the_true_ones(moving: SandboxProcess) -> None:
+    found = _run("kalshi_stream.py", moving.base_url, env=moving.env())
+    assert found["complaints"] == []
+    assert found["books"] == found["true"] > 5
+    assert found["counts"]["OrderbookSnapshotMessage"] == 40
+    assert found["counts"]["TickerMessage"] > 0
+
+
+def test_polymarkets_client_follows_the_market_channel(moving: SandboxProcess) -> None:
+    found = _run("polymarket_stream.py", moving.base_url, env=moving.env())
+    assert found["complaints"] == []
+    assert found["books"] == 80
+    assert found["wrong"] == 0
+    assert {"book", "price_change", "best_bid_ask"} <= found["counts"].keys()

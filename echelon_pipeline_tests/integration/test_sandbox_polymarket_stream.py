@@ -268,7 +268,7 @@ def test_custom_features_bring_best_prices_new_markets_and_results() -> None:
     assert {"best_bid_ask", "new_market", "market_resolved", "price_change"} <= found
     resolved = next(e for e in events if e["event_type"] == "market_resolved")
     assert resolved["market"] == client.world.polymarket.names.condition(row)
-    assert resolved["winning_asset_id"] in ("", *client.assets(row))
+    assert resolved["winning_asset_id"] in (None, *client.assets(row))
     for best in (e for e in events if e["event_type"] == "best_bid_ask"):
         if best["best_bid"] and best["best_ask"]:
             assert Decimal(best["spread"]) == Decimal(best["best_ask"]) - Decimal(best["best_bid"])

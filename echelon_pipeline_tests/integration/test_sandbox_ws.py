@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 
 from echelon_pipeline.sandbox import line, server, sockets
 from echelon_pipeline.sandbox.faults import FaultPlan
+from echelon_pipeline.sandbox.hub import Hub
 from echelon_pipeline.sandbox.keys import KEY_ID, key_file
 from echelon_pipeline.sandbox.options import KALSHI_PATH, SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
@@ -238,6 +239,17 @@ def test_a_running_clock_pushes_by_itself() -> None:
         client = Market(sandbox, lively(sandbox, "polymarket"))
         texts = [str(client.socket.recv(timeout=5)) for _ in range(20)]
         assert any("price_changes" in text for text in texts)
+
+
+def test_a_server_that_is_behind_catches_up_in_slices_and_takes_a_long_jump_at_once() -> None:
+    hub: Hub = build_app(universe(), keys=sandbox_keys()).state.hub
+    start = hub.us
+    hub.clock.advance(5)
+    assert [hub.pump() for _ in range(3)] == [True, True, False]
+    assert hub.us == hub.clock.us == start + 5_000_000
+    hub.clock.advance(3_600)
+    assert not hub.pump()
+    assert hub.us == hub.clock.us
 
 
 def test_kalshi_pings_with_a_heartbeat_and_polymarket_hangs_up_on_the_silent(
