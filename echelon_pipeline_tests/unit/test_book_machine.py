@@ -22,8 +22,9 @@ from echelon_pipeline.books.events import (
     Traded,
     Unreadable,
 )
+from echelon_pipeline.books.ladder import Ladder
 from echelon_pipeline.books.machine import BUDGET
-from echelon_pipeline.books.rows import State, state_at
+from echelon_pipeline.books.rows import BookRow, Reason, State, Timeline, state_at
 from echelon_pipeline.domain.scaled import CENT, ONE
 from echelon_pipeline_tests.book_streams import FACTS, MS, START, Stream, cents, delta, digest, gaps, put, snapshot
 
@@ -93,6 +94,19 @@ def test_a_grid_point_without_a_change_of_its_own_is_carried() -> None:
     assert state_at(row, row.valid_from + step - 1, step) is State.LIVE
     assert state_at(row, row.valid_from + step, step) is State.CARRIED
     assert state_at(row._replace(state=State.STALE), row.valid_from + step, step) is State.STALE
+
+
+def test_a_row_never_begins_before_the_one_before_it() -> None:
+    rows: list[BookRow] = []
+    timeline = Timeline(rows, "k", START, Reason.BEFORE_SNAPSHOT, 1)
+    ladder = Ladder()
+    timeline.show(START + 10, ladder, None, "a", 1)
+    timeline.hide(START + 5, Reason.GAP, None, "a", 2)
+    timeline.end(START + 20)
+    assert [(row.valid_from, row.valid_to, row.reason) for row in rows] == [
+        (START, START + 10, Reason.BEFORE_SNAPSHOT),
+        (START + 10, START + 20, Reason.GAP),
+    ]
 
 
 # --- batches
@@ -238,6 +252,14 @@ def test_a_new_connection_starts_from_snapshots_and_its_own_numbers() -> None:
     assert [(gap[0], gap[3]) for gap in gaps(out)] == [("disconnect", back)]
 
 
+def test_numbers_of_an_old_connection_say_nothing_about_the_next() -> None:
+    stream = kalshi()
+    stream.connection, stream.number = "b", 0
+    back = stream.send(snapshot("K", BIDS, ASKS), sid=1, seq=1)
+    assert gaps(stream.end()) == [("disconnect", back - 51 * MS, back, back)]
+    assert stream.machine.counts["sequence_breaks"] == 0
+
+
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
@@ -290,10 +312,11 @@ def test_frames_of_tokens_that_nobody_watches_are_counted() -> None:
 
 def test_what_is_not_watched_any_more_ends_and_is_forgotten() -> None:
     stream = kalshi(L)
-    stream.machine.unwatch(K.instrument_id, stream.now + MS)
+    stream.machine.unwatch(K.instrument_id, stream.now)
+    left = stream.now
     stream.numbered(delta("K", BID, 41, 1), skip=1)
     out = stream.end()
-    assert [row.valid_to for row in out.rows if row.instrument_id == K.instrument_id][-1] == stream.now
+    assert [row.valid_to for row in out.rows if row.instrument_id == K.instrument_id][-1] == left
     assert {row[0] for row in gaps(out)} == {"gap"}
     assert stream.machine.wanting == ["L"]
 
@@ -472,6 +495,13 @@ def test_hashes_that_never_match_say_that_the_facts_are_wrong_and_not_the_book()
     assert (verifier.hits, verifier.misses, verifier.unchecked) == (0, 3, 2)
 
 
+def test_a_miss_loses_no_book_while_no_hash_ever_matched() -> None:
+    stream = Stream(P)
+    stream.send(snapshot("0", BIDS, ASKS, START))
+    stream.send(put("0", BID, 41, 4, START + MS, "wrong"))
+    assert stream.states(stream.end())[1:] == [("live", None), ("live", None)]
+
+
 def test_facts_that_are_put_right_are_tried_again() -> None:
     wrong = type(FACTS)("0xm", "1", "0.01", neg_risk=False, last_trade_price="")
     stream = Stream(Instrument(P.instrument_id, P.tokens, facts=wrong))
@@ -503,7 +533,7 @@ def test_an_equal_book_that_was_asked_for_is_proof() -> None:
 def test_a_book_of_the_same_instant_that_says_otherwise_ends_ours() -> None:
     stream = polymarket()
     stream.send(rest(BIDS[:1], START + 1))
-    assert stream.machine.row(P.instrument_id).state is State.UNKNOWN or stream.machine.counts["probe_None"] == 1
+    assert (stream.machine.row(P.instrument_id).state, stream.machine.counts["probe_None"]) == (State.LIVE, 1)
     stream.send(rest(BIDS[:1], START))
     assert stream.machine.row(P.instrument_id).reason == "probe"
 
