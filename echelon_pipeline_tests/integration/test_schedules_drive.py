@@ -20,7 +20,8 @@ from echelon_pipeline.warehouse.refresh import Refresh
 from echelon_pipeline_tests.rows import stored
 from echelon_pipeline_tests.schedule_driver import Driver, due
 
-START = datetime(2026, 11, 20, 12, tzinfo=UTC)
+# Long past: Dagster knows no partition of a day that has not begun by the machine's own clock.
+START = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture
