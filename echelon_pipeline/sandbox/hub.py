@@ -7,6 +7,7 @@ in ``sockets.py``.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 from echelon_pipeline.sandbox.clock import SandboxClock
@@ -20,16 +21,19 @@ from echelon_pipeline.sandbox.world import World
 
 SLICE_US, JUMP_US = 2_000_000, 600_000_000
 EMPTY_US = 20_000_000  # how long a drawn side stays empty
+MOST_WAITING = 5_000  # frames that wait for a client before Kalshi gives up on it
+STUCK_SECONDS = 5.0
 _SETTLE_SECONDS = 5.0
 
 
 class Connection:
-    """``queue``: what leaves next. ``received``: frames the client sent."""
+    """``queue``: what leaves next. ``received``: frames the client sent. ``sending_since``: while one is under way."""
 
     def __init__(self, line: Line, session: Session) -> None:
         self.line, self.session = line, session
         self.queue: asyncio.Queue[str | Break] = asyncio.Queue()
         self.sent = self.received = 0
+        self.sending_since: float | None = None
 
     def push(self, frames: list[Frame]) -> None:
         self.put(self.line.passed(frames))
@@ -37,6 +41,12 @@ class Connection:
     def put(self, texts: list[str | Break]) -> None:
         for text in texts:
             self.queue.put_nowait(text)
+
+    def is_late(self) -> bool:
+        """Whether so much waits for so long that the venue would give the client up."""
+        since = self.sending_since
+        is_stuck = self.line.pause > 0 or (since is not None and time.monotonic() - since > STUCK_SECONDS)
+        return is_stuck and self.queue.qsize() > MOST_WAITING
 
     async def flushed(self) -> None:
         """Returns when all that was pushed is on its way, or cannot be."""
@@ -67,7 +77,7 @@ class Hub:
         missing = self.clock.us - self.us
         if missing <= 0:
             return False
-        step = missing if missing > JUMP_US else min(missing, SLICE_US)
+        step = missing if missing > JUMP_US or not self.connections else min(missing, SLICE_US)
         after, self.us = self.us, self.us + step
         now = self.us
         if self.world is not None and any(self.plan.ws.get(kind) for kind in BOOK_FAULTS):

@@ -76,7 +76,7 @@ def read(text: str, find: Find, find_id: Find) -> Asked:
     if not isinstance(body, dict):
         raise CommandError(1, {})
     number = body.get("id")
-    id_part = {"id": number} if isinstance(number, int) and number > 0 else {}
+    id_part = {"id": number} if isinstance(number, int) and not isinstance(number, bool) and number > 0 else {}
     asked = Asked(str(body.get("cmd")), id_part)
     if asked.cmd not in ("subscribe", "unsubscribe", "update_subscription", "list_subscriptions"):
         raise asked.error(5)
@@ -151,6 +151,8 @@ def _read_target(asked: Asked, params: Obj) -> None:
     sids = [params["sid"]] if "sid" in params else params.get("sids")
     if not isinstance(sids, list) or len(sids) != 1 or ("sid" in params and "sids" in params):
         raise asked.error(12)
+    if not isinstance(sids[0], int):
+        raise asked.error(11)
     asked.sids, action = sids, params.get("action")
     if not action:
         raise asked.error(15)

@@ -28,7 +28,6 @@ from echelon_pipeline.sandbox.wire import answer
 
 POLL_SECONDS = 0.02
 SILENT_SECONDS = 60.0  # Polymarket drops a client that sends no PING for so long
-MOST_WAITING = 5_000  # frames that wait for a throttled client before the venue gives up on it
 
 
 class Sockets:
@@ -125,7 +124,7 @@ class Talk:
             if line.venue != "kalshi" and time.monotonic() - self._heard > SILENT_SECONDS:
                 await self._socket.close(1000, "no PING")
                 return
-            if line.pause and self._connection.queue.qsize() > MOST_WAITING and isinstance(session, KalshiDesk):
+            if isinstance(session, KalshiDesk) and self._connection.is_late():
                 self._connection.push(session.overflow())
             await asyncio.sleep(0 if is_behind else POLL_SECONDS)
 
@@ -138,7 +137,9 @@ class Talk:
             if isinstance(text, Break):
                 self._break(text)
             else:
+                self._connection.sending_since = time.monotonic()
                 await self._socket.send_text(text)
+                self._connection.sending_since = None
                 self._connection.sent += 1
             queue.task_done()
 

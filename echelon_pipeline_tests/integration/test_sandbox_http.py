@@ -13,7 +13,7 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.__main__ import parse
 from echelon_pipeline.sandbox.builders import CODES, DEMO_BUILDER_CODE
 from echelon_pipeline.sandbox.catalog import DAY
-from echelon_pipeline.sandbox.faults import FaultPlan
+from echelon_pipeline.sandbox.faults import NAMES, WS_NAMES, FaultPlan
 from echelon_pipeline.sandbox.limits import RULES, Bucket
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess, arguments
@@ -345,6 +345,14 @@ def test_options_survive_the_command_line() -> None:
         capture_numbers="recorded",
     )
     assert parse(arguments(options)) == options
+
+
+def test_the_manual_names_every_option_and_every_fault() -> None:
+    manual = (Path(__file__).resolve().parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    given = arguments(SandboxOptions(recordings=Path(), kalshi_key=Path(), capture=Path(), faults=("500",)))
+    options = {text.partition("=")[0] for text in given} - {"--host", "--port"}
+    faults = {*NAMES, *(f"ws_{name}" for name in WS_NAMES)}
+    assert {name for name in options | faults if f"`{name}" not in manual} == set()
 
 
 def test_a_process_with_real_limits_answers_429_over_them() -> None:

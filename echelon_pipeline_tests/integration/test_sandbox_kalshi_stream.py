@@ -12,6 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.kalshi_session import KalshiSession
@@ -323,3 +325,43 @@ def test_two_sessions_do_not_disturb_one_another() -> None:
         other.wait(1)
         assert one.wait(2) == expected
         other.send("update_subscription", sid=1, action="get_snapshot", market_tickers=alone.tickers(rows[0]))
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 3)
+    | st.sampled_from(["orderbook_delta", "ticker", "trade", "fill", "add_markets", "get_snapshot", "NOPE", "1", ""]),
+    lambda inner: st.lists(inner, max_size=2),
+    max_leaves=3,
+)
+_PARAMS = st.dictionaries(
+    st.sampled_from(
+        [
+            *("channels", "market_ticker", "market_tickers", "market_id", "market_ids", "sid", "sids", "action"),
+            *("use_yes_price", "skip_ticker_ack", "send_initial_snapshot"),
+        ]
+    ),
+    _VALUES,
+)
+_COMMANDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": _VALUES,
+        "cmd": st.sampled_from(["subscribe", "unsubscribe", "update_subscription", "list_subscriptions", "x"]),
+        "params": _PARAMS | _VALUES,
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_COMMANDS | _VALUES, min_size=1, max_size=4))
+def test_whatever_a_client_sends_is_answered_by_frames_that_fit_the_specification(commands: list[Any]) -> None:
+    client = Client()
+    ticker = client.tickers(*client.open_rows(1))[0]
+    client.send("subscribe", channels=["orderbook_delta"], market_ticker=ticker)
+    for command in commands:
+        frames = client.read(client.session.receive(json.dumps(command).replace("NOPE", ticker), NOW))
+        assert frames or (command.get("params") or {}).get("action") == "get_snapshot"
+        for frame in frames:
+            check(frame)

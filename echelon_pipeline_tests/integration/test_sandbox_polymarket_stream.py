@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.clob_views import book_hash
 from echelon_pipeline.sandbox.clock import SandboxClock
@@ -354,3 +356,28 @@ def test_the_hash_is_the_one_of_a_book_published_in_june_2026() -> None:
         "hash": "",
     }
     assert book_hash(book) == "f95f38769d308ca8d61c394316c5ed77a15ce6c6"
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(["market", "user", "subscribe", "unsubscribe", "x", ""]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["apiKey", "secret"]), inner),
+    max_leaves=3,
+)
+_BODIES = st.dictionaries(
+    st.sampled_from(["assets_ids", "type", "operation", "custom_feature_enabled", "initial_dump", "auth", "markets"]),
+    _VALUES,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_BODIES | _VALUES)
+def test_whatever_a_client_sends_its_connection_stays_healthy(body: object) -> None:
+    client = Client()
+    client.send(body if isinstance(body, str) else json.dumps(body))
+    assert client.send("PING") == ["PONG"]
+    assert len(client.subscribe()[0]) == len(client.tokens)
+    user = UserSession()
+    assert all(f.text == "INVALID OPERATION" for f in user.receive(json.dumps(body), NOW))

@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
-from echelon_pipeline.sandbox import line, server, sockets
+from echelon_pipeline.sandbox import hub, line, server, sockets
 from echelon_pipeline.sandbox.faults import FaultPlan
-from echelon_pipeline.sandbox.hub import Hub
 from echelon_pipeline.sandbox.keys import KEY_ID, key_file
 from echelon_pipeline.sandbox.options import KALSHI_PATH, SandboxOptions
+from echelon_pipeline.sandbox.polymarket_session import UserSession
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.sandbox.server import build_app
 from echelon_pipeline.venues.kalshi.auth import Signer
@@ -242,14 +242,17 @@ def test_a_running_clock_pushes_by_itself() -> None:
 
 
 def test_a_server_that_is_behind_catches_up_in_slices_and_takes_a_long_jump_at_once() -> None:
-    hub: Hub = build_app(universe(), keys=sandbox_keys()).state.hub
-    start = hub.us
-    hub.clock.advance(5)
-    assert [hub.pump() for _ in range(3)] == [True, True, False]
-    assert hub.us == hub.clock.us == start + 5_000_000
-    hub.clock.advance(3_600)
-    assert not hub.pump()
-    assert hub.us == hub.clock.us
+    of: hub.Hub = build_app(universe(), keys=sandbox_keys()).state.hub
+    start = of.us
+    of.clock.advance(5)
+    assert not of.pump()  # nobody is connected
+    of.connections["user-1"] = hub.Connection(of.line("user"), UserSession())
+    of.clock.advance(5)
+    assert [of.pump() for _ in range(3)] == [True, True, False]
+    assert of.us == of.clock.us == start + 10_000_000
+    of.clock.advance(3_600)
+    assert not of.pump()
+    assert of.us == of.clock.us
 
 
 def test_kalshi_pings_with_a_heartbeat_and_polymarket_hangs_up_on_the_silent(
@@ -385,7 +388,7 @@ def test_a_slow_connection_gets_everything_late(sandbox: Served) -> None:
 
 
 def test_a_client_that_is_too_slow_loses_its_subscription(sandbox: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "MOST_WAITING", 5)
+    monkeypatch.setattr(hub, "MOST_WAITING", 5)
     monkeypatch.setattr(line, "SLOW_SECONDS", 0.005)
     client = Kalshi(sandbox, lively(sandbox, "kalshi", 3))
     sandbox.inject("slow")
@@ -474,6 +477,20 @@ def test_connections_fail_by_rate_too(kind: str) -> None:
             with pytest.raises(ConnectionClosedError if kind == "disconnect" else TimeoutError):
                 socket.recv(timeout=0.3)
         assert sandbox.faults()[0]["kind"] == kind
+
+
+def test_a_client_is_late_when_much_waits_behind_one_frame_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "MOST_WAITING", 3)
+    of: hub.Hub = build_app(universe(), keys=sandbox_keys()).state.hub
+    connection = hub.Connection(of.line("kalshi"), UserSession())
+    connection.put(["frame"] * 4)
+    assert not connection.is_late()  # a burst
+    connection.sending_since = time.monotonic()
+    assert not connection.is_late()
+    connection.sending_since = time.monotonic() - hub.STUCK_SECONDS - 1
+    assert connection.is_late()
+    connection.queue.get_nowait()
+    assert not connection.is_late()
 
 
 def test_two_clients_of_one_sandbox_do_not_disturb_one_another(sandbox: Served) -> None:
