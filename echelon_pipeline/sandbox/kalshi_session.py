@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from echelon_pipeline.sandbox.books import changes
+from echelon_pipeline.sandbox.books import SECOND_US, changes
 from echelon_pipeline.sandbox.frames import Frame
 from echelon_pipeline.sandbox.kalshi_commands import Asked
 from echelon_pipeline.sandbox.kalshi_desk import LIFECYCLES, UNNUMBERED, KalshiDesk, Subscription
@@ -30,11 +30,16 @@ class KalshiSession(KalshiDesk):
         self._moments = Moments(world.kalshi.books)
 
     def find(self, ticker: str) -> int | None:
-        return self._world.kalshi.names.find(ticker)
+        row = self._world.kalshi.names.find(ticker)
+        return row if row is not None and self._is_known(row) else None
 
     def find_id(self, market_id: str) -> int | None:
         rows = range(len(self._world.kalshi.venue))
-        return next((i for i in rows if self._frames.market_id(i) == market_id), None)
+        return next((i for i in rows if self._frames.market_id(i) == market_id and self._is_known(i)), None)
+
+    def _is_known(self, row: int) -> bool:
+        """Nobody knows a market before it was made."""
+        return self._world.kalshi.venue.columns["created"][row] * SECOND_US <= self.us
 
     def name(self, row: int) -> str:
         return self._world.kalshi.market_ticker(row)

@@ -1,11 +1,13 @@
 """The WebSocket protocol of the sandbox's server: uvicorn's, with Kalshi's heartbeat and two ways to fail.
 
-Belongs here: what an application cannot do by itself: cut a connection without a word, leave it half open.
+Belongs here: what an application cannot do by itself: cut a connection without a word, leave it half open. It leans
+on uvicorn's own attributes; the tests over sockets notice when they change.
 """
 
 from __future__ import annotations
 
-from uvicorn._types import ASGISendEvent
+from typing import Any
+
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 LINK = "sandbox.link"  # where a connection's scope has its link
@@ -24,7 +26,7 @@ class Link(WebSocketsSansIOProtocol):
             extensions[LINK] = self  # type: ignore[assignment]
         await super().run_asgi()
 
-    async def send(self, message: ASGISendEvent) -> None:
+    async def send(self, message: Any) -> None:
         """A refused handshake is complete too: uvicorn would report an error for each."""
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):

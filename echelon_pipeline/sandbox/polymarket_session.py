@@ -64,10 +64,8 @@ class MarketSession:
         self._is_custom = self._is_custom or is_custom
         dump, dumped = body.get("initial_dump") is not False, []
         for token in tokens:
-            asset = self._world.polymarket.names.find_token(str(token))
-            if asset is None or not self._world.polymarket.has_book(asset[0]):
-                continue
-            if asset[0] >= self._world.polymarket.venue.ordinary:  # combos are quoted on request, they have no book
+            asset = self._find(str(token))
+            if asset is None:
                 continue
             if asset not in self._assets and len(self._assets) >= MOST_ASSETS:
                 self.unserved += 1
@@ -78,6 +76,12 @@ class MarketSession:
                 dumped.append(self._book(asset, self._us))
         instrument = self._world.instrument("polymarket", next(iter(self._books))) if dumped else ""
         return [Frame(dumped, self._us, instrument)] if dump else []
+
+    def _find(self, token: str) -> tuple[int, int] | None:
+        """Row and outcome of a token that has a book, or had one: combos never do."""
+        found, state = self._world.polymarket.names.find_token(token), self._world.polymarket
+        known = found is not None and state.listed(found[0], self._us // 1_000_000) and state.has_book(found[0])
+        return found if known else None
 
     def _book(self, asset: tuple[int, int], us: int, *, after_trade: bool = False) -> Obj:
         books, row = self._world.polymarket.books, asset[0]

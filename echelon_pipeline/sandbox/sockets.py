@@ -121,7 +121,7 @@ class Talk:
         line, session = self._connection.line, self._connection.session
         while True:
             is_behind = self._hub.pump()
-            if line.venue != "kalshi" and time.monotonic() - self._heard > SILENT_SECONDS:
+            if line.venue != "kalshi" and not line.is_broken and time.monotonic() - self._heard > SILENT_SECONDS:
                 await self._socket.close(1000, "no PING")
                 return
             if isinstance(session, KalshiDesk) and self._connection.is_late():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -20,6 +21,11 @@ from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 SECOND = 1_000_000
 NOW = int(universe().start.timestamp()) * SECOND
 VENUES = st.sampled_from(["kalshi", "polymarket"])
+
+
+@cache
+def shared_world() -> World:
+    return world()
 
 
 def world() -> World:
@@ -49,7 +55,7 @@ def apply(book: Book, change: Any) -> Book:
 def test_books_are_on_their_grid_and_never_crossed_nor_are_the_states_between_two(
     venue: str, pick: int, later_ms: int
 ) -> None:
-    books = world().books[venue]
+    books = shared_world().books[venue]
     row = pick % len(books.venue)
     us = NOW + later_ms * 1000
     before, after = books.at(row, us), books.at(row, us + 7 * SECOND)

@@ -271,6 +271,21 @@ def test_wrong_commands_get_the_venues_codes(text: str, code: int) -> None:
     check(frames[0])
 
 
+def test_nobody_knows_a_market_before_it_was_made() -> None:
+    client = Client()
+    created = client.world.kalshi.venue.columns["created"]
+    row = next(i for i in range(len(created)) if created[i] * SECOND > NOW)
+    ticker, market_id = client.tickers(row)[0], client.session._frames.market_id(row)
+    for wanted in ({"market_ticker": ticker}, {"market_ids": [market_id]}):
+        assert client.send("subscribe", channels=["ticker"], **wanted)[0]["msg"]["code"] == 16
+    client.wait(created[row] - NOW // SECOND)
+    assert client.send("subscribe", channels=["ticker"], market_ids=[market_id])[0]["type"] == "subscribed"
+    assert client.send("subscribe", channels=["orderbook_delta"], market_ticker=ticker)[1]["msg"].keys() == {
+        "market_ticker",
+        "market_id",
+    }
+
+
 def test_a_channel_subscribed_twice_with_nothing_new_is_refused() -> None:
     client = Client()
     tickers = client.tickers(*client.open_rows(2))
@@ -354,10 +369,15 @@ _COMMANDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@cache
+def shared_world() -> World:
+    return World(universe(), SandboxClock(universe().start))
+
+
+@settings(max_examples=200, deadline=None)
 @given(st.lists(_COMMANDS | _VALUES, min_size=1, max_size=4))
 def test_whatever_a_client_sends_is_answered_by_frames_that_fit_the_specification(commands: list[Any]) -> None:
-    client = Client()
+    client = Client(shared_world())
     ticker = client.tickers(*client.open_rows(1))[0]
     client.send("subscribe", channels=["orderbook_delta"], market_ticker=ticker)
     for command in commands:
