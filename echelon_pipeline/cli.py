@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from echelon_pipeline import __version__
-from echelon_pipeline.commands import demo, health, query, serve, work
+from echelon_pipeline.commands import demo, health, query, serve, stream, work
 from echelon_pipeline.commands.common import EchelonGroup
 
 app = typer.Typer(
@@ -45,6 +45,9 @@ app.command("import")(work.import_)
 app.command()(work.refresh)
 app.command()(work.publish)
 app.command()(query.sql)
+app.command()(stream.record)
+app.command()(stream.replay)
+app.command()(stream.book)
 app.command()(serve.ui)
 # The sandbox reads its own options, the same ones as `python -m echelon_pipeline.sandbox`.
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True})(serve.sandbox)

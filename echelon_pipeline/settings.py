@@ -117,6 +117,7 @@ class Settings(BaseModel):
     ws_frame_mb: int = Field(16, ge=1, description="Largest frame of a stream.")
     capture_flush: float = Field(1.0, gt=0, description="Seconds after which received frames are durable.")
     capture_segment: float = Field(300.0, gt=0, description="Seconds of a segment of received frames.")
+    capture_renew: float = Field(5.0, gt=0, description="Seconds before a lost book is asked for again.")
     capture_waiting_mb: int = Field(64, ge=1, description="Received frames that may wait for the disk.")
     rate_scale: float = Field(
         1.0, gt=0, description="Multiplies every rate limit below; large values mean no waiting (sandbox)."

@@ -20,30 +20,39 @@ from typing import Any
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.segments import Connection
+from echelon_pipeline.streaming.watch import Watch
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire, WsPolicy, keep_connected
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds between fsyncs, seconds of a segment, and the bytes that may wait for the disk before reading pauses."""
+    """Seconds between fsyncs, of a segment, and between two questions for one book; the bytes that may wait for the
+    disk before reading pauses."""
 
     flush: float = 1.0
     segment: float = 300.0
+    renew: float = 5.0
     waiting_bytes: int = 64 * 2**20
 
     @classmethod
     def of(cls, settings: Settings) -> Pace:
         """The configured pace."""
-        return cls(settings.capture_flush, settings.capture_segment, settings.capture_waiting_mb * 2**20)
+        return cls(
+            flush=settings.capture_flush,
+            segment=settings.capture_segment,
+            renew=settings.capture_renew,
+            waiting_bytes=settings.capture_waiting_mb * 2**20,
+        )
 
 
 @dataclass
 class Recorded:
-    """What a recording did. ``segments``: closed ones, in the order of closing."""
+    """What a recording did. ``renewed``: books asked for again; ``segments``: closed ones, in the order of closing."""
 
     connections: int = 0
     frames: int = 0
+    renewed: int = 0
     segments: list[Path] = field(default_factory=list)
     slowest_flush: float = 0.0
 
@@ -69,7 +78,7 @@ async def record(
     async def use(wire: Wire) -> None:
         nonlocal busy
         about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url)
-        session = _Session(Log(root, about, feed.instruments), pace, recorded)
+        session = _Session(feed, Log(root, about, feed.instruments), pace, recorded)
         recorded.connections += 1
         await feed.greet(wire)
         busy = True
@@ -96,15 +105,17 @@ async def record(
 class _Session:
     """One connection: a task that receives, and one that makes durable what arrived."""
 
-    def __init__(self, log: Log, pace: Pace, recorded: Recorded) -> None:
+    def __init__(self, feed: Feed, log: Log, pace: Pace, recorded: Recorded) -> None:
+        self._feed = feed
         self._log = log
         self._pace = pace
         self._recorded = recorded
+        self._watch = Watch(feed, log.about.connection_id, pace.renew)
         self._flushed = asyncio.Event()
         self._disk = ThreadPoolExecutor(1)  # one write after the other, whoever waits for them
 
     async def run(self, wire: Wire, stop: asyncio.Event) -> None:
-        tasks = [asyncio.create_task(work) for work in (self._receive(wire), self._keep(), stop.wait())]
+        tasks = [asyncio.create_task(work) for work in (self._receive(wire), self._keep(wire), stop.wait())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -117,17 +128,21 @@ class _Session:
 
     async def _receive(self, wire: Wire) -> None:
         async for received_at, payload in wire.frames():
-            self._log.add(received_at, payload)
+            number = self._log.add(received_at, payload)
+            self._watch.see(number, received_at, payload)
             self._recorded.frames += 1
             if self._log.waiting_bytes > self._pace.waiting_bytes:
                 self._flushed.clear()
                 await self._flushed.wait()  # the socket's own limits hold the venue back
 
-    async def _keep(self) -> None:
+    async def _keep(self, wire: Wire) -> None:
         opened = time.monotonic()
         while True:
             await asyncio.sleep(self._pace.flush)
             await self._flush()
+            if wanting := self._watch.wanting(time.time_ns() // 1000):
+                self._recorded.renewed += len(wanting)
+                await self._feed.renew(wire, wanting, self._watch.sids)
             if time.monotonic() - opened >= self._pace.segment:
                 await self._rotate()
                 opened = time.monotonic()

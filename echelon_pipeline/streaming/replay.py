@@ -13,8 +13,9 @@ from pathlib import Path
 
 from echelon_pipeline.books.book import Book, Instrument
 from echelon_pipeline.books.events import Frame, Message
+from echelon_pipeline.books.keeper import QUIET
 from echelon_pipeline.books.machine import Machine
-from echelon_pipeline.books.rows import BookRow, GapRow, Output
+from echelon_pipeline.books.rows import BookRow, Output
 from echelon_pipeline.streaming.segments import Connection, connection_of, instruments_of, read
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
@@ -25,7 +26,7 @@ READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polyma
 @dataclass
 class Replayed:
     """What one feed's frames say. Times are microseconds. ``events`` by kind, ``gaps`` by reason, ``states`` of the
-    books at the end; ``hashes``: how many matched, did not, or could not be computed."""
+    ``books`` at the end; ``hashes``: how many matched, did not, or could not be computed."""
 
     venue: str
     listener: str
@@ -39,6 +40,7 @@ class Replayed:
     rows: int = 0
     gaps: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
+    books: dict[str, BookRow] = field(default_factory=dict)
     hashes: Counter[str] = field(default_factory=Counter)
 
 
@@ -59,8 +61,8 @@ def replay(
     *,
     until: int | None = None,
     see: Callable[[Output], None] = lambda _: None,
-) -> tuple[Replayed, Machine]:
-    """One feed through a machine, which is given back as it stands after the last frame, or before ``until``.
+) -> Replayed:
+    """One feed through a machine: what it says up to the last frame, or up to ``until``.
 
     ``see`` gets what is finished as it goes on. Raises CorruptStore.
     """
@@ -75,7 +77,7 @@ def replay(
             if until is not None and frame.received_at >= until:
                 break
             if wanted:
-                _watch(machine, watched, wanted, frame.received_at)
+                _watch(machine, watched, wanted, frame.received_at, told)
                 watched, wanted = wanted, {}
             machine.feed(frame)
             told.events.update(type(event).__name__ for event in frame.message.events)
@@ -84,9 +86,9 @@ def replay(
             told.last_at = frame.received_at
             _take(machine.take(), told, see)
     if told.last_at is not None:
-        machine.advance(told.last_at)
+        machine.advance(told.last_at + QUIET if until is None else until)  # the last batch is over by then
     _conclude(machine, watched, told, see)
-    return told, machine
+    return told
 
 
 def _frames(connection: Connection, paths: Sequence[Path]) -> Iterator[Frame]:
@@ -97,11 +99,19 @@ def _frames(connection: Connection, paths: Sequence[Path]) -> Iterator[Frame]:
                 yield Frame(connection.connection_id, number, at, reader(payload))
 
 
-def _watch(machine: Machine, before: dict[str, Instrument], now: dict[str, Instrument], at: int) -> None:
+def _watch(
+    machine: Machine, before: dict[str, Instrument], now: dict[str, Instrument], at: int, told: Replayed
+) -> None:
     for name in before.keys() - now.keys():
+        _count_hashes(machine.book(name), told)
         machine.unwatch(name, at)
     for name in now.keys() - before.keys():
         machine.watch(now[name], at)
+
+
+def _count_hashes(book: Book, told: Replayed) -> None:
+    for kind in ("hits", "misses", "unchecked"):
+        told.hashes[kind] += getattr(book.verifier, kind)
 
 
 def _take(output: Output, told: Replayed, see: Callable[[Output], None]) -> None:
@@ -112,20 +122,9 @@ def _take(output: Output, told: Replayed, see: Callable[[Output], None]) -> None
 
 
 def _conclude(machine: Machine, watched: dict[str, Instrument], told: Replayed, see: Callable[[Output], None]) -> None:
-    books: list[Book] = [machine.book(name) for name in watched]
-    for book in books:
-        told.states[str(machine.row(book.instrument.instrument_id).state)] += 1
-        for kind in ("hits", "misses", "unchecked"):
-            told.hashes[kind] += getattr(book.verifier, kind)
+    for name in watched:
+        told.books[name] = machine.row(name)
+        told.states[str(told.books[name].state)] += 1
+        _count_hashes(machine.book(name), told)
     _take(machine.finish(machine.now), told, see)
     told.met = +machine.counts
-
-
-def row_at(rows: Iterable[BookRow], at: int) -> BookRow | None:
-    """The row that holds at an instant."""
-    return next((row for row in rows if row.valid_from <= at < row.valid_to), None)
-
-
-def open_gaps(gaps: Iterable[GapRow]) -> list[GapRow]:
-    """Gaps that nothing has ended."""
-    return [gap for gap in gaps if gap.to_at is None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from echelon_pipeline.streaming import segments as module
 from echelon_pipeline.streaming.record import Pace, Recorded, record
 from echelon_pipeline.streaming.segments import CLOSED, OPEN, connection_of, instruments_of, read, recover, segments
 from echelon_pipeline.venues.kalshi import live as kalshi
+from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
@@ -33,16 +34,20 @@ async def hello(wire: Wire) -> None:
     await wire.send({"id": 1, "cmd": "subscribe"})
 
 
+async def nothing(wire: Wire, tokens: Sequence[str], sids: Mapping[str, int]) -> None:
+    """No book is asked for."""
+
+
 def recorded(root: Path, handler: Handler, until: Callable[[Recorded], bool], pace: Pace = PACE) -> Recorded:
     """Records a server on loopback until a condition holds."""
     found = Recorded()
 
     async def main() -> None:
         stop = asyncio.Event()
-        async with serve(handler, "127.0.0.1", 0) as server:
+        async with serve(handler, "127.0.0.1", 0, close_timeout=0.2) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
             dial = partial(opened, url, name="v", policy=FAST, metrics=WsMetrics())
-            feed = Feed("kalshi", 0, url, (A,), dial, hello)
+            feed = Feed("kalshi", 0, url, (A,), dial, hello, nothing, read_frame)
             task = asyncio.create_task(
                 record(feed, root, listener="l", epoch=2, stop=stop, policy=FAST, pace=pace, recorded=found)
             )
@@ -165,7 +170,7 @@ def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> 
         stop = asyncio.Event()
         url = "ws://127.0.0.1:1"
         dial = partial(opened, url, name="v", policy=WsPolicy(), metrics=WsMetrics())
-        feed = Feed("kalshi", 0, url, (A,), dial, hello)
+        feed = Feed("kalshi", 0, url, (A,), dial, hello, nothing, read_frame)
         task = asyncio.create_task(
             record(feed, tmp_path, listener="l", epoch=1, stop=stop, policy=WsPolicy(), pace=PACE, recorded=Recorded())
         )
@@ -180,7 +185,7 @@ def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> 
 def test_a_refusal_that_waiting_cannot_mend_ends_the_recording(tmp_path: Path) -> None:
     async def main() -> None:
         dial = partial(opened, "ws://127.0.0.1:1", name="v", policy=FAST, metrics=WsMetrics(), headers=_unauthorized)
-        feed = Feed("kalshi", 0, "", (A,), dial, hello)
+        feed = Feed("kalshi", 0, "", (A,), dial, hello, nothing, read_frame)
         await record(
             feed, tmp_path, listener="l", epoch=1, stop=asyncio.Event(), policy=FAST, pace=PACE, recorded=Recorded()
         )

@@ -5,7 +5,7 @@ Belongs here: commands. What the venue answers is ``stream.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.auth import Signer
+from echelon_pipeline.venues.kalshi.stream import read
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
 
@@ -39,7 +40,9 @@ def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetr
         headers=lambda: signer.headers("GET", urlsplit(url).path),
     )
     tickers = [token for i in instruments for token in i.tokens]
-    return [Feed(VENUE, 0, url, tuple(instruments), dial, partial(subscribe, tickers=tickers))] if tickers else []
+    if not tickers:
+        return []
+    return [Feed(VENUE, 0, url, tuple(instruments), dial, partial(subscribe, tickers=tickers), renew, read)]
 
 
 async def subscribe(wire: Wire, tickers: Sequence[str]) -> None:
@@ -48,3 +51,11 @@ async def subscribe(wire: Wire, tickers: Sequence[str]) -> None:
     wanted = {"channels": list(CHANNELS), "market_tickers": list(tickers), "use_yes_price": False}
     await wire.send({"id": 1, "cmd": "subscribe", "params": wanted})
     await wire.send({"id": 2, "cmd": "subscribe", "params": {"channels": ["market_lifecycle_v2"]}})
+
+
+async def renew(wire: Wire, tickers: Sequence[str], sids: Mapping[str, int]) -> None:
+    """Asks for snapshots of the tickers, without a new subscription. Nothing is asked before there is one."""
+    sid = sids.get("orderbook_delta")
+    if sid is not None:
+        wanted = {"sid": sid, "market_tickers": list(tickers), "action": "get_snapshot"}
+        await wire.send({"id": 3, "cmd": "update_subscription", "params": wanted})

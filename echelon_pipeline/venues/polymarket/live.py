@@ -5,12 +5,13 @@ Belongs here: subscriptions. What the venue answers is ``stream.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.polymarket.stream import read
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
 
 VENUE = "polymarket"
@@ -24,7 +25,7 @@ def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetr
     url = settings.polymarket_ws_url
     dial = partial(opened, url, name=VENUE, policy=WsPolicy.of(settings), metrics=metrics, keepalive=KEEPALIVE)
     return [
-        Feed(VENUE, number, url, tuple(some), dial, partial(subscribe, tokens=[t for i in some for t in i.tokens]))
+        Feed(VENUE, number, url, tuple(some), dial, partial(subscribe, tokens=_tokens(some)), renew, read)
         for number, some in enumerate(_spread(instruments))
     ]
 
@@ -42,7 +43,18 @@ def _spread(instruments: Sequence[Instrument]) -> Iterator[list[Instrument]]:
         yield held
 
 
+def _tokens(instruments: Sequence[Instrument]) -> list[str]:
+    return [token for instrument in instruments for token in instrument.tokens]
+
+
 async def subscribe(wire: Wire, tokens: Sequence[str]) -> None:
     """Asks for the books of the tokens; ``initial_dump`` is said because not all came without it (reference 5.1)."""
     wanted = {"type": "market", "assets_ids": list(tokens), "initial_dump": True, "custom_feature_enabled": True}
     await wire.send(wanted)
+
+
+async def renew(wire: Wire, tokens: Sequence[str], _: Mapping[str, int]) -> None:
+    """Leaves the tokens and asks for them again, which brings their books."""
+    await wire.send({"operation": "unsubscribe", "assets_ids": list(tokens)})
+    wanted = {"assets_ids": list(tokens), "initial_dump": True, "custom_feature_enabled": True}
+    await wire.send({"operation": "subscribe", **wanted})

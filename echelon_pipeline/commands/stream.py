@@ -1,0 +1,210 @@
+"""``echelon record``, ``replay`` and ``book``: order books from the venues' streams, without Dagster.
+
+Belongs here: options and what is printed. Recording and replaying are ``streaming/``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from echelon_pipeline.commands.common import fail, out, prepared
+from echelon_pipeline.commands.demo import environment_of
+from echelon_pipeline.commands.work import VenueName
+from echelon_pipeline.ingest.homes import claimed_universe
+from echelon_pipeline.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from echelon_pipeline.books.book import Instrument
+    from echelon_pipeline.streaming.record import Recorded
+    from echelon_pipeline.venues.live import Feed
+    from echelon_pipeline.warehouse.watchable import Watchable
+
+LISTENER = "record"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def record(
+    instrument: Annotated[
+        list[str] | None, typer.Argument(show_default=False, help="Instruments, say kalshi:KXFED-26DEC-T4.00.")
+    ] = None,
+    venue: Annotated[list[VenueName] | None, typer.Option(help="Only this venue; may be repeated.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Without instruments: so many, the most traded first.")] = 50,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long. Default: at Ctrl-C.")] = None,
+) -> None:
+    """Record live order books: every frame, durable within a second."""
+    from echelon_pipeline.streaming.segments import OPEN, connection_of, recover, segments
+    from echelon_pipeline.warehouse.locks import one_at_a_time
+    from echelon_pipeline.warehouse.watchable import watchable
+
+    with _own_venues(prepared()) as settings:
+        chosen = watchable(settings, [v.value for v in venue or VenueName], ids=instrument or (), most=top)
+        if not chosen:
+            raise fail("no open instrument to record; `echelon ingest` brings the venues' listings up to date")
+        root = settings.capture_root
+        with one_at_a_time(root / f"{LISTENER}.lock", 0):
+            for path in segments(root):  # whoever left these open is dead: we hold the lock
+                if path.suffix == OPEN and connection_of(path).listener == LISTENER:
+                    recover(path)
+            _show(asyncio.run(_record(settings, chosen, seconds)), root)
+
+
+@contextmanager
+def _own_venues(settings: Settings) -> Iterator[Settings]:
+    """The settings; for a demo's home those of its sandbox, whose clock runs meanwhile."""
+    universe = claimed_universe(settings.home)
+    if universe is None:
+        yield settings
+        return
+    from echelon_pipeline.sandbox.process import SandboxProcess
+
+    with SandboxProcess(**{**universe, "speed": 1.0}) as sandbox:
+        yield load_settings({**os.environ, **environment_of(sandbox), "ECHELON_HOME": str(settings.home)})
+
+
+async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: float | None) -> dict[str, Recorded]:
+    from echelon_pipeline.streaming.record import Pace, Recorded
+    from echelon_pipeline.streaming.record import record as record_feed
+    from echelon_pipeline.venues.kalshi import live as kalshi
+    from echelon_pipeline.venues.polymarket import live as polymarket
+    from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
+
+    stop, metrics = asyncio.Event(), WsMetrics()
+    feeds: list[Feed] = []
+    for module in (kalshi, polymarket):
+        instruments = [_instrument(w) for w in chosen if w.venue == module.VENUE]
+        feeds += module.feeds(settings, instruments, metrics) if instruments else []
+    done = {f"{feed.venue} {feed.number}": Recorded() for feed in feeds}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, stop.set)
+    policy, pace = WsPolicy.of(settings), Pace.of(settings)
+    async with asyncio.TaskGroup() as group:
+        for feed, recorded in zip(feeds, done.values(), strict=True):
+            group.create_task(
+                record_feed(
+                    feed,
+                    settings.capture_root,
+                    listener=LISTENER,
+                    epoch=0,
+                    stop=stop,
+                    policy=policy,
+                    pace=pace,
+                    recorded=recorded,
+                )
+            )
+    return done
+
+
+def _instrument(watchable: Watchable) -> Instrument:
+    from echelon_pipeline.books.book import Instrument
+    from echelon_pipeline.books.events import Facts
+
+    closes = watchable.closes_at
+    facts = Facts(
+        market=watchable.native_id,
+        min_order_size=_plain(watchable.min_order_size),
+        tick_size=_plain(watchable.tick_size),
+        neg_risk=watchable.is_neg_risk,
+    )
+    return Instrument(
+        watchable.instrument_id,
+        watchable.tokens,
+        None if closes is None else (closes - _EPOCH) // timedelta(microseconds=1),
+        facts,
+    )
+
+
+def _plain(number: str | None) -> str | None:
+    """As the venue serves it: without the zeros of a table's scale."""
+    return None if number is None else f"{Decimal(number).normalize():f}"
+
+
+def _show(done: dict[str, Recorded], root: Path) -> None:
+    table = Table(
+        "feed", "connections", "frames", "books renewed", "segments", "MB", "slowest flush s", title=str(root)
+    )
+    for name, recorded in done.items():
+        size = sum(path.stat().st_size for path in recorded.segments) / 1e6
+        counts = (recorded.connections, recorded.frames, recorded.renewed, len(recorded.segments))
+        table.add_row(name, *map(str, counts), f"{size:.2f}", f"{recorded.slowest_flush:.3f}")
+    out().print(table)
+
+
+def replay(
+    files: Annotated[
+        list[Path] | None, typer.Argument(exists=True, show_default=False, help="Segments. Default: all of the home.")
+    ] = None,
+) -> None:
+    """Rebuild books from segments and say what can be believed."""
+    from echelon_pipeline.streaming.replay import feeds
+    from echelon_pipeline.streaming.replay import replay as replay_feed
+
+    table = Table("feed", "connections", "frames", "rows", "events", "gaps", "hashes", "books at the end", "met")
+    for connections in feeds(_segments(files)):
+        told = replay_feed(connections)
+        table.add_row(
+            f"{told.venue} {told.listener} {told.feed}",
+            str(told.connections),
+            str(told.frames),
+            str(told.rows),
+            *(_counted(c.items()) for c in (told.events, told.gaps, told.hashes, told.states, told.met)),
+        )
+    out().print(table)
+
+
+def book(
+    instrument: Annotated[str, typer.Argument(help="An instrument, say kalshi:KXFED-26DEC-T4.00.")],
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"], help="UTC. Default: the last frame."
+        ),
+    ] = None,
+    levels: Annotated[int, typer.Option(min=1, max=25, help="Levels of each side.")] = 10,
+) -> None:
+    """The order book of an instrument as it was known at an instant."""
+    from echelon_pipeline.domain.scaled import shortest
+    from echelon_pipeline.streaming.replay import feeds
+    from echelon_pipeline.streaming.replay import replay as replay_feed
+    from echelon_pipeline.streaming.segments import instruments_of
+
+    until = None if at is None else (at.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) + 1
+    for connections in feeds(_segments(None)):
+        if not any(i.instrument_id == instrument for _, paths in connections for i in instruments_of(paths[0])):
+            continue
+        row = replay_feed(connections, until=until).books.get(instrument)
+        if row is None:
+            raise fail(f"no frame of {instrument} was received before {at}")
+        table = Table("bid size", "bid", "ask", "ask size", title=f"{instrument}: {row.state} {row.reason or ''}")
+        for n in range(min(levels, max(len(row.bids), len(row.asks)))):
+            bid = map(shortest, reversed(row.bids[n])) if n < len(row.bids) else ("", "")
+            ask = map(shortest, row.asks[n]) if n < len(row.asks) else ("", "")
+            table.add_row(*bid, *ask)
+        out().print(table)
+        return
+    raise fail(f"{instrument} is in no segment of this home")
+
+
+def _segments(files: list[Path] | None) -> list[Path]:
+    from echelon_pipeline.streaming.segments import segments
+
+    found = files or segments(prepared().capture_root)
+    if not found:
+        raise fail("nothing recorded yet: `echelon record`")
+    return found
+
+
+def _counted(items: Iterable[tuple[str, int]]) -> str:
+    return "\n".join(f"{name} {count:,}" for name, count in sorted(items) if count)

@@ -1,0 +1,49 @@
+"""Which books a connection has lost, so that they can be asked for again while it goes on.
+
+Belongs here: when to ask. What makes a book unknown is ``books/``'s, the same as in every replay.
+"""
+
+from __future__ import annotations
+
+from echelon_pipeline.books.events import Frame, Subscribed
+from echelon_pipeline.books.machine import Machine
+from echelon_pipeline.venues.live import Feed
+
+MOST = 64  # with 5 s: a dead token is asked for every 5 minutes
+
+
+class Watch:
+    """One connection's books. ``again``: seconds before one token is asked for again, doubling up to ``MOST`` times
+    that for one that has no book at all."""
+
+    def __init__(self, feed: Feed, connection_id: str, again: float) -> None:
+        self.sids: dict[str, int] = {}
+        self._feed = feed
+        self._connection_id = connection_id
+        self._again = int(again * 1_000_000)
+        self._machine = Machine(levels=1)
+        self._asked: dict[str, tuple[int, int]] = {}  # when, and how long to wait from then
+
+    def see(self, number: int, received_at: int, payload: bytes) -> None:
+        """A frame, in the order of arrival."""
+        if number == 0:
+            for instrument in self._feed.instruments:
+                self._machine.watch(instrument, received_at)
+                asked = received_at, self._again  # the greeting asks for all
+                self._asked |= dict.fromkeys(instrument.tokens, asked)
+        message = self._feed.read(payload)
+        self.sids |= {event.channel: event.sid for event in message.events if isinstance(event, Subscribed)}
+        self._machine.feed(Frame(self._connection_id, number, received_at, message))
+
+    def wanting(self, now: int) -> list[str]:
+        """Tokens that have no book and were not asked for lately; from now on they were."""
+        self._machine.advance(now)
+        self._machine.take()  # rows are made in replays
+        lost = self._machine.wanting
+        asked = {token: self._asked[token] for token in lost if token in self._asked}
+        found = [token for token in lost if token not in asked or now - asked[token][0] >= asked[token][1]]
+        for token in found:
+            waited = asked[token][1] if token in asked else 0
+            asked[token] = now, min(max(self._again, 2 * waited), MOST * self._again)
+        self._asked = asked
+        return found

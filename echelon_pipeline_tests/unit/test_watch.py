@@ -1,0 +1,64 @@
+"""Lost books are asked for again: at once, then ever less often, and never while they are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.streaming.watch import MOST, Watch
+from echelon_pipeline.venues.kalshi.stream import read
+from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.ws import Wire
+
+SECOND = 1_000_000
+
+
+def dial() -> Any:
+    raise AssertionError("nothing is opened here")
+
+
+async def greet(_: Wire) -> None:
+    """Nothing is sent here."""
+
+
+async def renew(_: Wire, __: Sequence[str], ___: Mapping[str, int]) -> None:
+    """Nothing is sent here."""
+
+
+def watch() -> Watch:
+    instruments = (Instrument("kalshi:A", ("A",)), Instrument("kalshi:B", ("B",)))
+    return Watch(Feed("kalshi", 0, "", instruments, dial, greet, renew, read), "c", 5.0)
+
+
+def told(kind: str, seq: int, ticker: str, **msg: Any) -> bytes:
+    return json.dumps({"type": kind, "sid": 2, "seq": seq, "msg": {"market_ticker": ticker, **msg}}).encode()
+
+
+def snapshot(seq: int, ticker: str) -> bytes:
+    return told("orderbook_snapshot", seq, ticker, yes_dollars_fp=[["0.40", "5.00"]], no_dollars_fp=[["0.50", "5.00"]])
+
+
+def test_what_the_greeting_asked_for_is_not_asked_for_at_once() -> None:
+    books = watch()
+    books.see(0, SECOND, b'{"type":"subscribed","msg":{"channel":"orderbook_delta","sid":2}}')
+    assert books.sids == {"orderbook_delta": 2}
+    books.see(1, 2 * SECOND, snapshot(1, "A"))
+    assert books.wanting(3 * SECOND) == []
+    assert books.wanting(7 * SECOND) == ["B"]
+
+
+def test_a_lost_book_is_asked_for_at_once_and_then_ever_less_often() -> None:
+    books = watch()
+    for number, ticker in enumerate("AB"):
+        books.see(number, SECOND, snapshot(number + 1, ticker))
+    assert books.wanting(2 * SECOND) == []
+    books.see(2, 3 * SECOND, told("orderbook_delta", 9, "A", price_dollars="0.41", delta_fp="1.00", side="yes"))
+    asked = [at for at in range(3, 2_000) if books.wanting(at * SECOND) == ["A", "B"]]
+    assert asked[:5] == [3, 8, 18, 38, 78]
+    assert max(b - a for a, b in pairwise(asked)) == 5 * MOST
+    books.see(3, 2_001 * SECOND, snapshot(10, "A"))
+    books.see(4, 2_001 * SECOND, snapshot(11, "B"))
+    assert books.wanting(2_002 * SECOND) == []
