@@ -22,6 +22,9 @@ from echelon_pipeline.sandbox.server import build_app
 from echelon_pipeline_tests.clients.local import universe
 from echelon_pipeline_tests.clients.served import Served, sandbox_keys, signed
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings
+from echelon_pipeline_tests.integration.test_sandbox_kalshi_stream import NOW, Client
+from echelon_pipeline_tests.integration.test_sandbox_polymarket_stream import Client as MarketClient
+from echelon_pipeline_tests.integration.test_sandbox_polymarket_stream import traded
 
 Obj = dict[str, Any]
 SECOND = 1_000_000
@@ -191,3 +194,65 @@ def test_a_recorded_universe_has_no_stream_unless_one_is_given() -> None:
     with Served(app) as sandbox, pytest.raises(InvalidStatus) as caught:
         sandbox.open(sandbox.market)
     assert caught.value.response.status_code == 404
+
+
+def _members(events: Iterator[Obj] | list[Obj], kind: str) -> dict[str, frozenset[str]]:
+    """Member names of the first event of every kind."""
+    found: dict[str, frozenset[str]] = {}
+    for event in events:
+        found.setdefault(event[kind], frozenset(event))
+    return found
+
+
+@needs_recordings
+def test_generated_kalshi_frames_have_the_members_of_recorded_ones(tmp_path: Path) -> None:
+    recorded: dict[str, frozenset[str]] = {}
+    outer: dict[str, frozenset[str]] = {}
+    for number, path in enumerate((GOLD, BITCOIN)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        beginning(path, folder)
+    for path in (MULTI, *tmp_path.iterdir()):
+        frames = [json.loads(f.body) for f in load(path).frames]
+        outer |= _members(frames, "type")
+        recorded |= {f["type"]: frozenset(f["msg"]) for f in reversed(frames) if "msg" in f}
+    client = Client()
+    rows = client.open_rows(30)
+    frames = client.send("subscribe", channels=["orderbook_delta", "ticker"], market_tickers=client.tickers(*rows))
+    frames += client.send("subscribe", channels=["trade"]) + client.wait(20)
+    client.world.kalshi.books.most_steps = 10
+    frames += client.wait(3600)
+    frames += client.send("update_subscription", sid=1, action="delete_markets", market_tickers=client.tickers(rows[0]))
+    mine = {f["type"]: frozenset(f["msg"]) for f in frames if isinstance(f.get("msg"), dict)}
+    assert _members(frames, "type").items() >= outer.items() - {("ok", outer["ok"])}
+    assert mine["orderbook_delta"] == recorded["orderbook_delta"]
+    assert mine["orderbook_snapshot"] <= recorded["orderbook_snapshot"]
+    assert mine["ok"] == recorded["ok"]
+    assert mine["trade"] - recorded["trade"] == {"is_block_trade"}  # in the specification since
+    assert recorded["ticker"] - mine["ticker"] == {"no_bid_size_fp", "no_ask_size_fp"}  # the specification has none
+    assert mine["ticker"] <= recorded["ticker"]
+
+
+@needs_recordings
+def test_generated_polymarket_frames_have_the_members_of_recorded_ones() -> None:
+    long = RAW.with_name("raw_frames_m9-rtds-natural-20260429T021025Z-fresh.jsonl.gz")
+    bodies = [json.loads(f.body) for path in (long, PRINTS) for f in load(path).frames]
+    recorded = _members([e for b in bodies for e in (b if isinstance(b, list) else [b])], "event_type")
+    client = MarketClient(MarketClient().open_rows(1))
+    created = client.world.polymarket.venue.columns["created"][: client.world.polymarket.venue.ordinary]
+    client.world.polymarket.books.most_steps = 20
+    frames = client.subscribe(custom=True)
+    for at in sorted(at for at in created if at * SECOND > NOW)[:40]:
+        frames += client.wait(at - client.us // SECOND)
+    row, at_us = traded()
+    printing = MarketClient([row], us=at_us - SECOND)
+    frames += printing.subscribe() + printing.wait(2)
+    events = [e for f in frames for e in (f if isinstance(f, list) else [f])]
+    mine = _members(events, "event_type")
+    assert mine["book"] == recorded["book"]
+    assert mine["price_change"] == recorded["price_change"]
+    assert mine["last_trade_price"] == recorded["last_trade_price"]
+    fees = frozenset({"fee_schedule"})
+    assert {frozenset(e) | fees for e in events if e["event_type"] == "new_market"} == {recorded["new_market"] | fees}
+    changes = [c for b in bodies if isinstance(b, dict) for c in b.get("price_changes", [])]
+    assert {frozenset(c) for e in events for c in e.get("price_changes", [])} == {frozenset(c) for c in changes}
