@@ -23,6 +23,7 @@ from echelon_pipeline.dagster_home import INSTANCE_FILE
 from echelon_pipeline.errors import BadSettings, EchelonError
 from echelon_pipeline.probes import Clock, Finding, Level, probe_venues
 from echelon_pipeline.settings import Settings, env_names, load_settings, project_file
+from echelon_pipeline.stream_probes import probe_streams
 from echelon_pipeline.tables import TABLES
 
 # The publication is built at most every five minutes and refreshed hourly: a day old means nobody publishes.
@@ -51,6 +52,8 @@ def examine(
     yield _publication(settings, wall)
     if not offline:
         yield from probe_venues(settings, transport, wall)
+        if transport is None:  # a replaced network has no streams
+            yield from probe_streams(settings)
 
 
 def _python() -> Finding:

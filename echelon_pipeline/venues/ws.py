@@ -112,8 +112,8 @@ class Wire:
         self._pong = keepalive[1].encode() if keepalive else None
 
     async def send(self, message: object) -> None:
-        """Sends a command as JSON text. VenueUnavailable where the connection is gone."""
-        await self._send(msgspec.json.encode(message).decode())
+        """Sends a command as JSON text, a text as it is. VenueUnavailable where the connection is gone."""
+        await self._send(message if isinstance(message, str) else msgspec.json.encode(message).decode())
 
     async def frames(self) -> AsyncIterator[Frame]:
         """Every frame with the microsecond it was received at; answers to keep-alives too.

@@ -24,9 +24,11 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.books.rows import BookRow, GapRow, Output, Reason, State
 from echelon_pipeline.domain.scaled import scaled, shortest
+from echelon_pipeline.probes import Level
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.stream_probes import probe_streams
 from echelon_pipeline.streaming.record import Pace, Recorded, record
 from echelon_pipeline.streaming.replay import Replayed, feeds, replay
 from echelon_pipeline.streaming.segments import CLOSED, recover, segments
@@ -258,3 +260,19 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
         assert shortest(levels[0][0]) in shown
     assert "before" in command(settings, sandbox, "book", name, "--at", "2020-01-01T00:00:00")
     assert "in no segment" in command(settings, sandbox, "book", "kalshi:NOPE")
+
+
+def test_the_doctor_says_whether_streams_open(sandbox: SandboxProcess, settings: Settings) -> None:
+    assert [(f.what, f.level) for f in probe_streams(settings)] == [
+        ("kalshi stream", Level.OK),
+        ("polymarket stream", Level.OK),
+    ]
+    without_key = {k: v for k, v in sandbox.env().items() if k not in ("KALSHI_API_KEY", "KALSHI_PRIVATE_KEY_PATH")}
+    nowhere = load_settings({**without_key, "POLYMARKET_WS_URL": "ws://127.0.0.1:1"})
+    no_key, gone = probe_streams(nowhere)
+    assert (no_key.level, gone.level) == (Level.WARN, Level.FAIL)
+    assert "KALSHI_API_KEY" in no_key.advice
+    assert "POLYMARKET_WS_URL" in gone.advice
+    [refused, _] = probe_streams(load_settings({**sandbox.env(), "KALSHI_API_KEY": "somebody-else"}))
+    assert refused.level is Level.FAIL
+    assert "401" in refused.text

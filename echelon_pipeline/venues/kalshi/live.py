@@ -15,7 +15,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.auth import Signer
 from echelon_pipeline.venues.kalshi.stream import read
 from echelon_pipeline.venues.live import Feed
-from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
+from echelon_pipeline.venues.ws import Headers, Wire, WsMetrics, WsPolicy, opened
 
 VENUE = "kalshi"
 # Books and prints of the tickers. ``ticker`` says nothing that these do not, at the price of twice the frames.
@@ -37,12 +37,17 @@ def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetr
         name=VENUE,
         policy=WsPolicy.of(settings),
         metrics=metrics,
-        headers=lambda: signer.headers("GET", urlsplit(url).path),
+        headers=signed(signer, url),
     )
     tickers = [token for i in instruments for token in i.tokens]
     if not tickers:
         return []
     return [Feed(VENUE, 0, url, tuple(instruments), dial, partial(subscribe, tickers=tickers), renew, read)]
+
+
+def signed(signer: Signer, url: str) -> Headers:
+    """Headers of a handshake, signed anew for each."""
+    return lambda: signer.headers("GET", urlsplit(url).path)
 
 
 async def subscribe(wire: Wire, tickers: Sequence[str]) -> None:
