@@ -32,6 +32,8 @@ from echelon_pipeline.errors import (
 from echelon_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
+_HANDSHAKES = logging.getLogger(f"{__name__}.connection")
+_HANDSHAKES.setLevel(logging.INFO)  # at DEBUG it would tell the signed headers
 
 Headers = Callable[[], Mapping[str, str]]
 Frame = tuple[int, bytes]
@@ -131,7 +133,9 @@ class Wire:
             if self._ping is not None:
                 wake = min(wake, pinged + self._policy.ping_every)
             try:
-                payload = await asyncio.wait_for(self._receive(), max(0.0, wake - loop.time()))
+                # Not wait_for: until Python 3.12 it forgets a cancellation that meets a frame.
+                async with asyncio.timeout_at(wake):
+                    payload = await self._receive()
             except TimeoutError:
                 if loop.time() >= heard + self._policy.silence:
                     raise self._end("silent", f"no data for {self._policy.silence:g} s") from None
@@ -185,6 +189,7 @@ async def opened(
             close_timeout=1.0,
             max_size=policy.frame_bytes,
             max_queue=policy.queue_frames,
+            logger=_HANDSHAKES,
         )
     except InvalidURI as error:
         raise BadSettings(f"{name} stream: {error}") from error

@@ -240,3 +240,32 @@ async def test_an_error_that_waiting_cannot_mend_is_not_tried_again() -> None:
 
         with pytest.raises(Unauthorized):
             await keep_connected(partial(opened, url, name="v", policy=FAST, metrics=metrics), use, FAST)
+
+
+@in_a_loop
+async def test_frames_that_wait_here_are_no_silence() -> None:
+    """Their reader was busy, not the venue silent."""
+
+    async def three(socket: ServerConnection) -> None:
+        for number in range(3):
+            await socket.send(str(number))
+        await socket.wait_closed()
+
+    got: list[bytes] = []
+    async with venue(three) as (url, metrics), opened(url, name="v", policy=FAST, metrics=metrics) as wire:
+        async for _, payload in _first(wire, 3):
+            got.append(payload)
+            await asyncio.sleep(FAST.silence * 1.2)
+    assert got == [b"0", b"1", b"2"]
+
+
+@in_a_loop
+async def test_no_log_has_what_was_signed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    async with (
+        venue(nothing) as (url, metrics),
+        opened(url, name="v", policy=FAST, metrics=metrics, headers=lambda: {"X-Signature": "c2VjcmV0"}),
+    ):
+        pass
+    ours = [record.getMessage() for record in caplog.records if record.name != "websockets.server"]
+    assert not any("c2VjcmV0" in line for line in ours)
