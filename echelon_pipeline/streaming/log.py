@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +23,7 @@ from echelon_pipeline.streaming.segments import (
     CLOSED,
     FRAMES,
     INSTRUMENTS,
+    NEW,
     OPEN,
     OPTIONS,
     SCHEMA,
@@ -47,12 +49,15 @@ class Log:
         self.folder = root / about.venue / about.connection_id
         with space(self.folder):
             self.folder.mkdir(parents=True)
-            (self.folder / INSTRUMENTS).write_bytes(msgspec.json.encode(instruments))
+            _written(self.folder / INSTRUMENTS, msgspec.json.encode(instruments)).close()
+            for folder in (self.folder, self.folder.parent, root):  # frames are read with the names above them
+                fsync_folder(folder)
         self.arrived = 0
         self.durable = 0
         self.waiting_bytes = 0
         self._pending: Pending = ([], [])
         self._segment: _Segment | None = None
+        self._failed: Exception | None = None
 
     def add(self, received_at: int, payload: bytes) -> int:
         """Takes a frame, received so many microseconds after 1970; its arrival number. Durable once written."""
@@ -70,10 +75,13 @@ class Log:
         return taken
 
     def write(self, taken: Pending) -> int:
-        """Makes frames durable, in the order in which they were taken; how many of the connection are."""
+        """Makes frames durable, in the order in which they were taken; how many of the connection are.
+
+        What could not be written is gone: from then on every call raises what the first one did.
+        """
         times, payloads = taken
         if payloads:
-            with space(self.folder):
+            with self._whole():
                 if self._segment is None:
                     self._segment = _Segment(self.folder / f"{self.durable:012d}{OPEN}", self.about)
                 self._segment.write(self.durable, batch_of(times, payloads))
@@ -88,7 +96,7 @@ class Log:
         """Closes the segment, if one is open, and gives its path; the next frame written begins another."""
         if self._segment is None:
             return None
-        with space(self.folder):
+        with self._whole():
             path = self._segment.close()
         self._segment = None
         return path
@@ -99,17 +107,29 @@ class Log:
             self._segment.abandon()
             self._segment = None
 
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Frames behind a hole would get the numbers of those that are missing: nobody could tell."""
+        if self._failed is not None:
+            raise self._failed
+        try:
+            with space(self.folder):
+                yield
+        except Exception as error:
+            self._failed = error
+            raise
+
 
 class _Segment:
     def __init__(self, path: Path, about: Connection) -> None:
-        self.path = path
-        self._file: BinaryIO = path.open("xb")
+        # It gets its name when it says whose it is: whoever recovers must not guess.
+        told = json.dumps({**asdict(about), "code_version": __version__}).encode()
+        self._file = _written(path.with_suffix(NEW), block(ABOUT, 0, told))
         try:
-            fsync_folder(path.parent)
+            self.path = renamed(path.with_suffix(NEW), OPEN)
         except OSError:
             self._file.close()
             raise
-        self._file.write(block(ABOUT, 0, json.dumps({**asdict(about), "code_version": __version__}).encode()))
 
     def write(self, first: int, batch: pa.RecordBatch) -> None:
         body = pa.BufferOutputStream()
@@ -124,8 +144,23 @@ class _Segment:
         return renamed(self.path, CLOSED)
 
     def abandon(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what it still holds was not durable, and has no place on a full disk
+            self._file.close()
 
     def _sync(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def _written(path: Path, start: bytes) -> BinaryIO:
+    """A new file that durably begins with these bytes."""
+    file = path.open("xb")
+    try:
+        file.write(start)
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            file.close()
+        raise
+    return file

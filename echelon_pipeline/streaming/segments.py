@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
@@ -28,7 +28,7 @@ import pyarrow as pa
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import CorruptStore, DiskFull
 
-OPEN, CLOSED, TORN = ".open", ".arrow", ".torn"
+NEW, OPEN, CLOSED, TORN = ".new", ".open", ".arrow", ".torn"
 _TIME = pa.timestamp("us", tz="UTC")
 _FIELDS: list[pa.Field[Any]] = [pa.field("received_at", _TIME, False), pa.field("payload", pa.binary(), False)]
 SCHEMA = pa.schema(_FIELDS)
@@ -123,6 +123,19 @@ def segments(root: Path) -> list[Path]:
     return sorted(p for p in root.glob("*/*/*") if p.suffix in (OPEN, CLOSED))
 
 
+def left_open(root: Path, listener: str) -> list[Path]:
+    """Open segments of a listener. A file that does not say whose it is has no writer: a segment says so from its
+    first instant."""
+    return [path for path in segments(root) if path.suffix == OPEN and _listener(path) in (listener, None)]
+
+
+def _listener(path: Path) -> str | None:
+    try:
+        return connection_of(path).listener
+    except CorruptStore:
+        return None
+
+
 @dataclass(frozen=True)
 class _Stored:
     magic: bytes
@@ -141,8 +154,8 @@ def _crc(first: int, body: bytes) -> int:
 
 def _whole_blocks(path: Path) -> Iterator[_Stored]:
     """Blocks up to the first that is not whole; nothing of a file whose first block is not."""
-    size, end = path.stat().st_size, 0
-    with path.open("rb") as file:
+    with _found(path) as file:
+        size, end = os.fstat(file.fileno()).st_size, 0
         while end + _HEAD.size <= size:
             wanted = FRAMES if end else ABOUT
             magic, length, crc, first = _HEAD.unpack(file.read(_HEAD.size))
@@ -153,6 +166,15 @@ def _whole_blocks(path: Path) -> Iterator[_Stored]:
             if crc != _crc(first, body):
                 return
             yield _Stored(magic, first, body, end)
+
+
+def _found(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        if path.suffix != OPEN:
+            raise
+        return path.with_suffix(CLOSED).open("rb")  # its writer has closed it since it was listed
 
 
 def batch_of(times: list[int], payloads: list[bytes]) -> pa.RecordBatch:

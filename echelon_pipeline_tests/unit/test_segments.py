@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,12 @@ from echelon_pipeline.streaming import segments as module
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.segments import (
     CLOSED,
+    INSTRUMENTS,
     OPEN,
     TORN,
     Connection,
     connection_of,
+    left_open,
     read,
     recover,
     segments,
@@ -165,6 +168,107 @@ def test_an_open_segment_is_listed_until_it_is_recovered(tmp_path: Path) -> None
     assert path.suffix == OPEN
     assert recover(path) == path.with_suffix(CLOSED)
     assert segments(tmp_path) == [path.with_suffix(CLOSED)]
+
+
+def test_nothing_is_written_behind_a_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later frames would get the numbers of those that are missing."""
+    log, fsync = Log(tmp_path, KALSHI), os.fsync
+    log.add(1, b"kept")
+    log.flush()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    log.add(2, b"lost")
+    with pytest.raises(DiskFull):
+        log.flush()
+    monkeypatch.setattr(os, "fsync", fsync)
+    log.add(3, b"later")
+    for work in (log.flush, log.rotate):
+        with pytest.raises(DiskFull):
+            work()
+    log.abandon()
+    assert log.durable == 1
+    [path] = segments(tmp_path)
+    assert path.suffix == OPEN
+    found = [payload for block in read(path) for _, payload in block.pairs()]
+    assert found[0] == b"kept"
+    assert b"later" not in found
+
+
+def test_what_a_full_disk_had_no_room_for_does_not_stop_the_end(tmp_path: Path) -> None:
+    """What a buffer holds is written when its file is closed: that fails as well."""
+    log = Log(tmp_path, KALSHI)
+    log.add(1, b"x")
+    log.flush()
+    assert log._segment is not None
+    descriptor = log._segment._file.fileno()
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, descriptor)
+    os.close(full)
+    log.add(2, b"y")
+    with pytest.raises(DiskFull):
+        log.flush()
+    log.abandon()
+    assert log.durable == 1
+
+
+@pytest.mark.parametrize("calls", range(1, 12))
+def test_a_segment_says_whose_it_is_from_its_first_instant(
+    tmp_path: Path, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever its making breaks off: whoever recovers must not guess whose it is."""
+    left, fsync = calls, os.fsync
+
+    def broken(descriptor: int) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with suppress(OSError):
+        log = Log(tmp_path, KALSHI)
+        try:
+            for number in range(3):
+                log.add(number, b"x")
+                log.flush()
+        finally:
+            log.abandon()
+    for path in segments(tmp_path):
+        assert connection_of(path) == KALSHI
+        assert left_open(tmp_path, "all") == [path]
+        assert left_open(tmp_path, "another") == []
+
+
+def test_a_file_that_says_nothing_is_left_by_nobody_alive(tmp_path: Path) -> None:
+    path = written(tmp_path, [(1, b"a")], close=False)
+    path.write_bytes(b"")
+    assert left_open(tmp_path, "record") == [path]
+    assert recover(path) is None
+    assert segments(tmp_path) == []
+
+
+def test_what_frames_are_read_with_is_as_durable_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut leaves no folder without a name, and no empty list of instruments."""
+    synced: set[int] = set()
+
+    def noted(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    log = Log(tmp_path, KALSHI)
+    needed = (log.folder / INSTRUMENTS, log.folder, log.folder.parent, tmp_path)
+    assert {path.stat().st_ino for path in needed} <= synced
+
+
+def test_a_segment_that_is_closed_after_it_was_listed_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, [(1, b"a")], close=False)
+    assert recover(path) is not None
+    assert held(path) == [(1, b"a")]
+    assert connection_of(path) == KALSHI
 
 
 def write_until_killed(root: Path) -> None:
