@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from echelon_pipeline.errors import DiskFull, Transient, VenueUnavailable
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.segments import Connection
@@ -72,11 +73,13 @@ async def record(
 
     Raises what waiting cannot mend (Unauthorized, BadRequest, BadSettings). A full disk ends a connection like a venue
     that hangs up: what was durable stays, in a segment that recovery closes, and the next connection is tried later.
+    At the end there is no next one: DiskFull is raised.
     """
     busy = False
+    last: Transient | None = None
 
     async def use(wire: Wire) -> None:
-        nonlocal busy
+        nonlocal busy, last
         about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url)
         session = _Session(feed, Log(root, about, feed.instruments), pace, recorded)
         recorded.connections += 1
@@ -84,6 +87,10 @@ async def record(
         busy = True
         try:
             await session.run(wire, stop)
+        except Transient as error:
+            if not stop.is_set():
+                raise
+            last = error
         finally:
             busy = False
 
@@ -100,6 +107,8 @@ async def record(
         [result] = await asyncio.gather(recording, return_exceptions=True)
     if isinstance(result, Exception):
         raise result
+    if isinstance(last, DiskFull):
+        raise last
 
 
 class _Session:
@@ -131,6 +140,8 @@ class _Session:
             number = self._log.add(received_at, payload)
             self._watch.see(number, received_at, payload)
             self._recorded.frames += 1
+            if self._watch.ended:
+                raise VenueUnavailable(f"{self._feed.venue} stream: the venue ended the books' subscription")
             if self._log.waiting_bytes > self._pace.waiting_bytes:
                 self._flushed.clear()
                 await self._flushed.wait()  # the socket's own limits hold the venue back

@@ -5,7 +5,7 @@ Belongs here: when to ask. What makes a book unknown is ``books/``'s, the same a
 
 from __future__ import annotations
 
-from echelon_pipeline.books.events import Frame, Subscribed
+from echelon_pipeline.books.events import Frame, Lost, Subscribed
 from echelon_pipeline.books.machine import Machine
 from echelon_pipeline.venues.live import Feed
 
@@ -18,6 +18,7 @@ class Watch:
 
     def __init__(self, feed: Feed, connection_id: str, again: float) -> None:
         self.sids: dict[str, int] = {}
+        self.ended = False  # nothing more comes on a subscription, and asking for its books is in vain
         self._feed = feed
         self._connection_id = connection_id
         self._again = int(again * 1_000_000)
@@ -33,6 +34,7 @@ class Watch:
                 self._asked |= dict.fromkeys(instrument.tokens, asked)
         message = self._feed.read(payload)
         self.sids |= {event.channel: event.sid for event in message.events if isinstance(event, Subscribed)}
+        self.ended = self.ended or any(isinstance(event, Lost) for event in message.events)
         self._machine.feed(Frame(self._connection_id, number, received_at, message))
 
     def wanting(self, now: int) -> list[str]:

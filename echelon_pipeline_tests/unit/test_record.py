@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.errors import BadSettings, Unauthorized
+from echelon_pipeline.errors import BadSettings, DiskFull, Unauthorized
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streaming import log as logs
 from echelon_pipeline.streaming import segments as module
@@ -38,7 +42,9 @@ async def nothing(wire: Wire, tokens: Sequence[str], sids: Mapping[str, int]) ->
     """No book is asked for."""
 
 
-def recorded(root: Path, handler: Handler, until: Callable[[Recorded], bool], pace: Pace = PACE) -> Recorded:
+def recorded(
+    root: Path, handler: Handler, until: Callable[[Recorded], bool], pace: Pace = PACE, policy: WsPolicy = FAST
+) -> Recorded:
     """Records a server on loopback until a condition holds."""
     found = Recorded()
 
@@ -46,10 +52,10 @@ def recorded(root: Path, handler: Handler, until: Callable[[Recorded], bool], pa
         stop = asyncio.Event()
         async with serve(handler, "127.0.0.1", 0, close_timeout=0.2) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-            dial = partial(opened, url, name="v", policy=FAST, metrics=WsMetrics())
+            dial = partial(opened, url, name="v", policy=policy, metrics=WsMetrics())
             feed = Feed("kalshi", 0, url, (A,), dial, hello, nothing, read_frame)
             task = asyncio.create_task(
-                record(feed, root, listener="l", epoch=2, stop=stop, policy=FAST, pace=pace, recorded=found)
+                record(feed, root, listener="l", epoch=2, stop=stop, policy=policy, pace=pace, recorded=found)
             )
             while not until(found) and not task.done():  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.01)
@@ -139,30 +145,112 @@ def test_reading_pauses_while_the_disk_is_behind(tmp_path: Path) -> None:
     assert len(frames(tmp_path)) == 2_000
 
 
-def test_a_full_disk_keeps_what_was_durable_and_is_tried_again(tmp_path: Path) -> None:
-    fsync, calls = os.fsync, 0
+def steadily(every: float) -> Handler:
+    """A venue that numbers its frames."""
+
+    async def tell(socket: ServerConnection) -> None:
+        await socket.recv()
+        for number in range(100_000):
+            await socket.send(str(number))
+            await asyncio.sleep(every)
+
+    return tell
+
+
+def test_a_full_disk_keeps_what_was_durable_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk has room again at once: what arrived after the hole is not taken for what was in it."""
+    fsync = os.fsync
 
     def full_once(descriptor: int) -> None:
-        nonlocal calls
-        calls += 1
-        if 4 <= calls <= 5:
+        if any(p.suffix == OPEN and p.stat().st_size > 1_000 for p in segments(tmp_path)):
+            monkeypatch.setattr(os, "fsync", fsync)
             raise OSError(28, "No space left on device")
         fsync(descriptor)
 
-    async def steady(socket: ServerConnection) -> None:
-        await socket.recv()
-        for number in range(1_000):
-            await socket.send(str(number))
-            await asyncio.sleep(0.01)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", full_once)
-        done = recorded(tmp_path, steady, lambda r: r.connections == 2 and r.frames > 20)
-    first = min(segments(tmp_path))
-    assert first.suffix == OPEN
+    monkeypatch.setattr(os, "fsync", full_once)
+    done = recorded(tmp_path, steadily(0.005), lambda r: r.connections == 2 and r.frames > 50)
+    assert "no space left" in caplog.text
+    first, second = segments(tmp_path)
+    assert (first.suffix, second.suffix) == (OPEN, CLOSED)
     assert recover(first) is not None
-    assert done.connections == 2
-    assert frames(tmp_path)[0] == b"0"
+    assert done.segments == [second]
+    for path in segments(tmp_path):
+        blocks = [(block.first, [int(payload) for _, payload in block.pairs()]) for block in read(path)]
+        assert all(numbers == list(range(begin, begin + len(numbers))) for begin, numbers in blocks)
+        assert [begin for begin, _ in blocks][:2] == [0, len(blocks[0][1])]
+
+
+def test_a_disk_that_is_full_at_the_end_is_an_error_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    def until(found: Recorded) -> bool:
+        if found.frames > 20:
+            monkeypatch.setattr(os, "fsync", full)
+        return found.frames > 20
+
+    begun = time.monotonic()
+    with pytest.raises(DiskFull):
+        recorded(tmp_path, steadily(0.001), until, Pace(flush=60.0), WsPolicy(backoff=30.0))
+    assert time.monotonic() - begun < 5.0
+
+
+def test_a_venue_that_hangs_up_at_the_end_is_not_dialled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end comes while the log of a broken connection is being closed."""
+    closing = threading.Event()
+    rotate = logs.Log.rotate
+
+    def slow(log: logs.Log) -> Path | None:
+        closing.set()
+        time.sleep(0.3)
+        return rotate(log)
+
+    async def bye(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send("last")
+        await socket.close(1011, "restart")
+
+    monkeypatch.setattr(logs.Log, "rotate", slow)
+    begun = time.monotonic()
+    done = recorded(tmp_path, bye, lambda _: closing.is_set(), PACE, WsPolicy(backoff=30.0))
+    assert time.monotonic() - begun < 5.0
+    assert done.connections == 1
+    assert frames(tmp_path) == [b"last"]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.15, 0.2])
+def test_a_stream_that_never_rests_is_left_at_once(tmp_path: Path, seconds: float) -> None:
+    async def flood(socket: ServerConnection) -> None:
+        await socket.recv()
+        with suppress(ConnectionClosed):
+            while True:
+                for _ in range(50):
+                    await socket.send("{}")
+                await asyncio.sleep(0)
+
+    begun: list[float] = []
+
+    def until(found: Recorded) -> bool:
+        begun.append(time.monotonic())
+        return found.frames > 0 and begun[-1] - begun[0] > seconds
+
+    done = recorded(tmp_path, flood, until)
+    assert time.monotonic() - begun[-1] < 3.0
+    assert len(frames(tmp_path)) == done.frames
+
+
+def test_a_subscription_that_the_venue_ends_is_made_anew_by_another_connection(tmp_path: Path) -> None:
+    """Snapshots cannot be had of one that is over (reference/kalshi section 7), while other channels go on."""
+
+    async def overflowing(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send('{"type":"error","sid":2,"msg":{"code":25,"msg":"Subscription buffer overflow"}}')
+        await socket.wait_closed()
+
+    recorded(tmp_path, overflowing, lambda r: r.connections >= 3)
+    assert len(segments(tmp_path)) >= 2
 
 
 def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> None:
