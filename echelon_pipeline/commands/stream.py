@@ -43,7 +43,7 @@ def record(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long. Default: at Ctrl-C.")] = None,
 ) -> None:
     """Record live order books: every frame, durable within a second."""
-    from echelon_pipeline.streaming.segments import OPEN, connection_of, recover, segments
+    from echelon_pipeline.streaming.segments import left_open, recover
     from echelon_pipeline.warehouse.locks import one_at_a_time
     from echelon_pipeline.warehouse.watchable import watchable
 
@@ -53,9 +53,8 @@ def record(
             raise fail("no open instrument to record; `echelon ingest` brings the venues' listings up to date")
         root = settings.capture_root
         with one_at_a_time(root / f"{LISTENER}.lock", 0):
-            for path in segments(root):  # whoever left these open is dead: we hold the lock
-                if path.suffix == OPEN and connection_of(path).listener == LISTENER:
-                    recover(path)
+            for path in left_open(root, LISTENER):  # whoever did is dead: we hold the lock
+                recover(path)
             _show(asyncio.run(_record(settings, chosen, seconds)), root)
 
 
@@ -90,20 +89,23 @@ async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: floa
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop.set)
     policy, pace = WsPolicy.of(settings), Pace.of(settings)
-    async with asyncio.TaskGroup() as group:
-        for feed, recorded in zip(feeds, done.values(), strict=True):
-            group.create_task(
-                record_feed(
-                    feed,
-                    settings.capture_root,
-                    listener=LISTENER,
-                    epoch=0,
-                    stop=stop,
-                    policy=policy,
-                    pace=pace,
-                    recorded=recorded,
+    try:
+        async with asyncio.TaskGroup() as group:
+            for feed, recorded in zip(feeds, done.values(), strict=True):
+                group.create_task(
+                    record_feed(
+                        feed,
+                        settings.capture_root,
+                        listener=LISTENER,
+                        epoch=0,
+                        stop=stop,
+                        policy=policy,
+                        pace=pace,
+                        recorded=recorded,
+                    )
                 )
-            )
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None  # the others' were ended because of it
     return done
 
 
@@ -144,7 +146,8 @@ def _show(done: dict[str, Recorded], root: Path) -> None:
 
 def replay(
     files: Annotated[
-        list[Path] | None, typer.Argument(exists=True, show_default=False, help="Segments. Default: all of the home.")
+        list[Path] | None,
+        typer.Argument(exists=True, dir_okay=False, show_default=False, help="Segments. Default: all of the home."),
     ] = None,
 ) -> None:
     """Rebuild books from segments and say what can be believed."""
@@ -176,25 +179,18 @@ def book(
 ) -> None:
     """The order book of an instrument as it was known at an instant."""
     from echelon_pipeline.domain.scaled import shortest
-    from echelon_pipeline.streaming.replay import feeds
-    from echelon_pipeline.streaming.replay import replay as replay_feed
-    from echelon_pipeline.streaming.segments import instruments_of
+    from echelon_pipeline.streaming.replay import book_of
 
     until = None if at is None else (at.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) + 1
-    for connections in feeds(_segments(None)):
-        if not any(i.instrument_id == instrument for _, paths in connections for i in instruments_of(paths[0])):
-            continue
-        row = replay_feed(connections, until=until).books.get(instrument)
-        if row is None:
-            raise fail(f"no frame of {instrument} was received before {at}")
-        table = Table("bid size", "bid", "ask", "ask size", title=f"{instrument}: {row.state} {row.reason or ''}")
-        for n in range(min(levels, max(len(row.bids), len(row.asks)))):
-            bid = map(shortest, reversed(row.bids[n])) if n < len(row.bids) else ("", "")
-            ask = map(shortest, row.asks[n]) if n < len(row.asks) else ("", "")
-            table.add_row(*bid, *ask)
-        out().print(table)
-        return
-    raise fail(f"{instrument} is in no segment of this home")
+    row = book_of(_segments(None), instrument, until=until)
+    if row is None:
+        raise fail(f"no frame of {instrument} was received before {at}")
+    table = Table("bid size", "bid", "ask", "ask size", title=f"{instrument}: {row.state} {row.reason or ''}")
+    for n in range(min(levels, max(len(row.bids), len(row.asks)))):
+        bid = map(shortest, reversed(row.bids[n])) if n < len(row.bids) else ("", "")
+        ask = map(shortest, row.asks[n]) if n < len(row.asks) else ("", "")
+        table.add_row(*bid, *ask)
+    out().print(table)
 
 
 def _segments(files: list[Path] | None) -> list[Path]:

@@ -15,7 +15,8 @@ from echelon_pipeline.books.book import Book, Instrument
 from echelon_pipeline.books.events import Frame, Message
 from echelon_pipeline.books.keeper import QUIET
 from echelon_pipeline.books.machine import Machine
-from echelon_pipeline.books.rows import BookRow, Output
+from echelon_pipeline.books.rows import BookRow, Output, State
+from echelon_pipeline.errors import NotFound
 from echelon_pipeline.streaming.segments import Connection, connection_of, instruments_of, read
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
@@ -89,6 +90,26 @@ def replay(
         machine.advance(told.last_at + QUIET if until is None else until)  # the last batch is over by then
     _conclude(machine, watched, told, see)
     return told
+
+
+def book_of(paths: Iterable[Path], instrument_id: str, *, until: int | None = None) -> BookRow | None:
+    """One book at the last frame of the connections that were opened for it, or at ``until``; of several feeds the
+    one that is believed, or else was last. None where no frame had arrived.
+
+    Raises NotFound where no connection was opened for it, CorruptStore.
+    """
+    concerned = [
+        [
+            (about, some)
+            for about, some in feed
+            if any(i.instrument_id == instrument_id for i in instruments_of(some[0]))
+        ]
+        for feed in feeds(paths)
+    ]
+    if not any(concerned):
+        raise NotFound(f"{instrument_id} is in no segment of this home")
+    found = [replay(feed, until=until).books.get(instrument_id) for feed in concerned if feed]
+    return max(filter(None, found), key=lambda row: (row.state is State.LIVE, row.valid_from), default=None)
 
 
 def _frames(connection: Connection, paths: Sequence[Path]) -> Iterator[Frame]:

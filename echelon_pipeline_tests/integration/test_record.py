@@ -233,10 +233,10 @@ def test_a_killed_recorder_leaves_every_durable_frame_and_the_next_one_closes_it
     assert not told.hashes["misses"]
 
 
-def command(settings: Settings, sandbox: SandboxProcess, *arguments: str) -> str:
+def command(settings: Settings, sandbox: SandboxProcess, *arguments: str, **given: str) -> str:
     """Standard output of the command on this home."""
     program = [sys.executable, "-c", "from echelon_pipeline.cli import app; app()", *arguments]
-    env = {**os.environ, **sandbox.env(), "ECHELON_HOME": str(settings.home), "ECHELON_MIN_FREE_MB": "0"}
+    env = {**os.environ, **sandbox.env(), "ECHELON_HOME": str(settings.home), "ECHELON_MIN_FREE_MB": "0", **given}
     done = subprocess.run(program, env=env, capture_output=True, text=True, timeout=60)
     return done.stdout + done.stderr
 
@@ -251,6 +251,9 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
     lake.merge("core.instruments", [staged(settings.scratch, "core.instruments", [row_of])])
     publish(settings)
     assert "not among the open instruments" in command(settings, sandbox, "record", "kalshi:NOPE")
+    refused = command(settings, sandbox, "record", "--seconds", "5", KALSHI_API_KEY="nobody")
+    assert "error: kalshi stream: the venue answered 401" in refused
+    assert "Traceback" not in refused
     assert "kalshi 0" in command(settings, sandbox, "record", "--seconds", "1.5")
     assert "live 1" in command(settings, sandbox, "replay")
     shown = command(settings, sandbox, "book", name, "--levels", "1")

@@ -1,0 +1,62 @@
+"""Replaying: which connections tell of a book, and which of them is believed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.books.rows import State
+from echelon_pipeline.errors import NotFound
+from echelon_pipeline.streaming.log import Log
+from echelon_pipeline.streaming.replay import book_of
+from echelon_pipeline.streaming.segments import Connection, segments
+
+SECOND = 1_000_000
+
+
+def connection(root: Path, name: str, *tickers: str, feed: int = 0, begin: int) -> None:
+    """A connection that brings the book of each ticker: one bid of 40 cents whose size is the second it came at."""
+    log = Log(
+        root,
+        Connection("kalshi", "record", 0, feed, name, "wss://example.test"),
+        [Instrument(f"kalshi:{ticker}", (ticker,)) for ticker in tickers],
+    )
+    for number, ticker in enumerate(tickers):
+        msg = {"market_ticker": ticker, "yes_dollars_fp": [["0.40", f"{begin}.00"]], "no_dollars_fp": []}
+        frame = {"type": "orderbook_snapshot", "sid": 1, "seq": number + 1, "msg": msg}
+        log.add(begin * SECOND + number, json.dumps(frame).encode())
+    log.flush()
+    log.rotate()
+
+
+def bid(root: Path, ticker: str, until: int | None = None) -> tuple[State, int | None] | None:
+    """State and size of the best bid."""
+    row = book_of(segments(root), f"kalshi:{ticker}", until=until)
+    return None if row is None else (row.state, row.bids[0][1] // SECOND if row.bids else None)
+
+
+def test_a_book_that_a_later_connection_was_not_opened_for_is_shown_as_it_was_last_known(tmp_path: Path) -> None:
+    connection(tmp_path, "1", "A", begin=10)
+    connection(tmp_path, "2", "B", begin=20)
+    assert bid(tmp_path, "A") == (State.LIVE, 10)
+    assert bid(tmp_path, "A", until=25 * SECOND) == (State.LIVE, 10)
+    assert bid(tmp_path, "A", until=50 * SECOND) == (State.STALE, 10)
+
+
+def test_a_book_that_moved_to_another_feed_is_followed(tmp_path: Path) -> None:
+    connection(tmp_path, "1", "A", "B", begin=10)
+    connection(tmp_path, "2", "B", begin=100)
+    connection(tmp_path, "3", "A", feed=1, begin=100)
+    assert bid(tmp_path, "A") == (State.LIVE, 100)
+    assert bid(tmp_path, "A", until=101 * SECOND) == (State.LIVE, 100)
+    assert bid(tmp_path, "A", until=11 * SECOND) == (State.LIVE, 10)
+
+
+def test_what_nobody_recorded_is_named_and_what_came_later_is_not_shown(tmp_path: Path) -> None:
+    connection(tmp_path, "1", "A", begin=10)
+    with pytest.raises(NotFound, match="kalshi:B is in no segment"):
+        bid(tmp_path, "B")
+    assert bid(tmp_path, "A", until=10 * SECOND) is None
