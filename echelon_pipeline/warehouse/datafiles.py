@@ -122,7 +122,7 @@ def adopt(snapshot: Snapshot, added: Sequence[AddAction], partitions: Sequence[P
     pinned = _held(snapshot, partitions)
     for _ in range(tries):
         with storage_faults(f"{snapshot.table.name} at {snapshot.uri}"), suppress(CommitFailedError):
-            return _commit(snapshot, added, pinned, partitions)
+            return _commit(snapshot, added, pinned, "merge", partitions)
         latest = open_table(snapshot.table, snapshot.uri)
         if latest is None or _held(latest, partitions) != pinned or latest.missing_columns():
             break
@@ -131,8 +131,29 @@ def adopt(snapshot: Snapshot, added: Sequence[AddAction], partitions: Sequence[P
     raise CommitFailedError(f"{snapshot.table.name}: another writer was faster")
 
 
+def exchange(snapshot: Snapshot, added: Sequence[AddAction], replaced: Sequence[DataFile], tries: int) -> int | None:
+    """Commits files in place of others with the same rows; other files may come and go in between.
+
+    None where another writer took one of ``replaced`` away, or after ``tries``; then the new files are deleted.
+    """
+    paths = {f.path for f in replaced}
+    for _ in range(tries):
+        with storage_faults(f"{snapshot.table.name} at {snapshot.uri}"), suppress(CommitFailedError):
+            return _commit(snapshot, added, replaced, "compact", ())
+        latest = open_table(snapshot.table, snapshot.uri)
+        if latest is None or not paths <= {f.path for f in latest.files} or latest.missing_columns():
+            break
+        snapshot = latest
+    discard(snapshot, added)
+    return None
+
+
 def _commit(
-    snapshot: Snapshot, added: Sequence[AddAction], replaced: Sequence[DataFile], partitions: Sequence[Partition]
+    snapshot: Snapshot,
+    added: Sequence[AddAction],
+    replaced: Sequence[DataFile],
+    note: str,
+    partitions: Sequence[Partition],
 ) -> int:
     by = snapshot.table.partition_by
     removed = [
@@ -152,7 +173,7 @@ def _commit(
         schema=snapshot.delta.schema(),
         partition_by=list(by),
         # No retries: delta-rs would let two writers fill the same empty partition, it does not know what we read.
-        commit_properties=commit_properties("merge", days, retries=0),
+        commit_properties=commit_properties(note, days, retries=0),
     )
     keep(snapshot)
     return snapshot.version + 1

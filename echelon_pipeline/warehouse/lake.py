@@ -153,11 +153,15 @@ class Lake:
         partitions = before.partitions + [p for p in found if p not in before.partitions]
         return Commit(table.name, version, rows_staged=rows, rows_new=rows, partitions=partitions)
 
+    def compact(self, table: str, partition: Partition) -> bool | None:
+        """See compaction.compact; the same rows in fewer files."""
+        with storage_faults(f"{table} at {self.uri(table)}"), self.duck() as connection:
+            return compact(connection, self.tables[table], self.uri(table), partition, self._tries)
+
     def _gather(self, table: Table, partitions: Sequence[Partition]) -> None:
         snapshot = open_table(table, self.uri(table.name))
         for partition in crowded(snapshot, partitions) if snapshot else ():
-            with storage_faults(f"{table.name} at {self.uri(table.name)}"):
-                compact(open_for_write(table, self.uri(table.name)), partition)
+            self.compact(table.name, partition)
 
     def merge(self, table: str, staged: Sequence[Path]) -> Commit:
         """Upserts staged Parquet files by the table's key; an identical re-run commits nothing.

@@ -19,7 +19,6 @@ import psutil
 
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.compaction import compact
 from echelon_pipeline.warehouse.delta import Snapshot
 from echelon_pipeline.warehouse.faults import storage_faults
 from echelon_pipeline.warehouse.lake import Lake
@@ -68,7 +67,8 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
             continue
         done.tables += 1
         with storage_faults(f"{table} at {snapshot.uri}"):
-            _compact(snapshot, done)
+            _compact(lake, snapshot, done)
+            snapshot = lake.open(table) or snapshot
             snapshot.delta.create_checkpoint()
             snapshot.delta.cleanup_metadata()
             done.checkpoints += 1
@@ -78,10 +78,10 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
     return done
 
 
-def _compact(snapshot: Snapshot, done: Maintained) -> None:
+def _compact(lake: Lake, snapshot: Snapshot, done: Maintained) -> None:
     counts = Counter(f.partition for f in snapshot.files)
     for partition in [p for p, files in counts.items() if files > COMPACT_ABOVE]:
-        compacted = compact(snapshot, partition)
+        compacted = lake.compact(snapshot.table.name, partition)
         done.compacted_partitions += compacted is True
         done.compactions_lost += compacted is None
 
