@@ -87,7 +87,8 @@ def replay(
             told.last_at = frame.received_at
             _take(machine.take(), told, see)
     if told.last_at is not None:
-        machine.advance(told.last_at + QUIET if until is None else until)  # the last batch is over by then
+        # The last batch is over by then, also where our clock stepped back in it.
+        machine.advance(machine.now + QUIET if until is None else until)
     _conclude(machine, watched, told, see)
     return told
 

@@ -15,6 +15,7 @@ from echelon_pipeline.streaming.replay import book_of
 from echelon_pipeline.streaming.segments import Connection, segments
 
 SECOND = 1_000_000
+A = Instrument("kalshi:A", ("A",))
 
 
 def connection(root: Path, name: str, *tickers: str, feed: int = 0, begin: int) -> None:
@@ -60,3 +61,15 @@ def test_what_nobody_recorded_is_named_and_what_came_later_is_not_shown(tmp_path
     with pytest.raises(NotFound, match="kalshi:B is in no segment"):
         bid(tmp_path, "B")
     assert bid(tmp_path, "A", until=10 * SECOND) is None
+
+
+def test_the_last_frame_counts_where_our_clock_stepped_back_before_it(tmp_path: Path) -> None:
+    log = Log(tmp_path, Connection("kalshi", "record", 0, 0, "1", "wss://example.test"), [A])
+    for number, at in enumerate((1_000, 400)):
+        msg = {"market_ticker": "A", "yes_dollars_fp": [["0.40", f"{at}.00"]], "no_dollars_fp": []}
+        log.add(
+            at * SECOND, json.dumps({"type": "orderbook_snapshot", "sid": 1, "seq": number + 1, "msg": msg}).encode()
+        )
+    log.flush()
+    log.rotate()
+    assert bid(tmp_path, "A") == (State.LIVE, 400)
