@@ -8,6 +8,7 @@ the version that they read and start over where another one was faster.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from deltalake.exceptions import CommitFailedError
 
+from echelon_pipeline.errors import DiskFull
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, Rule, T, Table
 from echelon_pipeline.warehouse.commits import Commit, chunks, group_partitions, retried, write
@@ -36,6 +39,8 @@ from echelon_pipeline.warehouse.delta import (
 from echelon_pipeline.warehouse.duck import STAGED, connect, literal
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
 from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules, check_unique, within
+
+log = logging.getLogger(__name__)
 
 
 class Lake:
@@ -161,7 +166,11 @@ class Lake:
     def _gather(self, table: Table, partitions: Sequence[Partition]) -> None:
         snapshot = open_table(table, self.uri(table.name))
         for partition in crowded(snapshot, partitions) if snapshot else ():
-            self.compact(table.name, partition)
+            try:
+                self.compact(table.name, partition)
+            except (DiskFull, CommitFailedError) as error:
+                # The rows are committed: whoever heard otherwise would append them again.
+                log.warning("%s: small files stay for now: %s", table.name, error)
 
     def merge(self, table: str, staged: Sequence[Path]) -> Commit:
         """Upserts staged Parquet files by the table's key; an identical re-run commits nothing.

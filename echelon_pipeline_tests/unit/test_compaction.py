@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from deltalake.exceptions import CommitFailedError
 
+from echelon_pipeline.errors import DiskFull
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse import compaction
 from echelon_pipeline.warehouse.changes import changed_since
@@ -111,3 +112,17 @@ def test_many_writers_that_compact_lose_and_double_nothing(lake: Lake, monkeypat
     for writer in writers:
         writer.join()
     assert units(lake) == sorted([*"0123", *(f"{name}{n}" for name in "ab" for n in range(8))])
+
+
+@pytest.mark.parametrize("error", [DiskFull("no space left"), CommitFailedError("another process migrates it")])
+def test_an_append_that_is_committed_is_not_called_failed(
+    lake: Lake, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(compaction, "GATHER_FILES", 3)
+    monkeypatch.setattr(Lake, "compact", fails)
+    append(lake, "4")
+    assert units(lake) == ["0", "1", "2", "3", "4"]
+    assert str(error) in caplog.text
