@@ -16,7 +16,18 @@ import echelon_pipeline
 PACKAGE = Path(echelon_pipeline.__file__).parent
 NAME = "echelon_pipeline"
 
-TOP = {"cli", "commands", "defs", "definitions", "doctor", "probes", "stream_probes", "docgen", "answers", "dagster_home"}
+TOP = {
+    "cli",
+    "commands",
+    "defs",
+    "definitions",
+    "doctor",
+    "probes",
+    "stream_probes",
+    "docgen",
+    "answers",
+    "dagster_home",
+}
 GROUND = {"errors", "settings", "sqlfiles", ""}  # "" is the package itself: its version
 # What each room may import besides itself; the rooms at the top may import everything.
 MAY_IMPORT: dict[str, set[str]] = {
