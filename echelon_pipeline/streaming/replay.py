@@ -17,7 +17,7 @@ from echelon_pipeline.books.keeper import QUIET
 from echelon_pipeline.books.machine import Machine
 from echelon_pipeline.books.rows import BookRow, Output, State
 from echelon_pipeline.errors import NotFound
-from echelon_pipeline.streaming.segments import Connection, connection_of, instruments_of, read
+from echelon_pipeline.streaming.segments import CLOSED, Connection, connection_of, instruments_of, read
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
 
@@ -63,8 +63,9 @@ def replay(
     until: int | None = None,
     see: Callable[[Output], None] = lambda _: None,
 ) -> Replayed:
-    """One feed through a machine: what it says up to the last frame, or up to ``until``.
+    """One feed through a machine: what it says as of the last frame, or at ``until``.
 
+    A connection whose segments are closed ended with its last frame: between it and the next there is no book.
     ``see`` gets what is finished as it goes on. Raises CorruptStore.
     """
     about = connections[0][0]
@@ -86,6 +87,11 @@ def replay(
             told.first_at = told.first_at or frame.received_at
             told.last_at = frame.received_at
             _take(machine.take(), told, see)
+        else:
+            # What came after the last frame that was kept, nobody knows: from there on there is no book.
+            end, is_last = machine.now + QUIET, connection is connections[-1][0]
+            if told.frames and paths[-1].suffix == CLOSED and (end < until if until else not is_last):
+                machine.disconnected(end)
     if told.last_at is not None:
         # The last batch is over by then, also where our clock stepped back in it.
         machine.advance(machine.now + QUIET if until is None else until)

@@ -12,7 +12,7 @@ from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.replay import book_of
-from echelon_pipeline.streaming.segments import Connection, segments
+from echelon_pipeline.streaming.segments import OPEN, Connection, segments
 
 SECOND = 1_000_000
 A = Instrument("kalshi:A", ("A",))
@@ -43,6 +43,21 @@ def test_a_book_that_a_later_connection_was_not_opened_for_is_shown_as_it_was_la
     connection(tmp_path, "1", "A", begin=10)
     connection(tmp_path, "2", "B", begin=20)
     assert bid(tmp_path, "A") == (State.LIVE, 10)
+    assert bid(tmp_path, "A", until=10 * SECOND + 40_000) == (State.LIVE, 10)
+
+
+def test_there_is_no_book_between_two_connections_nor_after_the_last(tmp_path: Path) -> None:
+    connection(tmp_path, "1", "A", begin=10)
+    connection(tmp_path, "2", "A", begin=35)
+    for at in (12, 20, 34, 37):
+        assert bid(tmp_path, "A", until=at * SECOND) == (State.UNKNOWN, None)
+    assert bid(tmp_path, "A") == (State.LIVE, 35)
+
+
+def test_a_recording_that_goes_on_is_live_until_its_proof_is_too_old(tmp_path: Path) -> None:
+    connection(tmp_path, "1", "A", begin=10)
+    [closed] = segments(tmp_path)
+    closed.rename(closed.with_suffix(OPEN))
     assert bid(tmp_path, "A", until=25 * SECOND) == (State.LIVE, 10)
     assert bid(tmp_path, "A", until=50 * SECOND) == (State.STALE, 10)
 
@@ -52,8 +67,8 @@ def test_a_book_that_moved_to_another_feed_is_followed(tmp_path: Path) -> None:
     connection(tmp_path, "2", "B", begin=100)
     connection(tmp_path, "3", "A", feed=1, begin=100)
     assert bid(tmp_path, "A") == (State.LIVE, 100)
-    assert bid(tmp_path, "A", until=101 * SECOND) == (State.LIVE, 100)
-    assert bid(tmp_path, "A", until=11 * SECOND) == (State.LIVE, 10)
+    assert bid(tmp_path, "A", until=100 * SECOND + 40_000) == (State.LIVE, 100)
+    assert bid(tmp_path, "A", until=10 * SECOND + 40_000) == (State.LIVE, 10)
 
 
 def test_what_nobody_recorded_is_named_and_what_came_later_is_not_shown(tmp_path: Path) -> None:
