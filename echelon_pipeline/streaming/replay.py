@@ -21,6 +21,9 @@ from echelon_pipeline.streaming.segments import CLOSED, Connection, connection_o
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
 
+# Microseconds for which the last frame of a connection speaks: batches end within them, and an fsync a second later
+# would have kept what came.
+LINGER = 1_000_000
 READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polymarket": polymarket.read}
 
 
@@ -65,7 +68,8 @@ def replay(
 ) -> Replayed:
     """One feed through a machine: what it says as of the last frame, or at ``until``.
 
-    A connection whose segments are closed ended with its last frame: between it and the next there is no book.
+    A connection whose segments are closed ended with its last frame: from a second after it to the next there is no
+    book.
     ``see`` gets what is finished as it goes on. Raises CorruptStore.
     """
     about = connections[0][0]
@@ -88,8 +92,8 @@ def replay(
             told.last_at = frame.received_at
             _take(machine.take(), told, see)
         else:
-            # What came after the last frame that was kept, nobody knows: from there on there is no book.
-            end, is_last = machine.now + QUIET, connection is connections[-1][0]
+            # What came after the last frame that was kept, nobody knows: soon after it there is no book.
+            end, is_last = machine.now + LINGER, connection is connections[-1][0]
             if told.frames and paths[-1].suffix == CLOSED and (end < until if until else not is_last):
                 machine.disconnected(end)
     if told.last_at is not None:
