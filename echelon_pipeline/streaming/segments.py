@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -66,10 +67,11 @@ class Block:
 
 
 def recover(path: Path) -> Path | None:
-    """Closes a segment that its writer left open: cuts off what is behind the last whole block.
+    """Closes a segment that its writer left open: what is behind the last whole block is set aside as ``.torn``.
 
-    Gives the closed path; None where no frame is whole: then the file is set aside as it is, named ``.torn``. A
-    segment that is closed is given back as it is. Whoever calls this knows that the writer is dead.
+    That is a block that was being written; after a damage in the middle, good ones too. Gives the closed path; None
+    where no frame is whole: then all of it is set aside. A segment that is closed is given back as it is. Whoever
+    calls this knows that the writer is dead.
     """
     if path.suffix == CLOSED:
         return path
@@ -80,9 +82,21 @@ def recover(path: Path) -> Path | None:
         renamed(path, TORN)
         return None
     with path.open("r+b") as file:
+        _set_aside(file, end, path.with_suffix(TORN))
         file.truncate(end)
         os.fsync(file.fileno())
     return renamed(path, CLOSED)
+
+
+def _set_aside(file: BinaryIO, start: int, target: Path) -> None:
+    file.seek(0, os.SEEK_END)
+    if file.tell() == start:
+        return
+    file.seek(start)
+    with space(target), target.open("wb") as torn:
+        shutil.copyfileobj(file, torn)
+        torn.flush()
+        os.fsync(torn.fileno())
 
 
 def read(path: Path) -> Iterator[Block]:

@@ -106,6 +106,25 @@ def test_a_changed_byte_is_never_read_as_frames(
     assert found in ([], blocks[0], blocks[0] + blocks[1])
 
 
+def test_what_is_behind_a_damaged_block_is_set_aside_not_thrown_away(tmp_path: Path) -> None:
+    blocks = [[(n, b"frame %d" % n)] for n in range(3)]
+    path = written(tmp_path, *blocks, close=False)
+    whole, ends = path.read_bytes(), [block.end for block in module._whole_blocks(path)]
+    changed = bytearray(whole)
+    changed[ends[1] + 30] ^= 1  # in the second block of frames
+    path.write_bytes(changed)
+    closed = recover(path)
+    assert closed is not None
+    assert held(closed) == blocks[0]
+    assert closed.with_suffix(TORN).read_bytes() == bytes(changed[ends[1] :])
+
+
+def test_a_whole_segment_leaves_nothing_aside(tmp_path: Path) -> None:
+    closed = recover(written(tmp_path, [(1, b"a")], close=False))
+    assert closed is not None
+    assert not closed.with_suffix(TORN).exists()
+
+
 def test_a_closed_segment_that_was_damaged_is_an_error_not_a_shorter_one(tmp_path: Path) -> None:
     path = written(tmp_path, [(1, b"a")], [(2, b"b" * 100)])
     path.write_bytes(path.read_bytes()[:-40])
