@@ -147,13 +147,17 @@ class _Session:
                 await self._flushed.wait()  # the socket's own limits hold the venue back
 
     async def _keep(self, wire: Wire) -> None:
-        opened = time.monotonic()
+        opened = asked = time.monotonic()
         while True:
             await asyncio.sleep(self._pace.flush)
             await self._flush()
             if wanting := self._watch.wanting(time.time_ns() // 1000):
                 self._recorded.renewed += len(wanting)
                 await self._feed.renew(wire, wanting, self._watch.sids)
+            elif wire.is_quiet and time.monotonic() - asked >= self._pace.renew:
+                # Quiet markets and a frozen stream look alike until something is asked for.
+                asked = time.monotonic()
+                await self._feed.renew(wire, self._feed.instruments[0].tokens, self._watch.sids)
             if time.monotonic() - opened >= self._pace.segment:
                 await self._rotate()
                 opened = time.monotonic()

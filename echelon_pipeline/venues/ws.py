@@ -112,6 +112,12 @@ class Wire:
         self._metrics = metrics
         self._ping = keepalive[0] if keepalive else None
         self._pong = keepalive[1].encode() if keepalive else None
+        self._heard = asyncio.get_running_loop().time()
+
+    @property
+    def is_quiet(self) -> bool:
+        """No data for half as long as is borne: time to ask for something."""
+        return asyncio.get_running_loop().time() - self._heard >= self._policy.silence / 2
 
     async def send(self, message: object) -> None:
         """Sends a command as JSON text, a text as it is. VenueUnavailable where the connection is gone."""
@@ -123,13 +129,12 @@ class Wire:
         Never ends by itself: raises VenueUnavailable when the venue hangs up or is silent for too long.
         """
         loop = asyncio.get_running_loop()
-        heard = loop.time()
-        pinged = heard
+        pinged = loop.time()
         while True:
             if self._ping is not None and loop.time() >= pinged + self._policy.ping_every:
                 await self._send(self._ping)
                 pinged = loop.time()
-            wake = heard + self._policy.silence
+            wake = self._heard + self._policy.silence
             if self._ping is not None:
                 wake = min(wake, pinged + self._policy.ping_every)
             try:
@@ -137,12 +142,12 @@ class Wire:
                 async with asyncio.timeout_at(wake):
                     payload = await self._receive()
             except TimeoutError:
-                if loop.time() >= heard + self._policy.silence:
+                if loop.time() >= self._heard + self._policy.silence:
                     raise self._end("silent", f"no data for {self._policy.silence:g} s") from None
                 continue
             received_at = time.time_ns() // 1000
             if payload != self._pong:
-                heard = loop.time()
+                self._heard = loop.time()
             self._metrics.frames += 1
             self._metrics.bytes += len(payload)
             yield received_at, payload

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +44,12 @@ async def nothing(wire: Wire, tokens: Sequence[str], sids: Mapping[str, int]) ->
 
 
 def recorded(
-    root: Path, handler: Handler, until: Callable[[Recorded], bool], pace: Pace = PACE, policy: WsPolicy = FAST
+    root: Path,
+    handler: Handler,
+    until: Callable[[Recorded], bool],
+    pace: Pace = PACE,
+    policy: WsPolicy = FAST,
+    renew: Callable[[Wire, Sequence[str], Mapping[str, int]], Awaitable[None]] = nothing,
 ) -> Recorded:
     """Records a server on loopback until a condition holds."""
     found = Recorded()
@@ -53,7 +59,7 @@ def recorded(
         async with serve(handler, "127.0.0.1", 0, close_timeout=0.2) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
             dial = partial(opened, url, name="v", policy=policy, metrics=WsMetrics())
-            feed = Feed("kalshi", 0, url, (A,), dial, hello, nothing, read_frame)
+            feed = Feed("kalshi", 0, url, (A,), dial, hello, renew, read_frame)
             task = asyncio.create_task(
                 record(feed, root, listener="l", epoch=2, stop=stop, policy=policy, pace=pace, recorded=found)
             )
@@ -113,6 +119,26 @@ def test_a_connection_that_breaks_is_followed_by_another_with_a_log_of_its_own(t
     done = recorded(tmp_path, flaky, lambda r: r.connections >= 3)
     assert frames(tmp_path)[:2] == [b"life 0", b"life 1"]
     assert len({p.parent for p in segments(tmp_path)}) == len(done.segments) >= 2
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_quiet_connection_is_asked_for_a_book_and_left_only_where_it_does_not_answer(
+    tmp_path: Path, answers: bool
+) -> None:
+    async def quiet(socket: ServerConnection) -> None:
+        await socket.send(b"{}")
+        async for _ in socket:
+            if answers:
+                await socket.send(b"{}")
+
+    async def ask(wire: Wire, tokens: Sequence[str], _: Mapping[str, int]) -> None:
+        await wire.send({"tokens": tokens})
+
+    silence = replace(FAST, silence=0.3)
+    begun = time.monotonic()
+    pace = replace(PACE, renew=0.05)
+    done = recorded(tmp_path, quiet, lambda _: time.monotonic() - begun > 1.5, pace, policy=silence, renew=ask)
+    assert (done.connections == 1) is answers
 
 
 def test_long_connections_are_cut_into_segments(tmp_path: Path) -> None:
