@@ -26,7 +26,7 @@ def probe_streams(settings: Settings) -> Iterator[Finding]:
 
 
 def _kalshi(settings: Settings) -> Finding:
-    name = "kalshi stream"
+    name = f"{kalshi.VENUE} stream"
     try:
         signer = Signer.of(settings)
     except BadSettings as error:
@@ -58,7 +58,12 @@ def _ask(
 async def _answer(name: str, settings: Settings, url: str, question: object, headers: Headers | None) -> None:
     policy = WsPolicy.of(settings)
     async with opened(
-        url, name=name, policy=policy, metrics=WsMetrics(), headers=headers, keepalive=polymarket.KEEPALIVE
+        url,
+        name=name.removesuffix(" stream"),
+        policy=policy,
+        metrics=WsMetrics(),
+        headers=headers,
+        keepalive=polymarket.KEEPALIVE,
     ) as wire:
         await wire.send(question)
         async for _ in wire.frames():

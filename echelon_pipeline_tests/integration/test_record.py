@@ -276,6 +276,7 @@ def test_the_doctor_says_whether_streams_open(sandbox: SandboxProcess, settings:
     assert (no_key.level, gone.level) == (Level.WARN, Level.FAIL)
     assert "KALSHI_API_KEY" in no_key.advice
     assert "POLYMARKET_WS_URL" in gone.advice
+    assert gone.text.startswith("polymarket stream: ConnectionRefusedError")
     [refused, _] = probe_streams(load_settings({**sandbox.env(), "KALSHI_API_KEY": "somebody-else"}))
     assert refused.level is Level.FAIL
     assert "401" in refused.text
