@@ -1,7 +1,7 @@
 """(g) Every mart over 50 million trades and a million instruments: seconds, memory, and one day's late rows.
 
 The floor is one scan of the same Parquet by DuckDB in the same run: of whole rows, and, much cheaper, of instrument,
-price and size alone (it reads a tenth of the bytes; no mart can do with these). ``python -m benchmarks.marts 5000000
+price and size alone (a ninth of the processor time; no mart can do with these). ``python -m benchmarks.marts 5000000
 100000`` is a tenth of it.
 """
 
