@@ -13,7 +13,7 @@ import msgspec
 
 from echelon_pipeline.books.events import Change, Facts, Level, Side, Snapshot
 from echelon_pipeline.books.ladder import Ladder, mirrored
-from echelon_pipeline.books.rows import GapRow, Reason, Timeline
+from echelon_pipeline.books.rows import Check, GapRow, Reason, Timeline
 from echelon_pipeline.books.verify import Verifier
 
 # Changes kept for a book that is asked for: at 759 changes a second over a venue, minutes of one instrument.
@@ -57,9 +57,9 @@ class Book:
         *("subscription", "timeline", "trust", "verifier"),
     )
 
-    def __init__(self, instrument: Instrument, timeline: Timeline, at: int) -> None:
+    def __init__(self, instrument: Instrument, timeline: Timeline, at: int, checks: list[Check]) -> None:
         self.instrument, self.timeline = instrument, timeline
-        self.verifier = Verifier(instrument.tokens, instrument.facts)
+        self.verifier = Verifier(instrument.instrument_id, instrument.tokens, instrument.facts, checks)
         self.ladders = [Ladder() for _ in instrument.tokens]
         self.trust = [Trust.NONE for _ in instrument.tokens]
         self.asked_at = [0 for _ in instrument.tokens]
@@ -146,10 +146,11 @@ class Book:
 
     def verdict(self) -> Reason | None:
         """Why the book at the end of a batch cannot be believed; hashes and mirrors get a second look."""
+        at, _, number = self.batch_last
         for outcome, ladder in enumerate(self.ladders):
             if self.trust[outcome] == Trust.NONE:
                 continue
-            found = self.verifier.judge(outcome, ladder)
+            found = self.verifier.judge(outcome, ladder, at, number)
             if self.trust[outcome] == Trust.UNPROVED and found is not None:
                 self.trust[outcome] = Trust.FULL if found else Trust.NONE
         self.mirror_miss = self.contradicts_itself

@@ -24,7 +24,7 @@ class Keeper:
     __slots__ = ("_looks", "_quiet", "counts", "frame", "out")
 
     def __init__(self) -> None:
-        self.out = Output([], [], [])
+        self.out = Output([], [], [], [])
         self.counts: Counter[str] = Counter()
         self.frame = Frame("", 0, 0, Message(()))  # the one that is being looked at
         self._quiet: Waits[Book] = Waits(QUIET)

@@ -56,7 +56,7 @@ class Machine:
         self.advance(at)
         name = instrument.instrument_id
         timeline = Timeline(self._keeper.out.rows, name, self.now, Reason.BEFORE_SNAPSHOT, self._levels)
-        self._books[name] = book = Book(instrument, timeline, self.now)
+        self._books[name] = book = Book(instrument, timeline, self.now, self._keeper.out.checks)
         self._tokens |= dict.fromkeys(instrument.tokens, book)
 
     def unwatch(self, instrument_id: str, at: int) -> None:
@@ -113,7 +113,7 @@ class Machine:
     def take(self) -> Output:
         """What was finished since the last call."""
         out = self._keeper.out
-        taken = Output(list(out.rows), list(out.gaps), list(out.notes))
+        taken = Output(list(out.rows), list(out.gaps), list(out.notes), list(out.checks))
         for some in out:
             some.clear()
         return taken

@@ -1,4 +1,4 @@
-"""What the machine gives out: rows that hold over an interval, gaps, notes.
+"""What the machine gives out: rows that hold over an interval, gaps, notes, and which hashes matched.
 
 Belongs here: the shapes, and the timeline that makes rows of states. Times are microseconds, prices and sizes
 millionths. An interval is [from, to); what lasted no time at all is in no row.
@@ -96,12 +96,25 @@ class Note(NamedTuple):
     detail: str
 
 
+class Check(NamedTuple):
+    """A hash that was held against a ladder at the end of a batch, whose last frame arrived at ``at`` as ``number``.
+
+    A miss that the second look turns into a match is told again with the same ``at`` and ``number``.
+    """
+
+    instrument_id: str
+    at: int
+    number: int
+    matched: bool
+
+
 class Output(NamedTuple):
     """What was finished since the last call, each list in the order of its ends."""
 
     rows: list[BookRow]
     gaps: list[GapRow]
     notes: list[Note]
+    checks: list[Check]
 
 
 def state_at(row: BookRow, at: int, step: int) -> State:

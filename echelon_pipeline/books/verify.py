@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.books.hashes import finished, unhashed
 from echelon_pipeline.books.ladder import Ladder
+from echelon_pipeline.books.rows import Check
 
 # An asset whose hashes never matched has wrong facts (or another formula), not a wrong book: three misses tell.
 MISSES_OF_WRONG_FACTS = 3
@@ -24,15 +25,16 @@ class Claim(msgspec.Struct):
 
 
 class Verifier:
-    """The facts of one instrument, and what its frames said their ladders' hashes are."""
+    """The facts of one instrument, and what its frames said their ladders' hashes are. Judgements go to ``checks``."""
 
-    __slots__ = ("_claims", "_misses", "facts", "hits", "misses", "tokens", "unchecked")
+    __slots__ = ("_checks", "_claims", "_misses", "_name", "facts", "hits", "misses", "tokens", "unchecked")
 
-    def __init__(self, tokens: tuple[str, ...], facts: Facts) -> None:
+    def __init__(self, instrument_id: str, tokens: tuple[str, ...], facts: Facts, checks: list[Check]) -> None:
         self.tokens, self.facts = tokens, facts
+        self._name, self._checks = instrument_id, checks
         self.hits = self.misses = self.unchecked = 0
         self._claims: dict[int, Claim] = {}
-        self._misses: dict[int, tuple[tuple[str, str], set[str]]] = {}
+        self._misses: dict[int, tuple[tuple[str, str], set[str], Check]] = {}
 
     def learn(self, facts: Facts) -> None:
         """Takes over what is said; what isn't stays."""
@@ -72,8 +74,9 @@ class Verifier:
         """A miss waits for its second look."""
         return bool(self._misses)
 
-    def judge(self, outcome: int, ladder: Ladder) -> bool | None:
-        """Holds the last claim against the ladder: True, False, or None where nothing can be said."""
+    def judge(self, outcome: int, ladder: Ladder, at: int, number: int) -> bool | None:
+        """Holds the last claim against the ladder: True, False, or None where nothing can be said. ``at`` and
+        ``number``: of the batch's last frame."""
         claim = self._claims.pop(outcome, None)
         if claim is None:
             return None
@@ -81,21 +84,24 @@ class Verifier:
         if text is None:
             self.unchecked += 1
             return None
-        if finished(text, self.facts.last_trade_price) in claim.hashes:
+        check = Check(self._name, at, number, finished(text, self.facts.last_trade_price) in claim.hashes)
+        self._checks.append(check)
+        if check.matched:
             self.hits += 1
             self._misses.pop(outcome, None)  # the ladder is right now, so it was right then
             return True
         self.misses += 1
-        self._misses[outcome] = (text, claim.hashes)
+        self._misses[outcome] = (text, claim.hashes, check)
         return False
 
     def second_look(self) -> bool:
         """Misses once more, with the last trade as it is known by now. False: a ladder is wrong."""
         wrong = 0
-        for text, hashes in self._misses.values():
+        for text, hashes, check in self._misses.values():
             if finished(text, self.facts.last_trade_price) in hashes:
                 self.hits += 1
                 self.misses -= 1
+                self._checks.append(check._replace(matched=True))
             else:
                 wrong += 1
         self._misses.clear()

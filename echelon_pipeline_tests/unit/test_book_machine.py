@@ -455,6 +455,7 @@ def test_one_miss_loses_the_book_250_ms_later() -> None:
     out = stream.end()
     assert stream.states(out)[1:] == [("live", None), ("live", None), ("unknown", "hash")]
     assert out.rows[-1].valid_from == at + 50 * MS + 250 * MS
+    assert [(c.at, c.number, c.matched) for c in out.checks] == [(START + MS, 1, True), (at, 2, False)]
 
 
 def test_a_miss_is_forgiven_by_the_next_hash_that_matches() -> None:
@@ -478,7 +479,9 @@ def test_a_miss_is_forgiven_by_a_trade_that_is_told_late() -> None:
     facts = type(FACTS)("0xm", "5", "0.01", neg_risk=False, last_trade_price="0.600")
     stream.send(put("0", BID, 41, 4, at, digest(NEW, ASKS, at, facts)))
     stream.send(Traded("1", 60 * CENT, ONE, True, None, START), after=90 * MS)
-    stream.end()
+    checks = stream.end().checks
+    assert [(c.number, c.matched) for c in checks] == [(1, True), (2, False), (2, True)]
+    assert checks[1].at == checks[2].at
     verifier = stream.machine.book(P.instrument_id).verifier
     assert (verifier.hits, verifier.misses) == (2, 0)
     assert stream.machine.row(P.instrument_id).state is State.LIVE

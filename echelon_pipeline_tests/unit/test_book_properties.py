@@ -193,6 +193,6 @@ def test_time_never_runs_backwards_in_rows_whatever_our_clock_does(ticks: list[i
 def test_a_frame_for_nobody_is_no_frame_at_all() -> None:
     machine = Machine()
     machine.feed(Frame("a", 1, START, Message(())))
-    assert machine.finish(START) == Output([], [], [])
+    assert machine.finish(START) == Output([], [], [], [])
     assert machine.wanting == []
     assert Reason.GAP not in machine.counts
