@@ -28,6 +28,8 @@ _DEFAULTS: Mapping[T, object] = {
     T.DATE: DAY,
     T.TIME: NOON,
     T.TEXTS: ["x"],
+    T.INTS: [1],
+    T.BIGINTS: [1],
 }
 _GIVEN: Mapping[str, Row] = {
     "core.trades": {"grain": "match", "identity": "strong", "price": Decimal("0.25"), "size": Decimal(2)},

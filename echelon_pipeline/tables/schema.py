@@ -28,6 +28,8 @@ class T(StrEnum):
     RATE = "DECIMAL(12,8)"
     STRIKE = "DECIMAL(38,12)"  # from shares of a cent (0.0000125) to company revenues (59000000000.0)
     TEXTS = "VARCHAR[]"
+    INTS = "INTEGER[]"
+    BIGINTS = "BIGINT[]"
     STAT = "DOUBLE"  # statistics only
 
 
@@ -44,6 +46,8 @@ _ARROW: dict[str, pa.DataType] = {
     "DECIMAL(12,8)": pa.decimal128(12, 8),
     "DECIMAL(38,12)": pa.decimal128(38, 12),
     "VARCHAR[]": pa.list_(pa.string()),
+    "INTEGER[]": pa.list_(pa.int32()),
+    "BIGINT[]": pa.list_(pa.int64()),
     "DOUBLE": pa.float64(),
 }
 

@@ -27,6 +27,8 @@ _TYPES = {
     "TIMESTAMP WITH TIME ZONE": "timestamptz",
     "DOUBLE": "double precision",
     "VARCHAR[]": 'text[] COLLATE "C"',
+    "INTEGER[]": "integer[]",
+    "BIGINT[]": "bigint[]",
 }
 _DECIMAL = re.compile(r"DECIMAL(\(\d+,\d+\))")
 
