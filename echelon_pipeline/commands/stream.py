@@ -151,14 +151,14 @@ def replay(
     ] = None,
 ) -> None:
     """Rebuild books from segments and say what can be believed."""
-    from echelon_pipeline.streaming.replay import feeds
+    from echelon_pipeline.streaming.replay import chains
     from echelon_pipeline.streaming.replay import replay as replay_feed
 
     table = Table("feed", "connections", "frames", "rows", "events", "gaps", "hashes", "books at the end", "met")
-    for connections in feeds(_segments(files)):
-        told = replay_feed(connections)
+    for chain in chains(_segments(files)):
+        told = replay_feed(chain)
         table.add_row(
-            f"{told.venue} {told.listener} {told.feed}",
+            f"{told.venue} {told.listener} {told.feed}, epoch {told.epoch}",
             str(told.connections),
             str(told.frames),
             str(told.rows),

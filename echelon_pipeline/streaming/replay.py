@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import TypeAlias
 
-from echelon_pipeline.books.book import Book, Instrument
+from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Frame, Message
 from echelon_pipeline.books.keeper import QUIET
 from echelon_pipeline.books.machine import Machine
@@ -24,17 +25,20 @@ from echelon_pipeline.venues.polymarket import stream as polymarket
 # Microseconds for which the last frame of a connection speaks: batches end within them, and an fsync a second later
 # would have kept what came.
 LINGER = 1_000_000
+# The successive connections of one feed under one lease, each with its segments.
+Chain: TypeAlias = Sequence[tuple[Connection, list[Path]]]
 READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polymarket": polymarket.read}
 
 
 @dataclass
 class Replayed:
-    """What one feed's frames say. Times are microseconds. ``events`` by kind, ``gaps`` by reason, ``states`` of the
+    """What one chain's frames say. Times are microseconds. ``events`` by kind, ``gaps`` by reason, ``states`` of the
     ``books`` at the end; ``hashes``: how many matched, did not, or could not be computed."""
 
     venue: str
     listener: str
     feed: int
+    epoch: int
     connections: int = 0
     frames: int = 0
     first_at: int | None = None
@@ -48,58 +52,100 @@ class Replayed:
     hashes: Counter[str] = field(default_factory=Counter)
 
 
-def feeds(paths: Iterable[Path]) -> list[list[tuple[Connection, list[Path]]]]:
-    """Segments by feed: connections in the order of their beginning, each with its segments in order.
+def chains(paths: Iterable[Path]) -> list[Chain]:
+    """Segments by chain, connections and segments in order; chains by venue, listener, feed and epoch.
 
     Raises CorruptStore for a file that is no segment.
     """
     by_connection = [
         (connection_of(group[0]), group) for group in (list(g) for _, g in groupby(sorted(paths), lambda p: p.parent))
     ]
-    by_connection.sort(key=lambda c: (c[0].venue, c[0].listener, c[0].feed, c[0].epoch, c[0].connection_id))
-    return [list(g) for _, g in groupby(by_connection, lambda c: (c[0].venue, c[0].listener, c[0].feed))]
+    by_connection.sort(key=lambda c: (*_chain_of(c[0]), c[0].connection_id))
+    return [list(g) for _, g in groupby(by_connection, lambda c: _chain_of(c[0]))]
 
 
-def replay(
-    connections: Sequence[tuple[Connection, list[Path]]],
-    *,
-    until: int | None = None,
-    see: Callable[[Output], None] = lambda _: None,
-) -> Replayed:
-    """One feed through a machine: what it says as of the last frame, or at ``until``.
+def _chain_of(about: Connection) -> tuple[str, str, int, int]:
+    return about.venue, about.listener, about.feed, about.epoch
+
+
+class Player:
+    """One chain through a machine, up to ``until`` (microseconds) or to its last frame.
 
     A connection whose segments are closed ended with its last frame: from a second after it to the next there is no
     book.
+    """
+
+    def __init__(self, chain: Chain, *, until: int | None = None) -> None:
+        self.machine = Machine()
+        self.watched: dict[str, Instrument] = {}
+        self.hashes: Counter[str] = Counter()
+        self._chain = chain
+        self._until = until
+        self._frames = 0
+
+    def play(self) -> Iterator[Frame]:
+        """Each frame, once the machine has had it. At the end the machine stands at ``until``, or where the last
+        batch is over. Raises CorruptStore."""
+        until = self._until
+        for connection, paths in self._chain:
+            wanted = {i.instrument_id: i for i in instruments_of(paths[0])}
+            for frame in _frames(connection, paths):
+                if until is not None and frame.received_at >= until:
+                    break
+                if wanted:
+                    self._watch(wanted, frame.received_at)
+                    wanted = {}
+                self.machine.feed(frame)
+                self._frames += 1
+                yield frame
+            else:
+                # What came after the last frame that was kept, nobody knows: soon after it there is no book.
+                end, is_last = self.machine.now + LINGER, connection is self._chain[-1][0]
+                if self._frames and paths[-1].suffix == CLOSED and (end < until if until else not is_last):
+                    self.machine.disconnected(end)
+        if self._frames:
+            # The last batch is over by then, also where our clock stepped back in it.
+            self.machine.advance(self.machine.now + QUIET if until is None else until)
+        for name in self.watched:
+            self._count_hashes(name)
+
+    def _watch(self, wanted: dict[str, Instrument], at: int) -> None:
+        for name in self.watched.keys() - wanted.keys():
+            self._count_hashes(name)
+            self.machine.unwatch(name, at)
+        for name in wanted.keys() - self.watched.keys():
+            self.machine.watch(wanted[name], at)
+        self.watched = wanted
+
+    def _count_hashes(self, name: str) -> None:
+        verifier = self.machine.book(name).verifier
+        for kind in ("hits", "misses", "unchecked"):
+            self.hashes[kind] += getattr(verifier, kind)
+
+
+def replay(chain: Chain, *, until: int | None = None, see: Callable[[Output], None] = lambda _: None) -> Replayed:
+    """One chain through a machine: what it says as of the last frame, or at ``until``.
+
     ``see`` gets what is finished as it goes on. Raises CorruptStore.
     """
-    about = connections[0][0]
-    told = Replayed(about.venue, about.listener, about.feed)
-    machine = Machine()
-    watched: dict[str, Instrument] = {}
-    for connection, paths in connections:
-        told.connections += 1
-        wanted = {i.instrument_id: i for i in instruments_of(paths[0])}
-        for frame in _frames(connection, paths):
-            if until is not None and frame.received_at >= until:
-                break
-            if wanted:
-                _watch(machine, watched, wanted, frame.received_at, told)
-                watched, wanted = wanted, {}
-            machine.feed(frame)
-            told.events.update(type(event).__name__ for event in frame.message.events)
-            told.frames += 1
-            told.first_at = told.first_at or frame.received_at
-            told.last_at = frame.received_at
-            _take(machine.take(), told, see)
-        else:
-            # What came after the last frame that was kept, nobody knows: soon after it there is no book.
-            end, is_last = machine.now + LINGER, connection is connections[-1][0]
-            if told.frames and paths[-1].suffix == CLOSED and (end < until if until else not is_last):
-                machine.disconnected(end)
-    if told.last_at is not None:
-        # The last batch is over by then, also where our clock stepped back in it.
-        machine.advance(machine.now + QUIET if until is None else until)
-    _conclude(machine, watched, told, see)
+    about = chain[0][0]
+    told = Replayed(about.venue, about.listener, about.feed, about.epoch)
+    player = Player(chain, until=until)
+    connections = set()
+    for frame in player.play():
+        connections.add(frame.connection)
+        told.events.update(type(event).__name__ for event in frame.message.events)
+        told.frames += 1
+        told.first_at = told.first_at or frame.received_at
+        told.last_at = frame.received_at
+        _take(player.machine.take(), told, see)
+    told.connections = len(connections)
+    for name in player.watched:
+        told.books[name] = player.machine.row(name)
+        told.states[str(told.books[name].state)] += 1
+    told.hashes = player.hashes
+    _take(player.machine.finish(player.machine.now), told, see)
+    told.met = +player.machine.counts
     return told
 
 
@@ -115,7 +161,7 @@ def book_of(paths: Iterable[Path], instrument_id: str, *, until: int | None = No
             for about, some in feed
             if any(i.instrument_id == instrument_id for i in instruments_of(some[0]))
         ]
-        for feed in feeds(paths)
+        for feed in chains(paths)
     ]
     if not any(concerned):
         raise NotFound(f"{instrument_id} is in no segment of this home")
@@ -131,32 +177,8 @@ def _frames(connection: Connection, paths: Sequence[Path]) -> Iterator[Frame]:
                 yield Frame(connection.connection_id, number, at, reader(payload))
 
 
-def _watch(
-    machine: Machine, before: dict[str, Instrument], now: dict[str, Instrument], at: int, told: Replayed
-) -> None:
-    for name in before.keys() - now.keys():
-        _count_hashes(machine.book(name), told)
-        machine.unwatch(name, at)
-    for name in now.keys() - before.keys():
-        machine.watch(now[name], at)
-
-
-def _count_hashes(book: Book, told: Replayed) -> None:
-    for kind in ("hits", "misses", "unchecked"):
-        told.hashes[kind] += getattr(book.verifier, kind)
-
-
 def _take(output: Output, told: Replayed, see: Callable[[Output], None]) -> None:
     told.rows += len(output.rows)
     told.gaps.update(str(gap.reason) for gap in output.gaps)
     if output.rows or output.gaps or output.notes:
         see(output)
-
-
-def _conclude(machine: Machine, watched: dict[str, Instrument], told: Replayed, see: Callable[[Output], None]) -> None:
-    for name in watched:
-        told.books[name] = machine.row(name)
-        told.states[str(told.books[name].state)] += 1
-        _count_hashes(machine.book(name), told)
-    _take(machine.finish(machine.now), told, see)
-    told.met = +machine.counts

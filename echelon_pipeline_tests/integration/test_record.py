@@ -30,7 +30,7 @@ from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.stream_probes import probe_streams
 from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.replay import Replayed, feeds, replay
+from echelon_pipeline.streaming.replay import Replayed, chains, replay
 from echelon_pipeline.streaming.segments import CLOSED, recover, segments
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import Feed
@@ -132,7 +132,7 @@ def replayed(settings: Settings) -> tuple[list[Replayed], dict[str, list[BookRow
             gaps.setdefault(gap.instrument_id, []).append(gap)
 
     assert {p.suffix for p in segments(settings.capture_root)} == {CLOSED}
-    return [replay(f, see=see) for f in feeds(segments(settings.capture_root))], rows, gaps
+    return [replay(f, see=see) for f in chains(segments(settings.capture_root))], rows, gaps
 
 
 def truth(sandbox: SandboxProcess, instrument_id: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
