@@ -9,7 +9,9 @@
     publish.py     echelon.duckdb, built aside and swapped in (catalog.py: what is inside)
     postgres.py    the mirror in Postgres, swapped in one transaction (postgres_plan.py: what is copied,
                    postgres_tables.py: how a table looks there, postgres_faults.py: connection and errors)
-    state.py       small mutable state (leases, counters) in SQLite or Postgres
+    state.py       small mutable state (leases, counters) in SQLite or Postgres (listeners.py: what is listened to
+                   all the time, and what each listener meant to watch when)
+    watchable.py   what a listener can watch
     maintain.py    compaction, vacuum, sweeping of leftovers (retention.py: raw objects that a setting lets go)
 
 No venue, no Dagster, no business rule lives here.

@@ -1,4 +1,4 @@
-"""Small mutable state: leases with fencing epochs, and which publications were made.
+"""Small mutable state: leases with fencing epochs, which publications were made, listeners (``listeners.py``).
 
 Belongs here: everything that is changed in place. SQLite (WAL) in ECHELON_HOME, or Postgres, by one URL.
 The schema moves forward by numbered migrations, each applied once, in one transaction.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             expires_at DOUBLE PRECISION NOT NULL)""",
         """CREATE TABLE publications (
             path VARCHAR(1000) PRIMARY KEY, built_at DOUBLE PRECISION NOT NULL, versions TEXT NOT NULL)""",
+    ),
+    # Times of listeners are microseconds since 1970: they are compared with those of frames.
+    (
+        """CREATE TABLE listeners (
+            name VARCHAR(200) PRIMARY KEY, venue VARCHAR(40) NOT NULL, filters TEXT NOT NULL,
+            discover_every DOUBLE PRECISION NOT NULL, emit_every DOUBLE PRECISION NOT NULL, is_active BOOLEAN NOT NULL,
+            created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)""",
+        """CREATE TABLE listener_intents (
+            listener VARCHAR(200) NOT NULL, instrument_id VARCHAR(400) NOT NULL, from_at BIGINT NOT NULL, to_at BIGINT,
+            PRIMARY KEY (listener, instrument_id, from_at))""",
+        """CREATE UNIQUE INDEX listener_intents_that_last ON listener_intents (listener, instrument_id)
+            WHERE to_at IS NULL""",
+        """CREATE TABLE listener_seeds (
+            path VARCHAR(1000) PRIMARY KEY, sha256 VARCHAR(64) NOT NULL, loaded_at BIGINT NOT NULL)""",
     ),
 )
 
@@ -102,6 +117,20 @@ class State:
     def close(self) -> None:
         """Closes its connections."""
         self._engine.dispose()
+
+    def begin(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction, for the modules of this room that keep tables of their own here."""
+        return self._engine.begin()
+
+    def now(self) -> datetime:
+        """The clock that leases run on."""
+        return self._clock()
+
+    def lease(self, name: str) -> Lease | None:
+        """The last one of that name, whether it still holds or not."""
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.text("SELECT * FROM leases WHERE name = :name"), {"name": name}).one_or_none()
+        return None if row is None else Lease(name, row.owner, int(row.epoch), _time(row.expires_at))
 
     def acquire(self, name: str, owner: str, seconds: float) -> Lease | None:
         """Takes a lease that is free or has expired, with the next epoch; None while another owner holds it.

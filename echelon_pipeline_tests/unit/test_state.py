@@ -110,7 +110,8 @@ def test_migrations_run_once_and_a_newer_database_is_refused(tmp_path: Path, clo
     opened(tmp_path, clock).close()
     opened(tmp_path, clock).close()
     with sqlite3.connect(tmp_path / "state.sqlite") as connection:
-        assert connection.execute("SELECT version FROM migrations").fetchall() == [(len(MIGRATIONS),)]
+        versions = connection.execute("SELECT version FROM migrations ORDER BY version").fetchall()
+        assert versions == [(n,) for n in range(1, len(MIGRATIONS) + 1)]
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         connection.execute(f"INSERT INTO migrations VALUES ({len(MIGRATIONS) + 1})")
     connection.close()

@@ -1,30 +1,77 @@
--- about: what a listener can watch: open instruments, the most traded first
+-- about: what a listener can watch: open instruments that pass its filters, the most traded first
 -- grain: instrument
--- inputs: core.instruments, core.outcomes, mart.market_overview
+-- inputs: core.instruments, core.outcomes, core.events, core.series, core.instrument_quotes, mart.market_overview
 -- Combos are left out: they have no books worth a stream, and there are millions. So are Polymarket's markets without
 -- exactly two tokens: which of them is outcome 0, and what mirrors it, is not known.
+-- An empty list and a NULL bound filter nothing. Texts come in lower case.
+WITH liquidity AS (
+    SELECT instrument_id, arg_max(liquidity_usd, observed_at) AS liquidity_usd
+    FROM core.instrument_quotes
+    WHERE
+        coalesce($min_liquidity, $max_liquidity) IS NOT NULL
+        AND date >= (SELECT max(date) - 3 FROM core.instrument_quotes)
+    GROUP BY instrument_id
+),
+
+described AS (
+    SELECT
+        i.*,
+        m.volume_24h,
+        m.venue_volume_24h,
+        m.open_interest,
+        q.liquidity_usd,
+        [lower(t) FOR t IN [s.series_id, s.native_id, s.slug, i.series_id, e.series_id] IF t IS NOT NULL] AS series_names,
+        [lower(t) FOR t IN [e.event_id, e.native_id, e.slug, i.event_id] IF t IS NOT NULL] AS event_names,
+        [lower(t) FOR t IN [i.slug, e.slug] IF t IS NOT NULL] AS slugs,
+        [lower(t) FOR t IN [i.category, e.category, s.category, m.category] IF t IS NOT NULL] AS categories,
+        [
+            lower(t)
+            FOR t IN coalesce(i.tags, []) || coalesce(e.tags, []) || coalesce(s.tags, [])
+            IF t IS NOT NULL
+        ] AS all_tags,
+        lower(concat_ws(' ', m.display_name, i.title, e.title)) AS titles
+    FROM core.instruments i
+    LEFT JOIN core.events e ON e.event_id = i.event_id
+    LEFT JOIN core.series s ON s.series_id = coalesce(i.series_id, e.series_id)
+    LEFT JOIN mart.market_overview m ON m.instrument_id = i.instrument_id
+    LEFT JOIN liquidity q ON q.instrument_id = i.instrument_id
+)
+
 SELECT
-    i.venue,
-    i.instrument_id,
-    i.native_id,
+    d.venue,
+    d.instrument_id,
+    d.native_id,
     (
         SELECT array_agg(o.token_id ORDER BY o.outcome_index)
         FROM core.outcomes o
-        WHERE o.instrument_id = i.instrument_id AND o.token_id IS NOT NULL
+        WHERE o.instrument_id = d.instrument_id AND o.token_id IS NOT NULL
     ) AS tokens,
-    i.closes_at,
-    CAST(i.tick_size AS VARCHAR) AS tick_size,
-    CAST(i.min_order_size AS VARCHAR) AS min_order_size,
-    i.is_neg_risk
-FROM core.instruments i
-LEFT JOIN mart.market_overview m ON m.instrument_id = i.instrument_id
+    d.closes_at,
+    CAST(d.tick_size AS VARCHAR) AS tick_size,
+    CAST(d.min_order_size AS VARCHAR) AS min_order_size,
+    d.is_neg_risk
+FROM described d
 WHERE
-    i.status = 'active'
-    AND NOT i.is_combo
-    AND i.venue IN (SELECT unnest($venues))
-    AND (i.venue <> 'polymarket' OR (
-        SELECT count(*) = 2 AND count(o.token_id) = 2 FROM core.outcomes o WHERE o.instrument_id = i.instrument_id
+    d.status = 'active'
+    AND NOT d.is_combo
+    AND d.venue IN (SELECT unnest($venues))
+    AND (d.venue <> 'polymarket' OR (
+        SELECT count(*) = 2 AND count(o.token_id) = 2 FROM core.outcomes o WHERE o.instrument_id = d.instrument_id
     ))
-    AND (len($ids) = 0 OR i.instrument_id IN (SELECT unnest($ids)))
-ORDER BY m.volume_24h DESC NULLS LAST, i.instrument_id
+    AND (len($ids) = 0 OR d.instrument_id IN (SELECT unnest($ids)))
+    AND d.instrument_id NOT IN (SELECT unnest($without))
+    AND (len($native) = 0 OR lower(d.native_id) IN (SELECT unnest($native)))
+    AND (len($series) = 0 OR list_has_any(d.series_names, $series))
+    AND (len($event) = 0 OR list_has_any(d.event_names, $event))
+    AND (len($slug) = 0 OR list_has_any(d.slugs, $slug))
+    AND (len($category) = 0 OR list_has_any(d.categories, $category))
+    AND (len($tag) = 0 OR list_has_any(d.all_tags, $tag))
+    AND (len($title) = 0 OR len([t FOR t IN $title IF contains(d.titles, t)]) > 0)
+    AND ($min_liquidity IS NULL OR d.liquidity_usd >= $min_liquidity)
+    AND ($max_liquidity IS NULL OR d.liquidity_usd <= $max_liquidity)
+    AND ($min_volume IS NULL OR d.venue_volume_24h >= $min_volume)
+    AND ($max_volume IS NULL OR d.venue_volume_24h <= $max_volume)
+    AND ($min_open_interest IS NULL OR d.open_interest >= $min_open_interest)
+    AND ($max_open_interest IS NULL OR d.open_interest <= $max_open_interest)
+ORDER BY d.volume_24h DESC NULLS LAST, d.instrument_id
 LIMIT $most

@@ -1,0 +1,247 @@
+"""Listeners as kept: what each filters by, which instruments are whose, and when each meant to watch what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from echelon_pipeline.errors import NotFound
+from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.listeners import Listener, Listeners, chosen
+from echelon_pipeline.warehouse.publish import publish
+from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.warehouse.watchable import Filters, watchable
+from echelon_pipeline_tests.rows import NOON, row, staged
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def listeners(tmp_path: Path, clock: Clock) -> Iterator[Listeners]:
+    with State(f"sqlite:///{tmp_path / 'state.sqlite'}", clock=clock) as state:
+        yield Listeners(state)
+
+
+def watched(listeners: Listeners, name: str) -> list[str]:
+    return [i["instrument_id"] for i in listeners.exported()[1] if i["listener"] == name and i["to_at"] is None]
+
+
+def test_a_listener_comes_back_as_it_was_saved(listeners: Listeners) -> None:
+    fed = Listener(
+        name="fed", venue="kalshi", series=("KXFED",), min_volume=Decimal("10.50"), most=7, discover_every=60
+    )
+    listeners.save(fed)
+    assert listeners.get("fed") == fed
+    [known] = listeners.all()
+    assert (known.created_at, known.watched) == (known.updated_at, 0)
+    listeners.save(fed.model_copy(update={"most": 8}))
+    [again] = listeners.all()
+    assert again.listener.most == 8
+    assert again.created_at == known.created_at < again.updated_at
+    with pytest.raises(NotFound, match="nobody"):
+        listeners.get("nobody")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": "record"}, "echelon record"),
+        ({"name": "A b"}, "pattern"),
+        ({"venue": "other"}, "kalshi"),
+        ({"condition": "0x1"}, "Polymarket"),
+        ({"venue": "polymarket", "ticker": "KX"}, "Kalshi"),
+        ({"min_volume": 2, "max_volume": 1}, "min_volume is more"),
+        ({"sries": "KXFED"}, "extra"),
+        ({"most": 0}, "greater"),
+        ({"min_volume": "NaN"}, "finite"),
+    ],
+)
+def test_a_listener_that_cannot_work_is_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Listener(**{"name": "l", "venue": "kalshi", **fields})
+
+
+def test_intents_last_until_dropped_and_pausing_ends_them(listeners: Listeners) -> None:
+    listeners.save(Listener(name="l", venue="kalshi"))
+    assert listeners.claim("l", ["kalshi:A", "kalshi:B"]) == {"kalshi:A", "kalshi:B"}
+    assert listeners.claim("l", ["kalshi:B", "kalshi:C"]) == {"kalshi:B", "kalshi:C"}
+    listeners.activate("l", active=False)
+    assert listeners.claim("l", ["kalshi:A"]) is None
+    listeners.activate("l", active=True)
+    listeners.claim("l", ["kalshi:A"])
+    rows = [(i["instrument_id"], i["from_at"], i["to_at"]) for i in listeners.exported()[1]]
+    seconds = [(name, (a - NOON).seconds, None if b is None else (b - NOON).seconds) for name, a, b in rows]
+    assert [(name, b is None) for name, _, b in seconds] == [
+        ("kalshi:A", False), ("kalshi:A", True), ("kalshi:B", False), ("kalshi:C", False)
+    ]  # fmt: skip
+    assert all(b is None or b > a for _, a, b in seconds)
+    listeners.remove("l")
+    assert watched(listeners, "l") == []
+    assert len(listeners.exported()[1]) == 4
+    assert listeners.claim("l", ["kalshi:A"]) is None
+
+
+def test_no_instrument_has_two_listeners_but_the_record_command_may_watch_any(listeners: Listeners) -> None:
+    for name in "ab":
+        listeners.save(Listener(name=name, venue="kalshi"))
+    assert listeners.claim("b", ["kalshi:A", "kalshi:B"]) == {"kalshi:A", "kalshi:B"}
+    assert listeners.claim("a", ["kalshi:A", "kalshi:C"]) == {"kalshi:C"}
+    listeners.mean("record", ["kalshi:A"])
+    assert watched(listeners, "record") == ["kalshi:A"]
+    listeners.claim("b", ["kalshi:B"])
+    assert listeners.claim("a", ["kalshi:A", "kalshi:C"]) == {"kalshi:A", "kalshi:C"}
+
+
+def test_an_intent_never_ends_before_it_began(listeners: Listeners) -> None:
+    listeners.mean("record", ["kalshi:A"])
+    listeners.mean("record", [], at=NOON - timedelta(hours=1))
+    [intent] = listeners.exported()[1]
+    assert intent["to_at"] == intent["from_at"]
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.frozensets(st.sampled_from("VWXYZ"))), max_size=12))
+def test_whatever_is_claimed_nothing_is_watched_twice_and_stretches_of_one_do_not_overlap(
+    claims: list[tuple[str, frozenset[str]]],
+) -> None:
+    with State("sqlite://", clock=Clock()) as state:
+        listeners = Listeners(state)
+        for name in "abc":
+            listeners.save(Listener(name=name, venue="kalshi"))
+        for name, wanted in claims:
+            granted = listeners.claim(name, wanted)
+            assert granted is not None
+            assert granted <= wanted
+            held = [w for other in "abc" for w in watched(listeners, other)]
+            assert len(held) == len(set(held))
+            assert set(watched(listeners, name)) == granted
+        by_instrument: dict[str, list[tuple[datetime, datetime]]] = {}
+        for intent in listeners.exported()[1]:
+            end = intent["to_at"] or datetime.max.replace(tzinfo=UTC)
+            by_instrument.setdefault(intent["instrument_id"], []).append((intent["from_at"], end))
+        for stretches in by_instrument.values():
+            stretches.sort()
+            assert all(a[1] <= b[0] for a, b in pairwise(stretches))
+
+
+def test_what_is_exported_has_the_columns_of_the_tables(listeners: Listeners) -> None:
+    listeners.save(Listener(name="l", venue="kalshi", tag=("Crypto",)))
+    listeners.claim("l", ["kalshi:A"])
+    for table, rows in zip(("core.listeners", "core.listener_intents"), listeners.exported(), strict=True):
+        assert list(rows[0]) == [c.name for c in TABLES[table].columns]
+    assert listeners.exported()[0][0]["filters"] == '{"most": 200, "tag": ["Crypto"]}'
+
+
+# --- which instruments
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Four instruments of Kalshi: A and B of the series KXFED, C and D of another, traded 400, 300, 200, 100."""
+    home = tmp_path_factory.mktemp("home")
+    found = load_settings({"ECHELON_HOME": str(home), "ECHELON_MIN_FREE_MB": "0"})
+    lake = Lake.of(found)
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for name, series in (("KXFED", "rates"), ("KXBTC", "coins")):
+        tables.setdefault("core.series", []).append(
+            row("core.series", series_id=f"kalshi:{name}", native_id=name, slug=series, tags=[series.title()])
+        )
+    for number, name in enumerate("ABCD"):
+        series = "KXFED" if name in "AB" else "KXBTC"
+        ids = {"instrument_id": f"kalshi:{name}", "native_id": name, "event_id": f"kalshi:E{name}"}
+        event = {"event_id": f"kalshi:E{name}", "native_id": f"E{name}", "slug": f"slug-{name}"}
+        figures = {"volume_24h": 400 - 100 * number, "venue_volume_24h": 400 - 100 * number, "open_interest": number}
+        tables.setdefault("core.events", []).append(row("core.events", **event, series_id=f"kalshi:{series}"))
+        tables.setdefault("core.instruments", []).append(
+            row("core.instruments", **ids, is_combo=False, title=f"Will {name} happen?", category="Economics")
+        )
+        tables.setdefault("mart.market_overview", []).append(
+            row(
+                "mart.market_overview",
+                **ids,
+                status="active",
+                quality_flags=[],
+                **{k: Decimal(v) for k, v in figures.items()},
+            )
+        )
+        tables.setdefault("core.instrument_quotes", []).append(
+            row(
+                "core.instrument_quotes",
+                instrument_id=f"kalshi:{name}",
+                observed_at=NOON,
+                liquidity_usd=Decimal(10 * number) if number else None,
+            )
+        )
+    for table, rows in tables.items():
+        if TABLES[table].partition_by:
+            lake.merge(table, [staged(found.scratch, table, rows)])
+        else:
+            lake.replace(table, staged(found.scratch, table, rows), None)
+    publish(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({}, "ABCD"),
+        ({"series": "kxfed"}, "AB"),
+        ({"series": ["kalshi:KXFED", "coins"]}, "ABCD"),
+        ({"tag": "coins"}, "CD"),
+        ({"slug": "slug-b"}, "B"),
+        ({"event": ["EA", "kalshi:ED"]}, "AD"),
+        ({"ticker": "C"}, "C"),
+        ({"condition": "0x1"}, ""),
+        ({"category": "economics"}, "ABCD"),
+        ({"category": "sports"}, ""),
+        ({"title": "WILL b"}, "B"),
+        ({"title": "100%"}, ""),
+        ({"min_volume": 200}, "ABC"),
+        ({"max_volume": "199.5", "series": "KXBTC"}, "D"),
+        ({"min_open_interest": 1, "max_open_interest": 2}, "BC"),
+        ({"min_liquidity": 0}, "BCD"),
+        ({"max_liquidity": 20}, "BC"),
+    ],
+)
+def test_a_filter_leaves_what_it_says(published: Settings, filters: dict[str, Any], found: str) -> None:
+    names = [w.native_id for w in watchable(published, ["kalshi"], most=10, filters=Filters(**filters))]
+    assert "".join(names) == found
+
+
+def ids(found: Sequence[Any] | None) -> str:
+    return "none" if found is None else "".join(w.native_id for w in found)
+
+
+def test_the_first_listener_by_name_gets_what_several_would_watch(published: Settings, listeners: Listeners) -> None:
+    listeners.save(Listener(name="b-all", venue="kalshi", most=2))
+    assert ids(chosen(published, listeners, "b-all")) == "AB"
+    listeners.save(Listener(name="a-fed", venue="kalshi", series=("KXFED",)))
+    assert ids(chosen(published, listeners, "a-fed")) == ""  # until the other one lets go
+    assert ids(chosen(published, listeners, "b-all")) == "CD"
+    assert ids(chosen(published, listeners, "a-fed")) == "AB"
+    listeners.activate("a-fed", active=False)
+    assert ids(chosen(published, listeners, "a-fed")) == "none"
+    assert ids(chosen(published, listeners, "b-all")) == "AB"
