@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from echelon_pipeline import __version__
-from echelon_pipeline.commands import demo, health, query, serve, stream, work
+from echelon_pipeline.commands import demo, health, listeners, query, serve, stream, work
 from echelon_pipeline.commands.common import EchelonGroup
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ app.command()(work.refresh)
 app.command()(work.publish)
 app.command()(query.sql)
 app.command()(stream.record)
+app.add_typer(listeners.app, name="listeners")
 app.command()(stream.replay)
 app.command()(stream.book)
 app.command()(serve.ui)

@@ -6,6 +6,8 @@
     query.py      sql
     work.py       ingest, import, publish, maintain
     serve.py      sandbox, ui
+    stream.py     record, replay, book
+    listeners.py  listeners
     demo.py       demo
     health.py     doctor
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from echelon_pipeline.venues.live import Feed
     from echelon_pipeline.warehouse.watchable import Watchable
 
-LISTENER = "record"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,7 +43,9 @@ def record(
 ) -> None:
     """Record live order books: every frame, durable within a second."""
     from echelon_pipeline.streaming.segments import left_open, recover
+    from echelon_pipeline.warehouse.listeners import RECORD, Listeners
     from echelon_pipeline.warehouse.locks import one_at_a_time
+    from echelon_pipeline.warehouse.state import State
     from echelon_pipeline.warehouse.watchable import watchable
 
     with _own_venues(prepared()) as settings:
@@ -52,10 +53,19 @@ def record(
         if not chosen:
             raise fail("no open instrument to record; `echelon ingest` brings the venues' listings up to date")
         root = settings.capture_root
-        with one_at_a_time(root / f"{LISTENER}.lock", 0):
-            for path in left_open(root, LISTENER):  # whoever did is dead: we hold the lock
+        with one_at_a_time(root / f"{RECORD}.lock", 0), State.of(settings) as state:
+            listeners = Listeners(state)
+            last = _EPOCH
+            for path in left_open(root, RECORD):  # whoever did is dead: we hold the lock
+                last = max(last, datetime.fromtimestamp(path.stat().st_mtime, UTC))
                 recover(path)
-            _show(asyncio.run(_record(settings, chosen, seconds)), root)
+            listeners.mean(RECORD, [], at=last)  # until its last sign of life it meant to watch what it watched
+            listeners.mean(RECORD, [w.instrument_id for w in chosen])
+            try:
+                done = asyncio.run(_record(settings, chosen, seconds))
+            finally:
+                listeners.mean(RECORD, [])
+            _show(done, root)
 
 
 @contextmanager
@@ -77,6 +87,7 @@ async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: floa
     from echelon_pipeline.venues.kalshi import live as kalshi
     from echelon_pipeline.venues.polymarket import live as polymarket
     from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
+    from echelon_pipeline.warehouse.listeners import RECORD
 
     stop, metrics = asyncio.Event(), WsMetrics()
     feeds: list[Feed] = []
@@ -96,7 +107,7 @@ async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: floa
                     record_feed(
                         feed,
                         settings.capture_root,
-                        listener=LISTENER,
+                        listener=RECORD,
                         epoch=0,
                         stop=stop,
                         policy=policy,

@@ -100,14 +100,15 @@ class Listeners:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def save(self, listener: Listener) -> None:
-        """Adds it, or changes the one of its name; paused, it means to watch nothing."""
+    def save(self, *listeners: Listener) -> None:
+        """Adds them, or changes the ones of their names, all or none; who is paused means to watch nothing."""
         with self._begin() as connection:
-            fields = listener.model_dump(include={"name", "venue", "discover_every", "emit_every", "is_active"})
-            filters = json.dumps(listener.told(), sort_keys=True)
-            connection.execute(sa.text(_SAVE), {**fields, "filters": filters, "now": self._now()})
-            if not listener.is_active:
-                self._end(connection, listener.name, None)
+            for listener in listeners:
+                fields = listener.model_dump(include={"name", "venue", "discover_every", "emit_every", "is_active"})
+                filters = json.dumps(listener.told(), sort_keys=True)
+                connection.execute(sa.text(_SAVE), {**fields, "filters": filters, "now": self.now()})
+                if not listener.is_active:
+                    self._end(connection, listener.name, None)
 
     def all(self) -> list[Known]:
         """By name."""
@@ -119,12 +120,16 @@ class Listeners:
             for row in rows
         ]
 
-    def get(self, name: str) -> Listener:
+    def known(self, name: str) -> Known:
         """The one of that name. Raises NotFound."""
         for known in self.all():
             if known.listener.name == name:
-                return known.listener
+                return known
         raise NotFound(f"no listener {name!r}: `echelon listeners list`")
+
+    def get(self, name: str) -> Listener:
+        """The same, without what is known of it. Raises NotFound."""
+        return self.known(name).listener
 
     def activate(self, name: str, active: bool) -> None:
         """Pauses it, which ends what it means to watch, or lets it go on. Raises NotFound."""
@@ -199,7 +204,7 @@ class Listeners:
 
     def _mean(self, connection: sa.Connection, name: str, instruments: set[str], at: datetime | None = None) -> None:
         lasting = self._end(connection, name, instruments, at)
-        now = self._now(at)
+        now = self.now(at)
         for instrument in sorted(instruments - lasting):
             connection.execute(sa.text(_BEGIN), {"listener": name, "instrument": instrument, "at": now})
 
@@ -207,10 +212,11 @@ class Listeners:
         """Ends what it means to watch, ``but`` for these; what lasts."""
         lasting = {r.instrument_id for r in connection.execute(sa.text(_LASTING)) if r.listener == name}
         for instrument in sorted(lasting - (but or set())):
-            connection.execute(sa.text(_END), {"listener": name, "instrument": instrument, "at": self._now(at)})
+            connection.execute(sa.text(_END), {"listener": name, "instrument": instrument, "at": self.now(at)})
         return lasting & (but or set())
 
-    def _now(self, at: datetime | None = None) -> int:
+    def now(self, at: datetime | None = None) -> int:
+        """Microseconds since 1970 of an instant, by default of the present one."""
         return ((at or self._state.now()) - _EPOCH) // timedelta(microseconds=1)
 
 

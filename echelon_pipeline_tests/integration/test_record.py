@@ -36,7 +36,9 @@ from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
+from echelon_pipeline.warehouse import state as states
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.listeners import Listeners
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline_tests.rows import row, staged
 
@@ -255,6 +257,10 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
     assert "error: kalshi stream: the venue answered 401" in refused
     assert "Traceback" not in refused
     assert "kalshi 0" in command(settings, sandbox, "record", "--seconds", "1.5")
+    with states.State.of(settings) as state:
+        _, intents = Listeners(state).exported()
+    assert [(i["listener"], i["instrument_id"]) for i in intents] == [("record", name)] * 2
+    assert timedelta(seconds=1) < intents[1]["to_at"] - intents[1]["from_at"] < timedelta(seconds=10)
     assert "live 1" in command(settings, sandbox, "replay")
     shown = command(settings, sandbox, "book", name, "--levels", "1")
     bids, asks = truth(sandbox, name)
