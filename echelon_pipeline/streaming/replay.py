@@ -18,7 +18,8 @@ from echelon_pipeline.books.keeper import QUIET
 from echelon_pipeline.books.machine import Machine
 from echelon_pipeline.books.rows import BookRow, Output, State
 from echelon_pipeline.errors import NotFound
-from echelon_pipeline.streaming.segments import CLOSED, Connection, connection_of, instruments_of, read
+from echelon_pipeline.streaming.roster import watched_of
+from echelon_pipeline.streaming.segments import CLOSED, Connection, connection_of, read
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
 
@@ -78,23 +79,25 @@ class Player:
     def __init__(self, chain: Chain, *, until: int | None = None) -> None:
         self.machine = Machine()
         self.watched: dict[str, Instrument] = {}
+        self.tokens: dict[str, Instrument] = {}
         self.hashes: Counter[str] = Counter()
         self._chain = chain
         self._until = until
         self._frames = 0
+        self.reached = False  # a frame at ``until`` or later was there: the chain goes on
 
     def play(self) -> Iterator[Frame]:
         """Each frame, once the machine has had it. At the end the machine stands at ``until``, or where the last
         batch is over. Raises CorruptStore."""
         until = self._until
         for connection, paths in self._chain:
-            wanted = {i.instrument_id: i for i in instruments_of(paths[0])}
+            changes = watched_of(paths[0])
             for frame in _frames(connection, paths):
                 if until is not None and frame.received_at >= until:
+                    self.reached = True
                     break
-                if wanted:
-                    self._watch(wanted, frame.received_at)
-                    wanted = {}
+                while changes and changes[0][0] <= frame.number:
+                    self._watch(changes.pop(0)[1], frame.received_at)
                 self.machine.feed(frame)
                 self._frames += 1
                 yield frame
@@ -116,6 +119,7 @@ class Player:
         for name in wanted.keys() - self.watched.keys():
             self.machine.watch(wanted[name], at)
         self.watched = wanted
+        self.tokens = {token: instrument for instrument in wanted.values() for token in instrument.tokens}
 
     def _count_hashes(self, name: str) -> None:
         verifier = self.machine.book(name).verifier
@@ -156,11 +160,7 @@ def book_of(paths: Iterable[Path], instrument_id: str, *, until: int | None = No
     Raises NotFound where no connection was opened for it, CorruptStore.
     """
     concerned = [
-        [
-            (about, some)
-            for about, some in feed
-            if any(i.instrument_id == instrument_id for i in instruments_of(some[0]))
-        ]
+        [(about, some) for about, some in feed if any(instrument_id in watched for _, watched in watched_of(some[0]))]
         for feed in chains(paths)
     ]
     if not any(concerned):

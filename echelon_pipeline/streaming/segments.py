@@ -18,7 +18,7 @@ import shutil
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -114,6 +114,34 @@ def read(path: Path) -> Iterator[Block]:
         raise CorruptStore(f"{path}: what follows byte {end} is no whole block of frames")
 
 
+def bounds(path: Path) -> tuple[int, int] | None:
+    """Microseconds at which a segment's first and last frames were received, reading two blocks; None where it has no
+    whole one yet."""
+    with _found(path) as file:
+        size, places = os.fstat(file.fileno()).st_size, []
+        end = 0
+        while end + _HEAD.size <= size:
+            file.seek(end)
+            head = _HEAD.unpack(file.read(_HEAD.size))
+            begin, end = end + _HEAD.size, end + _HEAD.size + head[1]
+            if end <= size and head[0] == FRAMES:
+                places.append((begin, head))
+        first = next(filter(None, (_times(file, *place) for place in places)), None)
+        last = next(filter(None, (_times(file, *place) for place in reversed(places))), None)
+    return None if first is None or last is None else (first[0], last[-1])
+
+
+def _times(file: BinaryIO, begin: int, head: tuple[bytes, int, int, int]) -> list[int] | None:
+    """Times of a block's frames; None of one that is not whole."""
+    file.seek(begin)
+    body = file.read(head[1])
+    if head[2] != _crc(head[3], body):
+        return None
+    with pa.ipc.open_stream(body) as stream:
+        found: list[Any] = stream.read_next_batch().column("received_at").cast(pa.int64()).to_pylist()
+    return found
+
+
 def connection_of(path: Path) -> Connection:
     """Whose frames a segment holds. CorruptStore where it does not say so."""
     block = next(_whole_blocks(path), None)
@@ -137,15 +165,22 @@ def segments(root: Path) -> list[Path]:
     return sorted(p for p in root.glob("*/*/*") if p.suffix in (OPEN, CLOSED))
 
 
-def left_open(root: Path, listener: str) -> list[Path]:
-    """Open segments of a listener. A file that does not say whose it is has no writer: a segment says so from its
-    first instant."""
-    return [path for path in segments(root) if path.suffix == OPEN and _listener(path) in (listener, None)]
+def left_open(root: Path, listener: str, *, before: int | None = None) -> list[Path]:
+    """Open segments of a listener, of epochs below ``before`` where that is given. A file that does not say whose it
+    is has no writer: a segment says so from its first instant."""
+    found = []
+    for path in segments(root):
+        if path.suffix == OPEN:
+            with suppress(FileNotFoundError):  # one that was closed and deleted since it was listed is not open
+                about = _about(path)
+                if about is None or (about.listener == listener and (before is None or about.epoch < before)):
+                    found.append(path)
+    return found
 
 
-def _listener(path: Path) -> str | None:
+def _about(path: Path) -> Connection | None:
     try:
-        return connection_of(path).listener
+        return connection_of(path)
     except CorruptStore:
         return None
 

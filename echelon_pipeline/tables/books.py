@@ -166,7 +166,7 @@ BOOK_GAPS = Table(
         Column(
             "reason",
             T.TEXT,
-            "before_snapshot, gap (a missing number of the venue's), lost_frames (of ours), disconnect, "
+            "late_subscribe (meant, not yet recorded), before_snapshot, gap (a missing number of the venue's), lost_frames (of ours), disconnect, "
             "tick_size_change, crossed, hash, mirror, probe, negative_level, unreadable, subscription_lost",
             nullable=False,
         ),

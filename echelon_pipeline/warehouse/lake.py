@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -196,14 +196,24 @@ class Lake:
 
         Raises RuleViolation (before the commit), Conflict, DiskFull, NewerLake, CorruptStore.
         """
-        known = checked = self.tables[table]
+        rules: tuple[Rule, ...] = ()
         if days is not None:
-            of_days = Rule("rows are of the days", f"date BETWEEN '{days[0]}' AND '{days[1]}'")
-            checked = replace(known, rules=(of_days, *known.rules))
+            rules = (Rule("rows are of the days", f"date BETWEEN '{days[0]}' AND '{days[1]}'"),)
+        return self._put(table, staged, rules, lambda f: days is None or days[0] <= f.day <= days[1])
+
+    def replace_partition(self, table: str, staged: Path, partition: Partition) -> Commit:
+        """Puts a staged Parquet file in place of one partition's rows. Raises as ``replace``."""
+        only = Rule("rows are of the partition", within(self.tables[table], [partition]))
+        return self._put(table, staged, (only,), lambda f: f.partition == partition)
+
+    def _put(
+        self, table: str, staged: Path, rules: tuple[Rule, ...], is_replaced: Callable[[DataFile], bool]
+    ) -> Commit:
+        known = self.tables[table]
         self._require_space()
         with self.duck() as connection:
             connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet({literal(str(staged))})")
-            rows = check_rules(connection, checked, "staged")
+            rows = check_rules(connection, replace(known, rules=(*rules, *known.rules)), "staged")
             check_unique(connection, known, "staged")
             by = ", ".join(known.partition_by)
             found: list[Partition] = [()] if rows and not by else []
@@ -216,7 +226,7 @@ class Lake:
 
             def attempt() -> int | None:
                 snapshot = open_for_write(known, self.uri(known.name))
-                held = (f.partition for f in snapshot.files if days is None or days[0] <= f.day <= days[1])
+                held = (f.partition for f in snapshot.files if is_replaced(f))
                 replaced = list(dict.fromkeys((*found, *held)))
                 added = write_files(connection, snapshot, found, rows_of, rows)
                 return adopt(snapshot, added, replaced, self._tries) if replaced else None

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "venues": GROUND | {"tables", "domain", "books"},
     "streaming": GROUND | {"tables", "domain", "books", "venues"},
     "warehouse": GROUND | {"tables", "domain", "venues"},
-    "ingest": GROUND | {"tables", "domain", "venues", "warehouse"},
+    "ingest": GROUND | {"tables", "domain", "books", "venues", "streaming", "warehouse"},
     "sandbox": GROUND | {"tables", "domain", "venues", "warehouse"},
 }
 # The warehouse runs parsers of any venue, so it knows their value types and nothing else of them.

@@ -1,0 +1,142 @@
+"""Recorded frames to tables of books, one venue and UTC hour at a time.
+
+Belongs here: committing what an hour's segments say. Which those are is ``recordings.py``'s, what frames say is
+``streaming/told.py``'s, what of it counts is ``sql/books``'s. The same segments give the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from echelon_pipeline.ingest.recordings import SCOPE, WINDOWED, Hour, micros
+from echelon_pipeline.ingest.session import Counts, Session, Unit
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.streaming.told import SCHEMAS, Span, Telling
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.parse import typed
+
+# In the order of commits; gaps are made from books.
+BOOK_TABLES = ("core.book_events", "core.live_trades", "core.market_lifecycle", "core.book_snapshots", "core.book_gaps")
+_CHAIN: pa.Field[Any] = pa.field("chain", pa.int32())
+
+
+def derive_hour(session: Session, hour: Hour) -> Counts:
+    """Replaces the hour's rows of all five tables, then records its window. ``objects`` counts frames replayed.
+
+    Raises CorruptStore, RuleViolation, Conflict, DiskFull.
+    """
+    counts = Counts()
+    digest = hour.digest  # before reading: what comes meanwhile is for the next time
+    partition = (hour.venue, hour.starts_at.date(), hour.starts_at.hour)
+    given = {"venue": hour.venue, "since": micros(hour.starts_at), "until": micros(hour.ends_at)}
+    with session.unit() as unit, session.duck() as connection:
+        counts.objects = _tell(unit, connection, hour)
+        for name in BOOK_TABLES:
+            stem = name.removeprefix("core.")
+            text = statement(f"books/{stem}").text
+            used = {key: value for key, value in given.items() if f"${key}" in text}
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE made_{stem} AS {text}", used)
+            made = f"({typed(TABLES[name], f'FROM made_{stem}', connection)})"
+            staged = session.lake.stage(connection, name, made, unit=unit.unit_id)
+            rows = session.lake.replace_partition(name, staged, partition).rows_staged
+            counts.staged[name] = counts.new[name] = rows
+            staged.unlink(missing_ok=True)
+        window = unit.window(
+            hour.venue,
+            WINDOWED,
+            SCOPE,
+            (hour.starts_at, hour.ends_at),
+            state="complete" if hour.is_over else "partial",
+            reason=None if hour.is_over else "still being recorded",
+            rows=counts.staged[WINDOWED],
+        )
+        # By the machine's clock, as frames are: the pipeline's may be frozen.
+        session.windows.record([replace(window, unit_id=digest)], as_of=datetime.now(UTC))
+    return counts
+
+
+def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
+    """Writes what the hour's chains say to scratch and opens it as the relations that ``sql/books`` reads."""
+    since, until = micros(hour.starts_at), micros(hour.ends_at)
+    spans: list[Mapping[str, Span]] = []
+    frames = 0
+    with _Files(unit.scratch) as files:
+        for number, chain in enumerate(hour.chains):
+            telling = Telling(chain, since=since, until=until)
+            for name, batch in telling.batches():
+                files.write(name, number, batch)
+            spans.append(telling.spans)
+            frames += telling.frames
+    for name in SCHEMAS:
+        query = f"SELECT * FROM read_parquet({literal(str(files.path(name)))})"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+    _table(
+        connection, "ruling", "chain INTEGER, instrument_id VARCHAR, rules_from BIGINT, rules_to BIGINT", ruling(spans)
+    )
+    _table(connection, "intents", "instrument_id VARCHAR, intent_from BIGINT, intent_to BIGINT", hour.intents)
+    return frames
+
+
+def ruling(spans: Sequence[Mapping[str, Span]]) -> list[tuple[int, str, int, int]]:
+    """(chain, instrument, from, to): whose word counts when. Chains are in the order of their beginning.
+
+    A later chain takes an instrument over with its first believed book, or where the earlier ones end.
+    """
+    found = []
+    for name in sorted({name for chain in spans for name in chain}):
+        mine: list[tuple[int, int, int]] = []
+        ended = 0
+        for number, chain in enumerate(spans):
+            span = chain.get(name)
+            if span is None:
+                continue
+            begin = max(span.first_at, ended)
+            if span.believed_at is not None:
+                begin = min(begin, span.believed_at)
+            mine = [(n, b, min(e, begin)) for n, b, e in mine]
+            mine.append((number, begin, span.ends_at))
+            ended = max(ended, span.ends_at)
+        found += [(n, name, b, e) for n, b, e in mine if b < e]
+    return found
+
+
+class _Files:
+    """One Parquet file in scratch per table of ``SCHEMAS``, each row with the number of its chain."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> Self:
+        for name, schema in SCHEMAS.items():
+            self._writers[name] = pq.ParquetWriter(
+                self.path(name), schema.append(_CHAIN), compression="zstd", compression_level=1
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+    def path(self, name: str) -> Path:
+        return self._folder / f"told-{name}.parquet"
+
+    def write(self, name: str, chain: int, batch: pa.RecordBatch) -> None:
+        column = pa.repeat(pa.scalar(chain, _CHAIN.type), batch.num_rows)
+        self._writers[name].write_batch(batch.append_column(_CHAIN, column))
+
+
+def _table(connection: duckdb.DuckDBPyConnection, name: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
+    if rows:
+        marks = ", ".join(f"unnest(${n + 1})" for n in range(len(rows[0])))
+        connection.execute(f"INSERT INTO {name} SELECT {marks}", [list(c) for c in zip(*rows, strict=True)])

@@ -1,0 +1,307 @@
+"""Segments to tables: an hour is what its segments say, no more and no less, however often it is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.ingest.books import derive_hour, ruling
+from echelon_pipeline.ingest.recordings import Intent, hours_due
+from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.settings import load_settings
+from echelon_pipeline.streaming.log import Log
+from echelon_pipeline.streaming.segments import OPEN, Connection, segments
+from echelon_pipeline.streaming.told import Span
+
+SECOND = 1_000_000
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ONE_PM = NOON + timedelta(hours=1)
+EVENING = NOON + timedelta(hours=6)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return Session.of(load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_MIN_FREE_MB": "0"}))
+
+
+class Tape:
+    """Writes a connection of Kalshi frames; times are seconds after noon."""
+
+    def __init__(self, session: Session, name: str, *tickers: str, epoch: int = 1, listener: str = "fed") -> None:
+        about = Connection("kalshi", listener, epoch, 0, name, "wss://example.test")
+        instruments = [Instrument(f"kalshi:{t}", (t,)) for t in tickers]
+        self._log = Log(session.settings.capture_root, about, instruments)
+        self._seq = 0
+
+    def frame(self, at: float, kind: str, *, skip: int = 0, **msg: Any) -> None:
+        self._seq += 1 + skip
+        text = json.dumps({"type": kind, "sid": 1, "seq": self._seq, "msg": msg})
+        self._log.add(int(NOON.timestamp() * SECOND + at * SECOND), text.encode())
+
+    def book(self, at: float, ticker: str, yes: dict[str, str], no: dict[str, str], **kw: Any) -> None:
+        sides = {"yes_dollars_fp": [*yes.items()], "no_dollars_fp": [*no.items()]}
+        self.frame(at, "orderbook_snapshot", market_ticker=ticker, **sides, **kw)
+
+    def change(self, at: float, ticker: str, side: str, price: str, by: str, **kw: Any) -> None:
+        msg = {"market_ticker": ticker, "side": side, "price_dollars": price, "delta_fp": by, "ts_ms": _ms(at)}
+        self.frame(at, "orderbook_delta", **msg, **kw)
+
+    def trade(self, at: float, ticker: str, price: str, count: str, taker: str = "yes") -> None:
+        msg = {"yes_price_dollars": price, "count_fp": count, "taker_outcome_side": taker, "trade_id": f"t{self._seq}"}
+        self.frame(at, "trade", market_ticker=ticker, ts_ms=_ms(at), **msg)
+
+    def close(self) -> None:
+        self._log.flush()
+        self._log.rotate()
+
+    def leave_open(self) -> None:
+        self._log.flush()
+
+
+def _ms(at: float) -> int:
+    return int(NOON.timestamp() * 1000 + at * 1000)
+
+
+def derive(session: Session, intents: Sequence[Intent] = (), now: datetime = EVENING) -> list[datetime]:
+    """Derives what is due; the hours that were."""
+    due = hours_due(session, "kalshi", intents, now)
+    for hour in due:
+        derive_hour(session, hour)
+    return [h.starts_at for h in due]
+
+
+def rows(session: Session, table: str, columns: str, order: str = "ALL") -> list[tuple[Any, ...]]:
+    with session.duck() as connection:
+        return connection.execute(f"SELECT {columns} FROM ({session.lake.scan(table)}) ORDER BY {order}").fetchall()
+
+
+STATES = "instrument_id, epoch(valid_from)::INT - {0} AS a, epoch(valid_to)::INT - {0} AS b, state, reason, bid".format(
+    int(NOON.timestamp())
+)
+
+
+def test_a_book_is_rows_that_follow_each_other_with_exact_top_levels_and_sums(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00", "0.39": "7.50"}, {"0.55": "2.00"})
+    tape.change(20, "A", "yes", "0.41", "1.25")
+    tape.change(30, "A", "yes", "0.41", "-1.25")
+    tape.close()
+    assert derive(session) == [NOON]
+    found = rows(session, "core.book_snapshots", "bid, bid_size, ask, ask_size, mid, spread, bid_depth, bid_levels, "
+                 "bid_prices, bid_sizes, is_verified", "valid_from")  # fmt: skip
+    first, second, third, *rest = found
+    assert first == (
+        *(Decimal("0.40"), Decimal(5), Decimal("0.45"), Decimal(2), Decimal("0.425"), Decimal("0.05")),
+        *(Decimal("12.5"), 2, [400_000, 390_000], [5_000_000, 7_500_000], True),
+    )
+    assert second[:2] == (Decimal("0.41"), Decimal("1.25"))
+    assert third[:10] == first[:10]
+    assert rest == []
+    assert [r[1:5] for r in rows(session, "core.book_snapshots", STATES)] == [
+        (10, 20, "live", None),
+        (20, 30, "live", None),
+        (30, 31, "live", None),  # a second after the last frame nobody knows
+    ]
+
+
+def test_levels_trades_and_lifecycles_are_kept_as_told(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.change(20, "A", "no", "0.55", "3.00")
+    tape.trade(21, "A", "0.45", "3.00", "no")
+    tape.frame(22, "market_lifecycle_v2", market_ticker="A", event_type="determined")
+    tape.close()
+    derive(session)
+    assert rows(session, "core.book_events", "frame, is_snapshot, side, price, size, size_change") == [
+        (0, True, "bid", Decimal("0.4"), Decimal(5), None),
+        (1, False, "ask", Decimal("0.45"), None, Decimal(3)),
+    ]
+    assert rows(session, "core.live_trades", "price_0, size, taker_direction, outcome_index") == [
+        (Decimal("0.45"), Decimal(3), -1, 0)
+    ]
+    [(kind, payload)] = rows(session, "core.market_lifecycle", "kind, payload")
+    assert (kind, json.loads(payload)["msg"]["event_type"]) == ("market_lifecycle_v2", "determined")
+    assert rows(session, "core.book_gaps", "instrument_id") == []  # the end of trading is none
+    assert rows(session, "core.book_snapshots", "reason", "valid_from")[-1] == ("closed",)
+
+
+def test_a_missing_number_is_a_gap_and_the_row_before_it_is_not_verified(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.change(20, "A", "yes", "0.41", "1.00")
+    tape.change(30, "A", "yes", "0.42", "1.00", skip=1)
+    tape.book(40, "A", {"0.42": "1.00"}, {})
+    tape.close()
+    derive(session)
+    assert rows(session, "core.book_snapshots", "state, reason, is_verified", "valid_from") == [
+        ("live", None, True),
+        ("live", None, False),
+        ("unknown", "gap", None),
+        ("live", None, None),
+    ]
+    assert rows(session, "core.book_gaps", "reason, epoch(to_at - from_at)::INT, is_over, discarded") == [
+        ("gap", 10, True, 1)
+    ]
+
+
+def test_an_hour_ends_with_the_hour_and_the_next_one_goes_on_from_it(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(3590, "A", {"0.40": "5.00"}, {})
+    tape.change(3610, "A", "yes", "0.41", "1.00")
+    tape.close()
+    assert derive(session) == [NOON, ONE_PM]
+    assert [r[1:] for r in rows(session, "core.book_snapshots", STATES)] == [
+        (3590, 3600, "live", None, Decimal("0.40")),
+        (3600, 3610, "live", None, Decimal("0.40")),
+        (3610, 3611, "live", None, Decimal("0.41")),
+    ]
+    assert rows(session, "core.book_events", "hour, frame") == [(12, 0), (13, 1)]
+
+
+def test_a_gap_across_hours_says_in_each_when_it_began(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(3580, "A", {"0.40": "5.00"}, {})
+    tape.change(3590, "A", "yes", "0.41", "1.00", skip=1)
+    tape.book(3620, "A", {"0.40": "5.00"}, {})
+    tape.close()
+    derive(session)
+    began = NOON + timedelta(seconds=3590)
+    columns = "hour, from_at, began_at, last_good_at, is_over"
+    last_good = rows(session, "core.book_gaps", "last_good_at")[0][0]
+    assert rows(session, "core.book_gaps", columns, "from_at") == [
+        (12, began, began, last_good, False),
+        (13, ONE_PM, began, last_good, True),
+    ]
+
+
+def test_the_same_segments_are_not_derived_twice_and_give_the_same_rows(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.change(20, "A", "yes", "0.41", "1.25")
+    tape.close()
+    derive(session)
+    before = {t: rows(session, t, "*") for t in ("core.book_snapshots", "core.book_events")}
+    assert derive(session) == []
+    for path in session.settings.capture_root.glob("*/*/*"):
+        os.utime(path, (0, 0))  # moved to another disk, say
+    [hour] = hours_due(session, "kalshi", (), EVENING) or [None]
+    assert hour is None
+    fresh = Session.of(load_settings({"ECHELON_HOME": str(session.settings.home), "ECHELON_MIN_FREE_MB": "0"}))
+    shutil.rmtree(session.settings.home / "lake")
+    derive(fresh)
+    assert {t: rows(fresh, t, "*") for t in before} == before
+
+
+def test_a_segment_that_arrives_late_makes_its_hour_new_and_no_other(session: Session) -> None:
+    for name, at in (("1", 10), ("2", 4000)):
+        tape = Tape(session, name, "A", epoch=int(name))
+        tape.book(at, "A", {"0.40": "5.00"}, {})
+        tape.close()
+    assert derive(session) == [NOON, ONE_PM]
+    tape = Tape(session, "3", "B", listener="other")
+    tape.book(100, "B", {"0.20": "5.00"}, {})
+    tape.close()
+    os.utime(segments(session.settings.capture_root)[-1], (NOON.timestamp() + 200,) * 2)
+    assert derive(session) == [NOON]
+    assert [r[0] for r in rows(session, "core.book_snapshots", "instrument_id", "hour, instrument_id")] == [
+        "kalshi:A",
+        "kalshi:B",
+        "kalshi:A",
+    ]
+
+
+def test_an_hour_that_is_still_recorded_is_partial_and_derived_again_when_more_is_there(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.leave_open()
+    [path] = segments(session.settings.capture_root)
+    assert path.suffix == OPEN
+    assert derive(session, now=NOON + timedelta(minutes=1)) == [NOON]
+    assert [w.state for w in session.windows.recorded("kalshi", "core.book_snapshots", "hour")] == ["partial"]
+    tape.change(20, "A", "yes", "0.41", "1.25")
+    tape.close()
+    assert derive(session) == [NOON]
+    assert [w.state for w in session.windows.recorded("kalshi", "core.book_snapshots", "hour")][-1] == "complete"
+    assert len(rows(session, "core.book_snapshots", "bid")) == 2
+
+
+def test_a_successor_takes_a_book_over_with_its_first_own_and_nothing_is_told_twice(session: Session) -> None:
+    old, new = Tape(session, "1", "A"), Tape(session, "2", "A", epoch=2)
+    old.book(10, "A", {"0.40": "5.00"}, {})
+    new.frame(25, "subscribed", channel="orderbook_delta", sid=1)
+    new.book(30, "A", {"0.41": "6.00"}, {})
+    for tape in (old, new):
+        tape.trade(32, "A", "0.45", "3.00")
+    old.change(34, "A", "yes", "0.10", "1.00")
+    new.change(34, "A", "yes", "0.10", "1.00")
+    old.close()
+    new.close()
+    derive(session)
+    assert [r[1:] for r in rows(session, "core.book_snapshots", STATES)] == [
+        (10, 30, "live", None, Decimal("0.40")),
+        (30, 34, "live", None, Decimal("0.41")),
+        (34, 35, "live", None, Decimal("0.41")),
+    ]
+    assert rows(session, "core.live_trades", "connection_id") == [("2",)]
+
+
+def test_what_was_meant_and_not_recorded_is_a_gap(session: Session) -> None:
+    crashed, later = Tape(session, "1", "A"), Tape(session, "2", "A", epoch=2)
+    crashed.book(10, "A", {"0.40": "5.00"}, {})
+    crashed.close()
+    later.book(300, "A", {"0.40": "5.00"}, {})
+    later.close()
+    meant = [Intent("kalshi:A", NOON + timedelta(seconds=5), NOON + timedelta(seconds=400))]
+    derive(session, meant)
+    assert [r[1:5] for r in rows(session, "core.book_snapshots", STATES)] == [
+        (5, 10, "unknown", "late_subscribe"),
+        (10, 11, "live", None),
+        (11, 300, "unknown", "disconnect"),
+        (300, 301, "live", None),
+        (301, 400, "unknown", "disconnect"),
+    ]
+    assert rows(session, "core.book_gaps", "reason, epoch(to_at - from_at)::INT, is_over", "from_at") == [
+        ("late_subscribe", 5, True),
+        ("disconnect", 289, True),
+        ("disconnect", 99, False),
+    ]
+
+
+def test_a_recording_that_was_meant_to_end_leaves_no_gap(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.close()
+    derive(session, [Intent("kalshi:A", NOON + timedelta(seconds=10), NOON + timedelta(seconds=11))])
+    assert rows(session, "core.book_gaps", "reason") == []
+
+
+@pytest.mark.parametrize(
+    ("spans", "wanted"),
+    [
+        ([Span(0, 5, 100)], [(0, 0, 100)]),
+        ([Span(0, 5, 100), Span(60, 70, 200)], [(0, 0, 70), (1, 70, 200)]),
+        ([Span(0, 5, 100), Span(60, None, 200)], [(0, 0, 100), (1, 100, 200)]),
+        ([Span(0, 5, 100), Span(120, 130, 200)], [(0, 0, 100), (1, 120, 200)]),
+        ([Span(0, 5, 300), Span(60, 70, 200)], [(0, 0, 70), (1, 70, 200)]),
+    ],
+)
+def test_at_each_instant_one_chain_rules(spans: list[Span], wanted: list[tuple[int, int, int]]) -> None:
+    assert [(n, b, e) for n, _, b, e in ruling([{"A": span} for span in spans])] == wanted
+
+
+def test_counts_say_how_many_frames_were_replayed(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.close()
+    [hour] = hours_due(session, "kalshi", (), EVENING)
+    counts: Counts = derive_hour(session, hour)
+    assert (counts.objects, counts.new["core.book_snapshots"], counts.new["core.book_gaps"]) == (1, 1, 0)

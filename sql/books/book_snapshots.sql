@@ -1,0 +1,115 @@
+-- about: books over intervals of one hour: of each chain what it rules, and unknown where one should have recorded
+-- grain: instrument, valid_from
+-- inputs: rows, checks, ruling, intents
+-- ruling: from when to when a chain's word counts for an instrument, [rules_from, rules_to) in microseconds.
+-- intents: stretches in which an instrument was meant to be watched, not overlapping, cut to [$since, $until).
+WITH checked AS (
+    -- A miss that its second look made a hit is told twice.
+    SELECT chain, instrument_id, frame, min(checked_at) AS checked_at, bool_or(matched) AS matched
+    FROM checks
+    GROUP BY ALL
+),
+
+told AS (
+    SELECT
+        *,
+        lead(state) OVER later AS next_state,
+        lead(reason) OVER later AS next_reason,
+        min(CASE WHEN state = 'unknown' THEN valid_from END) OVER (
+            later ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ) AS lost_at
+    FROM rows
+    WINDOW later AS (PARTITION BY chain, instrument_id ORDER BY valid_from)
+),
+
+judged AS (
+    SELECT
+        t.*,
+        CASE
+            WHEN t.state = 'unknown' THEN NULL
+            WHEN t.next_reason IN ('gap', 'lost_frames', 'hash', 'mirror', 'probe', 'negative_level', 'crossed')
+                THEN false
+            -- A numbered stream that goes on without a break proves what was before; the next hash does elsewhere.
+            WHEN $venue = 'kalshi' THEN CASE WHEN t.next_state <> 'unknown' THEN true END
+            WHEN c.checked_at <= coalesce(t.lost_at, c.checked_at) THEN c.matched
+        END AS is_verified
+    FROM told t
+    ASOF LEFT JOIN checked c
+        ON t.chain = c.chain AND t.instrument_id = c.instrument_id AND t.valid_to <= c.checked_at
+),
+
+ruled AS (
+    SELECT
+        j.* EXCLUDE (chain, next_state, next_reason, lost_at)
+            REPLACE (
+                greatest(j.valid_from, r.rules_from, $since) AS valid_from,
+                least(j.valid_to, r.rules_to, $until) AS valid_to
+            )
+    FROM judged j
+    JOIN ruling r USING (chain, instrument_id)
+    WHERE greatest(j.valid_from, r.rules_from, $since) < least(j.valid_to, r.rules_to, $until)
+),
+
+edges AS (
+    SELECT instrument_id, intent_from, valid_from, valid_to
+    FROM ruled
+    JOIN intents USING (instrument_id)
+    WHERE valid_from < intent_to AND valid_to > intent_from
+    UNION ALL
+    SELECT instrument_id, intent_from, intent_to AS valid_from, intent_to AS valid_to
+    FROM intents
+),
+
+holes AS (
+    SELECT
+        instrument_id,
+        lag(valid_to, 1, intent_from) OVER earlier AS valid_from,
+        valid_from AS valid_to,
+        lag(valid_to) OVER earlier IS NULL AND intent_from > $since AS is_first
+    FROM edges
+    WINDOW earlier AS (PARTITION BY instrument_id, intent_from ORDER BY valid_from, valid_to)
+),
+
+pieces AS (
+    SELECT * FROM ruled
+    UNION ALL BY NAME
+    SELECT
+        instrument_id,
+        valid_from,
+        valid_to,
+        'unknown' AS state,
+        CASE WHEN is_first THEN 'late_subscribe' ELSE 'disconnect' END AS reason,
+        '' AS connection_id,
+        0 AS frame
+    FROM holes
+    WHERE valid_from < valid_to
+)
+
+SELECT
+    $venue AS venue,
+    CAST(of_micros($since) AS DATE) AS date,
+    hour(of_micros($since)) AS hour,
+    instrument_id,
+    of_micros(valid_from) AS valid_from,
+    of_micros(valid_to) AS valid_to,
+    state,
+    reason,
+    is_verified,
+    of_micros(event_at) AS event_at,
+    connection_id,
+    frame,
+    of_millionths(bid_prices[1]) AS bid,
+    of_millionths(bid_sizes[1]) AS bid_size,
+    of_millionths(ask_prices[1]) AS ask,
+    of_millionths(ask_sizes[1]) AS ask_size,
+    CAST(of_millionths(bid_prices[1] + ask_prices[1]) * 0.5 AS DECIMAL(18, 12)) AS mid,
+    of_millionths(ask_prices[1] - bid_prices[1]) AS spread,
+    bid_prices,
+    bid_sizes,
+    ask_prices,
+    ask_sizes,
+    of_millionths(bid_depth) AS bid_depth,
+    of_millionths(ask_depth) AS ask_depth,
+    bid_levels,
+    ask_levels
+FROM pieces

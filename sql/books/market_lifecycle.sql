@@ -1,0 +1,16 @@
+-- about: what streams told in one hour besides books and trades
+-- grain: connection, frame, position
+-- inputs: lifecycle
+SELECT
+    $venue AS venue,
+    CAST(of_micros($since) AS DATE) AS date,
+    hour(of_micros($since)) AS hour,
+    instrument_id,
+    of_micros(received_at) AS received_at,
+    of_micros(event_at) AS event_at,
+    connection_id,
+    frame,
+    position,
+    kind,
+    payload
+FROM lifecycle
