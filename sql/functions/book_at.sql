@@ -1,0 +1,46 @@
+-- about: the book of an instrument at an instant: one row, best level first, prices and sizes in dollars and contracts
+-- creates: core.book_at
+-- grain: one row
+-- inputs: core.book_snapshots
+-- The row that holds at the instant lies in the file of its hour, and in there among its instrument's row groups: all
+-- else is skipped. Without such a row the state is unknown, the reason not_recorded. age_seconds is since source_at;
+-- a book that lasts over a full hour is stored anew there, so an age is one hour at most.
+CREATE MACRO core.book_at(instrument, t) AS TABLE
+    SELECT
+        instrument AS instrument_id,
+        CAST(t AS TIMESTAMPTZ) AS as_of_at,
+        coalesce(b.state, 'unknown') AS state,
+        if(b.state IS NULL, 'not_recorded', b.reason) AS reason,
+        b.valid_from AS source_at,
+        (epoch_us(CAST(t AS TIMESTAMPTZ)) - epoch_us(b.valid_from)) / 1e6 AS age_seconds,
+        b.valid_to,
+        b.is_verified,
+        b.event_at,
+        b.bid,
+        b.bid_size,
+        b.ask,
+        b.ask_size,
+        b.mid,
+        b.spread,
+        list_transform(b.bid_prices, lambda p: CAST(p * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(9, 6))) AS bid_prices,
+        list_transform(b.bid_sizes, lambda s: CAST(s * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6))) AS bid_sizes,
+        list_transform(b.ask_prices, lambda p: CAST(p * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(9, 6))) AS ask_prices,
+        list_transform(b.ask_sizes, lambda s: CAST(s * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6))) AS ask_sizes,
+        b.bid_depth,
+        b.ask_depth,
+        b.bid_levels,
+        b.ask_levels,
+        b.connection_id,
+        b.frame
+    FROM (SELECT 1)
+    LEFT JOIN (
+        SELECT *
+        FROM core.book_snapshots AS s
+        WHERE
+            s.venue = split_part(instrument, ':', 1)
+            AND s.date = CAST(CAST(t AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
+            AND s.hour = extract(HOUR FROM CAST(t AS TIMESTAMPTZ) AT TIME ZONE 'UTC')
+            AND s.instrument_id = instrument
+            AND s.valid_from <= CAST(t AS TIMESTAMPTZ)
+            AND s.valid_to > CAST(t AS TIMESTAMPTZ)
+    ) AS b ON true

@@ -1,0 +1,117 @@
+-- about: the books of an instrument on a grid of instants from from_at, before to_at, forward filled; in no order
+-- creates: core.books_every
+-- grain: as_of_at
+-- inputs: core.book_snapshots
+-- state: as stored, but carried for a live book without a row that begins in the step before the instant (then
+-- is_forward_filled is true), unknown for the reason not_recorded where no row holds. age_seconds is since source_at;
+-- the row that continues a book at a full hour begins nothing. Nothing is joined: each row knows the first grid
+-- point that it holds at and the first that it does not. Rows are read twice, as lists held in between cost more.
+CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
+    WITH asked AS NOT MATERIALIZED (
+        SELECT
+            epoch_us(CAST(from_at AS TIMESTAMPTZ)) AS from_us,
+            epoch_us(CAST(to_at AS TIMESTAMPTZ)) AS to_us,
+            epoch_us(CAST(step AS INTERVAL)) AS step_us
+    ),
+
+    held AS NOT MATERIALIZED (
+        SELECT
+            *,
+            coalesce(
+                lag(s.valid_to) OVER before = s.valid_from
+                AND lag(s.connection_id) OVER before = s.connection_id
+                AND lag(s.frame) OVER before = s.frame
+                AND lag(s.state) OVER before = s.state
+                AND epoch_us(s.valid_from) % 3600000000 = 0,
+                false
+            ) AS goes_on
+        FROM core.book_snapshots AS s
+        WHERE
+            s.venue = split_part(instrument, ':', 1)
+            AND s.date >= CAST((CAST(from_at AS TIMESTAMPTZ) - CAST(step AS INTERVAL)) AT TIME ZONE 'UTC' AS DATE)
+            AND s.date <= CAST(CAST(to_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
+            AND (
+                s.date > CAST((CAST(from_at AS TIMESTAMPTZ) - CAST(step AS INTERVAL)) AT TIME ZONE 'UTC' AS DATE)
+                OR s.hour >= extract(HOUR FROM (CAST(from_at AS TIMESTAMPTZ) - CAST(step AS INTERVAL)) AT TIME ZONE 'UTC')
+            )
+            AND (
+                s.date < CAST(CAST(to_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
+                OR s.hour <= extract(HOUR FROM CAST(to_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC')
+            )
+            AND s.instrument_id = instrument
+            AND s.valid_from < CAST(to_at AS TIMESTAMPTZ)
+            AND s.valid_to > CAST(from_at AS TIMESTAMPTZ) - CAST(step AS INTERVAL)
+        WINDOW before AS (ORDER BY s.valid_from)
+    ),
+
+    placed AS NOT MATERIALIZED (
+        SELECT
+            *,
+            -- n of the grid's instants from_us + n * step_us; division rounds towards zero.
+            greatest(0, (epoch_us(valid_from) - from_us + step_us - 1) // step_us) AS first_n,
+            (least(epoch_us(valid_to), to_us) - from_us + step_us - 1) // step_us AS end_n,
+            epoch_us(max(CASE WHEN NOT goes_on THEN valid_from END) OVER (ORDER BY valid_from)) AS begun_us
+        FROM held
+        CROSS JOIN asked
+    ),
+
+    told AS NOT MATERIALIZED (
+        SELECT
+            * REPLACE (
+                list_transform(bid_prices, lambda p: CAST(p * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(9, 6)))
+                    AS bid_prices,
+                list_transform(bid_sizes, lambda s: CAST(s * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6)))
+                    AS bid_sizes,
+                list_transform(ask_prices, lambda p: CAST(p * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(9, 6)))
+                    AS ask_prices,
+                list_transform(ask_sizes, lambda s: CAST(s * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6)))
+                    AS ask_sizes
+            )
+        FROM placed
+        WHERE first_n < end_n
+    ),
+
+    bare AS NOT MATERIALIZED (
+        SELECT
+            from_us,
+            step_us,
+            end_n AS first_n,
+            lead(first_n, 1, (to_us - from_us + step_us - 1) // step_us) OVER (ORDER BY first_n, end_n) AS end_n
+        FROM (
+            SELECT from_us, to_us, step_us, first_n, end_n FROM placed WHERE first_n < end_n
+            UNION ALL
+            SELECT *, 0, 0 FROM asked
+        )
+    )
+
+    SELECT
+        instrument AS instrument_id,
+        make_timestamptz(from_us + n * step_us) AS as_of_at,
+        if(state = 'live' AND begun_us <= from_us + (n - 1) * step_us, 'carried', state) AS state,
+        reason,
+        begun_us <= from_us + (n - 1) * step_us AS is_forward_filled,
+        valid_from AS source_at,
+        (from_us + n * step_us - epoch_us(valid_from)) / 1e6 AS age_seconds,
+        bid,
+        bid_size,
+        ask,
+        ask_size,
+        mid,
+        spread,
+        bid_prices,
+        bid_sizes,
+        ask_prices,
+        ask_sizes,
+        bid_depth,
+        ask_depth,
+        bid_levels,
+        ask_levels
+    FROM (SELECT *, unnest(range(first_n, end_n)) AS n FROM told)
+    UNION ALL BY NAME
+    SELECT
+        instrument AS instrument_id,
+        make_timestamptz(from_us + n * step_us) AS as_of_at,
+        'unknown' AS state,
+        'not_recorded' AS reason,
+        false AS is_forward_filled
+    FROM (SELECT *, unnest(range(first_n, end_n)) AS n FROM bare)
