@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from echelon_pipeline import __version__
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.streaming.roster import CHANGES, Rewatched
 from echelon_pipeline.streaming.segments import (
     ABOUT,
     CLOSED,
@@ -41,11 +42,20 @@ Pending = tuple[list[int], list[bytes]]
 class Log:
     """Writes a connection's frames. Raises DiskFull; what was durable before it, stays.
 
+    ``fence`` is asked before every write, and raises where whoever writes has lost the right to: nothing is written.
     ``add`` and ``take`` belong to the thread that receives, ``write`` and ``rotate`` to one that may wait for the disk.
     """
 
-    def __init__(self, root: Path, about: Connection, instruments: Sequence[Instrument] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        about: Connection,
+        instruments: Sequence[Instrument] = (),
+        fence: Callable[[], None] = lambda: None,
+    ) -> None:
         self.about = about
+        self._fence = fence
+        fence()
         self.folder = root / about.venue / about.connection_id
         with space(self.folder):
             self.folder.mkdir(parents=True)
@@ -92,6 +102,18 @@ class Log:
         """Makes everything that arrived durable, where one thread does both."""
         return self.write(self.take())
 
+    def rewatch(self, change: Rewatched) -> None:
+        """Makes durable what is watched from an arrival number on: before frames that depend on it are asked for."""
+        with self._whole():
+            path = self.folder / CHANGES
+            is_new = not path.exists()
+            with path.open("ab") as file:
+                file.write(msgspec.json.encode(change) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            if is_new:
+                fsync_folder(self.folder)
+
     def rotate(self) -> Path | None:
         """Closes the segment, if one is open, and gives its path; the next frame written begins another."""
         if self._segment is None:
@@ -113,6 +135,7 @@ class Log:
         if self._failed is not None:
             raise self._failed
         try:
+            self._fence()
             with space(self.folder):
                 yield
         except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,12 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from echelon_pipeline.errors import DiskFull, Transient, VenueUnavailable
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.errors import Conflict, DiskFull, Transient, VenueUnavailable
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streaming.log import Log
+from echelon_pipeline.streaming.roster import Rewatched, Roster
 from echelon_pipeline.streaming.segments import Connection
 from echelon_pipeline.streaming.watch import Watch
-from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.live import Feed, tokens_of
 from echelon_pipeline.venues.ws import Wire, WsPolicy, keep_connected
 
 
@@ -58,6 +60,10 @@ class Recorded:
     slowest_flush: float = 0.0
 
 
+def _unfenced() -> None:
+    """Nobody else has this listener's name."""
+
+
 async def record(
     feed: Feed,
     root: Path,
@@ -68,25 +74,33 @@ async def record(
     policy: WsPolicy,
     pace: Pace,
     recorded: Recorded,
+    roster: Roster | None = None,
+    fence: Callable[[], None] = _unfenced,
 ) -> None:
     """Records until ``stop`` is set; then everything that arrived is durable and every segment closed.
 
+    ``fence`` raises Conflict where the listener's lease was lost: then nothing more is written, and Conflict raised.
     Raises what waiting cannot mend (Unauthorized, BadRequest, BadSettings). A full disk ends a connection like a venue
     that hangs up: what was durable stays, in a segment that recovery closes, and the next connection is tried later.
     At the end there is no next one: DiskFull is raised.
     """
     busy = False
     last: Transient | None = None
+    lost: Conflict | None = None
+    roster = roster or Roster(feed.instruments)
 
     async def use(wire: Wire) -> None:
-        nonlocal busy, last
+        nonlocal busy, last, lost
         about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url)
-        session = _Session(feed, Log(root, about, feed.instruments), pace, recorded)
-        recorded.connections += 1
-        await feed.greet(wire)
-        busy = True
+        watched = tuple(roster.wanted.values())
         try:
+            session = _Session(feed, Log(root, about, watched, fence), watched, roster, pace, recorded)
+            recorded.connections += 1
+            await feed.greet(wire, tokens_of(watched))
+            busy = True
             await session.run(wire, stop)
+        except Conflict as error:
+            lost = error  # no other connection would have the right to write either
         except Transient as error:
             if not stop.is_set():
                 raise
@@ -107,6 +121,8 @@ async def record(
         [result] = await asyncio.gather(recording, return_exceptions=True)
     if isinstance(result, Exception):
         raise result
+    if lost is not None:
+        raise lost
     if isinstance(last, DiskFull):
         raise last
 
@@ -114,22 +130,27 @@ async def record(
 class _Session:
     """One connection: a task that receives, and one that makes durable what arrived."""
 
-    def __init__(self, feed: Feed, log: Log, pace: Pace, recorded: Recorded) -> None:
+    def __init__(
+        self, feed: Feed, log: Log, watched: Sequence[Instrument], roster: Roster, pace: Pace, recorded: Recorded
+    ) -> None:
         self._feed = feed
         self._log = log
+        self._roster = roster
         self._pace = pace
         self._recorded = recorded
-        self._watch = Watch(feed, log.about.connection_id, pace.renew)
+        self._watch = Watch(feed, log.about.connection_id, pace.renew, watched)
         self._flushed = asyncio.Event()
         self._disk = ThreadPoolExecutor(1)  # one write after the other, whoever waits for them
 
     async def run(self, wire: Wire, stop: asyncio.Event) -> None:
         tasks = [asyncio.create_task(work) for work in (self._receive(wire), self._keep(wire), stop.wait())]
+        self._roster.watch = self._watch
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 await task  # the connection's end, or a disk that is full
         finally:
+            self._roster.watch = None
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -151,16 +172,30 @@ class _Session:
         while True:
             await asyncio.sleep(self._pace.flush)
             await self._flush()
+            await self._follow(wire)
             if wanting := self._watch.wanting(time.time_ns() // 1000):
                 self._recorded.renewed += len(wanting)
                 await self._feed.renew(wire, wanting, self._watch.sids)
-            elif wire.is_quiet and time.monotonic() - asked >= self._pace.renew:
+            elif wire.is_quiet and self._watch.watched and time.monotonic() - asked >= self._pace.renew:
                 # Quiet markets and a frozen stream look alike until something is asked for.
                 asked = time.monotonic()
-                await self._feed.renew(wire, self._feed.instruments[0].tokens, self._watch.sids)
+                await self._feed.renew(wire, next(iter(self._watch.watched.values())).tokens, self._watch.sids)
             if time.monotonic() - opened >= self._pace.segment:
                 await self._rotate()
                 opened = time.monotonic()
+
+    async def _follow(self, wire: Wire) -> None:
+        """Watches what the roster wants: said durably first, then to the venue."""
+        wanted, watched = self._roster.wanted, self._watch.watched
+        added = tuple(i for name, i in wanted.items() if name not in watched)
+        dropped = tuple(name for name in watched if name not in wanted)
+        if not (added or dropped) or any(channel not in self._watch.sids for channel in self._feed.channels):
+            return
+        left = tokens_of(watched[name] for name in dropped)
+        change = Rewatched(self._log.arrived, added, dropped)
+        await asyncio.shield(self._in_turn(partial(self._log.rewatch, change)))
+        self._watch.change(added, dropped, time.time_ns() // 1000)
+        await self._feed.change(wire, tokens_of(added), left, self._watch.sids)
 
     async def _flush(self) -> None:
         begun = time.monotonic()

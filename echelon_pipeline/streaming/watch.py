@@ -5,8 +5,12 @@ Belongs here: when to ask. What makes a book unknown is ``books/``'s, the same a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Frame, Lost, Subscribed
 from echelon_pipeline.books.machine import Machine
+from echelon_pipeline.books.rows import BookRow
 from echelon_pipeline.venues.live import Feed
 
 MOST = 64  # with 5 s: a dead token is asked for every 5 minutes
@@ -16,26 +20,44 @@ class Watch:
     """One connection's books. ``again``: seconds before one token is asked for again, doubling up to ``MOST`` times
     that for one that has no book at all."""
 
-    def __init__(self, feed: Feed, connection_id: str, again: float) -> None:
+    def __init__(self, feed: Feed, connection_id: str, again: float, watched: Iterable[Instrument]) -> None:
+        self.watched = {i.instrument_id: i for i in watched}
         self.sids: dict[str, int] = {}
         self.ended = False  # nothing more comes on a subscription, and asking for its books is in vain
         self._feed = feed
         self._connection_id = connection_id
         self._again = int(again * 1_000_000)
         self._machine = Machine(levels=1)
+        self._begun = False
         self._asked: dict[str, tuple[int, int]] = {}  # when, and how long to wait from then
 
     def see(self, number: int, received_at: int, payload: bytes) -> None:
         """A frame, in the order of arrival."""
-        if number == 0:
-            for instrument in self._feed.instruments:
-                self._machine.watch(instrument, received_at)
-                asked = received_at, self._again  # the greeting asks for all
-                self._asked |= dict.fromkeys(instrument.tokens, asked)
+        if not self._begun:
+            self._begun = True
+            self._begin(self.watched.values(), received_at)
         message = self._feed.read(payload)
         self.sids |= {event.channel: event.sid for event in message.events if isinstance(event, Subscribed)}
         self.ended = self.ended or any(isinstance(event, Lost) for event in message.events)
         self._machine.feed(Frame(self._connection_id, number, received_at, message))
+
+    def change(self, added: Iterable[Instrument], dropped: Iterable[str], now: int) -> None:
+        """From now on these are watched too, and those not any more; the new ones' books are being asked for."""
+        for name in dropped:
+            del self.watched[name]
+            if self._begun:
+                self._machine.unwatch(name, now)
+        some = list(added)
+        self.watched |= {i.instrument_id: i for i in some}
+        if self._begun:
+            self._begin(some, now)
+
+    def rows(self, now: int) -> list[BookRow]:
+        """What holds now of every book; nothing before the first frame."""
+        if not self._begun:
+            return []
+        self._machine.advance(now)
+        return [self._machine.row(name) for name in self.watched]
 
     def wanting(self, now: int) -> list[str]:
         """Tokens that have no book and were not asked for lately; from now on they were."""
@@ -49,3 +71,8 @@ class Watch:
             asked[token] = now, min(max(self._again, 2 * waited), MOST * self._again)
         self._asked = asked
         return found
+
+    def _begin(self, instruments: Iterable[Instrument], at: int) -> None:
+        for instrument in instruments:
+            self._machine.watch(instrument, at)
+            self._asked |= dict.fromkeys(instrument.tokens, (at, self._again))  # who is new was asked for just now

@@ -5,7 +5,7 @@ Belongs here: the shape of a feed. Each venue's ``live.py`` makes them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -18,8 +18,9 @@ from echelon_pipeline.venues.ws import Wire
 class Feed:
     """One connection's worth of a venue's stream. ``number``: of those that are open at once, from 0.
 
-    ``greet`` asks for everything; ``renew`` for whole books of some tokens again, given the venue's numbers of the
-    connection's subscriptions by channel.
+    ``greet`` asks for some tokens on a connection that is new; ``renew`` for whole books of some of them again,
+    ``change`` for some more and others not any more, given the venue's numbers of the connection's subscriptions by
+    channel. ``channels``: which of those must be known before anything can be changed.
     """
 
     venue: str
@@ -27,6 +28,33 @@ class Feed:
     url: str
     instruments: tuple[Instrument, ...]
     dial: Callable[[], AbstractAsyncContextManager[Wire]]
-    greet: Callable[[Wire], Awaitable[None]]
+    greet: Callable[[Wire, Sequence[str]], Awaitable[None]]
     renew: Callable[[Wire, Sequence[str], Mapping[str, int]], Awaitable[None]]
+    change: Callable[[Wire, Sequence[str], Sequence[str], Mapping[str, int]], Awaitable[None]]
     read: Callable[[bytes], Message]
+    channels: tuple[str, ...] = ()
+
+
+def tokens_of(instruments: Iterable[Instrument]) -> list[str]:
+    """Names of their ladders, in order."""
+    return [token for instrument in instruments for token in instrument.tokens]
+
+
+def placed(
+    before: Mapping[int, Sequence[Instrument]], wanted: Sequence[Instrument], most: int
+) -> dict[int, list[Instrument]]:
+    """Instruments by the number of their connection, at most so many tokens on each: who has a place keeps it, others
+    fill what is free, and then new connections; one that nobody is left on is gone."""
+    left = {i.instrument_id: i for i in wanted}
+    found = {
+        number: [left.pop(i.instrument_id) for i in some if i.instrument_id in left]
+        for number, some in sorted(before.items())
+    }
+    free = {number: most - len(tokens_of(some)) for number, some in found.items()}
+    number = 0
+    for instrument in left.values():
+        while number in free and free[number] < len(instrument.tokens):
+            number += 1
+        found.setdefault(number, []).append(instrument)
+        free[number] = free.get(number, most) - len(instrument.tokens)
+    return {number: some for number, some in sorted(found.items()) if some}

@@ -35,12 +35,16 @@ PACE = Pace(flush=0.02, segment=60.0)
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
 
-async def hello(wire: Wire) -> None:
+async def hello(wire: Wire, tokens: Sequence[str]) -> None:
     await wire.send({"id": 1, "cmd": "subscribe"})
 
 
 async def nothing(wire: Wire, tokens: Sequence[str], sids: Mapping[str, int]) -> None:
     """No book is asked for."""
+
+
+async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+    await wire.send({"added": added, "dropped": dropped})
 
 
 def recorded(
@@ -59,7 +63,7 @@ def recorded(
         async with serve(handler, "127.0.0.1", 0, close_timeout=0.2) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
             dial = partial(opened, url, name="v", policy=policy, metrics=WsMetrics())
-            feed = Feed("kalshi", 0, url, (A,), dial, hello, renew, read_frame)
+            feed = Feed("kalshi", 0, url, (A,), dial, hello, renew, change, read_frame)
             task = asyncio.create_task(
                 record(feed, root, listener="l", epoch=2, stop=stop, policy=policy, pace=pace, recorded=found)
             )
@@ -284,7 +288,7 @@ def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> 
         stop = asyncio.Event()
         url = "ws://127.0.0.1:1"
         dial = partial(opened, url, name="v", policy=WsPolicy(), metrics=WsMetrics())
-        feed = Feed("kalshi", 0, url, (A,), dial, hello, nothing, read_frame)
+        feed = Feed("kalshi", 0, url, (A,), dial, hello, nothing, change, read_frame)
         task = asyncio.create_task(
             record(feed, tmp_path, listener="l", epoch=1, stop=stop, policy=WsPolicy(), pace=PACE, recorded=Recorded())
         )
@@ -299,7 +303,7 @@ def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> 
 def test_a_refusal_that_waiting_cannot_mend_ends_the_recording(tmp_path: Path) -> None:
     async def main() -> None:
         dial = partial(opened, "ws://127.0.0.1:1", name="v", policy=FAST, metrics=WsMetrics(), headers=_unauthorized)
-        feed = Feed("kalshi", 0, "", (A,), dial, hello, nothing, read_frame)
+        feed = Feed("kalshi", 0, "", (A,), dial, hello, nothing, change, read_frame)
         await record(
             feed, tmp_path, listener="l", epoch=1, stop=asyncio.Event(), policy=FAST, pace=PACE, recorded=Recorded()
         )

@@ -20,7 +20,7 @@ def dial() -> Any:
     raise AssertionError("nothing is opened here")
 
 
-async def greet(_: Wire) -> None:
+async def greet(_: Wire, __: Sequence[str]) -> None:
     """Nothing is sent here."""
 
 
@@ -28,9 +28,15 @@ async def renew(_: Wire, __: Sequence[str], ___: Mapping[str, int]) -> None:
     """Nothing is sent here."""
 
 
+async def change(_: Wire, __: Sequence[str], ___: Sequence[str], ____: Mapping[str, int]) -> None:
+    """Nothing is sent here."""
+
+
+A, B, C = (Instrument(f"kalshi:{name}", (name,)) for name in "ABC")
+
+
 def watch() -> Watch:
-    instruments = (Instrument("kalshi:A", ("A",)), Instrument("kalshi:B", ("B",)))
-    return Watch(Feed("kalshi", 0, "", instruments, dial, greet, renew, read), "c", 5.0)
+    return Watch(Feed("kalshi", 0, "", (A, B), dial, greet, renew, change, read), "c", 5.0, (A, B))
 
 
 def told(kind: str, seq: int, ticker: str, **msg: Any) -> bytes:
@@ -62,3 +68,18 @@ def test_a_lost_book_is_asked_for_at_once_and_then_ever_less_often() -> None:
     books.see(3, 2_001 * SECOND, snapshot(10, "A"))
     books.see(4, 2_001 * SECOND, snapshot(11, "B"))
     assert books.wanting(2_002 * SECOND) == []
+
+
+def test_who_comes_while_the_connection_runs_is_asked_for_later_and_who_went_never_again() -> None:
+    books = watch()
+    books.change([C], ["kalshi:B"], SECOND)
+    for number, ticker in enumerate("AC"):
+        books.see(number, SECOND, snapshot(number + 1, ticker))
+    assert books.wanting(20 * SECOND) == []
+    assert [(r.instrument_id, str(r.state)) for r in books.rows(20 * SECOND)] == [
+        ("kalshi:A", "live"),
+        ("kalshi:C", "live"),
+    ]
+    books.change([B], ["kalshi:A", "kalshi:C"], 21 * SECOND)
+    assert books.wanting(22 * SECOND) == []
+    assert books.wanting(26 * SECOND) == ["B"]

@@ -14,17 +14,23 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.auth import Signer
 from echelon_pipeline.venues.kalshi.stream import read
-from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.live import Feed, placed
 from echelon_pipeline.venues.ws import Headers, Wire, WsMetrics, WsPolicy, opened
 
 VENUE = "kalshi"
 # Books and prints of the tickers. ``ticker`` says nothing that these do not, at the price of twice the frames.
 CHANNELS = ("orderbook_delta", "trade")
+TOKENS_PER_CONNECTION = 500_000  # the venue's own limit (reference 7)
 
 
 def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetrics) -> list[Feed]:
-    """One connection for all (the venue allows 500,000 tickers). BadSettings without a key: public channels too want
-    a signed handshake."""
+    """As many connections as the tickers need, which is one. BadSettings without a key."""
+    found = placed({}, instruments, TOKENS_PER_CONNECTION)
+    return [feed(settings, number, some, metrics) for number, some in found.items()]
+
+
+def feed(settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics) -> Feed:
+    """One connection. BadSettings without a key: public channels too want a signed handshake."""
     signer = Signer.of(settings)
     if signer is None:
         raise BadSettings(
@@ -39,10 +45,7 @@ def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetr
         metrics=metrics,
         headers=signed(signer, url),
     )
-    tickers = [token for i in instruments for token in i.tokens]
-    if not tickers:
-        return []
-    return [Feed(VENUE, 0, url, tuple(instruments), dial, partial(subscribe, tickers=tickers), renew, read)]
+    return Feed(VENUE, number, url, tuple(instruments), dial, subscribe, renew, change, read, CHANNELS)
 
 
 def signed(signer: Signer, url: str) -> Headers:
@@ -64,3 +67,12 @@ async def renew(wire: Wire, tickers: Sequence[str], sids: Mapping[str, int]) -> 
     if sid is not None:
         wanted = {"sid": sid, "market_tickers": list(tickers), "action": "get_snapshot"}
         await wire.send({"id": 3, "cmd": "update_subscription", "params": wanted})
+
+
+async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+    """Takes tickers into the subscriptions and out of them; a ticker that is taken in brings its snapshot."""
+    for channel in CHANNELS:
+        for action, tickers in (("add_markets", added), ("delete_markets", dropped)):
+            if tickers:
+                wanted = {"sid": sids[channel], "market_tickers": list(tickers), "action": action}
+                await wire.send({"id": 4, "cmd": "update_subscription", "params": wanted})

@@ -5,12 +5,12 @@ Belongs here: subscriptions. What the venue answers is ``stream.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.live import Feed, placed
 from echelon_pipeline.venues.polymarket.stream import read
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
 
@@ -22,29 +22,15 @@ KEEPALIVE = ("PING", "PONG")
 
 def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetrics) -> list[Feed]:
     """As many connections as the tokens need; both tokens of an instrument are on one: they prove each other."""
+    found = placed({}, instruments, TOKENS_PER_CONNECTION)
+    return [feed(settings, number, some, metrics) for number, some in found.items()]
+
+
+def feed(settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics) -> Feed:
+    """One connection."""
     url = settings.polymarket_ws_url
     dial = partial(opened, url, name=VENUE, policy=WsPolicy.of(settings), metrics=metrics, keepalive=KEEPALIVE)
-    return [
-        Feed(VENUE, number, url, tuple(some), dial, partial(subscribe, tokens=_tokens(some)), renew, read)
-        for number, some in enumerate(_spread(instruments))
-    ]
-
-
-def _spread(instruments: Sequence[Instrument]) -> Iterator[list[Instrument]]:
-    held: list[Instrument] = []
-    tokens = 0
-    for instrument in instruments:
-        if held and tokens + len(instrument.tokens) > TOKENS_PER_CONNECTION:
-            yield held
-            held, tokens = [], 0
-        held.append(instrument)
-        tokens += len(instrument.tokens)
-    if held:
-        yield held
-
-
-def _tokens(instruments: Sequence[Instrument]) -> list[str]:
-    return [token for instrument in instruments for token in instrument.tokens]
+    return Feed(VENUE, number, url, tuple(instruments), dial, subscribe, renew, change, read)
 
 
 async def subscribe(wire: Wire, tokens: Sequence[str]) -> None:
@@ -53,8 +39,15 @@ async def subscribe(wire: Wire, tokens: Sequence[str]) -> None:
     await wire.send(wanted)
 
 
-async def renew(wire: Wire, tokens: Sequence[str], _: Mapping[str, int]) -> None:
+async def renew(wire: Wire, tokens: Sequence[str], sids: Mapping[str, int]) -> None:
     """Leaves the tokens and asks for them again, which brings their books."""
-    await wire.send({"operation": "unsubscribe", "assets_ids": list(tokens)})
-    wanted = {"assets_ids": list(tokens), "initial_dump": True, "custom_feature_enabled": True}
-    await wire.send({"operation": "subscribe", **wanted})
+    await change(wire, tokens, tokens, sids)
+
+
+async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], _: Mapping[str, int]) -> None:
+    """Leaves tokens, then asks for others."""
+    if dropped:
+        await wire.send({"operation": "unsubscribe", "assets_ids": list(dropped)})
+    if added:
+        wanted = {"assets_ids": list(added), "initial_dump": True, "custom_feature_enabled": True}
+        await wire.send({"operation": "subscribe", **wanted})

@@ -1,0 +1,61 @@
+"""What a feed is to watch while it runs, and what its connections said that they watched.
+
+Belongs here: instruments that come and go. A connection's folder tells those that it was opened for
+(``segments.INSTRUMENTS``) and, a line each, what came and went later. A line is durable before anything is asked of
+the venue for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.errors import CorruptStore
+from echelon_pipeline.streaming.segments import instruments_of
+from echelon_pipeline.streaming.watch import Watch
+
+CHANGES = "changes.jsonl"
+
+
+class Roster:
+    """What a feed is to watch. May change at any time: a connection follows with its next flush. ``watch``: of the
+    connection that is open."""
+
+    def __init__(self, instruments: Iterable[Instrument]) -> None:
+        self.watch: Watch | None = None
+        self.want(instruments)
+
+    def want(self, instruments: Iterable[Instrument]) -> None:
+        """From now on these, and no others."""
+        self.wanted = {i.instrument_id: i for i in instruments}
+
+
+class Rewatched(msgspec.Struct, frozen=True):
+    """A line of changes: what a connection watches, and what not any more, from an arrival number on."""
+
+    first: int
+    add: tuple[Instrument, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+def watched_of(path: Path) -> list[tuple[int, dict[str, Instrument]]]:
+    """What the connection of a segment watched, by instrument, from which arrival number on: at first from 0.
+
+    A last line without an end was never durable, and nothing was asked of the venue for it. Raises CorruptStore.
+    """
+    watched = {i.instrument_id: i for i in instruments_of(path)}
+    found = [(0, watched)]
+    changes = path.parent / CHANGES
+    lines = changes.read_bytes().split(b"\n")[:-1] if changes.exists() else []
+    try:
+        for line in lines:
+            change = msgspec.json.decode(line, type=Rewatched)
+            watched = {name: i for name, i in watched.items() if name not in change.drop}
+            watched |= {i.instrument_id: i for i in change.add}
+            found.append((change.first, watched))
+    except msgspec.DecodeError as error:
+        raise CorruptStore(f"{changes}: {error}") from error
+    return found
