@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import dagster as dg
 
+from echelon_pipeline.defs.assets.books import book_keys
 from echelon_pipeline.defs.assets.further import LEADERBOARD, PARLAYS
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.hooks import say_failure_class
+from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.warehouse.marts import marts
 
 _MAINTENANCE = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
 _HEALTH = dg.AssetSelection.groups("health")
-_NOT_MAIN = _MAINTENANCE | _HEALTH
+# By UTC hour, and of nothing that a run asks a venue for.
+_BOOKS = dg.AssetSelection.assets(
+    *(dg.AssetKey(["core", name]) for name in ("listeners", "listener_intents")),
+    *(key for venue in VENUES for key in book_keys(venue).values()),
+)
+_NOT_MAIN = _MAINTENANCE | _HEALTH | _BOOKS
 
 _MARTS = dg.AssetSelection.assets(*(mart_key(m) for m in marts()))
 _BUILDERS = dg.AssetSelection.assets(dg.AssetKey(LEADERBOARD))
@@ -56,3 +63,6 @@ builders_job = dg.define_asset_job("builders", selection=_BUILDERS, hooks=HOOKS)
 
 # A sample: hundreds of combos are made each minute, and their legs are read with them.
 parlays_job = dg.define_asset_job("parlays", selection=_PARLAYS, hooks=HOOKS)
+
+# An hour's books from what was recorded.
+books_job = dg.define_asset_job("books", selection=_BOOKS, hooks=HOOKS)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from echelon_pipeline.defs.partitions import HOUR_KEY
 from echelon_pipeline.defs.resources import given
 from echelon_pipeline.errors import RunFailed, RunPostponed
 from echelon_pipeline.ingest.homes import require_own_venues
+from echelon_pipeline.ingest.listening import intents
 from echelon_pipeline.ingest.listings import Mode
-from echelon_pipeline.ingest.session import VENUES, Progress, Venue, silent
+from echelon_pipeline.ingest.recordings import hours_due
+from echelon_pipeline.ingest.session import VENUES, Progress, Session, Venue, silent
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.publish import publish
 
@@ -73,6 +76,30 @@ def run_main_job(
         publish(settings, force=True)  # what the steps that did not fail have committed
         raise _failure(result)
     return MainRun(result.run_id, chosen, _absent(result))
+
+
+def run_books_job(
+    settings: Settings, progress: Progress | None = None, *, instance: dg.DagsterInstance | None = None
+) -> list[datetime]:
+    """Derives every hour whose recorded segments are not in the tables yet, in this process; which they were.
+
+    Raises RunFailed, RunPostponed; hours before a failed one are done.
+    """
+    from echelon_pipeline.definitions import defs
+
+    job = defs().get_repository_def().get_job("books")
+    session, now = Session.of(settings), datetime.now(UTC)
+    due = {h.starts_at for v in VENUES for h in hours_due(session, v, intents(session, v), now)}
+    with given(settings, progress or silent):
+        for starts_at in sorted(due):
+            result = job.execute_in_process(
+                instance=instance or dg.DagsterInstance.get(),
+                partition_key=starts_at.strftime(HOUR_KEY),
+                raise_on_error=False,
+            )
+            if not result.success:
+                raise _failure(result)
+    return sorted(due)
 
 
 def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None) -> list[dg.AssetKey]:

@@ -7,11 +7,12 @@ every 15 minutes, yesterday hourly until 06:00 UTC, D-2 and D-7 as daily sweeps 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from echelon_pipeline.defs.jobs import (
+    books_job,
     builders_job,
     daily_job,
     health_job,
@@ -20,7 +21,10 @@ from echelon_pipeline.defs.jobs import (
     parlays_job,
     publish_job,
 )
-from echelon_pipeline.ingest.session import VENUES
+from echelon_pipeline.defs.partitions import HOUR_KEY
+from echelon_pipeline.ingest.listening import intents
+from echelon_pipeline.ingest.recordings import hours_due
+from echelon_pipeline.ingest.session import VENUES, Session
 from echelon_pipeline.settings import load_settings
 
 STATUS = dg.DefaultScheduleStatus.RUNNING if load_settings().schedules else dg.DefaultScheduleStatus.STOPPED
@@ -83,3 +87,20 @@ builders_hourly = dg.ScheduleDefinition(
 parlays_hourly = dg.ScheduleDefinition(
     name="parlays_hourly", job=parlays_job, cron_schedule="22 * * * *", default_status=STATUS
 )
+
+# Hours that one tick asks for, the oldest first: after a long pause the rest follows with the next ticks.
+MOST_HOURS = 12
+
+
+@dg.schedule(job=books_job, cron_schedule="*/10 * * * *", default_status=STATUS)
+def books_recorded() -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Hours whose segments are not what their tables are made of; the one that is being recorded is among them."""
+    session, now = Session.of(load_settings()), datetime.now(UTC)
+    due: dict[datetime, list[str]] = {}
+    for venue in VENUES:
+        for hour in hours_due(session, venue, intents(session, venue), now):
+            due.setdefault(hour.starts_at, []).append(hour.digest)
+    for starts_at in sorted(due)[:MOST_HOURS]:
+        yield dg.RunRequest(run_key="books:" + ":".join(due[starts_at]), partition_key=starts_at.strftime(HOUR_KEY))
+    if not due:
+        yield dg.SkipReason("every recorded hour is in its tables")

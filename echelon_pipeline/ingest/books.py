@@ -64,6 +64,23 @@ def derive_hour(session: Session, hour: Hour) -> Counts:
     return counts
 
 
+def believed_share(session: Session, hour: Hour) -> float | None:
+    """The part of an hour's rows, in time, whose book was live or stale; None where it has none."""
+    where: dict[str, Sequence[object]] = {
+        "venue": [hour.venue],
+        "date": [hour.starts_at.date()],
+        "hour": [hour.starts_at.hour],
+    }
+    seconds = "sum(epoch(valid_to) - epoch(valid_from))"
+    query = f"""
+        SELECT {seconds} FILTER (state <> 'unknown') / {seconds}
+        FROM ({session.lake.scan("core.book_snapshots", where=where)}) WHERE reason IS DISTINCT FROM 'closed'
+    """
+    with session.duck() as connection:
+        found = connection.execute(query).fetchone()
+    return None if found is None or found[0] is None else float(found[0])
+
+
 def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
     """Writes what the hour's chains say to scratch and opens it as the relations that ``sql/books`` reads."""
     since, until = micros(hour.starts_at), micros(hour.ends_at)

@@ -1,0 +1,108 @@
+"""Order books by UTC hour: what listeners meant to watch, and what closed segments of their recordings say."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.assets.listings import core_key
+from echelon_pipeline.defs.partitions import HOUR_KEY, HOURLY, hours_of
+from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ingest.books import BOOK_TABLES, believed_share, derive_hour
+from echelon_pipeline.ingest.listening import INTENTS, LISTENERS, export_listeners, intents
+from echelon_pipeline.ingest.recordings import hour_of
+from echelon_pipeline.ingest.session import VENUES, Counts, Venue
+
+# Below this share of the time that was meant the hour deserves a look; a shift's change costs a second or two.
+COVERED = 0.99
+_LISTENER_KEYS = {name: name.split(".") for name in (LISTENERS, INTENTS)}
+
+
+@dg.multi_asset(
+    name="core_listeners",
+    specs=[
+        report.spec_of(name, key, about="Exported from the state database, where listeners are edited.")
+        for name, key in _LISTENER_KEYS.items()
+    ],
+    retry_policy=report.RETRY,
+)
+def core_listeners(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
+    """Exports listeners and intents where they changed."""
+    session = warehouse.session(context.run.run_id)
+    with report.classified():
+        counts = export_listeners(session)
+    for name, key in _LISTENER_KEYS.items():
+        state = report.table_state(session, name, None)
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**report.run_metadata(counts, name), **state})
+
+
+def book_keys(venue: Venue) -> dict[str, dg.AssetKey]:
+    """Asset keys of a venue's tables of books."""
+    return {name: dg.AssetKey(core_key(venue, name)) for name in BOOK_TABLES}
+
+
+def _books(venue: Venue) -> dg.AssetsDefinition:
+    keys = book_keys(venue)
+    snapshots = keys["core.book_snapshots"]
+
+    @dg.multi_asset(
+        name=f"core_{venue}_books",
+        specs=[
+            report.spec_of(
+                name,
+                key.path,
+                deps=[dg.AssetKey(_LISTENER_KEYS[INTENTS]), dg.AssetKey(["capture", venue])],
+                about=f"{venue}: derived from recorded segments; the same segments give the same rows.",
+            )
+            for name, key in keys.items()
+        ],
+        check_specs=[
+            *(report.rules_check(name, key.path) for name, key in keys.items()),
+            dg.AssetCheckSpec(
+                "covered",
+                asset=snapshots,
+                description=f"Books were believed for at least {COVERED:.0%} of the time that was meant.",
+            ),
+        ],
+        partitions_def=HOURLY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="books",
+        retry_policy=report.RETRY,
+    )
+    def books(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
+        session = warehouse.session(context.run.run_id)
+        total, share = Counts(), None
+        with report.classified():
+            now, meant = datetime.now(UTC), intents(session, venue)  # frames have the machine's time
+            for starts_at in hours_of(context):
+                hour = hour_of(session, venue, starts_at, meant, now)
+                counts = derive_hour(session, hour)
+                share = believed_share(session, hour)
+                for name, key in keys.items():
+                    told = {"dagster/partition_row_count": counts.staged[name], "is_over": hour.is_over}
+                    context.add_asset_metadata(told, asset_key=key, partition_key=starts_at.strftime(HOUR_KEY))
+                total.add(counts)
+        for name, key in keys.items():
+            checks = [report.rules_held(name, key.path, total)]
+            if key == snapshots:
+                checks.append(_covered(key, share))
+            metadata: dict[str, Any] = {"rows": total.staged.get(name, 0), "frames": total.objects}
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata, check_results=checks)
+
+    return books
+
+
+def _covered(key: dg.AssetKey, share: float | None) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="covered",
+        asset_key=key,
+        passed=share is None or share >= COVERED,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"believed_share": "nothing was meant" if share is None else round(share, 6)},
+    )
+
+
+kalshi_books, polymarket_books = (_books(venue) for venue in VENUES)

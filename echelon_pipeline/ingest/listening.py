@@ -1,0 +1,57 @@
+"""Listeners, and what each meant to watch, from the state database to the lake.
+
+Belongs here: the export, and intents as derivation wants them. Both are edited in ``warehouse/listeners.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from echelon_pipeline.ingest.recordings import Intent
+from echelon_pipeline.ingest.session import Counts, Session, Venue
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.listeners import Listeners
+from echelon_pipeline.warehouse.state import State
+
+LISTENERS, INTENTS = "core.listeners", "core.listener_intents"
+
+
+def export_listeners(session: Session) -> Counts:
+    """Brings ``core.listeners`` and ``core.listener_intents`` up to the state database; what is equal is left alone.
+
+    Raises RuleViolation, Conflict, DiskFull.
+    """
+    counts = Counts()
+    with State.of(session.settings) as state:
+        exported = Listeners(state).exported()
+    for name, rows in zip((LISTENERS, INTENTS), exported, strict=True):
+        counts.staged[name] = len(rows)
+        counts.new[name] = _replace(session, name, rows)
+    return counts
+
+
+def intents(session: Session, venue: Venue) -> list[Intent]:
+    """What was meant to be watched of a venue, by all listeners."""
+    with State.of(session.settings) as state:
+        _, rows = Listeners(state).exported()
+    return [Intent(r["instrument_id"], r["from_at"], r["to_at"]) for r in rows if r["venue"] == venue]
+
+
+def _replace(session: Session, name: str, rows: Sequence[dict[str, Any]]) -> int:
+    table = TABLES[name]
+    wanted = pa.Table.from_pylist(list(rows), schema=table.arrow_schema()).select(list(table.names))
+    with session.duck() as connection, session.unit() as unit:
+        connection.register("wanted", wanted)
+        stored = session.lake.scan(name)
+        differs = connection.execute(
+            f"SELECT 1 FROM ((FROM wanted EXCEPT ({stored})) UNION ALL (({stored}) EXCEPT FROM wanted)) LIMIT 1"
+        ).fetchone()
+        if differs is None:
+            return 0
+        path = unit.scratch / f"{name}.parquet"
+        pq.write_table(wanted, path)
+        return session.lake.replace(name, path, None).rows_new
