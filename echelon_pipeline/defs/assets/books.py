@@ -39,6 +39,24 @@ def core_listeners(context: dg.AssetExecutionContext, warehouse: Warehouse) -> I
         yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**report.run_metadata(counts, name), **state})
 
 
+def capture_key(venue: Venue) -> dg.AssetKey:
+    """What a shift reports closed segments on."""
+    return dg.AssetKey(["capture", venue])
+
+
+def _capture(venue: Venue) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        capture_key(venue),
+        description="One row is one frame as it arrived, with its time and place on its connection.\n\n"
+        f"Segments of {venue}'s stream, written by listeners; each that is closed is reported here.",
+        owners=report.OWNERS,
+        kinds={"python", "arrow"},
+    )
+
+
+kalshi_capture, polymarket_capture = (_capture(venue) for venue in VENUES)
+
+
 def book_keys(venue: Venue) -> dict[str, dg.AssetKey]:
     """Asset keys of a venue's tables of books."""
     return {name: dg.AssetKey(core_key(venue, name)) for name in BOOK_TABLES}
@@ -54,7 +72,7 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
             report.spec_of(
                 name,
                 key.path,
-                deps=[dg.AssetKey(_LISTENER_KEYS[INTENTS]), dg.AssetKey(["capture", venue])],
+                deps=[dg.AssetKey(_LISTENER_KEYS[INTENTS]), capture_key(venue)],
                 about=f"{venue}: derived from recorded segments; the same segments give the same rows.",
             )
             for name, key in keys.items()
