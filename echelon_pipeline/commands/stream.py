@@ -11,7 +11,6 @@ import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,9 +24,7 @@ from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from echelon_pipeline.books.book import Instrument
     from echelon_pipeline.streaming.record import Recorded
-    from echelon_pipeline.venues.live import Feed
     from echelon_pipeline.warehouse.watchable import Watchable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,18 +79,14 @@ def _own_venues(settings: Settings) -> Iterator[Settings]:
 
 
 async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: float | None) -> dict[str, Recorded]:
+    from echelon_pipeline.streaming.feeds import feeds_of, instrument_of
     from echelon_pipeline.streaming.record import Pace, Recorded
     from echelon_pipeline.streaming.record import record as record_feed
-    from echelon_pipeline.venues.kalshi import live as kalshi
-    from echelon_pipeline.venues.polymarket import live as polymarket
     from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
     from echelon_pipeline.warehouse.listeners import RECORD
 
     stop, metrics = asyncio.Event(), WsMetrics()
-    feeds: list[Feed] = []
-    for module in (kalshi, polymarket):
-        instruments = [_instrument(w) for w in chosen if w.venue == module.VENUE]
-        feeds += module.feeds(settings, instruments, metrics) if instruments else []
+    feeds = feeds_of(settings, [instrument_of(w) for w in chosen], metrics)
     done = {f"{feed.venue} {feed.number}": Recorded() for feed in feeds}
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -118,30 +111,6 @@ async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: floa
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None  # the others' were ended because of it
     return done
-
-
-def _instrument(watchable: Watchable) -> Instrument:
-    from echelon_pipeline.books.book import Instrument
-    from echelon_pipeline.books.events import Facts
-
-    closes = watchable.closes_at
-    facts = Facts(
-        market=watchable.native_id,
-        min_order_size=_plain(watchable.min_order_size),
-        tick_size=_plain(watchable.tick_size),
-        neg_risk=watchable.is_neg_risk,
-    )
-    return Instrument(
-        watchable.instrument_id,
-        watchable.tokens,
-        None if closes is None else (closes - _EPOCH) // timedelta(microseconds=1),
-        facts,
-    )
-
-
-def _plain(number: str | None) -> str | None:
-    """As the venue serves it: without the zeros of a table's scale."""
-    return None if number is None else f"{Decimal(number).normalize():f}"
 
 
 def _show(done: dict[str, Recorded], root: Path) -> None:

@@ -3,9 +3,12 @@
     segments.py    the append-only log of a connection: its format, reading, recovery
     log.py         writing it
     roster.py      what its connections watch, which may change while they are open
+    feeds.py       the venues' feeds by name
     record.py      a feed's successive connections, durable within a second
     watch.py       which books of a connection are to be asked for again
     replay.py      segments through the books' machine, and what came of it
+    shift.py       a listener's shift: lease, choice of instruments, feeds, successor (duty.py: what it is given,
+                   lines.py: its feeds at work, tops.py: what dashboards are told)
 
 Nothing here imports Dagster or opens the lake: closed segments are what derivation starts from.
 """

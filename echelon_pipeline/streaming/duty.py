@@ -1,0 +1,84 @@
+"""What a shift is given to do, and what it says that it did.
+
+Belongs here: shapes. What it needs of leases, of the published file and of stores are callables, each of which may
+wait and is called in a thread of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.streaming.record import Pace
+from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.ws import WsPolicy
+
+
+class Right(Protocol):
+    """The right to record (``warehouse/tenure.py``). All raise Conflict where it was lost, DatabaseUnavailable."""
+
+    @property
+    def epoch(self) -> int: ...
+    def renew(self) -> None: ...
+    def check(self) -> None: ...
+    def hand_over(self, seconds: float) -> bool: ...
+    def is_overlapping(self) -> bool: ...
+    def release(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds: of a shift, of its end in which a successor records already, after which one that says nothing counts
+    as dead, between two choices, between two tellings, before a feed that was refused is tried again."""
+
+    shift: float = 21_600.0
+    overlap: float = 60.0
+    lease: float = 30.0
+    discover: float = 300.0
+    emit: float = 1.0
+    retry: float = 60.0
+
+    @classmethod
+    def of(cls, settings: Settings, *, discover: float, emit: float) -> Times:
+        """The configured ones, and those of a listener."""
+        given = (settings.listen_shift, settings.listen_overlap, settings.listen_lease)
+        return cls(*given, discover, emit, settings.listen_retry)
+
+
+@dataclass(frozen=True)
+class Duty:
+    """What one shift is to do. ``discover``: instruments to watch from now on, None where nobody wants any;
+    ``is_wanted``: whether anybody does. ``feed``: that of a number, for at most ``tokens``. ``emit`` gets latest
+    states that changed, ``closed`` each segment that was closed."""
+
+    listener: str
+    root: Path
+    right: Right
+    discover: Callable[[], Sequence[Instrument] | None]
+    is_wanted: Callable[[], bool]
+    feed: Callable[[int, Sequence[Instrument]], Feed]
+    tokens: int
+    emit: Callable[[Sequence[Latest]], object]
+    closed: Callable[[Path], object]
+    policy: WsPolicy = field(default_factory=WsPolicy)
+    pace: Pace = field(default_factory=Pace)
+    times: Times = field(default_factory=Times)
+
+
+@dataclass
+class Worked:
+    """What a shift did. ``ended``: over, stopped or unwanted; ``refused``: how often a feed was, by its words."""
+
+    epoch: int
+    ended: str = ""
+    frames: int = 0
+    connections: int = 0
+    segments: int = 0
+    recovered: int = 0
+    emitted: int = 0
+    refused: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,84 @@
+"""The venues' streams by name, and what is chosen to be watched as books know it.
+
+Belongs here: what both ``echelon record`` and shifts need before they record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Protocol
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.books.events import Facts
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.kalshi import live as kalshi
+from echelon_pipeline.venues.live import Feed
+from echelon_pipeline.venues.polymarket import live as polymarket
+from echelon_pipeline.venues.ws import WsMetrics
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Chosen(Protocol):
+    """An instrument of the published file (``warehouse/watchable.py``)."""
+
+    @property
+    def instrument_id(self) -> str: ...
+    @property
+    def native_id(self) -> str: ...
+    @property
+    def tokens(self) -> tuple[str, ...]: ...
+    @property
+    def closes_at(self) -> datetime | None: ...
+    @property
+    def tick_size(self) -> str | None: ...
+    @property
+    def min_order_size(self) -> str | None: ...
+    @property
+    def is_neg_risk(self) -> bool | None: ...
+
+
+def instrument_of(chosen: Chosen) -> Instrument:
+    """What to watch of it."""
+    closes = chosen.closes_at
+    facts = Facts(
+        market=chosen.native_id,
+        min_order_size=_plain(chosen.min_order_size),
+        tick_size=_plain(chosen.tick_size),
+        neg_risk=chosen.is_neg_risk,
+    )
+    close_at = None if closes is None else (closes - _EPOCH) // timedelta(microseconds=1)
+    return Instrument(chosen.instrument_id, chosen.tokens, close_at, facts)
+
+
+def _plain(number: str | None) -> str | None:
+    """As the venue serves it: without the zeros of a table's scale."""
+    return None if number is None else f"{Decimal(number).normalize():f}"
+
+
+def feeds_of(settings: Settings, chosen: Sequence[Instrument], metrics: WsMetrics) -> list[Feed]:
+    """As many connections as instruments of any venue need. BadSettings where a venue wants a key and has none."""
+    found: list[Feed] = []
+    for venue in (kalshi, polymarket):
+        some = [i for i in chosen if i.instrument_id.startswith(f"{venue.VENUE}:")]
+        found += venue.feeds(settings, some, metrics) if some else []
+    return found
+
+
+def feed_maker(settings: Settings, venue: str) -> tuple[Callable[[int, Sequence[Instrument]], Feed], int]:
+    """What makes the feed of a number for some instruments (BadSettings as above), and how many tokens one takes."""
+    metrics = WsMetrics()
+    if venue == kalshi.VENUE:
+        return partial(_kalshi, settings, metrics), kalshi.TOKENS_PER_CONNECTION
+    return partial(_polymarket, settings, metrics), polymarket.TOKENS_PER_CONNECTION
+
+
+def _kalshi(settings: Settings, metrics: WsMetrics, number: int, instruments: Sequence[Instrument]) -> Feed:
+    return kalshi.feed(settings, number, instruments, metrics)
+
+
+def _polymarket(settings: Settings, metrics: WsMetrics, number: int, instruments: Sequence[Instrument]) -> Feed:
+    return polymarket.feed(settings, number, instruments, metrics)

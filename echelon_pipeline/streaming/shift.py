@@ -1,0 +1,148 @@
+"""One shift of one listener: it chooses instruments, records them, tells their latest states, and hands on.
+
+Belongs here: what goes on beside each other in a shift, and how it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from echelon_pipeline.errors import Conflict, DatabaseUnavailable, EchelonError
+from echelon_pipeline.streaming.duty import Duty, Worked
+from echelon_pipeline.streaming.lines import Lines
+from echelon_pipeline.streaming.roster import Roster
+from echelon_pipeline.streaming.segments import left_open, recover
+from echelon_pipeline.streaming.tops import Tops
+
+log = logging.getLogger(__name__)
+
+
+async def work(duty: Duty, stop: asyncio.Event) -> Worked:
+    """Works until the shift is over, ``stop`` is set or nobody wants it; then all is durable and every segment closed.
+
+    Raises Conflict at once where the right was lost: what is not durable by then is not written. DiskFull at the end.
+    """
+    return await _Shift(duty, stop).run()
+
+
+class _Shift:
+    def __init__(self, duty: Duty, stop: asyncio.Event) -> None:
+        self._duty = duty
+        self._stop = stop
+        self._overlapping = True  # until the shift before has ended, and what it left open is closed
+        self._handed_over = False
+        self._tops = Tops(duty.listener)
+        self._worked = Worked(duty.right.epoch)
+        self._lines = Lines(duty, self._worked)
+
+    async def run(self) -> Worked:
+        log.info("%s: shift %d begins", self._duty.listener, self._worked.epoch)
+        ways = (self._stopped(), self._over(), self._unwanted(), self._choosing(), self._telling(), self._reporting())
+        tasks: list[asyncio.Future[str]] = [*map(asyncio.create_task, ways), self._lines.broken]
+        is_lost = False
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                self._worked.ended = await task
+        except Conflict:
+            is_lost = True
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            errors = await self._lines.close(at_once=is_lost)
+            if not is_lost:
+                await self._leave()
+        if errors:
+            raise errors[0]
+        return self._worked
+
+    # --- what ends a shift
+
+    async def _stopped(self) -> str:
+        await self._stop.wait()
+        return "stopped"
+
+    async def _over(self) -> str:
+        times = self._duty.times
+        overlap = min(times.overlap, times.shift / 2)
+        await asyncio.sleep(times.shift - overlap)
+        # Nobody prolongs it: it lasts for what is left, and for closing.
+        self._handed_over = await asyncio.to_thread(self._duty.right.hand_over, overlap + times.lease)
+        await asyncio.sleep(overlap)
+        return "over"
+
+    async def _unwanted(self) -> str:
+        """Signs of life, until nobody wants any. Where the state database cannot be reached for longer than a lease
+        lasts, the fence says so."""
+        while True:
+            try:
+                await asyncio.to_thread(self._duty.right.renew)
+                if self._overlapping:
+                    self._overlapping = not await asyncio.to_thread(self._recover)
+                if not await asyncio.to_thread(self._duty.is_wanted):
+                    return "unwanted"
+            except DatabaseUnavailable as error:
+                log.warning("%s: %s", self._duty.listener, error)
+            await asyncio.sleep(self._duty.times.lease / 3)
+
+    def _recover(self) -> bool:
+        """Closes what earlier shifts left open, as soon as none of them records any more."""
+        if self._duty.right.is_overlapping():
+            return False
+        for path in left_open(self._duty.root, self._duty.listener, before=self._duty.right.epoch):
+            closed = recover(path)
+            if closed is not None:
+                self._worked.recovered += 1
+                self._duty.closed(closed)
+        return True
+
+    # --- what goes on meanwhile
+
+    async def _choosing(self) -> str:
+        while True:
+            if not self._handed_over:  # else it is the successor who chooses
+                try:
+                    found = await asyncio.to_thread(self._duty.discover)
+                except EchelonError as error:
+                    log.warning("%s: what to watch stays as it is: %s", self._duty.listener, error)
+                else:
+                    if found is None:
+                        return "unwanted"
+                    await self._lines.place(found)
+            await asyncio.sleep(self._duty.times.discover)
+
+    async def _telling(self) -> str:
+        while True:
+            await asyncio.sleep(self._duty.times.emit)
+            await self._tell(self._lines.rosters)
+
+    async def _tell(self, rosters: Sequence[Roster]) -> None:
+        rows = self._tops.changed(rosters, time.time_ns() // 1000, overlapping=self._overlapping)
+        if not rows:
+            return
+        try:
+            await asyncio.to_thread(self._duty.emit, rows)
+        except EchelonError as error:
+            log.warning("%s: latest states are told later: %s", self._duty.listener, error)
+        else:
+            self._tops.told(rows)
+            self._worked.emitted += len(rows)
+
+    async def _reporting(self) -> str:
+        while True:
+            await asyncio.sleep(1.0)
+            await self._lines.report()
+
+    async def _leave(self) -> None:
+        """Nobody watches the books any more, unless a successor does; the lease is free."""
+        if not self._handed_over:
+            await self._tell([])
+        try:
+            await asyncio.to_thread(self._duty.right.release)
+        except DatabaseUnavailable as error:
+            log.warning("%s: its lease will expire: %s", self._duty.listener, error)

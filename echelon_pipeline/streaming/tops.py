@@ -1,0 +1,67 @@
+"""What dashboards are told of a shift's books: each one's best prices, when they change.
+
+Belongs here: which latest states changed since they were told. Where they are kept is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from echelon_pipeline.books.rows import BookRow, Reason, State
+from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.streaming.roster import Roster
+
+NOT_WATCHED = "not_watched"  # the reason of a book that nobody listens to any more
+
+
+class Tops:
+    """One listener's latest states."""
+
+    def __init__(self, listener: str) -> None:
+        self._listener = listener
+        self._told: dict[str, Latest] = {}
+
+    def changed(self, rosters: Iterable[Roster], now: int, *, overlapping: bool = False) -> list[Latest]:
+        """States that are not what was told last. ``overlapping``: another shift still tells books that we have not
+        got yet."""
+        found: dict[str, Latest] = {}
+        for roster in rosters:
+            rows = {} if roster.watch is None else {row.instrument_id: row for row in roster.watch.rows(now)}
+            for name in roster.wanted:
+                row = rows.get(name)
+                found[name] = self._unknown(name, now) if row is None else self._of(row)
+        for name in self._told.keys() - found.keys():
+            found[name] = self._unknown(name, now, NOT_WATCHED)
+        return [
+            latest
+            for name, latest in found.items()
+            if not _same(latest, self._told.get(name))
+            and not (overlapping and name not in self._told and latest.state == State.UNKNOWN)
+        ]
+
+    def told(self, rows: Sequence[Latest]) -> None:
+        """These were told."""
+        for row in rows:
+            self._told[row.instrument_id] = row
+            if row.reason == NOT_WATCHED:
+                del self._told[row.instrument_id]
+
+    def _of(self, row: BookRow) -> Latest:
+        bid, bid_size = row.bids[0] if row.bids else (None, None)
+        ask, ask_size = row.asks[0] if row.asks else (None, None)
+        reason = None if row.reason is None else str(row.reason)
+        top = (bid, ask, bid_size, ask_size)
+        return Latest(row.instrument_id, str(row.state), reason, *top, row.event_at, row.valid_from, self._listener)
+
+    def _unknown(self, name: str, now: int, reason: str | None = None) -> Latest:
+        """Between connections, before the first frame of one, or for good."""
+        reason = reason or str(Reason.DISCONNECT if name in self._told else Reason.BEFORE_SNAPSHOT)
+        return Latest(name, str(State.UNKNOWN), reason, None, None, None, None, None, now, self._listener)
+
+
+def _same(new: Latest, old: Latest | None) -> bool:
+    """The same but for times: the newer frame told nothing new."""
+    if old is None:
+        return False
+    fields = ("state", "reason", "bid", "ask", "bid_size", "ask_size")
+    return all(getattr(new, field) == getattr(old, field) for field in fields)

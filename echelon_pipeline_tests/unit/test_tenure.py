@@ -1,0 +1,122 @@
+"""The right to record: one shift has it, hands it on as planned, and one that lost it may not write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from echelon_pipeline.errors import Conflict, DatabaseUnavailable
+from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.warehouse.tenure import Tenure, holders
+from echelon_pipeline_tests.rows import NOON
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def state(clock: Clock) -> Iterator[State]:
+    with State("sqlite://", clock=clock) as opened:
+        yield opened
+
+
+def begun(state: State, owner: str) -> Tenure:
+    tenure = Tenure.begin(state, "l", owner, 30)
+    assert tenure is not None
+    return tenure
+
+
+def test_a_second_shift_begins_only_where_the_first_gave_no_sign_of_life(state: State, clock: Clock) -> None:
+    first = begun(state, "a")
+    for _ in range(3):
+        clock.advance(20)
+        first.renew()
+        assert Tenure.begin(state, "l", "b", 30) is None
+        first.check()
+    clock.advance(30)
+    second = begun(state, "b")
+    assert (first.epoch, second.epoch) == (1, 2)
+    for use in (first.check, first.renew, lambda: first.hand_over(60)):
+        with pytest.raises(Conflict):
+            use()
+    second.check()
+    assert not second.is_overlapping()
+
+
+def test_a_shift_that_was_late_goes_on_where_nobody_followed(state: State, clock: Clock) -> None:
+    first = begun(state, "a")
+    clock.advance(100)
+    first.check()
+    assert Tenure.begin(state, "l", "b", 30) is None
+
+
+def test_a_planned_succession_loses_nothing(state: State, clock: Clock) -> None:
+    first = begun(state, "a")
+    assert first.hand_over(90)
+    assert first.hand_over(90)  # already done
+    first.check()
+    second = begun(state, "b")
+    assert second.is_overlapping()
+    assert [lease and lease.owner for lease in holders(state, "l")] == ["b", "a"]
+    clock.advance(20)
+    first.renew()
+    first.check()
+    second.renew()
+    first.release()
+    assert not second.is_overlapping()
+    assert [lease and lease.owner for lease in holders(state, "l")] == ["b", None]
+    with pytest.raises(Conflict):
+        first.check()
+    second.check()
+
+
+def test_a_shift_that_handed_over_cannot_prolong_its_end(state: State, clock: Clock) -> None:
+    first = begun(state, "a")
+    first.hand_over(90)
+    second = begun(state, "b")
+    for _ in range(3):
+        clock.advance(30)
+        second.renew()
+    for use in (first.check, first.renew):
+        with pytest.raises(Conflict):
+            use()
+    assert not second.is_overlapping()
+
+
+def test_there_are_never_three_at_once(state: State) -> None:
+    first = begun(state, "a")
+    first.hand_over(90)
+    second = begun(state, "b")
+    assert not second.hand_over(90)
+    second.check()
+    assert Tenure.begin(state, "l", "c", 30) is None
+
+
+def test_listeners_do_not_share_a_right(state: State) -> None:
+    begun(state, "a")
+    assert Tenure.begin(state, "other", "b", 30) is not None
+
+
+def test_a_state_database_that_is_gone_is_said_as_such(state: State) -> None:
+    first = begun(state, "a")
+    with state.begin() as connection:
+        connection.execute(sa.text("DROP TABLE leases"))
+    for use in (first.check, first.renew, first.release, first.is_overlapping):
+        with pytest.raises(DatabaseUnavailable, match="leases"):
+            use()
