@@ -12,7 +12,9 @@ import pytest
 
 from echelon_pipeline.errors import Conflict, NewerLake
 from echelon_pipeline.settings import load_settings
+from echelon_pipeline.warehouse.listeners import Listener, Listeners
 from echelon_pipeline.warehouse.state import MIGRATIONS, State
+from echelon_pipeline.warehouse.tenure import Tenure
 
 pytestmark = pytest.mark.xdist_group("postgres")
 SPAWN = multiprocessing.get_context("spawn")
@@ -119,3 +121,29 @@ def test_the_url_of_the_state_database_stays_out_of_messages(tmp_path: Path) -> 
     with pytest.raises(Exception, match="Connection refused") as caught:
         State.of(settings)
     assert "hunter2" not in repr(caught.value) + str(caught.value) + repr(settings)
+
+
+def test_listeners_claim_what_no_other_watches_and_hand_on_their_shifts(database: str) -> None:
+    with State(database) as state:
+        listeners = Listeners(state)
+        listeners.save(Listener(name="a", venue="kalshi"), Listener(name="b", venue="kalshi", series=("KXFED",)))
+        assert listeners.get("b").series == ("KXFED",)
+        assert listeners.claim("b", ["kalshi:A", "kalshi:B"]) == {"kalshi:A", "kalshi:B"}
+        assert listeners.claim("a", ["kalshi:A", "kalshi:C"]) == {"kalshi:C"}
+        listeners.activate("b", active=False)
+        assert listeners.claim("b", ["kalshi:A"]) is None
+        assert [(i["listener"], i["to_at"] is None) for i in listeners.exported()[1]] == [
+            ("b", False),
+            ("b", False),
+            ("a", True),
+        ]
+        first = Tenure.begin(state, "a", "one", 30)
+        assert first is not None
+        assert first.hand_over(30)
+        second = Tenure.begin(state, "a", "two", 30)
+        assert second is not None
+        assert second.is_overlapping()
+        first.release()
+        second.check()
+        with pytest.raises(Conflict):
+            first.check()
