@@ -1,6 +1,7 @@
 """``echelon demo``: the whole pipeline against the sandbox, then what came out of it.
 
-Belongs here: the order of the demo and its summary. The demo marks its home (``ingest/homes.py``) and refuses
+Belongs here: the order of the demo and its summary. Its sandbox stands still while days are read, so that two
+demos give the same rows, and goes on in real time while order books are recorded. The demo marks its home (``ingest/homes.py``) and refuses
 homes that hold anything else; ``echelon ui`` brings the same sandbox back for them.
 """
 
@@ -18,7 +19,7 @@ from rich.text import Text
 
 from echelon_pipeline.commands.common import out, prepared
 from echelon_pipeline.commands.render import write_table
-from echelon_pipeline.commands.work import VenueName, ingest_days
+from echelon_pipeline.commands.work import VenueName, derive_books, ingest_days
 from echelon_pipeline.ingest.homes import Universe, claim_home
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqlfiles import statements
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from echelon_pipeline.sandbox.process import SandboxProcess
+
+
+WATCHED = 40  # instruments whose books the demo records, the most traded first
 
 
 def demo(
@@ -38,8 +42,10 @@ def demo(
     trades: Annotated[int, typer.Option(min=0, help="Trades of both venues.")] = 200_000,
     days: Annotated[int, typer.Option(min=1, help="UTC days to ingest, today included.")] = 7,
     seed: Annotated[int, typer.Option(help="Same seed, same universe.")] = 7,
+    listen: Annotated[float, typer.Option(min=0, help="Seconds for which order books are recorded live.")] = 10.0,
 ) -> None:
     """Sandbox, full pipeline, published file, and a summary. Needs no network and no keys."""
+    from echelon_pipeline.commands.stream import record
     from echelon_pipeline.sandbox.process import SandboxProcess
 
     begun = time.monotonic()
@@ -60,6 +66,10 @@ def demo(
         settings = prepared()
         today = settings.clock().date()
         ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
+    if listen:
+        console.print(f"demo: order books of both venues, live for {listen:g} s", highlight=False)
+        record(instrument=None, venue=None, top=WATCHED, seconds=listen)
+        derive_books(settings)
     show_summary(console, settings)
     console.print(f"demo: done in {time.monotonic() - begun:.0f} s", highlight=False)
     console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')

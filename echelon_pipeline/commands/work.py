@@ -6,6 +6,8 @@ Belongs here: options and what is printed afterwards.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -65,22 +67,45 @@ def ingest_days(
     refetch: bool = False,
 ) -> None:
     """Runs the main job on this home, showing progress on standard error. Raises RunFailed."""
+    from echelon_pipeline.defs.run import run_main_job
+
+    with _in_dagster(settings), shown_progress(err()) as progress:
+        run = run_main_job(settings, days, [v.value for v in venues], progress, select=select, refetch=refetch)
+    for line in run.absent:
+        err().print(line, soft_wrap=True, highlight=False, markup=False)
+    out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def _in_dagster(settings: Settings) -> Iterator[None]:
+    """Runs begun inside are recorded in the home's Dagster instance; Ctrl-C ends them with what was committed."""
     from dagster import BetaWarning, DagsterExecutionInterruptedError, PreviewWarning
 
     from echelon_pipeline.dagster_home import enter_dagster_home
-    from echelon_pipeline.defs.run import run_main_job
 
     for notice in (BetaWarning, PreviewWarning):  # addressed to us, not to whoever runs the command
         warnings.simplefilter("ignore", notice)
     enter_dagster_home(settings)
     try:
-        with shown_progress(err()) as progress:
-            run = run_main_job(settings, days, [v.value for v in venues], progress, select=select, refetch=refetch)
+        yield
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         raise fail("interrupted; what was committed stays, the next run goes on from there", INTERRUPTED) from None
-    for line in run.absent:
-        err().print(line, soft_wrap=True, highlight=False, markup=False)
-    out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True, highlight=False)
+
+
+def derive() -> None:
+    """Bring tables of books, and what is computed from them, up to what was recorded; then publish."""
+    derive_books(prepared())
+
+
+def derive_books(settings: Settings) -> None:
+    """The same for these settings. Raises RunFailed, RunPostponed."""
+    from echelon_pipeline.defs.run import run_books_job
+
+    with _in_dagster(settings):
+        hours = run_books_job(settings)
+    for hour in hours:
+        out().print(f"books of {hour:%Y-%m-%d %H}:00 derived", soft_wrap=True, highlight=False)
+    bring_up(settings)
 
 
 def publish(
@@ -126,10 +151,14 @@ def refresh(
     again: Annotated[bool, typer.Option("--again", help="Also what is not older than its inputs.")] = False,
 ) -> None:
     """Compute the marts that are older than their inputs, then publish."""
+    bring_up(prepared(), again=again)
+
+
+def bring_up(settings: Settings, *, again: bool = False) -> None:
+    """Builds stale marts, publishes, mirrors, and prints what it did."""
     from echelon_pipeline.warehouse.publish import publish as build
     from echelon_pipeline.warehouse.refresh import Refresh
 
-    settings = prepared()
     parts: dict[str, tuple[int, int]] = {}
     for built in Refresh(settings).run(again=again):
         days, rows = parts.get(built.table, (0, 0))

@@ -1,0 +1,19 @@
+-- about: order books that were recorded live: spreads, how often they changed, and how much of the time they held
+-- grain: instrument
+-- inputs: core.book_snapshots, core.display_names
+SELECT
+    coalesce(n.display_name, s.instrument_id) AS instrument,
+    arg_max(s.bid, s.valid_from) AS bid,
+    arg_max(s.ask, s.valid_from) AS ask,
+    CAST(avg(s.spread) AS DECIMAL(9, 4)) AS mean_spread,
+    count(*) FILTER (s.state = 'live') AS books,
+    round(
+        sum(epoch_us(s.valid_to) - epoch_us(s.valid_from)) FILTER (s.state = 'live')
+        / sum(epoch_us(s.valid_to) - epoch_us(s.valid_from)), 3
+    ) AS live_share
+FROM core.book_snapshots s
+LEFT JOIN core.display_names n USING (instrument_id)
+GROUP BY n.display_name, s.instrument_id
+HAVING arg_max(s.bid, s.valid_from) IS NOT NULL
+ORDER BY books DESC, instrument
+LIMIT 5
