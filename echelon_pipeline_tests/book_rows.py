@@ -41,7 +41,8 @@ def book(begin: float, end: float, bids: Ladder = BIDS, asks: Ladder = ASKS, **v
         **_side("bid", bids),
         **_side("ask", asks),
     }
-    return row("core.book_snapshots", **{**made, **values})
+    made |= values
+    return row("core.book_snapshots", **{"venue": made["instrument_id"].partition(":")[0], **made})
 
 
 def unknown(begin: float, end: float, reason: str = "disconnect", **values: Any) -> Row:

@@ -4,6 +4,7 @@ It types the lake, runs as rules before every commit, and generates Dagster colu
 table catalogue. Belongs here: what a table *is*. How rows come about is in ``sql/`` and ``ingest/``.
 """
 
+from echelon_pipeline.tables.book_marts import BOOK_MARTS
 from echelon_pipeline.tables.books import BOOK_TABLES
 from echelon_pipeline.tables.builders import BUILDER_TABLES
 from echelon_pipeline.tables.core import CORE_TABLES
@@ -30,6 +31,7 @@ TABLES: dict[str, Table] = {
         *BUILDER_TABLES,
         *QUALITY_TABLES,
         *BOOK_TABLES,
+        *BOOK_MARTS,
     )
 }
 

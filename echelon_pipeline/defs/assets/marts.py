@@ -12,12 +12,13 @@ from echelon_pipeline.defs.partitions import DAILY, days_of
 from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ingest.books import BOOK_TABLES
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.warehouse.marts import Mart, marts
 from echelon_pipeline.warehouse.refresh import Refresh
 
 # Every table of the lake that is written per venue; the others are one asset each.
-_OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices"}
+_OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices", *BOOK_TABLES}
 _OF_POLYMARKET = {"core.fills", "core.builder_leaderboard"}
 # Combos come by an asset of their own into tables that the listings write.
 _FURTHER = {"core.parlays": [dg.AssetKey(PARLAYS)], "core.parlay_legs": [dg.AssetKey(PARLAYS)]}

@@ -1,0 +1,132 @@
+-- about: how much of the time that was meant to be watched each book was live, stale or unknown, by UTC hour, and why
+-- creates: mart.coverage
+-- grain: instrument, date, hour
+-- partition: date
+-- inputs: core.book_snapshots, core.book_gaps, core.live_trades, core.trades, core.daily_prices
+-- lookups: core.watched_time
+-- Expected is what core.watched_time says, up to what is recorded; of the hour that is still being recorded up to the
+-- last book of the venue. Books and trades count within that time only. Live trades have our clock and core.trades the
+-- venue's: a print at an hour's edge can count in one hour here and in the next there.
+WITH hours AS (
+    SELECT
+        date,
+        hour,
+        (date + to_hours(hour)) AT TIME ZONE 'UTC' AS begins_at,
+        (date + to_hours(hour + 1)) AT TIME ZONE 'UTC' AS ends_at
+    FROM (SELECT unnest(generate_series($from::DATE, $to::DATE - 1, INTERVAL 1 DAY))::DATE AS date)
+    CROSS JOIN (SELECT unnest(range(24))::INTEGER AS hour)
+),
+
+books AS (
+    SELECT venue, date, hour, instrument_id, valid_from, valid_to, state
+    FROM core.book_snapshots
+    WHERE date >= $from AND date < $to
+),
+
+reached AS (
+    SELECT venue, date, max(valid_to) AS books_to FROM books GROUP BY venue, date
+),
+
+pieces AS (
+    SELECT
+        w.venue,
+        h.date,
+        h.hour,
+        w.instrument_id,
+        greatest(w.from_at, h.begins_at) AS from_at,
+        least(w.to_at, h.ends_at, greatest(w.recorded_to, r.books_to)) AS to_at
+    FROM core.watched_time w
+    JOIN hours h ON w.from_at < h.ends_at AND coalesce(w.to_at > h.begins_at, true)
+    LEFT JOIN reached r ON w.venue = r.venue AND h.date = r.date
+    WHERE greatest(w.from_at, h.begins_at) < least(w.to_at, h.ends_at, greatest(w.recorded_to, r.books_to))
+        AND greatest(w.recorded_to, r.books_to) IS NOT NULL
+),
+
+expected AS (
+    SELECT venue, date, hour, instrument_id, sum(epoch_us(to_at) - epoch_us(from_at)) AS us
+    FROM pieces
+    GROUP BY venue, date, hour, instrument_id
+),
+
+held AS (
+    SELECT
+        date,
+        hour,
+        instrument_id,
+        sum(epoch_us(least(b.valid_to, p.to_at)) - epoch_us(greatest(b.valid_from, p.from_at)))
+            FILTER (b.state = 'live') AS live_us,
+        sum(epoch_us(least(b.valid_to, p.to_at)) - epoch_us(greatest(b.valid_from, p.from_at)))
+            FILTER (b.state = 'stale') AS stale_us
+    FROM pieces p
+    JOIN books b USING (date, hour, instrument_id)
+    WHERE b.valid_from < p.to_at AND b.valid_to > p.from_at
+    GROUP BY date, hour, instrument_id
+),
+
+lost AS (
+    SELECT
+        date,
+        hour,
+        instrument_id,
+        sum(n)::BIGINT AS gaps,
+        '{' || string_agg('"' || reason || '": ' || n, ', ' ORDER BY reason) || '}' AS gap_reasons
+    FROM (
+        SELECT date, hour, instrument_id, reason, count(*) AS n
+        FROM core.book_gaps
+        WHERE date >= $from AND date < $to
+        GROUP BY date, hour, instrument_id, reason
+    )
+    GROUP BY date, hour, instrument_id
+),
+
+seen AS (
+    SELECT date, hour, instrument_id, sum(t.size) AS contracts
+    FROM pieces p
+    JOIN core.live_trades t USING (date, hour, instrument_id)
+    WHERE t.date >= $from AND t.date < $to AND t.received_at >= p.from_at AND t.received_at < p.to_at
+    GROUP BY date, hour, instrument_id
+),
+
+traded AS (
+    SELECT p.date, p.hour, p.instrument_id, sum(t.size) AS contracts
+    FROM pieces p
+    JOIN core.trades t ON p.instrument_id = t.instrument_id AND p.date = t.date
+    WHERE t.date >= $from AND t.date < $to AND t.identity = 'strong'
+        AND t.event_at >= p.from_at AND t.event_at < p.to_at
+    GROUP BY p.date, p.hour, p.instrument_id
+),
+
+complete AS (
+    SELECT date, instrument_id
+    FROM core.daily_prices
+    WHERE date >= $from AND date < $to AND price_source = 'trades' AND is_complete
+),
+
+named AS (
+    SELECT venue, date, hour, instrument_id FROM expected
+    UNION
+    SELECT venue, date, hour, instrument_id FROM books
+)
+
+SELECT
+    n.venue,
+    n.date,
+    n.hour,
+    n.instrument_id,
+    coalesce(e.us, 0)::DOUBLE / 1e6 AS expected_seconds,
+    coalesce(h.live_us, 0)::DOUBLE / 1e6 AS live_seconds,
+    coalesce(h.stale_us, 0)::DOUBLE / 1e6 AS stale_seconds,
+    (coalesce(e.us, 0) - coalesce(h.live_us, 0) - coalesce(h.stale_us, 0))::DOUBLE / 1e6 AS unknown_seconds,
+    coalesce(h.live_us, 0)::DOUBLE / e.us::DOUBLE AS coverage,
+    coalesce(l.gaps, 0) AS gaps,
+    l.gap_reasons,
+    CASE WHEN e.us IS NOT NULL THEN coalesce(s.contracts, 0) END AS seen_contracts,
+    CASE WHEN e.us IS NOT NULL AND c.instrument_id IS NOT NULL THEN coalesce(t.contracts, 0) END AS venue_contracts,
+    CASE WHEN c.instrument_id IS NOT NULL THEN coalesce(s.contracts, 0)::DOUBLE / t.contracts::DOUBLE END AS seen_share
+FROM named n
+LEFT JOIN expected e USING (date, hour, instrument_id)
+LEFT JOIN held h USING (date, hour, instrument_id)
+LEFT JOIN lost l USING (date, hour, instrument_id)
+LEFT JOIN seen s USING (date, hour, instrument_id)
+LEFT JOIN traded t USING (date, hour, instrument_id)
+LEFT JOIN complete c USING (date, instrument_id)

@@ -1,0 +1,59 @@
+-- about: when listeners meant to watch an instrument while it could be traded, and until when that can be judged
+-- creates: core.watched_time
+-- grain: instrument, from_at
+-- inputs: core.listener_intents, core.instruments, core.ingest_windows
+-- Intents of several listeners are one where they overlap; to_at is NULL where it is meant still. recorded_to: the end
+-- of the venue's last hour whose books were derived whole, or the begin of the one that is still being recorded.
+-- Trading ends when it is known to have ended; else when it is scheduled to, but not on Polymarket while it goes on:
+-- its schedules are nominal.
+WITH recorded AS (
+    SELECT venue, max(if(state = 'complete', to_at, from_at)) AS recorded_to
+    FROM core.ingest_windows
+    WHERE table_name = 'core.book_snapshots'
+    GROUP BY venue
+),
+
+meant AS (
+    SELECT
+        n.venue,
+        instrument_id,
+        greatest(n.from_at, i.opens_at) AS from_at,
+        least(
+            coalesce(n.to_at, 'infinity'::TIMESTAMPTZ),
+            i.trading_ended_at,
+            CASE
+                WHEN i.trading_ended_at IS NULL AND (n.venue = 'kalshi' OR i.status NOT IN ('active', 'paused'))
+                    THEN i.closes_at
+            END
+        ) AS to_at
+    FROM core.listener_intents n
+    LEFT JOIN core.instruments i USING (instrument_id)
+),
+
+linked AS (
+    SELECT
+        *,
+        coalesce(
+            from_at > max(to_at) OVER (
+                PARTITION BY instrument_id ORDER BY from_at, to_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            true
+        ) AS is_first
+    FROM meant
+    WHERE from_at < to_at
+),
+
+chained AS (
+    SELECT *, sum(is_first::INTEGER) OVER (PARTITION BY instrument_id ORDER BY from_at, to_at) AS chain
+    FROM linked
+)
+
+SELECT
+    c.venue,
+    c.instrument_id,
+    min(c.from_at) AS from_at,
+    nullif(max(c.to_at), 'infinity'::TIMESTAMPTZ) AS to_at,
+    any_value(r.recorded_to) AS recorded_to
+FROM chained c
+LEFT JOIN recorded r USING (venue)
+GROUP BY c.venue, c.instrument_id, c.chain
