@@ -24,9 +24,11 @@ _MARTS = dg.AssetSelection.assets(*(mart_key(m) for m in marts()))
 _BUILDERS = dg.AssetSelection.assets(dg.AssetKey(LEADERBOARD))
 _PARLAYS = dg.AssetSelection.assets(dg.AssetKey(PARLAYS))
 HOOKS = {say_failure_class}
+# So many of these at once (dagster.yaml); listeners have places of their own.
+WORK = {"echelon/kind": "work"}
 
 # Everything from the wire to the published file; partitioned by UTC day.
-main_job = dg.define_asset_job("main", selection=dg.AssetSelection.all() - _NOT_MAIN, hooks=HOOKS)
+main_job = dg.define_asset_job("main", selection=dg.AssetSelection.all() - _NOT_MAIN, hooks=HOOKS, tags=WORK)
 
 instruments_job = dg.define_asset_job(
     "instruments",
@@ -40,6 +42,7 @@ instruments_job = dg.define_asset_job(
         dg.AssetKey(["core", "polymarket", "fills"]),
     ),
     hooks=HOOKS,
+    tags=WORK,
 )
 
 daily_job = dg.define_asset_job(
@@ -49,20 +52,21 @@ daily_job = dg.define_asset_job(
         dg.AssetKey(["core", "polymarket", "fills"]),
     ),
     hooks=HOOKS,
+    tags=WORK,
 )
 
 # What closes a run, by itself: after a failed run, and for schedules that only read days.
-publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"), hooks=HOOKS)
+publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"), hooks=HOOKS, tags=WORK)
 
-maintenance_job = dg.define_asset_job("maintenance", selection=_MAINTENANCE, hooks=HOOKS)
+maintenance_job = dg.define_asset_job("maintenance", selection=_MAINTENANCE, hooks=HOOKS, tags=WORK)
 
-health_job = dg.define_asset_job("health", selection=_HEALTH, hooks=HOOKS)
+health_job = dg.define_asset_job("health", selection=_HEALTH, hooks=HOOKS, tags=WORK)
 
 # The venue ranks builders over days, weeks and months: once an hour is enough.
-builders_job = dg.define_asset_job("builders", selection=_BUILDERS, hooks=HOOKS)
+builders_job = dg.define_asset_job("builders", selection=_BUILDERS, hooks=HOOKS, tags=WORK)
 
 # A sample: hundreds of combos are made each minute, and their legs are read with them.
-parlays_job = dg.define_asset_job("parlays", selection=_PARLAYS, hooks=HOOKS)
+parlays_job = dg.define_asset_job("parlays", selection=_PARLAYS, hooks=HOOKS, tags=WORK)
 
 # An hour's books from what was recorded.
-books_job = dg.define_asset_job("books", selection=_BOOKS, hooks=HOOKS)
+books_job = dg.define_asset_job("books", selection=_BOOKS, hooks=HOOKS, tags=WORK)

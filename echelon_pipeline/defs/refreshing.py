@@ -12,7 +12,7 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.closing import PUBLISHED
 from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.defs.jobs import daily_job, main_job
+from echelon_pipeline.defs.jobs import WORK, daily_job, main_job
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.schedules import STATUS
 from echelon_pipeline.defs.sensors import STATUS as SENSOR_STATUS
@@ -55,7 +55,7 @@ def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, part
             context.log_event(dg.AssetMaterialization(asset_key=MIRROR, metadata=mirror(settings)))
 
 
-@dg.job(hooks={say_failure_class}, executor_def=dg.in_process_executor)
+@dg.job(hooks={say_failure_class}, executor_def=dg.in_process_executor, tags=WORK)
 def refresh() -> None:
     """What is stale is built, inputs first, then published once."""
     publish_refreshed(refresh_marts())

@@ -43,9 +43,19 @@ def claimed_universe(home: Path) -> Universe | None:
 
 def require_own_venues(settings: Settings) -> None:
     """Raises BadSettings where the home is a demo's and a venue's address is not a sandbox's: on loopback."""
+    urls = {field: getattr(settings, field) for field in _VENUES} | {"kalshi_base_url": settings.kalshi_rest}
+    _require_own(settings, urls)
+
+
+def require_own_streams(settings: Settings) -> None:
+    """The same of the venues' streams."""
+    streams = {"kalshi_ws_url": settings.kalshi_stream_url, "polymarket_ws_url": settings.polymarket_ws_url}
+    _require_own(settings, streams)
+
+
+def _require_own(settings: Settings, urls: dict[str, str]) -> None:
     if claimed_universe(settings.home) is None:
         return
-    urls = {field: getattr(settings, field) for field in _VENUES} | {"kalshi_base_url": settings.kalshi_rest}
     names = {field: name for name, field in env_names().items()}
     elsewhere = [names[field] for field, url in urls.items() if not _is_loopback(url)]
     if elsewhere:

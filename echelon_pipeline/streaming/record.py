@@ -205,8 +205,11 @@ class _Session:
         self._flushed.set()
 
     async def _rotate(self) -> None:
-        path = await asyncio.shield(self._in_turn(self._log.rotate))
-        if path is not None:
+        await asyncio.shield(self._in_turn(self._close_segment))
+
+    def _close_segment(self) -> None:
+        path = self._log.rotate()
+        if path is not None:  # noted here: whoever waited for it may have been cancelled meanwhile
             self._recorded.segments.append(path)
 
     async def _close(self) -> None:

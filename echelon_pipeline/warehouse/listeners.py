@@ -131,6 +131,10 @@ class Listeners:
         """The same, without what is known of it. Raises NotFound."""
         return self.known(name).listener
 
+    def is_active(self, name: str) -> bool:
+        """Neither paused nor gone."""
+        return any(known.listener.is_active for known in self.all() if known.listener.name == name)
+
     def activate(self, name: str, active: bool) -> None:
         """Pauses it, which ends what it means to watch, or lets it go on. Raises NotFound."""
         self.save(self.get(name).model_copy(update={"is_active": active}))

@@ -134,7 +134,7 @@ def test_the_instance_file_loads_in_dagster(tmp_path: Path) -> None:
         limits = instance.get_concurrency_config()
         assert limits.pool_config.default_pool_limit == 1
         assert limits.run_queue_config is not None
-        assert limits.run_queue_config.max_concurrent_runs == 4
+        assert limits.run_queue_config.max_concurrent_runs == 12
         assert instance.telemetry_enabled is False
         assert instance.run_retries_enabled
         assert instance.run_monitoring_enabled

@@ -158,6 +158,22 @@ def test_long_connections_are_cut_into_segments(tmp_path: Path) -> None:
     assert frames(tmp_path) == [b"%d" % n for n in range(40)]
 
 
+def test_a_segment_that_is_being_closed_when_the_end_comes_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing = threading.Event()
+    rotate = logs.Log.rotate
+
+    def slow(log: logs.Log) -> Path | None:
+        closing.set()
+        time.sleep(0.2)
+        return rotate(log)
+
+    monkeypatch.setattr(logs.Log, "rotate", slow)
+    done = recorded(tmp_path, steadily(0.005), lambda _: closing.is_set(), Pace(flush=0.02, segment=0.05))
+    assert done.segments == segments(tmp_path) != []
+
+
 def test_reading_pauses_while_the_disk_is_behind(tmp_path: Path) -> None:
     sizes: list[int] = []
     take = logs.Log.take

@@ -1,0 +1,247 @@
+"""Listeners: the job that works one shift, and the sensor that keeps every active listener at work.
+
+Belongs here: what a shift is given, its reports to Dagster, and when one is started. The shift itself is
+``streaming/shift.py``'s. Leases say who is at work, not the states of runs: a run whose machine died stays started.
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.defs import report
+from echelon_pipeline.defs.assets.books import capture_key
+from echelon_pipeline.defs.hooks import say_failure_class
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.defs.sensors import STATUS
+from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.ingest.homes import require_own_streams, require_own_venues
+from echelon_pipeline.ingest.session import Venue
+from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.streaming.duty import Duty, Times, Worked
+from echelon_pipeline.streaming.feeds import feed_maker, instrument_of
+from echelon_pipeline.streaming.record import Pace
+from echelon_pipeline.streaming.segments import bounds, connection_of, read
+from echelon_pipeline.streaming.shift import work
+from echelon_pipeline.venues.ws import WsPolicy
+from echelon_pipeline.warehouse.listener_files import seed
+from echelon_pipeline.warehouse.listeners import Listener, Listeners, chosen
+from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.warehouse.tenure import Tenure, holders, lease_names
+
+TAG, EPOCH_TAG = "echelon/listener", "echelon/epoch"
+# How long a run may be under way before it holds its lease, and a started one without a lease before it is called
+# dead: a run begins within some 10 s, and a shift that is over ends its run within 2.
+GRACE = timedelta(seconds=60)
+# A listener that fails is started again after 30 s, doubling up to 5 minutes while failures are younger than these.
+BACKOFF, BACKOFF_MAX, REMEMBERED = timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=15)
+_COMING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
+_BEGUN = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+class ShiftConfig(dg.Config):
+    """``listener``: its name."""
+
+    listener: str
+
+
+@dg.op
+def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Warehouse) -> None:
+    """Works one shift of a listener, unless another is at work."""
+    settings = warehouse.settings()
+    with report.classified(), State.of(settings) as state:
+        require_own_venues(settings)
+        require_own_streams(settings)
+        listeners = seed(settings, state)
+        listener = listeners.get(config.listener)
+        right = Tenure.begin(state, listener.name, context.run_id, settings.listen_lease)
+        if right is None:
+            context.log.info("another shift of %s is at work", listener.name)
+            return
+        context.instance.add_run_tags(context.run_id, {TAG: listener.name, EPOCH_TAG: str(right.epoch)})
+        worked, told = _until_told(_duty(context, settings, listeners, listener, right))
+    context.add_output_metadata({name: value for name, value in vars(worked).items() if name != "refused"})
+    for words, times in worked.refused.items():
+        context.log.warning("refused %d times: %s", times, words)
+    if told:  # a run that somebody ended is shown as such, although nothing was lost
+        raise dg.DagsterExecutionInterruptedError(f"shift {worked.epoch} of {listener.name} was told to end")
+
+
+def _duty(
+    context: dg.OpExecutionContext, settings: Settings, listeners: Listeners, listener: Listener, right: Tenure
+) -> Duty:
+    name = listener.name
+    feed, tokens = feed_maker(settings, listener.venue)
+
+    def discover() -> list[Instrument] | None:
+        found = chosen(settings, listeners, name)
+        return None if found is None else [instrument_of(one) for one in found]
+
+    def closed(path: Path) -> None:
+        context.log_event(_materialized(path, listener.venue))
+
+    return Duty(
+        listener=name,
+        root=settings.capture_root,
+        right=right,
+        discover=discover,
+        is_wanted=lambda: listeners.is_active(name),
+        feed=feed,
+        tokens=tokens,
+        emit=_untold,
+        closed=closed,
+        policy=WsPolicy.of(settings),
+        pace=Pace.of(settings),
+        times=Times.of(settings, discover=listener.discover_every, emit=listener.emit_every),
+    )
+
+
+def _untold(_: Sequence[Latest]) -> None:
+    """Latest states are kept nowhere: no store is configured."""
+
+
+def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
+    """What is in a segment that was closed."""
+    about = connection_of(path)
+    told: dict[str, Any] = {
+        "listener": about.listener,
+        "epoch": about.epoch,
+        "connection": about.connection_id,
+        "segment": path.name,
+        "frames": sum(block.frames.num_rows for block in read(path)),
+        "bytes": path.stat().st_size,
+    }
+    for name, at in zip(("first_at", "last_at"), bounds(path) or (), strict=False):
+        told[name] = dg.MetadataValue.timestamp(datetime.fromtimestamp(at / 1_000_000, UTC))
+    return dg.AssetMaterialization(asset_key=capture_key(venue), metadata=told)
+
+
+def _until_told(duty: Duty) -> tuple[Worked, bool]:
+    """The shift, and whether a signal ended it: Dagster's own handlers would break off whatever is under way."""
+
+    async def main() -> tuple[Worked, bool]:
+        stop = asyncio.Event()
+        with _signals(stop):
+            return await work(duty, stop), stop.is_set()
+
+    return asyncio.run(main())
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """Signals set ``stop`` meanwhile; only the main thread gets any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+_SHIFT = int(load_settings().listen_shift)
+
+
+@dg.job(
+    hooks={say_failure_class},
+    executor_def=dg.in_process_executor,
+    # The sensor is the only one that starts it again. No shift is longer, however stuck.
+    tags={"dagster/max_retries": "0", "dagster/max_runtime": str(_SHIFT + 600)},
+)
+def listen() -> None:
+    """One shift of one listener: its instruments' streams, recorded."""
+    listening()
+
+
+@dg.sensor(name="listeners", job=listen, minimum_interval_seconds=30, default_status=STATUS)
+def listeners_at_work(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
+    """Starts a shift of every active listener that has none, or whose shift has begun to hand over."""
+    settings = warehouse.settings()
+    dead: dict[str, float] = json.loads(context.cursor) if context.cursor else {}
+    keeper = Keeper(context.instance, dead)
+    requests, reasons = [], []
+    with State.of(settings) as state:
+        for known in seed(settings, state).all():
+            if not known.listener.is_active:
+                continue
+            found = keeper.look(state, known.listener.name)
+            if isinstance(found, dg.RunRequest):
+                requests.append(found)
+            else:
+                reasons.append(f"{known.listener.name}: {found}")
+    skip = None if requests else "; ".join(reasons) or "no active listener"
+    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(keeper.without_lease))
+
+
+class Keeper:
+    """Looks after listeners. ``without_lease``: since when (seconds since 1970) a started run was seen without one."""
+
+    def __init__(self, instance: dg.DagsterInstance, seen: dict[str, float]) -> None:
+        self.without_lease: dict[str, float] = {}
+        self._instance = instance
+        self._seen = seen
+
+    def look(self, state: State, name: str) -> dg.RunRequest | str:
+        """A request for a shift, or why none is needed."""
+        now = _now()
+        first, ending = holders(state, name)
+        owners = {lease.owner for lease in (first, ending) if lease is not None}
+        begun = [r for r in self._records(name, _BEGUN) if r.dagster_run.run_id not in owners]
+        self._bury(begun, now)
+        if first is not None:
+            return f"shift {first.epoch} is at work"
+        if self._records(name, _COMING) or any(_age(r, now) < GRACE for r in begun):
+            return "a shift is about to begin"
+        failures = self._records(name, [dg.DagsterRunStatus.FAILURE], since=now - REMEMBERED)
+        ended = max((r.end_time or 0.0 for r in failures), default=0.0)
+        wait = min(BACKOFF * 2 ** max(0, len(failures) - 1), BACKOFF_MAX)
+        if now.timestamp() < ended + wait.total_seconds():
+            return f"failed {len(failures)} times lately, waits"
+        last = state.lease(lease_names(name)[0])
+        epoch = 1 if last is None else last.epoch + 1
+        tags = {TAG: name, EPOCH_TAG: str(epoch)}
+        # A key never starts a run again: that of an epoch whose run ended before it was a shift is another one's.
+        attempt = self._instance.get_runs_count(dg.RunsFilter(job_name=listen.name, tags=tags, statuses=_ENDED))
+        config = {"ops": {listening.name: {"config": {"listener": name}}}}
+        return dg.RunRequest(run_key=f"{name}:{epoch}:{attempt}", run_config=config, tags=tags)
+
+    def _bury(self, begun: list[dg.RunRecord], now: datetime) -> None:
+        """Calls runs failed that are started and have had no lease for a while: their machine died, or they hang."""
+        for record in begun:
+            run = record.dagster_run
+            since = self._seen.get(run.run_id, now.timestamp())
+            if now.timestamp() - since < GRACE.total_seconds() or _age(record, now) < GRACE:
+                self.without_lease[run.run_id] = since
+            else:
+                self._instance.report_run_failed(run, "it gives no sign of life: its lease is over")
+
+    def _records(
+        self, name: str, statuses: list[dg.DagsterRunStatus], since: datetime | None = None
+    ) -> list[dg.RunRecord]:
+        wanted = dg.RunsFilter(job_name=listen.name, tags={TAG: name}, statuses=statuses, updated_after=since)
+        return list(self._instance.get_run_records(wanted))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _age(record: dg.RunRecord, now: datetime) -> timedelta:
+    """Since it began; created counts where that is not known."""
+    began = record.start_time or record.create_timestamp.timestamp()
+    return timedelta(seconds=now.timestamp() - began)

@@ -1,0 +1,156 @@
+"""The keeper: every active listener has a shift, and never two beside each other but for the overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.test_utils import create_run_for_test
+
+from echelon_pipeline.defs import listening
+from echelon_pipeline.defs.jobs import WORK, books_job, daily_job, main_job
+from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, TAG, Keeper, listen, listeners_at_work
+from echelon_pipeline.defs.refreshing import refresh
+from echelon_pipeline.defs.resources import Warehouse, given
+from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.warehouse.listeners import Listener, Listeners
+from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.warehouse.tenure import Tenure
+
+STARTED, FAILURE, QUEUED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.NOT_STARTED
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    made = load_settings({"ECHELON_HOME": str(tmp_path)})
+    with given(made):
+        yield made
+
+
+@pytest.fixture
+def state(settings: Settings) -> Iterator[State]:
+    with State.of(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, name: str = "l", epoch: int = 1) -> dg.DagsterRun:
+    made: dg.DagsterRun = create_run_for_test(
+        instance, job_name=listen.name, status=status, tags={TAG: name, EPOCH_TAG: str(epoch)}
+    )
+    return made
+
+
+def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+    """The keeper's clock goes on; Dagster's and the leases' do not."""
+    monkeypatch.setattr(listening, "_now", lambda: datetime.now(UTC) + by)
+
+
+def look(instance: dg.DagsterInstance, state: State, seen: dict[str, float] | None = None) -> dg.RunRequest | str:
+    return Keeper(instance, seen or {}).look(state, "l")
+
+
+def test_a_listener_without_a_shift_gets_one_and_one_that_is_at_work_none(
+    instance: dg.DagsterInstance, state: State
+) -> None:
+    request = look(instance, state)
+    assert isinstance(request, dg.RunRequest)
+    assert (request.run_key, request.tags) == ("l:1:0", {TAG: "l", EPOCH_TAG: "1"})
+    coming = run(instance, QUEUED)
+    assert look(instance, state) == "a shift is about to begin"
+    right = Tenure.begin(state, "l", coming.run_id, 30)
+    assert right is not None
+    assert look(instance, state) == "shift 1 is at work"
+
+
+def test_a_successor_is_started_when_the_shift_hands_over_and_only_one(
+    instance: dg.DagsterInstance, state: State
+) -> None:
+    first = run(instance, STARTED)
+    right = Tenure.begin(state, "l", first.run_id, 30)
+    assert right is not None
+    assert look(instance, state) == "shift 1 is at work"
+    assert right.hand_over(60)
+    request = look(instance, state)
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == "l:2:0"
+    second = run(instance, STARTED, epoch=2)
+    assert look(instance, state) == "a shift is about to begin"
+    assert Tenure.begin(state, "l", second.run_id, 30) is not None
+    assert look(instance, state) == "shift 2 is at work"
+
+
+def test_a_run_whose_machine_died_is_replaced_and_then_called_failed(
+    instance: dg.DagsterInstance, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zombie = run(instance, STARTED)
+    assert look(instance, state) == "a shift is about to begin"  # it has just begun
+    assert state.acquire("listener/l", zombie.run_id, -1) is not None  # its lease is over
+    later(monkeypatch, timedelta(hours=1))
+    keeper = Keeper(instance, {})
+    request = keeper.look(state, "l")
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == "l:2:0"
+    assert set(keeper.without_lease) == {zombie.run_id}
+    found = instance.get_run_by_id(zombie.run_id)
+    assert found is not None
+    assert found.status is STARTED
+    later(monkeypatch, timedelta(hours=1) + GRACE)
+    assert isinstance(look(instance, state, keeper.without_lease), dg.RunRequest)
+    found = instance.get_run_by_id(zombie.run_id)
+    assert found is not None
+    assert found.status is FAILURE
+
+
+def test_a_run_that_ended_before_it_was_a_shift_does_not_use_up_the_key_and_failures_wait_longer_and_longer(
+    instance: dg.DagsterInstance, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for count in (1, 2, 3):
+        instance.report_run_failed(run(instance, STARTED))
+        wait = BACKOFF * 2 ** (count - 1)
+        later(monkeypatch, wait - timedelta(seconds=5))
+        assert look(instance, state) == f"failed {count} times lately, waits"
+        later(monkeypatch, wait + timedelta(seconds=1))
+        request = look(instance, state)
+        assert isinstance(request, dg.RunRequest)
+        assert request.run_key == f"l:1:{count}"
+
+
+def test_the_sensor_looks_after_active_listeners_only(
+    instance: dg.DagsterInstance, settings: Settings, state: State
+) -> None:
+    def ticked() -> dg.SensorResult:
+        context = dg.build_sensor_context(instance=instance, resources={"warehouse": Warehouse()})
+        found = listeners_at_work(context)
+        assert isinstance(found, dg.SensorResult)
+        return found
+
+    assert ticked().skip_reason == dg.SkipReason("no active listener")
+    Listeners(state).save(Listener(name="a", venue="kalshi"), Listener(name="b", venue="kalshi", is_active=False))
+    [request] = ticked().run_requests or []
+    assert request.run_config == {"ops": {"listening": {"config": {"listener": "a"}}}}
+    assert Tenure.begin(state, "a", "somebody", 30) is not None
+    assert ticked().skip_reason == dg.SkipReason("a: shift 1 is at work")
+
+
+def test_listeners_take_no_places_of_other_work() -> None:
+    """Both files: whatever is not a listener is tagged as work, of which four run at once."""
+    root = Path(__file__).resolve().parents[2]
+    for name in ("dagster.yaml", "docs/deploy/dagster.postgres.yaml"):
+        runs = yaml.safe_load((root / name).read_text(encoding="utf-8"))["concurrency"]["runs"]
+        limits = {limit["key"]: limit["limit"] for limit in runs["tag_concurrency_limits"]}
+        assert limits == {"echelon/kind": 4, "dagster/backfill": 4, TAG: 2}
+        assert runs["max_concurrent_runs"] == 4 + 8
+    assert not WORK.items() & listen.tags.items()
+    for job in (main_job, daily_job, books_job, refresh):
+        assert WORK.items() <= dict(job.tags or {}).items()
+    assert listen.tags["dagster/max_retries"] == "0"
