@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from echelon_pipeline import __version__
-from echelon_pipeline.commands import demo, health, listeners, query, serve, stream, work
+from echelon_pipeline.commands import demo, health, latest, listeners, query, serve, stream, work
 from echelon_pipeline.commands.common import EchelonGroup
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ app.add_typer(listeners.app, name="listeners")
 app.command()(work.derive)
 app.command()(stream.replay)
 app.command()(stream.book)
+app.command()(latest.latest)
 app.command()(serve.ui)
 # The sandbox reads its own options, the same ones as `python -m echelon_pipeline.sandbox`.
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True})(serve.sandbox)

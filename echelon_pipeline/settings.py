@@ -118,6 +118,9 @@ class Settings(BaseModel):
     capture_flush: float = Field(1.0, gt=0, description="Seconds after which received frames are durable.")
     capture_segment: float = Field(300.0, gt=0, description="Seconds of a segment of received frames.")
     capture_renew: float = Field(5.0, gt=0, description="Seconds before a lost book is asked for again.")
+    latest_ttl: float = Field(
+        60.0, gt=0, description="Seconds after which the latest state of a book is gone unless it is told again."
+    )
     capture_waiting_mb: int = Field(64, ge=1, description="Received frames that may wait for the disk.")
     listeners_file: Path | None = Field(
         None, description="YAML file of listeners, read when listeners are looked after and it has changed."

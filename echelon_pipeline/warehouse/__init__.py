@@ -11,6 +11,7 @@
                    postgres_tables.py: how a table looks there, postgres_faults.py: connection and errors)
     state.py       small mutable state (leases, counters) in SQLite or Postgres (listeners.py: what is listened to
                    all the time, and what each listener meant to watch when)
+    latest.py      latest states of books, in SQLite or Redis, for as long as they are young
     watchable.py   what a listener can watch
     maintain.py    compaction, vacuum, sweeping of leftovers (retention.py: raw objects that a setting lets go)
 
