@@ -9,7 +9,7 @@ import contextlib
 import json
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from echelon_pipeline.streaming.record import Pace
 from echelon_pipeline.streaming.segments import bounds, connection_of, read
 from echelon_pipeline.streaming.shift import work
 from echelon_pipeline.venues.ws import WsPolicy
+from echelon_pipeline.warehouse.latest import latest_store
 from echelon_pipeline.warehouse.listener_files import seed
 from echelon_pipeline.warehouse.listeners import Listener, Listeners, chosen
 from echelon_pipeline.warehouse.state import State
@@ -68,7 +69,8 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Wa
             context.log.info("another shift of %s is at work", listener.name)
             return
         context.instance.add_run_tags(context.run_id, {TAG: listener.name, EPOCH_TAG: str(right.epoch)})
-        worked, told = _until_told(_duty(context, settings, listeners, listener, right))
+        with contextlib.closing(latest_store(settings)) as store:
+            worked, told = _until_told(_duty(context, settings, listeners, listener, right, store.put))
     context.add_output_metadata({name: value for name, value in vars(worked).items() if name != "refused"})
     for words, times in worked.refused.items():
         context.log.warning("refused %d times: %s", times, words)
@@ -77,7 +79,12 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Wa
 
 
 def _duty(
-    context: dg.OpExecutionContext, settings: Settings, listeners: Listeners, listener: Listener, right: Tenure
+    context: dg.OpExecutionContext,
+    settings: Settings,
+    listeners: Listeners,
+    listener: Listener,
+    right: Tenure,
+    emit: Callable[[Sequence[Latest]], None],
 ) -> Duty:
     name = listener.name
     feed, tokens = feed_maker(settings, listener.venue)
@@ -97,16 +104,12 @@ def _duty(
         is_wanted=lambda: listeners.is_active(name),
         feed=feed,
         tokens=tokens,
-        emit=_untold,
+        emit=emit,
         closed=closed,
         policy=WsPolicy.of(settings),
         pace=Pace.of(settings),
         times=Times.of(settings, discover=listener.discover_every, emit=listener.emit_every),
     )
-
-
-def _untold(_: Sequence[Latest]) -> None:
-    """Latest states are kept nowhere: no store is configured."""
 
 
 def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:

@@ -34,7 +34,8 @@ class Right(Protocol):
 @dataclass(frozen=True)
 class Times:
     """Seconds: of a shift, of its end in which a successor records already, after which one that says nothing counts
-    as dead, between two choices, between two tellings, before a feed that was refused is tried again."""
+    as dead, between two choices, between two tellings, before a feed that was refused is tried again, before a state
+    that did not change is told again."""
 
     shift: float = 21_600.0
     overlap: float = 60.0
@@ -42,12 +43,13 @@ class Times:
     discover: float = 300.0
     emit: float = 1.0
     retry: float = 60.0
+    tell_again: float = 20.0
 
     @classmethod
     def of(cls, settings: Settings, *, discover: float, emit: float) -> Times:
         """The configured ones, and those of a listener."""
         given = (settings.listen_shift, settings.listen_overlap, settings.listen_lease)
-        return cls(*given, discover, emit, settings.listen_retry)
+        return cls(*given, discover, emit, settings.listen_retry, settings.latest_ttl / 3)
 
 
 @dataclass(frozen=True)

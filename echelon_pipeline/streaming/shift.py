@@ -34,7 +34,7 @@ class _Shift:
         self._stop = stop
         self._overlapping = True  # until the shift before has ended, and what it left open is closed
         self._handed_over = False
-        self._tops = Tops(duty.listener)
+        self._tops = Tops(duty.listener, duty.times.tell_again)
         self._worked = Worked(duty.right.epoch)
         self._lines = Lines(duty, self._worked)
 
@@ -122,7 +122,8 @@ class _Shift:
             await self._tell(self._lines.rosters)
 
     async def _tell(self, rosters: Sequence[Roster]) -> None:
-        rows = self._tops.changed(rosters, time.time_ns() // 1000, overlapping=self._overlapping)
+        now = time.time_ns() // 1000
+        rows = self._tops.changed(rosters, now, overlapping=self._overlapping)
         if not rows:
             return
         try:
@@ -130,7 +131,7 @@ class _Shift:
         except EchelonError as error:
             log.warning("%s: latest states are told later: %s", self._duty.listener, error)
         else:
-            self._tops.told(rows)
+            self._tops.told(rows, now)
             self._worked.emitted += len(rows)
 
     async def _reporting(self) -> str:

@@ -11,19 +11,21 @@ from echelon_pipeline.books.rows import BookRow, Reason, State
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.streaming.roster import Roster
 
+_SHOWN = ("state", "reason", "bid", "ask", "bid_size", "ask_size")  # a frame that only makes it younger tells nothing
 NOT_WATCHED = "not_watched"  # the reason of a book that nobody listens to any more
 
 
 class Tops:
-    """One listener's latest states."""
+    """One listener's latest states. ``again``: seconds after which one that has not changed is told again."""
 
-    def __init__(self, listener: str) -> None:
+    def __init__(self, listener: str, again: float) -> None:
         self._listener = listener
-        self._told: dict[str, Latest] = {}
+        self._again = int(again * 1_000_000)
+        self._told: dict[str, tuple[Latest, int]] = {}  # and when
 
     def changed(self, rosters: Iterable[Roster], now: int, *, overlapping: bool = False) -> list[Latest]:
-        """States that are not what was told last. ``overlapping``: another shift still tells books that we have not
-        got yet."""
+        """States that are not what was told last, or were told long ago. ``overlapping``: another shift still tells
+        books that we have not got yet."""
         found: dict[str, Latest] = {}
         for roster in rosters:
             rows = {} if roster.watch is None else {row.instrument_id: row for row in roster.watch.rows(now)}
@@ -35,16 +37,20 @@ class Tops:
         return [
             latest
             for name, latest in found.items()
-            if not _same(latest, self._told.get(name))
+            if self._is_due(latest, now)
             and not (overlapping and name not in self._told and latest.state == State.UNKNOWN)
         ]
 
-    def told(self, rows: Sequence[Latest]) -> None:
+    def told(self, rows: Sequence[Latest], now: int) -> None:
         """These were told."""
         for row in rows:
-            self._told[row.instrument_id] = row
+            self._told[row.instrument_id] = row, now
             if row.reason == NOT_WATCHED:
                 del self._told[row.instrument_id]
+
+    def _is_due(self, latest: Latest, now: int) -> bool:
+        old, at = self._told.get(latest.instrument_id, (None, 0))
+        return now - at >= self._again or any(getattr(latest, field) != getattr(old, field, None) for field in _SHOWN)
 
     def _of(self, row: BookRow) -> Latest:
         bid, bid_size = row.bids[0] if row.bids else (None, None)
@@ -57,11 +63,3 @@ class Tops:
         """Between connections, before the first frame of one, or for good."""
         reason = reason or str(Reason.DISCONNECT if name in self._told else Reason.BEFORE_SNAPSHOT)
         return Latest(name, str(State.UNKNOWN), reason, None, None, None, None, None, now, self._listener)
-
-
-def _same(new: Latest, old: Latest | None) -> bool:
-    """The same but for times: the newer frame told nothing new."""
-    if old is None:
-        return False
-    fields = ("state", "reason", "bid", "ask", "bid_size", "ask_size")
-    return all(getattr(new, field) == getattr(old, field) for field in fields)

@@ -6,6 +6,7 @@ Belongs here: connections, leases, state and processes together. Each alone is t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from echelon_pipeline.streaming.record import Recorded, record
 from echelon_pipeline.streaming.roster import Roster, watched_of
 from echelon_pipeline.streaming.segments import CLOSED, connection_of, segments
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.latest import latest_store
 from echelon_pipeline.warehouse.listeners import Listener, Listeners
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.state import State
@@ -127,6 +129,8 @@ def test_a_run_records_reports_its_segments_and_ends_when_its_listener_is_paused
         assert run is not None
         assert (run.status, run.tags[TAG]) == (dg.DagsterRunStatus.SUCCESS, "l")
         _, intents = Listeners(state).exported()
+    with contextlib.closing(latest_store(settings)) as store:
+        assert {(one.instrument_id, one.reason) for one in store.all("kalshi")} == {(n, "not_watched") for n in names}
     paths = segments(settings.capture_root)
     assert {p.suffix for p in paths} == {CLOSED}
     assert {connection_of(p).epoch for p in paths} == {1}

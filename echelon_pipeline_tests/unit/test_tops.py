@@ -37,12 +37,12 @@ def roster(*books: BookRow) -> Roster:
 
 def told(tops: Tops, *rosters: Roster, now: int = 99, overlapping: bool = False) -> list[Latest]:
     rows = tops.changed(rosters, now, overlapping=overlapping)
-    tops.told(rows)
+    tops.told(rows, now)
     return rows
 
 
 def test_a_book_is_told_with_its_best_prices_and_again_when_they_change() -> None:
-    tops = Tops("l")
+    tops = Tops("l", 20.0)
     first = told(tops, roster(book("kalshi:A", 10), book("kalshi:B", 10, None)))
     assert first == [
         Latest("kalshi:A", "live", None, 400_000, 500_000, 5_000_000, 7_000_000, 9, 10, "l"),
@@ -55,14 +55,20 @@ def test_a_book_is_told_with_its_best_prices_and_again_when_they_change() -> Non
     assert [row.state for row in told(tops, roster(stale, book("kalshi:B", 20, None)))] == ["stale"]
 
 
+def test_a_quiet_book_is_told_again_before_it_is_forgotten() -> None:
+    tops, quiet = Tops("l", 20.0), roster(book("kalshi:A", 10), book("kalshi:B", 10))
+    times = [second for second in range(60) if told(tops, quiet, now=1_700_000_000_000_000 + second * 1_000_000)]
+    assert times == [0, 20, 40]
+
+
 def test_what_was_not_told_is_told_the_next_time() -> None:
-    tops = Tops("l")
+    tops = Tops("l", 20.0)
     rosters = [roster(book("kalshi:A", 10), book("kalshi:B", 10))]
     assert len(tops.changed(rosters, 1)) == len(tops.changed(rosters, 2)) == 2
 
 
 def test_between_connections_and_when_dropped_a_book_is_unknown() -> None:
-    tops = Tops("l")
+    tops = Tops("l", 20.0)
     told(tops, roster(book("kalshi:A", 10), book("kalshi:B", 10)))
     gone = roster()
     gone.watch = None
@@ -75,7 +81,7 @@ def test_between_connections_and_when_dropped_a_book_is_unknown() -> None:
 
 
 def test_what_a_shift_has_not_got_yet_is_left_to_the_one_before_it() -> None:
-    tops = Tops("l")
+    tops = Tops("l", 20.0)
     unknown = roster(book("kalshi:A", 10, None, State.UNKNOWN), book("kalshi:B", 10))
     assert [row.instrument_id for row in told(tops, unknown, overlapping=True)] == ["kalshi:B"]
     assert [row.instrument_id for row in told(tops, unknown)] == ["kalshi:A"]
