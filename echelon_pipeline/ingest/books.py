@@ -21,11 +21,13 @@ from echelon_pipeline.ingest.session import Counts, Session, Unit
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.streaming.told import SCHEMAS, Span, Telling
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.venues.frames import READER_VERSION
 from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.parse import typed
 
 # In the order of commits; gaps are made from books.
 BOOK_TABLES = ("core.book_events", "core.live_trades", "core.market_lifecycle", "core.book_snapshots", "core.book_gaps")
+DEAD_LETTERS = "core.dead_letters"
 _CHAIN: pa.Field[Any] = pa.field("chain", pa.int32())
 
 
@@ -50,6 +52,7 @@ def derive_hour(session: Session, hour: Hour) -> Counts:
             rows = session.lake.replace_partition(name, staged, partition).rows_staged
             counts.staged[name] = counts.new[name] = rows
             staged.unlink(missing_ok=True)
+        counts.dead_letters = _keep_unreadable(unit, connection, hour, digest)
         window = unit.window(
             hour.venue,
             WINDOWED,
@@ -58,10 +61,23 @@ def derive_hour(session: Session, hour: Hour) -> Counts:
             state="complete" if hour.is_over else "partial",
             reason=None if hour.is_over else "still being recorded",
             rows=counts.staged[WINDOWED],
+            counts=counts,
         )
         # By the machine's clock, as frames are: the pipeline's may be frozen.
         session.windows.record([replace(window, unit_id=digest)], as_of=datetime.now(UTC))
     return counts
+
+
+def _keep_unreadable(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour, digest: str) -> int:
+    """Dead letters of the hour's frames, under its digest: the same each time; how many there are."""
+    given = {"venue": hour.venue, "parser_version": READER_VERSION, "unit": digest}
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE made_dead AS {statement('books/dead_letters').text}", given)
+    found = connection.execute("SELECT count(*) FROM made_dead").fetchone()
+    if found is None or not found[0]:
+        return 0
+    made = f"({typed(TABLES[DEAD_LETTERS], 'FROM made_dead', connection)})"
+    unit.session.lake.merge(DEAD_LETTERS, [unit.session.lake.stage(connection, DEAD_LETTERS, made, unit=unit.unit_id)])
+    return int(found[0])
 
 
 def believed_share(session: Session, hour: Hour) -> float | None:

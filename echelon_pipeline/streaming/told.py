@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from echelon_pipeline.books.events import Change, Frame, Level, Side, Snapshot, TickSize, Told, Traded
+from echelon_pipeline.books.events import Change, Frame, Level, Side, Snapshot, TickSize, Told, Traded, Unreadable
 from echelon_pipeline.books.rows import BookRow, Output, State
 from echelon_pipeline.streaming.replay import LINGER, Chain, Player
 
@@ -84,6 +84,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         ("kind", _TEXT),
         ("payload", _TEXT),
     ),
+    "unreadable": _schema(("received_at", _BIG), *_PLACE, ("reason", _TEXT), ("payload", _TEXT)),
 }
 
 
@@ -157,7 +158,11 @@ class Telling:
             found = self._player.tokens.get(token) if token else None
             at: int | None = getattr(event, "at", None)
             place = (frame.received_at, at, frame.connection, frame.number)
-            if isinstance(event, Told | TickSize):
+            if isinstance(event, Unreadable):
+                told = (event.reason, event.payload.decode("utf-8", errors="backslashreplace"))
+                self._held["unreadable"].append((frame.received_at, *place[2:], position, *told))
+                position += 1
+            elif isinstance(event, Told | TickSize):
                 kind, payload = _told(event)
                 name = found.instrument_id if found else None
                 self._held["lifecycle"].append((name, *place, position, kind, payload))

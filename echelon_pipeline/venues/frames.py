@@ -12,6 +12,8 @@ import msgspec
 from echelon_pipeline.books.events import Level
 from echelon_pipeline.domain.scaled import ONE, scaled
 
+READER_VERSION = 1  # raised where frames are read in another way: dead letters say which reader gave them up
+
 # Everything that reading can raise: a broken or unexpected shape, a broken text inside of one, a value out of
 # bounds, brackets nested deeper than the stack.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError)

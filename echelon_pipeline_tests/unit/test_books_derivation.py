@@ -47,6 +47,9 @@ class Tape:
         text = json.dumps({"type": kind, "sid": 1, "seq": self._seq, "msg": msg})
         self._log.add(int(NOON.timestamp() * SECOND + at * SECOND), text.encode())
 
+    def raw(self, at: float, payload: bytes) -> None:
+        self._log.add(int(NOON.timestamp() * SECOND + at * SECOND), payload)
+
     def book(self, at: float, ticker: str, yes: dict[str, str], no: dict[str, str], skip: int = 0) -> None:
         sides = {"yes_dollars_fp": [*yes.items()], "no_dollars_fp": [*no.items()]}
         self.frame(at, "orderbook_snapshot", skip, market_ticker=ticker, **sides)
@@ -304,3 +307,26 @@ def test_counts_say_how_many_frames_were_replayed(session: Session) -> None:
     [hour] = hours_due(session, "kalshi", (), EVENING)
     counts: Counts = derive_hour(session, hour)
     assert (counts.objects, counts.new["core.book_snapshots"], counts.new["core.book_gaps"]) == (1, 1, 0)
+
+
+def test_what_cannot_be_read_is_a_dead_letter_with_its_bytes_and_a_gap(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.change(11, "A", "maybe", "0.40", "5.00")
+    tape.frame(12, "weather", wind="north")
+    tape.raw(13, b"\xff\xfe{")
+    tape.close()
+    derive(session)
+    columns = "path, reason, payload, parser_version"
+    first, second, third = rows(session, "core.dead_letters", columns, "path")
+    assert first[0] == "1[1][0]"
+    assert "unknown side 'maybe'" in first[1]
+    assert json.loads(first[2])["msg"]["side"] == "maybe"
+    assert second[1] == "unknown type 'weather'"
+    assert (third[0], third[2]) == ("1[3][0]", "\\xff\\xfe{")
+    assert rows(session, "core.book_gaps", "reason") == [("unreadable",)]
+    [window] = session.windows.recorded("kalshi", "core.book_snapshots", "hour")
+    assert window.dead_letters == 3
+    shutil.rmtree(session.settings.home / "lake" / "core" / "ingest_windows")
+    derive(session)
+    assert len(rows(session, "core.dead_letters", columns)) == 3
