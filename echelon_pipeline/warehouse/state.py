@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from echelon_pipeline.errors import Conflict, NewerLake
+from echelon_pipeline.errors import Conflict, DatabaseUnavailable, NewerLake
 from echelon_pipeline.settings import Settings
 
 # Each entry is one version: statements that run on SQLite and Postgres alike. Only ever append.
@@ -85,7 +85,8 @@ class PublicationRow:
 class State:
     """The state database, migrated on opening. Use as a context manager, or close().
 
-    Raises NewerLake where the database was migrated by newer code.
+    Raises NewerLake where the database was migrated by newer code. All methods raise DatabaseUnavailable where it
+    cannot be reached or is held by others for too long.
     """
 
     def __init__(self, dsn: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -94,6 +95,7 @@ class State:
             url = url.set(drivername="postgresql+psycopg2")  # the driver that dagster-postgres brings
         self._clock = clock
         self._engine = sa.create_engine(url)
+        sa.event.listen(self._engine, "handle_error", _say_unavailable)
         if self._engine.dialect.name == "sqlite":
             if url.database:
                 Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -209,6 +211,12 @@ def _identity(lease: Lease) -> dict[str, str | int]:
 
 def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _say_unavailable(context: sa.engine.ExceptionContext) -> None:
+    if isinstance(context.sqlalchemy_exception, sa.exc.OperationalError):
+        said = str(context.original_exception).strip()
+        raise DatabaseUnavailable(f"the state database: {said}") from context.original_exception
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -8,13 +8,9 @@ next epoch, while the old shift writes under the second until it expires. Whoeve
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
-import sqlalchemy as sa
-
-from echelon_pipeline.errors import Conflict, DatabaseUnavailable
+from echelon_pipeline.errors import Conflict
 from echelon_pipeline.warehouse.state import Lease, State
 
 
@@ -54,7 +50,7 @@ class Tenure:
 
     def renew(self) -> None:
         """A sign of life. Raises Conflict where another has taken over, DatabaseUnavailable."""
-        with self._alone():
+        with self._one:
             if self._handed_over:
                 self._state.check(self._held)
             else:
@@ -62,7 +58,7 @@ class Tenure:
 
     def check(self) -> None:
         """The fence: raises Conflict where another may write, or might by now. DatabaseUnavailable."""
-        with self._alone():
+        with self._one:
             try:
                 self._state.check(self._held)
             except Conflict:
@@ -74,7 +70,7 @@ class Tenure:
     def hand_over(self, seconds: float) -> bool:
         """Lets a successor begin; ours ends after so many seconds. False where one before us is still ending: then
         nothing changes. Raises Conflict, DatabaseUnavailable."""
-        with self._alone():
+        with self._one:
             if self._handed_over:
                 return True
             self._state.check(self._held)
@@ -87,19 +83,11 @@ class Tenure:
 
     def is_overlapping(self) -> bool:
         """The shift before ours still records."""
-        with self._alone():
+        with self._one:
             ending = holders(self._state, self._listener)[1]
             return ending is not None and ending.owner != self._held.owner
 
     def release(self) -> None:
         """Gives back what is held. Raises DatabaseUnavailable."""
-        with self._alone():
-            self._state.release(self._held)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
         with self._one:
-            try:
-                yield
-            except sa.exc.OperationalError as error:
-                raise DatabaseUnavailable(f"the state database: {str(error.orig).strip()}") from error
+            self._state.release(self._held)
