@@ -10,6 +10,10 @@ machine.py  one listener: numbers of frames, proof, clock, routing
 rows.py     rows with an interval of validity, gaps, notes
 waits.py    deadlines of one length
 
+columns.py  events of many frames as arrays
+batches.py  what a replay gives out, as Arrow
+kernel.py   the machine over arrays; compiled/ has its rules
+
 The rules, for whatever else replays frames:
 
  1. Order is (connection, arrival number). The clock is ``received_at`` and never runs backwards. A hole in the

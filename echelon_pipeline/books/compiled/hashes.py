@@ -1,0 +1,252 @@
+"""Whether a Polymarket ladder is the venue's: ``books/hashes.py`` and ``books/verify.py`` compiled.
+
+Belongs here: claims, judgements, second looks. A miss keeps no text: the hash as far as it does not depend on the
+last trade's price, and the bytes of the block that was not full.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from echelon_pipeline.books.columns import MATCHABLE
+from echelon_pipeline.books.compiled import compiled, sha1
+from echelon_pipeline.books.compiled.state import AT_CHECKS, BY_PRICE, Made, Memory
+from echelon_pipeline.books.verify import MISSES_OF_WRONG_FACTS
+from echelon_pipeline.domain.scaled import ONE
+
+SCRATCH = 1 << 13
+FULL = SCRATCH - 256  # nothing that is put in one piece is longer than a quarter of the rest
+MARKET, ASSET, TIMESTAMP = b'{"market":', b',"asset_id":', b',"timestamp":"'
+BIDS, ASKS, LEAST, TICK = b'","hash":"","bids":[', b'],"asks":[', b'],"min_order_size":', b',"tick_size":'
+RISK, SAFE, LAST = b',"neg_risk":true', b',"neg_risk":false', b',"last_trade_price":'
+PRICE, SIZE, NEXT, CLOSE = b'{"price":"', b'","size":"', b'"},', b'"}'
+
+
+@compiled
+def _put(m: Memory, end: int, piece: bytes) -> int:
+    for n in range(len(piece)):
+        m.scratch[end + n] = piece[n]
+    return end + len(piece)
+
+
+@compiled
+def _put_text(m: Memory, end: int, number: int) -> int:
+    for n in range(m.text_ends[number], m.text_ends[number + 1]):
+        if end >= FULL:
+            end = sha1.drain(m.state, m.scratch, end, m.words)
+        m.scratch[end] = m.texts[n]
+        end += 1
+    return end
+
+
+@compiled
+def _put_whole(m: Memory, end: int, number: int) -> int:
+    digits, rest = 1, number
+    while rest >= 10:
+        rest //= 10
+        digits += 1
+    for n in range(digits):
+        m.scratch[end + digits - 1 - n] = 48 + number % 10
+        number //= 10
+    return end + digits
+
+
+@compiled
+def _put_decimal(m: Memory, end: int, number: int, least: int) -> int:
+    """With as few decimals as it takes, ``least`` at least."""
+    end = _put_whole(m, end, number // ONE)
+    part, decimals = number % ONE, 6
+    while decimals > least and part % 10 == 0:
+        part //= 10
+        decimals -= 1
+    if decimals == 0:
+        return end
+    m.scratch[end] = 46
+    for n in range(decimals):
+        m.scratch[end + decimals - n] = 48 + part % 10
+        part //= 10
+    return end + decimals + 1
+
+
+@compiled
+def _put_levels(m: Memory, end: int, side: int, outcome: int, rising: bool) -> int:
+    one = m.sides[side]
+    for n in range(one.count):
+        if end >= FULL:
+            end = sha1.drain(m.state, m.scratch, end, m.words)
+        level = m.pool[one.start + (n if rising else one.count - 1 - n)]
+        price = ONE - level.price if outcome else level.price
+        end = _put(m, end, PRICE)
+        end = _put_decimal(m, end, price, 0)
+        end = _put(m, end, SIZE)
+        end = _put_decimal(m, end, level.size, 0)
+        end = _put(m, end, NEXT if n + 1 < one.count else CLOSE)
+    return end
+
+
+@compiled
+def _begin(m: Memory, book: int, outcome: int) -> int:
+    """Hashes everything before the last trade's price; how much of it is left in the scratch."""
+    b, ladder = m.books[book], 2 * book + outcome
+    sha1.begin(m.state)
+    end = _put_text(m, _put(m, 0, MARKET), b.market)
+    end = _put_text(m, _put(m, end, ASSET), m.ladders[ladder].token)
+    end = _put_whole(m, _put(m, end, TIMESTAMP), m.ladders[ladder].claim_at)
+    # Best last on both sides, as served. The other outcome's ladder is kept mirrored: turn it back.
+    end = _put_levels(m, _put(m, end, BIDS), 2 * ladder + outcome, outcome, outcome == 0)
+    end = _put_levels(m, _put(m, end, ASKS), 2 * ladder + 1 - outcome, outcome, outcome != 0)
+    end = _put_text(m, _put(m, end, LEAST), b.least)
+    end = _put_text(m, _put(m, end, TICK), b.tick)
+    end = _put(m, _put(m, end, RISK if b.neg_risk else SAFE), LAST)
+    return sha1.drain(m.state, m.scratch, end, m.words)
+
+
+@compiled
+def _finish(m: Memory, book: int, end: int) -> None:
+    b = m.books[book]
+    if b.traded >= 0:
+        end = _put_text(m, end, b.traded)
+    else:
+        m.scratch[end] = 34
+        end += 1
+        if b.traded == BY_PRICE:
+            end = _put_decimal(m, end, b.traded_price, 3)
+        m.scratch[end] = 34
+        end += 1
+    m.scratch[end] = 125
+    sha1.finish(m.state, m.scratch, end + 1, m.words)
+
+
+@compiled
+def _drop(m: Memory, claim: int) -> None:
+    """Gives a list of hashes back."""
+    while claim >= 0:
+        after = m.claims[claim].after
+        m.claims[claim].after = m.clock[0].first_claim
+        m.clock[0].first_claim = claim
+        m.clock[0].free_claims += 1
+        claim = after
+
+
+@compiled
+def _among(m: Memory, claim: int) -> bool:
+    """Whether the computed hash is in the list."""
+    while claim >= 0:
+        if m.claims[claim].matchable:
+            same = True
+            for n in range(5):
+                same = same and m.claims[claim].words[n] == m.state[n]
+            if same:
+                return True
+        claim = m.claims[claim].after
+    return False
+
+
+@compiled
+def claim(m: Memory, ladder: int, event: Any) -> None:
+    """A frame said this; a later frame's word replaces an earlier one's, both are of the whole ladder."""
+    one = m.ladders[ladder]
+    if one.claim >= 0 and one.claim_at != event.at:
+        _drop(m, one.claim)
+        one.claim = -1
+    new = m.clock[0].first_claim
+    m.clock[0].first_claim = m.claims[new].after
+    m.clock[0].free_claims -= 1
+    for n in range(5):
+        m.claims[new].words[n] = event.hash[n]
+    m.claims[new].matchable = event.claims == MATCHABLE
+    m.claims[new].after = one.claim
+    one.claim, one.claim_at = new, event.at
+
+
+@compiled
+def replaced(m: Memory, ladder: int) -> None:
+    """A new ladder, or none: what was claimed of the old one, right or wrong, is over."""
+    one = m.ladders[ladder]
+    _drop(m, one.claim)
+    _drop(m, one.miss)
+    one.claim = one.miss = -1
+
+
+@compiled
+def learn(m: Memory, book: int, event: Any) -> None:
+    """Takes over what is said; what isn't stays."""
+    b, lasting = m.books[book], False
+    if event.market >= 0 and event.market != b.market:
+        b.market, lasting = event.market, True
+    if event.least >= 0 and event.least != b.least:
+        b.least, lasting = event.least, True
+    if event.tick >= 0 and event.tick != b.tick:
+        b.tick, lasting = event.tick, True
+    if event.neg_risk >= 0 and event.neg_risk != b.neg_risk:
+        b.neg_risk, lasting = event.neg_risk, True
+    if event.traded >= 0:
+        b.traded = event.traded
+    if lasting and b.hits == 0:
+        b.misses = 0  # what never matched may do so now
+
+
+@compiled
+def wrong_facts(m: Memory, book: int) -> bool:
+    return bool(m.books[book].hits == 0 and m.books[book].misses >= MISSES_OF_WRONG_FACTS)
+
+
+@compiled
+def _tell(m: Memory, made: Made, book: int, at: int, number: int, matched: bool) -> None:
+    check = made.checks[made.ends[AT_CHECKS]]
+    made.ends[AT_CHECKS] += 1
+    check.name, check.at, check.number, check.matched = m.books[book].name, at, number, matched
+
+
+@compiled
+def judge(m: Memory, made: Made, book: int, outcome: int) -> None:
+    """Holds the last claim against the ladder."""
+    b, one = m.books[book], m.ladders[2 * book + outcome]
+    if one.claim < 0:
+        return
+    claimed = one.claim
+    one.claim = -1
+    if min(b.market, b.least, b.tick, b.neg_risk) < 0 or wrong_facts(m, book):
+        b.unchecked += 1
+        _drop(m, claimed)
+        return
+    rest = _begin(m, book, outcome)
+    for n in range(len(m.state)):
+        one.miss_state[n] = m.state[n]
+    for n in range(rest):
+        one.miss_rest[n] = m.scratch[n]
+    _finish(m, book, rest)
+    matched = _among(m, claimed)
+    _tell(m, made, book, b.batch_last, b.batch_number, matched)
+    _drop(m, one.miss)
+    one.miss = -1
+    if matched:
+        b.hits += 1
+        _drop(m, claimed)
+        return
+    b.misses += 1
+    one.miss, one.miss_at, one.miss_number, one.miss_size = claimed, b.batch_last, b.batch_number, rest
+
+
+@compiled
+def second_look(m: Memory, made: Made, book: int) -> bool:
+    """Misses once more, with the last trade as it is known by now. False: a ladder is wrong."""
+    b, wrong = m.books[book], 0
+    for outcome in range(b.outcomes):
+        one = m.ladders[2 * book + outcome]
+        if one.miss < 0:
+            continue
+        for n in range(len(m.state)):
+            m.state[n] = one.miss_state[n]
+        for n in range(one.miss_size):
+            m.scratch[n] = one.miss_rest[n]
+        _finish(m, book, one.miss_size)
+        if _among(m, one.miss):
+            b.hits += 1
+            b.misses -= 1
+            _tell(m, made, book, one.miss_at, one.miss_number, True)
+        else:
+            wrong += 1
+        _drop(m, one.miss)
+        one.miss = -1
+    return not (wrong and b.hits)

@@ -1,0 +1,134 @@
+"""The exact ladder as sorted arrays: ``books/ladder.py`` compiled.
+
+Belongs here: levels and their sums. Who calls has seen to it that the pool has room for what a frame can bring.
+"""
+
+from __future__ import annotations
+
+from echelon_pipeline.books.compiled import compiled
+from echelon_pipeline.books.compiled.state import Memory
+from echelon_pipeline.domain.scaled import ONE
+
+FIRST_ROOM = 32
+
+
+@compiled
+def place(m: Memory, side: int, price: int) -> int:
+    """Where in the pool this price is, or would be."""
+    low = m.sides[side].start
+    high = low + m.sides[side].count
+    while low < high:
+        middle = (low + high) >> 1
+        if m.pool[middle].price < price:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
+
+
+@compiled
+def size_at(m: Memory, side: int, where: int, price: int) -> int:
+    """The size of that level; 0 where it is not there."""
+    end = m.sides[side].start + m.sides[side].count
+    return int(m.pool[where].size) if where < end and m.pool[where].price == price else 0
+
+
+@compiled
+def _widen(m: Memory, side: int) -> None:
+    """Moves a full side to the end of the pool, with twice the room."""
+    one, start = m.sides[side], m.clock[0].pool_end
+    room = max(FIRST_ROOM, 2 * one.room)
+    for n in range(one.count):
+        m.pool[start + n].size = m.pool[one.start + n].size
+        m.pool[start + n].price = m.pool[one.start + n].price
+    one.start, one.room = start, room
+    m.clock[0].pool_end = start + room
+
+
+@compiled
+def put_at(m: Memory, side: int, where: int, price: int, old: int, size: int) -> None:
+    """A level at its place has this size from now on, ``old`` before."""
+    one = m.sides[side]
+    if size > 0 and old == 0:
+        if one.count == one.room:
+            offset = where - one.start
+            _widen(m, side)
+            where = one.start + offset
+        for n in range(one.start + one.count, where, -1):
+            m.pool[n].size = m.pool[n - 1].size
+            m.pool[n].price = m.pool[n - 1].price
+        m.pool[where].price = price
+        one.count += 1
+    if size > 0:
+        m.pool[where].size = size
+    elif old > 0:
+        one.count -= 1
+        for n in range(where, one.start + one.count):
+            m.pool[n].size = m.pool[n + 1].size
+            m.pool[n].price = m.pool[n + 1].price
+    depth = one.depth + size - old
+    if depth < 0:  # more than 64 bits hold: each side of the sum is below 2^63, so it shows in the sign
+        m.clock[0].overflow = 1
+    one.depth = depth
+
+
+@compiled
+def put(m: Memory, side: int, price: int, size: int) -> bool:
+    """A level has this size from now on; 0 removes it. False: there was nothing to remove."""
+    where = place(m, side, price)
+    old = size_at(m, side, where, price)
+    if size == 0 and old == 0:
+        return False
+    put_at(m, side, where, price, old, size)
+    return True
+
+
+@compiled
+def add(m: Memory, side: int, price: int, by: int) -> bool:
+    """A level grows or shrinks. False, and no change: it would take more than is there."""
+    where = place(m, side, price)
+    old = size_at(m, side, where, price)
+    size = old + by
+    if size < 0:
+        if by > 0:
+            m.clock[0].overflow = 1
+        return by > 0
+    if by != 0:
+        put_at(m, side, where, price, old, size)
+    return True
+
+
+@compiled
+def clear(m: Memory, ladder: int) -> None:
+    for side in (2 * ladder, 2 * ladder + 1):
+        m.sides[side].count = 0
+        m.sides[side].depth = 0
+
+
+@compiled
+def crossed(m: Memory, ladder: int) -> bool:
+    """Somebody bids what somebody else asks, or more."""
+    bids, asks = m.sides[2 * ladder], m.sides[2 * ladder + 1]
+    if bids.count == 0 or asks.count == 0:
+        return False
+    return bool(m.pool[bids.start + bids.count - 1].price >= m.pool[asks.start].price)
+
+
+@compiled
+def equal(m: Memory, ladder: int, other: int) -> bool:
+    """The same levels on both sides."""
+    for n in range(2):
+        mine, its = m.sides[2 * ladder + n], m.sides[2 * other + n]
+        if mine.count != its.count or mine.depth != its.depth:
+            return False
+        for at in range(mine.count):
+            one, two = m.pool[mine.start + at], m.pool[its.start + at]
+            if one.price != two.price or one.size != two.size:
+                return False
+    return True
+
+
+@compiled
+def turned(outcome: int, side: int, price: int) -> tuple[int, int]:
+    """Side and price on outcome 0's axis."""
+    return (1 - side, ONE - price) if outcome else (side, price)

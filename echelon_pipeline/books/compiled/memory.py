@@ -1,0 +1,127 @@
+"""Room for what the compiled rules remember: new, wider, of another day.
+
+Belongs here: making arrays. Compiled code cannot make them longer, so whoever calls it sees to it that a chunk fits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.books.columns import LEVEL, NONE, Array, Columns, Kind, Texts
+from echelon_pipeline.books.compiled import state, waits
+from echelon_pipeline.books.compiled.hashes import SCRATCH
+from echelon_pipeline.books.compiled.ladders import FIRST_ROOM
+from echelon_pipeline.books.compiled.state import Memory
+from echelon_pipeline.books.rows import Reason
+
+BEFORE_SNAPSHOT = state.REASONS.index(Reason.BEFORE_SNAPSHOT)
+
+
+def new(budget: int, *, sequences: bool) -> Memory:
+    """Nothing is watched."""
+    clock = np.zeros(1, state.CLOCK)
+    clock["budget"], clock["sequences"], clock["first_claim"] = budget, sequences, NONE
+    return Memory(
+        clock=clock,
+        books=np.zeros(0, state.BOOK),
+        shown=np.zeros((0, 2, state.LEVELS), LEVEL),
+        ladders=np.zeros(0, state.LADDER),
+        sides=np.zeros(0, state.SIDE),
+        pool=np.zeros(0, LEVEL),
+        claims=np.zeros(0, state.CLAIM),
+        subscriptions=np.zeros(0, state.SUBSCRIPTION),
+        quiet=waits.new(0),
+        looks=waits.new(0),
+        book_proofs=waits.new(0),
+        subscription_proofs=waits.new(0),
+        ladder_of=np.full(0, NONE, "i4"),
+        texts=np.zeros(0, "u1"),
+        text_ends=np.zeros(1, "i8"),
+        scratch=np.zeros(SCRATCH, "u1"),
+        state=np.zeros(6, "u4"),
+        words=np.zeros(80, "u4"),
+    )
+
+
+def longer(array: Array, length: int, fill: int = 0) -> Array:
+    """At least so long, twice as long where it must move."""
+    if len(array) >= length:
+        return array
+    added: Any = np.zeros((max(length, 2 * len(array)) - len(array), *array.shape[1:]), array.dtype)
+    if fill:
+        added[...] = fill
+    return np.concatenate([array, added])
+
+
+def with_place(m: Memory, book: int) -> Memory:
+    """Wide enough for the book of that number."""
+    books = longer(m.books, book + 1)
+    count = len(books)
+    waiting = {name: longer(getattr(m, name), count + 1, NONE) for name in ("quiet", "looks", "book_proofs")}
+    return m._replace(
+        books=books,
+        shown=longer(m.shown, count),
+        ladders=longer(m.ladders, 2 * count),
+        sides=longer(m.sides, 4 * count),
+        **waiting,
+    )
+
+
+def with_room(m: Memory, columns: Columns, texts: Texts) -> Memory:
+    """Wide enough for a chunk, whatever its frames do.
+
+    A side that fills moves to a place twice as wide: all of its moves together take less than four times the levels
+    that it ends with.
+    """
+    clock, events = m.clock[0], len(columns.events)
+    levels = int(m.sides["count"].sum()) + events + len(columns.levels)
+    pool = int(clock["pool_end"]) + 4 * levels + 2 * FIRST_ROOM * len(m.sides)
+    fresh = len(np.unique(columns.frames["sid"])) + int((columns.events["kind"] == Kind.SUBSCRIBED).sum())
+    subscriptions = longer(m.subscriptions, int(clock["subscriptions"]) + fresh)
+    return m._replace(
+        pool=longer(m.pool, pool),
+        claims=_with_free_claims(m, events),
+        subscriptions=subscriptions,
+        subscription_proofs=longer(m.subscription_proofs, len(subscriptions) + 1, NONE),
+        ladder_of=longer(m.ladder_of, len(texts), NONE),
+        texts=texts.pool,
+        text_ends=texts.ends,
+    )
+
+
+def _with_free_claims(m: Memory, wanted: int) -> Array:
+    clock, old = m.clock[0], len(m.claims)
+    if clock["free_claims"] >= wanted:
+        return m.claims
+    claims = longer(m.claims, old + wanted)
+    claims["after"][old:] = np.arange(old + 1, len(claims) + 1)
+    claims["after"][-1] = clock["first_claim"]
+    clock["first_claim"], clock["free_claims"] = old, clock["free_claims"] + len(claims) - old
+    return claims
+
+
+def place(m: Memory, book: int, name: int, instrument: Instrument, texts: Texts) -> None:
+    """A book that is watched from now on."""
+    one, now, facts = m.books[book], m.clock[0]["now"], instrument.facts
+    for field in state.BOOK.names or ():
+        one[field] = 0
+    for field in ("subscription", "traded", "row_event", "row_bid_levels", "row_ask_levels"):
+        one[field] = NONE
+    one["row_bid_depth"] = one["row_ask_depth"] = NONE
+    one["used"], one["outcomes"], one["name"] = 1, len(instrument.tokens), name
+    one["close_at"] = state.NEVER if instrument.close_at is None else instrument.close_at
+    one["reason"] = one["row_reason"] = BEFORE_SNAPSHOT
+    one["from_at"] = one["row_from"] = one["batch_last"] = now
+    one["row_state"] = state.UNKNOWN
+    one["market"], one["least"] = texts.number(facts.market), texts.number(facts.min_order_size)
+    one["tick"], one["traded"] = texts.number(facts.tick_size), texts.number(facts.last_trade_price)
+    one["neg_risk"] = NONE if facts.neg_risk is None else facts.neg_risk
+    m.sides[4 * book : 4 * book + 4]["count"] = 0
+    m.sides[4 * book : 4 * book + 4]["depth"] = 0
+    ladders = m.ladders[2 * book : 2 * book + 2]
+    ladders["trusted"], ladders["claim"], ladders["miss"] = 0, NONE, NONE
+    for outcome, token in enumerate(instrument.tokens):
+        m.ladders[2 * book + outcome]["token"] = texts.number(token)
