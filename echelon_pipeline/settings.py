@@ -122,6 +122,9 @@ class Settings(BaseModel):
         60.0, gt=0, description="Seconds after which the latest state of a book is gone unless it is told again."
     )
     capture_waiting_mb: int = Field(64, ge=1, description="Received frames that may wait for the disk.")
+    capture_retention_days: int | None = Field(
+        None, ge=1, description="Days after which derived recordings are deleted. Default: never."
+    )
     listeners_file: Path | None = Field(
         None, description="YAML file of listeners, read when listeners are looked after and it has changed."
     )

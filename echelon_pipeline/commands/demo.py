@@ -1,8 +1,8 @@
 """``echelon demo``: the whole pipeline against the sandbox, then what came out of it.
 
 Belongs here: the order of the demo and its summary. Its sandbox stands still while days are read, so that two
-demos give the same rows, and goes on in real time while order books are recorded. The demo marks its home (``ingest/homes.py``) and refuses
-homes that hold anything else; ``echelon ui`` brings the same sandbox back for them.
+demos give the same rows, and goes on in real time while order books are recorded. The demo marks its home
+(``ingest/homes.py``) and refuses homes that hold anything else; ``echelon ui`` brings the same sandbox back for them.
 """
 
 from __future__ import annotations

@@ -171,10 +171,15 @@ def bring_up(settings: Settings, *, again: bool = False) -> None:
 
 
 def maintain() -> None:
-    """Compact tables and remove files that no kept publication names."""
+    """Compact tables, remove files that no kept publication names, and recordings after their retention."""
+    from echelon_pipeline.ingest.recordings import expire_recordings
+    from echelon_pipeline.ingest.session import Session
     from echelon_pipeline.warehouse.maintain import maintain as tidy
 
-    done = tidy(prepared())
+    settings = prepared()
+    done = tidy(settings)
+    expired = expire_recordings(Session.of(settings), datetime.now(UTC))
+    out().print(f"recordings_deleted_bytes: {expired}", highlight=False)
     for what, value in done.as_dict().items():
         out().print(f"{what}: {value}", soft_wrap=True, highlight=False)
 

@@ -6,17 +6,20 @@ Belongs here: segments on disk and what was meant to be watched. Making rows of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 from echelon_pipeline import __version__
-from echelon_pipeline.ingest.session import Session, Venue
+from echelon_pipeline.errors import NotFound
+from echelon_pipeline.ingest.session import VENUES, Session, Venue
 from echelon_pipeline.sqlfiles import statements
 from echelon_pipeline.streaming.replay import LINGER, Chain, chains
 from echelon_pipeline.streaming.segments import OPEN, Connection, bounds, segments
+from echelon_pipeline.warehouse.windows import Recorded
 
 HOUR = timedelta(hours=1)
 WINDOWED = "core.book_snapshots"  # the windows of an hour are recorded for this table, for all five
@@ -64,7 +67,9 @@ class Hour:
 
 
 def hour_of(session: Session, venue: Venue, starts_at: datetime, intents: Sequence[Intent], now: datetime) -> Hour:
-    """One hour as it is on disk now. Raises CorruptStore."""
+    """One hour as it is on disk now. Raises NotFound where its recordings may be deleted, CorruptStore."""
+    if is_expired(session, starts_at, now):
+        raise NotFound(f"recordings of {starts_at} are past their retention: what is in the tables stays")
     return _hour(_recordings(session.settings.capture_root, venue), venue, starts_at, intents, now)
 
 
@@ -75,10 +80,13 @@ def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: da
     ends = [r.ends_at for r in recordings] + [i.to_at or now for i in intents]
     if not begins:
         return []
-    done = {w.from_at: w for w in session.windows.recorded(venue, WINDOWED, SCOPE)}
+    done = _done(session, venue)
     found, starts_at = [], min(begins).replace(minute=0, second=0, microsecond=0)
     while starts_at <= min(max(ends), now):
         before = done.get(starts_at)
+        if before is not None and is_expired(session, starts_at, now):
+            starts_at += HOUR
+            continue
         # A complete hour is looked at again only where something came to its segments since.
         if before is None or before.state != "complete" or _touched(recordings, starts_at, before.recorded_at):
             hour = _hour(recordings, venue, starts_at, intents, now)
@@ -86,6 +94,41 @@ def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: da
                 found.append(hour)
         starts_at += HOUR
     return found
+
+
+def is_expired(session: Session, starts_at: datetime, now: datetime) -> bool:
+    """An hour whose recordings may be deleted: derived from what is left, it would lose rows."""
+    days = session.settings.capture_retention_days
+    return days is not None and starts_at + HOUR < now - timedelta(days=days)
+
+
+def expire_recordings(session: Session, now: datetime) -> int:
+    """Deletes recordings that ended before the retention and all of whose hours are in their tables; bytes deleted."""
+    deleted = 0
+    for venue in VENUES if session.settings.capture_retention_days is not None else ():
+        done = _done(session, venue)
+        for recording in _recordings(session.settings.capture_root, venue):
+            if is_expired(session, recording.ends_at, now) and _is_derived(recording, done):
+                for _, paths in recording.chain:
+                    folder = paths[0].parent
+                    deleted += sum(p.stat().st_size for p in folder.iterdir())
+                    shutil.rmtree(folder)
+    return deleted
+
+
+def _done(session: Session, venue: Venue) -> dict[datetime, Recorded]:
+    """The last window of each hour."""
+    return {w.from_at: w for w in session.windows.recorded(venue, WINDOWED, SCOPE)}
+
+
+def _is_derived(recording: _Recording, done: Mapping[datetime, Recorded]) -> bool:
+    starts_at = recording.starts_at.replace(minute=0, second=0, microsecond=0)
+    while starts_at < recording.ends_at:
+        window = done.get(starts_at)
+        if window is None or window.state != "complete" or window.recorded_at <= recording.touched_at:
+            return False
+        starts_at += HOUR
+    return True
 
 
 @dataclass(frozen=True)
@@ -108,7 +151,7 @@ def _recordings(root: Path, venue: Venue) -> list[_Recording]:
             continue  # no block of frames is whole yet
         # The time of the inode's change: a segment that was copied here may be old by its own.
         touched = max(p.stat().st_ctime for p in paths)
-        begin, end = min(first for first, _ in times), max(last for _, last in times) + LINGER
+        begin, end = min(t.first_at for t in times), max(t.last_at for t in times) + LINGER
         found.append(_Recording(chain, _time(begin), _time(end), datetime.fromtimestamp(touched, UTC)))
     return sorted(found, key=lambda r: r.starts_at)
 
@@ -146,7 +189,7 @@ def _until(chain: Chain, until: int) -> Chain:
 
 def _begins(path: Path) -> int:
     found = bounds(path)
-    return 0 if found is None else found[0]
+    return 0 if found is None else found.first_at
 
 
 def _joined(stretches: Iterable[tuple[str, datetime, datetime]]) -> tuple[tuple[str, int, int], ...]:

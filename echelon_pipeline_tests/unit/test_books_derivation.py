@@ -15,7 +15,7 @@ import pytest
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.ingest.books import derive_hour, ruling
-from echelon_pipeline.ingest.recordings import Intent, hours_due
+from echelon_pipeline.ingest.recordings import Intent, expire_recordings, hours_due
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streaming.log import Log
@@ -330,3 +330,22 @@ def test_what_cannot_be_read_is_a_dead_letter_with_its_bytes_and_a_gap(session: 
     shutil.rmtree(session.settings.home / "lake" / "core" / "ingest_windows")
     derive(session)
     assert len(rows(session, "core.dead_letters", columns)) == 3
+
+
+def test_only_derived_recordings_are_deleted_after_their_retention_and_their_rows_stay(session: Session) -> None:
+    kept = session.settings.model_copy(update={"capture_retention_days": 1})
+    session = Session(kept, session.lake, session.windows)
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.close()
+    later = NOON + timedelta(days=3)
+    assert expire_recordings(session, later) == 0
+    assert derive(session, now=EVENING) == [NOON]
+    assert expire_recordings(session, EVENING) == 0
+    assert expire_recordings(session, later) > 0
+    assert segments(session.settings.capture_root) == []
+    late = Tape(session, "2", "B", listener="other")
+    late.book(100, "B", {"0.20": "5.00"}, {})
+    late.close()
+    assert hours_due(session, "kalshi", (), later) == []
+    assert rows(session, "core.book_snapshots", "instrument_id") == [("kalshi:A",)]

@@ -1,6 +1,7 @@
 """What closes a run: the reports on completeness and dead letters, the publication."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,7 @@ from echelon_pipeline.defs.assets.listings import DERIVED, core_key
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ingest.recordings import expire_recordings
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.warehouse.maintain import maintain
@@ -116,4 +118,6 @@ def lake_maintenance(warehouse: Warehouse) -> Materialized:
     """One row is one table of the lake: compacted, and rid of files that no kept publication names."""
     with report.classified():
         done = maintain(warehouse.settings())
-    return dg.MaterializeResult(metadata={"done": dg.MetadataValue.json(done.as_dict())})
+        expired = expire_recordings(warehouse.session(), datetime.now(UTC))
+    told = {**done.as_dict(), "recordings_deleted_bytes": expired}
+    return dg.MaterializeResult(metadata={"done": dg.MetadataValue.json(told)})
