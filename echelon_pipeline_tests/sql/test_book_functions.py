@@ -235,6 +235,12 @@ def test_depth_counts_levels_up_to_the_distance_from_the_mid() -> None:
         assert _depths(within(connection, 1, "0.009")) == (0, 0, 0, 0)
 
 
+def test_a_distance_that_was_written_as_a_float_has_the_same_edge() -> None:
+    with books(book(0, 60)) as connection:
+        found = asked(connection, "FROM core.depth_within(?, ?, ?)", BOOK, at(1), 0.01)
+        assert _depths(found[0]) == _depths(within(connection, 1, "0.01"))
+
+
 def _depths(found: Row) -> tuple[Any, ...]:
     return tuple(found[c] for c in ("bid_size", "bid_notional_usd", "ask_size", "ask_notional_usd"))
 
@@ -267,6 +273,8 @@ def test_a_published_view_opens_the_files_of_the_hour_only(tmp_path: Path, monke
         assert connection.execute(f"SELECT state FROM {one}").fetchall() == [("live",)]
         assert _files_read(connection, one) == 1
         assert _files_read(connection, f"(SELECT bid_prices FROM {two})") == 2 * 2  # two hours, read twice
+        full = f"core.books_every('kalshi:A', INTERVAL 1 SECOND, '{at(HOUR + 9)}', '{at(2 * HOUR)}')"
+        assert _files_read(connection, f"(SELECT bid_prices FROM {full})") == 2  # nothing holds at its end
 
 
 VENUES = ("kalshi", "polymarket")

@@ -29,14 +29,15 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
         WHERE
             s.venue = split_part(instrument, ':', 1)
             AND s.date >= CAST((CAST(from_at AS TIMESTAMPTZ) - CAST(step AS INTERVAL)) AT TIME ZONE 'UTC' AS DATE)
-            AND s.date <= CAST(CAST(to_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
+            AND s.date <= CAST((CAST(to_at AS TIMESTAMPTZ) - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC' AS DATE)
             AND (
                 s.date > CAST((CAST(from_at AS TIMESTAMPTZ) - CAST(step AS INTERVAL)) AT TIME ZONE 'UTC' AS DATE)
-                OR s.hour >= extract(HOUR FROM (CAST(from_at AS TIMESTAMPTZ) - CAST(step AS INTERVAL)) AT TIME ZONE 'UTC')
+                OR s.hour
+                >= extract(HOUR FROM (CAST(from_at AS TIMESTAMPTZ) - CAST(step AS INTERVAL)) AT TIME ZONE 'UTC')
             )
             AND (
-                s.date < CAST(CAST(to_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
-                OR s.hour <= extract(HOUR FROM CAST(to_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC')
+                s.date < CAST((CAST(to_at AS TIMESTAMPTZ) - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC' AS DATE)
+                OR s.hour <= extract(HOUR FROM (CAST(to_at AS TIMESTAMPTZ) - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC')
             )
             AND s.instrument_id = instrument
             AND s.valid_from < CAST(to_at AS TIMESTAMPTZ)
@@ -58,14 +59,10 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
     told AS NOT MATERIALIZED (
         SELECT
             * REPLACE (
-                list_transform(bid_prices, lambda p: CAST(p * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(9, 6)))
-                    AS bid_prices,
-                list_transform(bid_sizes, lambda s: CAST(s * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6)))
-                    AS bid_sizes,
-                list_transform(ask_prices, lambda p: CAST(p * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(9, 6)))
-                    AS ask_prices,
-                list_transform(ask_sizes, lambda s: CAST(s * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6)))
-                    AS ask_sizes
+                as_dollars(bid_prices) AS bid_prices,
+                as_contracts(bid_sizes) AS bid_sizes,
+                as_dollars(ask_prices) AS ask_prices,
+                as_contracts(ask_sizes) AS ask_sizes
             )
         FROM placed
         WHERE first_n < end_n

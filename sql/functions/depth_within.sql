@@ -6,26 +6,37 @@
 -- inside of the distance while the book went on, so that the figures are lower bounds.
 CREATE MACRO core.depth_within(instrument, t, distance) AS TABLE
     SELECT
-        b.instrument_id,
-        b.as_of_at,
-        b.state,
-        b.reason,
-        b.age_seconds,
-        b.bid,
-        b.ask,
-        b.mid,
-        CASE WHEN b.mid IS NOT NULL THEN CAST(coalesce(list_sum(list_transform(
-            list_zip(b.bid_prices, b.bid_sizes), lambda l: CASE WHEN l[1] >= b.mid - distance THEN l[2] END
-        )), 0) AS DECIMAL(18, 6)) END AS bid_size,
-        CASE WHEN b.mid IS NOT NULL THEN CAST(coalesce(list_sum(list_transform(
-            list_zip(b.bid_prices, b.bid_sizes), lambda l: CASE WHEN l[1] >= b.mid - distance THEN notional(l[1], l[2]) END
-        )), 0) AS DECIMAL(18, 6)) END AS bid_notional_usd,
-        CASE WHEN b.mid IS NOT NULL THEN CAST(coalesce(list_sum(list_transform(
-            list_zip(b.ask_prices, b.ask_sizes), lambda l: CASE WHEN l[1] <= b.mid + distance THEN l[2] END
-        )), 0) AS DECIMAL(18, 6)) END AS ask_size,
-        CASE WHEN b.mid IS NOT NULL THEN CAST(coalesce(list_sum(list_transform(
-            list_zip(b.ask_prices, b.ask_sizes), lambda l: CASE WHEN l[1] <= b.mid + distance THEN notional(l[1], l[2]) END
-        )), 0) AS DECIMAL(18, 6)) END AS ask_notional_usd,
-        (b.bid_levels > length(b.bid_prices) AND b.bid_prices[-1] >= b.mid - distance)
-        OR (b.ask_levels > length(b.ask_prices) AND b.ask_prices[-1] <= b.mid + distance) AS is_capped
-    FROM core.book_at(instrument, t) AS b
+        instrument_id,
+        as_of_at,
+        state,
+        reason,
+        age_seconds,
+        bid,
+        ask,
+        mid,
+        CASE WHEN mid IS NOT NULL THEN
+            CAST(coalesce(list_sum(list_transform(bids, lambda l: l[2])), 0) AS DECIMAL(18, 6))
+        END AS bid_size,
+        CASE WHEN mid IS NOT NULL THEN
+            CAST(coalesce(list_sum(list_transform(bids, lambda l: notional(l[1], l[2]))), 0) AS DECIMAL(18, 6))
+        END AS bid_notional_usd,
+        CASE WHEN mid IS NOT NULL THEN
+            CAST(coalesce(list_sum(list_transform(asks, lambda l: l[2])), 0) AS DECIMAL(18, 6))
+        END AS ask_size,
+        CASE WHEN mid IS NOT NULL THEN
+            CAST(coalesce(list_sum(list_transform(asks, lambda l: notional(l[1], l[2]))), 0) AS DECIMAL(18, 6))
+        END AS ask_notional_usd,
+        -- Every stored level lies within, and there are more.
+        (bid_levels > length(bid_prices) AND length(bids) = length(bid_prices))
+        OR (ask_levels > length(ask_prices) AND length(asks) = length(ask_prices)) AS is_capped
+    FROM (
+        SELECT
+            *,
+            list_filter(
+                list_zip(bid_prices, bid_sizes), lambda l: l[1] >= mid - CAST(distance AS DECIMAL(9, 6))
+            ) AS bids,
+            list_filter(
+                list_zip(ask_prices, ask_sizes), lambda l: l[1] <= mid + CAST(distance AS DECIMAL(9, 6))
+            ) AS asks
+        FROM core.book_at(instrument, t)
+    )

@@ -1,0 +1,3 @@
+-- about: contracts or shares from a list of millionths.
+CREATE OR REPLACE MACRO as_contracts(sizes) AS
+    list_transform(sizes, lambda s: CAST(s * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6)))
