@@ -29,7 +29,7 @@ from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.streaming.duty import Duty, Times, Worked
 from echelon_pipeline.streaming.feeds import feed_maker, instrument_of
 from echelon_pipeline.streaming.record import Pace
-from echelon_pipeline.streaming.segments import bounds, connection_of, read
+from echelon_pipeline.streaming.segments import bounds, connection_of, count_of
 from echelon_pipeline.streaming.shift import work
 from echelon_pipeline.venues.ws import WsPolicy
 from echelon_pipeline.warehouse.latest import latest_store
@@ -115,16 +115,18 @@ def _duty(
 def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
     """What is in a segment that was closed."""
     about = connection_of(path)
+    held = bounds(path)
     told: dict[str, Any] = {
         "listener": about.listener,
         "epoch": about.epoch,
         "connection": about.connection_id,
         "segment": path.name,
-        "frames": sum(block.frames.num_rows for block in read(path)),
+        "frames": count_of(path),
         "bytes": path.stat().st_size,
     }
-    for name, at in zip(("first_at", "last_at"), bounds(path) or (), strict=False):
-        told[name] = dg.MetadataValue.timestamp(datetime.fromtimestamp(at / 1_000_000, UTC))
+    if held is not None:
+        for name, at in (("first_at", held.first_at), ("last_at", held.last_at)):
+            told[name] = dg.MetadataValue.timestamp(datetime.fromtimestamp(at / 1_000_000, UTC))
     return dg.AssetMaterialization(asset_key=capture_key(venue), metadata=told)
 
 

@@ -94,7 +94,9 @@ async def record(
         about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url)
         watched = tuple(roster.wanted.values())
         try:
-            session = _Session(feed, Log(root, about, watched, fence), watched, roster, pace, recorded)
+            # In a thread: it waits for the disk, and the fence for the state database.
+            log = await asyncio.to_thread(Log, root, about, watched, fence)
+            session = _Session(feed, log, watched, roster, pace, recorded)
             recorded.connections += 1
             await feed.greet(wire, tokens_of(watched))
             busy = True

@@ -14,14 +14,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -71,7 +70,8 @@ def recover(path: Path) -> Path | None:
 
     That is a block that was being written; after a damage in the middle, good ones too. Gives the closed path; None
     where no frame is whole: then all of it is set aside. A segment that is closed is given back as it is. Whoever
-    calls this knows that the writer is dead.
+    calls this knows that the writer is dead, or has lost the right to write: what it holds open is no more the file
+    that is closed here.
     """
     if path.suffix == CLOSED:
         return path
@@ -81,22 +81,24 @@ def recover(path: Path) -> Path | None:
     if end == 0:
         renamed(path, TORN)
         return None
-    with path.open("r+b") as file:
-        _set_aside(file, end, path.with_suffix(TORN))
-        file.truncate(end)
-        os.fsync(file.fileno())
+    whole = path.with_suffix(NEW)
+    with path.open("rb") as file:
+        _copy(file, whole, end)
+        if os.fstat(file.fileno()).st_size > end:
+            _copy(file, path.with_suffix(TORN))
+    whole.replace(path)
     return renamed(path, CLOSED)
 
 
-def _set_aside(file: BinaryIO, start: int, target: Path) -> None:
-    file.seek(0, os.SEEK_END)
-    if file.tell() == start:
-        return
-    file.seek(start)
-    with space(target), target.open("wb") as torn:
-        shutil.copyfileobj(file, torn)
-        torn.flush()
-        os.fsync(torn.fileno())
+def _copy(file: BinaryIO, target: Path, length: int | None = None) -> None:
+    """The next bytes of a file, so many or the rest, durably in another."""
+    with space(target), target.open("wb") as copy:
+        left = os.fstat(file.fileno()).st_size if length is None else length
+        while some := file.read(min(2**20, left)):
+            copy.write(some)
+            left -= len(some)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def read(path: Path) -> Iterator[Block]:
@@ -114,9 +116,30 @@ def read(path: Path) -> Iterator[Block]:
         raise CorruptStore(f"{path}: what follows byte {end} is no whole block of frames")
 
 
-def bounds(path: Path) -> tuple[int, int] | None:
-    """Microseconds at which a segment's first and last frames were received, reading two blocks; None where it has no
-    whole one yet."""
+class Bounds(NamedTuple):
+    """Microseconds at which a segment's first and last frames were received."""
+
+    first_at: int
+    last_at: int
+
+
+def bounds(path: Path) -> Bounds | None:
+    """The bounds of a segment, reading two blocks; None where it has no whole one yet."""
+    found = _ends(path)
+    return None if found is None else Bounds(found[0][1][0], found[1][1][-1])
+
+
+def count_of(path: Path) -> int:
+    """How many frames a segment has, reading two blocks."""
+    found = _ends(path)
+    return 0 if found is None else found[1][0] + len(found[1][1]) - found[0][0]
+
+
+_Times = tuple[int, list[int]]  # first arrival number of a block, and the times of its frames
+
+
+def _ends(path: Path) -> tuple[_Times, _Times] | None:
+    """The first and the last whole block of frames."""
     with _found(path) as file:
         size, places = os.fstat(file.fileno()).st_size, []
         end = 0
@@ -126,9 +149,9 @@ def bounds(path: Path) -> tuple[int, int] | None:
             begin, end = end + _HEAD.size, end + _HEAD.size + head[1]
             if end <= size and head[0] == FRAMES:
                 places.append((begin, head))
-        first = next(filter(None, (_times(file, *place) for place in places)), None)
-        last = next(filter(None, (_times(file, *place) for place in reversed(places))), None)
-    return None if first is None or last is None else (first[0], last[-1])
+        first = next(((head[3], times) for at, head in places if (times := _times(file, at, head))), None)
+        last = next(((head[3], times) for at, head in reversed(places) if (times := _times(file, at, head))), None)
+    return None if first is None or last is None else (first, last)
 
 
 def _times(file: BinaryIO, begin: int, head: tuple[bytes, int, int, int]) -> list[int] | None:

@@ -86,7 +86,9 @@ class _Shift:
                     self._overlapping = not await asyncio.to_thread(self._recover)
                 if not await asyncio.to_thread(self._duty.is_wanted):
                     return "unwanted"
-            except DatabaseUnavailable as error:
+            except Conflict:
+                raise
+            except EchelonError as error:  # no state database, or no room for what is to be closed
                 log.warning("%s: %s", self._duty.listener, error)
             await asyncio.sleep(self._duty.times.lease / 3)
 
@@ -141,9 +143,9 @@ class _Shift:
 
     async def _leave(self) -> None:
         """Nobody watches the books any more, unless a successor does; the lease is free."""
-        if not self._handed_over:
-            await self._tell([])
         try:
             await asyncio.to_thread(self._duty.right.release)
         except DatabaseUnavailable as error:
             log.warning("%s: its lease will expire: %s", self._duty.listener, error)
+        if not self._handed_over:
+            await self._tell([])

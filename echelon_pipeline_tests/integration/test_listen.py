@@ -68,8 +68,8 @@ def test_books_that_come_while_a_connection_runs_are_the_venues_own_and_the_othe
             roster=roster,
         )  # fmt: skip
         task = asyncio.create_task(work)
-        for number in range(10):
-            if number == 4:
+        for number in range(6):
+            if number == 2:
                 roster.want(late)
             await asyncio.to_thread(sandbox.advance, timedelta(seconds=5))
             await asyncio.sleep(0.15)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.errors import CorruptStore, DiskFull
@@ -24,7 +24,9 @@ from echelon_pipeline.streaming.segments import (
     OPEN,
     TORN,
     Connection,
+    bounds,
     connection_of,
+    count_of,
     left_open,
     read,
     recover,
@@ -62,6 +64,7 @@ def held(path: Path) -> list[Frame]:
     return found
 
 
+@settings(deadline=None)  # each example waits for the disk
 @given(blocks=st.lists(frames.filter(bool), min_size=1, max_size=4))
 def test_frames_are_read_as_they_arrived(tmp_path_factory: pytest.TempPathFactory, blocks: list[list[Frame]]) -> None:
     path = written(tmp_path_factory.mktemp("log"), *blocks)
@@ -69,6 +72,7 @@ def test_frames_are_read_as_they_arrived(tmp_path_factory: pytest.TempPathFactor
     assert connection_of(path) == KALSHI
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_torn_segment_keeps_every_whole_block_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -92,6 +96,7 @@ def test_a_torn_segment_keeps_every_whole_block_and_nothing_else(
         assert recover(closed) == closed
 
 
+@settings(deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 def test_a_changed_byte_is_never_read_as_frames(
     tmp_path_factory: pytest.TempPathFactory, place: float, flip: int
@@ -334,3 +339,35 @@ def test_a_killed_writer_loses_no_durable_frame(tmp_path: Path) -> None:
 def test_fifty_killed_writers_lose_no_durable_frame(tmp_path: Path) -> None:
     for number in range(50):
         killed(tmp_path / str(number), random.uniform(0, 0.5))
+
+
+def test_a_writer_that_is_not_quite_dead_writes_into_nothing_once_its_segment_was_closed(tmp_path: Path) -> None:
+    log = Log(tmp_path, KALSHI)
+    log.add(1, b"before")
+    log.flush()
+    [path] = segments(tmp_path)
+    closed = recover(path)
+    log.add(2, b"after")
+    log.flush()
+    log.abandon()
+    assert closed is not None
+    assert [payload for block in read(closed) for _, payload in block.pairs()] == [b"before"]
+    assert segments(tmp_path) == [closed]
+
+
+def test_the_bounds_of_a_segment_are_those_of_its_whole_blocks(tmp_path: Path) -> None:
+    log = Log(tmp_path, KALSHI)
+    for at in (5, 6, 7):
+        log.add(at, b"x")
+        log.add(at, b"y")
+        log.flush()
+    first = log.rotate()
+    log.add(9, b"z")
+    log.flush()
+    log.abandon()
+    assert first is not None
+    assert (bounds(first), count_of(first)) == ((5, 7), 6)
+    [_, second] = segments(tmp_path)
+    assert (bounds(second), count_of(second)) == ((9, 9), 1)
+    second.write_bytes(second.read_bytes()[:-1])
+    assert (bounds(second), count_of(second)) == (None, 0)
