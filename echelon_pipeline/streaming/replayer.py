@@ -61,21 +61,21 @@ def replayer(
     venue: str, instruments: Iterable[Instrument], *, budget: int = BUDGET, sequences: bool = True
 ) -> Replayer:
     """For the frames of a venue. ``instruments``: all that will be watched; the caller watches them."""
-    decode = None if unfit(instruments) else _decoder(venue)
-    if decode is None:
+    if unfit(instruments):
         return ByMachine(venue, budget=budget, sequences=sequences)
     from echelon_pipeline.books.kernel import Kernel
 
-    return Kernel(decode, budget=budget, sequences=sequences)
+    return Kernel(_decoder(venue), budget=budget, sequences=sequences)
 
 
-def _decoder(venue: str) -> Callable[[pa.RecordBatch, Texts], Columns] | None:
-    """Its compiled decoder; None where there is none."""
+def _decoder(venue: str) -> Callable[[pa.RecordBatch, Texts], Columns]:
     if venue == "kalshi":
-        from echelon_pipeline.venues.kalshi.columns import columns
+        from echelon_pipeline.venues.kalshi import columns as kalshi
 
-        return columns
-    return None
+        return kalshi.columns
+    from echelon_pipeline.venues.polymarket import columns as polymarket
+
+    return polymarket.columns
 
 
 class ByMachine:

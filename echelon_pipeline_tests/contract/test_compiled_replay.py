@@ -13,9 +13,20 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Change, Snapshot
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.kalshi.columns import columns as kalshi_columns
+from echelon_pipeline.venues.polymarket import stream as polymarket
+from echelon_pipeline.venues.polymarket.columns import columns as polymarket_columns
+from echelon_pipeline_tests.contract import test_polymarket_streams as recorded
 from echelon_pipeline_tests.contract.test_kalshi_streams import BTC, FOLDER, GOLD, MULTI, Btc, Gold, close_at, watched
-from echelon_pipeline_tests.fakes import needs_recordings
-from echelon_pipeline_tests.recorded_streams import Recorded, many_markets, one_ticker, rotating, split_by_type
+from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings
+from echelon_pipeline_tests.recorded_streams import (
+    Recorded,
+    bursts,
+    flattened,
+    many_markets,
+    one_ticker,
+    rotating,
+    split_by_type,
+)
 from echelon_pipeline_tests.replays import agree, arrived, both
 
 pytestmark = needs_recordings
@@ -69,3 +80,35 @@ def test_every_capture_of_one_ticker_is_the_same_from_begin_to_end(capture: Gold
 def test_every_rotating_capture_is_the_same_from_begin_to_end(capture: Btc) -> None:
     instruments, frames = btc(capture)
     assert check_kalshi(instruments, frames) == len(frames) - 4
+
+
+def check_polymarket(instruments: Sequence[Instrument], frames: Sequence[Recorded]) -> int:
+    """How many frames are of plain shape, once the texts of their facts were met."""
+    both("polymarket", instruments, arrived(frames), 1_000)
+    tokens = [token for one in instruments for token in one.tokens]
+    return agree(polymarket_columns, polymarket.read, tokens, [frame.payload for frame in frames])
+
+
+@pytest.mark.parametrize("burst", recorded.BURSTS, ids=lambda b: b.run)
+def test_every_burst_of_whole_frames_has_the_same_books_and_hashes(burst: recorded.Burst) -> None:
+    """Without the REST API's answers between them: only the machine follows those."""
+    frames = [f for f in bursts(burst.name) if f.payload.startswith(b"[") or b'"event_type"' in f.payload]
+    assert check_polymarket(recorded.instruments(burst), frames) == len(frames) - burst.new_markets
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [recorded.DRIFTS[8], *(pytest.param(d, marks=pytest.mark.slow) for d in recorded.DRIFTS)],
+    ids=lambda d: d.game,
+)
+def test_a_game_of_2025_is_the_same_with_its_losses(drift: recorded.Drift) -> None:
+    """Its changes are of an older generation, so they go through the reader."""
+    frames = list(flattened(drift.name))
+    tokens = {e.token for e in recorded.events_of([f.payload for f in frames]) if isinstance(e, Snapshot | Change)}
+    check_polymarket([Instrument("polymarket:game", tuple(sorted(tokens)))], frames)
+
+
+@pytest.mark.parametrize("name", [recorded.TRADES, *recorded.SINGLE])
+def test_single_frames_are_the_same_columns(name: str) -> None:
+    payload = (RECORDINGS / name).read_bytes()
+    agree(polymarket_columns, polymarket.read, [], payload.splitlines() if name == recorded.TRADES else [payload])

@@ -30,6 +30,7 @@ from echelon_pipeline.books.events import (
 from echelon_pipeline.venues.frames import UNREADABLE, Name, ladder, level, price, quote, reason, share, size
 
 MILLISECOND = 1_000
+TIMESTAMP_DIGITS = 15  # of milliseconds: more do not fit 64 bits as microseconds
 NO_BOOK = "no book"  # the answer to a subscription of tokens that are unknown or closed
 _KEEP_ALIVE = {b"PONG": "PONG", b"PING": "PING"}
 _SIDES = {"BUY": Side.BID, "SELL": Side.ASK}
@@ -195,7 +196,7 @@ def _token(named: Any, outer: Any = None) -> str:
 
 
 def _at(timestamp: str) -> int:
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 16):
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= TIMESTAMP_DIGITS):
         raise ValueError(f"expected milliseconds, got {timestamp[:40]!r}")
     return int(timestamp) * MILLISECOND
 

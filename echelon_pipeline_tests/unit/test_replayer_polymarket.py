@@ -1,0 +1,185 @@
+"""Compiled rules against the machine where hashes tell: Polymarket's frames, invented by a venue that keeps a book.
+
+Belongs here: books of two tokens with hashes, frames that never come, wrong facts, late trades. What both venues share
+is ``test_replayer.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.books.compiled import entry, sha1
+from echelon_pipeline.books.events import Facts, Side
+from echelon_pipeline.books.hashes import finished, unhashed
+from echelon_pipeline.books.ladder import Ladder
+from echelon_pipeline.domain.scaled import CENT, ONE, shortest
+from echelon_pipeline.venues.polymarket import stream as polymarket
+from echelon_pipeline.venues.polymarket.columns import columns
+from echelon_pipeline_tests.book_streams import MS, START
+from echelon_pipeline_tests.mutations import mutated
+from echelon_pipeline_tests.replays import Arrived, agree, both
+from echelon_pipeline_tests.unit.test_polymarket_stream import FRAMES
+
+FACTS = Facts("0xm", "5", "0.01", neg_risk=False, last_trade_price="")
+P = Instrument("polymarket:0xm", ("1", "2"), facts=FACTS)
+TOKENS = ("1", "2")
+
+
+class Venue:
+    """Sends frames of one market and hashes them as Polymarket does."""
+
+    def __init__(self) -> None:
+        self.ladder, self.now, self.last_trade = Ladder(), START, ""
+
+    def digest(self, outcome: int) -> str:
+        text = unhashed(self.ladder, outcome, TOKENS[outcome], self.now, FACTS)
+        assert text is not None
+        return finished(text, self.last_trade)
+
+    def book(self, outcome: int) -> dict[str, Any]:
+        bids, asks = (list(reversed(self.ladder.top(side))) for side in Side)
+        if outcome:
+            bids, asks = ([(ONE - p, s) for p, s in side] for side in (asks, bids))
+        told = ([{"price": shortest(p), "size": shortest(s)} for p, s in side] for side in (bids, asks))
+        facts = {"market": "0xm", "min_order_size": "5", "tick_size": "0.01", "neg_risk": False}
+        frame = {"event_type": "book", "asset_id": TOKENS[outcome], **self.at, "hash": self.digest(outcome)}
+        return {**frame, "last_trade_price": self.last_trade, **facts, **dict(zip(("bids", "asks"), told, strict=True))}
+
+    def change(self, outcome: int, side: Side, price: int, size: int) -> dict[str, Any]:
+        if outcome:
+            side, price = Side(1 - side), ONE - price
+        told = {"price": shortest(price), "size": shortest(size), "side": "BUY" if side is Side.BID else "SELL"}
+        return {"asset_id": TOKENS[outcome], **told, "hash": self.digest(outcome), "best_bid": "0.1"}
+
+    def put(self, side: Side, cents: int, size: int, told: list[int]) -> dict[str, Any]:
+        price = (cents if side is Side.BID else 100 - cents) * CENT
+        self.ladder.put(side, price, size * ONE)
+        changes = [self.change(outcome, side, price, size * ONE) for outcome in told]
+        return {"market": "0xm", "price_changes": changes, **self.at, "event_type": "price_change"}
+
+    def trade(self, cents: int, told: int) -> dict[str, Any]:
+        self.last_trade = f"0.{cents}0"
+        # One text for both outcomes' books, whichever was traded.
+        return {
+            "event_type": "last_trade_price",
+            "asset_id": TOKENS[told],
+            "price": f"0.{cents}",
+            "size": "3",
+            **self.at,
+        }
+
+    @property
+    def at(self) -> dict[str, str]:
+        return {"timestamp": f"{self.now // MS}"}
+
+
+PUT = st.tuples(
+    st.just("put"),
+    st.sampled_from(Side),
+    st.integers(38, 52),
+    st.integers(0, 3),
+    st.sampled_from([[0, 1]] * 5 + [[0], [1]]),
+)
+BOOK = st.tuples(st.just("book"), st.sampled_from([[0, 1]] * 4 + [[0], [1]]))
+TRADE = st.tuples(st.just("trade"), st.integers(40, 44), st.integers(0, 1))
+OTHER = st.sampled_from(
+    [
+        {"event_type": "tick_size_change", "asset_id": "1", "new_tick_size": "0.001", "timestamp": "1"},
+        {"event_type": "market_resolved", "timestamp": "1", "assets_ids": ["1", "2"]},
+        {"event_type": "best_bid_ask", "asset_id": "1", "best_bid": "0.4", "best_ask": "", "timestamp": "1"},
+        {"event_type": "price_change", "timestamp": "1"},
+        {"event_type": "news", "timestamp": "1"},
+        [],
+    ]
+)
+STEP = st.tuples(
+    st.one_of(*[PUT] * 12, *[BOOK] * 3, TRADE, OTHER, mutated(FRAMES)),
+    st.sampled_from([MS] * 6 + [0, 60 * MS, 300 * MS, -5 * MS, 31_000 * MS]),
+    st.sampled_from(["sent"] * 12 + ["lost", "wrong", "late", "hole", "twice", "anew", "odd"]),
+)
+
+
+def sent(steps: list[Any]) -> Iterator[Arrived]:
+    """What the venue sends, less what is lost on the way."""
+    venue, now, number, connection = Venue(), START, 0, 0
+    for step, after, fate in [(("book", [0, 1]), MS, "sent"), *steps]:
+        now += after
+        venue.now = now if fate != "late" else venue.now
+        payload = step if isinstance(step, bytes) else json.dumps(told(venue, step, fate)).encode()
+        if fate == "anew":
+            connection, number = connection + 1, 0
+        number += {"lost": 0, "hole": 2}.get(fate, 1)
+        if fate != "lost":
+            yield Arrived(f"{connection}", number, now, payload)
+        if fate == "twice":
+            number += 1
+            yield Arrived(f"{connection}", number, now, payload)
+
+
+def told(venue: Venue, step: Any, fate: str) -> Any:
+    if not isinstance(step, tuple):
+        return step
+    kind, *rest = step
+    if kind == "book":
+        return [venue.book(outcome) for outcome in rest[0]]
+    message: dict[str, Any] = getattr(venue, kind)(*rest)
+    if fate in ("wrong", "odd") and kind == "put":
+        message["price_changes"][0]["hash"] = "0" * 40 if fate == "wrong" else "odd"
+    return message
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """Compiled before hypothesis looks on, which makes it several times slower."""
+    both("polymarket", [P], list(sent([])), 1)
+
+
+@settings(deadline=None)
+@given(st.lists(STEP, max_size=25), st.integers(1, 9), st.sampled_from([FACTS, FACTS, Facts("0xm", "1", "0.01")]))
+def test_polymarket_frames_have_the_same_books_compiled(steps: list[Any], chunk: int, facts: Facts) -> None:
+    both("polymarket", [Instrument(P.instrument_id, P.tokens, START + 40_000 * MS, facts)], list(sent(steps)), chunk)
+
+
+@settings(deadline=None)
+@given(st.lists(STEP, max_size=6), st.lists(mutated(FRAMES), max_size=6))
+def test_polymarket_frames_are_the_same_columns_compiled(steps: list[Any], more: list[bytes]) -> None:
+    payloads = [*(frame.payload for frame in sent(steps)), *more, b"PONG", b" PING", b"[]"]
+    agree(columns, polymarket.read, ["1"], payloads)
+
+
+def test_the_invented_venue_is_believed_and_what_it_loses_is_found_by_hash() -> None:
+    """The streams above do reach what they are about."""
+    steps: list[Any] = [(("put", Side.BID, 40, 3, [0, 1]), MS, "sent"), (("put", Side.BID, 41, 2, [0, 1]), MS, "lost")]
+    steps += [(("put", Side.ASK, 40, 1, [0, 1]), MS, "sent"), ([], 400 * MS, "sent")]
+    kernel, found = both("polymarket", [P], list(sent(steps)), 100)
+    assert (kernel.hashes(P.instrument_id)["hits"], kernel.hashes(P.instrument_id)["misses"]) == (4, 2)
+    assert [row["reason"] for row in found["rows"]] == [None, None, None, "hash"]
+
+
+@entry
+def _hashed(data: Any, state: Any, scratch: Any, words: Any) -> None:
+    sha1.begin(state)
+    end = 0
+    for byte in data:
+        if end == 128:
+            end = sha1.drain(state, scratch, end, words)
+        scratch[end] = byte
+        end += 1
+    sha1.finish(state, scratch, sha1.drain(state, scratch, end, words), words)
+
+
+@pytest.mark.parametrize("length", [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1_000])
+def test_the_compiled_hash_is_sha_1(length: int) -> None:
+    data, state = bytes(n * 7 % 256 for n in range(length)), np.zeros(6, "u4")
+    _hashed(np.frombuffer(bytearray(data), "u1"), state, np.zeros(256, "u1"), np.zeros(80, "u4"))
+    expected = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    assert "".join(f"{word:08x}" for word in state[:5].tolist()) == expected
