@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +64,8 @@ def add(
     except ValidationError as error:
         raise fail("; ".join(problem.removeprefix(".").removeprefix(": ") for problem in problems(error))) from None
     with _listeners() as (listeners, _):
-        listeners.save(listener)
+        paused = any(k.listener.name == name and not k.listener.is_active for k in listeners.all())
+        listeners.save(listener.model_copy(update={"is_active": not paused}))
 
 
 @app.command("list")
@@ -142,11 +142,12 @@ def _listeners() -> Iterator[tuple[Listeners, State]]:
 
 
 def _work(known: Known, state: State) -> str:
-    lease = state.lease(f"listener/{known.listener.name}")
-    if lease is None:
-        return "never yet"
-    told = f"shift {lease.epoch} of run {lease.owner[:8]}"
-    return told if lease.expires_at > datetime.now(UTC) else f"no: {told} is over"
+    from echelon_pipeline.warehouse.tenure import holders
+
+    shift, ending = holders(state, known.listener.name)
+    told = [f"shift {shift.epoch} of run {shift.owner[:8]}"] if shift is not None else []
+    told += [f"run {ending.owner[:8]} hands over"] if ending is not None else []
+    return ", ".join(told) or "no"
 
 
 def _shown(value: object) -> str:

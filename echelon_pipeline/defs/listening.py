@@ -7,6 +7,7 @@ Belongs here: what a shift is given, its reports to Dagster, and when one is sta
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.sensors import STATUS
 from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import require_own_streams, require_own_venues
 from echelon_pipeline.ingest.session import Venue
 from echelon_pipeline.settings import Settings, load_settings
@@ -62,7 +64,7 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Wa
     with report.classified(), State.of(settings) as state:
         require_own_venues(settings)
         require_own_streams(settings)
-        listeners = seed(settings, state)
+        listeners = _seeded(settings, state, context.log)
         listener = listeners.get(config.listener)
         right = Tenure.begin(state, listener.name, context.run_id, settings.listen_lease)
         if right is None:
@@ -76,6 +78,15 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Wa
         context.log.warning("refused %d times: %s", times, words)
     if told:  # a run that somebody ended is shown as such, although nothing was lost
         raise dg.DagsterExecutionInterruptedError(f"shift {worked.epoch} of {listener.name} was told to end")
+
+
+def _seeded(settings: Settings, state: State, log: logging.Logger) -> Listeners:
+    """The listeners; a mistake in their file stops nobody who was at work before it."""
+    try:
+        return seed(settings, state)
+    except BadSettings as error:
+        log.error("%s", error)  # noqa: TRY400 - the words say all
+        return Listeners(state)
 
 
 def _duty(
@@ -181,7 +192,7 @@ def listeners_at_work(context: dg.SensorEvaluationContext, warehouse: Warehouse)
     keeper = Keeper(context.instance, dead)
     requests, reasons = [], []
     with State.of(settings) as state:
-        for known in seed(settings, state).all():
+        for known in _seeded(settings, state, context.log).all():
             if not known.listener.is_active:
                 continue
             found = keeper.look(state, known.listener.name)

@@ -142,6 +142,20 @@ def test_the_sensor_looks_after_active_listeners_only(
     assert ticked().skip_reason == dg.SkipReason("a: shift 1 is at work")
 
 
+def test_a_mistake_in_the_file_of_listeners_stops_nobody(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    path = tmp_path / "listeners.yaml"
+    path.write_text("listeners: [{name: a, venue: kalshi}]", encoding="utf-8")
+    found = []
+    with given(load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_LISTENERS_FILE": str(path)})):
+        for _ in range(2):
+            context = dg.build_sensor_context(instance=instance, resources={"warehouse": Warehouse()})
+            result = listeners_at_work(context)
+            assert isinstance(result, dg.SensorResult)
+            found += [request.tags[TAG] for request in result.run_requests or []]
+            path.write_text("listeners: [{name: a}]", encoding="utf-8")
+    assert found == ["a", "a"]
+
+
 def test_listeners_take_no_places_of_other_work() -> None:
     """Both files: whatever is not a listener is tagged as work, of which four run at once."""
     root = Path(__file__).resolve().parents[2]

@@ -105,6 +105,7 @@ def test_the_command_adds_shows_pauses_and_removes(tmp_path: Path, monkeypatch: 
     assert "shift 1 of run a-run-of" in listed
     assert "kalshi:KXFED-1 since 20" in run("show", "fed")
     assert run("pause", "fed") == ""
+    run("add", "fed", "--venue", "kalshi", "--series", "KXFED")
     assert "paused" in run("list")
     assert "kalshi:KXFED-1" not in run("show", "fed")
     assert run("resume", "fed") == ""
