@@ -1,4 +1,4 @@
-"""Writes docs/analyst.md: ten questions, their SQL, and the answers of a published file.
+"""Writes docs/analyst.md: questions, their SQL, and the answers of a published file.
 
 ``python -m echelon_pipeline.answers <file>``. Belongs here: the page. The questions are in ``sql/analyst``; the file
 is the demo's, so that a reader gets the same answers.
@@ -25,14 +25,18 @@ _OPENING = """# An analyst's first day
 
 Everything below runs on the published file: `.echelon/echelon.duckdb` after `make demo`, with `echelon sql "…"`, the
 DuckDB shell, or any client of DuckDB 1.2 or later. The answers are the demo's, a made-up universe that is the same on
-every machine; yours will be about the real venues. `python -m echelon_pipeline.answers <file>` writes this page anew.
+every machine but for order books (11 to 13), which are recorded live; yours will be about the real venues.
+`python -m echelon_pipeline.answers <file>` writes this page anew.
 
-Three things to know first:
+Four things to know first:
 
 - Prices are dollars per share of **outcome 0** (Kalshi: yes; Polymarket: the first token of the market). `1 - price`
   is outcome 1. Sizes are contracts, money ends in `_usd`, times are UTC.
 - `mart.market_overview` is where to begin: one row per instrument. `markets_filtered(...)` pages through it.
 - Rows say where they are incomplete (`is_complete`, `missing_reason`, `quality_flags`). A NULL is not a 0.
+- Order books are rows that hold over an interval. `core.book_at(instrument, time)` is the book at an instant,
+  `core.books_every(instrument, step, from, to)` a grid of any step, `core.depth_within(instrument, time, dollars)` what
+  stood near the mid. A book that cannot be believed is `unknown`, never the last one carried on.
 
 What each column means: [tables.md](tables.md), or `SELECT comment FROM duckdb_columns() WHERE table_name = '…'`.
 A notebook with pictures of the same: [notebooks/first_day.py](notebooks/first_day.py), `marimo edit` opens it.

@@ -51,8 +51,8 @@ def test_a_question_is_answered_with_the_columns_that_the_page_shows(
 
 def test_the_page_asks_every_question_once(connection: duckdb.DuckDBPyConnection) -> None:
     page = answers.page(connection)
-    assert page.count("\n## ") == len(QUESTIONS) == 10
-    assert [page.count(f"```sql\n{answers.body(q)}\n```") for q in QUESTIONS] == [1] * 10
+    assert page.count("\n## ") == len(QUESTIONS) == 13
+    assert [page.count(f"```sql\n{answers.body(q)}\n```") for q in QUESTIONS] == [1] * 13
 
 
 def test_the_notebook_runs_on_a_published_file(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,21 @@
+-- about: how much of what was meant to be watched was seen?
+-- grain: venue, date, hour
+-- inputs: mart.coverage
+-- Expected is the time that a listener meant to watch an instrument while it could be traded. What is not live is stale
+-- (the last proof is too old) or unknown. gap_reasons of the same table says why, book by book.
+SELECT
+    venue,
+    date,
+    hour,
+    count(*) AS books,
+    round(sum(expected_seconds), 1) AS expected_seconds,
+    round(sum(live_seconds), 1) AS live_seconds,
+    round(sum(stale_seconds), 1) AS stale_seconds,
+    round(sum(unknown_seconds), 1) AS unknown_seconds,
+    round(sum(live_seconds) / sum(expected_seconds), 4) AS coverage,
+    sum(gaps) AS gaps
+FROM mart.coverage
+GROUP BY venue, date, hour
+HAVING sum(expected_seconds) > 0
+ORDER BY venue, date, hour
+LIMIT 10
