@@ -27,12 +27,12 @@ from echelon_pipeline.books.columns import (
     columns_of,
     joined,
 )
-from echelon_pipeline.books.compiled import compiled
+from echelon_pipeline.books.compiled import compiled, inlined
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.domain.scaled import ONE
 
 BAD = -(1 << 62)
-QUOTE, BACKSLASH, COMMA, COLON, DOT, MINUS = (ord(c) for c in '"\\,:.-')
+QUOTE, BACKSLASH, COMMA, COLON, DOT, MINUS, SPACE = (ord(c) for c in '"\\,:.- ')
 OPEN, CLOSE, FIRST, LAST, ZERO, NINE = (ord(c) for c in "{}[]09")
 TRUE, FALSE = b"true", b"false"
 LEVEL_BYTES = 8  # no level is shorter
@@ -47,25 +47,39 @@ def keys(*names: str) -> Array:
     return made
 
 
-@compiled
+@inlined
 def space(b: Array, i: int, end: int) -> int:
-    """Past white space."""
-    while i < end and (b[i] == 32 or b[i] == 10 or b[i] == 13 or b[i] == 9):
+    """Past spaces."""
+    while i < end and b[i] == SPACE:
         i += 1
     return i
 
 
-@compiled
+@inlined
+def end_of(b: Array, i: int, end: int) -> int:
+    """Where a frame ends without the white space behind it: Polymarket's first books end with a line."""
+    while end > i and (b[end - 1] == SPACE or b[end - 1] == 10 or b[end - 1] == 13):
+        end -= 1
+    return end
+
+
+@inlined
+def is_simple(b: Array, i: int, end: int) -> bool:
+    """Nothing between the two is escaped, a control character (a line's end is one) or beyond ASCII: then a text
+    ends at the next quote."""
+    strange = 0
+    for n in range(i, end):
+        strange += (b[n] < np.uint8(32)) | (b[n] > np.uint8(126)) | (b[n] == np.uint8(BACKSLASH))
+    return strange == 0
+
+
+@inlined
 def string_end(b: Array, i: int, end: int) -> int:
     """Past the text whose quote is at ``i``."""
     i += 1
-    while i < end:
-        if b[i] == QUOTE:
-            return i + 1
-        if b[i] == BACKSLASH or b[i] < 32 or b[i] > 126:
-            return -1
+    while i < end and b[i] != QUOTE:
         i += 1
-    return -1
+    return i + 1 if i < end else -1
 
 
 @compiled
@@ -117,7 +131,7 @@ def _nested_end(b: Array, i: int, end: int) -> int:
     return -1
 
 
-@compiled
+@inlined
 def _key(b: Array, i: int, end: int, names: Array) -> int:
     """Which of the names is between the two; -1: none."""
     for n in range(len(names)):
@@ -134,7 +148,8 @@ def _key(b: Array, i: int, end: int, names: Array) -> int:
 def members(b: Array, i: int, end: int, names: Array, nested: int, spans: Array) -> int:
     """Where the values of these names are in the object at ``i``; past its end. The first ``nested`` names have
     something in brackets, all others have not."""
-    spans[:] = 0
+    for key in range(len(spans)):
+        spans[key, 1] = 0
     if i >= end or b[i] != OPEN:
         return -1
     i = space(b, i + 1, end)
@@ -161,7 +176,7 @@ def members(b: Array, i: int, end: int, names: Array, nested: int, spans: Array)
     return -1
 
 
-@compiled
+@inlined
 def _value_end(b: Array, i: int, end: int, nested: bool) -> int:
     if i >= end:
         return -1
@@ -172,23 +187,23 @@ def _value_end(b: Array, i: int, end: int, nested: bool) -> int:
     return string_end(b, i, end) if b[i] == QUOTE else _scalar_end(b, i, end)
 
 
-@compiled
+@inlined
 def has(spans: Array, key: int) -> bool:
     return bool(spans[key, 1] > 0)
 
 
-@compiled
+@inlined
 def is_text(b: Array, spans: Array, key: int) -> bool:
     """A text is there, if only an empty one."""
     return bool(spans[key, 1] > 0 and b[spans[key, 0]] == QUOTE)
 
 
-@compiled
+@inlined
 def is_text_or_none(b: Array, spans: Array, key: int) -> bool:
     return bool(spans[key, 1] == 0 or b[spans[key, 0]] == QUOTE)
 
 
-@compiled
+@inlined
 def text_is(b: Array, spans: Array, key: int, word: bytes) -> bool:
     return word_is(b, spans[key, 0] + 1, spans[key, 1] - 1, word)
 
@@ -208,7 +223,7 @@ def whole(b: Array, spans: Array, key: int) -> int:
     return number
 
 
-@compiled
+@inlined
 def decimal(b: Array, spans: Array, key: int) -> int:
     """A text that is a plain decimal (``domain/scaled.py``), in millionths."""
     if not is_text(b, spans, key):
@@ -234,7 +249,7 @@ def decimal(b: Array, spans: Array, key: int) -> int:
     return -number if minus else number
 
 
-@compiled
+@inlined
 def _part(b: Array, i: int, end: int) -> int:
     """Millionths behind the point at ``i``."""
     if b[i] != DOT or i + 1 == end:
@@ -248,7 +263,7 @@ def _part(b: Array, i: int, end: int) -> int:
     return part
 
 
-@compiled
+@inlined
 def price(b: Array, spans: Array, key: int) -> int:
     """Of a resting order: between 0 and 1 dollar."""
     number = decimal(b, spans, key)
@@ -265,7 +280,7 @@ def is_quote(b: Array, spans: Array, key: int) -> bool:
     return 0 <= decimal(b, spans, key) <= ONE
 
 
-@compiled
+@inlined
 def text_number(b: Array, i: int, end: int, pool: Array, ends: Array, slots: Array) -> int:
     """The number of the text between the two, quotes included (``Texts``); STRANGER where it has none."""
     mask, found = len(slots) - 1, end - i
@@ -285,7 +300,7 @@ def text_number(b: Array, i: int, end: int, pool: Array, ends: Array, slots: Arr
     return STRANGER
 
 
-@compiled
+@inlined
 def take_hash(b: Array, spans: Array, key: int, event: Any) -> None:
     """The hash that is said to be of this event's book."""
     i, end = spans[key, 0] + 1, spans[key, 1] - 1
@@ -306,7 +321,7 @@ def take_hash(b: Array, spans: Array, key: int, event: Any) -> None:
         event.hash[word] = number
 
 
-@compiled
+@inlined
 def blank(event: Any, kind: int, token: int) -> None:
     """An event that says no more than whose it is."""
     event.kind, event.token = kind, token

@@ -62,6 +62,12 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return made
 
 
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """The same, put in the place of its calls: handing twenty arrays on takes longer than what most functions do."""
+    made: Callable[P, R] = _NJIT(**_OPTIONS, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return made
+
+
 def entry(function: Callable[P, R]) -> Callable[P, R]:
     """For calls from Python: machine code at the first, kept beside the sources for the next process."""
     kept = _CONFIG.CACHE_DIR
