@@ -177,6 +177,13 @@ def columns_of(received_at: Array, messages: Iterable[Message], texts: Texts) ->
     return Columns(received_at, np.array(frames, FRAME), np.array(events, EVENT), np.array(levels, LEVEL), plain=0)
 
 
+def besides(columns: Columns) -> Array:
+    """Places of frames that tell more than levels: trades, what becomes of a market, what could not be read."""
+    kinds = np.isin(columns.events["kind"], (Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE))
+    counts = np.concatenate([np.zeros(1, "i8"), np.cumsum(kinds)])
+    return np.flatnonzero(counts[columns.frames["last"]] > counts[columns.frames["first"]])
+
+
 def joined(plain: Columns, others: Columns, where: Array) -> Columns:
     """``others`` in the place of the frames ``where``."""
     frames, events, levels = plain.frames.copy(), others.events.copy(), len(plain.levels)
@@ -245,4 +252,4 @@ def _kept(
     return first, first + len(bids), len(levels)
 
 
-__all__ = ["Columns", "Kind", "Side", "Texts", "columns_of", "encoded", "hash_words", "joined"]
+__all__ = ["Columns", "Kind", "Side", "Texts", "besides", "columns_of", "encoded", "hash_words", "joined"]

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from echelon_pipeline.books.batches import EVENTS, Batches, level_events, one_of
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import NAMES, NONE, STRANGER, Array, Columns, Texts, columns_of
+from echelon_pipeline.books.columns import NAMES, NONE, STRANGER, Array, Columns, Texts, besides, columns_of
 from echelon_pipeline.books.compiled import memory, results, rules, state
 from echelon_pipeline.books.machine import BUDGET
 from echelon_pipeline.errors import Permanent
@@ -47,6 +47,7 @@ class Kernel:
         self._pieces: list[list[Array]] = []
         self._events: list[pa.RecordBatch] = []
         self.frames = self.plain = 0
+        self.besides: Array = np.zeros(0, "i8")
 
     # --- what the caller does
 
@@ -85,6 +86,7 @@ class Kernel:
         if not frames.num_rows:
             return
         columns = self._decode(frames, self.texts)
+        self.besides = besides(columns)
         self._m = memory.with_room(self._m, columns, self.texts)
         self._name_of = memory.longer(self._name_of, len(self.texts), NONE)
         if connection != self._connections[-1]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from echelon_pipeline.books.batches import EVENTS, Batches, batches_of, level_events
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import NONE, Columns, Texts, columns_of
+from echelon_pipeline.books.columns import NONE, Array, Columns, Texts, besides, columns_of
 from echelon_pipeline.books.events import Frame
 from echelon_pipeline.books.machine import BUDGET, Machine
 from echelon_pipeline.streaming.replay import READERS
@@ -26,6 +26,7 @@ from echelon_pipeline.streaming.replay import READERS
 class Replayer(Protocol):
     """Books of one feed over its successive connections. Times are microseconds and mean what ``Machine``'s do.
 
+    ``besides``: places, among the frames of the last ``feed``, of those that tell more than levels.
     ``take`` and ``finish`` give out what ended since the last call, level events in the order of arrival.
     """
 
@@ -35,6 +36,8 @@ class Replayer(Protocol):
     def counts(self) -> Counter[str]: ...
     @property
     def met(self) -> Counter[str]: ...
+    @property
+    def besides(self) -> Array: ...
     def watch(self, instrument: Instrument, at: int) -> None: ...
     def unwatch(self, instrument_id: str, at: int) -> None: ...
     def feed(self, connection: str, first: int, frames: pa.RecordBatch) -> None: ...
@@ -88,6 +91,7 @@ class ByMachine:
         self._name_of = np.full(0, NONE, "i4")
         self._events: list[pa.RecordBatch] = []
         self.met: Counter[str] = Counter()
+        self.besides: Array = np.zeros(0, "i8")
 
     @property
     def now(self) -> int:
@@ -115,6 +119,7 @@ class ByMachine:
             self._machine.feed(Frame(connection, number, at, message))
             self.met.update(type(event).__name__ for event in message.events)
         columns = columns_of(times.to_numpy(zero_copy_only=False), messages, self._texts)
+        self.besides = besides(columns)
         self._events.append(level_events(columns, self._name_of, self._names, connection, first))
 
     def advance(self, now: int) -> None:

@@ -119,7 +119,9 @@ def test_help_needs_neither_dagster_nor_duckdb() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert all(name in result.stdout for name in ("demo", "ingest", "import", "sql", "doctor", "publish", "maintain", "derive"))
+    assert all(
+        name in result.stdout for name in ("demo", "ingest", "import", "sql", "doctor", "publish", "maintain", "derive")
+    )
 
 
 # --- sql

@@ -8,12 +8,12 @@ SELECT
     instrument_id,
     of_micros(received_at) AS received_at,
     of_micros(event_at) AS event_at,
-    connection_id,
-    frame,
+    connection AS connection_id,
+    number AS frame,
     position,
     is_snapshot,
-    side,
+    CASE side WHEN 0 THEN 'bid' WHEN 1 THEN 'ask' END AS side,
     of_millionths(price) AS price,
-    of_millionths(size) AS size,
-    of_millionths(size_change) AS size_change
+    of_millionths(CASE WHEN NOT relative THEN size END) AS size,
+    of_millionths(CASE WHEN relative THEN size END) AS size_change
 FROM events

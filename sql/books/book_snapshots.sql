@@ -5,7 +5,7 @@
 -- intents: stretches in which an instrument was meant to be watched, not overlapping, cut to [$since, $until).
 WITH checked AS (
     -- A miss that its second look made a hit is told twice.
-    SELECT chain, instrument_id, frame, min(checked_at) AS checked_at, bool_or(matched) AS matched
+    SELECT chain, instrument_id, number, min("at") AS checked_at, bool_or(matched) AS matched
     FROM checks
     GROUP BY ALL
 ),
@@ -79,8 +79,8 @@ pieces AS (
         valid_to,
         'unknown' AS state,
         CASE WHEN is_first THEN 'late_subscribe' ELSE 'disconnect' END AS reason,
-        '' AS connection_id,
-        0 AS frame
+        '' AS connection,
+        0 AS number
     FROM holes
     WHERE valid_from < valid_to
 )
@@ -96,18 +96,18 @@ SELECT
     reason,
     is_verified,
     of_micros(event_at) AS event_at,
-    connection_id,
-    frame,
+    connection AS connection_id,
+    number AS frame,
     of_millionths(bid_prices[1]) AS bid,
     of_millionths(bid_sizes[1]) AS bid_size,
     of_millionths(ask_prices[1]) AS ask,
     of_millionths(ask_sizes[1]) AS ask_size,
     CAST(of_millionths(bid_prices[1] + ask_prices[1]) * 0.5 AS DECIMAL(18, 12)) AS mid,
     of_millionths(ask_prices[1] - bid_prices[1]) AS spread,
-    bid_prices,
-    bid_sizes,
-    ask_prices,
-    ask_sizes,
+    CASE WHEN state <> 'unknown' THEN bid_prices END AS bid_prices,
+    CASE WHEN state <> 'unknown' THEN bid_sizes END AS bid_sizes,
+    CASE WHEN state <> 'unknown' THEN ask_prices END AS ask_prices,
+    CASE WHEN state <> 'unknown' THEN ask_sizes END AS ask_sizes,
     of_millionths(bid_depth) AS bid_depth,
     of_millionths(ask_depth) AS ask_depth,
     bid_levels,

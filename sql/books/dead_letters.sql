@@ -6,7 +6,7 @@ SELECT
     'core.book_events' AS table_name,
     'stream' AS endpoint,
     sha256(payload) AS sha256,
-    connection_id || '[' || frame || '][' || position || ']' AS path,
+    connection || '[' || number || '][' || position || ']' AS path,
     $parser_version AS parser_version,
     reason,
     payload,

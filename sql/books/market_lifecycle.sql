@@ -8,8 +8,8 @@ SELECT
     instrument_id,
     of_micros(received_at) AS received_at,
     of_micros(event_at) AS event_at,
-    connection_id,
-    frame,
+    connection AS connection_id,
+    number AS frame,
     position,
     kind,
     payload
