@@ -24,7 +24,7 @@ from echelon_pipeline.books.events import (
     Unreadable,
 )
 from echelon_pipeline.books.keeper import Keeper
-from echelon_pipeline.books.rows import BookRow, Output, Reason, State, Timeline
+from echelon_pipeline.books.rows import Best, BookRow, Output, Reason, State, Timeline
 from echelon_pipeline.books.waits import Waits
 from echelon_pipeline.domain.scaled import three_decimals
 
@@ -36,11 +36,15 @@ class Machine:
     """Books of the instruments that one listener watches.
 
     ``levels``: how many a row has; ``budget``: how old a proof may be. ``sequences``: off for captures of one
-    instrument out of a subscription to many, whose numbers have holes by nature.
+    instrument out of a subscription to many, whose numbers have holes by nature. ``rows``: off for who only asks
+    what holds now, and of it the best levels.
     """
 
-    def __init__(self, *, levels: int = LEVELS, budget: int = BUDGET, sequences: bool = True) -> None:
+    def __init__(
+        self, *, levels: int = LEVELS, budget: int = BUDGET, sequences: bool = True, rows: bool = True
+    ) -> None:
         self.now = 0
+        self._timeline = Timeline if rows else Best
         self._levels, self._budget, self._sequences = levels, budget, sequences
         self._keeper = Keeper()
         self._books: dict[str, Book] = {}  # by instrument
@@ -55,7 +59,7 @@ class Machine:
         """From now on frames of its tokens are its own; it is unknown until its first snapshot."""
         self.advance(at)
         name = instrument.instrument_id
-        timeline = Timeline(self._keeper.out.rows, name, self.now, Reason.BEFORE_SNAPSHOT, self._levels)
+        timeline = self._timeline(self._keeper.out.rows, name, self.now, Reason.BEFORE_SNAPSHOT, self._levels)
         self._books[name] = book = Book(instrument, timeline, self.now, self._keeper.out.checks)
         self._tokens |= dict.fromkeys(instrument.tokens, book)
 

@@ -7,7 +7,7 @@ millionths. An interval is [from, to); what lasted no time at all is in no row.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from echelon_pipeline.books.events import Level, Side
 from echelon_pipeline.books.ladder import Ladder
@@ -170,3 +170,48 @@ class Timeline:
         at = max(row.valid_from, self._open.valid_from)
         self.end(at)
         self._open = row._replace(valid_from=at, valid_to=at)
+
+
+class Best(Timeline):
+    """The same without rows: only what holds now, and of its levels the best. For whoever watches: making rows takes a
+    third of the time of a frame."""
+
+    __slots__ = ("_best",)
+
+    def __init__(self, out: list[BookRow], instrument_id: str, at: int, reason: Reason, depth: int) -> None:
+        super().__init__(out, instrument_id, at, reason, depth)
+        self._best: tuple[Any, ...] = ()  # of a believed book: since when, of which frame, its best levels
+
+    @property
+    def row(self) -> BookRow:
+        """What holds now, with at most one level a side; sums are not known."""
+        if not self._best:
+            return self._open
+        at, event_at, connection, number, bid, bid_size, ask, ask_size = self._best
+        bids, asks = ((() if price is None else ((price, size),)) for price, size in ((bid, bid_size), (ask, ask_size)))
+        told = {"valid_from": at, "valid_to": at, "reason": None, "event_at": event_at, "connection": connection}
+        return self._open._replace(**told, number=number, bids=bids, asks=asks)
+
+    def show(self, at: int, ladder: Ladder, event_at: int | None, connection: str, number: int) -> None:
+        bid, ask = ladder.bid, ladder.ask
+        best = (
+            *(bid, None if bid is None else ladder.sizes[0][bid]),
+            *(ask, None if ask is None else ladder.sizes[1][ask]),
+        )
+        if self._open.state is not State.LIVE:
+            self._open = self._open._replace(valid_from=at, valid_to=at, state=State.LIVE)
+        elif self._best and self._best[4:] == best:
+            return
+        self._best = (at, event_at, connection, number, *best)
+
+    def hide(self, at: int, reason: Reason, event_at: int | None, connection: str, number: int) -> None:
+        self._best = ()
+        super().hide(at, reason, event_at, connection, number)
+
+    def restate(self, at: int, state: State) -> None:
+        if self._open.state is not state:
+            self._open = self._open._replace(valid_from=at, valid_to=at, state=state)
+            self._best = self._best and (at, *self._best[1:])
+
+    def end(self, at: int) -> None:
+        """There are no rows to give out."""

@@ -27,7 +27,7 @@ class Watch:
         self._feed = feed
         self._connection_id = connection_id
         self._again = int(again * 1_000_000)
-        self._machine = Machine(levels=1)
+        self._machine = Machine(rows=False)
         self._begun = False
         self._asked: dict[str, tuple[int, int]] = {}  # when, and how long to wait from then
 
@@ -62,7 +62,7 @@ class Watch:
     def wanting(self, now: int) -> list[str]:
         """Tokens that have no book and were not asked for lately; from now on they were."""
         self._machine.advance(now)
-        self._machine.take()  # rows are made in replays
+        self._machine.take()  # gaps and checks are told in replays
         lost = self._machine.wanting
         asked = {token: self._asked[token] for token in lost if token in self._asked}
         found = [token for token in lost if token not in asked or now - asked[token][0] >= asked[token][1]]

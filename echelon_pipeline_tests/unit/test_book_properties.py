@@ -196,3 +196,22 @@ def test_a_frame_for_nobody_is_no_frame_at_all() -> None:
     assert machine.finish(START) == Output([], [], [], [])
     assert machine.wanting == []
     assert Reason.GAP not in machine.counts
+
+
+@given(st.lists(mutated(KALSHI_FRAMES), max_size=12), st.lists(st.integers(1, 40_000_000), min_size=12, max_size=12))
+def test_who_only_asks_for_the_best_levels_is_told_what_rows_say(payloads: list[bytes], waits: list[int]) -> None:
+    whole, best = Machine(), Machine(rows=False)
+    for machine in (whole, best):
+        machine.watch(K, START)
+    now = START
+    for number, (payload, wait) in enumerate(zip(payloads, waits, strict=False)):
+        now += wait
+        frame = Frame("c", number, now, kalshi.read(payload))
+        for machine in (whole, best):
+            machine.feed(frame)
+            machine.advance(now + 60_000)
+        told, row = whole.row(K.instrument_id), best.row(K.instrument_id)
+        assert (row.state, row.reason) == (told.state, told.reason)
+        assert (row.bids, row.asks) == (told.bids[:1], told.asks[:1])
+        assert best.wanting == whole.wanting
+    assert best.finish(now).rows == []
