@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -122,23 +123,25 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
 def ruling(spans: Sequence[Mapping[str, Span]]) -> list[tuple[int, str, int, int]]:
     """(chain, instrument, from, to): whose word counts when. Chains are in the order of their beginning.
 
-    A later chain takes an instrument over with its first believed book, or where the earlier ones end.
+    Of those that have believed the instrument's book once and still record it, the one that began it last; where none
+    has, the one that began it first. A chain that outlives the ones after it has its word again.
     """
     found = []
     for name in sorted({name for chain in spans for name in chain}):
-        mine: list[tuple[int, int, int]] = []
-        ended = 0
-        for number, chain in enumerate(spans):
-            span = chain.get(name)
-            if span is None:
+        told = sorted(((n, chain[name]) for n, chain in enumerate(spans) if name in chain), key=lambda c: c[1].first_at)
+        cuts = sorted({at for _, s in told for at in (s.first_at, s.believed_at, s.ends_at) if at is not None})
+        mine: list[tuple[int, str, int, int]] = []
+        for begin, end in pairwise(cuts):
+            at_work = [(n, s) for n, s in told if s.first_at <= begin < s.ends_at]
+            believed = [n for n, s in at_work if s.believed_at is not None and s.believed_at <= begin]
+            if not at_work:
                 continue
-            begin = max(span.first_at, ended)
-            if span.believed_at is not None:
-                begin = min(begin, span.believed_at)
-            mine = [(n, b, min(e, begin)) for n, b, e in mine]
-            mine.append((number, begin, span.ends_at))
-            ended = max(ended, span.ends_at)
-        found += [(n, name, b, e) for n, b, e in mine if b < e]
+            ruler = believed[-1] if believed else at_work[0][0]
+            if mine and mine[-1][0] == ruler and mine[-1][3] == begin:
+                mine[-1] = (ruler, name, mine[-1][2], end)
+            else:
+                mine.append((ruler, name, begin, end))
+        found += mine
     return found
 
 

@@ -19,6 +19,7 @@ from echelon_pipeline.ingest.recordings import Intent, expire_recordings, hours_
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streaming.log import Log
+from echelon_pipeline.streaming.roster import Rewatched
 from echelon_pipeline.streaming.segments import OPEN, Connection, segments
 from echelon_pipeline.streaming.told import Span
 
@@ -61,6 +62,9 @@ class Tape:
     def trade(self, at: float, ticker: str, price: str, count: str, taker: str = "yes") -> None:
         msg = {"yes_price_dollars": price, "count_fp": count, "taker_outcome_side": taker, "trade_id": f"t{self._seq}"}
         self.frame(at, "trade", market_ticker=ticker, ts_ms=_ms(at), **msg)
+
+    def rewatch(self, add: tuple[Instrument, ...] = (), drop: tuple[str, ...] = ()) -> None:
+        self._log.rewatch(Rewatched(self._log.arrived, add, drop))
 
     def close(self) -> None:
         self._log.flush()
@@ -293,11 +297,61 @@ def test_a_recording_that_was_meant_to_end_leaves_no_gap(session: Session) -> No
         ([Span(0, 5, 100), Span(60, 70, 200)], [(0, 0, 70), (1, 70, 200)]),
         ([Span(0, 5, 100), Span(60, None, 200)], [(0, 0, 100), (1, 100, 200)]),
         ([Span(0, 5, 100), Span(120, 130, 200)], [(0, 0, 100), (1, 120, 200)]),
-        ([Span(0, 5, 300), Span(60, 70, 200)], [(0, 0, 70), (1, 70, 200)]),
+        ([Span(0, 5, 300), Span(60, 70, 200)], [(0, 0, 70), (1, 70, 200), (0, 200, 300)]),
+        ([Span(50, 55, 300), Span(0, 5, 100)], [(1, 0, 55), (0, 55, 300)]),
+        (
+            [Span(0, 5, 300), Span(60, 70, 200), Span(80, 90, 120)],
+            [(0, 0, 70), (1, 70, 90), (2, 90, 120), (1, 120, 200), (0, 200, 300)],
+        ),
     ],
 )
 def test_at_each_instant_one_chain_rules(spans: list[Span], wanted: list[tuple[int, int, int]]) -> None:
     assert [(n, b, e) for n, _, b, e in ruling([{"A": span} for span in spans])] == wanted
+
+
+def test_a_chain_that_outlives_the_one_after_it_has_its_word_again(session: Session) -> None:
+    shift, beside = Tape(session, "1", "A"), Tape(session, "2", "A", listener="record")
+    shift.book(10, "A", {"0.40": "5.00"}, {})
+    shift.change(20, "A", "yes", "0.41", "1.00")
+    beside.book(30, "A", {"0.41": "1.00"}, {})
+    beside.close()
+    shift.change(50, "A", "yes", "0.42", "1.00")
+    shift.trade(51, "A", "0.42", "1.00")
+    shift.close()
+    derive(session, [Intent("kalshi:A", NOON + timedelta(seconds=10), NOON + timedelta(seconds=52))])
+    assert [r[1:] for r in rows(session, "core.book_snapshots", STATES)] == [
+        (10, 20, "live", None, Decimal("0.40")),
+        (20, 30, "live", None, Decimal("0.41")),
+        (30, 31, "live", None, Decimal("0.41")),
+        (31, 50, "live", None, Decimal("0.41")),
+        (50, 52, "live", None, Decimal("0.42")),
+    ]
+    assert rows(session, "core.book_gaps", "reason") == []
+    assert rows(session, "core.live_trades", "connection_id") == [("1",)]
+
+
+def test_an_instrument_that_goes_to_another_listener_and_comes_back_has_rows_all_along(session: Session) -> None:
+    first, other = Tape(session, "1", "A", "B"), Tape(session, "2", "A", listener="other")
+    a = Instrument("kalshi:A", ("A",))
+    first.book(10, "A", {"0.40": "5.00"}, {})
+    first.book(10, "B", {"0.20": "5.00"}, {})
+    first.rewatch(drop=("kalshi:A",))
+    first.change(30, "B", "yes", "0.21", "1.00")
+    other.book(31, "A", {"0.40": "5.00"}, {})
+    other.change(60, "A", "yes", "0.41", "1.00")
+    other.close()
+    first.rewatch(add=(a,))
+    first.book(70, "A", {"0.43": "5.00"}, {})
+    first.change(80, "A", "yes", "0.44", "1.00")
+    first.close()
+    derive(session)
+    assert [r[1:] for r in rows(session, "core.book_snapshots", STATES) if r[0] == "kalshi:A"] == [
+        (10, 30, "live", None, Decimal("0.40")),
+        (31, 60, "live", None, Decimal("0.40")),
+        (60, 61, "live", None, Decimal("0.41")),
+        (70, 80, "live", None, Decimal("0.43")),
+        (80, 81, "live", None, Decimal("0.44")),
+    ]
 
 
 def test_counts_say_how_many_frames_were_replayed(session: Session) -> None:
