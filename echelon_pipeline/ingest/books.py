@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -64,8 +63,7 @@ def derive_hour(session: Session, hour: Hour) -> Counts:
             rows=counts.staged[WINDOWED],
             counts=counts,
         )
-        # By the machine's clock, as frames are: the pipeline's may be frozen.
-        session.windows.record([replace(window, unit_id=digest)], as_of=datetime.now(UTC))
+        session.windows.record([replace(window, unit_id=digest)], as_of=hour.looked_at)
     return counts
 
 

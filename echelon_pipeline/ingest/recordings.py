@@ -8,22 +8,26 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from echelon_pipeline import __version__
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.ingest.session import VENUES, Session, Venue
 from echelon_pipeline.sqlfiles import statements
 from echelon_pipeline.streaming.replay import LINGER, Chain, chains
-from echelon_pipeline.streaming.segments import OPEN, Connection, bounds, segments
-from echelon_pipeline.warehouse.windows import Recorded
+from echelon_pipeline.streaming.segments import OPEN, Connection, bounds, first_at, segments
+from echelon_pipeline.warehouse.windows import Recorded as Window
 
 HOUR = timedelta(hours=1)
 WINDOWED = "core.book_snapshots"  # the windows of an hour are recorded for this table, for all five
 SCOPE = "hour"
+TICK = timedelta(seconds=1)  # file systems' clocks are some milliseconds behind ours
+T = TypeVar("T")
+_Stretches: TypeAlias = tuple[tuple[str, int, int], ...]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,14 +44,16 @@ class Intent:
 class Hour:
     """One hour of one venue: the chains that speak of it, what was meant to be watched, and a digest of both.
 
-    ``is_over``: its end has passed and every segment of it is closed.
+    ``is_over``: its end has passed and every segment of it is closed. ``looked_at``: before the look at the disk, by
+    the machine's clock.
     """
 
     venue: Venue
     starts_at: datetime
     chains: tuple[Chain, ...]
-    intents: tuple[tuple[str, int, int], ...]
+    intents: _Stretches
     is_over: bool
+    looked_at: datetime
 
     @property
     def ends_at(self) -> datetime:
@@ -56,44 +62,52 @@ class Hour:
 
     @property
     def digest(self) -> str:
-        """What its rows are a function of. A segment that begins after it only says that the recording went on."""
+        """What its rows are a function of: of segments, then of intents. A segment that begins after the hour only
+        says that the recording went on."""
         until = micros(self.ends_at)
-        told: list[object] = [__version__, _statements(), self.intents]
+        told = [*_common()]
         for chain in self.chains:
             for about, paths in chain:
                 told.append(about.connection_id)
                 told += [(p.stem, p.stat().st_size if _begins(p) < until else None) for p in paths]
-        return "hour-" + hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+        return f"hour-{_hash(told)}-{_hash(self.intents)}"
 
 
 def hour_of(session: Session, venue: Venue, starts_at: datetime, intents: Sequence[Intent], now: datetime) -> Hour:
     """One hour as it is on disk now. Raises NotFound where its recordings may be deleted, CorruptStore."""
     if is_expired(session, starts_at, now):
         raise NotFound(f"recordings of {starts_at} are past their retention: what is in the tables stays")
-    return _hour(_recordings(session.settings.capture_root, venue), venue, starts_at, intents, now)
+    looked_at = datetime.now(UTC)
+    found = _hour(_recordings(session.settings.capture_root, venue), venue, starts_at, intents, now)
+    return replace(found, looked_at=looked_at)
 
 
 def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: datetime) -> list[Hour]:
     """Hours that were recorded, or meant to be, and whose tables are not of what is there now; oldest first."""
-    recordings = _recordings(session.settings.capture_root, venue)
-    begins = [r.starts_at for r in recordings] + [i.from_at for i in intents]
-    ends = [r.ends_at for r in recordings] + [i.to_at or now for i in intents]
-    if not begins:
-        return []
-    done = _done(session, venue)
-    found, starts_at = [], min(begins).replace(minute=0, second=0, microsecond=0)
-    while starts_at <= min(max(ends), now):
-        before = done.get(starts_at)
-        if before is not None and is_expired(session, starts_at, now):
-            starts_at += HOUR
-            continue
-        # A complete hour is looked at again only where something came to its segments since.
-        if before is None or before.state != "complete" or _touched(recordings, starts_at, before.recorded_at):
-            hour = _hour(recordings, venue, starts_at, intents, now)
-            if (hour.chains or hour.intents) and (before is None or before.unit_id != hour.digest):
-                found.append(hour)
-        starts_at += HOUR
+    done, looked_at = _done(session, venue), datetime.now(UTC)
+    recorded = _by_hour((r.starts_at, r.ends_at, r) for r in _recordings(session.settings.capture_root, venue))
+    meant = _by_hour((i.from_at, i.to_at or now, i) for i in intents)
+    found = []
+    for starts_at in sorted(h for h in {*done, *recorded, *meant} if h <= now):
+        before, chains, some = done.get(starts_at), recorded.get(starts_at, []), meant.get(starts_at, [])
+        if before is None or (
+            not is_expired(session, starts_at, now) and _may_differ(before, chains, _meant(some, starts_at, now))
+        ):
+            hour = _hour(chains, venue, starts_at, some, now)
+            if before is None or before.unit_id != hour.digest:
+                found.append(replace(hour, looked_at=looked_at))
     return found
+
+
+def _may_differ(before: Window, chains: Sequence[_Recording], meant: _Stretches) -> bool:
+    """Whether it is worth looking at all segments of an hour: a complete one is as it was where nothing came to its
+    segments since, and no intent was changed afterwards, as a recording's that was killed are."""
+    if before.state != "complete" or any(c.touched_at + TICK >= before.recorded_at for c in chains):
+        return True
+    if before.unit_id.endswith(_hash(meant)):
+        return False
+    # What an hour said of segments that are gone, cannot be said again.
+    return bool(chains) or _of_segments(before.unit_id) == _hash(_common())
 
 
 def is_expired(session: Session, starts_at: datetime, now: datetime) -> bool:
@@ -106,28 +120,33 @@ def expire_recordings(session: Session, now: datetime) -> int:
     """Deletes recordings that ended before the retention and all of whose hours are in their tables; bytes deleted."""
     deleted = 0
     for venue in VENUES if session.settings.capture_retention_days is not None else ():
-        done = _done(session, venue)
-        for recording in _recordings(session.settings.capture_root, venue):
-            if is_expired(session, recording.ends_at, now) and _is_derived(recording, done):
-                for _, paths in recording.chain:
-                    folder = paths[0].parent
-                    deleted += sum(p.stat().st_size for p in folder.iterdir())
-                    shutil.rmtree(folder)
+        done, recordings = _done(session, venue), _recordings(session.settings.capture_root, venue)
+        past = [r for r in recordings if is_expired(session, r.ends_at, now)]
+        for recording in [r for r in past if _is_derived(r, recordings, venue, done)]:
+            for _, paths in recording.chain:
+                folder = paths[0].parent
+                deleted += sum(p.stat().st_size for p in folder.iterdir())
+                shutil.rmtree(folder)
     return deleted
 
 
-def _done(session: Session, venue: Venue) -> dict[datetime, Recorded]:
+def _done(session: Session, venue: Venue) -> dict[datetime, Window]:
     """The last window of each hour."""
     return {w.from_at: w for w in session.windows.recorded(venue, WINDOWED, SCOPE)}
 
 
-def _is_derived(recording: _Recording, done: Mapping[datetime, Recorded]) -> bool:
-    starts_at = recording.starts_at.replace(minute=0, second=0, microsecond=0)
-    while starts_at < recording.ends_at:
+def _is_derived(
+    recording: _Recording, recordings: Sequence[_Recording], venue: Venue, done: Mapping[datetime, Window]
+) -> bool:
+    """Whether all hours of a recording are complete, and of what is there now."""
+    for starts_at in _by_hour([(recording.starts_at, recording.ends_at, recording)]):
         window = done.get(starts_at)
-        if window is None or window.state != "complete" or window.recorded_at <= recording.touched_at:
+        if window is None or window.state != "complete":
             return False
-        starts_at += HOUR
+        if recording.touched_at + TICK >= window.recorded_at:
+            hour = _hour(recordings, venue, starts_at, (), window.to_at)
+            if _of_segments(hour.digest) != _of_segments(window.unit_id):
+                return False
     return True
 
 
@@ -146,7 +165,9 @@ def _recordings(root: Path, venue: Venue) -> list[_Recording]:
     found = []
     for chain in chains(p for p in segments(root) if p.parent.parent.name == venue):
         paths = [p for _, group in chain for p in group]
-        times = [b for b in map(bounds, {paths[0]: 0, paths[-1]: 0}) if b is not None]
+        # The first and the last that can be read: what is damaged between them fails where its hour is derived.
+        ends = [next(filter(None, map(bounds, some)), None) for some in (paths, reversed(paths))]
+        times = [b for b in ends if b is not None]
         if not times:
             continue  # no block of frames is whole yet
         # The time of the inode's change: a segment that was copied here may be old by its own.
@@ -154,10 +175,6 @@ def _recordings(root: Path, venue: Venue) -> list[_Recording]:
         begin, end = min(t.first_at for t in times), max(t.last_at for t in times) + LINGER
         found.append(_Recording(chain, _time(begin), _time(end), datetime.fromtimestamp(touched, UTC)))
     return sorted(found, key=lambda r: r.starts_at)
-
-
-def _touched(recordings: Iterable[_Recording], starts_at: datetime, since: datetime) -> bool:
-    return any(r.touched_at >= since for r in _overlapping(recordings, starts_at))
 
 
 def _overlapping(recordings: Iterable[_Recording], starts_at: datetime) -> list[_Recording]:
@@ -170,8 +187,8 @@ def _hour(
     ends_at = starts_at + HOUR
     found = tuple(_until(r.chain, micros(ends_at)) for r in _overlapping(recordings, starts_at))
     still_open = any(p.suffix == OPEN for chain in found for _, paths in chain for p in paths)
-    meant = _joined((i.instrument_id, max(i.from_at, starts_at), min(i.to_at or now, now, ends_at)) for i in intents)
-    return Hour(venue, starts_at, found, meant, is_over=ends_at <= now and not still_open)
+    is_over = ends_at <= now and not still_open
+    return Hour(venue, starts_at, found, _meant(intents, starts_at, now), is_over, looked_at=datetime.now(UTC))
 
 
 def _until(chain: Chain, until: int) -> Chain:
@@ -188,11 +205,33 @@ def _until(chain: Chain, until: int) -> Chain:
 
 
 def _begins(path: Path) -> int:
-    found = bounds(path)
-    return 0 if found is None else found.first_at
+    return _first_at(path, path.stat().st_size)
 
 
-def _joined(stretches: Iterable[tuple[str, datetime, datetime]]) -> tuple[tuple[str, int, int], ...]:
+@lru_cache(maxsize=2**16)  # five minutes each: seven months of a feed
+def _first_at(path: Path, _size: int) -> int:
+    """What is behind the first frame is only added to."""
+    return first_at(path) or 0
+
+
+def _by_hour(stretches: Iterable[tuple[datetime, datetime, T]]) -> dict[datetime, list[T]]:
+    """What lasts from an instant to another, by each hour that it reaches into."""
+    found: dict[datetime, list[T]] = {}
+    for begin, end, what in stretches:
+        starts_at = begin.replace(minute=0, second=0, microsecond=0)
+        while starts_at < end:
+            found.setdefault(starts_at, []).append(what)
+            starts_at += HOUR
+    return found
+
+
+def _meant(intents: Iterable[Intent], starts_at: datetime, now: datetime) -> _Stretches:
+    """What was meant to be watched in an hour, as far as it has passed."""
+    until = min(now, starts_at + HOUR)
+    return _joined((i.instrument_id, max(i.from_at, starts_at), min(i.to_at or until, until)) for i in intents)
+
+
+def _joined(stretches: Iterable[tuple[str, datetime, datetime]]) -> _Stretches:
     """Stretches of several listeners as one per instrument and time, in microseconds."""
     found: list[tuple[str, int, int]] = []
     for name, begin, end in sorted((n, micros(b), micros(e)) for n, b, e in stretches if b < e):
@@ -203,10 +242,18 @@ def _joined(stretches: Iterable[tuple[str, datetime, datetime]]) -> tuple[tuple[
     return tuple(found)
 
 
+def _hash(told: object) -> str:
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+
+
+def _of_segments(digest: str) -> str:
+    return digest.split("-")[1]
+
+
 @cache
-def _statements() -> str:
+def _common() -> list[object]:
     """Other statements make other rows of the same segments."""
-    return "".join(s.version for s in statements("books"))
+    return [__version__, "".join(s.version for s in statements("books"))]
 
 
 def micros(at: datetime) -> int:

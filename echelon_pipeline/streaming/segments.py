@@ -129,6 +129,16 @@ def bounds(path: Path) -> Bounds | None:
     return None if found is None else Bounds(found[0][1][0], found[1][1][-1])
 
 
+def first_at(path: Path) -> int | None:
+    """The microsecond at which a segment's first frame was received, reading one block; None where it is not whole."""
+    found = next((b for b in _whole_blocks(path) if b.magic == FRAMES), None)
+    if found is None:
+        return None
+    with pa.ipc.open_stream(found.body) as stream:
+        at: int = stream.read_next_batch().column("received_at").cast(pa.int64())[0].as_py()
+    return at
+
+
 def count_of(path: Path) -> int:
     """How many frames a segment has, reading two blocks."""
     found = _ends(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.ingest import recordings
 from echelon_pipeline.ingest.books import derive_hour, ruling
-from echelon_pipeline.ingest.recordings import Intent, expire_recordings, hours_due
+from echelon_pipeline.ingest.recordings import HOUR, Intent, expire_recordings, hours_due
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streaming.log import Log
@@ -207,6 +209,48 @@ def test_the_same_segments_are_not_derived_twice_and_give_the_same_rows(session:
     assert {t: rows(fresh, t, "*") for t in before} == before
 
 
+def test_what_comes_while_an_hour_is_derived_is_for_the_next_time(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "TICK", timedelta())
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.close()
+    [hour] = hours_due(session, "kalshi", (), EVENING)
+    late = Tape(session, "2", "B", listener="other")
+    late.book(100, "B", {"0.20": "5.00"}, {})
+    late.close()
+    time.sleep(0.02)
+    derive_hour(session, hour)
+    assert derive(session) == [NOON]
+    assert len(rows(session, "core.book_snapshots", "*")) == 2
+
+
+def test_hours_after_a_recording_that_was_killed_are_derived_again_when_its_end_is_known(session: Session) -> None:
+    tape = Tape(session, "1", "A", listener="record")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.close()
+    lasting = [Intent("kalshi:A", NOON + timedelta(seconds=10), None)]
+    hours = [NOON, ONE_PM, ONE_PM + HOUR]
+    assert derive(session, lasting, ONE_PM + 2 * HOUR) == hours
+    assert derive(session, lasting, ONE_PM + 2 * HOUR) == []
+    ended = [Intent("kalshi:A", NOON + timedelta(seconds=10), NOON + timedelta(seconds=11))]
+    assert derive(session, ended) == hours
+    assert [r[1:4] for r in rows(session, "core.book_snapshots", STATES)] == [(10, 11, "live")]
+    assert rows(session, "core.book_gaps", "reason") == []
+    assert derive(session, ended) == []
+
+
+def test_an_hour_whose_segments_are_gone_keeps_its_rows_whatever_was_meant(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.close()
+    assert derive(session, [Intent("kalshi:A", NOON, NOON + timedelta(seconds=11))]) == [NOON]
+    shutil.rmtree(session.settings.capture_root)
+    assert derive(session, []) == []
+    assert derive(session, [Intent("kalshi:A", NOON, NOON + timedelta(seconds=15))]) == []
+
+
 def test_a_segment_that_arrives_late_makes_its_hour_new_and_no_other(session: Session) -> None:
     for name, at in (("1", 10), ("2", 4000)):
         tape = Tape(session, name, "A", epoch=int(name))
@@ -396,6 +440,8 @@ def test_only_derived_recordings_are_deleted_after_their_retention_and_their_row
     assert expire_recordings(session, later) == 0
     assert derive(session, now=EVENING) == [NOON]
     assert expire_recordings(session, EVENING) == 0
+    [path] = segments(session.settings.capture_root)
+    path.chmod(0o600)  # touched, say by a copy to another disk: what it says is in the tables all the same
     assert expire_recordings(session, later) > 0
     assert segments(session.settings.capture_root) == []
     late = Tape(session, "2", "B", listener="other")
