@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,7 @@ async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: floa
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop.set)
     policy, pace = WsPolicy.of(settings), Pace.of(settings)
+    epoch = int(time.time())  # later ones are larger, as a lease's; each recording is a chain of its own
     try:
         async with asyncio.TaskGroup() as group:
             for feed, recorded in zip(feeds, done.values(), strict=True):
@@ -101,7 +103,7 @@ async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: floa
                         feed,
                         settings.capture_root,
                         listener=RECORD,
-                        epoch=0,
+                        epoch=epoch,
                         stop=stop,
                         policy=policy,
                         pace=pace,

@@ -165,7 +165,10 @@ def book_of(paths: Iterable[Path], instrument_id: str, *, until: int | None = No
     ]
     if not any(concerned):
         raise NotFound(f"{instrument_id} is in no segment of this home")
-    found = [replay(feed, until=until).books.get(instrument_id) for feed in concerned if feed]
+    told = [replay(feed, until=until) for feed in concerned if feed]
+    newest = max(one.last_at or 0 for one in told)
+    # One that ended earlier believed its book at its own last frame, not at the last of all.
+    found = [one.books.get(instrument_id) for one in told if until or (one.last_at or 0) + LINGER >= newest]
     return max(filter(None, found), key=lambda row: (row.state is State.LIVE, row.valid_from), default=None)
 
 

@@ -71,6 +71,15 @@ def test_a_book_that_moved_to_another_feed_is_followed(tmp_path: Path) -> None:
     assert bid(tmp_path, "A", until=10 * SECOND + SECOND // 2) == (State.LIVE, 10)
 
 
+def test_a_book_that_was_believed_when_an_earlier_recording_ended_is_not_shown_as_the_last(tmp_path: Path) -> None:
+    connection(tmp_path, "1", "A", begin=10)
+    log = Log(tmp_path, Connection("kalshi", "record", 1, 0, "2", "wss://example.test"), [A])
+    log.add(100 * SECOND, json.dumps({"type": "subscribed", "msg": {"channel": "trade", "sid": 1}}).encode())
+    log.flush()
+    log.rotate()
+    assert bid(tmp_path, "A") == (State.UNKNOWN, None)
+
+
 def test_what_nobody_recorded_is_named_and_what_came_later_is_not_shown(tmp_path: Path) -> None:
     connection(tmp_path, "1", "A", begin=10)
     with pytest.raises(NotFound, match="kalshi:B is in no segment"):
