@@ -17,6 +17,7 @@ import typer
 
 from echelon_pipeline.commands.common import err, fail, out, prepared
 from echelon_pipeline.commands.progress import shown_progress
+from echelon_pipeline.errors import RunFailed, RunPostponed
 from echelon_pipeline.settings import Settings
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
@@ -98,11 +99,15 @@ def derive() -> None:
 
 
 def derive_books(settings: Settings) -> None:
-    """The same for these settings. Raises RunFailed, RunPostponed."""
+    """The same for these settings. Raises RunFailed, RunPostponed, when all else is done."""
     from echelon_pipeline.defs.run import run_books_job
 
     with _in_dagster(settings):
-        hours = run_books_job(settings)
+        try:
+            hours = run_books_job(settings)
+        except (RunFailed, RunPostponed):
+            bring_up(settings)
+            raise
     for hour in hours:
         out().print(f"books of {hour:%Y-%m-%d %H}:00 derived", soft_wrap=True, highlight=False)
     bring_up(settings)

@@ -83,13 +83,14 @@ def run_books_job(
 ) -> list[datetime]:
     """Derives every hour whose recorded segments are not in the tables yet, in this process; which they were.
 
-    Raises RunFailed, RunPostponed; hours before a failed one are done.
+    Raises RunFailed, RunPostponed for the first hour that failed, when the others are done.
     """
     from echelon_pipeline.definitions import defs
 
     job = defs().get_repository_def().get_job("books")
     session, now = Session.of(settings), datetime.now(UTC)
     due = {h.starts_at for v in VENUES for h in hours_due(session, v, intents(session, v), now)}
+    failures = []
     with given(settings, progress or silent):
         for starts_at in sorted(due):
             result = job.execute_in_process(
@@ -98,7 +99,9 @@ def run_books_job(
                 raise_on_error=False,
             )
             if not result.success:
-                raise _failure(result)
+                failures.append(_failure(result))
+    if failures:
+        raise failures[0]
     return sorted(due)
 
 

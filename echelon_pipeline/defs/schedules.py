@@ -92,15 +92,34 @@ parlays_hourly = dg.ScheduleDefinition(
 MOST_HOURS = 12
 
 
+# An hour that failed makes room for others meanwhile: what is damaged fails every time.
+FAILED_WAIT = timedelta(hours=1)
+_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_UNDER_WAY = [s for s in dg.DagsterRunStatus if s not in (*_FAILED, dg.DagsterRunStatus.SUCCESS)]
+
+
 @dg.schedule(job=books_job, cron_schedule="*/10 * * * *", default_status=STATUS)
-def books_recorded() -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Hours whose segments are not what their tables are made of; the one that is being recorded is among them."""
+def books_recorded(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Hours whose segments are not what their tables are made of; the one that is being recorded is among them.
+
+    Not those whose run has not ended yet, nor those that failed within the last hour.
+    """
     session, now = Session.of(load_settings()), datetime.now(UTC)
     due: dict[datetime, list[str]] = {}
     for venue in VENUES:
         for hour in hours_due(session, venue, intents(session, venue), now):
             due.setdefault(hour.starts_at, []).append(hour.digest)
-    for starts_at in sorted(due)[:MOST_HOURS]:
+    left_out = _hours_of_runs(context.instance, now) if due else set()
+    asked = [h for h in sorted(due) if h.strftime(HOUR_KEY) not in left_out][:MOST_HOURS]
+    for starts_at in asked:
         yield dg.RunRequest(run_key="books:" + ":".join(due[starts_at]), partition_key=starts_at.strftime(HOUR_KEY))
-    if not due:
-        yield dg.SkipReason("every recorded hour is in its tables")
+    if not asked:
+        why = f"{len(due)} hours are under way, or failed lately" if due else "every recorded hour is in its tables"
+        yield dg.SkipReason(why)
+
+
+def _hours_of_runs(instance: dg.DagsterInstance, now: datetime) -> set[str | None]:
+    """Partitions of runs that have not ended, or failed lately: a run key is one of its tick alone."""
+    under_way = dg.RunsFilter(job_name=books_job.name, statuses=_UNDER_WAY)
+    failed = dg.RunsFilter(job_name=books_job.name, statuses=_FAILED, updated_after=now - FAILED_WAIT)
+    return {run.tags.get("dagster/partition") for some in (under_way, failed) for run in instance.get_runs(some)}

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.definitions import defs
+from echelon_pipeline.defs import schedules
 from echelon_pipeline.defs.partitions import HOUR_KEY
 from echelon_pipeline.defs.run import run_books_job
 from echelon_pipeline.defs.schedules import books_recorded
+from echelon_pipeline.errors import RunFailed
+from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import Connection
+from echelon_pipeline.streaming.segments import Connection, segments
 from echelon_pipeline.warehouse.lake import Lake
 
 
@@ -30,17 +34,18 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    # A tick opens the instance by its reference: one in memory has none.
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
         yield made
 
 
-def record(settings: Settings, name: str) -> datetime:
-    """A recording of one book, now; the hour that it lies in."""
-    now = time.time()
+def record(settings: Settings, name: str, hours_ago: int = 0) -> datetime:
+    """A recording of one book, by default now; the hour that it lies in."""
+    now = time.time() - 3600 * hours_ago
     log = Log(
         settings.capture_root,
-        Connection("kalshi", "fed", 1, 0, name, "wss://example.test"),
+        Connection("kalshi", "fed", 1 + hours_ago, 0, name, "wss://example.test"),
         [Instrument("kalshi:A", ("A",))],
     )
     msg = {"market_ticker": "A", "yes_dollars_fp": [["0.40", "5.00"]], "no_dollars_fp": []}
@@ -51,30 +56,66 @@ def record(settings: Settings, name: str) -> datetime:
     return datetime.fromtimestamp(now, UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def asked_for() -> list[dg.RunRequest | dg.SkipReason]:
+def asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest | dg.SkipReason]:
     """What the schedule's tick says."""
-    found = books_recorded()
-    assert isinstance(found, Iterator)
-    return list(found)
+    with dg.build_schedule_context(instance=instance) as context:
+        found = books_recorded(context)
+        assert isinstance(found, Iterator)
+        return list(found)
 
 
 def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    [skipped] = asked_for()
+    [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
     starts_at = record(settings, "1")
-    [asked] = asked_for()
+    [asked] = asked_for(instance)
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == starts_at.strftime(HOUR_KEY)
     assert run_books_job(settings, instance=instance) == [starts_at]
     assert run_books_job(settings, instance=instance) == []
-    [skipped] = asked_for()
+    [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
     record(settings, "2")
-    [again] = asked_for()
+    [again] = asked_for(instance)
     assert isinstance(again, dg.RunRequest)
     assert again.run_key != asked.run_key
+
+
+def test_an_hour_that_fails_stops_no_other_and_is_asked_for_again_an_hour_later(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = record(settings, "1", 5), record(settings, "2", 1)
+    damaged = segments(settings.capture_root)[0]
+    damaged.write_bytes(damaged.read_bytes() + b"and more")
+    with pytest.raises(RunFailed, match=str(damaged)):
+        run_books_job(settings, instance=instance)
+    assert [w.from_at for w in Session.of(settings).windows.recorded("kalshi", "core.book_snapshots")] == [newer]
+    [skipped] = asked_for(instance)
+    assert isinstance(skipped, dg.SkipReason)
+    monkeypatch.setattr(schedules, "FAILED_WAIT", timedelta(0))
+    [asked] = asked_for(instance)
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.partition_key == older.strftime(HOUR_KEY)
+
+
+def test_an_hour_whose_run_has_not_ended_is_not_asked_for_again(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    starts_at = record(settings, "1")
+    tags = {"dagster/partition": starts_at.strftime(HOUR_KEY)}
+    run = instance.create_run_for_job(job_def=books_job_def(), tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
+    [skipped] = asked_for(instance)
+    assert isinstance(skipped, dg.SkipReason)
+    assert "under way" in (skipped.skip_message or "")
+    instance.delete_run(run.run_id)
+    [asked] = asked_for(instance)
+    assert isinstance(asked, dg.RunRequest)
+
+
+def books_job_def() -> dg.JobDefinition:
+    return defs().get_repository_def().get_job("books")
 
 
 def test_a_run_says_rows_frames_and_how_much_of_the_time_was_believed(
