@@ -98,8 +98,8 @@ class Telling:
         by, until, reached = self._replayer, self._until, False
         for about, paths in self._chain:
             changes = watched_of(paths[0])
-            for first, frames in _fed(paths):
-                times: Any = frames.column("received_at").cast(_BIG).to_numpy()
+            for first, arrived in _fed(paths):
+                frames, times = _monotone(arrived, by.now)
                 beyond = np.flatnonzero(times >= until)
                 known = int(beyond[0]) if len(beyond) else len(times)
                 begin = 0
@@ -221,6 +221,17 @@ def _fed(paths: Sequence[Path]) -> Iterator[tuple[int, pa.RecordBatch]]:
         rows += block.frames.num_rows
     if held:
         yield first, _one(held)
+
+
+def _monotone(frames: pa.RecordBatch, now: int) -> tuple[pa.RecordBatch, Any]:
+    """Where our clock stepped back, time stands still, as it does in the replay: else a frame would be of an hour that
+    is over by then. The frames, and their microseconds."""
+    told: Any = frames.column("received_at").cast(_BIG).to_numpy()
+    times = np.maximum(np.maximum.accumulate(told), now)
+    if np.array_equal(times, told):
+        return frames, told
+    columns = [pa.array(times).cast(frames.schema.field("received_at").type), frames.column("payload")]
+    return pa.RecordBatch.from_arrays(columns, schema=frames.schema), times
 
 
 def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -162,6 +162,44 @@ def test_a_missing_number_is_a_gap_and_the_row_before_it_is_not_verified(session
     ]
 
 
+def test_no_row_is_verified_whose_last_frames_may_be_the_missing_ones(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "5.00"}, {})
+    tape.change(50, "A", "yes", "0.41", "1.00", skip=1)
+    tape.book(60, "A", {"0.40": "5.00"}, {})
+    tape.change(100, "A", "yes", "0.41", "1.00")
+    tape.close()
+    derive(session)
+    assert rows(session, "core.book_snapshots", "state, is_verified", "valid_from") == [
+        ("live", False),
+        ("stale", False),
+        ("unknown", None),
+        ("live", True),
+        ("stale", True),
+        ("live", None),
+    ]
+
+
+def test_what_arrived_after_our_clock_stepped_back_over_the_hour_is_told_once(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(3590, "A", {"0.40": "5.00"}, {})
+    tape.trade(3600.5, "A", "0.45", "3.00")
+    tape.trade(3599.9, "A", "0.45", "4.00")
+    tape.change(3599.95, "A", "yes", "0.41", "1.00")
+    tape.raw(3599.96, b"{")
+    tape.trade(3601, "A", "0.45", "5.00")
+    tape.close()
+    derive(session)
+    half = ONE_PM + timedelta(seconds=0.5)
+    assert rows(session, "core.live_trades", "size, received_at", "size") == [
+        (Decimal(3), half),
+        (Decimal(4), half),
+        (Decimal(5), ONE_PM + timedelta(seconds=1)),
+    ]
+    assert rows(session, "core.book_events", "frame, received_at", "frame")[1:] == [(3, half)]
+    assert len(rows(session, "core.dead_letters", "*")) == 1
+
+
 def test_an_hour_ends_with_the_hour_and_the_next_one_goes_on_from_it(session: Session) -> None:
     tape = Tape(session, "1", "A")
     tape.book(3590, "A", {"0.40": "5.00"}, {})

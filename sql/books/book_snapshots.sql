@@ -13,8 +13,13 @@ WITH checked AS (
 told AS (
     SELECT
         *,
-        lead(state) OVER later AS next_state,
-        lead(reason) OVER later AS next_reason,
+        -- A stale row is the same book whose proof is missing yet: what comes after it decides.
+        first_value(CASE WHEN state <> 'stale' THEN state END IGNORE NULLS) OVER (
+            later ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ) AS next_state,
+        first_value(CASE WHEN state <> 'stale' THEN coalesce(reason, '') END IGNORE NULLS) OVER (
+            later ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ) AS next_reason,
         min(CASE WHEN state = 'unknown' THEN valid_from END) OVER (
             later ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
         ) AS lost_at
