@@ -167,7 +167,8 @@ BOOK_GAPS = Table(
             "reason",
             T.TEXT,
             "late_subscribe (meant, not yet recorded), before_snapshot, gap (a missing number of the venue's), "
-            "lost_frames (of ours), disconnect, tick_size_change, crossed, hash, mirror, probe, negative_level, unreadable, subscription_lost",
+            "lost_frames (of ours), disconnect, tick_size_change, crossed, hash, mirror, probe, negative_level, "
+            "unreadable, subscription_lost",
             nullable=False,
         ),
         Column("last_good_at", T.TIME, "the last proof before it; NULL: there was none on this connection"),

@@ -27,7 +27,7 @@ from echelon_pipeline.books.columns import (
     columns_of,
     joined,
 )
-from echelon_pipeline.books.compiled import compiled, inlined
+from echelon_pipeline.books.compiled import compiled
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.domain.scaled import ONE
 
@@ -47,7 +47,7 @@ def keys(*names: str) -> Array:
     return made
 
 
-@inlined
+@compiled
 def space(b: Array, i: int, end: int) -> int:
     """Past spaces."""
     while i < end and b[i] == SPACE:
@@ -55,7 +55,7 @@ def space(b: Array, i: int, end: int) -> int:
     return i
 
 
-@inlined
+@compiled
 def end_of(b: Array, i: int, end: int) -> int:
     """Where a frame ends without the white space behind it: Polymarket's first books end with a line."""
     while end > i and (b[end - 1] == SPACE or b[end - 1] == 10 or b[end - 1] == 13):
@@ -63,7 +63,7 @@ def end_of(b: Array, i: int, end: int) -> int:
     return end
 
 
-@inlined
+@compiled
 def is_simple(b: Array, i: int, end: int) -> bool:
     """Nothing between the two is escaped, a control character (a line's end is one) or beyond ASCII: then a text
     ends at the next quote."""
@@ -73,7 +73,7 @@ def is_simple(b: Array, i: int, end: int) -> bool:
     return strange == 0
 
 
-@inlined
+@compiled
 def string_end(b: Array, i: int, end: int) -> int:
     """Past the text whose quote is at ``i``."""
     i += 1
@@ -131,7 +131,7 @@ def _nested_end(b: Array, i: int, end: int) -> int:
     return -1
 
 
-@inlined
+@compiled
 def _key(b: Array, i: int, end: int, names: Array) -> int:
     """Which of the names is between the two; -1: none."""
     for n in range(len(names)):
@@ -176,7 +176,7 @@ def members(b: Array, i: int, end: int, names: Array, nested: int, spans: Array)
     return -1
 
 
-@inlined
+@compiled
 def _value_end(b: Array, i: int, end: int, nested: bool) -> int:
     if i >= end:
         return -1
@@ -187,23 +187,23 @@ def _value_end(b: Array, i: int, end: int, nested: bool) -> int:
     return string_end(b, i, end) if b[i] == QUOTE else _scalar_end(b, i, end)
 
 
-@inlined
+@compiled
 def has(spans: Array, key: int) -> bool:
     return bool(spans[key, 1] > 0)
 
 
-@inlined
+@compiled
 def is_text(b: Array, spans: Array, key: int) -> bool:
     """A text is there, if only an empty one."""
     return bool(spans[key, 1] > 0 and b[spans[key, 0]] == QUOTE)
 
 
-@inlined
+@compiled
 def is_text_or_none(b: Array, spans: Array, key: int) -> bool:
     return bool(spans[key, 1] == 0 or b[spans[key, 0]] == QUOTE)
 
 
-@inlined
+@compiled
 def text_is(b: Array, spans: Array, key: int, word: bytes) -> bool:
     return word_is(b, spans[key, 0] + 1, spans[key, 1] - 1, word)
 
@@ -223,7 +223,7 @@ def whole(b: Array, spans: Array, key: int) -> int:
     return number
 
 
-@inlined
+@compiled
 def decimal(b: Array, spans: Array, key: int) -> int:
     """A text that is a plain decimal (``domain/scaled.py``), in millionths."""
     if not is_text(b, spans, key):
@@ -249,7 +249,7 @@ def decimal(b: Array, spans: Array, key: int) -> int:
     return -number if minus else number
 
 
-@inlined
+@compiled
 def _part(b: Array, i: int, end: int) -> int:
     """Millionths behind the point at ``i``."""
     if b[i] != DOT or i + 1 == end:
@@ -263,7 +263,7 @@ def _part(b: Array, i: int, end: int) -> int:
     return part
 
 
-@inlined
+@compiled
 def price(b: Array, spans: Array, key: int) -> int:
     """Of a resting order: between 0 and 1 dollar."""
     number = decimal(b, spans, key)
@@ -280,7 +280,7 @@ def is_quote(b: Array, spans: Array, key: int) -> bool:
     return 0 <= decimal(b, spans, key) <= ONE
 
 
-@inlined
+@compiled
 def text_number(b: Array, i: int, end: int, pool: Array, ends: Array, slots: Array) -> int:
     """The number of the text between the two, quotes included (``Texts``); STRANGER where it has none."""
     mask, found = len(slots) - 1, end - i
@@ -300,7 +300,7 @@ def text_number(b: Array, i: int, end: int, pool: Array, ends: Array, slots: Arr
     return STRANGER
 
 
-@inlined
+@compiled
 def take_hash(b: Array, spans: Array, key: int, event: Any) -> None:
     """The hash that is said to be of this event's book."""
     i, end = spans[key, 0] + 1, spans[key, 1] - 1
@@ -321,7 +321,7 @@ def take_hash(b: Array, spans: Array, key: int, event: Any) -> None:
         event.hash[word] = number
 
 
-@inlined
+@compiled
 def blank(event: Any, kind: int, token: int) -> None:
     """An event that says no more than whose it is."""
     event.kind, event.token = kind, token

@@ -29,7 +29,8 @@ from echelon_pipeline_tests.recorded_streams import (
 )
 from echelon_pipeline_tests.replays import agree, arrived, both
 
-pytestmark = needs_recordings
+# One worker: machine code is made once for all of them.
+pytestmark = [needs_recordings, pytest.mark.xdist_group("compiled")]
 FAST = 6_000  # frames of each capture in a fast run
 
 

@@ -23,6 +23,9 @@ from echelon_pipeline_tests.mutations import mutated
 from echelon_pipeline_tests.replays import Arrived, agree, both, in_order
 from echelon_pipeline_tests.unit.test_kalshi_stream import FRAMES as KALSHI_FRAMES
 
+# One worker: machine code is made once for all of them.
+pytestmark = pytest.mark.xdist_group("compiled")
+
 TICKERS = st.sampled_from(["K", "K", "K", "L", "strange"])
 TEXTS = st.sampled_from(["0.4200", "0.4300", "0.05", "0.999999", "0.000001", "00.5000000"])
 SIZES = st.sampled_from(["1.00", "2", "0.000001", "1000000.5", "123456789012.000001"])

@@ -29,6 +29,9 @@ from echelon_pipeline_tests.mutations import mutated
 from echelon_pipeline_tests.replays import Arrived, agree, both
 from echelon_pipeline_tests.unit.test_polymarket_stream import FRAMES
 
+# One worker: machine code is made once for all of them.
+pytestmark = pytest.mark.xdist_group("compiled")
+
 FACTS = Facts("0xm", "5", "0.01", neg_risk=False, last_trade_price="")
 P = Instrument("polymarket:0xm", ("1", "2"), facts=FACTS)
 TOKENS = ("1", "2")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import MATCHABLE
-from echelon_pipeline.books.compiled import compiled, inlined, sha1
+from echelon_pipeline.books.compiled import compiled, sha1
 from echelon_pipeline.books.compiled.state import AT_CHECKS, BY_PRICE, Made, Memory
 from echelon_pipeline.books.verify import MISSES_OF_WRONG_FACTS
 from echelon_pipeline.domain.scaled import ONE
@@ -142,7 +142,7 @@ def _among(m: Memory, claim: int) -> bool:
     return False
 
 
-@inlined
+@compiled
 def claim(m: Memory, ladder: int, event: Any) -> None:
     """A frame said this; a later frame's word replaces an earlier one's, both are of the whole ladder."""
     one = m.ladders[ladder]
@@ -186,7 +186,7 @@ def learn(m: Memory, book: int, event: Any) -> None:
         b.misses = 0  # what never matched may do so now
 
 
-@inlined
+@compiled
 def wrong_facts(m: Memory, book: int) -> bool:
     return bool(m.books[book].hits == 0 and m.books[book].misses >= MISSES_OF_WRONG_FACTS)
 

@@ -5,7 +5,7 @@ Belongs here: writing what is finished into arrays. Who calls has seen to it tha
 
 from __future__ import annotations
 
-from echelon_pipeline.books.compiled import compiled, inlined
+from echelon_pipeline.books.compiled import compiled
 from echelon_pipeline.books.compiled.state import (
     AT_ASKS,
     AT_BIDS,
@@ -54,7 +54,7 @@ def _next(m: Memory, made: Made, book: int, at: int) -> None:
     m.books[book].row_from = at
 
 
-@inlined
+@compiled
 def _is_shown(m: Memory, book: int) -> bool:
     """The open row has the levels and sums that the ladder has."""
     b, bids, asks = m.books[book], m.sides[4 * book], m.sides[4 * book + 1]
@@ -73,7 +73,7 @@ def _is_shown(m: Memory, book: int) -> bool:
     return True
 
 
-@inlined
+@compiled
 def show(m: Memory, made: Made, book: int) -> None:
     """The book of outcome 0 as of its last batch holds from that batch's last frame on."""
     b, bids, asks = m.books[book], m.sides[4 * book], m.sides[4 * book + 1]

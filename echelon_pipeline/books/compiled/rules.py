@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import NONE, Columns, Kind
-from echelon_pipeline.books.compiled import compiled, constants, entry, hashes, inlined, keeper, rows, waits
+from echelon_pipeline.books.compiled import compiled, constants, entry, hashes, keeper, rows, waits
 from echelon_pipeline.books.compiled.state import (
     AT_CHECKS,
     AT_GAPS,
@@ -40,7 +40,7 @@ TRADED, BEGUN, LOST, BROKEN = int(Kind.TRADED), int(Kind.SUBSCRIBED), int(Kind.L
 PER_BOOK, PER_EVENT = 8, 8
 
 
-@inlined
+@compiled
 def advance(m: Memory, made: Made, now: int) -> None:
     """Nothing more arrives before this instant. Where our own clock steps back, time stands still."""
     clock = m.clock[0]
@@ -52,7 +52,7 @@ def advance(m: Memory, made: Made, now: int) -> None:
     _expire(m, made, now)
 
 
-@inlined
+@compiled
 def _expire(m: Memory, made: Made, now: int) -> None:
     """Proofs that are too old by now, the oldest first."""
     budget = m.clock[0].budget
@@ -77,7 +77,7 @@ def _restate_all(m: Memory, made: Made, sub: int, at: int) -> None:
             keeper.restate(m, made, book, at)
 
 
-@inlined
+@compiled
 def _prove_book(m: Memory, made: Made, book: int) -> None:
     b, now = m.books[book], m.clock[0].now
     b.proved_at = now
@@ -87,7 +87,7 @@ def _prove_book(m: Memory, made: Made, book: int) -> None:
         keeper.restate(m, made, book, now)
 
 
-@inlined
+@compiled
 def _subscription(m: Memory, sid: int) -> int:
     """The subscription of that number; a new one where there is none."""
     clock = m.clock[0]
@@ -101,7 +101,7 @@ def _subscription(m: Memory, sid: int) -> int:
     return sub
 
 
-@inlined
+@compiled
 def _number(m: Memory, made: Made, sub: int, seq: int) -> None:
     one, now = m.subscriptions[sub], m.clock[0].now
     if seq >= 0:
@@ -128,7 +128,7 @@ def disconnect(m: Memory, made: Made) -> None:
     m.clock[0].subscriptions = 0
 
 
-@inlined
+@compiled
 def _book_event(m: Memory, made: Made, ladder: int, event: Any, levels: Any, sub: int) -> None:
     book, outcome, kind = ladder >> 1, ladder & 1, event.kind
     if sub < 0:
@@ -149,7 +149,7 @@ def _book_event(m: Memory, made: Made, ladder: int, event: Any, levels: Any, sub
         m.books[book].traded, m.books[book].traded_price = BY_PRICE, event.price
 
 
-@inlined
+@compiled
 def _event(m: Memory, made: Made, event: Any, levels: Any, sub: int) -> None:
     clock, kind = m.clock[0], event.kind
     clock.kinds[kind] += 1
@@ -173,7 +173,7 @@ def _event(m: Memory, made: Made, event: Any, levels: Any, sub: int) -> None:
         _book_event(m, made, ladder, event, levels, sub)
 
 
-@inlined
+@compiled
 def _frame(m: Memory, made: Made, columns: Columns, n: int, connection: int, number: int) -> None:
     clock, frame = m.clock[0], columns.frames[n]
     advance(m, made, columns.received_at[n])
@@ -191,7 +191,7 @@ def _frame(m: Memory, made: Made, columns: Columns, n: int, connection: int, num
         _event(m, made, columns.events[at], columns.levels, sub)
 
 
-@inlined
+@compiled
 def _run(m: Memory, made: Made, columns: Columns, start: int, connection: int, first: int, books: int) -> int:
     for n in range(start, len(columns.frames)):
         need = PER_BOOK * books + PER_EVENT * (columns.frames[n].last - columns.frames[n].first) + PER_EVENT

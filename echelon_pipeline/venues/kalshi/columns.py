@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import Array, Kind
-from echelon_pipeline.books.compiled import compiled, constants, entry, inlined
+from echelon_pipeline.books.compiled import compiled, constants, entry
 from echelon_pipeline.domain.scaled import ONE
 from echelon_pipeline.venues import scan
 from echelon_pipeline.venues.kalshi.stream import read
@@ -33,7 +33,7 @@ YES_WORD, NO_WORD = b"yes", b"no"
 CHANGE, SNAPSHOT, TRADED, QUOTED = int(Kind.CHANGE), int(Kind.SNAPSHOT), int(Kind.TRADED), int(Kind.QUOTED)
 
 
-@inlined
+@compiled
 def _change(b: Array, spans: Array, event: Any) -> bool:
     if has(spans, OLD_PRICE) or has(spans, OLD_DELTA):
         return False
@@ -143,7 +143,7 @@ def _is_ticker(b: Array, spans: Array) -> bool:
     return not has(spans, ASK_SIZE) or decimal(b, spans, ASK_SIZE) >= 0
 
 
-@inlined
+@compiled
 def _message(b: Array, head: Array, spans: Array, event: Any, levels: Array, at: int) -> int:
     """Past the last level; -1: not plain."""
     at_ms, kind = whole(b, spans, TS_MS), head[TYPE]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import NONE, STRANGER, Array, Kind
-from echelon_pipeline.books.compiled import compiled, constants, entry, inlined
+from echelon_pipeline.books.compiled import compiled, constants, entry
 from echelon_pipeline.domain.scaled import ONE
 from echelon_pipeline.venues import scan
 from echelon_pipeline.venues.polymarket.stream import TIMESTAMP_DIGITS, read
@@ -46,7 +46,7 @@ CHANGE, SNAPSHOT, TRADED, QUOTED, KEPT_ALIVE = constants(0, 12)[:2] + [
 ]
 
 
-@inlined
+@compiled
 def _at(b: Array, spans: Array) -> int:
     """Milliseconds; BAD where they are no text of digits."""
     i, end, number = spans[TIME, 0] + 1, spans[TIME, 1] - 1, 0
@@ -59,7 +59,7 @@ def _at(b: Array, spans: Array) -> int:
     return number
 
 
-@inlined
+@compiled
 def _number(b: Array, spans: Array, key: int, texts: Any) -> int:
     """The number of a text; NONE where there is none of that name."""
     if not has(spans, key):
@@ -67,7 +67,7 @@ def _number(b: Array, spans: Array, key: int, texts: Any) -> int:
     return scan.text_number(b, spans[key, 0], spans[key, 1], texts[0], texts[1], texts[2])
 
 
-@inlined
+@compiled
 def _next(b: Array, i: int, end: int) -> int:
     """Past the comma behind a member, or at the bracket that ends an array at ``end``; -1: neither."""
     i = scan.space(b, i, end)
@@ -76,7 +76,7 @@ def _next(b: Array, i: int, end: int) -> int:
     return scan.space(b, i + 1, end) if i < end and b[i] == COMMA else -1
 
 
-@inlined
+@compiled
 def _changes(b: Array, spans: Array, its: Array, events: Array, made: int, at: int, texts: Any) -> int:
     """Past the last change; -1: not plain."""
     i, end = spans[CHANGES, 0], spans[CHANGES, 1]
@@ -189,7 +189,7 @@ def _other(b: Array, spans: Array, event: Any) -> bool:
     return False
 
 
-@inlined
+@compiled
 def _object(
     b: Array, spans: Array, its: Array, events: Array, levels: Array, made: int, at: int, texts: Any
 ) -> tuple[int, int]:
@@ -214,7 +214,7 @@ def _object(
     return (made + 1, at) if _other(b, spans, event) else (-1, at)
 
 
-@inlined
+@compiled
 def _frame(
     b: Array, i: int, end: int, spans: Array, its: Array, events: Array, levels: Array, made: int, at: int, texts: Any
 ) -> tuple[int, int]:
