@@ -6,6 +6,7 @@ Belongs here: segments on disk and what was meant to be watched. Making rows of 
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from echelon_pipeline.streaming.replay import LINGER, Chain, chains
 from echelon_pipeline.streaming.segments import OPEN, Connection, bounds, first_at, segments
 from echelon_pipeline.warehouse.windows import Recorded as Window
 
+log = logging.getLogger(__name__)
 HOUR = timedelta(hours=1)
 WINDOWED = "core.book_snapshots"  # the windows of an hour are recorded for this table, for all five
 SCOPE = "hour"
@@ -163,7 +165,9 @@ class _Recording:
 def _recordings(root: Path, venue: Venue) -> list[_Recording]:
     """Chains of a venue in the order of their beginning."""
     found = []
-    for chain in chains(p for p in segments(root) if p.parent.parent.name == venue):
+    paths_of_venue = (p for p in segments(root) if p.parent.parent.name == venue)
+    # Nobody can say which hours such a file is of: the others are derived.
+    for chain in chains(paths_of_venue, no_segments=lambda e: log.error("in no table: %s", e)):
         paths = [p for _, group in chain for p in group]
         # The first and the last that can be read: what is damaged between them fails where its hour is derived.
         ends = [next(filter(None, map(bounds, some)), None) for some in (paths, reversed(paths))]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +18,7 @@ from echelon_pipeline.books.events import Frame, Message
 from echelon_pipeline.books.keeper import QUIET
 from echelon_pipeline.books.machine import Machine
 from echelon_pipeline.books.rows import BookRow, Output, State
-from echelon_pipeline.errors import NotFound
+from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.streaming.roster import watched_of
 from echelon_pipeline.streaming.segments import CLOSED, Connection, connection_of, read
 from echelon_pipeline.venues.kalshi import stream as kalshi
@@ -53,16 +54,29 @@ class Replayed:
     hashes: Counter[str] = field(default_factory=Counter)
 
 
-def chains(paths: Iterable[Path]) -> list[Chain]:
+def chains(paths: Iterable[Path], *, no_segments: Callable[[CorruptStore], None] | None = None) -> list[Chain]:
     """Segments by chain, connections and segments in order; chains by venue, listener, feed and epoch.
 
-    Raises CorruptStore for a file that is no segment.
+    A connection none of whose files says whose it is goes to ``no_segments``; without that, raises CorruptStore.
     """
-    by_connection = [
-        (connection_of(group[0]), group) for group in (list(g) for _, g in groupby(sorted(paths), lambda p: p.parent))
-    ]
+    by_connection = []
+    for group in (list(g) for _, g in groupby(sorted(paths), lambda p: p.parent)):
+        try:
+            by_connection.append((_whose(group), group))
+        except CorruptStore as error:
+            if no_segments is None:
+                raise
+            no_segments(error)
     by_connection.sort(key=lambda c: (*_chain_of(c[0]), c[0].connection_id))
     return [list(g) for _, g in groupby(by_connection, lambda c: _chain_of(c[0]))]
+
+
+def _whose(paths: Sequence[Path]) -> Connection:
+    """All segments of a connection say the same; one of them may be damaged."""
+    for path in paths[:-1]:
+        with suppress(CorruptStore):
+            return connection_of(path)
+    return connection_of(paths[-1])
 
 
 def _chain_of(about: Connection) -> tuple[str, str, int, int]:

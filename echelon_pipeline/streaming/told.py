@@ -20,10 +20,11 @@ from echelon_pipeline.books.batches import CHECKS, EVENTS, GAPS, ROWS, Batches
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Event, TickSize, Told, Traded, Unreadable
 from echelon_pipeline.books.rows import State
+from echelon_pipeline.errors import CorruptStore
 from echelon_pipeline.streaming.replay import LINGER, READERS, Chain
 from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streaming.roster import watched_of
-from echelon_pipeline.streaming.segments import CLOSED, count_of, read
+from echelon_pipeline.streaming.segments import CLOSED, Block, count_of, first_at, read
 
 # The machine does these in some 15 s; compiled rules in 2, but they are compiled once per installation, in minutes.
 COMPILED_FROM = 500_000
@@ -93,12 +94,14 @@ class Telling:
     def batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Batches of the tables of ``SCHEMAS`` by their names, rows of an instrument in the order of their ends.
 
-        Raises CorruptStore.
+        Raises CorruptStore where what is damaged may be of [since, until); what was before, its frames are lost.
         """
+        rest = [path for _, paths in self._chain for path in paths]
         by, until, reached = self._replayer, self._until, False
         for about, paths in self._chain:
             changes = watched_of(paths[0])
-            for first, arrived in _fed(paths):
+            rest = rest[len(paths) :]
+            for first, arrived in _fed(paths, rest, self._since):
                 frames, times = _monotone(arrived, by.now)
                 beyond = np.flatnonzero(times >= until)
                 known = int(beyond[0]) if len(beyond) else len(times)
@@ -208,11 +211,14 @@ def _told(event: Told | TickSize) -> tuple[str, str]:
     return "tick_size_change", msgspec.json.encode({"token": event.token, "tick_size": event.new}).decode()
 
 
-def _fed(paths: Sequence[Path]) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Frames of a connection's segments in larger pieces, each with the arrival number of its first."""
+def _fed(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Frames of a connection's segments in larger pieces, each with the arrival number of its first.
+
+    ``rest``: the chain's segments after these. What is damaged and was over before ``since`` is a hole in the numbers.
+    """
     held: list[pa.RecordBatch] = []
     first = rows = 0
-    for block in (block for path in paths for block in read(path)):
+    for block in _blocks(paths, rest, since):
         if held and (rows >= FED or block.first != first + rows):
             yield first, _one(held)
             held, rows = [], 0
@@ -221,6 +227,17 @@ def _fed(paths: Sequence[Path]) -> Iterator[tuple[int, pa.RecordBatch]]:
         rows += block.frames.num_rows
     if held:
         yield first, _one(held)
+
+
+def _blocks(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[Block]:
+    following = [*paths[1:], *rest]
+    for number, path in enumerate(paths):
+        try:
+            yield from read(path)
+        except CorruptStore:
+            resumed_at = next(filter(None, map(first_at, following[number : number + 1])), None)
+            if resumed_at is None or resumed_at > since:
+                raise
 
 
 def _monotone(frames: pa.RecordBatch, now: int) -> tuple[pa.RecordBatch, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.errors import CorruptStore
 from echelon_pipeline.ingest import recordings
 from echelon_pipeline.ingest.books import derive_hour, ruling
 from echelon_pipeline.ingest.recordings import HOUR, Intent, expire_recordings, hours_due
@@ -198,6 +199,55 @@ def test_what_arrived_after_our_clock_stepped_back_over_the_hour_is_told_once(se
     ]
     assert rows(session, "core.book_events", "frame, received_at", "frame")[1:] == [(3, half)]
     assert len(rows(session, "core.dead_letters", "*")) == 1
+
+
+def flip(path: Path, place: int) -> None:
+    """A bit that a disk lost."""
+    held = bytearray(path.read_bytes())
+    held[place] ^= 1
+    path.write_bytes(held)
+
+
+def test_a_damaged_segment_fails_its_hour_and_what_it_lost_is_a_gap_of_the_hours_after(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    for at in (10, 3700, 7190, 7300, 10900):
+        if at in (7190, 10900):
+            tape.change(at, "A", "yes", "0.41", "1.00")
+        else:
+            tape.book(at, "A", {"0.40": "5.00"}, {})
+        tape.close()
+    first, second, *_ = segments(session.settings.capture_root)
+    flip(second, -20)
+    due = hours_due(session, "kalshi", (), EVENING)
+    assert [h.starts_at for h in due] == [NOON + n * HOUR for n in range(4)]
+    with pytest.raises(CorruptStore, match=str(second)):
+        derive_hour(session, due[1])
+    for hour in due[2:]:
+        derive_hour(session, hour)
+    columns = "hour, state, reason, epoch(valid_to - valid_from)::INT"
+    assert rows(session, "core.book_snapshots", columns, "valid_from")[:3] == [
+        (14, "unknown", "lost_frames", 100),
+        (14, "live", None, 30),
+        (14, "stale", None, 3470),
+    ]
+    flip(second, -20)
+    flip(first, 30)  # where it says whose it is
+    [noon, *_] = hours_due(session, "kalshi", (), EVENING)
+    with pytest.raises(CorruptStore, match=str(first)):
+        derive_hour(session, noon)
+
+
+def test_a_connection_that_does_not_say_whose_it_is_stops_no_hour(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, at in (("1", 10), ("2", 4000)):
+        tape = Tape(session, name, "A", epoch=int(name))
+        tape.book(at, "A", {"0.40": "5.00"}, {})
+        tape.close()
+    damaged = segments(session.settings.capture_root)[0]
+    flip(damaged, 30)
+    assert derive(session) == [ONE_PM]
+    assert str(damaged) in caplog.text
 
 
 def test_an_hour_ends_with_the_hour_and_the_next_one_goes_on_from_it(session: Session) -> None:
