@@ -40,7 +40,7 @@ def record(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long. Default: at Ctrl-C.")] = None,
 ) -> None:
     """Record live order books: every frame, durable within a second."""
-    from echelon_pipeline.streaming.segments import left_open, recover
+    from echelon_pipeline.streaming.segments import last_write, left_open, recover
     from echelon_pipeline.warehouse.listeners import RECORD, Listeners
     from echelon_pipeline.warehouse.locks import one_at_a_time
     from echelon_pipeline.warehouse.state import State
@@ -53,11 +53,11 @@ def record(
         root = settings.capture_root
         with one_at_a_time(root / f"{RECORD}.lock", 0), State.of(settings) as state:
             listeners = Listeners(state)
-            last = _EPOCH
+            last = last_write(root, RECORD)
             for path in left_open(root, RECORD):  # whoever did is dead: we hold the lock
-                last = max(last, datetime.fromtimestamp(path.stat().st_mtime, UTC))
                 recover(path)
-            listeners.mean(RECORD, [], at=last)  # until its last sign of life it meant to watch what it watched
+            # Until its last sign of life it meant to watch what it watched.
+            listeners.mean(RECORD, [], at=_EPOCH if last is None else last)
             listeners.mean(RECORD, [w.instrument_id for w in chosen])
             try:
                 done = asyncio.run(_record(settings, chosen, seconds))

@@ -19,6 +19,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -209,6 +211,18 @@ def left_open(root: Path, listener: str, *, before: int | None = None) -> list[P
                 if about is None or (about.listener == listener and (before is None or about.epoch < before)):
                     found.append(path)
     return found
+
+
+def last_write(root: Path, listener: str) -> datetime | None:
+    """When a listener wrote last to any of its segments, open or closed; None where it has none."""
+    written = [0.0]
+    for _, group in groupby(segments(root), lambda p: p.parent):
+        with suppress(FileNotFoundError):  # another's, that was closed or deleted since it was listed
+            paths = list(group)
+            about = _about(paths[0])
+            if about is not None and about.listener == listener:
+                written += [p.stat().st_mtime for p in paths]
+    return datetime.fromtimestamp(max(written), UTC) if len(written) > 1 else None
 
 
 def _about(path: Path) -> Connection | None:

@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from echelon_pipeline.streaming.segments import (
     bounds,
     connection_of,
     count_of,
+    last_write,
     left_open,
     read,
     recover,
@@ -265,6 +267,14 @@ def test_a_segment_says_whose_it_is_from_its_first_instant(
         assert connection_of(path) == KALSHI
         assert left_open(tmp_path, "all") == [path]
         assert left_open(tmp_path, "another") == []
+
+
+def test_the_last_sign_of_life_of_who_was_killed_is_its_last_write_also_between_two_segments(tmp_path: Path) -> None:
+    assert last_write(tmp_path, "all") is None
+    path = written(tmp_path, [(1, b"a")])
+    os.utime(path, (1_000, 1_000))
+    assert last_write(tmp_path, "all") == datetime.fromtimestamp(1_000, UTC)
+    assert last_write(tmp_path, "another") is None
 
 
 def test_a_file_that_says_nothing_is_left_by_nobody_alive(tmp_path: Path) -> None:
