@@ -39,19 +39,23 @@ def derive_hour(session: Session, hour: Hour) -> Counts:
     counts = Counts()
     digest = hour.digest  # before reading: what comes meanwhile is for the next time
     partition = (hour.venue, hour.starts_at.date(), hour.starts_at.hour)
-    given = {"venue": hour.venue, "since": micros(hour.starts_at), "until": micros(hour.ends_at)}
+    given: dict[str, str | int] = {
+        "venue": hour.venue,
+        "since": micros(hour.starts_at),
+        "until": micros(hour.ends_at),
+    }
     with session.unit() as unit, session.duck() as connection:
         counts.objects = _tell(unit, connection, hour)
         for name in BOOK_TABLES:
             stem = name.removeprefix("core.")
-            text = statement(f"books/{stem}").text
-            used = {key: value for key, value in given.items() if f"${key}" in text}
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE made_{stem} AS {text}", used)
-            made = f"({typed(TABLES[name], f'FROM made_{stem}', connection)})"
-            staged = session.lake.stage(connection, name, made, unit=unit.unit_id)
+            text = _with(statement(f"books/{stem}").text, given)
+            staged = session.lake.stage(
+                connection, name, f"({typed(TABLES[name], text, connection)})", unit=unit.unit_id
+            )
+            made = f"SELECT * FROM read_parquet({literal(str(staged))})"
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW made_{stem} AS {made}")
             rows = session.lake.replace_partition(name, staged, partition).rows_staged
             counts.staged[name] = counts.new[name] = rows
-            staged.unlink(missing_ok=True)
         counts.dead_letters = _keep_unreadable(unit, connection, hour, digest)
         window = unit.window(
             hour.venue,
@@ -65,6 +69,13 @@ def derive_hour(session: Session, hour: Hour) -> Counts:
         )
         session.windows.record([replace(window, unit_id=digest)], as_of=hour.looked_at)
     return counts
+
+
+def _with(text: str, given: Mapping[str, str | int]) -> str:
+    """A statement with its parameters written out: COPY takes none."""
+    for name, value in given.items():
+        text = text.replace(f"${name}", literal(value) if isinstance(value, str) else str(value))
+    return text
 
 
 def _keep_unreadable(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour, digest: str) -> int:
@@ -109,7 +120,8 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
             spans.append(telling.spans)
             frames += telling.frames
     for name in SCHEMAS:
-        query = f"SELECT * FROM read_parquet({literal(str(files.path(name)))})"
+        numbered = ", file_row_number = true" if name == "rows" else ""
+        query = f"SELECT * FROM read_parquet({literal(str(files.path(name)))}{numbered})"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
     _table(
         connection, "ruling", "chain INTEGER, instrument_id VARCHAR, rules_from BIGINT, rules_to BIGINT", ruling(spans)

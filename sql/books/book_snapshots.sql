@@ -2,6 +2,7 @@
 -- grain: instrument, valid_from
 -- inputs: rows, checks, ruling, intents
 -- ruling: from when to when a chain's word counts for an instrument, [rules_from, rules_to) in microseconds.
+-- Windows run over narrow rows, place is where each is in its file: sorting the lists of levels took most of the time.
 -- intents: stretches in which an instrument was meant to be watched, not overlapping, cut to [$since, $until).
 WITH checked AS (
     -- A miss that its second look made a hit is told twice.
@@ -12,7 +13,11 @@ WITH checked AS (
 
 told AS (
     SELECT
-        *,
+        file_row_number AS place,
+        chain,
+        instrument_id,
+        valid_to,
+        state,
         -- A stale row is the same book whose proof is missing yet: what comes after it decides.
         first_value(CASE WHEN state <> 'stale' THEN state END IGNORE NULLS) OVER (
             later ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
@@ -29,7 +34,7 @@ told AS (
 
 judged AS (
     SELECT
-        t.*,
+        t.place,
         CASE
             WHEN t.state = 'unknown' THEN NULL
             WHEN t.next_reason IN ('gap', 'lost_frames', 'hash', 'mirror', 'probe', 'negative_level', 'crossed')
@@ -45,14 +50,16 @@ judged AS (
 
 ruled AS (
     SELECT
-        j.* EXCLUDE (chain, next_state, next_reason, lost_at)
+        t.* EXCLUDE (chain, file_row_number)
             REPLACE (
-                greatest(j.valid_from, r.rules_from, $since) AS valid_from,
-                least(j.valid_to, r.rules_to, $until) AS valid_to
-            )
-    FROM judged j
-    JOIN ruling r USING (chain, instrument_id)
-    WHERE greatest(j.valid_from, r.rules_from, $since) < least(j.valid_to, r.rules_to, $until)
+                greatest(t.valid_from, r.rules_from, $since) AS valid_from,
+                least(t.valid_to, r.rules_to, $until) AS valid_to
+            ),
+        j.is_verified
+    FROM rows t
+    JOIN judged j ON t.file_row_number = j.place
+    JOIN ruling r ON t.chain = r.chain AND t.instrument_id = r.instrument_id
+    WHERE greatest(t.valid_from, r.rules_from, $since) < least(t.valid_to, r.rules_to, $until)
 ),
 
 edges AS (
