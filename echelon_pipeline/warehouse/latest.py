@@ -22,7 +22,7 @@ import msgspec
 import redis
 
 from echelon_pipeline.domain.latest import Latest
-from echelon_pipeline.errors import DatabaseUnavailable
+from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
 from echelon_pipeline.settings import Settings
 
 FILE = "latest.sqlite"
@@ -124,7 +124,10 @@ class RedisStore:
 
     def __init__(self, url: str, ttl: float) -> None:
         self._ttl = ttl
-        with _redis_faults():
+        with (
+            _redis_faults(),
+            _no_words("REDIS_URL is not the address of a Redis: redis://[:password@]host:port/number"),
+        ):
             self._client = redis.Redis.from_url(url, socket_timeout=BUSY_SECONDS, socket_connect_timeout=BUSY_SECONDS)
 
     def put(self, rows: Sequence[Latest]) -> None:
@@ -177,6 +180,15 @@ def _sqlite_faults() -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise DatabaseUnavailable(f"latest states: {error}") from error
+
+
+@contextmanager
+def _no_words(instead: str) -> Iterator[None]:
+    """What a parser says of an address that it cannot read may be a part of the password."""
+    try:
+        yield
+    except ValueError:
+        raise BadSettings(instead) from None
 
 
 @contextmanager

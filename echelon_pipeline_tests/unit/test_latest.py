@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from echelon_pipeline import cli
 from echelon_pipeline.domain.latest import Latest
-from echelon_pipeline.errors import DatabaseUnavailable
+from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse import latest as module
 from echelon_pipeline.warehouse.latest import FILE, LatestStore, RedisStore, SqliteStore, latest_store
@@ -173,6 +173,13 @@ def test_a_redis_that_is_not_there_is_said_without_its_password() -> None:
         with pytest.raises(DatabaseUnavailable, match="Redis") as caught:
             ask()
         assert "do-not-print" not in str(caught.value)
+
+
+def test_an_address_that_cannot_be_read_is_said_without_a_part_of_its_password() -> None:
+    with pytest.raises(BadSettings, match="REDIS_URL") as caught:
+        RedisStore("redis://:do-not/print@127.0.0.1:1/0", 60)
+    assert "do-not" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_a_file_that_another_process_holds_is_waited_for_and_then_said(
