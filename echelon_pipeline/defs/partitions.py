@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from echelon_pipeline.ingest.recordings import BEGINNING
 from echelon_pipeline.settings import load_settings
 
 # Fixed, so that partitions never vanish from the UI as days go by; how much a first run reads is
@@ -26,9 +27,9 @@ def days_of(context: dg.AssetExecutionContext) -> Sequence[date]:
     return [date.fromisoformat(key) for key in sorted(context.partition_keys)]
 
 
-# No recording is older than this software; each year before it would be 8,760 empty boxes in the UI.
-HOURLY = dg.HourlyPartitionsDefinition(start_date="2026-01-01-00:00", timezone="UTC", end_offset=1)
 HOUR_KEY = "%Y-%m-%d-%H:%M"
+# Each year before would be 8,760 empty boxes in the UI.
+HOURLY = dg.HourlyPartitionsDefinition(start_date=BEGINNING.strftime(HOUR_KEY), timezone="UTC", end_offset=1)
 
 
 def hours_of(context: dg.AssetExecutionContext) -> Sequence[datetime]:

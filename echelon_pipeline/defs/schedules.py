@@ -88,8 +88,9 @@ parlays_hourly = dg.ScheduleDefinition(
     name="parlays_hourly", job=parlays_job, cron_schedule="22 * * * *", default_status=STATUS
 )
 
-# Hours that one tick asks for, the oldest first: after a long pause the rest follows with the next ticks.
-MOST_HOURS = 12
+# Hours that one tick asks for: the newest, so that what is live waits for nothing, and of the others the oldest. After
+# a long pause the rest follows with the next ticks.
+NEWEST, OLDEST = 4, 8
 
 
 # An hour that failed makes room for others meanwhile: what is damaged fails every time.
@@ -110,8 +111,8 @@ def books_recorded(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequ
         for hour in hours_due(session, venue, intents(session, venue), now):
             due.setdefault(hour.starts_at, []).append(hour.digest)
     left_out = _hours_of_runs(context.instance, now) if due else set()
-    asked = [h for h in sorted(due) if h.strftime(HOUR_KEY) not in left_out][:MOST_HOURS]
-    for starts_at in asked:
+    asked = [h for h in sorted(due) if h.strftime(HOUR_KEY) not in left_out]
+    for starts_at in sorted({*asked[:OLDEST], *asked[-NEWEST:]}):
         yield dg.RunRequest(run_key="books:" + ":".join(due[starts_at]), partition_key=starts_at.strftime(HOUR_KEY))
     if not asked:
         why = f"{len(due)} hours are under way, or failed lately" if due else "every recorded hour is in its tables"

@@ -25,6 +25,7 @@ from echelon_pipeline.warehouse.windows import Recorded as Window
 
 log = logging.getLogger(__name__)
 HOUR = timedelta(hours=1)
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # no recording is older than this software
 WINDOWED = "core.book_snapshots"  # the windows of an hour are recorded for this table, for all five
 SCOPE = "hour"
 TICK = timedelta(seconds=1)  # file systems' clocks are some milliseconds behind ours
@@ -141,7 +142,8 @@ def _is_derived(
     recording: _Recording, recordings: Sequence[_Recording], venue: Venue, done: Mapping[datetime, Window]
 ) -> bool:
     """Whether all hours of a recording are complete, and of what is there now."""
-    for starts_at in _by_hour([(recording.starts_at, recording.ends_at, recording)]):
+    hours = _by_hour([(recording.starts_at, recording.ends_at, recording)])
+    for starts_at in hours:
         window = done.get(starts_at)
         if window is None or window.state != "complete":
             return False
@@ -149,7 +151,7 @@ def _is_derived(
             hour = _hour(recordings, venue, starts_at, (), window.to_at)
             if _of_segments(hour.digest) != _of_segments(window.unit_id):
                 return False
-    return True
+    return bool(hours)  # one that is of no hour is in no table
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,10 @@ def _recordings(root: Path, venue: Venue) -> list[_Recording]:
             continue  # no block of frames is whole yet
         # The time of the inode's change: a segment that was copied here may be old by its own.
         touched = max(p.stat().st_ctime for p in paths)
-        begin, end = min(t.first_at for t in times), max(t.last_at for t in times) + LINGER
-        found.append(_Recording(chain, _time(begin), _time(end), datetime.fromtimestamp(touched, UTC)))
+        begin, end = _time(min(t.first_at for t in times)), _time(max(t.last_at for t in times) + LINGER)
+        if begin < BEGINNING:
+            log.error("%s: our clock was wrong: what has times before %s is in no table", paths[0].parent, BEGINNING)
+        found.append(_Recording(chain, max(begin, BEGINNING), end, datetime.fromtimestamp(touched, UTC)))
     return sorted(found, key=lambda r: r.starts_at)
 
 

@@ -100,6 +100,17 @@ def test_an_hour_that_fails_stops_no_other_and_is_asked_for_again_an_hour_later(
     assert asked.partition_key == older.strftime(HOUR_KEY)
 
 
+def test_of_many_hours_the_newest_wait_for_none_and_what_a_wrong_clock_wrote_blocks_nothing(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "NEWEST", 1)
+    monkeypatch.setattr(schedules, "OLDEST", 2)
+    hours = [record(settings, str(ago), ago) for ago in (9, 7, 5, 3, 1)]
+    record(settings, "at the epoch", int(time.time() / 3600) - 5)
+    keys = [a.partition_key for a in asked_for(instance) if isinstance(a, dg.RunRequest)]
+    assert keys == [h.strftime(HOUR_KEY) for h in (hours[0], hours[1], hours[4])]
+
+
 def test_an_hour_whose_run_has_not_ended_is_not_asked_for_again(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:

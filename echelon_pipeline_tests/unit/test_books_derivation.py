@@ -250,6 +250,18 @@ def test_a_connection_that_does_not_say_whose_it_is_stops_no_hour(
     assert str(damaged) in caplog.text
 
 
+def test_what_was_recorded_under_a_wrong_clock_is_said_and_never_deleted(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = Session(session.settings.model_copy(update={"capture_retention_days": 1}), session.lake, session.windows)
+    tape = Tape(session, "1", "A")
+    tape.book(10 - NOON.timestamp(), "A", {"0.40": "5.00"}, {})
+    tape.close()
+    assert derive(session) == []
+    assert "our clock was wrong" in caplog.text
+    assert expire_recordings(session, EVENING + timedelta(days=9)) == 0
+
+
 def test_an_hour_ends_with_the_hour_and_the_next_one_goes_on_from_it(session: Session) -> None:
     tape = Tape(session, "1", "A")
     tape.book(3590, "A", {"0.40": "5.00"}, {})
