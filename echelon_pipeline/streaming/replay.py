@@ -83,6 +83,12 @@ def _chain_of(about: Connection) -> tuple[str, str, int, int]:
     return about.venue, about.listener, about.feed, about.epoch
 
 
+def ended(last: int, following: int) -> int:
+    """From when on nothing is known of a connection whose last frame came at ``last``, and the next one's first at
+    ``following``: never later than that, so that a quick reconnection is a gap too."""
+    return max(last, min(last + LINGER, following - 1))
+
+
 class Player:
     """One chain through a machine, up to ``until`` (microseconds) or to its last frame.
 
@@ -103,10 +109,13 @@ class Player:
     def play(self) -> Iterator[Frame]:
         """Each frame, once the machine has had it. At the end the machine stands at ``until``, or where the last
         batch is over. Raises CorruptStore."""
-        until = self._until
+        until, is_over = self._until, False
         for connection, paths in self._chain:
             changes = watched_of(paths[0])
             for frame in _frames(connection, paths):
+                if is_over:
+                    self._cut(frame.received_at)
+                    is_over = False
                 if until is not None and frame.received_at >= until:
                     self.reached = True
                     break
@@ -116,15 +125,20 @@ class Player:
                 self._frames += 1
                 yield frame
             else:
-                # What came after the last frame that was kept, nobody knows: soon after it there is no book.
-                end, is_last = self.machine.now + LINGER, connection is self._chain[-1][0]
-                if self._frames and paths[-1].suffix == CLOSED and (end < until if until else not is_last):
-                    self.machine.disconnected(end)
+                is_over = self._frames > 0 and paths[-1].suffix == CLOSED
+        if is_over and until is not None:
+            self._cut(self.machine.now + LINGER + 1)
         if self._frames:
             # The last batch is over by then, also where our clock stepped back in it.
             self.machine.advance(self.machine.now + QUIET if until is None else until)
         for name in self.watched:
             self._count_hashes(name)
+
+    def _cut(self, following: int) -> None:
+        """A connection is over: there is no book until the next one's first frame has brought it."""
+        at = ended(self.machine.now, following)
+        if self._until is None or at < self._until:
+            self.machine.disconnected(at)
 
     def _watch(self, wanted: dict[str, Instrument], at: int) -> None:
         for name in self.watched.keys() - wanted.keys():

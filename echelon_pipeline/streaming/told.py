@@ -21,7 +21,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Event, TickSize, Told, Traded, Unreadable
 from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import CorruptStore
-from echelon_pipeline.streaming.replay import LINGER, READERS, Chain
+from echelon_pipeline.streaming.replay import LINGER, READERS, Chain, ended
 from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streaming.roster import watched_of
 from echelon_pipeline.streaming.segments import CLOSED, Block, count_of, first_at, read
@@ -97,11 +97,14 @@ class Telling:
         Raises CorruptStore where what is damaged may be of [since, until); what was before, its frames are lost.
         """
         rest = [path for _, paths in self._chain for path in paths]
-        by, until, reached = self._replayer, self._until, False
+        by, until, reached, is_over = self._replayer, self._until, False, False
         for about, paths in self._chain:
             changes = watched_of(paths[0])
             rest = rest[len(paths) :]
             for first, arrived in _fed(paths, rest, self._since):
+                if is_over:
+                    self._cut(arrived.column("received_at")[0].cast(_BIG).as_py())
+                    is_over = False
                 frames, times = _monotone(arrived, by.now)
                 beyond = np.flatnonzero(times >= until)
                 known = int(beyond[0]) if len(beyond) else len(times)
@@ -116,15 +119,23 @@ class Telling:
                     reached = True
                     break
             else:
-                # What came after the last frame that was kept, nobody knows: soon after it there is no book.
-                if self.frames and paths[-1].suffix == CLOSED and by.now + LINGER < until:
-                    by.disconnected(by.now + LINGER)
+                is_over = self.frames > 0 and paths[-1].suffix == CLOSED
+        if is_over:
+            self._cut(by.now + LINGER + 1)
         ends_at = until if reached else self._last_at + LINGER
         if self.frames:
             by.advance(until)
         yield from self._taken(by.finish(by.now))
         for span in self.spans.values():
             span.ends_at = min(span.ends_at, ends_at)
+
+    def _cut(self, following: int) -> None:
+        """A connection is over. What came after its last frame nobody knows: soon after it, and before the next one's
+        first at the latest, there is no book."""
+        by = self._replayer
+        at = ended(by.now, following)
+        if at < self._until:
+            by.disconnected(at)
 
     def _watch(self, wanted: dict[str, Instrument], at: int) -> None:
         for name in self._watched.keys() - wanted.keys():

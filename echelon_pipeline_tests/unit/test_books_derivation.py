@@ -549,3 +549,20 @@ def test_only_derived_recordings_are_deleted_after_their_retention_and_their_row
     late.close()
     assert hours_due(session, "kalshi", (), later) == []
     assert rows(session, "core.book_snapshots", "instrument_id") == [("kalshi:A",)]
+
+
+def test_a_connection_that_is_back_at_once_leaves_a_gap_too_and_its_books_count_from_their_own_time(
+    session: Session,
+) -> None:
+    for name, at, size in (("1", 10.0, "5.00"), ("2", 10.2, "6.00")):
+        tape = Tape(session, name, "A")
+        tape.book(at, "A", {"0.40": size}, {})
+        tape.close()
+    derive(session)
+    assert rows(session, "core.book_gaps", "reason, epoch_us(to_at - from_at)") == [("disconnect", 1)]
+    columns = "state, round(epoch(valid_from) - epoch(TIMESTAMPTZ '2026-11-20 12:00:00Z'), 3), bid_size"
+    assert rows(session, "core.book_snapshots", columns, "valid_from") == [
+        ("live", 10.0, Decimal(5)),
+        ("unknown", 10.2, None),
+        ("live", 10.2, Decimal(6)),
+    ]
