@@ -49,12 +49,11 @@ def derive_hour(session: Session, hour: Hour) -> Counts:
         for name in BOOK_TABLES:
             stem = name.removeprefix("core.")
             text = _with(statement(f"books/{stem}").text, given)
-            staged = session.lake.stage(
-                connection, name, f"({typed(TABLES[name], text, connection)})", unit=unit.unit_id
-            )
-            made = f"SELECT * FROM read_parquet({literal(str(staged))})"
+            query = typed(TABLES[name], text, connection)
+            rows = session.lake.replace_partition(connection, name, query, partition).rows_staged
+            where = dict(zip(TABLES[name].partition_by, ([value] for value in partition), strict=True))
+            made = session.lake.scan(name, where=where)
             connection.execute(f"CREATE OR REPLACE TEMP VIEW made_{stem} AS {made}")
-            rows = session.lake.replace_partition(name, staged, partition).rows_staged
             counts.staged[name] = counts.new[name] = rows
         counts.dead_letters = _keep_unreadable(unit, connection, hour, digest)
         window = unit.window(

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import date
 from os import getpid
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -26,7 +27,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, Rule, T, Table
 from echelon_pipeline.warehouse.commits import Commit, chunks, group_partitions, retried, write
 from echelon_pipeline.warehouse.compaction import compact, crowded
-from echelon_pipeline.warehouse.datafiles import adopt, write_files
+from echelon_pipeline.warehouse.datafiles import adopt, discard, write_files
 from echelon_pipeline.warehouse.delta import (
     DataFile,
     Partition,
@@ -201,10 +202,34 @@ class Lake:
             rules = (Rule("rows are of the days", f"date BETWEEN '{days[0]}' AND '{days[1]}'"),)
         return self._put(table, staged, rules, lambda f: days is None or days[0] <= f.day <= days[1])
 
-    def replace_partition(self, table: str, staged: Path, partition: Partition) -> Commit:
-        """Puts a staged Parquet file in place of one partition's rows. Raises as ``replace``."""
-        only = Rule("rows are of the partition", within(self.tables[table], [partition]))
-        return self._put(table, staged, (only,), lambda f: f.partition == partition)
+    def replace_partition(
+        self, connection: duckdb.DuckDBPyConnection, table: str, query: str, partition: Partition
+    ) -> Commit:
+        """Puts the rows of a query of the connection in place of one partition's.
+
+        They are written once, where they will lie; rules are checked on the file, which no version names until then.
+        Values of partition columns are the partition's, whatever the query says. Raises as ``replace``.
+        """
+        known = self.tables[table]
+        self._require_space()
+        order = ", ".join(known.sort_by)
+
+        def attempt() -> tuple[int | None, int]:
+            snapshot = open_for_write(known, self.uri(known.name))
+            added = write_files(connection, snapshot, [partition], lambda _: f"({query}) ORDER BY {order}", 0)
+            try:
+                placed = snapshot.select([f"{snapshot.uri}/{unquote(f.path)}" for f in added])
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW placed AS {placed}")
+                rows = check_rules(connection, known, "placed")
+                check_unique(connection, known, "placed")
+            except Exception:
+                discard(snapshot, added)
+                raise
+            changes = bool(added) or any(f.partition == partition for f in snapshot.files)
+            return adopt(snapshot, added, [partition], self._tries) if changes else None, rows
+
+        version, rows = retried(known.name, self._tries, attempt)
+        return Commit(known.name, version, rows_staged=rows, rows_new=rows)
 
     def _put(
         self, table: str, staged: Path, rules: tuple[Rule, ...], is_replaced: Callable[[DataFile], bool]
