@@ -11,6 +11,7 @@ from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.tables.books import BOOK_TABLES
 from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline_tests.pipeline import contents, days_of, duplicates, ingest, settings_for
 
@@ -38,8 +39,9 @@ def _one(settings: Settings, query: str) -> object:
 def test_every_core_table_gets_rows(done: Settings) -> None:
     found = contents(done)
     empty = {name for name, (rows, _) in found.items() if rows == 0}
-    # Nothing is refreshed here.
-    assert empty <= {"core.dead_letters", "core.fills", "core.mart_builds", *(m.name for m in marts())}
+    # Nothing is refreshed here, and no order book recorded.
+    unmade = {*(m.name for m in marts()), *(t.name for t in BOOK_TABLES)}
+    assert empty <= {"core.dead_letters", "core.fills", "core.mart_builds", *unmade}
 
 
 def test_no_key_stands_twice(done: Settings) -> None:
