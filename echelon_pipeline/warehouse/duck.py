@@ -64,7 +64,7 @@ def connect(
     finally:
         connection.close()
         if not private and time.monotonic() - begun > BRIEF:
-            _give_back(_INSTANCES[key], memory_limit_mb)
+            _give_back(key)
 
 
 def _open(memory_limit_mb: int, threads: int, scratch: Path | None) -> duckdb.DuckDBPyConnection:
@@ -86,10 +86,16 @@ def _open(memory_limit_mb: int, threads: int, scratch: Path | None) -> duckdb.Du
     return connection
 
 
-def _give_back(connection: duckdb.DuckDBPyConnection, memory_limit_mb: int) -> None:
+def _give_back(key: tuple[int, int, int, Path | None]) -> None:
     """Hands freed pages to the system: setting the limit is the one statement that does (10 ms for 200 MB). DuckDB's
-    allocator keeps them otherwise, while delta-rs and Arrow need as much again."""
-    connection.execute(f"SET memory_limit = '{memory_limit_mb}MB'")
+    allocator keeps them otherwise, while delta-rs and Arrow need as much again.
+
+    In a session of its own: DuckDB 2 refuses a second statement on a connection that is busy, and threads may end
+    their sessions at the same instant."""
+    with _LOCK:
+        connection = _INSTANCES[key].cursor()
+    with connection:
+        connection.execute(f"SET memory_limit = '{key[1]}MB'")
 
 
 def _load_macros(connection: duckdb.DuckDBPyConnection) -> None:
