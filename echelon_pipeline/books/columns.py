@@ -22,6 +22,10 @@ from echelon_pipeline.books.events import (
     Facts,
     Lost,
     Message,
+    OwnFill,
+    OwnNote,
+    OwnOrder,
+    OwnPosition,
     Quoted,
     Refused,
     Side,
@@ -62,7 +66,10 @@ _TYPES: tuple[type[Event], ...] = (
     *(Change, Snapshot, TickSize, Ended, Traded, Quoted),
     *(Told, Subscribed, Acknowledged, Lost, Refused, Unreadable),
 )
-KINDS: dict[type[Event], Kind] = dict(zip(_TYPES, Kind, strict=True))
+# What is an account's touches no book either: for the rules it is one of what is told.
+KINDS: dict[type[Event], Kind] = dict(zip(_TYPES, Kind, strict=True)) | dict.fromkeys(
+    (OwnOrder, OwnFill, OwnPosition, OwnNote), Kind.TOLD
+)
 NAMES = tuple(one.__name__ for one in _TYPES)
 
 # One frame: its subscription, its number there, its events.

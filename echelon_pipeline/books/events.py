@@ -86,7 +86,10 @@ class Traded(msgspec.Struct, frozen=True):
 
 
 class Quoted(msgspec.Struct, frozen=True):
-    """The best prices as the venue reports them apart from the ladder; None: no quote."""
+    """The best prices as the venue reports them apart from the ladder; None: no quote.
+
+    ``last`` (the last trade's price) and what follows it: only where a reader was asked for all that a quote says.
+    """
 
     token: str
     bid: int | None
@@ -94,6 +97,9 @@ class Quoted(msgspec.Struct, frozen=True):
     bid_size: int | None = None
     ask_size: int | None = None
     at: int | None = None
+    last: int | None = None
+    volume: int | None = None
+    open_interest: int | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -101,6 +107,69 @@ class Told(msgspec.Struct, frozen=True):
 
     kind: str
     token: str | None
+    payload: bytes
+    at: int | None = None
+
+
+class OwnOrder(msgspec.Struct, frozen=True):
+    """An order of the account that listens, as it stands after something happened to it. ``change``: what, in the
+    venue's word; ``market``: the venue's name of the instrument.
+
+    Events of an account name a ``ladder`` and no ``token``: they are nobody's proof. ``buys``: the ladder's side, at
+    a price of it. What the venue does not say is None; ``payload`` is the object as served.
+    """
+
+    ladder: str
+    market: str
+    order_id: str
+    payload: bytes
+    at: int | None = None
+    change: str | None = None
+    status: str | None = None
+    buys: bool | None = None
+    price: int | None = None
+    size: int | None = None
+    filled: int | None = None
+    remaining: int | None = None
+    fee: int | None = None
+    client_order_id: str | None = None
+    builder_code: str | None = None
+
+
+class OwnFill(msgspec.Struct, frozen=True):
+    """An execution of an order of the account that listens; told again where its ``status`` changes."""
+
+    ladder: str
+    market: str
+    order_id: str
+    trade_id: str
+    price: int
+    size: int
+    buys: bool
+    is_maker: bool
+    payload: bytes
+    at: int | None = None
+    status: str | None = None
+    fee: int | None = None
+    client_order_id: str | None = None
+    builder_code: str | None = None
+
+
+class OwnPosition(msgspec.Struct, frozen=True):
+    """What the account that listens holds: ``size`` of the ladder, less than 0 where it is short of it."""
+
+    ladder: str
+    market: str
+    size: int
+    payload: bytes
+    at: int | None = None
+    fee: int | None = None
+
+
+class OwnNote(msgspec.Struct, frozen=True):
+    """Anything else that is the account's alone. ``word``: the venue's."""
+
+    word: str
     payload: bytes
     at: int | None = None
 
@@ -143,6 +212,7 @@ class Unreadable(msgspec.Struct, frozen=True):
     token: str | None = None
 
 
+Own: TypeAlias = OwnOrder | OwnFill | OwnPosition | OwnNote
 Event: TypeAlias = (
     Snapshot
     | Change
@@ -151,6 +221,10 @@ Event: TypeAlias = (
     | Traded
     | Quoted
     | Told
+    | OwnOrder
+    | OwnFill
+    | OwnPosition
+    | OwnNote
     | Subscribed
     | Acknowledged
     | Lost

@@ -164,9 +164,8 @@ def test_a_market_that_only_pauses_has_not(word: str) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        *("event_lifecycle", "event_fee_update", "multivariate_market_lifecycle", "fill", "market_position"),
-        *("user_order", "rfq_created", "rfq_deleted", "quote_created", "quote_accepted", "quote_executed"),
-        *("order_group_updates", "cfbenchmarks_value", "cfbenchmarks_value_5hz", "pyth_value"),
+        *("event_lifecycle", "event_fee_update", "multivariate_market_lifecycle", "rfq_created", "rfq_deleted"),
+        *("cfbenchmarks_value", "cfbenchmarks_value_5hz", "pyth_value"),
     ],
 )
 def test_what_touches_no_book_is_kept_as_served(kind: str) -> None:

@@ -31,6 +31,7 @@ from echelon_pipeline.books.events import (
 )
 from echelon_pipeline.domain.scaled import CENT, ONE, scaled, shortest
 from echelon_pipeline.venues.frames import UNREADABLE, Name, Natural, ladder, level, price, quote, reason, share, size
+from echelon_pipeline.venues.kalshi import own
 
 # The venue keeps nothing of these subscriptions: ask for them anew (reference: section 7, errors).
 TERMINAL_CODES = {10, 25}
@@ -117,11 +118,10 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope).decode
 _BOOK, _DELTA, _TRADE, _TICKER, _NAMED, _CHANNEL, _ERROR = map(
     _decoder, (_Book, _Delta, _Trade, _Ticker, _Named, _Channel, _Error)
 )
-# Lifecycles, fees, own orders and positions, requests for quotes, indexes: kept as served.
+# Lifecycles, fees, requests for quotes, indexes: kept as served.
 _LIFECYCLES = frozenset({"market_lifecycle_v2", "market_lifecycle", "multivariate_market_lifecycle"})
 _TOLD = _LIFECYCLES | {
-    *("multivariate_lookup", "event_lifecycle", "event_fee_update", "fill", "market_position", "user_order"),
-    *("order_group_updates", "rfq_created", "rfq_deleted", "quote_created", "quote_accepted", "quote_executed"),
+    *("multivariate_lookup", "event_lifecycle", "event_fee_update", "rfq_created", "rfq_deleted"),
     *("cfbenchmarks_value", "cfbenchmarks_value_5hz", "pyth_value"),
 }
 _FOR_GOOD = frozenset({"determined", "settled"})
@@ -155,6 +155,8 @@ def _events(envelope: _Envelope, payload: bytes, yes_priced: bool) -> tuple[Even
         return (_quoted(_TICKER(msg)),)
     if kind in _TOLD:
         return _told(kind, _NAMED(msg), payload)
+    if kind in own.TYPES:
+        return (own.own(kind, msg, payload),)
     if kind == "subscribed":
         channel = _CHANNEL(msg)
         return (Subscribed(channel.channel, channel.sid),)

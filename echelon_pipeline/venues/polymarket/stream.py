@@ -1,4 +1,4 @@
-"""What Polymarket's market channel and its books say.
+"""What Polymarket's market channel and its books say; what its user channel says is ``own.py``'s.
 
 Belongs here: pure functions of a frame's bytes. Frames are an object or an array of objects; changes of prices
 come in three generations (``price_changes``, ``changes``, one change flat; reference: section 5.3). Whatever cannot
@@ -28,6 +28,7 @@ from echelon_pipeline.books.events import (
     Unreadable,
 )
 from echelon_pipeline.venues.frames import UNREADABLE, Name, ladder, level, price, quote, reason, share, size
+from echelon_pipeline.venues.polymarket import own
 
 MILLISECOND = 1_000
 TIMESTAMP_DIGITS = 15  # of milliseconds: more do not fit 64 bits as microseconds
@@ -125,7 +126,7 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def read(payload: bytes) -> Message:
-    """One frame of the market channel."""
+    """One frame of the market channel or of the user channel."""
     return Message(_each(payload, _event))
 
 
@@ -181,6 +182,8 @@ def _event(payload: bytes) -> tuple[Event, ...]:
         return (TickSize(_token(tick), tick.new_tick_size, _at(tick.timestamp)),)
     if kind in ("new_market", "market_resolved"):
         return _told(kind, _RESOLVED(payload), payload)
+    if kind in own.TYPES:
+        return own.own(kind, payload)
     if kind is None:
         raise ValueError("no event_type")
     return (Unreadable(payload, f"unknown event_type {kind[:40]!r}", doubt=False),)
