@@ -6,14 +6,16 @@ and sizes millionths, levels best first; texts that repeat are dictionaries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from echelon_pipeline.books.columns import MILLISECOND, NONE, Array, Columns, Kind
-from echelon_pipeline.books.rows import BookRow, GapRow, Output
+from echelon_pipeline.books.events import Change, Frame, Level, Side, Snapshot
+from echelon_pipeline.books.rows import BookRow, Output
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 WORD = pa.dictionary(pa.int8(), pa.string())
@@ -120,7 +122,8 @@ def level_events(
     frame, at = _in_order(columns.frames)
     told = columns.events[at]
     token = told["token"]
-    ladder = np.where((token >= 0) & (token < len(ladder_of)), ladder_of[np.clip(token, 0, len(ladder_of) - 1)], NONE)
+    ladder, known = np.full(len(token), NONE), (token >= 0) & (token < len(ladder_of))
+    ladder[known] = ladder_of[token[known]]
     kept = (told["kind"] <= Kind.SNAPSHOT) & (ladder >= 0) & (ladder % 2 == 0)
     frame, told, ladder = frame[kept], told[kept], ladder[kept]
     whole = told["kind"] == Kind.SNAPSHOT
@@ -169,24 +172,55 @@ def one_of(events: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if batches else pa.RecordBatch.from_pylist([], EVENTS)
 
 
+def filled(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Rows as a batch. Column by column: a dictionary for each row takes several times as long."""
+    return _batch(zip(*rows, strict=True) if rows else ([] for _ in schema), schema)
+
+
+def _batch(columns: Iterable[Any], schema: pa.Schema) -> pa.RecordBatch:
+    arrays = [c if isinstance(c, pa.Array) else pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
 def batches_of(output: Output, events: Sequence[pa.RecordBatch] = ()) -> Batches:
     """What the machine gave out, in these shapes."""
-    return Batches(
-        pa.RecordBatch.from_pylist([_row(row) for row in output.rows], ROWS),
-        pa.RecordBatch.from_pylist([_gap(gap) for gap in output.gaps], GAPS),
-        pa.RecordBatch.from_pylist([check._asdict() for check in output.checks], CHECKS),
-        pa.RecordBatch.from_pylist([note._asdict() for note in output.notes], NOTES),
-        one_of(events),
-    )
+    gaps, notes, checks = filled(output.gaps, GAPS), filled(output.notes, NOTES), filled(output.checks, CHECKS)
+    return Batches(_rows(output.rows), gaps, checks, notes, one_of(events))
 
 
-def _row(row: BookRow) -> dict[str, Any]:
-    told = row._asdict()
-    for side in ("bid", "ask"):
-        levels = told.pop(f"{side}s")
-        told[f"{side}_prices"], told[f"{side}_sizes"] = [p for p, _ in levels], [s for _, s in levels]
-    return told | {"state": row.state.value, "reason": row.reason and row.reason.value}
+def _rows(rows: Sequence[BookRow]) -> pa.RecordBatch:
+    if not rows:
+        return filled([], ROWS)
+    columns: list[Any] = list(zip(*rows, strict=True))
+    bids = BookRow._fields.index("bids")
+    columns[bids : bids + 2] = [array for side in columns[bids : bids + 2] for array in _levels_of(side)]
+    return _batch(columns, ROWS)
 
 
-def _gap(gap: GapRow) -> dict[str, Any]:
-    return gap._asdict() | {"reason": gap.reason.value}
+def _levels_of(sides: Sequence[Sequence[Level]]) -> tuple[Any, Any]:
+    """Prices and sizes of each row's levels of a side."""
+    counts = np.fromiter(map(len, sides), "i8", len(sides))
+    values = np.fromiter(chain.from_iterable(chain.from_iterable(sides)), "i8", 2 * int(counts.sum()))
+    return lists(counts, values[::2], pa.int32()), lists(counts, values[1::2], pa.int64())
+
+
+def events_of(frames: Iterable[Frame], ladders: Mapping[str, str]) -> pa.RecordBatch:
+    """As ``level_events``, of frames that were read one by one. ``ladders``: instruments by the token of outcome 0."""
+    rows: list[tuple[Any, ...]] = []
+    for frame in frames:
+        first = len(rows)
+        for event in frame.message.events:
+            if isinstance(event, Change | Snapshot) and event.token in ladders:
+                place = ladders[event.token], frame.received_at, event.at, frame.connection, frame.number
+                if isinstance(event, Change):
+                    told = (False, event.side, event.price, event.size, event.relative)
+                    rows.append((*place, len(rows) - first, *told))
+                else:
+                    for level in _levels(event):
+                        rows.append((*place, len(rows) - first, True, *level, False))
+    return filled(rows, EVENTS)
+
+
+def _levels(event: Snapshot) -> list[tuple[Any, ...]]:
+    levels: list[tuple[Any, ...]] = [(Side.BID, *level) for level in event.bids]
+    return levels + [(Side.ASK, *level) for level in event.asks] or [(None, None, None)]

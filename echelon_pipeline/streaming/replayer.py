@@ -15,12 +15,17 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from echelon_pipeline.books.batches import EVENTS, Batches, batches_of, level_events
+from echelon_pipeline.books.batches import EVENTS, Batches, batches_of, events_of, filled
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import NONE, Array, Columns, Texts, besides, columns_of
+from echelon_pipeline.books.columns import KINDS, NAMES, Array, Columns, Kind, Texts
 from echelon_pipeline.books.events import Frame
 from echelon_pipeline.books.machine import BUDGET, Machine
 from echelon_pipeline.streaming.replay import READERS
+
+# What tells more than levels, as ``besides`` of columns.
+_BESIDE = frozenset(
+    event for event, kind in KINDS.items() if kind in (Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE)
+)
 
 
 class Replayer(Protocol):
@@ -87,8 +92,7 @@ class ByMachine:
     def __init__(self, venue: str, *, budget: int = BUDGET, sequences: bool = True) -> None:
         self._read = READERS[venue]
         self._machine = Machine(budget=budget, sequences=sequences)
-        self._texts, self._names = Texts(), list[str]()
-        self._name_of = np.full(0, NONE, "i4")
+        self._ladders: dict[str, str] = {}  # instruments by the token of outcome 0
         self._events: list[pa.RecordBatch] = []
         self.met: Counter[str] = Counter()
         self.besides: Array = np.zeros(0, "i8")
@@ -103,24 +107,29 @@ class ByMachine:
 
     def watch(self, instrument: Instrument, at: int) -> None:
         self._machine.watch(instrument, at)
-        self._names.append(instrument.instrument_id)
-        self._route(instrument, len(self._names) - 1)
+        self._leave(instrument)  # a token that two share is the last one's
+        for token in set(instrument.tokens[:1]) - set(instrument.tokens[1:]):
+            self._ladders[token] = instrument.instrument_id
 
     def unwatch(self, instrument_id: str, at: int) -> None:
         instrument = self._machine.book(instrument_id).instrument
         self._machine.unwatch(instrument_id, at)
-        self._route(instrument, None)
+        self._leave(instrument)
 
     def feed(self, connection: str, first: int, frames: pa.RecordBatch) -> None:
-        times: Any = frames.column("received_at").cast(pa.int64())
+        times: list[Any] = frames.column("received_at").cast(pa.int64()).to_pylist()
         payloads: list[Any] = frames.column("payload").to_pylist()
-        messages = [self._read(payload) for payload in payloads]
-        for number, (at, message) in enumerate(zip(times.to_pylist(), messages, strict=True), start=first):
-            self._machine.feed(Frame(connection, number, at, message))
-            self.met.update(type(event).__name__ for event in message.events)
-        columns = columns_of(times.to_numpy(zero_copy_only=False), messages, self._texts)
-        self.besides = besides(columns)
-        self._events.append(level_events(columns, self._name_of, self._names, connection, first))
+        told = [
+            Frame(connection, number, at, self._read(payload))
+            for number, (at, payload) in enumerate(zip(times, payloads, strict=True), start=first)
+        ]
+        for frame in told:
+            self._machine.feed(frame)
+        for event, count in Counter(type(event) for frame in told for event in frame.message.events).items():
+            self.met[NAMES[KINDS[event]]] += count
+        beside = [place for place, f in enumerate(told) if not _BESIDE.isdisjoint(map(type, f.message.events))]
+        self.besides = np.array(beside, "i8")
+        self._events.append(events_of(told, self._ladders))
 
     def advance(self, now: int) -> None:
         self._machine.advance(now)
@@ -140,14 +149,11 @@ class ByMachine:
 
     def _taken(self) -> list[pa.RecordBatch]:
         taken, self._events = self._events, []
-        return taken or [pa.RecordBatch.from_pylist([], EVENTS)]
+        return taken or [filled([], EVENTS)]
 
-    def _route(self, instrument: Instrument, name: int | None) -> None:
-        numbers = [self._texts.number(token) for token in instrument.tokens]
-        missing = len(self._texts) - len(self._name_of)
-        self._name_of = np.concatenate([self._name_of, np.full(missing, NONE, "i4")])
-        for outcome, number in enumerate(numbers):
-            self._name_of[number] = NONE if name is None else 2 * name + min(outcome, 1)
+    def _leave(self, instrument: Instrument) -> None:
+        for token in instrument.tokens:
+            self._ladders.pop(token, None)
 
 
 __all__ = ["ByMachine", "Replayer", "replayer", "unfit"]

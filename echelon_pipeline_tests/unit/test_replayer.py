@@ -147,6 +147,13 @@ def test_an_instrument_that_is_left_and_watched_again_is_unknown_until_its_next_
     assert [row["state"] for row in found[1]["rows"]] == ["unknown", "live", "unknown", "live", "unknown"]
 
 
+def test_frames_of_a_connection_that_was_opened_for_nothing_are_nobodys() -> None:
+    book = framed("orderbook_snapshot", {"market_ticker": "K", "yes_dollars_fp": [["0.42", "1"]]})
+    replay, found = both("kalshi", [], sent([(book, (MS, 1, 1, False, False))]), 1)
+    assert not any(found.values())
+    assert replay.met == {"Snapshot": 1}
+
+
 @pytest.mark.parametrize(
     "instruments",
     [
