@@ -26,13 +26,16 @@ from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.parse import typed
 
 # In the order of commits; gaps are made from books.
-BOOK_TABLES = ("core.book_events", "core.live_trades", "core.market_lifecycle", "core.book_snapshots", "core.book_gaps")
+BOOK_TABLES = (
+    *("core.book_events", "core.live_trades", "core.live_quotes", "core.market_lifecycle", "core.account_events"),
+    *("core.book_snapshots", "core.book_gaps"),
+)
 DEAD_LETTERS = "core.dead_letters"
 _CHAIN: pa.Field[Any] = pa.field("chain", pa.int32())
 
 
 def derive_hour(session: Session, hour: Hour) -> Counts:
-    """Replaces the hour's rows of all five tables, then records its window. ``objects`` counts frames replayed.
+    """Replaces the hour's rows of all seven tables, then records its window. ``objects`` counts frames replayed.
 
     Raises CorruptStore, RuleViolation, Conflict, DiskFull.
     """
@@ -110,6 +113,7 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
     """Writes what the hour's chains say to scratch and opens it as the relations that ``sql/books`` reads."""
     since, until = micros(hour.starts_at), micros(hour.ends_at)
     spans: list[Mapping[str, Span]] = []
+    outcomes: dict[str, int] = {}
     frames = 0
     with _Files(unit.scratch) as files:
         for number, chain in enumerate(hour.chains):
@@ -117,6 +121,7 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
             for name, batch in telling.batches():
                 files.write(name, number, batch)
             spans.append(telling.spans)
+            outcomes |= telling.outcomes
             frames += telling.frames
     for name in SCHEMAS:
         numbered = ", file_row_number = true" if name == "rows" else ""
@@ -125,6 +130,7 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
     _table(
         connection, "ruling", "chain INTEGER, instrument_id VARCHAR, rules_from BIGINT, rules_to BIGINT", ruling(spans)
     )
+    _table(connection, "tokens", "token VARCHAR, outcome_index INTEGER", sorted(outcomes.items()))
     _table(connection, "intents", "instrument_id VARCHAR, intent_from BIGINT, intent_to BIGINT", hour.intents)
     return frames
 

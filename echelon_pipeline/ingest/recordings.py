@@ -26,7 +26,7 @@ from echelon_pipeline.warehouse.windows import Recorded as Window
 log = logging.getLogger(__name__)
 HOUR = timedelta(hours=1)
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # no recording is older than this software
-WINDOWED = "core.book_snapshots"  # the windows of an hour are recorded for this table, for all five
+WINDOWED = "core.book_snapshots"  # the windows of an hour are recorded for this table, for all seven
 SCOPE = "hour"
 TICK = timedelta(seconds=1)  # file systems' clocks are some milliseconds behind ours
 T = TypeVar("T")

@@ -91,7 +91,7 @@ async def record(
 
     async def use(wire: Wire) -> None:
         nonlocal busy, last, lost
-        about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url)
+        about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url, feed.quotes)
         watched = tuple(roster.wanted.values())
         try:
             # In a thread: it waits for the disk, and the fence for the state database.

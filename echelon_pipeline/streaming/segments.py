@@ -43,7 +43,8 @@ _HEAD = struct.Struct("<4sIIQ")  # magic, length of the body, CRC-32 of what fol
 @dataclass(frozen=True)
 class Connection:
     """Whose frames a log holds. ``connection_id`` is unique and sorts by time; ``epoch`` is the lease's; ``feed``
-    counts the connections that a listener has to a venue at once."""
+    counts the connections that a listener has to a venue at once (less than 0: of an account's own channels);
+    ``quotes``: those in it are wanted in tables."""
 
     venue: str
     listener: str
@@ -51,6 +52,7 @@ class Connection:
     feed: int
     connection_id: str
     url: str
+    quotes: bool = False
 
 
 @dataclass(frozen=True)

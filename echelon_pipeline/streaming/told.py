@@ -1,4 +1,4 @@
-"""What a chain of recorded frames says, as columns: books over intervals, levels, trades, and what else was told.
+"""What a chain of recorded frames says, as columns: books over intervals and levels, with what else was told.
 
 Belongs here: shapes and their filling, in batches of bounded size. Which of it counts for an hour is ``sql/books``.
 Times are microseconds since 1970 UTC, prices and sizes millionths, outcome 0 is the axis.
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from echelon_pipeline.books.batches import CHECKS, EVENTS, GAPS, ROWS, Batches
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.events import Event, TickSize, Told, Traded, Unreadable
 from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import CorruptStore
-from echelon_pipeline.streaming.replay import LINGER, READERS, Chain, ended
+from echelon_pipeline.streaming.besides import SCHEMAS as BESIDES
+from echelon_pipeline.streaming.besides import Besides
+from echelon_pipeline.streaming.replay import LINGER, Chain, ended
 from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streaming.roster import watched_of
 from echelon_pipeline.streaming.segments import CLOSED, Block, count_of, first_at, read
@@ -30,34 +30,13 @@ from echelon_pipeline.streaming.segments import CLOSED, Block, count_of, first_a
 COMPILED_FROM = 500_000
 FED = 60_000  # frames that are replayed at once: some 15 MB of payloads
 
-_TEXT, _INT, _BIG, _BOOL = pa.string(), pa.int32(), pa.int64(), pa.bool_()
-
-
-def _schema(*columns: tuple[str, pa.DataType]) -> pa.Schema:
-    return pa.schema(list(columns))
-
-
-_OF_A_FRAME = (
-    *(("received_at", _BIG), ("event_at", _BIG)),
-    *(("connection", _TEXT), ("number", _BIG), ("position", _INT)),
-)
+_BIG = pa.int64()
 SCHEMAS: dict[str, pa.Schema] = {
     "rows": ROWS,
     "gaps": GAPS,
     "checks": CHECKS,
     "events": EVENTS,
-    "trades": _schema(
-        ("instrument_id", _TEXT),
-        *_OF_A_FRAME,
-        ("trade_id", _TEXT),
-        ("outcome_index", _INT),
-        ("price", _BIG),
-        ("size", _BIG),
-        ("buys", _BOOL),
-        ("is_block", _BOOL),
-    ),
-    "lifecycle": _schema(("instrument_id", _TEXT), *_OF_A_FRAME, ("kind", _TEXT), ("payload", _TEXT)),
-    "unreadable": _schema(*_OF_A_FRAME, ("reason", _TEXT), ("payload", _TEXT)),
+    **BESIDES,
 }
 
 
@@ -73,8 +52,9 @@ class Span:
 class Telling:
     """Plays a chain up to an instant and tells what it says of [since, until).
 
-    ``spans`` by instrument are of the whole chain up to ``until``, complete when ``batches`` is. ``compiled_from``: so
-    many frames go through compiled rules, fewer through the machine. Both give the same.
+    ``spans`` by instrument are of the whole chain up to ``until``, complete when ``batches`` is; ``outcomes``: of every
+    token that was watched. ``compiled_from``: so many frames go through compiled rules, fewer through the machine.
+    Both give the same.
     """
 
     def __init__(self, chain: Chain, *, since: int, until: int, compiled_from: int = COMPILED_FROM) -> None:
@@ -82,13 +62,15 @@ class Telling:
         self.frames = 0
         self._chain, self._since, self._until = chain, since, until
         self._last_at = 0  # by the replay's clock; what it says of later is of no frame
-        self._venue = chain[0][0].venue
+        about = chain[0][0]
+        self._besides = Besides(about, since)
         self._watched: dict[str, Instrument] = {}
         self._tokens: dict[str, Instrument] = {}
         watched = {i.instrument_id: i for _, paths in chain for _, some in watched_of(paths[0]) for i in some.values()}
+        self.outcomes = {token: n for i in watched.values() for n, token in enumerate(i.tokens)}
         frames = sum(count_of(path) for _, paths in chain for path in paths)
         self._replayer: Replayer = (
-            replayer(self._venue, watched.values()) if frames >= compiled_from else ByMachine(self._venue)
+            replayer(about.venue, watched.values()) if frames >= compiled_from else ByMachine(about.venue)
         )
 
     def batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -149,7 +131,7 @@ class Telling:
         self._replayer.feed(connection, first, frames)
         self.frames += frames.num_rows
         self._last_at = self._replayer.now
-        yield from self._besides(connection, first, frames)
+        yield from self._besides.batches(connection, first, frames, self._replayer.besides, self._tokens)
         yield from self._taken(self._replayer.take())
 
     def _taken(self, told: Batches) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -165,7 +147,11 @@ class Telling:
 
     def _span(self, rows: pa.RecordBatch) -> None:
         believed = pc.if_else(pc.equal(rows["state"], pa.scalar(str(State.UNKNOWN))), None, rows["valid_from"])
-        columns = {"name": rows["instrument_id"].cast(_TEXT), "first": rows["valid_from"], "end": rows["valid_to"]}
+        columns = {
+            "name": rows["instrument_id"].cast(pa.string()),
+            "first": rows["valid_from"],
+            "end": rows["valid_to"],
+        }
         found = pa.table({**columns, "believed": believed}).group_by("name")
         for row in found.aggregate([("first", "min"), ("end", "max"), ("believed", "min")]).to_pylist():
             span = self.spans.setdefault(row["name"], Span(row["first_min"], None, row["end_max"]))
@@ -173,53 +159,9 @@ class Telling:
             if span.believed_at is None:
                 span.believed_at = row["believed_min"]
 
-    def _besides(self, connection: str, first: int, frames: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """What frames tell besides levels: few frames do, so each is read once more."""
-        held: dict[str, list[tuple[Any, ...]]] = {"trades": [], "lifecycle": [], "unreadable": []}
-        times, reader = frames.column("received_at").cast(_BIG), READERS[self._venue]
-        for place in self._replayer.besides.tolist():
-            at = times[place].as_py()
-            if at >= self._since:
-                for position, event in enumerate(reader(frames.column("payload")[place].as_py()).events):
-                    self._beside(held, (at, _at(event), connection, first + place, position), event)
-        for name, rows in held.items():
-            if rows:
-                columns = list(zip(*rows, strict=True))
-                arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMAS[name], strict=True)]
-                yield name, pa.RecordBatch.from_arrays(arrays, schema=SCHEMAS[name])
-
-    def _beside(self, held: dict[str, list[tuple[Any, ...]]], place: tuple[Any, ...], event: Event) -> None:
-        token = getattr(event, "token", None)
-        found = self._tokens.get(token) if token else None
-        if isinstance(event, Unreadable):
-            held["unreadable"].append((*place, event.reason, event.payload.decode("utf-8", errors="backslashreplace")))
-        elif isinstance(event, Told | TickSize):
-            held["lifecycle"].append((found and found.instrument_id, *place, *_told(event)))
-        elif isinstance(event, Traded) and found is not None:
-            said = (
-                event.trade_id,
-                found.tokens.index(event.token),
-                event.price,
-                event.size,
-                event.buys,
-                event.is_block,
-            )
-            held["trades"].append((found.instrument_id, *place, *said))
-
 
 def _since(times: Any, at: Any) -> Any:
     return pc.greater_equal(times, at)
-
-
-def _at(event: Event) -> int | None:
-    at: int | None = getattr(event, "at", None)
-    return at
-
-
-def _told(event: Told | TickSize) -> tuple[str, str]:
-    if isinstance(event, Told):
-        return event.kind, event.payload.decode("utf-8", errors="backslashreplace")
-    return "tick_size_change", msgspec.json.encode({"token": event.token, "tick_size": event.new}).decode()
 
 
 def _fed(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[tuple[int, pa.RecordBatch]]:

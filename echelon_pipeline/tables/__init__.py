@@ -11,6 +11,7 @@ from echelon_pipeline.tables.core import CORE_TABLES
 from echelon_pipeline.tables.derived import DERIVED_TABLES
 from echelon_pipeline.tables.marts import MART_BUILDS, MART_TABLES
 from echelon_pipeline.tables.overview import OVERVIEW_TABLES
+from echelon_pipeline.tables.own import OWN_TABLES
 from echelon_pipeline.tables.parlays import PARLAY_TABLES
 from echelon_pipeline.tables.quality import QUALITY_TABLES
 from echelon_pipeline.tables.raw import RAW_TABLES
@@ -31,6 +32,7 @@ TABLES: dict[str, Table] = {
         *BUILDER_TABLES,
         *QUALITY_TABLES,
         *BOOK_TABLES,
+        *OWN_TABLES,
         *BOOK_MARTS,
     )
 }

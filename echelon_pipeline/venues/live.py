@@ -13,14 +13,17 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.venues.ws import Wire
 
+OWN = -1  # the number of the feed that an account's own channels come on
+
 
 @dataclass(frozen=True)
 class Feed:
-    """One connection's worth of a venue's stream. ``number``: of those that are open at once, from 0.
+    """One connection's worth of a venue's stream. ``number``: of those that are open at once, from 0, or ``OWN``.
 
     ``greet`` asks for some tokens on a connection that is new; ``renew`` for whole books of some of them again,
     ``change`` for some more and others not any more, given the venue's numbers of the connection's subscriptions by
-    channel. ``channels``: which of those must be known before anything can be changed.
+    channel. ``channels``: which of those must be known before anything can be changed. ``quotes``: those that it
+    brings are wanted in tables.
     """
 
     venue: str
@@ -33,6 +36,7 @@ class Feed:
     change: Callable[[Wire, Sequence[str], Sequence[str], Mapping[str, int]], Awaitable[None]]
     read: Callable[[bytes], Message]
     channels: tuple[str, ...] = ()
+    quotes: bool = False
 
 
 def tokens_of(instruments: Iterable[Instrument]) -> list[str]:

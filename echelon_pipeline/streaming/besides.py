@@ -1,0 +1,174 @@
+"""What frames tell besides levels, as columns: trades, lifecycles, quotes, what an account was told, the unreadable.
+
+Belongs here: shapes and their filling from the few frames that tell such things, each read once more. What an account
+was told stays apart from everything that is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.books.columns import Array
+from echelon_pipeline.books.events import (
+    Event,
+    Own,
+    OwnFill,
+    OwnNote,
+    OwnOrder,
+    OwnPosition,
+    Quoted,
+    TickSize,
+    Told,
+    Traded,
+    Unreadable,
+)
+from echelon_pipeline.streaming.replayer import READERS
+from echelon_pipeline.streaming.segments import Connection
+from echelon_pipeline.venues.kalshi import quotes as kalshi_quotes
+from echelon_pipeline.venues.live import OWN
+
+_TEXT, _INT, _BIG, _BOOL = pa.string(), pa.int32(), pa.int64(), pa.bool_()
+_OF_A_FRAME: tuple[tuple[str, Any], ...] = (
+    *(("received_at", _BIG), ("event_at", _BIG)),
+    *(("connection", _TEXT), ("number", _BIG), ("position", _INT)),
+)
+_OF_AN_ACCOUNT: tuple[tuple[str, Any], ...] = (
+    *((name, _TEXT) for name in ("listener", "kind", "market", "token")),
+    ("buys", _BOOL),
+    *((name, _BIG) for name in ("price", "size", "filled", "remaining", "fee")),
+    *((name, _TEXT) for name in ("order_id", "client_order_id", "trade_id")),
+    ("is_maker", _BOOL),
+    *((name, _TEXT) for name in ("change", "status", "builder_code", "payload")),
+)
+_FIGURES = ("bid", "bid_size", "ask", "ask_size", "last", "volume", "open_interest")
+_LISTS: dict[str, tuple[tuple[str, Any], ...]] = {
+    "trades": (
+        ("instrument_id", _TEXT),
+        *_OF_A_FRAME,
+        ("trade_id", _TEXT),
+        ("outcome_index", _INT),
+        ("price", _BIG),
+        ("size", _BIG),
+        ("buys", _BOOL),
+        ("is_block", _BOOL),
+    ),
+    "quotes": (
+        ("instrument_id", _TEXT),
+        *_OF_A_FRAME,
+        ("outcome_index", _INT),
+        *((name, _BIG) for name in _FIGURES),
+    ),
+    "lifecycle": (("instrument_id", _TEXT), *_OF_A_FRAME, ("kind", _TEXT), ("payload", _TEXT)),
+    "account": (*_OF_A_FRAME, *_OF_AN_ACCOUNT),
+    "unreadable": (*_OF_A_FRAME, ("reason", _TEXT), ("payload", _TEXT)),
+}
+SCHEMAS = {name: pa.schema(list(columns)) for name, columns in _LISTS.items()}
+_KINDS = {OwnOrder: "order", OwnFill: "fill", OwnPosition: "position", OwnNote: "other"}
+# Where quotes are wanted: what reads them, and the word that every frame with one has.
+_QUOTES = {
+    "kalshi": (kalshi_quotes.read, '"ticker"'),
+    "polymarket": (READERS["polymarket"], '"best_bid_ask"'),
+}
+# Dead letters are published.
+_WITHHELD = "what an account was told: the reason and the frame are in core.account_events"
+
+_Row = tuple[Any, ...]
+_Held = dict[str, list[_Row]]
+
+
+class Besides:
+    """Of the frames of one chain, from ``since`` on."""
+
+    def __init__(self, about: Connection, since: int) -> None:
+        self._since, self._listener = since, about.listener
+        self._is_own, self._reader, self._word = about.feed == OWN, READERS[about.venue], ""
+        if about.quotes:
+            self._reader, self._word = _QUOTES[about.venue]
+
+    def batches(
+        self, connection: str, first: int, frames: pa.RecordBatch, besides: Array, tokens: Mapping[str, Instrument]
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Batches of ``SCHEMAS`` by name. ``besides``: places of frames that tell more than levels and quotes;
+        ``tokens``: what is watched, by ladder."""
+        held: _Held = {name: [] for name in SCHEMAS}
+        times = frames.column("received_at").cast(_BIG)
+        for place in self._places(frames, besides):
+            at = times[place].as_py()
+            if at >= self._since:
+                for position, event in enumerate(self._reader(frames.column("payload")[place].as_py()).events):
+                    said = (at, getattr(event, "at", None), connection, first + place, position)
+                    if self._is_own or isinstance(event, Own):
+                        self._of_the_account(held, said, event)
+                    else:
+                        token = getattr(event, "token", None)
+                        self._of_a_market(held, said, event, tokens.get(token) if token else None)
+        for name, rows in held.items():
+            if rows:
+                columns = list(zip(*rows, strict=True))
+                arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMAS[name], strict=True)]
+                yield name, pa.RecordBatch.from_arrays(arrays, schema=SCHEMAS[name])
+
+    def _places(self, frames: pa.RecordBatch, besides: Array) -> list[int]:
+        """Frames with quotes are looked for where they are wanted: most streams bring many."""
+        if self._word:
+            quoted = pc.match_substring(frames.column("payload"), self._word)
+            besides = np.union1d(besides, np.flatnonzero(quoted.to_numpy(zero_copy_only=False)))
+        found: list[int] = besides.tolist()
+        return found
+
+    def _of_a_market(self, held: _Held, place: _Row, event: Event, found: Instrument | None) -> None:
+        if isinstance(event, Unreadable):
+            held["unreadable"].append((*place, event.reason, _text(event.payload)))
+        elif isinstance(event, Told | TickSize):
+            held["lifecycle"].append((found and found.instrument_id, *place, *_told(event)))
+        elif isinstance(event, Traded) and found is not None:
+            outcome = found.tokens.index(event.token)
+            said = (event.trade_id, outcome, event.price, event.size, event.buys, event.is_block)
+            held["trades"].append((found.instrument_id, *place, *said))
+        elif isinstance(event, Quoted) and found is not None and self._word:
+            figures = (getattr(event, name) for name in _FIGURES)
+            held["quotes"].append((found.instrument_id, *place, found.tokens.index(event.token), *figures))
+
+    def _of_the_account(self, held: _Held, place: _Row, event: Event) -> None:
+        """Whatever an account's own connection brings is the account's, read or not."""
+        if isinstance(event, Own):
+            held["account"].append((*place, *_account(self._listener, event)))
+        elif isinstance(event, Told):
+            held["account"].append((*place, *_account(self._listener, OwnNote(event.kind, event.payload))))
+        elif isinstance(event, Unreadable):
+            note = OwnNote("unreadable", event.payload)
+            held["account"].append((*place, *_account(self._listener, note, event.reason)))
+            held["unreadable"].append((*place, _WITHHELD, ""))
+
+
+def _account(listener: str, event: Own, unread: str | None = None) -> _Row:
+    """``unread``: why it could not be."""
+    said: dict[str, Any] = {
+        **{name: getattr(event, name, None) for name, _ in _OF_AN_ACCOUNT},
+        "listener": listener,
+        "kind": _KINDS[type(event)],
+        "payload": _text(event.payload),
+    }
+    if isinstance(event, OwnNote):
+        said |= {"status": event.word, "change": unread}
+    else:
+        said["token"] = event.ladder
+    return tuple(said.values())
+
+
+def _told(event: Told | TickSize) -> tuple[str, str]:
+    if isinstance(event, Told):
+        return event.kind, _text(event.payload)
+    return "tick_size_change", msgspec.json.encode({"token": event.token, "tick_size": event.new}).decode()
+
+
+def _text(payload: bytes) -> str:
+    """As a table holds it: what is no UTF-8 is escaped."""
+    return payload.decode("utf-8", errors="backslashreplace")
