@@ -14,22 +14,20 @@ from pathlib import Path
 from typing import TypeAlias
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.events import Frame, Message
+from echelon_pipeline.books.events import Frame
 from echelon_pipeline.books.keeper import QUIET
 from echelon_pipeline.books.machine import Machine
 from echelon_pipeline.books.rows import BookRow, Output, State
 from echelon_pipeline.errors import CorruptStore, NotFound
+from echelon_pipeline.streaming.replayer import READERS
 from echelon_pipeline.streaming.roster import watched_of
 from echelon_pipeline.streaming.segments import CLOSED, Connection, connection_of, read
-from echelon_pipeline.venues.kalshi import stream as kalshi
-from echelon_pipeline.venues.polymarket import stream as polymarket
 
 # Microseconds for which the last frame of a connection speaks: batches end within them, and an fsync a second later
 # would have kept what came.
 LINGER = 1_000_000
 # The successive connections of one feed under one lease, each with its segments.
 Chain: TypeAlias = Sequence[tuple[Connection, list[Path]]]
-READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polymarket": polymarket.read}
 
 
 @dataclass

@@ -18,10 +18,12 @@ import pyarrow as pa
 from echelon_pipeline.books.batches import EVENTS, Batches, batches_of, events_of, filled
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import KINDS, NAMES, Array, Columns, Kind, Texts
-from echelon_pipeline.books.events import Frame
+from echelon_pipeline.books.events import Frame, Message
 from echelon_pipeline.books.machine import BUDGET, Machine
-from echelon_pipeline.streaming.replay import READERS
+from echelon_pipeline.venues.kalshi import stream as kalshi
+from echelon_pipeline.venues.polymarket import stream as polymarket
 
+READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polymarket": polymarket.read}
 # What tells more than levels, as ``besides`` of columns.
 _BESIDE = frozenset(
     event for event, kind in KINDS.items() if kind in (Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE)
@@ -78,12 +80,12 @@ def replayer(
 
 def _decoder(venue: str) -> Callable[[pa.RecordBatch, Texts], Columns]:
     if venue == "kalshi":
-        from echelon_pipeline.venues.kalshi import columns as kalshi
+        from echelon_pipeline.venues.kalshi.columns import columns
 
-        return kalshi.columns
-    from echelon_pipeline.venues.polymarket import columns as polymarket
+        return columns
+    from echelon_pipeline.venues.polymarket.columns import columns
 
-    return polymarket.columns
+    return columns
 
 
 class ByMachine:
@@ -156,4 +158,4 @@ class ByMachine:
             self._ladders.pop(token, None)
 
 
-__all__ = ["ByMachine", "Replayer", "replayer", "unfit"]
+__all__ = ["READERS", "ByMachine", "Replayer", "replayer", "unfit"]
