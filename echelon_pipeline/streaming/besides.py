@@ -6,7 +6,7 @@ was told stays apart from everything that is published.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import Array
 from echelon_pipeline.books.events import (
     Event,
+    Message,
     Own,
     OwnFill,
     OwnNote,
@@ -29,7 +30,6 @@ from echelon_pipeline.books.events import (
     Traded,
     Unreadable,
 )
-from echelon_pipeline.streaming.replayer import READERS
 from echelon_pipeline.streaming.segments import Connection
 from echelon_pipeline.venues.kalshi import quotes as kalshi_quotes
 from echelon_pipeline.venues.live import OWN
@@ -71,11 +71,8 @@ _LISTS: dict[str, tuple[tuple[str, Any], ...]] = {
 }
 SCHEMAS = {name: pa.schema(list(columns)) for name, columns in _LISTS.items()}
 _KINDS = {OwnOrder: "order", OwnFill: "fill", OwnPosition: "position", OwnNote: "other"}
-# Where quotes are wanted: what reads them, and the word that every frame with one has.
-_QUOTES = {
-    "kalshi": (kalshi_quotes.read, '"ticker"'),
-    "polymarket": (READERS["polymarket"], '"best_bid_ask"'),
-}
+# Where quotes are wanted: the word that every frame with one has.
+_WORDS = {"kalshi": '"ticker"', "polymarket": '"best_bid_ask"'}
 # Dead letters are published.
 _WITHHELD = "what an account was told: the reason and the frame are in core.account_events"
 
@@ -84,13 +81,12 @@ _Held = dict[str, list[_Row]]
 
 
 class Besides:
-    """Of the frames of one chain, from ``since`` on."""
+    """Of the frames of one chain, from ``since`` on. ``reader``: of its venue's frames."""
 
-    def __init__(self, about: Connection, since: int) -> None:
-        self._since, self._listener = since, about.listener
-        self._is_own, self._reader, self._word = about.feed == OWN, READERS[about.venue], ""
-        if about.quotes:
-            self._reader, self._word = _QUOTES[about.venue]
+    def __init__(self, about: Connection, since: int, reader: Callable[[bytes], Message]) -> None:
+        self._since, self._listener, self._is_own = since, about.listener, about.feed == OWN
+        self._word = _WORDS[about.venue] if about.quotes else ""
+        self._reader = kalshi_quotes.read if about.quotes and about.venue == "kalshi" else reader
 
     def batches(
         self, connection: str, first: int, frames: pa.RecordBatch, besides: Array, tokens: Mapping[str, Instrument]

@@ -21,7 +21,7 @@ from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import CorruptStore
 from echelon_pipeline.streaming.besides import SCHEMAS as BESIDES
 from echelon_pipeline.streaming.besides import Besides
-from echelon_pipeline.streaming.replay import LINGER, Chain, ended
+from echelon_pipeline.streaming.replay import LINGER, READERS, Chain, ended
 from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streaming.roster import watched_of
 from echelon_pipeline.streaming.segments import CLOSED, Block, count_of, first_at, read
@@ -63,7 +63,7 @@ class Telling:
         self._chain, self._since, self._until = chain, since, until
         self._last_at = 0  # by the replay's clock; what it says of later is of no frame
         about = chain[0][0]
-        self._besides = Besides(about, since)
+        self._besides = Besides(about, since, READERS[about.venue])
         self._watched: dict[str, Instrument] = {}
         self._tokens: dict[str, Instrument] = {}
         watched = {i.instrument_id: i for _, paths in chain for _, some in watched_of(paths[0]) for i in some.values()}
