@@ -21,8 +21,8 @@ from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import CorruptStore
 from echelon_pipeline.streaming.besides import SCHEMAS as BESIDES
 from echelon_pipeline.streaming.besides import Besides
-from echelon_pipeline.streaming.replay import LINGER, READERS, Chain, ended
-from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
+from echelon_pipeline.streaming.replay import LINGER, Chain, ended
+from echelon_pipeline.streaming.replayer import READERS, ByMachine, Replayer, replayer
 from echelon_pipeline.streaming.roster import watched_of
 from echelon_pipeline.streaming.segments import CLOSED, Block, count_of, first_at, read
 
