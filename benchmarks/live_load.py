@@ -25,8 +25,9 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 from benchmarks.common import report
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.streaming import log as logs
+from echelon_pipeline.streaming.follow import chains
 from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.replay import chains, replay
+from echelon_pipeline.streaming.replay import replay
 from echelon_pipeline.streaming.segments import count_of, segments
 from echelon_pipeline.venues.kalshi.stream import read
 from echelon_pipeline.venues.live import Feed

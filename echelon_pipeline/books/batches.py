@@ -6,7 +6,7 @@ and sizes millionths, levels best first; texts that repeat are dictionaries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from echelon_pipeline.books.columns import MILLISECOND, NONE, Array, Columns, Kind
 from echelon_pipeline.books.events import Change, Frame, Level, Side, Snapshot
-from echelon_pipeline.books.rows import BookRow, Output
+from echelon_pipeline.books.rows import BookRow, Output, Reason, State
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 WORD = pa.dictionary(pa.int8(), pa.string())
@@ -195,6 +195,15 @@ def _rows(rows: Sequence[BookRow]) -> pa.RecordBatch:
     bids = BookRow._fields.index("bids")
     columns[bids : bids + 2] = [array for side in columns[bids : bids + 2] for array in _levels_of(side)]
     return _batch(columns, ROWS)
+
+
+def books_of(rows: pa.RecordBatch) -> Iterator[BookRow]:
+    """Rows as the machine made them."""
+    for row in rows.to_pylist():
+        bids, asks = (tuple(zip(row[f"{s}_prices"], row[f"{s}_sizes"], strict=True)) for s in ("bid", "ask"))
+        told = {name: row[name] for name in BookRow._fields if name in row}
+        state, reason = State(row["state"]), row["reason"] and Reason(row["reason"])
+        yield BookRow(**told | {"state": state, "reason": reason, "bids": bids, "asks": asks})
 
 
 def _levels_of(sides: Sequence[Sequence[Level]]) -> tuple[Any, Any]:

@@ -133,7 +133,7 @@ def replay(
     ] = None,
 ) -> None:
     """Rebuild books from segments and say what can be believed."""
-    from echelon_pipeline.streaming.replay import chains
+    from echelon_pipeline.streaming.follow import chains
     from echelon_pipeline.streaming.replay import replay as replay_feed
 
     table = Table("feed", "connections", "frames", "rows", "events", "gaps", "hashes", "books at the end", "met")

@@ -6,7 +6,8 @@
     feeds.py       the venues' feeds by name
     record.py      a feed's successive connections, durable within a second
     watch.py       which books of a connection are to be asked for again
-    replay.py      segments through the books' machine, and what came of it
+    follow.py      segments through the books' rules, compiled or by the machine (replayer.py)
+    replay.py      what came of it in sum; told.py: as columns for derivation
     shift.py       a listener's shift: lease, choice of instruments, feeds, successor (duty.py: what it is given,
                    lines.py: its feeds at work, tops.py: what dashboards are told)
 

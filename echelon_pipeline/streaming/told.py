@@ -6,29 +6,19 @@ Times are microseconds since 1970 UTC, prices and sizes millionths, outcome 0 is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from echelon_pipeline.books.batches import CHECKS, EVENTS, GAPS, ROWS, Batches
-from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import State
-from echelon_pipeline.errors import CorruptStore
 from echelon_pipeline.streaming.besides import SCHEMAS as BESIDES
 from echelon_pipeline.streaming.besides import Besides
-from echelon_pipeline.streaming.replay import LINGER, Chain, ended
-from echelon_pipeline.streaming.replayer import READERS, ByMachine, Replayer, replayer
-from echelon_pipeline.streaming.roster import watched_of
-from echelon_pipeline.streaming.segments import CLOSED, Block, count_of, first_at, read
-
-# The machine does these in some 15 s; compiled rules in 2, but they are compiled once per installation, in minutes.
-COMPILED_FROM = 500_000
-FED = 60_000  # frames that are replayed at once: some 15 MB of payloads
+from echelon_pipeline.streaming.follow import COMPILED_FROM, LINGER, Chain, Follower
+from echelon_pipeline.streaming.replayer import READERS
 
 _BIG = pa.int64()
 SCHEMAS: dict[str, pa.Schema] = {
@@ -53,86 +43,36 @@ class Telling:
     """Plays a chain up to an instant and tells what it says of [since, until).
 
     ``spans`` by instrument are of the whole chain up to ``until``, complete when ``batches`` is; ``outcomes``: of every
-    token that was watched. ``compiled_from``: so many frames go through compiled rules, fewer through the machine.
-    Both give the same.
+    token that was watched. ``compiled_from`` is the follower's.
     """
 
     def __init__(self, chain: Chain, *, since: int, until: int, compiled_from: int = COMPILED_FROM) -> None:
         self.spans: dict[str, Span] = {}
-        self.frames = 0
-        self._chain, self._since, self._until = chain, since, until
-        self._last_at = 0  # by the replay's clock; what it says of later is of no frame
         about = chain[0][0]
-        self._besides = Besides(about, since, READERS[about.venue])
-        self._watched: dict[str, Instrument] = {}
-        self._tokens: dict[str, Instrument] = {}
-        watched = {i.instrument_id: i for _, paths in chain for _, some in watched_of(paths[0]) for i in some.values()}
-        self.outcomes = {token: n for i in watched.values() for n, token in enumerate(i.tokens)}
-        frames = sum(count_of(path) for _, paths in chain for path in paths)
-        self._replayer: Replayer = (
-            replayer(about.venue, watched.values()) if frames >= compiled_from else ByMachine(about.venue)
-        )
+        self._since, self._until, self._besides = since, until, Besides(about, since, READERS[about.venue])
+        self._follower = Follower(chain, since=since, until=until, compiled_from=compiled_from)
+        self.outcomes = {token: n for i in self._follower.instruments.values() for n, token in enumerate(i.tokens)}
+
+    @property
+    def frames(self) -> int:
+        """How many were replayed."""
+        return self._follower.frames
 
     def batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Batches of the tables of ``SCHEMAS`` by their names, rows of an instrument in the order of their ends.
 
         Raises CorruptStore where what is damaged may be of [since, until); what was before, its frames are lost.
         """
-        rest = [path for _, paths in self._chain for path in paths]
-        by, until, reached, is_over = self._replayer, self._until, False, False
-        for about, paths in self._chain:
-            changes = watched_of(paths[0])
-            rest = rest[len(paths) :]
-            for first, arrived in _fed(paths, rest, self._since):
-                if is_over:
-                    self._cut(arrived.column("received_at")[0].cast(_BIG).as_py())
-                    is_over = False
-                frames, times = _monotone(arrived, by.now)
-                beyond = np.flatnonzero(times >= until)
-                known = int(beyond[0]) if len(beyond) else len(times)
-                begin = 0
-                while begin < known:
-                    while changes and changes[0][0] <= first + begin:
-                        self._watch(changes.pop(0)[1], int(times[begin]))
-                    end = min([known, *(c[0] - first for c in changes[:1])])
-                    yield from self._feed(about.connection_id, first + begin, frames.slice(begin, end - begin))
-                    begin = end
-                if known < len(times):
-                    reached = True
-                    break
-            else:
-                is_over = self.frames > 0 and paths[-1].suffix == CLOSED
-        if is_over:
-            self._cut(by.now + LINGER + 1)
-        ends_at = until if reached else self._last_at + LINGER
-        if self.frames:
-            by.advance(until)
+        follower, by = self._follower, self._follower.replayer
+        last_at = 0  # by the replay's clock; what it says of later is of no frame
+        for fed in follower.play():
+            last_at = by.now
+            yield from self._besides.batches(*fed, by.besides, follower.tokens)
+            yield from self._taken(by.take())
         yield from self._taken(by.finish(by.now))
+        ends_at = self._until if follower.reached else last_at + LINGER
         for span in self.spans.values():
             span.ends_at = min(span.ends_at, ends_at)
-
-    def _cut(self, following: int) -> None:
-        """A connection is over. What came after its last frame nobody knows: soon after it, and before the next one's
-        first at the latest, there is no book."""
-        by = self._replayer
-        at = ended(by.now, following)
-        if at < self._until:
-            by.disconnected(at)
-
-    def _watch(self, wanted: dict[str, Instrument], at: int) -> None:
-        for name in self._watched.keys() - wanted.keys():
-            self._replayer.unwatch(name, at)
-        for name in wanted.keys() - self._watched.keys():
-            self._replayer.watch(wanted[name], at)
-        self._watched = wanted
-        self._tokens = {token: instrument for instrument in wanted.values() for token in instrument.tokens}
-
-    def _feed(self, connection: str, first: int, frames: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-        self._replayer.feed(connection, first, frames)
-        self.frames += frames.num_rows
-        self._last_at = self._replayer.now
-        yield from self._besides.batches(connection, first, frames, self._replayer.besides, self._tokens)
-        yield from self._taken(self._replayer.take())
 
     def _taken(self, told: Batches) -> Iterator[tuple[str, pa.RecordBatch]]:
         self._span(told.rows)
@@ -162,47 +102,3 @@ class Telling:
 
 def _since(times: Any, at: Any) -> Any:
     return pc.greater_equal(times, at)
-
-
-def _fed(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Frames of a connection's segments in larger pieces, each with the arrival number of its first.
-
-    ``rest``: the chain's segments after these. What is damaged and was over before ``since`` is a hole in the numbers.
-    """
-    held: list[pa.RecordBatch] = []
-    first = rows = 0
-    for block in _blocks(paths, rest, since):
-        if held and (rows >= FED or block.first != first + rows):
-            yield first, _one(held)
-            held, rows = [], 0
-        first = first if held else block.first
-        held.append(block.frames)
-        rows += block.frames.num_rows
-    if held:
-        yield first, _one(held)
-
-
-def _blocks(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[Block]:
-    following = [*paths[1:], *rest]
-    for number, path in enumerate(paths):
-        try:
-            yield from read(path)
-        except CorruptStore:
-            resumed_at = next(filter(None, map(first_at, following[number : number + 1])), None)
-            if resumed_at is None or resumed_at > since:
-                raise
-
-
-def _monotone(frames: pa.RecordBatch, now: int) -> tuple[pa.RecordBatch, Any]:
-    """Where our clock stepped back, time stands still, as it does in the replay: else a frame would be of an hour that
-    is over by then. The frames, and their microseconds."""
-    told: Any = frames.column("received_at").cast(_BIG).to_numpy()
-    times = np.maximum(np.maximum.accumulate(told), now)
-    if np.array_equal(times, told):
-        return frames, told
-    columns = [pa.array(times).cast(frames.schema.field("received_at").type), frames.column("payload")]
-    return pa.RecordBatch.from_arrays(columns, schema=frames.schema), times
-
-
-def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()[0]

@@ -84,7 +84,7 @@ def test_books_that_come_while_a_connection_runs_are_the_venues_own_and_the_othe
     for name, book in told.books.items():
         assert str(book.state) == "live", (name, book)
         assert (list(book.bids), list(book.asks)) == truth(sandbox, name), name
-    assert {gap.reason for some in gaps.values() for gap in some} == {Reason.BEFORE_SNAPSHOT}
+    assert {gap["reason"] for some in gaps.values() for gap in some} == {Reason.BEFORE_SNAPSHOT}
     assert not told.hashes["misses"]
     [(_, first), (number, second)] = watched_of(segments(settings.capture_root)[0])
     assert (set(first), set(second)) == ({i.instrument_id for i in early}, {i.instrument_id for i in late})

@@ -20,17 +20,19 @@ from typing import Any
 import httpx
 import pytest
 
+from echelon_pipeline.books.batches import Batches, books_of
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
-from echelon_pipeline.books.rows import BookRow, GapRow, Output, Reason, State
+from echelon_pipeline.books.rows import BookRow, Reason, State
 from echelon_pipeline.domain.scaled import scaled, shortest
 from echelon_pipeline.probes import Level
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.stream_probes import probe_streams
+from echelon_pipeline.streaming.follow import chains
 from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.replay import Replayed, chains, replay
+from echelon_pipeline.streaming.replay import Replayed, replay
 from echelon_pipeline.streaming.segments import CLOSED, recover, segments
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import Feed
@@ -45,6 +47,7 @@ from echelon_pipeline_tests.rows import row, staged
 UNIVERSE = SandboxOptions(events=8, instruments=40, trades=2_000, days=5)
 FAST = WsPolicy(open_timeout=5.0, backoff=0.05, backoff_max=0.1, silence=5.0)
 PACE = Pace(flush=0.05, renew=0.1)
+Gap = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -122,16 +125,16 @@ def recorded(settings: Settings, venues: str, work: Callable[[], Awaitable[None]
     return done
 
 
-def replayed(settings: Settings) -> tuple[list[Replayed], dict[str, list[BookRow]], dict[str, list[GapRow]]]:
+def replayed(settings: Settings) -> tuple[list[Replayed], dict[str, list[BookRow]], dict[str, list[Gap]]]:
     """All feeds, with their rows and gaps by instrument."""
     rows: dict[str, list[BookRow]] = {}
-    gaps: dict[str, list[GapRow]] = {}
+    gaps: dict[str, list[Gap]] = {}
 
-    def see(output: Output) -> None:
-        for one in output.rows:
+    def see(told: Batches) -> None:
+        for one in books_of(told.rows):
             rows.setdefault(one.instrument_id, []).append(one)
-        for gap in output.gaps:
-            gaps.setdefault(gap.instrument_id, []).append(gap)
+        for gap in told.gaps.to_pylist():
+            gaps.setdefault(gap["instrument_id"], []).append(gap)
 
     assert {p.suffix for p in segments(settings.capture_root)} == {CLOSED}
     return [replay(f, see=see) for f in chains(segments(settings.capture_root))], rows, gaps
@@ -162,7 +165,7 @@ def test_every_book_at_the_end_is_the_venues_own(sandbox: SandboxProcess, settin
             assert (list(book.bids), list(book.asks)) == truth(sandbox, name), name
     assert told[1].hashes["hits"] > 50
     assert not told[1].hashes["misses"]
-    assert {gap.reason for some in gaps.values() for gap in some} == {Reason.BEFORE_SNAPSHOT}
+    assert {gap["reason"] for some in gaps.values() for gap in some} == {Reason.BEFORE_SNAPSHOT}
 
 
 @pytest.mark.parametrize(
@@ -197,12 +200,12 @@ def test_no_book_that_says_live_differs_from_the_venues_whatever_happens_to_fram
     for at, books in truths:
         for name, book in books.items():
             held = next((r for r in rows[name] if r.valid_from <= at < r.valid_to), None)
-            lost = any((g.last_good_at or 0) <= at and (g.to_at is None or at < g.to_at) for g in gaps[name])
+            lost = any((g["last_good_at"] or 0) <= at and (g["to_at"] is None or at < g["to_at"]) for g in gaps[name])
             if held is not None and held.state is State.LIVE and not lost:
                 live += 1
                 assert (list(held.bids), list(held.asks)) == book, (name, at)
     assert live > len(truths) * len(names) / 4
-    reasons = {gap.reason for some in gaps.values() for gap in some}
+    reasons = {gap["reason"] for some in gaps.values() for gap in some}
     assert {Reason.DISCONNECT, Reason.UNREADABLE} <= reasons
     if venue == "kalshi":
         assert Reason.GAP in reasons

@@ -9,9 +9,10 @@ import pytest
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import State
-from echelon_pipeline.errors import NotFound
+from echelon_pipeline.errors import CorruptStore, NotFound
+from echelon_pipeline.streaming.follow import chains
 from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.replay import book_of
+from echelon_pipeline.streaming.replay import book_of, replay
 from echelon_pipeline.streaming.segments import OPEN, Connection, segments
 
 SECOND = 1_000_000
@@ -87,13 +88,50 @@ def test_what_nobody_recorded_is_named_and_what_came_later_is_not_shown(tmp_path
     assert bid(tmp_path, "A", until=10 * SECOND) is None
 
 
-def test_the_last_frame_counts_where_our_clock_stepped_back_before_it(tmp_path: Path) -> None:
-    log = Log(tmp_path, Connection("kalshi", "record", 0, 0, "1", "wss://example.test"), [A])
-    for number, at in enumerate((1_000, 400)):
+def stepped(root: Path, name: str, *times: int) -> Path:
+    """A connection that brings the book of A at each of these seconds by our clock: one bid of that size."""
+    log = Log(root, Connection("kalshi", "record", 0, 0, name, "wss://example.test"), [A])
+    for number, at in enumerate(times):
         msg = {"market_ticker": "A", "yes_dollars_fp": [["0.40", f"{at}.00"]], "no_dollars_fp": []}
         log.add(
             at * SECOND, json.dumps({"type": "orderbook_snapshot", "sid": 1, "seq": number + 1, "msg": msg}).encode()
         )
-    log.flush()
-    log.rotate()
+        log.flush()
+    path = log.rotate()
+    assert path is not None
+    return path
+
+
+def test_the_last_frame_counts_where_our_clock_stepped_back_before_it(tmp_path: Path) -> None:
+    stepped(tmp_path, "1", 1_000, 400)
     assert bid(tmp_path, "A") == (State.LIVE, 400)
+
+
+def test_frames_that_our_clock_puts_before_others_are_counted(tmp_path: Path) -> None:
+    stepped(tmp_path, "1", 1_000, 400, 500, 1_001)
+    [chain] = chains(segments(tmp_path))
+    assert replay(chain).met["clock_backwards"] == 2
+
+
+def test_what_arrived_after_an_instant_is_not_of_before_it_though_our_clock_says_so(tmp_path: Path) -> None:
+    stepped(tmp_path, "1", 10, 30)
+    stepped(tmp_path, "2", 15)
+    assert bid(tmp_path, "A", until=20 * SECOND) == (State.LIVE, 10)
+
+
+def test_damage_after_an_instant_does_not_matter_before_it(tmp_path: Path) -> None:
+    damaged = stepped(tmp_path, "1", 10, 30, 40)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert bid(tmp_path, "A", until=20 * SECOND) == (State.LIVE, 10)
+    with pytest.raises(CorruptStore):
+        bid(tmp_path, "A")
+
+
+@pytest.mark.xdist_group("compiled")
+def test_a_chain_says_the_same_whoever_follows_the_rules(tmp_path: Path) -> None:
+    connection(tmp_path, "1", "A", "B", begin=10)
+    connection(tmp_path, "2", "A", begin=35)
+    stepped(tmp_path, "3", 50, 45, 52)
+    [chain] = chains(segments(tmp_path))
+    for until in (None, 12 * SECOND, 35 * SECOND + 10, 51 * SECOND):
+        assert replay(chain, until=until, compiled_from=0) == replay(chain, until=until)

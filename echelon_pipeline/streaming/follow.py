@@ -1,0 +1,211 @@
+"""Chains: which recorded frames follow each other, and how they reach the rules of books.
+
+Belongs here: what was watched from which frame on, where a connection was over, what is damaged, where our clock
+stepped back. What is said of the frames is ``replay.py``'s and ``told.py``'s, the rules are ``books/``'s. Times are
+microseconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.books.keeper import QUIET
+from echelon_pipeline.errors import CorruptStore
+from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
+from echelon_pipeline.streaming.roster import watched_of
+from echelon_pipeline.streaming.segments import CLOSED, Block, Connection, connection_of, count_of, first_at, read
+
+# Microseconds for which the last frame of a connection speaks: batches end within them, and an fsync a second later
+# would have kept what came.
+LINGER = 1_000_000
+# The machine does these in some 15 s; compiled rules in 2, but they are compiled once per installation, in minutes.
+COMPILED_FROM = 500_000
+FED = 60_000  # frames that are replayed at once: some 15 MB of payloads
+# The successive connections of one feed under one lease, each with its segments.
+Chain: TypeAlias = Sequence[tuple[Connection, list[Path]]]
+
+
+def chains(paths: Iterable[Path], *, no_segments: Callable[[CorruptStore], None] | None = None) -> list[Chain]:
+    """Segments by chain, connections and segments in order; chains by venue, listener, feed and epoch.
+
+    A connection none of whose files says whose it is goes to ``no_segments``; without that, raises CorruptStore.
+    """
+    by_connection = []
+    for group in (list(g) for _, g in groupby(sorted(paths), lambda p: p.parent)):
+        try:
+            by_connection.append((_whose(group), group))
+        except CorruptStore as error:
+            if no_segments is None:
+                raise
+            no_segments(error)
+    by_connection.sort(key=lambda c: (*_chain_of(c[0]), c[0].connection_id))
+    return [list(g) for _, g in groupby(by_connection, lambda c: _chain_of(c[0]))]
+
+
+def _whose(paths: Sequence[Path]) -> Connection:
+    """All segments of a connection say the same; one of them may be damaged."""
+    for path in paths[:-1]:
+        with suppress(CorruptStore):
+            return connection_of(path)
+    return connection_of(paths[-1])
+
+
+def _chain_of(about: Connection) -> tuple[str, str, int, int]:
+    return about.venue, about.listener, about.feed, about.epoch
+
+
+class Fed(NamedTuple):
+    """Frames (received_at, payload) of a connection that the rules have had; ``first``: arrival number of the first."""
+
+    connection: str
+    first: int
+    frames: pa.RecordBatch
+
+
+class Follower:
+    """One chain through a replayer, up to ``until`` or to its last frame.
+
+    A connection whose segments are closed ended with its last frame: from a second after it to the next one's first
+    there is no book. What is damaged and was over before ``since`` is a hole in the numbers. ``compiled_from``: so
+    many frames go through compiled rules, fewer through the machine; both say the same.
+    """
+
+    def __init__(
+        self, chain: Chain, *, since: int = 0, until: int | None = None, compiled_from: int = COMPILED_FROM
+    ) -> None:
+        self._chain, self._since, self._until = chain, since, until
+        venue = chain[0][0].venue
+        told = (some for _, paths in chain for _, some in watched_of(paths[0]))
+        self.instruments = {name: instrument for some in told for name, instrument in some.items()}
+        is_long = sum(count_of(path) for _, paths in chain for path in paths) >= compiled_from
+        self.replayer: Replayer = replayer(venue, self.instruments.values()) if is_long else ByMachine(venue)
+        self.watched: dict[str, Instrument] = {}
+        self.tokens: dict[str, Instrument] = {}  # what is watched, by its tokens
+        self.hashes: Counter[str] = Counter()  # of what was watched, complete at the end
+        self.frames = 0
+        self.stepped_back = 0  # frames before which our clock had been further
+        self.last_at: int | None = None  # when the last of them was received, by the clock of then
+        self.reached = False  # a frame at ``until`` or later was there: the chain goes on
+        self._is_over = False
+
+    def play(self) -> Iterator[Fed]:
+        """Frames in the order of arrival, once the rules have had them. At the end the replayer stands at ``until``,
+        or where the last batch is over. Raises CorruptStore."""
+        yield from self._connections()
+        now, until = self.replayer.now, self._until
+        if self._is_over and until is not None:
+            self._cut(now + LINGER + 1)
+        if self.frames:
+            # The last batch is over by then, also where our clock stepped back in it.
+            self.replayer.advance(now + QUIET if until is None else until)
+        for name in self.watched:
+            self.hashes.update(self.replayer.hashes(name))
+
+    def _connections(self) -> Iterator[Fed]:
+        rest = [path for _, paths in self._chain for path in paths]
+        for about, paths in self._chain:
+            changes, rest = watched_of(paths[0]), rest[len(paths) :]
+            for first, frames in _fed(paths, rest, self._since):
+                times = _microseconds(frames)
+                if self._is_over:
+                    self._cut(int(times[0]))
+                    self._is_over = False
+                yield from self._feed(about.connection_id, first, frames, times, changes)
+                if self.reached:
+                    return
+            self._is_over = self.frames > 0 and paths[-1].suffix == CLOSED
+
+    def _feed(
+        self, connection: str, first: int, frames: pa.RecordBatch, told: Any, changes: list[Any]
+    ) -> Iterator[Fed]:
+        """Those that came before ``until``, in pieces within which nobody came or went. Where our clock stepped back,
+        time stands still, as it does in the rules: else a frame would be of an hour that is over by then."""
+        times = np.maximum(np.maximum.accumulate(told), self.replayer.now)
+        known = len(times) if self._until is None else int(np.searchsorted(times, self._until))
+        back = int((told < times)[:known].sum())
+        if back:
+            arrived = pa.array(times).cast(frames.schema.field("received_at").type)
+            frames = pa.RecordBatch.from_arrays([arrived, frames.column("payload")], schema=frames.schema)
+        self.reached = known < len(times)
+        begin = 0
+        while begin < known:
+            while changes and changes[0][0] <= first + begin:
+                self._watch(changes.pop(0)[1], int(times[begin]))
+            end = min([known, *(c[0] - first for c in changes[:1])])
+            piece = Fed(connection, first + begin, frames.slice(begin, end - begin))
+            self.replayer.feed(*piece)
+            self.frames, self.last_at = self.frames + end - begin, int(told[end - 1])
+            yield piece
+            begin = end
+        self.stepped_back += back
+
+    def _cut(self, following: int) -> None:
+        """A connection is over. What came after its last frame nobody knows: a second after it, and before the next
+        one's first at the latest, so that a quick reconnection is a gap too, there is no book."""
+        now = self.replayer.now
+        at = max(now, min(now + LINGER, following - 1))
+        if self._until is None or at < self._until:
+            self.replayer.disconnected(at)
+
+    def _watch(self, wanted: dict[str, Instrument], at: int) -> None:
+        for name in self.watched.keys() - wanted.keys():
+            self.hashes.update(self.replayer.hashes(name))
+            self.replayer.unwatch(name, at)
+        for name in wanted.keys() - self.watched.keys():
+            self.replayer.watch(wanted[name], at)
+        self.watched = wanted
+        self.tokens = {token: instrument for instrument in wanted.values() for token in instrument.tokens}
+
+
+def _fed(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Frames of a connection's segments in larger pieces, each with the arrival number of its first.
+
+    ``rest``: the chain's segments after these. What is damaged and was over before ``since`` is a hole in the numbers.
+    """
+    held: list[pa.RecordBatch] = []
+    first = rows = 0
+    try:
+        for block in _blocks(paths, rest, since):
+            if held and (rows >= FED or block.first != first + rows):
+                yield first, _one(held)
+                held, rows = [], 0
+            first = first if held else block.first
+            held.append(block.frames)
+            rows += block.frames.num_rows
+    except CorruptStore:
+        if held:
+            yield first, _one(held)  # the caller may have seen enough by then
+        raise
+    if held:
+        yield first, _one(held)
+
+
+def _blocks(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[Block]:
+    following = [*paths[1:], *rest]
+    for number, path in enumerate(paths):
+        try:
+            yield from read(path)
+        except CorruptStore:
+            resumed_at = next(filter(None, map(first_at, following[number : number + 1])), None)
+            if resumed_at is None or resumed_at > since:
+                raise
+
+
+def _microseconds(frames: pa.RecordBatch) -> Any:
+    return frames.column("received_at").cast(pa.int64()).to_numpy()
+
+
+def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+__all__ = ["COMPILED_FROM", "LINGER", "Chain", "Fed", "Follower", "chains"]
