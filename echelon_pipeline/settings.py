@@ -226,16 +226,21 @@ class Settings(BaseModel):
         validation_alias=AliasChoices("POLYMARKET_WS_URL", "polymarket_ws_url"),
         description="Polymarket market channel.",
     )
+    polymarket_user_ws_url: str = Field(
+        "wss://ws-subscriptions-clob.polymarket.com/ws/user",
+        description="Polymarket user channel: an account's own orders and trades.",
+    )
     polymarket_api_key: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("POLYMARKET_API_KEY", "polymarket_api_key"),
-        description="Polymarket L2 API key.",
+        description="Polymarket L2 API key; only read where a listener records its account (`own`).",
     )
     polymarket_api_secret: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("POLYMARKET_API_SECRET", "polymarket_api_secret"),
-        description="Polymarket L2 API secret.",
+        description="Polymarket L2 API secret, for the same.",
     )
+    polymarket_api_passphrase: SecretStr | None = Field(None, description="Polymarket L2 API passphrase, for the same.")
     polymarket_private_key: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("POLYMARKET_PRIVATE_KEY", "polymarket_private_key"),

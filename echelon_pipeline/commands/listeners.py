@@ -49,6 +49,8 @@ def add(
     min_open_interest: Annotated[str | None, typer.Option(help="Least open: contracts or USD.")] = None,
     max_open_interest: Annotated[str | None, typer.Option(help="Most open: contracts or USD.")] = None,
     most: Annotated[int, typer.Option(help="So many instruments, the most traded first.")] = 200,
+    own: Annotated[bool, typer.Option("--own", help="Record the configured account's orders and fills too.")] = False,
+    quotes: Annotated[bool, typer.Option("--quotes", help="Have the venue's own quotes in core.live_quotes.")] = False,
     discover_every: Annotated[float, typer.Option(help="Seconds between two choices of instruments.")] = 300.0,
     emit_every: Annotated[float, typer.Option(help="Seconds between two tellings of latest states.")] = 1.0,
 ) -> None:

@@ -29,7 +29,7 @@ from echelon_pipeline.ingest.homes import require_own_streams, require_own_venue
 from echelon_pipeline.ingest.session import Venue
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.streaming.duty import Duty, Times, Worked
-from echelon_pipeline.streaming.feeds import feed_maker, instrument_of
+from echelon_pipeline.streaming.feeds import feed_maker, instrument_of, own_maker
 from echelon_pipeline.streaming.record import Pace
 from echelon_pipeline.streaming.segments import bounds, connection_of, count_of
 from echelon_pipeline.streaming.shift import work
@@ -98,7 +98,7 @@ def _duty(
     emit: Callable[[Sequence[Latest]], None],
 ) -> Duty:
     name = listener.name
-    feed, tokens = feed_maker(settings, listener.venue)
+    feed, tokens = feed_maker(settings, listener.venue, quotes=listener.quotes)
 
     def discover() -> list[Instrument] | None:
         found = chosen(settings, listeners, name)
@@ -117,6 +117,7 @@ def _duty(
         tokens=tokens,
         emit=emit,
         closed=closed,
+        own=own_maker(settings, listener.venue) if listener.own else None,
         policy=WsPolicy.of(settings),
         pace=Pace.of(settings),
         times=Times.of(settings, discover=listener.discover_every, emit=listener.emit_every),

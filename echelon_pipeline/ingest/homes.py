@@ -49,7 +49,8 @@ def require_own_venues(settings: Settings) -> None:
 
 def require_own_streams(settings: Settings) -> None:
     """The same of the venues' streams."""
-    streams = {"kalshi_ws_url": settings.kalshi_stream_url, "polymarket_ws_url": settings.polymarket_ws_url}
+    streams = {name: getattr(settings, name) for name in ("polymarket_ws_url", "polymarket_user_ws_url")}
+    streams["kalshi_ws_url"] = settings.kalshi_stream_url
     _require_own(settings, streams)
 
 

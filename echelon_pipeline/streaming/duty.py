@@ -55,8 +55,8 @@ class Times:
 @dataclass(frozen=True)
 class Duty:
     """What one shift is to do. ``discover``: instruments to watch from now on, None where nobody wants any;
-    ``is_wanted``: whether anybody does. ``feed``: that of a number, for at most ``tokens``. ``emit`` gets latest
-    states that changed, ``closed`` each segment that was closed."""
+    ``is_wanted``: whether anybody does. ``feed``: that of a number, for at most ``tokens``; ``own``: that of
+    the account's own channels. ``emit`` gets latest states that changed, ``closed`` each segment that was closed."""
 
     listener: str
     root: Path
@@ -70,6 +70,7 @@ class Duty:
     policy: WsPolicy = field(default_factory=WsPolicy)
     pace: Pace = field(default_factory=Pace)
     times: Times = field(default_factory=Times)
+    own: Callable[[], Feed] | None = None
 
 
 @dataclass

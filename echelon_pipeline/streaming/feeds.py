@@ -68,17 +68,23 @@ def feeds_of(settings: Settings, chosen: Sequence[Instrument], metrics: WsMetric
     return found
 
 
-def feed_maker(settings: Settings, venue: str) -> tuple[Callable[[int, Sequence[Instrument]], Feed], int]:
+def feed_maker(
+    settings: Settings, venue: str, *, quotes: bool = False
+) -> tuple[Callable[[int, Sequence[Instrument]], Feed], int]:
     """What makes the feed of a number for some instruments (BadSettings as above), and how many tokens one takes."""
+    feed, tokens = {
+        kalshi.VENUE: (kalshi.feed, kalshi.TOKENS_PER_CONNECTION),
+        polymarket.VENUE: (polymarket.feed, polymarket.TOKENS_PER_CONNECTION),
+    }[venue]
     metrics = WsMetrics()
-    if venue == kalshi.VENUE:
-        return partial(_kalshi, settings, metrics), kalshi.TOKENS_PER_CONNECTION
-    return partial(_polymarket, settings, metrics), polymarket.TOKENS_PER_CONNECTION
+
+    def make(number: int, instruments: Sequence[Instrument]) -> Feed:
+        return feed(settings, number, instruments, metrics, quotes=quotes)
+
+    return make, tokens
 
 
-def _kalshi(settings: Settings, metrics: WsMetrics, number: int, instruments: Sequence[Instrument]) -> Feed:
-    return kalshi.feed(settings, number, instruments, metrics)
-
-
-def _polymarket(settings: Settings, metrics: WsMetrics, number: int, instruments: Sequence[Instrument]) -> Feed:
-    return polymarket.feed(settings, number, instruments, metrics)
+def own_maker(settings: Settings, venue: str) -> Callable[[], Feed]:
+    """What makes the feed of an account's own channels: BadSettings without the account's key."""
+    feed = {kalshi.VENUE: kalshi.own_feed, polymarket.VENUE: polymarket.own_feed}[venue]
+    return partial(feed, settings, WsMetrics())

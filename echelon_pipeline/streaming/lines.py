@@ -16,7 +16,7 @@ from echelon_pipeline.errors import Conflict, EchelonError
 from echelon_pipeline.streaming.duty import Duty, Worked
 from echelon_pipeline.streaming.record import Recorded, record
 from echelon_pipeline.streaming.roster import Roster
-from echelon_pipeline.venues.live import placed
+from echelon_pipeline.venues.live import OWN, Feed, placed
 
 log = logging.getLogger(__name__)
 DRAIN = 4.0  # seconds for connections to end by themselves: a shift that is told to stop has done so within 5
@@ -43,11 +43,17 @@ class Lines:
         self._worked = worked
         self._lines: dict[int, _Line] = {}  # of each number the one at work
         self._left: list[_Line] = []  # with nothing to watch any more
+        self._own: list[_Line] = []  # the account's, if it is wanted
 
     @property
     def rosters(self) -> list[Roster]:
         """What each feed watches."""
         return [line.roster for line in self._lines.values()]
+
+    def listen_to_the_account(self) -> None:
+        """Records the account's own channels, where they are wanted."""
+        if self._duty.own is not None:
+            self._own.append(self._begun(OWN, ()))
 
     async def place(self, wanted: Sequence[Instrument]) -> None:
         """Watches these from now on, and nothing else."""
@@ -64,13 +70,11 @@ class Lines:
             # Connections of one number follow each other.
             before_it = [line.task for line in self._left if line.number == number and line.task is not None]
             await asyncio.gather(*before_it, return_exceptions=True)
-            self._lines[number] = line = _Line(number, Roster(some))
-            line.task = asyncio.create_task(self._record(line))
-            line.task.add_done_callback(self._ended)
+            self._lines[number] = self._begun(number, some)
 
     async def report(self) -> None:
         """Tells of segments that were closed since the last call."""
-        for line in (*self._lines.values(), *self._left):
+        for line in self._all:
             while line.told < len(line.recorded.segments):
                 path = line.recorded.segments[line.told]
                 line.told += 1
@@ -78,7 +82,7 @@ class Lines:
 
     async def close(self, *, at_once: bool) -> list[Exception]:
         """Ends all feeds, ``at_once`` without waiting for what they still hold; what they could not do."""
-        lines = [*self._lines.values(), *self._left]
+        lines = self._all
         tasks = [line.task for line in lines if line.task is not None]
         for line in lines:
             line.stop.set()
@@ -95,14 +99,28 @@ class Lines:
             self._worked.segments += line.told
         return [result for result in results if isinstance(result, Exception)]
 
+    @property
+    def _all(self) -> list[_Line]:
+        return [*self._lines.values(), *self._left, *self._own]
+
+    def _begun(self, number: int, instruments: Sequence[Instrument]) -> _Line:
+        line = _Line(number, Roster(instruments))
+        line.task = asyncio.create_task(self._record(line))
+        line.task.add_done_callback(self._ended)
+        return line
+
+    def _feed(self, line: _Line) -> Feed:
+        if line.number == OWN and self._duty.own is not None:
+            return self._duty.own()
+        return self._duty.feed(line.number, tuple(line.roster.wanted.values()))
+
     async def _record(self, line: _Line) -> None:
         """One feed, as often as it takes: one that is refused ends none of the others."""
         duty = self._duty
         while True:
             try:
-                feed = duty.feed(line.number, tuple(line.roster.wanted.values()))
                 await record(
-                    *(feed, duty.root),
+                    *(self._feed(line), duty.root),
                     listener=duty.listener,
                     epoch=duty.right.epoch,
                     stop=line.stop,

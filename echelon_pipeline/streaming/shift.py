@@ -40,6 +40,7 @@ class _Shift:
 
     async def run(self) -> Worked:
         log.info("%s: shift %d begins", self._duty.listener, self._worked.epoch)
+        self._lines.listen_to_the_account()
         ways = (self._stopped(), self._over(), self._unwanted(), self._choosing(), self._telling(), self._reporting())
         tasks: list[asyncio.Future[str]] = [*map(asyncio.create_task, ways), self._lines.broken]
         is_lost = False

@@ -221,6 +221,8 @@ LISTENERS = Table(
         Column("listener", T.TEXT, "its name", nullable=False),
         VENUE,
         Column("filters", T.TEXT, "what it watches", nullable=False, is_json=True),
+        Column("own", T.BOOL, "it records what the venue tells the configured account of itself", nullable=False),
+        Column("quotes", T.BOOL, "it has the venue's own quotes in core.live_quotes", nullable=False),
         Column("discovery_seconds", T.STAT, "between looks for instruments that come and go", nullable=False),
         Column("emit_seconds", T.STAT, "between updates of the latest states", nullable=False),
         Column("is_active", T.BOOL, "not paused", nullable=False),
@@ -230,6 +232,7 @@ LISTENERS = Table(
     partition_by=(),
     sort_by=("listener",),
     rules=(IS_VENUE,),
+    version=2,
     physical=True,
 )
 

@@ -5,13 +5,14 @@ Belongs here: the shape of a feed. Each venue's ``live.py`` makes them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Message
-from echelon_pipeline.venues.ws import Wire
+from echelon_pipeline.venues.ws import Wire, WsPolicy
 
 OWN = -1  # the number of the feed that an account's own channels come on
 
@@ -37,6 +38,15 @@ class Feed:
     read: Callable[[bytes], Message]
     channels: tuple[str, ...] = ()
     quotes: bool = False
+
+
+def patient(policy: WsPolicy) -> WsPolicy:
+    """For an account's channels, which are silent while nothing is traded: only protocol pings tell a dead one."""
+    return replace(policy, silence=math.inf)
+
+
+async def nothing(*_: object) -> None:
+    """What an account's feed does to renew or change: it has no books and watches no tokens."""
 
 
 def tokens_of(instruments: Iterable[Instrument]) -> list[str]:

@@ -26,12 +26,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = 7_205_760  # of a Postgres database; SQLite has one writer anyway
 
 _SAVE = """
-    INSERT INTO listeners (name, venue, filters, discover_every, emit_every, is_active, created_at, updated_at)
-    VALUES (:name, :venue, :filters, :discover_every, :emit_every, :is_active, :now, :now)
-    ON CONFLICT (name) DO UPDATE SET venue = excluded.venue, filters = excluded.filters,
-        discover_every = excluded.discover_every, emit_every = excluded.emit_every, is_active = excluded.is_active,
-        updated_at = excluded.updated_at
+    INSERT INTO listeners
+        (name, venue, filters, own, quotes, discover_every, emit_every, is_active, created_at, updated_at)
+    VALUES (:name, :venue, :filters, :own, :quotes, :discover_every, :emit_every, :is_active, :now, :now)
+    ON CONFLICT (name) DO UPDATE SET venue = excluded.venue, filters = excluded.filters, own = excluded.own,
+        quotes = excluded.quotes, discover_every = excluded.discover_every, emit_every = excluded.emit_every,
+        is_active = excluded.is_active, updated_at = excluded.updated_at
 """
+_KEPT = ("name", "venue", "own", "quotes", "discover_every", "emit_every")
 _LASTING = "SELECT listener, instrument_id FROM listener_intents WHERE to_at IS NULL"
 # What ended at this very instant goes on.
 _BEGIN = """
@@ -48,13 +50,16 @@ _END = """
 class Listener(Filters):
     """One listener: instruments of a venue that pass its filters, at most ``most``, the most traded first.
 
-    ``discover_every``: seconds between two choices of instruments; ``emit_every``: between two tellings of latest
-    states.
+    ``own``: it also records what the venue tells the configured account of itself; ``quotes``: the venue's own quotes
+    are wanted in tables. ``discover_every``: seconds between two choices of instruments; ``emit_every``: between two
+    tellings of latest states.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     venue: Literal["kalshi", "polymarket"]
     most: int = Field(200, ge=1)
+    own: bool = False
+    quotes: bool = False
     discover_every: float = Field(300.0, gt=0)
     emit_every: float = Field(1.0, gt=0)
     is_active: bool = True
@@ -104,7 +109,7 @@ class Listeners:
         """Adds them, or changes the ones of their names, all or none; who is paused means to watch nothing."""
         with self._begin() as connection:
             for listener in listeners:
-                fields = listener.model_dump(include={"name", "venue", "discover_every", "emit_every", "is_active"})
+                fields = listener.model_dump(include={*_KEPT, "is_active"})
                 filters = json.dumps(listener.told(), sort_keys=True)
                 connection.execute(sa.text(_SAVE), {**fields, "filters": filters, "now": self.now()})
                 if not listener.is_active:
@@ -176,6 +181,8 @@ class Listeners:
                 "listener": known.listener.name,
                 "venue": known.listener.venue,
                 "filters": json.dumps(known.listener.told(), sort_keys=True),
+                "own": known.listener.own,
+                "quotes": known.listener.quotes,
                 "discovery_seconds": known.listener.discover_every,
                 "emit_seconds": known.listener.emit_every,
                 "is_active": known.listener.is_active,
@@ -248,7 +255,7 @@ def _pick(settings: Settings, listener: Listener, taken: Sequence[str]) -> list[
 
 
 def _listener(row: sa.RowMapping) -> Listener:
-    fields = {name: row[name] for name in ("name", "venue", "discover_every", "emit_every")}
+    fields = {name: row[name] for name in _KEPT}
     return Listener(**json.loads(row["filters"]), **fields, is_active=bool(row["is_active"]))
 
 

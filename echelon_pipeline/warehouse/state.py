@@ -43,6 +43,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE listener_seeds (
             path VARCHAR(1000) PRIMARY KEY, sha256 VARCHAR(64) NOT NULL, loaded_at BIGINT NOT NULL)""",
     ),
+    tuple(f"ALTER TABLE listeners ADD COLUMN {name} BOOLEAN NOT NULL DEFAULT FALSE" for name in ("own", "quotes")),
 )
 
 # One statement, so that of two processes exactly one gets the lease.

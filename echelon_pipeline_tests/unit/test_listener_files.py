@@ -20,6 +20,8 @@ listeners:
     venue: kalshi
     series: KXFED
     min_volume: 1000.5
+    own: true
+    quotes: true
   - {name: coins, venue: polymarket, tag: [Crypto, Bitcoin], most: 20, is_active: false}
 """
 
@@ -32,7 +34,8 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_file_gives_its_listeners(tmp_path: Path) -> None:
     fed, coins = read_listeners(written(tmp_path, GOOD))
-    assert fed == Listener(name="fed", venue="kalshi", series=("KXFED",), min_volume="1000.5")
+    assert fed == Listener(name="fed", venue="kalshi", series=("KXFED",), min_volume="1000.5", own=True, quotes=True)
+    assert (coins.own, coins.quotes) == (False, False)
     assert (coins.tag, coins.most, coins.is_active) == (("Crypto", "Bitcoin"), 20, False)
 
 
@@ -48,6 +51,7 @@ def test_a_file_gives_its_listeners(tmp_path: Path) -> None:
         ("listeners: [{name: a, venue: kalshi, sries: X}]", r"listeners\[0\]\.sries: Extra inputs"),
         ("listeners: [{name: a, venue: kalshi, series: [X, 5]}]", r"listeners\[0\]\.series\[1\]: Input should be"),
         ("listeners: [{name: a, venue: kalshi, min_volume: many}]", r"listeners\[0\]\.min_volume: Input should be"),
+        ("listeners: [{name: a, venue: kalshi, own: perhaps}]", r"listeners\[0\]\.own: Input should be"),
         ("listeners: [{name: a, venue: kalshi, condition: x}]", r"listeners\[0\]: condition: only Polymarket"),
         (
             "listeners: [{name: a, venue: kalshi}, {name: a, venue: kalshi}]",
@@ -108,6 +112,11 @@ def test_the_command_adds_shows_pauses_and_removes(tmp_path: Path, monkeypatch: 
     run("add", "fed", "--venue", "kalshi", "--series", "KXFED")
     assert "paused" in run("list")
     assert "kalshi:KXFED-1" not in run("show", "fed")
+    assert run("add", "mine", "--venue", "polymarket", "--own", "--quotes") == ""
+    with State.of(load_settings({"ECHELON_HOME": str(tmp_path)})) as state:
+        kept = [(k.listener.name, k.listener.own, k.listener.quotes) for k in Listeners(state).all()]
+    assert kept == [("fed", False, False), ("mine", True, True)]
+    assert run("remove", "mine") == ""
     assert run("resume", "fed") == ""
     assert "active" in run("list")
     assert run("load", str(written(tmp_path, GOOD))).startswith("2 listeners of")

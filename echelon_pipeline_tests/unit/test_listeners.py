@@ -51,15 +51,15 @@ def watched(listeners: Listeners, name: str) -> list[str]:
 
 def test_a_listener_comes_back_as_it_was_saved(listeners: Listeners) -> None:
     fed = Listener(
-        name="fed", venue="kalshi", series=("KXFED",), min_volume=Decimal("10.50"), most=7, discover_every=60
+        name="fed", venue="kalshi", series=("KXFED",), min_volume=Decimal("10.50"), most=7, discover_every=60, own=True
     )
     listeners.save(fed)
     assert listeners.get("fed") == fed
     [known] = listeners.all()
     assert (known.created_at, known.watched) == (known.updated_at, 0)
-    listeners.save(fed.model_copy(update={"most": 8}))
+    listeners.save(fed.model_copy(update={"most": 8, "own": False, "quotes": True}))
     [again] = listeners.all()
-    assert again.listener.most == 8
+    assert (again.listener.most, again.listener.own, again.listener.quotes) == (8, False, True)
     assert again.created_at == known.created_at < again.updated_at
     with pytest.raises(NotFound, match="nobody"):
         listeners.get("nobody")
@@ -152,7 +152,9 @@ def test_what_is_exported_has_the_columns_of_the_tables(listeners: Listeners) ->
     listeners.claim("l", ["kalshi:A"])
     for table, rows in zip(("core.listeners", "core.listener_intents"), listeners.exported(), strict=True):
         assert list(rows[0]) == [c.name for c in TABLES[table].columns]
-    assert listeners.exported()[0][0]["filters"] == '{"most": 200, "tag": ["Crypto"]}'
+    [exported] = listeners.exported()[0]
+    assert exported["filters"] == '{"most": 200, "tag": ["Crypto"]}'
+    assert (exported["own"], exported["quotes"]) == (False, False)
 
 
 # --- which instruments

@@ -5,7 +5,8 @@ Belongs here: commands. What the venue answers is ``stream.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -14,12 +15,15 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.auth import Signer
 from echelon_pipeline.venues.kalshi.stream import read
-from echelon_pipeline.venues.live import Feed, placed
+from echelon_pipeline.venues.live import OWN, Feed, nothing, patient, placed
 from echelon_pipeline.venues.ws import Headers, Wire, WsMetrics, WsPolicy, opened
 
 VENUE = "kalshi"
-# Books and prints of the tickers. ``ticker`` says nothing that these do not, at the price of twice the frames.
+# Books and prints of the tickers. ``ticker`` says little that these do not, at the price of twice the frames: only
+# where quotes are wanted.
 CHANNELS = ("orderbook_delta", "trade")
+QUOTES = "ticker"
+OWN_CHANNELS = ("fill", "market_positions", "user_orders")
 TOKENS_PER_CONNECTION = 500_000  # the venue's own limit (reference 7)
 
 
@@ -29,23 +33,30 @@ def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetr
     return [feed(settings, number, some, metrics) for number, some in found.items()]
 
 
-def feed(settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics) -> Feed:
+def feed(
+    settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics, *, quotes: bool = False
+) -> Feed:
     """One connection. BadSettings without a key: public channels too want a signed handshake."""
+    url, channels = settings.kalshi_stream_url, (*CHANNELS, QUOTES) if quotes else CHANNELS
+    dial = _dial(settings, WsPolicy.of(settings), metrics)
+    say, alter = partial(subscribe, quotes=quotes), partial(change, channels=channels)
+    return Feed(VENUE, number, url, tuple(instruments), dial, say, renew, alter, read, channels, quotes)
+
+
+def own_feed(settings: Settings, metrics: WsMetrics) -> Feed:
+    """The account's own orders, fills and positions, of all markets. BadSettings without a key."""
+    dial = _dial(settings, patient(WsPolicy.of(settings)), metrics)
+    return Feed(VENUE, OWN, settings.kalshi_stream_url, (), dial, subscribe_own, nothing, nothing, read)
+
+
+def _dial(settings: Settings, policy: WsPolicy, metrics: WsMetrics) -> Callable[[], AbstractAsyncContextManager[Wire]]:
     signer = Signer.of(settings)
     if signer is None:
         raise BadSettings(
             "Kalshi's streams want a signed handshake: set KALSHI_API_KEY, and KALSHI_PRIVATE_KEY or _PATH"
         )
     url = settings.kalshi_stream_url
-    dial = partial(
-        opened,
-        url,
-        name=VENUE,
-        policy=WsPolicy.of(settings),
-        metrics=metrics,
-        headers=signed(signer, url),
-    )
-    return Feed(VENUE, number, url, tuple(instruments), dial, subscribe, renew, change, read, CHANNELS)
+    return partial(opened, url, name=VENUE, policy=policy, metrics=metrics, headers=signed(signer, url))
 
 
 def signed(signer: Signer, url: str) -> Headers:
@@ -53,12 +64,20 @@ def signed(signer: Signer, url: str) -> Headers:
     return lambda: signer.headers("GET", urlsplit(url).path)
 
 
-async def subscribe(wire: Wire, tickers: Sequence[str]) -> None:
-    """Asks for books and prints of the tickers, and for what becomes of any market."""
+async def subscribe(wire: Wire, tickers: Sequence[str], *, quotes: bool = False) -> None:
+    """Asks for books and prints of the tickers, for what becomes of any market, and maybe for quotes."""
     # The default of use_yes_price is announced to change: said, it cannot.
     wanted = {"channels": list(CHANNELS), "market_tickers": list(tickers), "use_yes_price": False}
     await wire.send({"id": 1, "cmd": "subscribe", "params": wanted})
     await wire.send({"id": 2, "cmd": "subscribe", "params": {"channels": ["market_lifecycle_v2"]}})
+    if quotes:
+        told = {"channels": [QUOTES], "market_tickers": list(tickers), "send_initial_snapshot": True}
+        await wire.send({"id": 5, "cmd": "subscribe", "params": told})
+
+
+async def subscribe_own(wire: Wire, _: Sequence[str]) -> None:
+    """Asks for the account's own channels; without tickers they tell of all."""
+    await wire.send({"id": 1, "cmd": "subscribe", "params": {"channels": list(OWN_CHANNELS)}})
 
 
 async def renew(wire: Wire, tickers: Sequence[str], sids: Mapping[str, int]) -> None:
@@ -69,9 +88,16 @@ async def renew(wire: Wire, tickers: Sequence[str], sids: Mapping[str, int]) -> 
         await wire.send({"id": 3, "cmd": "update_subscription", "params": wanted})
 
 
-async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+async def change(
+    wire: Wire,
+    added: Sequence[str],
+    dropped: Sequence[str],
+    sids: Mapping[str, int],
+    *,
+    channels: Sequence[str] = CHANNELS,
+) -> None:
     """Takes tickers into the subscriptions and out of them; a ticker that is taken in brings its snapshot."""
-    for channel in CHANNELS:
+    for channel in channels:
         for action, tickers in (("add_markets", added), ("delete_markets", dropped)):
             if tickers:
                 wanted = {"sid": sids[channel], "market_tickers": list(tickers), "action": action}

@@ -1,4 +1,4 @@
-"""What a listener says to Polymarket's market channel (reference/polymarket section 5).
+"""What a listener says to Polymarket's market channel and its user channel (reference/polymarket section 5).
 
 Belongs here: subscriptions. What the venue answers is ``stream.py``'s.
 """
@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.venues.live import Feed, placed
+from echelon_pipeline.venues.live import OWN, Feed, nothing, patient, placed
 from echelon_pipeline.venues.polymarket.stream import read
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
 
@@ -26,11 +27,32 @@ def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetr
     return [feed(settings, number, some, metrics) for number, some in found.items()]
 
 
-def feed(settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics) -> Feed:
-    """One connection."""
+def feed(
+    settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics, *, quotes: bool = False
+) -> Feed:
+    """One connection. ``quotes`` come anyway: they say whether tables are to have them."""
     url = settings.polymarket_ws_url
     dial = partial(opened, url, name=VENUE, policy=WsPolicy.of(settings), metrics=metrics, keepalive=KEEPALIVE)
-    return Feed(VENUE, number, url, tuple(instruments), dial, subscribe, renew, change, read)
+    return Feed(VENUE, number, url, tuple(instruments), dial, subscribe, renew, change, read, quotes=quotes)
+
+
+def own_feed(settings: Settings, metrics: WsMetrics) -> Feed:
+    """The account's own orders and trades, of all markets. BadSettings that names what is missing of its key."""
+    key = {
+        "apiKey": ("POLYMARKET_API_KEY", settings.polymarket_api_key),
+        "secret": ("POLYMARKET_API_SECRET", settings.polymarket_api_secret),
+        "passphrase": ("ECHELON_POLYMARKET_API_PASSPHRASE", settings.polymarket_api_passphrase),
+    }
+    if missing := [variable for variable, value in key.values() if value is None]:
+        raise BadSettings(f"Polymarket's user channel wants the account's key: set {', '.join(missing)}")
+    url, policy = settings.polymarket_user_ws_url, patient(WsPolicy.of(settings))
+
+    async def subscribe_own(wire: Wire, _: Sequence[str]) -> None:
+        told = {name: value.get_secret_value() for name, (_, value) in key.items() if value is not None}
+        await wire.send({"type": "user", "auth": told})  # without markets: all of them
+
+    dial = partial(opened, url, name=VENUE, policy=policy, metrics=metrics, keepalive=KEEPALIVE)
+    return Feed(VENUE, OWN, url, (), dial, subscribe_own, nothing, nothing, read)
 
 
 async def subscribe(wire: Wire, tokens: Sequence[str]) -> None:
