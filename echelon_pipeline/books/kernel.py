@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from echelon_pipeline.books.batches import EVENTS, Batches, level_events, one_of
+from echelon_pipeline.books.batches import EVENTS, Batches, one_of
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import NAMES, NONE, STRANGER, Array, Columns, Texts, besides, columns_of
 from echelon_pipeline.books.compiled import memory, results, rules, state
+from echelon_pipeline.books.compiled.told import level_events
 from echelon_pipeline.books.machine import BUDGET
 from echelon_pipeline.errors import Permanent
 
@@ -39,12 +40,13 @@ class Kernel:
         self.texts = Texts()
         self._m = memory.new(budget, sequences=sequences)
         self._made = state.room(ROOM)
+        self._begins = self._made.ends.tolist()  # what was taken of it
         self._books: dict[str, tuple[int, Instrument]] = {}
         self._free: list[int] = []
         self._names: list[str] = []
         self._connections = [""]
         self._name_of: Array = np.full(0, NONE, "i4")  # a text's ladder by its instrument's name
-        self._pieces: list[list[Array]] = []
+        self._pieces: list[state.Made] = []
         self._events: list[pa.RecordBatch] = []
         self.frames = self.plain = 0
         self.besides: Array = np.zeros(0, "i8")
@@ -91,12 +93,13 @@ class Kernel:
         self._name_of = memory.longer(self._name_of, len(self.texts), NONE)
         if connection != self._connections[-1]:
             self._connections.append(connection)
-        self._make_room(int((columns.frames["last"] - columns.frames["first"]).max()))
+        counts = columns.frames["last"] - columns.frames["first"]
+        self._make_room(int(counts.max()))
         done, here, books = 0, len(self._connections) - 1, len(self._books)
         while done < frames.num_rows:
             done = rules.do(rules.RUN, self._m, self._made, columns, done, here, first, books)
             if done < frames.num_rows:
-                self._drain()
+                self._make_room(int(counts[done]))
         self._sound()
         self._events.append(level_events(columns, self._name_of, self._names, connection, first))
         self.frames, self.plain = self.frames + frames.num_rows, self.plain + columns.plain
@@ -119,14 +122,13 @@ class Kernel:
 
     def take(self) -> Batches:
         """What was finished since the last call."""
-        self._drain()
-        rows, bids, asks, gaps, checks, notes = results.one_each(self._pieces)
-        told, self._pieces, self._events = self._events, [], []
+        self._cut()
+        names, told, made, self._pieces, self._events = self._names, self._events, self._pieces, [], []
         return Batches(
-            results.rows_of(rows, bids, asks, self._names, self._connections),
-            results.gaps_of(gaps, self._names, self._connections),
-            results.checks_of(checks, self._names),
-            results.notes_of(notes, self._names, self.texts.text),
+            one_of([results.rows_of(piece, names, self._connections) for piece in made]),
+            one_of([results.gaps_of(piece.gaps, names, self._connections) for piece in made]),
+            one_of([results.checks_of(piece.checks, names) for piece in made]),
+            one_of([results.notes_of(piece.notes, names, self.texts.text) for piece in made]),
             one_of(told) if told else pa.RecordBatch.from_pylist([], EVENTS),
         )
 
@@ -168,14 +170,15 @@ class Kernel:
     def _make_room(self, events: int) -> None:
         """So much that what lies between two frames, and a frame of so many events, can always be written."""
         need = rules.PER_BOOK * (len(self._books) + 1) + rules.PER_EVENT * (events + 1)
-        if len(self._made.rows) < need + ROOM:
-            self._drain()
-            self._made = state.room(need + ROOM)
-        elif self._made.ends[state.COUNTED].max() + need > len(self._made.rows):
-            self._drain()
+        if self._made.ends[state.COUNTED].max() + need > len(self._made.rows):
+            self._cut()
+            self._made = state.room(2 * need + ROOM)
+            self._begins = self._made.ends.tolist()
 
-    def _drain(self) -> None:
-        self._pieces.append(results.drained(self._made))
+    def _cut(self) -> None:
+        """What was written since the last time is a piece; after it goes on."""
+        self._pieces.append(results.written(self._made, self._begins))
+        self._begins = self._made.ends.tolist()
 
     def _sound(self) -> None:
         if self._m.clock[0]["overflow"]:

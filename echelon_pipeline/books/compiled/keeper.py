@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import STRANGER
-from echelon_pipeline.books.compiled import compiled, hashes, ladders, rows, waits
+from echelon_pipeline.books.compiled import compiled, hashes, inside, ladders, rows, waits
 from echelon_pipeline.books.compiled.state import BELIEVED, CLOSED, LIVE, STALE, Made, Memory, number_of
 from echelon_pipeline.books.keeper import QUIET, SECOND_LOOK
 from echelon_pipeline.books.rows import Reason
@@ -67,7 +67,7 @@ def lose_all(m: Memory, made: Made, subscription: int, reason: int) -> None:
             lose(m, made, book, reason, m.clock[0].now)
 
 
-@compiled
+@inside
 def _contradicts_itself(m: Memory, book: int) -> bool:
     if m.books[book].outcomes < 2 or not (m.ladders[2 * book].trusted and m.ladders[2 * book + 1].trusted):
         return False
@@ -118,7 +118,7 @@ def due(m: Memory, made: Made, now: int) -> None:
         book = waits.first(m.looks, SECOND_LOOK, now)
 
 
-@compiled
+@inside
 def _open(m: Memory, book: int, at: int) -> None:
     b = m.books[book]
     if not (m.ladders[2 * book].trusted or m.ladders[2 * book + 1].trusted):
@@ -129,7 +129,7 @@ def _open(m: Memory, book: int, at: int) -> None:
     waits.start(m.quiet, book, m.clock[0].now)
 
 
-@compiled
+@inside
 def _begin_event(m: Memory, made: Made, book: int, event: Any) -> None:
     """An event with a later venue time, or of a batch without any, ends the batch before it."""
     b = m.books[book]
@@ -137,7 +137,7 @@ def _begin_event(m: Memory, made: Made, book: int, event: Any) -> None:
         close(m, made, book, m.clock[0].now)
 
 
-@compiled
+@inside
 def change(m: Memory, made: Made, book: int, outcome: int, event: Any) -> None:
     """One level."""
     _begin_event(m, made, book, event)
@@ -158,7 +158,7 @@ def change(m: Memory, made: Made, book: int, outcome: int, event: Any) -> None:
     _open(m, book, event.at)
 
 
-@compiled
+@inside
 def snapshot(m: Memory, made: Made, book: int, outcome: int, event: Any, levels: Any) -> None:
     """A whole ladder: whatever was is over."""
     _begin_event(m, made, book, event)
@@ -178,7 +178,7 @@ def snapshot(m: Memory, made: Made, book: int, outcome: int, event: Any, levels:
     _open(m, book, event.at)
 
 
-@compiled
+@inside
 def ladder_of(m: Memory, token: int) -> int:
     """Whose ladder a token's is; STRANGER: nobody's."""
     return int(m.ladder_of[token]) if 0 <= token < len(m.ladder_of) else STRANGER

@@ -5,14 +5,14 @@ Belongs here: levels and their sums. Who calls has seen to it that the pool has 
 
 from __future__ import annotations
 
-from echelon_pipeline.books.compiled import compiled
+from echelon_pipeline.books.compiled import compiled, inside
 from echelon_pipeline.books.compiled.state import Memory
 from echelon_pipeline.domain.scaled import ONE
 
 FIRST_ROOM = 32
 
 
-@compiled
+@inside
 def place(m: Memory, side: int, price: int) -> int:
     """Where in the pool this price is, or would be."""
     low = m.sides[side].start
@@ -26,7 +26,7 @@ def place(m: Memory, side: int, price: int) -> int:
     return int(low)
 
 
-@compiled
+@inside
 def size_at(m: Memory, side: int, where: int, price: int) -> int:
     """The size of that level; 0 where it is not there."""
     end = m.sides[side].start + m.sides[side].count
@@ -45,7 +45,7 @@ def _widen(m: Memory, side: int) -> None:
     m.clock[0].pool_end = start + room
 
 
-@compiled
+@inside
 def put_at(m: Memory, side: int, where: int, price: int, old: int, size: int) -> None:
     """A level at its place has this size from now on, ``old`` before."""
     one = m.sides[side]
@@ -105,7 +105,7 @@ def clear(m: Memory, ladder: int) -> None:
         m.sides[side].depth = 0
 
 
-@compiled
+@inside
 def crossed(m: Memory, ladder: int) -> bool:
     """Somebody bids what somebody else asks, or more."""
     bids, asks = m.sides[2 * ladder], m.sides[2 * ladder + 1]
@@ -128,7 +128,7 @@ def equal(m: Memory, ladder: int, other: int) -> bool:
     return True
 
 
-@compiled
+@inside
 def turned(outcome: int, side: int, price: int) -> tuple[int, int]:
     """Side and price on outcome 0's axis."""
     return (1 - side, ONE - price) if outcome else (side, price)

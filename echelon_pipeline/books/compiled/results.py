@@ -8,13 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from echelon_pipeline.books import batches
 from echelon_pipeline.books.batches import lists, named, nullable
 from echelon_pipeline.books.columns import MILLISECOND, Array
-from echelon_pipeline.books.compiled.state import BY_PRICE, REASONS, STATES, Made
+from echelon_pipeline.books.compiled.state import (
+    AT_ASKS,
+    AT_BIDS,
+    AT_CHECKS,
+    AT_GAPS,
+    AT_NOTES,
+    AT_ROWS,
+    BY_PRICE,
+    REASONS,
+    STATES,
+    Made,
+)
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.books.rows import Note
 from echelon_pipeline.domain.scaled import three_decimals
@@ -22,22 +32,25 @@ from echelon_pipeline.domain.scaled import three_decimals
 _REASONS, _STATES = [reason.value for reason in REASONS], [state.value for state in STATES]
 
 
-def drained(made: Made) -> list[Array]:
-    """What was written, by kind; its place is free again."""
-    found = [array[:end].copy() for array, end in zip(_kinds(made), made.ends, strict=True)]
-    made.ends[:] = 0
-    return found
+def written(made: Made, begins: Sequence[int]) -> Made:
+    """What was written since ``begins``, in place: nobody writes there again."""
+    at = [slice(begin, end) for begin, end in zip(begins, made.ends.tolist(), strict=True)]
+    bids, asks = at[AT_BIDS], at[AT_ASKS]
+    return Made(
+        made.rows[at[AT_ROWS]],
+        made.bid_prices[bids],
+        made.bid_sizes[bids],
+        made.ask_prices[asks],
+        made.ask_sizes[asks],
+        made.gaps[at[AT_GAPS]],
+        made.checks[at[AT_CHECKS]],
+        made.notes[at[AT_NOTES]],
+        made.ends,
+    )
 
 
-def _kinds(made: Made) -> Sequence[Array]:
-    return made.rows, made.bids, made.asks, made.gaps, made.checks, made.notes
-
-
-def one_each(pieces: Sequence[list[Array]]) -> list[Array]:
-    return pieces[0] if len(pieces) == 1 else [np.concatenate(some) for some in zip(*pieces, strict=True)]
-
-
-def rows_of(rows: Array, bids: Array, asks: Array, names: Sequence[str], connections: Sequence[str]) -> pa.RecordBatch:
+def rows_of(made: Made, names: Sequence[str], connections: Sequence[str]) -> pa.RecordBatch:
+    rows = made.rows
     unknown = rows["bid_levels"] < 0
     columns: list[Any] = [
         named(rows["name"], names),
@@ -48,10 +61,10 @@ def rows_of(rows: Array, bids: Array, asks: Array, names: Sequence[str], connect
         nullable(rows["event_at"] * MILLISECOND, pa.int64(), missing=rows["event_at"] < 0),
         named(rows["connection"], connections),
         pa.array(rows["number"]),
-        lists(rows["bids"], bids["price"], pa.int32()),
-        lists(rows["bids"], bids["size"], pa.int64()),
-        lists(rows["asks"], asks["price"], pa.int32()),
-        lists(rows["asks"], asks["size"], pa.int64()),
+        lists(rows["bids"], made.bid_prices, pa.int32()),
+        lists(rows["bids"], made.bid_sizes, pa.int64()),
+        lists(rows["asks"], made.ask_prices, pa.int32()),
+        lists(rows["asks"], made.ask_sizes, pa.int64()),
         *(nullable(rows[name], pa.int64(), missing=unknown) for name in ("bid_depth", "ask_depth")),
         *(nullable(rows[name], pa.int32(), missing=unknown) for name in ("bid_levels", "ask_levels")),
     ]

@@ -5,7 +5,7 @@ Belongs here: writing what is finished into arrays. Who calls has seen to it tha
 
 from __future__ import annotations
 
-from echelon_pipeline.books.compiled import compiled
+from echelon_pipeline.books.compiled import compiled, inside
 from echelon_pipeline.books.compiled.state import (
     AT_ASKS,
     AT_BIDS,
@@ -22,7 +22,7 @@ from echelon_pipeline.books.compiled.state import (
 )
 
 
-@compiled
+@inside
 def end(m: Memory, made: Made, book: int, at: int) -> None:
     """Gives out what holds until now."""
     b = m.books[book]
@@ -36,25 +36,25 @@ def end(m: Memory, made: Made, book: int, at: int) -> None:
     row.bid_levels, row.ask_levels, row.bids, row.asks = b.row_bid_levels, b.row_ask_levels, b.row_bids, b.row_asks
     first = made.ends[AT_BIDS]
     for n in range(b.row_bids):
-        made.bids[first + n].price = m.shown[book, 0, n].price
-        made.bids[first + n].size = m.shown[book, 0, n].size
+        made.bid_prices[first + n] = m.shown[book, 0, n].price
+        made.bid_sizes[first + n] = m.shown[book, 0, n].size
     made.ends[AT_BIDS] += b.row_bids
     first = made.ends[AT_ASKS]
     for n in range(b.row_asks):
-        made.asks[first + n].price = m.shown[book, 1, n].price
-        made.asks[first + n].size = m.shown[book, 1, n].size
+        made.ask_prices[first + n] = m.shown[book, 1, n].price
+        made.ask_sizes[first + n] = m.shown[book, 1, n].size
     made.ends[AT_ASKS] += b.row_asks
     b.row_from = at
 
 
-@compiled
+@inside
 def _next(m: Memory, made: Made, book: int, at: int) -> None:
     at = max(at, m.books[book].row_from)
     end(m, made, book, at)
     m.books[book].row_from = at
 
 
-@compiled
+@inside
 def _is_shown(m: Memory, book: int) -> bool:
     """The open row has the levels and sums that the ladder has."""
     b, bids, asks = m.books[book], m.sides[4 * book], m.sides[4 * book + 1]
@@ -73,7 +73,7 @@ def _is_shown(m: Memory, book: int) -> bool:
     return True
 
 
-@compiled
+@inside
 def show(m: Memory, made: Made, book: int) -> None:
     """The book of outcome 0 as of its last batch holds from that batch's last frame on."""
     b, bids, asks = m.books[book], m.sides[4 * book], m.sides[4 * book + 1]
@@ -107,7 +107,7 @@ def hide(m: Memory, made: Made, book: int, at: int, reason: int) -> None:
     b.row_bid_depth = b.row_ask_depth = -1
 
 
-@compiled
+@inside
 def restate(m: Memory, made: Made, book: int, at: int, state: int) -> None:
     """The same book, worth more or less from now on."""
     if m.books[book].row_state != state:

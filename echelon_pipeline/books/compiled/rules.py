@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import NONE, Columns, Kind
-from echelon_pipeline.books.compiled import compiled, constants, entry, hashes, keeper, rows, waits
+from echelon_pipeline.books.compiled import compiled, constants, entry, hashes, inside, keeper, rows, waits
 from echelon_pipeline.books.compiled.state import (
     AT_CHECKS,
     AT_GAPS,
@@ -24,6 +24,7 @@ from echelon_pipeline.books.compiled.state import (
     Memory,
     number_of,
 )
+from echelon_pipeline.books.keeper import QUIET, SECOND_LOOK
 from echelon_pipeline.books.rows import Reason
 
 GAP, LOST_FRAMES, DISCONNECT, TICK_SIZE, DOUBTED, ENDED = map(
@@ -53,6 +54,18 @@ def advance(m: Memory, made: Made, now: int) -> None:
 
 
 @compiled
+def _is_due(m: Memory, now: int) -> bool:
+    """Whether anything waits no longer than until now."""
+    budget = m.clock[0].budget
+    return bool(
+        waits.first(m.quiet, QUIET, now) >= 0
+        or waits.first(m.looks, SECOND_LOOK, now) >= 0
+        or waits.first(m.book_proofs, budget, now) >= 0
+        or waits.first(m.subscription_proofs, budget, now) >= 0
+    )
+
+
+@compiled
 def _expire(m: Memory, made: Made, now: int) -> None:
     """Proofs that are too old by now, the oldest first."""
     budget = m.clock[0].budget
@@ -77,7 +90,7 @@ def _restate_all(m: Memory, made: Made, sub: int, at: int) -> None:
             keeper.restate(m, made, book, at)
 
 
-@compiled
+@inside
 def _prove_book(m: Memory, made: Made, book: int) -> None:
     b, now = m.books[book], m.clock[0].now
     b.proved_at = now
@@ -101,7 +114,7 @@ def _subscription(m: Memory, sid: int) -> int:
     return sub
 
 
-@compiled
+@inside
 def _number(m: Memory, made: Made, sub: int, seq: int) -> None:
     one, now = m.subscriptions[sub], m.clock[0].now
     if seq >= 0:
@@ -128,7 +141,7 @@ def disconnect(m: Memory, made: Made) -> None:
     m.clock[0].subscriptions = 0
 
 
-@compiled
+@inside
 def _book_event(m: Memory, made: Made, ladder: int, event: Any, levels: Any, sub: int) -> None:
     book, outcome, kind = ladder >> 1, ladder & 1, event.kind
     if sub < 0:
@@ -149,7 +162,7 @@ def _book_event(m: Memory, made: Made, ladder: int, event: Any, levels: Any, sub
         m.books[book].traded, m.books[book].traded_price = BY_PRICE, event.price
 
 
-@compiled
+@inside
 def _event(m: Memory, made: Made, event: Any, levels: Any, sub: int) -> None:
     clock, kind = m.clock[0], event.kind
     clock.kinds[kind] += 1
@@ -173,10 +186,13 @@ def _event(m: Memory, made: Made, event: Any, levels: Any, sub: int) -> None:
         _book_event(m, made, ladder, event, levels, sub)
 
 
-@compiled
+@inside
 def _frame(m: Memory, made: Made, columns: Columns, n: int, connection: int, number: int) -> None:
-    clock, frame = m.clock[0], columns.frames[n]
-    advance(m, made, columns.received_at[n])
+    clock, frame, now = m.clock[0], columns.frames[n], columns.received_at[n]
+    if now < clock.now or _is_due(m, now):
+        advance(m, made, now)
+    else:
+        clock.now = now
     old, before = clock.connection, clock.number
     clock.connection, clock.number = connection, number
     if connection != old:
@@ -191,7 +207,7 @@ def _frame(m: Memory, made: Made, columns: Columns, n: int, connection: int, num
         _event(m, made, columns.events[at], columns.levels, sub)
 
 
-@compiled
+@inside
 def _run(m: Memory, made: Made, columns: Columns, start: int, connection: int, first: int, books: int) -> int:
     for n in range(start, len(columns.frames)):
         need = PER_BOOK * books + PER_EVENT * (columns.frames[n].last - columns.frames[n].first) + PER_EVENT

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from echelon_pipeline.books.columns import LEVEL, Array
+from echelon_pipeline.books.columns import Array
 from echelon_pipeline.books.compiled import constants
 from echelon_pipeline.books.rows import Reason, State
 
@@ -105,11 +105,13 @@ class Memory(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What has ended. ``ends``: how many there are of each, and of levels of bids and asks."""
+    """What has ended; levels as Arrow has them. ``ends``: how many there are of each, of bids and of asks."""
 
     rows: Array
-    bids: Array
-    asks: Array
+    bid_prices: Array
+    bid_sizes: Array
+    ask_prices: Array
+    ask_sizes: Array
     gaps: Array
     checks: Array
     notes: Array
@@ -120,8 +122,10 @@ def room(rows: int) -> Made:
     """Place for so many rows, gaps and checks. What is never written takes no memory."""
     return Made(
         np.empty(rows, ROW),
-        np.empty(rows * LEVELS, LEVEL),
-        np.empty(rows * LEVELS, LEVEL),
+        np.empty(rows * LEVELS, "i4"),
+        np.empty(rows * LEVELS, "i8"),
+        np.empty(rows * LEVELS, "i4"),
+        np.empty(rows * LEVELS, "i8"),
         np.empty(rows, GAP),
         np.empty(rows, CHECK),
         np.empty(rows, NOTE),
