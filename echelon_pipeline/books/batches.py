@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from echelon_pipeline.books.columns import MILLISECOND, NONE, Array, Columns, Kind
+from echelon_pipeline.books.columns import Array
 from echelon_pipeline.books.events import Change, Frame, Level, Side, Snapshot
 from echelon_pipeline.books.rows import BookRow, Output, Reason, State
 
@@ -114,62 +114,12 @@ def lists(counts: Array, values: Array, of: Any) -> Any:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, of))
 
 
-def level_events(
-    columns: Columns, ladder_of: Array, names: Sequence[str], connection: str, first: int
-) -> pa.RecordBatch:
-    """The levels that frames told of outcome 0's ladders. ``ladder_of`` a text: twice its instrument's place in
-    ``names``, and one more for the other outcome; below zero: nobody's."""
-    frame, at = _in_order(columns.frames)
-    told = columns.events[at]
-    token = told["token"]
-    ladder, known = np.full(len(token), NONE), (token >= 0) & (token < len(ladder_of))
-    ladder[known] = ladder_of[token[known]]
-    kept = (told["kind"] <= Kind.SNAPSHOT) & (ladder >= 0) & (ladder % 2 == 0)
-    frame, told, ladder = frame[kept], told[kept], ladder[kept]
-    whole = told["kind"] == Kind.SNAPSHOT
-    levels = np.where(whole, told["last"] - told["bids"], 0)
-    counts = np.where(whole, np.maximum(levels, 1), 1)
-    event = np.repeat(np.arange(len(told)), counts)
-    rank = np.arange(len(event)) - np.repeat(np.cumsum(counts) - counts, counts)
-    frame, told, whole, ladder, levels = frame[event], told[event], whole[event], ladder[event], levels[event]
-    where = np.minimum(told["bids"] + rank, len(columns.levels) - 1)
-    level = columns.levels[where] if len(columns.levels) else np.zeros(len(where), columns.levels.dtype)
-    side = np.where(whole, rank >= told["asks"] - told["bids"], told["side"])
-    starts = np.flatnonzero(np.diff(frame, prepend=-1))
-    position = np.arange(len(frame)) - np.repeat(starts, np.diff(starts, append=len(frame)))
-    empty = whole & (levels == 0)
-    return pa.RecordBatch.from_arrays(
-        [
-            named(ladder // 2, names),
-            pa.array(columns.received_at[frame], pa.int64()),
-            nullable(told["at"] * MILLISECOND, pa.int64(), missing=told["at"] < 0),
-            named(np.zeros(len(frame), "i4"), [connection]),
-            pa.array(frame + first, pa.int64()),
-            pa.array(position, pa.int32()),
-            pa.array(whole),
-            nullable(side, pa.int8(), missing=empty),
-            nullable(np.where(whole, level["price"], told["price"]), pa.int32(), missing=empty),
-            nullable(np.where(whole, level["size"], told["size"]), pa.int64(), missing=empty),
-            pa.array(told["relative"].astype(bool)),
-        ],
-        schema=EVENTS,
-    )
-
-
-def _in_order(frames: Array) -> tuple[Array, Array]:
-    """Each event's frame, and where it is among the columns' events."""
-    first, counts = frames["first"].astype("i8"), (frames["last"] - frames["first"]).astype("i8")
-    frame = np.repeat(np.arange(len(frames)), counts)
-    return frame, np.arange(len(frame)) + np.repeat(first - (np.cumsum(counts) - counts), counts)
-
-
-def one_of(events: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+def one_of(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
     """Several batches as one; their dictionaries may differ."""
-    if len(events) == 1:
-        return events[0]
-    table = pa.Table.from_batches(list(events), EVENTS).unify_dictionaries().combine_chunks()
-    batches = table.to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], EVENTS)
+    if len(batches) == 1:
+        return batches[0]
+    found = pa.Table.from_batches(list(batches), schema).unify_dictionaries().combine_chunks().to_batches()
+    return found[0] if found else filled([], schema)
 
 
 def filled(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
@@ -185,7 +135,7 @@ def _batch(columns: Iterable[Any], schema: pa.Schema) -> pa.RecordBatch:
 def batches_of(output: Output, events: Sequence[pa.RecordBatch] = ()) -> Batches:
     """What the machine gave out, in these shapes."""
     gaps, notes, checks = filled(output.gaps, GAPS), filled(output.notes, NOTES), filled(output.checks, CHECKS)
-    return Batches(_rows(output.rows), gaps, checks, notes, one_of(events))
+    return Batches(_rows(output.rows), gaps, checks, notes, one_of(events, EVENTS))
 
 
 def _rows(rows: Sequence[BookRow]) -> pa.RecordBatch:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from echelon_pipeline.books.batches import EVENTS, Batches, one_of
+from echelon_pipeline.books.batches import CHECKS, EVENTS, GAPS, NOTES, ROWS, Batches, one_of
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import NAMES, NONE, STRANGER, Array, Columns, Texts, besides, columns_of
 from echelon_pipeline.books.compiled import memory, results, rules, state
@@ -125,11 +125,11 @@ class Kernel:
         self._cut()
         names, told, made, self._pieces, self._events = self._names, self._events, self._pieces, [], []
         return Batches(
-            one_of([results.rows_of(piece, names, self._connections) for piece in made]),
-            one_of([results.gaps_of(piece.gaps, names, self._connections) for piece in made]),
-            one_of([results.checks_of(piece.checks, names) for piece in made]),
-            one_of([results.notes_of(piece.notes, names, self.texts.text) for piece in made]),
-            one_of(told) if told else pa.RecordBatch.from_pylist([], EVENTS),
+            one_of([results.rows_of(piece, names, self._connections) for piece in made], ROWS),
+            one_of([results.gaps_of(piece.gaps, names, self._connections) for piece in made], GAPS),
+            one_of([results.checks_of(piece.checks, names) for piece in made], CHECKS),
+            one_of([results.notes_of(piece.notes, names, self.texts.text) for piece in made], NOTES),
+            one_of(told, EVENTS),
         )
 
     # --- what can be asked of it
