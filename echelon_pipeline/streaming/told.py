@@ -78,10 +78,10 @@ class Telling:
         self._span(told.rows)
         since, later, until = (pa.scalar(at, _BIG) for at in (self._since, self._since + 1, self._until))
         kept = {
-            "rows": told.rows.filter(_since(told.rows["valid_to"], later)),
-            "gaps": told.gaps.filter(_since(pc.coalesce(told.gaps["to_at"], until), later)),
-            "checks": told.checks.filter(_since(told.checks["at"], since)),
-            "events": told.events.filter(_since(told.events["received_at"], since)),
+            "rows": _since(told.rows, told.rows["valid_to"], later),
+            "gaps": _since(told.gaps, pc.coalesce(told.gaps["to_at"], until), later),
+            "checks": _since(told.checks, told.checks["at"], since),
+            "events": _since(told.events, told.events["received_at"], since),
         }
         yield from ((name, batch) for name, batch in kept.items() if batch.num_rows)
 
@@ -100,5 +100,7 @@ class Telling:
                 span.believed_at = row["believed_min"]
 
 
-def _since(times: Any, at: Any) -> Any:
-    return pc.greater_equal(times, at)
+def _since(batch: pa.RecordBatch, times: Any, at: Any) -> pa.RecordBatch:
+    """Rows of that time and later; where all are, not even copied."""
+    are: Any = pc.greater_equal(times, at)
+    return batch if are.true_count == len(are) else batch.filter(are)
