@@ -1,366 +1,243 @@
-"""JSON of plain shape, byte by byte, compiled: names, texts without escapes, decimals, nothing that needs a doubt.
+"""JSON of plain shape, compiled: where the values of an object are, block by block.
 
-Belongs here: what both venues' ``columns.py`` share. Plain is a subset of JSON in which a text is its bytes: ASCII
-without escapes, no name twice, nothing nested that is not asked for. Everything else, broken or only unusual, is for
-the venue's ``stream.py``; these functions say so by a number below zero and never guess. Importing this imports numba.
+Belongs here: what both venues' ``columns.py`` share; what values say is ``values.py``. Plain is a subset of JSON in
+which a text is its bytes: ASCII without escapes, no name twice, nothing nested that is not asked for. Everything else,
+broken or only unusual, is for the venue's ``stream.py``; these functions say so by a number below zero and never guess.
+
+A frame is read in a room of its own, zeros behind it: its length need not be asked for at each byte, for no zero is in
+a plain frame. Spans are pairs: where a value begins and where it ends, 0 where there is none of that name.
+Importing this imports numba.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from echelon_pipeline.books.columns import (
-    EVENT,
-    FRAME,
-    HOPELESS,
-    LEVEL,
-    MATCHABLE,
-    NONE,
-    STRANGER,
-    Array,
-    Columns,
-    Texts,
-    columns_of,
-    joined,
-)
-from echelon_pipeline.books.compiled import compiled
-from echelon_pipeline.books.events import Message
-from echelon_pipeline.domain.scaled import ONE
+from echelon_pipeline.books.columns import Array, ends_of, mixed
+from echelon_pipeline.books.compiled import blocks, compiled
+from echelon_pipeline.books.compiled.blocks import BLOCK, NO_BITS, Memory, byte, lowest, word
 
-BAD = -(1 << 62)
-QUOTE, BACKSLASH, COMMA, COLON, DOT, MINUS, SPACE = (ord(c) for c in '"\\,:.- ')
+QUOTE, COMMA, COLON, DOT, MINUS, SPACE = (ord(c) for c in '",:.- ')
 OPEN, CLOSE, FIRST, LAST, ZERO, NINE = (ord(c) for c in "{}[]09")
 TRUE, FALSE = b"true", b"false"
-LEVEL_BYTES = 8  # no level is shorter
+LAST_BIT, ONE = np.uint64(63), np.uint64(1)
+SIGNED: Any = np.int64
+PLACES = 128  # for at most a quarter as many names
+LONGEST = 24
+_mixed: Any = compiled(mixed)
 
 
 def keys(*names: str) -> Array:
-    """Names as rows: length, then bytes."""
-    made: Any = np.zeros((len(names), 25), "u1")
-    for row, name in zip(made, names, strict=True):
-        row[0] = len(name)
-        row[1 : len(name) + 1] = np.frombuffer(name.encode(), "u1")
+    """Names by what is mixed of their bytes: length, first and last eight bytes, those between them, number."""
+    made: Any = np.zeros((PLACES, 5), "u8")
+    for at, text in enumerate(name.encode() for name in names):
+        head, tail = ends_of(text)
+        place = mixed(head, 0, tail, len(text)) % PLACES
+        while made[place, 0]:
+            place = (place + 1) % PLACES
+        between = int.from_bytes(text[8:16], "little") if len(text) > 2 * 8 else 0
+        made[place] = len(text), head, tail, between, at
     return made
 
 
 @compiled
-def space(b: Array, i: int, end: int) -> int:
+def space(t: Memory, i: int) -> int:
     """Past spaces."""
-    while i < end and b[i] == SPACE:
+    while byte(t, i) == SPACE:
         i += 1
     return i
 
 
 @compiled
-def end_of(b: Array, i: int, end: int) -> int:
+def end_of(t: Memory, i: int, end: int) -> int:
     """Where a frame ends without the white space behind it: Polymarket's first books end with a line."""
-    while end > i and (b[end - 1] == SPACE or b[end - 1] == 10 or b[end - 1] == 13):
+    while end > i and (byte(t, end - 1) == SPACE or byte(t, end - 1) == 10 or byte(t, end - 1) == 13):
         end -= 1
     return end
 
 
 @compiled
-def is_simple(b: Array, i: int, end: int) -> bool:
-    """Nothing between the two is escaped, a control character (a line's end is one) or beyond ASCII: then a text
+def taken(data: Memory, i: int, end: int, t: Memory, to: int) -> bool:
+    """Copies a frame. Nothing in it is escaped, a control character (a line's end is one) or beyond ASCII: then a text
     ends at the next quote."""
-    strange = 0
-    for n in range(i, end):
-        strange += (b[n] < np.uint8(32)) | (b[n] > np.uint8(126)) | (b[n] == np.uint8(BACKSLASH))
-    return strange == 0
+    size, strange = end - i, NO_BITS
+    if size >= BLOCK:
+        for at in range(0, size - BLOCK, BLOCK):
+            strange |= blocks.move(data, i + at, t, to + at)
+        strange |= blocks.move(data, end - BLOCK, t, to + size - BLOCK)
+    else:
+        for at in range(size):
+            c = byte(data, i + at)
+            blocks.store_byte(t, to + at, c)
+            if c < 32 or c > 126 or c == 92:
+                return False
+    blocks.clear(t, to + size)
+    return bool(strange == NO_BITS)
 
 
 @compiled
-def string_end(b: Array, i: int, end: int) -> int:
+def string_end(t: Memory, i: int, end: int) -> int:
     """Past the text whose quote is at ``i``."""
     i += 1
-    while i < end and b[i] != QUOTE:
-        i += 1
-    return i + 1 if i < end else -1
+    found = blocks.quotes(t, i)
+    while found == NO_BITS:
+        i += BLOCK
+        if i >= end:
+            return -1
+        found = blocks.quotes(t, i)
+    return i + lowest(found) + 1
 
 
 @compiled
-def word_is(b: Array, i: int, end: int, word: bytes) -> bool:
+def word_is(t: Memory, i: int, end: int, text: bytes) -> bool:
     """Exactly this is between the two."""
-    if end - i != len(word):
+    if end - i != len(text):
         return False
     at = 0
-    while at < len(word) and b[i + at] == word[at]:
+    while at < len(text) and byte(t, i + at) == text[at]:
         at += 1
-    return at == len(word)
+    return at == len(text)
 
 
 @compiled
-def _scalar_end(b: Array, i: int, end: int) -> int:
+def _scalar_end(t: Memory, i: int) -> int:
     """Past a whole number of few digits, true or false."""
     start = i
-    while i < end and 97 <= b[i] <= 122:
+    while 97 <= byte(t, i) <= 122:
         i += 1
     if i > start:
-        return i if word_is(b, start, i, TRUE) or word_is(b, start, i, FALSE) else -1
-    if b[i] == MINUS:
+        return i if word_is(t, start, i, TRUE) or word_is(t, start, i, FALSE) else -1
+    if byte(t, i) == MINUS:
         i += 1
     digits = i
-    while i < end and ZERO <= b[i] <= NINE:
+    while ZERO <= byte(t, i) <= NINE:
         i += 1
-    if i == digits or i - digits > 15 or (b[digits] == ZERO and i - digits > 1):
+    if i == digits or i - digits > 15 or (byte(t, digits) == ZERO and i - digits > 1):
         return -1
-    return -1 if i < end and (b[i] == DOT or b[i] == 101 or b[i] == 69) else i
+    return -1 if byte(t, i) == DOT or byte(t, i) == 101 or byte(t, i) == 69 else i
 
 
 @compiled
-def _nested_end(b: Array, i: int, end: int) -> int:
+def _nested_end(t: Memory, i: int, end: int) -> int:
     """Past the brackets that open at ``i``; what is between them is looked at by who wants it."""
-    depth = 0
+    depth, inside = 0, NO_BITS
     while i < end:
-        if b[i] == QUOTE:
-            i = string_end(b, i, end)
-            if i < 0:
-                return -1
-            continue
-        if b[i] == OPEN or b[i] == FIRST:
-            depth += 1
-        elif b[i] == CLOSE or b[i] == LAST:
-            depth -= 1
+        # A bit is set from an opening quote to before its closing one.
+        texts = blocks.quotes(t, i)
+        for shift in (1, 2, 4, 8, 16, 32):
+            texts ^= texts << np.uint64(shift)
+        texts ^= inside
+        inside = NO_BITS - (texts >> LAST_BIT)
+        opening = blocks.opening(t, i) & ~texts
+        left = opening | (blocks.closing(t, i) & ~texts)
+        while left != NO_BITS:
+            bit = left & (NO_BITS - left)
+            depth += 1 if opening & bit else -1
             if depth == 0:
-                return i + 1
-        i += 1
+                return i + lowest(bit) + 1
+            left ^= bit
+        i += BLOCK
     return -1
 
 
 @compiled
-def _key(b: Array, i: int, end: int, names: Array) -> int:
+def _key(t: Memory, i: int, end: int, names: Array) -> int:
     """Which of the names is between the two; -1: none."""
-    for n in range(len(names)):
-        if names[n, 0] == end - i:
-            at = 0
-            while at < end - i and names[n, 1 + at] == b[i + at]:
-                at += 1
-            if at == end - i:
-                return n
+    size = end - i
+    if size > LONGEST or size == 0:
+        return -1
+    tail = word(t, end - 8)
+    head = word(t, i)
+    if size < 8:
+        tail >>= np.uint64(64 - 8 * size)
+        head = tail
+    place = _mixed(head, NO_BITS, tail, np.uint64(size)) % np.uint64(PLACES)
+    while names[place, 0] != NO_BITS:
+        same = names[place, 0] == np.uint64(size) and names[place, 1] == head and names[place, 2] == tail
+        if same and (size <= 16 or names[place, 3] == word(t, i + 8)):
+            return int(SIGNED(names[place, 4]))
+        place = (place + ONE) % np.uint64(PLACES)
     return -1
 
 
 @compiled
-def members(b: Array, i: int, end: int, names: Array, nested: int, spans: Array) -> int:
-    """Where the values of these names are in the object at ``i``; past its end. The first ``nested`` names have
-    something in brackets, all others have not."""
+def members(t: Memory, i: int, end: int, names: Array, nested: int, spans: Array) -> int:
+    """Where the values of these names are in the object at ``i``; past its end. The first ``nested`` names
+    have something in brackets, all others have not."""
     for key in range(len(spans)):
-        spans[key, 1] = 0
-    if i >= end or b[i] != OPEN:
+        spans[key] = 0
+    if byte(t, i) != OPEN:
         return -1
-    i = space(b, i + 1, end)
-    while i < end and b[i] == QUOTE:
-        stop = string_end(b, i, end)
+    i = space(t, i + 1)
+    while byte(t, i) == QUOTE:
+        stop = string_end(t, i, end)
         if stop < 0:
             return -1
-        key = _key(b, i + 1, stop - 1, names)
-        i = space(b, stop, end)
-        if i >= end or b[i] != COLON or (key >= 0 and spans[key, 1] > 0):
+        key = _key(t, i + 1, stop - 1, names)
+        i = space(t, stop)
+        if byte(t, i) != COLON or (key >= 0 and has(spans, key)):
             return -1
-        i = space(b, i + 1, end)
-        stop = _value_end(b, i, end, 0 <= key < nested)
+        i = space(t, i + 1)
+        stop = _value_end(t, i, end, 0 <= key < nested)
         if stop < 0:
             return -1
         if key >= 0:
-            spans[key, 0], spans[key, 1] = i, stop
-        i = space(b, stop, end)
-        if i < end and b[i] == CLOSE:
+            spans[np.uint64(2 * key)], spans[np.uint64(2 * key + 1)] = i, stop
+        i = space(t, stop)
+        if byte(t, i) == CLOSE:
             return i + 1
-        if i >= end or b[i] != COMMA:
+        if byte(t, i) != COMMA:
             return -1
-        i = space(b, i + 1, end)
+        i = space(t, i + 1)
     return -1
 
 
 @compiled
-def _value_end(b: Array, i: int, end: int, nested: bool) -> int:
-    if i >= end:
-        return -1
-    if b[i] == OPEN or b[i] == FIRST:
-        return _nested_end(b, i, end) if nested else -1
-    if nested:
-        return -1
-    return string_end(b, i, end) if b[i] == QUOTE else _scalar_end(b, i, end)
+def _value_end(t: Memory, i: int, end: int, nested: bool) -> int:
+    c = byte(t, i)
+    if c == QUOTE:
+        return -1 if nested else string_end(t, i, end)
+    if c in (OPEN, FIRST):
+        return _nested_end(t, i, end) if nested else -1
+    return -1 if nested else _scalar_end(t, i)
+
+
+@compiled
+def first(spans: Array, key: int) -> int:
+    """Where the value begins."""
+    return int(spans[np.uint64(2 * key)])
+
+
+@compiled
+def past(spans: Array, key: int) -> int:
+    """Past the value; 0 where there is none of that name."""
+    return int(spans[np.uint64(2 * key + 1)])
+
+
+@compiled
+def length(spans: Array, key: int) -> int:
+    """How many bytes a value has, quotes included; 0 where there is none of that name."""
+    return past(spans, key) - first(spans, key) if has(spans, key) else 0
 
 
 @compiled
 def has(spans: Array, key: int) -> bool:
-    return bool(spans[key, 1] > 0)
+    return past(spans, key) > 0
 
 
 @compiled
-def is_text(b: Array, spans: Array, key: int) -> bool:
+def is_text(t: Memory, spans: Array, key: int) -> bool:
     """A text is there, if only an empty one."""
-    return bool(spans[key, 1] > 0 and b[spans[key, 0]] == QUOTE)
+    return has(spans, key) and byte(t, first(spans, key)) == QUOTE
 
 
 @compiled
-def is_text_or_none(b: Array, spans: Array, key: int) -> bool:
-    return bool(spans[key, 1] == 0 or b[spans[key, 0]] == QUOTE)
+def is_text_or_none(t: Memory, spans: Array, key: int) -> bool:
+    return not has(spans, key) or byte(t, first(spans, key)) == QUOTE
 
 
 @compiled
-def text_is(b: Array, spans: Array, key: int, word: bytes) -> bool:
-    return word_is(b, spans[key, 0] + 1, spans[key, 1] - 1, word)
-
-
-@compiled
-def whole(b: Array, spans: Array, key: int) -> int:
-    """A whole number; NONE where there is none of that name, BAD where it is something else."""
-    i, end = spans[key, 0], spans[key, 1]
-    if end == 0:
-        return NONE
-    number = 0
-    while i < end:
-        if not ZERO <= b[i] <= NINE:
-            return BAD
-        number = number * 10 + b[i] - ZERO
-        i += 1
-    return number
-
-
-@compiled
-def decimal(b: Array, spans: Array, key: int) -> int:
-    """A text that is a plain decimal (``domain/scaled.py``), in millionths."""
-    if not is_text(b, spans, key):
-        return BAD
-    i, end = spans[key, 0] + 1, spans[key, 1] - 1
-    minus = i < end and b[i] == MINUS
-    if minus:
-        i += 1
-    start, number = i, 0
-    while i < end and ZERO <= b[i] <= NINE:
-        number = number * 10 + b[i] - ZERO
-        i += 1
-        if i - start > 12:
-            return BAD
-    if i == start:
-        return BAD
-    number *= ONE
-    if i < end:
-        part = _part(b, i, end)
-        if part < 0:
-            return BAD
-        number += part
-    return -number if minus else number
-
-
-@compiled
-def _part(b: Array, i: int, end: int) -> int:
-    """Millionths behind the point at ``i``."""
-    if b[i] != DOT or i + 1 == end:
-        return -1
-    part, unit = 0, ONE // 10
-    for n in range(i + 1, end):
-        if not ZERO <= b[n] <= NINE or (unit == 0 and b[n] != ZERO):
-            return -1
-        part += (b[n] - ZERO) * unit
-        unit //= 10
-    return part
-
-
-@compiled
-def price(b: Array, spans: Array, key: int) -> int:
-    """Of a resting order: between 0 and 1 dollar."""
-    number = decimal(b, spans, key)
-    return number if 0 < number < ONE else BAD
-
-
-@compiled
-def is_quote(b: Array, spans: Array, key: int) -> bool:
-    """A best price, none or an empty one."""
-    if not has(spans, key):
-        return True
-    if is_text(b, spans, key) and spans[key, 1] - spans[key, 0] == 2:
-        return True
-    return 0 <= decimal(b, spans, key) <= ONE
-
-
-@compiled
-def text_number(b: Array, i: int, end: int, pool: Array, ends: Array, slots: Array) -> int:
-    """The number of the text between the two, quotes included (``Texts``); STRANGER where it has none."""
-    mask, found = len(slots) - 1, end - i
-    for n in range(max(i, end - 24), end):
-        found = (found * 31 + b[n]) & 0x7FFFFFFF
-    slot = found & mask
-    while slots[slot] >= 0:
-        number = slots[slot]
-        start, size = ends[number], ends[number + 1] - ends[number]
-        if size == end - i:
-            at = 0
-            while at < size and pool[start + at] == b[i + at]:
-                at += 1
-            if at == size:
-                return int(number)
-        slot = (slot + 1) & mask
-    return STRANGER
-
-
-@compiled
-def take_hash(b: Array, spans: Array, key: int, event: Any) -> None:
-    """The hash that is said to be of this event's book."""
-    i, end = spans[key, 0] + 1, spans[key, 1] - 1
-    event.claims = MATCHABLE if end - i == 40 else HOPELESS
-    if event.claims == HOPELESS:
-        return
-    for word in range(5):
-        number = 0
-        for n in range(8):
-            c = int(b[i + 8 * word + n])
-            digit = c - 48 if 48 <= c <= 57 else c - 87 if 97 <= c <= 102 else -1
-            if digit < 0:
-                event.claims = HOPELESS
-                for n in range(5):
-                    event.hash[n] = 0
-                return
-            number = number * 16 + digit
-        event.hash[word] = number
-
-
-@compiled
-def blank(event: Any, kind: int, token: int) -> None:
-    """An event that says no more than whose it is."""
-    event.kind, event.token = kind, token
-    event.price = event.size = 0
-    event.at = NONE
-    event.bids = event.asks = event.last = 0
-    event.market = event.least = event.tick = event.traded = event.neg_risk = NONE
-    event.side = event.relative = event.doubt = event.claims = 0
-    for n in range(5):
-        event.hash[n] = 0
-
-
-def columns_by(
-    scan: Callable[..., tuple[int, int]], read: Callable[[bytes], Message], names: list[Array], event_bytes: int
-) -> Callable[[pa.RecordBatch, Texts], Columns]:
-    """A decoder of Arrow batches of (received_at, payload): ``scan`` for what is plain, ``read`` for the rest. No
-    event takes less than ``event_bytes`` of a payload; ``names``: of the objects that ``scan`` looks into."""
-
-    def decode(batch: pa.RecordBatch, texts: Texts) -> Columns:
-        payloads: Any = batch.column("payload")
-        times: Any = batch.column("received_at").cast(pa.int64())
-        # A copy: what may be written to is another type, for which everything would be compiled once more.
-        received_at = times.to_numpy(zero_copy_only=False).copy()
-        _, offsets, data = payloads.buffers()
-        ends = np.frombuffer(offsets, "i4")[payloads.offset : payloads.offset + len(payloads) + 1]
-        b = np.frombuffer(data, "u1") if data is not None and data.size else np.zeros(1, "u1")
-        total = int(ends[-1] - ends[0])
-        frames = np.empty(len(payloads), FRAME)
-        events, levels = (
-            np.empty(len(payloads) + total // event_bytes, EVENT),
-            np.empty(total // LEVEL_BYTES + 1, LEVEL),
-        )
-        spans = [np.zeros((len(some), 2), "i8") for some in names]
-        last_event, last_level = scan(b, ends, frames, events, levels, texts.pool, texts.ends, texts.slots, *spans)
-        plain = Columns(received_at, frames, events[:last_event], levels[:last_level], plain=len(frames))
-        where = np.flatnonzero(frames["first"] < 0)
-        if not len(where):
-            return plain
-        messages = [read(payloads[int(n)].as_py()) for n in where]
-        return joined(plain, columns_of(received_at, messages, texts), where)
-
-    return decode
+def text_is(t: Memory, spans: Array, key: int, text: bytes) -> bool:
+    return word_is(t, first(spans, key) + 1, past(spans, key) - 1, text)

@@ -10,6 +10,7 @@ keeper.py   batches and losses
 rules.py    one frame after another
 memory.py   room for all of it
 told.py     levels as frames told them, as Arrow
+blocks.py   many bytes at once
 results.py  what was written, as Arrow
 
 Belongs here: functions for numba over those arrays and nothing that talks to anybody. ``books/machine.py`` says what
@@ -39,7 +40,8 @@ def _sources() -> str:
     found = hashlib.sha256(numba.__version__.encode())
     paths = [
         *Path(__file__).parent.glob("*.py"),
-        *_PACKAGE.glob("venues/scan.py"),
+        _PACKAGE / "books/columns.py",
+        *(_PACKAGE / "venues" / name for name in ("scan.py", "values.py")),
         *_PACKAGE.glob("venues/*/columns.py"),
     ]
     for path in sorted(paths):

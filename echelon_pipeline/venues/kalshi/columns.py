@@ -10,10 +10,25 @@ from typing import Any
 
 from echelon_pipeline.books.columns import Array, Kind
 from echelon_pipeline.books.compiled import compiled, constants, entry
+from echelon_pipeline.books.compiled.blocks import BLOCK as START
+from echelon_pipeline.books.compiled.blocks import Memory, byte, memory
 from echelon_pipeline.domain.scaled import ONE
-from echelon_pipeline.venues import scan
+from echelon_pipeline.venues import decode, scan, values
 from echelon_pipeline.venues.kalshi.stream import read
-from echelon_pipeline.venues.scan import BAD, COMMA, FIRST, LAST, QUOTE, decimal, has, is_text, is_text_or_none, whole
+from echelon_pipeline.venues.scan import (
+    COMMA,
+    FIRST,
+    LAST,
+    QUOTE,
+    first,
+    has,
+    is_text,
+    is_text_or_none,
+    length,
+    past,
+    text_is,
+)
+from echelon_pipeline.venues.values import BAD, between, decimal, whole
 
 ENVELOPE = scan.keys("msg", "type", "sid", "seq")
 MSG, TYPE, SID, SEQ = constants(0, 4)
@@ -28,146 +43,140 @@ YES_LEVELS, NO_LEVELS, TICKER, SIDE, PRICE, DELTA, TS_MS, TS = constants(0, 8)
 OLD_PRICE, OLD_DELTA, YES_DOLLARS, NO_DOLLARS, YES, NO = constants(8, 14)
 TRADE_ID, YES_PRICE, COUNT, OUTCOME, TAKER, BLOCK = constants(14, 20)
 OLD_YES_PRICE, OLD_COUNT, YES_BID, YES_ASK, OLD_BID, OLD_ASK, BID_SIZE, ASK_SIZE = constants(20, 28)
+HEAD_NAMES, NAMES = 4, 28
 DELTA_WORD, BOOK_WORD, TRADE_WORD, TICKER_WORD = b"orderbook_delta", b"orderbook_snapshot", b"trade", b"ticker"
 YES_WORD, NO_WORD = b"yes", b"no"
 CHANGE, SNAPSHOT, TRADED, QUOTED = int(Kind.CHANGE), int(Kind.SNAPSHOT), int(Kind.TRADED), int(Kind.QUOTED)
 
 
 @compiled
-def _change(b: Array, spans: Array, event: Any) -> bool:
+def _change(t: Memory, spans: Array, event: Any) -> bool:
     if has(spans, OLD_PRICE) or has(spans, OLD_DELTA):
         return False
-    price, by = scan.price(b, spans, PRICE), decimal(b, spans, DELTA)
-    if price == BAD or by == BAD or not is_text(b, spans, SIDE):
+    price, by = values.price(t, spans, PRICE), decimal(t, spans, DELTA)
+    if price == BAD or by == BAD or not is_text(t, spans, SIDE):
         return False
-    yes = scan.text_is(b, spans, SIDE, YES_WORD)
-    if not (yes or scan.text_is(b, spans, SIDE, NO_WORD)):
+    yes = text_is(t, spans, SIDE, YES_WORD)
+    if not (yes or text_is(t, spans, SIDE, NO_WORD)):
         return False
     event.price, event.size, event.side, event.relative = price if yes else ONE - price, by, not yes, 1
     return True
 
 
 @compiled
-def _text(b: Array, i: int, end: int, spans: Array, key: int) -> int:
-    """A text at ``i``; past it."""
-    stop = scan.string_end(b, i, end) if i < end and b[i] == QUOTE else -1
-    spans[key, 0], spans[key, 1] = i, stop
-    return int(stop)
-
-
-@compiled
-def _pair(b: Array, i: int, end: int, spans: Array) -> int:
-    """``["0.4200","13.00"]`` at ``i``, taken into the spans of price and delta; past it."""
-    if i >= end or b[i] != FIRST:
-        return -1
-    i = _text(b, scan.space(b, i + 1, end), end, spans, PRICE)
-    if i < 0:
-        return -1
-    i = scan.space(b, i, end)
-    if i >= end or b[i] != COMMA:
-        return -1
-    i = _text(b, scan.space(b, i + 1, end), end, spans, DELTA)
-    if i < 0:
-        return -1
-    i = scan.space(b, i, end)
-    return i + 1 if i < end and b[i] == LAST else -1
-
-
-@compiled
-def _levels(b: Array, spans: Array, key: int, levels: Array, at: int, turn: bool) -> int:
-    """One side, prices rising; past its last level."""
-    i, end, before = spans[key, 0], spans[key, 1], 0
-    if end == 0:
+def _levels(t: Memory, spans: Array, key: int, levels: Array, at: int, turn: bool) -> int:
+    """One side of pairs like ``["0.4200","13.00"]``, prices rising; past its last level; -1: not plain."""
+    if not has(spans, key):
         return at
-    i = scan.space(b, i + 1, end)
-    if b[i] == LAST:
+    i, end, before = scan.space(t, first(spans, key) + 1), past(spans, key), 0
+    if byte(t, i) == LAST:
         return at
     while True:
-        i = _pair(b, i, end, spans)
-        if i < 0:
+        if byte(t, i) != FIRST:
             return -1
-        price, size = scan.price(b, spans, PRICE), decimal(b, spans, DELTA)
-        if price <= before or size <= 0:
+        begin = scan.space(t, i + 1)
+        stop = scan.string_end(t, begin, end) if byte(t, begin) == QUOTE else -1
+        if stop < 0:
+            return -1
+        price = between(t, begin + 1, stop - 1)
+        i = scan.space(t, stop)
+        begin = scan.space(t, i + 1)
+        stop = scan.string_end(t, begin, end) if byte(t, i) == COMMA and byte(t, begin) == QUOTE else -1
+        if stop < 0:
+            return -1
+        size = between(t, begin + 1, stop - 1)
+        i = scan.space(t, stop)
+        if byte(t, i) != LAST or not before < price < ONE or size <= 0:
             return -1
         before = price
         levels[at].price, levels[at].size = ONE - price if turn else price, size
         at += 1
-        i = scan.space(b, i, end)
-        if b[i] == LAST:
-            return at if i + 1 == end else -1
-        if b[i] != COMMA:
-            return -1
-        i = scan.space(b, i + 1, end)
+        i = scan.space(t, i + 1)
+        if byte(t, i) != COMMA:
+            return at if byte(t, i) == LAST and i + 1 == end else -1
+        i = scan.space(t, i + 1)
 
 
 @compiled
-def _snapshot(b: Array, spans: Array, event: Any, levels: Array, at: int) -> int:
+def _snapshot(t: Memory, spans: Array, event: Any, levels: Array, at: int) -> int:
     for key in range(YES_DOLLARS, NO + 1):
         if has(spans, key):
             return -1
     for key in range(YES_LEVELS, NO_LEVELS + 1):
-        if has(spans, key) and b[spans[key, 0]] != FIRST:
+        if has(spans, key) and byte(t, first(spans, key)) != FIRST:
             return -1
     event.bids = at
-    at = _levels(b, spans, YES_LEVELS, levels, at, False)
+    at = _levels(t, spans, YES_LEVELS, levels, at, False)
     if at < 0:
         return -1
     event.asks = at
-    at = _levels(b, spans, NO_LEVELS, levels, at, True)
+    at = _levels(t, spans, NO_LEVELS, levels, at, True)
     event.last = at
     return at
 
 
 @compiled
-def _is_trade(b: Array, spans: Array) -> bool:
+def _is_trade(t: Memory, spans: Array) -> bool:
     for key in range(TRADE_ID, TAKER + 1):
-        if not is_text_or_none(b, spans, key):
+        if not is_text_or_none(t, spans, key):
             return False
-    if has(spans, BLOCK) and not 97 <= b[spans[BLOCK, 0]] <= 122:
+    if has(spans, BLOCK) and not 97 <= byte(t, first(spans, BLOCK)) <= 122:
         return False
-    if has(spans, OLD_YES_PRICE) or has(spans, OLD_COUNT) or whole(b, spans, TS) == BAD:
+    if has(spans, OLD_YES_PRICE) or has(spans, OLD_COUNT) or whole(t, spans, TS) == BAD:
         return False
-    return 0 <= decimal(b, spans, YES_PRICE) <= ONE and decimal(b, spans, COUNT) >= 0
+    return 0 <= decimal(t, spans, YES_PRICE) <= ONE and decimal(t, spans, COUNT) >= 0
 
 
 @compiled
-def _is_ticker(b: Array, spans: Array) -> bool:
-    if whole(b, spans, TS) == BAD or not (scan.is_quote(b, spans, YES_BID) and scan.is_quote(b, spans, YES_ASK)):
+def _is_ticker(t: Memory, spans: Array) -> bool:
+    if whole(t, spans, TS) == BAD or not (values.is_quote(t, spans, YES_BID) and values.is_quote(t, spans, YES_ASK)):
         return False
-    if whole(b, spans, OLD_BID) == BAD or whole(b, spans, OLD_ASK) == BAD:
+    if whole(t, spans, OLD_BID) == BAD or whole(t, spans, OLD_ASK) == BAD:
         return False
     if has(spans, OLD_BID) > has(spans, YES_BID) or has(spans, OLD_ASK) > has(spans, YES_ASK):
         return False
-    if has(spans, BID_SIZE) and decimal(b, spans, BID_SIZE) < 0:
+    if has(spans, BID_SIZE) and decimal(t, spans, BID_SIZE) < 0:
         return False
-    return not has(spans, ASK_SIZE) or decimal(b, spans, ASK_SIZE) >= 0
+    return not has(spans, ASK_SIZE) or decimal(t, spans, ASK_SIZE) >= 0
 
 
 @compiled
-def _message(b: Array, head: Array, spans: Array, event: Any, levels: Array, at: int) -> int:
+def _message(t: Memory, head: Array, spans: Array, event: Any, levels: Array, at: int) -> int:
     """Past the last level; -1: not plain."""
-    at_ms, kind = whole(b, spans, TS_MS), head[TYPE]
-    if at_ms == BAD or not is_text(b, spans, TICKER) or spans[TICKER, 1] - spans[TICKER, 0] == 2:
+    at_ms = whole(t, spans, TS_MS)
+    if at_ms == BAD:
         return -1
-    if scan.word_is(b, kind[0] + 1, kind[1] - 1, DELTA_WORD):
-        event.kind, event.at = CHANGE, at_ms
-        return at if _change(b, spans, event) else -1
-    if scan.word_is(b, kind[0] + 1, kind[1] - 1, BOOK_WORD):
+    if text_is(t, head, TYPE, BOOK_WORD):
         event.kind, event.at = SNAPSHOT, at_ms
-        return int(_snapshot(b, spans, event, levels, at))
-    if scan.word_is(b, kind[0] + 1, kind[1] - 1, TRADE_WORD):
-        event.kind, event.price = TRADED, decimal(b, spans, YES_PRICE)
-        return at if _is_trade(b, spans) else -1
-    if scan.word_is(b, kind[0] + 1, kind[1] - 1, TICKER_WORD):
+        return int(_snapshot(t, spans, event, levels, at))
+    if has(spans, YES_LEVELS) or has(spans, NO_LEVELS):
+        return -1  # not looked into here, it need not even be JSON
+    if text_is(t, head, TYPE, DELTA_WORD):
+        event.kind, event.at = CHANGE, at_ms
+        return at if _change(t, spans, event) else -1
+    if text_is(t, head, TYPE, TRADE_WORD):
+        event.kind, event.price = TRADED, decimal(t, spans, YES_PRICE)
+        return at if _is_trade(t, spans) else -1
+    if text_is(t, head, TYPE, TICKER_WORD):
         event.kind = QUOTED
-        return at if _is_ticker(b, spans) else -1
+        return at if _is_ticker(t, spans) else -1
     return -1
+
+
+@compiled
+def _are_found(t: Memory, end: int, head: Array, spans: Array) -> bool:
+    """The members of a frame and of its message."""
+    i = scan.members(t, scan.space(t, START), end, ENVELOPE, 1, head)
+    if i < 0 or scan.space(t, i) != end or not (is_text(t, head, TYPE) and has(head, MSG)):
+        return False
+    return bool(scan.members(t, first(head, MSG), past(head, MSG), FIELDS, 2, spans) == past(head, MSG))
 
 
 @entry
 def _frames(
     b: Array,
     ends: Array,
+    room: Array,
     frames: Array,
     events: Array,
     levels: Array,
@@ -179,26 +188,24 @@ def _frames(
 ) -> tuple[int, int]:
     """Every plain frame; the others begin at -1. How many events and levels there are."""
     made = at = 0
+    data, t, texts = memory(b), memory(room), memory(pool)
     for n in range(len(frames)):
-        frame, end = frames[n], scan.end_of(b, ends[n], ends[n + 1])
+        frame, end = frames[n], scan.end_of(data, ends[n], ends[n + 1])
         frame.first = frame.last = -1
-        if not scan.is_simple(b, ends[n], end):
+        if not scan.taken(data, ends[n], end, t, START) or not _are_found(t, START + end - ends[n], head, spans):
             continue
-        stop = scan.members(b, scan.space(b, ends[n], end), end, ENVELOPE, 1, head)
-        if stop < 0 or scan.space(b, stop, end) != end or not (is_text(b, head, TYPE) and has(head, MSG)):
+        frame.sid, frame.seq = whole(t, head, SID), whole(t, head, SEQ)
+        if frame.sid == BAD or frame.seq == BAD or length(spans, TICKER) <= 2 or not is_text(t, spans, TICKER):
             continue
-        frame.sid, frame.seq = whole(b, head, SID), whole(b, head, SEQ)
-        if frame.sid == BAD or frame.seq == BAD or scan.members(b, head[MSG, 0], head[MSG, 1], FIELDS, 2, spans) < 0:
-            continue
-        token = scan.text_number(b, spans[TICKER, 0], spans[TICKER, 1], pool, text_ends, slots)
-        scan.blank(events[made], CHANGE, token)
-        past = _message(b, head, spans, events[made], levels, at)
-        if past >= 0:
-            frame.first, frame.last, at = made, made + 1, past
+        token = values.text_number(t, first(spans, TICKER), past(spans, TICKER), texts, text_ends, slots)
+        values.blank(events[made], CHANGE, token)
+        beyond = _message(t, head, spans, events[made], levels, at)
+        if beyond >= 0:
+            frame.first, frame.last, at = made, made + 1, beyond
             made += 1
     return made, at
 
 
-columns = scan.columns_by(_frames, read, [ENVELOPE, FIELDS], event_bytes=64)
+columns = decode.columns_by(_frames, read, [HEAD_NAMES, NAMES], event_bytes=64)
 
 __all__ = ["columns"]

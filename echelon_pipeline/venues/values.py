@@ -1,0 +1,197 @@
+"""What the values of plain frames say, compiled: decimals, whole numbers, hashes, the numbers of texts.
+
+Belongs here: from the place of a value to its number, eight bytes at a time. Where values are is ``scan.py``; which
+of them a frame must have is the venues' ``columns.py``. Importing this imports numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from echelon_pipeline.books.columns import HOPELESS, MATCHABLE, NONE, STRANGER, Array, mixed
+from echelon_pipeline.books.compiled import blocks, compiled
+from echelon_pipeline.books.compiled.blocks import NO_BITS, Memory, byte, lowest, word
+from echelon_pipeline.domain.scaled import ONE
+from echelon_pipeline.venues.scan import MINUS, SIGNED, ZERO, first, has, is_text, length, past
+
+BAD = -(1 << 62)
+UNITS = np.array([10**6, 10**5, 10**4, 10**3, 10**2, 10, 1], "i8")  # millionths, by how many decimals there are
+
+_mixed: Any = compiled(mixed)
+
+
+def _each(byte: int) -> Any:
+    """Eight of them."""
+    return np.uint64(int.from_bytes(bytes([byte] * 8), "little"))
+
+
+ALL, ZEROS, NIBBLES, ONES, TOPS = _each(0xFF), _each(ZERO), _each(15), _each(1), _each(0x80)
+# What is added to a character to reach 0x80 from here on: no carry, for plain characters are below it.
+FROM_TEN, FROM_0, FROM_COLON, FROM_A, FROM_G = (_each(0x80 - c) for c in (10, 0x30, 0x3A, 0x61, 0x67))
+PAIRS, FOURS, EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
+B4, B6, B8, B16, B32, B64, NINE_TIMES = (np.uint64(n) for n in (4, 6, 8, 16, 32, 64, 9))
+TEN, HUNDRED, MYRIAD = (np.uint64(n) for n in (10, 100, 10_000))
+
+
+@compiled
+def _few(t: Memory, i: int, end: int) -> int:
+    """The number that is written with one to eight digits; -1 where something is no digit."""
+    all_of_it = ALL << np.uint64(64 - 8 * (end - i))
+    found = ((word(t, end - 8) & all_of_it) | (ZEROS & ~all_of_it)) ^ ZEROS
+    if ((found + FROM_TEN) | found) & TOPS:
+        return -1
+    found = (found * TEN + (found >> B8)) & PAIRS
+    found = (found * HUNDRED + (found >> B16)) & FOURS
+    return int(SIGNED((found * MYRIAD + (found >> B32)) & EIGHTS))
+
+
+@compiled
+def digits(t: Memory, i: int, end: int) -> int:
+    """The number that is written with one to sixteen digits; -1: it is not."""
+    if end <= i or end - i > 16:
+        return -1
+    if end - i <= 8:
+        return _few(t, i, end)
+    high, low = _few(t, i, end - 8), _few(t, end - 8, end)
+    return high * 100_000_000 + low if high >= 0 and low >= 0 else -1
+
+
+@compiled
+def whole(t: Memory, spans: Array, key: int) -> int:
+    """A whole number; NONE where there is none of that name, BAD where it is something else."""
+    if not has(spans, key):
+        return NONE
+    found = digits(t, first(spans, key), past(spans, key))
+    return found if found >= 0 else BAD
+
+
+@compiled
+def decimal(t: Memory, spans: Array, key: int) -> int:
+    """A text that is a plain decimal (``domain/scaled.py``), in millionths."""
+    return between(t, first(spans, key) + 1, past(spans, key) - 1) if is_text(t, spans, key) else BAD
+
+
+@compiled
+def between(t: Memory, i: int, end: int) -> int:
+    """A plain decimal in millionths; BAD where it is none."""
+    minus = byte(t, i) == MINUS
+    if minus:
+        i += 1
+    dot = min(i + lowest(blocks.dots(t, i)), end)
+    if dot - i > 12:
+        return BAD
+    found = digits(t, i, dot)
+    if found < 0:
+        return BAD
+    found *= ONE
+    if dot < end:
+        part = _part(t, dot + 1, end)
+        if part < 0:
+            return BAD
+        found += part
+    return -found if minus else found
+
+
+@compiled
+def _part(t: Memory, i: int, end: int) -> int:
+    """Millionths behind a point."""
+    last = min(end, i + 6)
+    for at in range(last, end):
+        if byte(t, at) != ZERO:
+            return -1
+    if last == i:
+        return -1
+    found = _few(t, i, last)
+    return found * UNITS[np.uint64(last - i)] if found >= 0 else -1
+
+
+@compiled
+def price(t: Memory, spans: Array, key: int) -> int:
+    """Of a resting order: between 0 and 1 dollar."""
+    found = decimal(t, spans, key)
+    return found if 0 < found < ONE else BAD
+
+
+@compiled
+def is_quote(t: Memory, spans: Array, key: int) -> bool:
+    """A best price, none or an empty one."""
+    if not has(spans, key):
+        return True
+    if is_text(t, spans, key) and length(spans, key) == 2:
+        return True
+    return 0 <= decimal(t, spans, key) <= ONE
+
+
+@compiled
+def _same(t: Memory, i: int, pool: Memory, other: int, count: int) -> bool:
+    """So many bytes are the same at both places."""
+    if count < 8:
+        return bool((word(t, i) ^ word(pool, other)) << np.uint64(64 - 8 * count) == NO_BITS)
+    for at in range(0, count - 8, 8):
+        if word(t, i + at) != word(pool, other + at):
+            return False
+    return bool(word(t, i + count - 8) == word(pool, other + count - 8))
+
+
+@compiled
+def text_number(t: Memory, i: int, end: int, pool: Memory, ends: Array, slots: Array) -> int:
+    """The number of the text between the two, quotes included (``Texts``); STRANGER where it has none."""
+    mask, count = np.uint64(len(slots) - 1), end - i
+    tail, head, near = word(t, end - 8), word(t, i), NO_BITS
+    if count < 8:
+        tail >>= np.uint64(64 - 8 * count)
+        head = tail
+    elif count >= 16:
+        near = word(t, end - 16)
+    slot = _mixed(head, near, tail, np.uint64(count)) & mask
+    while slots[slot] >= 0:
+        number = np.uint64(slots[slot])
+        start, size = ends[number], ends[number + np.uint64(1)] - ends[number]
+        if size == count and _same(t, i, pool, start, count):
+            return int(SIGNED(number))
+        slot = (slot + np.uint64(1)) & mask
+    return STRANGER
+
+
+@compiled
+def _hexadecimal(t: Memory, at: int) -> int:
+    """Eight digits as a number; -1: they are not."""
+    found = word(t, at)
+    digit = (found + FROM_0) & ~(found + FROM_COLON)
+    letter = (found + FROM_A) & ~(found + FROM_G)
+    if ((digit | letter) & TOPS) != TOPS:
+        return -1
+    found = (found & NIBBLES) + ((found >> B6) & ONES) * NINE_TIMES
+    found = ((found << B4) + (found >> B8)) & PAIRS
+    found = ((found << B8) + (found >> B16)) & FOURS
+    return int(SIGNED(((found << B16) + (found >> B32)) & EIGHTS))
+
+
+@compiled
+def take_hash(t: Memory, spans: Array, key: int, event: Any) -> None:
+    """The hash that is said to be of this event's book."""
+    i = first(spans, key) + 1
+    event.claims = HOPELESS
+    if past(spans, key) - 1 - i != 40:
+        return
+    a, b, c = _hexadecimal(t, i), _hexadecimal(t, i + 8), _hexadecimal(t, i + 16)
+    d, e = _hexadecimal(t, i + 24), _hexadecimal(t, i + 32)
+    if min(a, b, c, d, e) < 0:
+        return
+    event.claims = MATCHABLE
+    event.hash[0], event.hash[1], event.hash[2], event.hash[3], event.hash[4] = a, b, c, d, e
+
+
+@compiled
+def blank(event: Any, kind: int, token: int) -> None:
+    """An event that says no more than whose it is."""
+    event.kind, event.token = kind, token
+    event.price = event.size = 0
+    event.at = NONE
+    event.bids = event.asks = event.last = 0
+    event.market = event.least = event.tick = event.traded = event.neg_risk = NONE
+    event.side = event.relative = event.doubt = event.claims = 0
+    for n in range(5):
+        event.hash[n] = 0
