@@ -10,10 +10,11 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import CorruptStore, NotFound
-from echelon_pipeline.streaming.follow import chains
+from echelon_pipeline.streaming.follow import Chain, chains
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.replay import book_of, replay
 from echelon_pipeline.streaming.segments import OPEN, Connection, segments
+from echelon_pipeline.streaming.told import Span, Telling
 
 SECOND = 1_000_000
 A = Instrument("kalshi:A", ("A",))
@@ -135,3 +136,12 @@ def test_a_chain_says_the_same_whoever_follows_the_rules(tmp_path: Path) -> None
     [chain] = chains(segments(tmp_path))
     for until in (None, 12 * SECOND, 35 * SECOND + 10, 51 * SECOND):
         assert replay(chain, until=until, compiled_from=0) == replay(chain, until=until)
+    assert told(chain, compiled_from=0) == told(chain)
+
+
+def told(chain: Chain, **options: int) -> tuple[dict[str, list[str]], dict[str, Span]]:
+    """What a chain tells of [11 s, 51 s) in tables, each in any order, and its spans."""
+    telling, found = Telling(chain, since=11 * SECOND, until=51 * SECOND, **options), dict[str, list[str]]()
+    for name, batch in telling.batches():
+        found.setdefault(name, []).extend(map(str, batch.to_pylist()))
+    return {name: sorted(rows) for name, rows in found.items()}, telling.spans
