@@ -15,6 +15,9 @@
     fills.py       builder-attributed fills
     parlays.py     a bounded sample of combos, and their legs
     resolutions.py what other endpoints say about payouts
+    recordings.py  which segments speak of an hour, and whether its tables are of them; hours.py its arithmetic
+    books.py       an hour's segments to tables of books
+    listening.py   what listeners meant to watch, as rows
     main.py        the entry points of the main job
     bulk.py, bulk_files.py, bulk_job.py, mappings.py   imports of bulk history
     kalshi.py, polymarket.py   what each venue is asked for: the only modules here that know a venue

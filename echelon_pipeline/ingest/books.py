@@ -18,7 +18,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echelon_pipeline.ingest.recordings import SCOPE, WINDOWED, Hour, micros
+from echelon_pipeline.ingest.hours import micros
+from echelon_pipeline.ingest.recordings import SCOPE, WINDOWED, Hour
 from echelon_pipeline.ingest.session import Counts, Session, Unit
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.streaming.told import SCHEMAS, Span, Telling

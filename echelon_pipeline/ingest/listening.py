@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echelon_pipeline.ingest.recordings import Intent
+from echelon_pipeline.ingest.hours import Intent
 from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.listeners import Listeners

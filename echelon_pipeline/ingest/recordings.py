@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TypeAlias, TypeVar
 
 from echelon_pipeline import __version__
 from echelon_pipeline.errors import NotFound
+from echelon_pipeline.ingest.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of
 from echelon_pipeline.ingest.session import VENUES, Session, Venue
 from echelon_pipeline.sqlfiles import statements
 from echelon_pipeline.streaming.follow import LINGER, Chain, chains
@@ -24,23 +24,11 @@ from echelon_pipeline.streaming.segments import OPEN, Connection, bounds, first_
 from echelon_pipeline.warehouse.windows import Recorded as Window
 
 log = logging.getLogger(__name__)
-HOUR = timedelta(hours=1)
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # no recording is older than this software
 WINDOWED = "core.book_snapshots"  # the windows of an hour are recorded for this table, for all seven
 SCOPE = "hour"
+EDITED = timedelta(days=7)  # how late an intent may still be edited: a killed recording's ends with the next one
 TICK = timedelta(seconds=1)  # file systems' clocks are some milliseconds behind ours
-T = TypeVar("T")
-_Stretches: TypeAlias = tuple[tuple[str, int, int], ...]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Intent:
-    """Somebody meant to watch an instrument in [from_at, to_at); None: still."""
-
-    instrument_id: str
-    from_at: datetime
-    to_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,7 @@ class Hour:
     venue: Venue
     starts_at: datetime
     chains: tuple[Chain, ...]
-    intents: _Stretches
+    intents: Stretches
     is_over: bool
     looked_at: datetime
 
@@ -86,28 +74,39 @@ def hour_of(session: Session, venue: Venue, starts_at: datetime, intents: Sequen
 
 
 def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: datetime) -> list[Hour]:
-    """Hours that were recorded, or meant to be, and whose tables are not of what is there now; oldest first."""
+    """Hours that were recorded, or meant to be, and whose tables are not of what is there now; oldest first.
+
+    Intents are looked at for the last days only, and since the last hour that was derived: each lasts for months of
+    hours, and none of an older hour is edited.
+    """
     done, looked_at = _done(session, venue), datetime.now(UTC)
-    recorded = _by_hour((r.starts_at, r.ends_at, r) for r in _recordings(session.settings.capture_root, venue))
-    meant = _by_hour((i.from_at, i.to_at or now, i) for i in intents)
+    since = min(now - EDITED, max(done, default=BEGINNING))
+    recorded = by_hour((r.starts_at, r.ends_at, r) for r in _recordings(session.settings.capture_root, venue))
+    wanted = by_hour((max(i.from_at, since), i.to_at or now, i) for i in intents)
     found = []
-    for starts_at in sorted(h for h in {*done, *recorded, *meant} if h <= now):
-        before, chains, some = done.get(starts_at), recorded.get(starts_at, []), meant.get(starts_at, [])
-        if before is None or (
-            not is_expired(session, starts_at, now) and _may_differ(before, chains, _meant(some, starts_at, now))
-        ):
+    for starts_at in sorted(h for h in {*done, *recorded, *wanted} if h <= now):
+        before, chains = done.get(starts_at), recorded.get(starts_at, [])
+        some = wanted.get(starts_at, [])
+        if before is not None and _is_as_it_was(before, chains):
+            if starts_at < since or not _may_differ(before, chains, meant(some, starts_at, now)):
+                continue
+        elif starts_at < since:
+            some = [i for i in intents if i.from_at < starts_at + HOUR and (i.to_at or now) > starts_at]
+        if before is None or not is_expired(session, starts_at, now):
             hour = _hour(chains, venue, starts_at, some, now)
             if before is None or before.unit_id != hour.digest:
                 found.append(replace(hour, looked_at=looked_at))
     return found
 
 
-def _may_differ(before: Window, chains: Sequence[_Recording], meant: _Stretches) -> bool:
-    """Whether it is worth looking at all segments of an hour: a complete one is as it was where nothing came to its
-    segments since, and no intent was changed afterwards, as a recording's that was killed are."""
-    if before.state != "complete" or any(c.touched_at + TICK >= before.recorded_at for c in chains):
-        return True
-    if before.unit_id.endswith(_hash(meant)):
+def _is_as_it_was(before: Window, chains: Sequence[_Recording]) -> bool:
+    """A complete hour to whose segments nothing came since: it is not worth looking at them all."""
+    return before.state == "complete" and all(c.touched_at + TICK < before.recorded_at for c in chains)
+
+
+def _may_differ(before: Window, chains: Sequence[_Recording], intents: Stretches) -> bool:
+    """Whether an intent was changed afterwards, as those of a recording that was killed are."""
+    if before.unit_id.endswith(_hash(intents)):
         return False
     # What an hour said of segments that are gone, cannot be said again.
     return bool(chains) or _of_segments(before.unit_id) == _hash(_common())
@@ -142,7 +141,7 @@ def _is_derived(
     recording: _Recording, recordings: Sequence[_Recording], venue: Venue, done: Mapping[datetime, Window]
 ) -> bool:
     """Whether all hours of a recording are complete, and of what is there now."""
-    hours = _by_hour([(recording.starts_at, recording.ends_at, recording)])
+    hours = by_hour([(recording.starts_at, recording.ends_at, recording)])
     for starts_at in hours:
         window = done.get(starts_at)
         if window is None or window.state != "complete":
@@ -178,7 +177,7 @@ def _recordings(root: Path, venue: Venue) -> list[_Recording]:
             continue  # no block of frames is whole yet
         # The time of the inode's change: a segment that was copied here may be old by its own.
         touched = max(p.stat().st_ctime for p in paths)
-        begin, end = _time(min(t.first_at for t in times)), _time(max(t.last_at for t in times) + LINGER)
+        begin, end = time_of(min(t.first_at for t in times)), time_of(max(t.last_at for t in times) + LINGER)
         if begin < BEGINNING:
             log.error("%s: our clock was wrong: what has times before %s is in no table", paths[0].parent, BEGINNING)
         found.append(_Recording(chain, max(begin, BEGINNING), end, datetime.fromtimestamp(touched, UTC)))
@@ -196,7 +195,7 @@ def _hour(
     found = tuple(_until(r.chain, micros(ends_at)) for r in _overlapping(recordings, starts_at))
     still_open = any(p.suffix == OPEN for chain in found for _, paths in chain for p in paths)
     is_over = ends_at <= now and not still_open
-    return Hour(venue, starts_at, found, _meant(intents, starts_at, now), is_over, looked_at=datetime.now(UTC))
+    return Hour(venue, starts_at, found, meant(intents, starts_at, now), is_over, looked_at=datetime.now(UTC))
 
 
 def _until(chain: Chain, until: int) -> Chain:
@@ -222,34 +221,6 @@ def _first_at(path: Path, _size: int) -> int:
     return first_at(path) or 0
 
 
-def _by_hour(stretches: Iterable[tuple[datetime, datetime, T]]) -> dict[datetime, list[T]]:
-    """What lasts from an instant to another, by each hour that it reaches into."""
-    found: dict[datetime, list[T]] = {}
-    for begin, end, what in stretches:
-        starts_at = begin.replace(minute=0, second=0, microsecond=0)
-        while starts_at < end:
-            found.setdefault(starts_at, []).append(what)
-            starts_at += HOUR
-    return found
-
-
-def _meant(intents: Iterable[Intent], starts_at: datetime, now: datetime) -> _Stretches:
-    """What was meant to be watched in an hour, as far as it has passed."""
-    until = min(now, starts_at + HOUR)
-    return _joined((i.instrument_id, max(i.from_at, starts_at), min(i.to_at or until, until)) for i in intents)
-
-
-def _joined(stretches: Iterable[tuple[str, datetime, datetime]]) -> _Stretches:
-    """Stretches of several listeners as one per instrument and time, in microseconds."""
-    found: list[tuple[str, int, int]] = []
-    for name, begin, end in sorted((n, micros(b), micros(e)) for n, b, e in stretches if b < e):
-        if found and found[-1][0] == name and begin <= found[-1][2]:
-            found[-1] = (name, found[-1][1], max(found[-1][2], end))
-        else:
-            found.append((name, begin, end))
-    return tuple(found)
-
-
 def _hash(told: object) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
 
@@ -262,11 +233,3 @@ def _of_segments(digest: str) -> str:
 def _common() -> list[object]:
     """Other statements make other rows of the same segments."""
     return [__version__, "".join(s.version for s in statements("books"))]
-
-
-def micros(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def _time(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)

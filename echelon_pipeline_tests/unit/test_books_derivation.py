@@ -18,7 +18,8 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import CorruptStore
 from echelon_pipeline.ingest import recordings
 from echelon_pipeline.ingest.books import derive_hour, ruling
-from echelon_pipeline.ingest.recordings import HOUR, Intent, expire_recordings, hours_due
+from echelon_pipeline.ingest.hours import HOUR, Intent
+from echelon_pipeline.ingest.recordings import expire_recordings, hours_due
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streaming.log import Log
@@ -339,6 +340,21 @@ def test_hours_after_a_recording_that_was_killed_are_derived_again_when_its_end_
     assert [r[1:4] for r in rows(session, "core.book_snapshots", STATES)] == [(10, 11, "live")]
     assert rows(session, "core.book_gaps", "reason") == []
     assert derive(session, ended) == []
+
+
+def test_what_was_meant_is_looked_at_since_the_last_derived_hour_and_for_a_week(session: Session) -> None:
+    lasting = [Intent("kalshi:A", NOON, None)]
+    hours = [NOON, ONE_PM, ONE_PM + HOUR]
+    assert derive(session, lasting, ONE_PM + 2 * HOUR) == hours
+
+    def due(intent: Intent, now: datetime) -> list[datetime]:
+        return [hour.starts_at for hour in hours_due(session, "kalshi", [intent], now)]
+
+    ended = Intent("kalshi:A", NOON, NOON + timedelta(seconds=11))
+    assert due(ended, NOON + timedelta(days=6)) == hours
+    assert due(ended, NOON + timedelta(days=9)) == [hours[-1]]
+    # Nobody derived for nine days: all of them are due.
+    assert due(lasting[0], NOON + timedelta(days=9)) == [hours[-1] + n * HOUR for n in range(1, 9 * 24 - 2)]
 
 
 def test_an_hour_whose_segments_are_gone_keeps_its_rows_whatever_was_meant(session: Session) -> None:
