@@ -6,9 +6,11 @@ Belongs here: what the faults need to know of a frame. Its content is the sessio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
+
+from echelon_pipeline.sandbox.account import Deed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +39,11 @@ class Session(Protocol):
 
     def rows(self) -> set[int]:
         """Instruments whose books this connection follows."""
+
+
+@runtime_checkable
+class Owned(Protocol):
+    """A session that an account may listen on."""
+
+    def tell(self, deed: Deed) -> list[Frame]:
+        """What the account did, as far as this connection asked for it."""

@@ -10,9 +10,10 @@ import asyncio
 import time
 from collections import Counter
 
+from echelon_pipeline.sandbox.account import Deed
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.faults import BOOK_FAULTS, FaultPlan
-from echelon_pipeline.sandbox.frames import Frame, Session
+from echelon_pipeline.sandbox.frames import Frame, Owned, Session
 from echelon_pipeline.sandbox.line import Break, FaultLog, Line
 from echelon_pipeline.sandbox.marks import FOREVER, Mark, MarkKind
 from echelon_pipeline.sandbox.mixing import cell, salt
@@ -91,6 +92,12 @@ class Hub:
         self.pump()
         connection.received += 1
         connection.push(connection.session.receive(text, self.us))
+
+    def tell(self, deed: Deed) -> None:
+        """Pushes what the account did to the connections that are its own."""
+        for connection in self.connections.values():
+            if isinstance(connection.session, Owned):
+                connection.push(connection.session.tell(deed))
 
     async def settle(self) -> None:
         """Until every client was sent what happened by now; one that does not read is waited for a while."""

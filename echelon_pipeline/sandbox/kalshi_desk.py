@@ -2,7 +2,7 @@
 
 Belongs here: what is answered, whatever is pushed afterwards (reference: Kalshi 7). A recorded stream shows that
 subscribing again to a channel adds markets to it, acknowledged by a numbered ``ok``. Channels of which nothing ever
-happens here (orders, fills, positions, indices) are acknowledged and stay silent.
+happens here (quotes on request, indices) are acknowledged and stay silent.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from echelon_pipeline.sandbox.account import Deed
+from echelon_pipeline.sandbox.account_frames import kalshi_messages
 from echelon_pipeline.sandbox.books import SECOND_US, changes
 from echelon_pipeline.sandbox.frames import Frame
 from echelon_pipeline.sandbox.kalshi_commands import Asked
@@ -84,6 +86,19 @@ class KalshiSession(KalshiDesk):
             found += self._moments.created(after, us) + self._moments.results(None, after, us)
             found += self._moments.refined(after, us)
         return [frame for moment in sorted(found) for frame in self._told(moment)]
+
+    def tell(self, deed: Deed) -> list[Frame]:
+        """The account's own, to whoever asked for its channels: every key that is let in is the account's."""
+        row = deed.order.row
+        if deed.order.venue != "kalshi":
+            return []
+        told = kalshi_messages(deed, self.name(row), self._world.universe.digests)
+        return [
+            self._push(sub, kind, row, msg, deed.us)
+            for channel, kind, msg in told
+            for sub in self.subs.values()
+            if sub.channel == channel and sub.covers(row)
+        ]
 
     def _told(self, moment: Moment) -> Iterable[Frame]:
         for sub in list(self.subs.values()):

@@ -30,6 +30,8 @@ from cryptography.hazmat.primitives.serialization import (
 from echelon_pipeline.errors import BadSettings
 
 KEY_ID = "sandbox"
+# What opens Polymarket's user channel here.
+API_KEY = {"apiKey": f"{KEY_ID}-key", "secret": "c2FuZGJveC1zZWNyZXQ=", "passphrase": f"{KEY_ID}-passphrase"}
 # Measured at the venue: 10 s either way and 30 s ahead are taken, 30 s late and 60 s either way are not.
 LATE_MS, EARLY_MS = 20_000, 30_000
 PublicKey = RSAPublicKey | Ed25519PublicKey

@@ -12,8 +12,11 @@ from typing import Any
 
 import msgspec
 
+from echelon_pipeline.sandbox.account import Deed
+from echelon_pipeline.sandbox.account_frames import polymarket_bodies
 from echelon_pipeline.sandbox.books import Book, changes
 from echelon_pipeline.sandbox.frames import Frame
+from echelon_pipeline.sandbox.keys import API_KEY
 from echelon_pipeline.sandbox.moments import Moment, Moments
 from echelon_pipeline.sandbox.polymarket_frames import BOTH, PolymarketFrames
 from echelon_pipeline.sandbox.world import World
@@ -159,16 +162,28 @@ class MarketSession:
 
 
 class UserSession:
-    """The user channel: it takes any complete credentials and stays silent, for nobody has orders here."""
+    """The user channel of the sandbox's own account: other credentials are refused. ``markets``: conditions that it
+    was asked for; None is all."""
 
-    def __init__(self) -> None:
-        self.is_refused = False
+    def __init__(self, world: World | None = None) -> None:
+        self._world = world
+        self._markets: set[str] | None = None
+        self.is_refused = self.is_open = False
 
     def rows(self) -> set[int]:
         return set()
 
-    def advance(self, us: int) -> list[Frame]:  # noqa: ARG002 - nothing happens
+    def advance(self, us: int) -> list[Frame]:  # noqa: ARG002 - only deeds are told
         return []
+
+    def tell(self, deed: Deed) -> list[Frame]:
+        if self._world is None or not self.is_open or deed.order.venue != "polymarket":
+            return []
+        names, instrument = self._world.polymarket.names, self._world.instrument("polymarket", deed.order.row)
+        if self._markets is not None and names.condition(deed.order.row) not in self._markets:
+            return []
+        bodies = polymarket_bodies(deed, names, self._world.universe.digests, API_KEY["apiKey"])
+        return [Frame(body, deed.us, instrument) for body in bodies]
 
     def receive(self, text: str, us: int) -> list[Frame]:
         if text == "PING":
@@ -177,8 +192,16 @@ class UserSession:
             body = msgspec.json.decode(text)
         except msgspec.DecodeError:
             return [Frame(INVALID, us)]
-        auth = body.get("auth") if isinstance(body, dict) else None
-        if isinstance(body, dict) and body.get("type") == "user":
-            names = ("apiKey", "secret", "passphrase")
-            self.is_refused = not isinstance(auth, dict) or not all(auth.get(name) for name in names)
+        if not isinstance(body, dict):
+            return []
+        markets = body.get("markets")
+        named = {str(one) for one in markets} if isinstance(markets, list) else set()
+        if body.get("type") == "user":
+            self.is_open = body.get("auth") == API_KEY
+            self.is_refused = not self.is_open
+            self._markets = named or None
+        elif body.get("operation") == "subscribe":
+            self._markets = (self._markets or set()) | named
+        elif body.get("operation") == "unsubscribe":
+            self._markets = (self._markets or set()) - named
         return []

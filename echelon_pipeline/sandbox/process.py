@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 from echelon_pipeline.errors import VenueUnavailable
-from echelon_pipeline.sandbox.keys import KEY_ID, key_file
+from echelon_pipeline.sandbox.keys import API_KEY, KEY_ID, key_file
 from echelon_pipeline.sandbox.options import DEFAULT_NOW, KALSHI_PATH, MARKET_PATH, USER_PATH, SandboxOptions
 
 READY = "sandbox listening on "
@@ -48,6 +48,9 @@ class SandboxProcess:
             "KALSHI_API_KEY": KEY_ID,
             "KALSHI_PRIVATE_KEY_PATH": str(self.options.kalshi_key or key_file()),
             "POLYMARKET_WS_URL": f"{sockets}{MARKET_PATH}",
+            "POLYMARKET_API_KEY": API_KEY["apiKey"],
+            "POLYMARKET_API_SECRET": API_KEY["secret"],
+            "ECHELON_POLYMARKET_API_PASSPHRASE": API_KEY["passphrase"],
             "ECHELON_POLYMARKET_USER_WS_URL": f"{sockets}{USER_PATH}",
         }
         return found | ({"ECHELON_RATE_SCALE": "1000"} if self.options.limits == "off" else {})

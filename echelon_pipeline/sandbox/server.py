@@ -26,6 +26,7 @@ from echelon_pipeline.sandbox.captures import Capture
 from echelon_pipeline.sandbox.captures import load as load_capture
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.control import book_routes, control_routes
+from echelon_pipeline.sandbox.control_account import account_routes
 from echelon_pipeline.sandbox.control_ws import ws_routes
 from echelon_pipeline.sandbox.faults import FaultPlan, Faults
 from echelon_pipeline.sandbox.hub import Hub
@@ -87,7 +88,7 @@ def build_app(
     if isinstance(universe, RecordedUniverse):
         routes += recorded_routes(universe, clock)
     elif world is not None:
-        routes += [*book_routes(world), *generated_routes(world)]
+        routes += [*book_routes(world), *account_routes(hub, world), *generated_routes(world)]
     layers = [Middleware(Counting, counts=counts), Middleware(Faults, plan=plan)]
     if limits == "real":
         layers.append(Middleware(Limits))

@@ -67,7 +67,7 @@ class Sockets:
         return None if world is None else MarketSession(world, self._hub.us)
 
     async def user(self, socket: WebSocket) -> None:
-        await self._serve(socket, "user", lambda _: UserSession())
+        await self._serve(socket, "user", lambda _: UserSession(self._hub.world))
 
     async def _serve(self, socket: WebSocket, venue: str, make: Callable[[Line], Session | None]) -> None:
         self._hub.pump()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from echelon_pipeline.sandbox.account import Account
 from echelon_pipeline.sandbox.books import Books, Levels
 from echelon_pipeline.sandbox.clob_views import ClobViews
 from echelon_pipeline.sandbox.clock import SandboxClock
@@ -20,10 +21,11 @@ Obj = dict[str, Any]
 
 
 class World:
-    """``books`` by venue name."""
+    """``books`` by venue name. ``account``: the sandbox's own, the only one with orders."""
 
     def __init__(self, universe: Universe, clock: SandboxClock) -> None:
         self.universe, self.clock = universe, clock
+        self.account = Account(universe.digests)
         self.kalshi = KalshiViews(universe)
         self.polymarket = PolymarketState(universe)
         self.clob = ClobViews(self.polymarket)

@@ -113,3 +113,17 @@ def test_polymarkets_client_follows_the_market_channel(moving: SandboxProcess) -
     assert found["books"] == 80
     assert found["wrong"] == 0
     assert {"book", "price_change", "best_bid_ask"} <= found["counts"].keys()
+
+
+def test_polymarkets_client_follows_the_user_channel(moving: SandboxProcess) -> None:
+    markets = httpx.get(f"{moving.base_url}/gamma/markets/keyset?closed=false&limit=20").raise_for_status().json()
+    condition = next(m["conditionId"] for m in markets["markets"] if m.get("clobTokenIds"))
+    found = _run("polymarket_user.py", moving.base_url, f"polymarket:{condition}", env=moving.env())
+    assert (found["complaints"], found["dropped"]) == ([], 0)
+    assert found["told"] == [
+        ["order", "LIVE", "BUY", "0.42", "0"],
+        ["order", "LIVE", "BUY", "0.42", "2.5"],
+        ["trade", "MATCHED", "SELL", "0.42", "2.5"],
+        ["trade", "CONFIRMED", "SELL", "0.42", "2.5"],
+        ["order", "CANCELED", "BUY", "0.42", "2.5"],
+    ]

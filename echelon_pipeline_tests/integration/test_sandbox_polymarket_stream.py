@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.clob_views import book_hash
 from echelon_pipeline.sandbox.clock import SandboxClock
+from echelon_pipeline.sandbox.keys import API_KEY
 from echelon_pipeline.sandbox.marks import Mark
 from echelon_pipeline.sandbox.polymarket_session import MarketSession, UserSession
 from echelon_pipeline.sandbox.world import World
@@ -315,8 +316,10 @@ def test_beyond_the_limit_assets_get_nothing_and_nobody_says_so(monkeypatch: pyt
     assert {f["market"] for f in flat(client.wait(60))} == served
 
 
-@pytest.mark.parametrize("auth", [None, {}, {"apiKey": "a", "secret": "", "passphrase": "c"}])
-def test_the_user_channel_wants_complete_credentials(auth: Obj | None) -> None:
+@pytest.mark.parametrize(
+    "auth", [None, {}, API_KEY | {"secret": ""}, API_KEY | {"secret": "other"}, {"apiKey": API_KEY["apiKey"]}]
+)
+def test_the_user_channel_wants_the_account_s_credentials(auth: Obj | None) -> None:
     session = UserSession()
     session.receive(json.dumps({"type": "user", "auth": auth}), NOW)
     assert session.is_refused
@@ -324,8 +327,7 @@ def test_the_user_channel_wants_complete_credentials(auth: Obj | None) -> None:
 
 def test_the_user_channel_is_silent_while_nobody_has_orders() -> None:
     session = UserSession()
-    auth = {"apiKey": "a", "secret": "b", "passphrase": "c"}
-    assert session.receive(json.dumps({"type": "user", "auth": auth}), NOW) == []
+    assert session.receive(json.dumps({"type": "user", "auth": API_KEY}), NOW) == []
     assert not session.is_refused
     assert session.advance(NOW + 3600 * SECOND) == []
     assert [f.text for f in session.receive("PING", NOW)] == ["PONG"]

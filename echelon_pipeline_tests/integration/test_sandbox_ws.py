@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from echelon_pipeline.sandbox import hub, line, server, sockets
 from echelon_pipeline.sandbox.faults import FaultPlan
-from echelon_pipeline.sandbox.keys import KEY_ID, key_file
+from echelon_pipeline.sandbox.keys import API_KEY, KEY_ID, key_file
 from echelon_pipeline.sandbox.options import KALSHI_PATH, SandboxOptions
 from echelon_pipeline.sandbox.polymarket_session import UserSession
 from echelon_pipeline.sandbox.process import SandboxProcess
@@ -30,7 +30,7 @@ from echelon_pipeline_tests.clients.local import universe
 from echelon_pipeline_tests.clients.served import Served, sandbox_keys, signed
 
 Obj = dict[str, Any]
-AUTH = {"apiKey": "a", "secret": "b", "passphrase": "c"}
+AUTH = API_KEY
 
 
 @contextmanager
