@@ -27,9 +27,9 @@ from echelon_pipeline.streaming.segments import CLOSED, Block, Connection, conne
 # Microseconds for which the last frame of a connection speaks: batches end within them, and an fsync a second later
 # would have kept what came.
 LINGER = 1_000_000
-# By processor time the machine takes 11 s (Kalshi) to 14 s (Polymarket) for so many frames, compiled rules 1.2 s, half of
-# it their loading. Compiling them takes 38 s, once per installation, and 10 s more for the other venue: before a million
-# frames that is paid.
+# By processor time the machine takes 11 s (Kalshi) to 14 s (Polymarket) for so many frames, compiled rules 1.2 s, half
+# of it their loading. Compiling them takes 38 s, once per installation, and 10 s more for the other venue: before a
+# million frames that is paid.
 COMPILED_FROM = 200_000
 FED = 60_000  # frames that are replayed at once: some 15 MB of payloads
 # The successive connections of one feed under one lease, each with its segments.
