@@ -25,6 +25,7 @@ from echelon_pipeline.books.events import (
     OwnOrder,
     OwnPosition,
     Quoted,
+    Refused,
     TickSize,
     Told,
     Traded,
@@ -112,7 +113,10 @@ class Besides:
                 yield name, pa.RecordBatch.from_arrays(arrays, schema=SCHEMAS[name])
 
     def _places(self, frames: pa.RecordBatch, besides: Array) -> list[int]:
-        """Frames with quotes are looked for where they are wanted: most streams bring many."""
+        """Frames with quotes are looked for where they are wanted: most streams bring many. An account's frames are
+        few, and all are its own."""
+        if self._is_own:
+            return list(range(frames.num_rows))
         if self._word:
             quoted = pc.match_substring(frames.column("payload"), self._word)
             besides = np.union1d(besides, np.flatnonzero(quoted.to_numpy(zero_copy_only=False)))
@@ -142,6 +146,8 @@ class Besides:
             note = OwnNote("unreadable", event.payload)
             held["account"].append((*place, *_account(self._listener, note, event.reason)))
             held["unreadable"].append((*place, _WITHHELD, ""))
+        elif isinstance(event, Refused):  # nothing comes of what was asked for: whoever looks shall know
+            held["account"].append((*place, *_account(self._listener, OwnNote("refused", b""), event.why)))
 
 
 def _account(listener: str, event: Own, unread: str | None = None) -> _Row:

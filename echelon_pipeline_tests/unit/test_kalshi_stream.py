@@ -30,6 +30,7 @@ from echelon_pipeline.books.events import (
 from echelon_pipeline.domain.scaled import ONE
 from echelon_pipeline.venues.kalshi.stream import read
 from echelon_pipeline_tests.mutations import mutated
+from echelon_pipeline_tests.unit.test_own_events import FILLS as OWN
 
 AT_MS = 1760000000123
 AT = AT_MS * 1000
@@ -210,6 +211,7 @@ FRAMES = [
     frame("market_lifecycle_v2", {"event_type": "settled", "market_ticker": "K"}, sid=4, seq=2),
     frame("error", {"code": 10, "msg": "over"}, sid=5),
     frame("subscribed", {"channel": "ticker", "sid": 5}),
+    *OWN,
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.listeners import Listener, Listeners, chosen
 from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.warehouse.state import MIGRATIONS, State
 from echelon_pipeline.warehouse.watchable import Filters, watchable
 from echelon_pipeline_tests.rows import NOON, row, staged
 
@@ -155,6 +156,21 @@ def test_what_is_exported_has_the_columns_of_the_tables(listeners: Listeners) ->
     [exported] = listeners.exported()[0]
     assert exported["filters"] == '{"most": 200, "tag": ["Crypto"]}'
     assert (exported["own"], exported["quotes"]) == (False, False)
+
+
+def test_listeners_of_before_neither_record_an_account_nor_want_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE migrations (version INTEGER PRIMARY KEY)")
+        for number, migration in enumerate(MIGRATIONS[:2], start=1):
+            for text in migration:
+                connection.execute(text)
+            connection.execute(f"INSERT INTO migrations VALUES ({number})")
+        row = ("fed", "kalshi", '{"most": 3}', 60.0, 1.0, True, 0, 0)
+        connection.execute("INSERT INTO listeners VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.close()
+    with State(f"sqlite:///{path}") as state:
+        assert Listeners(state).get("fed") == Listener(name="fed", venue="kalshi", most=3, discover_every=60)
 
 
 # --- which instruments

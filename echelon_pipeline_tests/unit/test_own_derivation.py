@@ -106,14 +106,16 @@ def test_what_an_account_was_told_is_in_no_table_of_markets_and_in_no_published_
         kalshi_frame("fill", {**FILL, "client_order_id": SECRET, "count_fp": SECRET}),
         kalshi_frame("wallet_update", {"client_order_id": SECRET}),
         kalshi_frame("market_lifecycle_v2", {"event_type": "settled", "market_ticker": SECRET}),
+        kalshi_frame("error", {"code": 9, "msg": f"no {SECRET}"}),
     ]
     record(session, "kalshi", told, feed=OWN)
     derive(session, "kalshi")
     found = rows(session, "core.account_events", "kind, status, change, contains(payload, 'that-is-nobody')")
-    assert [r[0] for r in found] == ["fill", "other", "other", "other"]
-    assert [r[1] for r in found[1:]] == ["unreadable", "unreadable", "market_lifecycle_v2"]
+    assert [r[0] for r in found] == ["fill", "other", "other", "other", "other"]
+    assert [r[1] for r in found[1:]] == ["unreadable", "unreadable", "market_lifecycle_v2", "refused"]
     assert "decimal" in found[1][2]
-    assert all(r[3] for r in found)
+    assert found[4][2] == f"no {SECRET}"
+    assert [r[3] for r in found] == [True, True, True, True, False]
     with session.duck() as connection:
         dead = f"SELECT count(*), count(DISTINCT path), max(payload) FROM ({session.lake.scan('core.dead_letters')})"
         assert connection.execute(dead).fetchone() == (2, 2, "")

@@ -29,6 +29,7 @@ from echelon_pipeline.books.events import (
 from echelon_pipeline.domain.scaled import ONE
 from echelon_pipeline.venues.polymarket.stream import NO_BOOK, read, read_books
 from echelon_pipeline_tests.mutations import mutated
+from echelon_pipeline_tests.unit.test_own_events import TRADES as OWN
 
 AT_MS = "1778204225252"
 AT = int(AT_MS) * 1000
@@ -182,7 +183,7 @@ FRAMES = [
         said("best_bid_ask", best_bid="0.4", best_ask="0.5"),
         {"event_type": "market_resolved", "timestamp": AT_MS, "assets_ids": ["1", "2"]},
     )
-]
+] + OWN[-1:]
 
 
 @given(mutated(FRAMES), st.sampled_from([read, read_books]))
