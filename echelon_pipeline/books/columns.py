@@ -43,6 +43,7 @@ NONE = -1
 STRANGER = -2  # a token that nobody watches, or a text that was never met
 MATCHABLE, HOPELESS = 1, 2  # a hash that can match; a text that is no hash, so it never does
 MILLISECOND = 1_000
+SPARE = 64  # texts are compared so many bytes at a time
 WORD, MIXER = (1 << 64) - 1, 0x9E3779B97F4A7C15
 
 
@@ -72,6 +73,7 @@ KINDS: dict[type[Event], Kind] = dict(zip(_TYPES, Kind, strict=True)) | dict.fro
     (OwnOrder, OwnFill, OwnPosition, OwnNote), Kind.TOLD
 )
 NAMES = tuple(one.__name__ for one in _TYPES)
+_BESIDES = np.isin(np.arange(len(Kind)), (Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE))
 
 # One frame: its subscription, its number there, its events.
 FRAME = np.dtype([("sid", "i8"), ("seq", "i8"), ("first", "i4"), ("last", "i4")], align=True)
@@ -133,6 +135,7 @@ class Texts:
         self.pool = np.zeros(1 << 12, "u1")
         self.ends = np.zeros(1, "i8")  # of text n at n + 1
         self.slots = np.full(1 << 6, NONE, "i4")
+        self.rooms: dict[str, Array] = {}  # where columns with these numbers are written
         for text in known:
             self.number(text)
 
@@ -163,14 +166,14 @@ class Texts:
 
     def _keep(self, data: bytes, number: int) -> None:
         end = int(self.ends[number])
-        if end + len(data) + 8 > len(self.pool):  # compared eight bytes at a time
-            self.pool = np.concatenate([self.pool, np.zeros(len(self.pool) + len(data) + 8, "u1")])
+        if end + len(data) + SPARE > len(self.pool):
+            self.pool = np.concatenate([self.pool, np.zeros(len(self.pool) + len(data) + SPARE, "u1")])
         if number + 2 > len(self.ends):
             self.ends = np.concatenate([self.ends, np.zeros(len(self.ends), "i8")])
         self.pool[end : end + len(data)] = np.frombuffer(data, "u1")
         self.ends[number + 1] = end + len(data)
-        if 2 * number > len(self.slots):  # at most half full
-            self.slots = np.full(2 * len(self.slots), NONE, "i4")
+        if 4 * number > len(self.slots):  # at most a quarter full: most are found where they are looked up first
+            self.slots = np.full(4 * len(self.slots), NONE, "i4")
             for other, one in self._numbers.items():
                 self._place(other, one)
         else:
@@ -198,8 +201,10 @@ def columns_of(received_at: Array, messages: Iterable[Message], texts: Texts) ->
 
 def besides(columns: Columns) -> Array:
     """Places of frames that tell more than levels: trades, what becomes of a market, what could not be read."""
-    kinds = np.isin(columns.events["kind"], (Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE))
-    counts = np.concatenate([np.zeros(1, "i8"), np.cumsum(kinds)])
+    found = _BESIDES[columns.events["kind"]]
+    if not found.any():
+        return np.zeros(0, "i8")
+    counts = np.concatenate([np.zeros(1, "i8"), np.cumsum(found)])
     return np.flatnonzero(counts[columns.frames["last"]] > counts[columns.frames["first"]])
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from echelon_pipeline.books.columns import Array, ends_of, mixed
 from echelon_pipeline.books.compiled import blocks, compiled
-from echelon_pipeline.books.compiled.blocks import BLOCK, NO_BITS, Memory, byte, lowest, word
+from echelon_pipeline.books.compiled.blocks import BLOCK, NO_BITS, Bits, Memory, byte, lowest, word
 
 QUOTE, COMMA, COLON, DOT, MINUS, SPACE = (ord(c) for c in '",:.- ')
 OPEN, CLOSE, FIRST, LAST, ZERO, NINE = (ord(c) for c in "{}[]09")
@@ -27,6 +27,15 @@ SIGNED: Any = np.int64
 PLACES = 128  # for at most a quarter as many names
 LONGEST = 24
 _mixed: Any = compiled(mixed)
+
+
+def each(byte: int) -> Any:
+    """Eight of them."""
+    return np.uint64(int.from_bytes(bytes([byte] * 8), "little"))
+
+
+# What is added to a character to reach 0x80 from here on: no carry, for plain characters are below it.
+ZEROS, TOPS, FROM_TEN = each(ZERO), each(0x80), each(0x80 - 10)
 
 
 def keys(*names: str) -> Array:
@@ -102,6 +111,13 @@ def word_is(t: Memory, i: int, end: int, text: bytes) -> bool:
 
 
 @compiled
+def digits_at(t: Memory, i: int) -> int:
+    """How many digits follow each other; 8: at least so many."""
+    found = word(t, i) ^ ZEROS
+    return lowest(((found + FROM_TEN) | found) & TOPS) // 8
+
+
+@compiled
 def _scalar_end(t: Memory, i: int) -> int:
     """Past a whole number of few digits, true or false."""
     start = i
@@ -111,9 +127,9 @@ def _scalar_end(t: Memory, i: int) -> int:
         return i if word_is(t, start, i, TRUE) or word_is(t, start, i, FALSE) else -1
     if byte(t, i) == MINUS:
         i += 1
-    digits = i
-    while ZERO <= byte(t, i) <= NINE:
-        i += 1
+    digits, i = i, i + digits_at(t, i)
+    if i - digits == 8:
+        i += digits_at(t, i)
     if i == digits or i - digits > 15 or (byte(t, digits) == ZERO and i - digits > 1):
         return -1
     return -1 if byte(t, i) == DOT or byte(t, i) == 101 or byte(t, i) == 69 else i
@@ -163,24 +179,28 @@ def _key(t: Memory, i: int, end: int, names: Array) -> int:
 
 
 @compiled
-def members(t: Memory, i: int, end: int, names: Array, nested: int, spans: Array) -> int:
-    """Where the values of these names are in the object at ``i``; past its end. The first ``nested`` names
-    have something in brackets, all others have not."""
+def members(t: Memory, i: int, end: int, names: Array, nested: int, spans: Array, guessed: bool) -> int:
+    """Where the values of these names are in the object at ``i``; past its end. The first ``nested`` names have
+    something in brackets, all others have not. Where brackets close may be ``guessed``: whoever reads what is between
+    them comes out there, or the guess was wrong."""
     for key in range(len(spans)):
         spans[key] = 0
     if byte(t, i) != OPEN:
         return -1
     i = space(t, i + 1)
     while byte(t, i) == QUOTE:
-        stop = string_end(t, i, end)
+        # A name and its value have their quotes in one block, mostly: found at once, for one waits for the other.
+        begin, bits = i + 1, blocks.quotes(t, i + 1)
+        stop = begin + lowest(bits) + 1 if bits != NO_BITS else string_end(t, i, end)
         if stop < 0:
             return -1
-        key = _key(t, i + 1, stop - 1, names)
+        key = _key(t, begin, stop - 1, names)
         i = space(t, stop)
         if byte(t, i) != COLON or (key >= 0 and has(spans, key)):
             return -1
         i = space(t, i + 1)
-        stop = _value_end(t, i, end, 0 <= key < nested)
+        bits = bits >> np.uint64(i + 1 - begin) if i + 1 - begin < BLOCK else NO_BITS
+        stop = _value_end(t, i, end, 0 <= key < nested, guessed, bits)
         if stop < 0:
             return -1
         if key >= 0:
@@ -195,13 +215,29 @@ def members(t: Memory, i: int, end: int, names: Array, nested: int, spans: Array
 
 
 @compiled
-def _value_end(t: Memory, i: int, end: int, nested: bool) -> int:
+def _value_end(t: Memory, i: int, end: int, nested: bool, guessed: bool, bits: Bits) -> int:
+    """Past the value at ``i``. ``bits``: some of the quotes behind it."""
     c = byte(t, i)
+    if nested:
+        if c not in (OPEN, FIRST):
+            return -1
+        return _guessed_end(t, i, end) if guessed else _nested_end(t, i, end)
     if c == QUOTE:
-        return -1 if nested else string_end(t, i, end)
-    if c in (OPEN, FIRST):
-        return _nested_end(t, i, end) if nested else -1
-    return -1 if nested else _scalar_end(t, i)
+        return i + lowest(bits) + 2 if bits != NO_BITS else string_end(t, i, end)
+    return _scalar_end(t, i)
+
+
+@compiled
+def _guessed_end(t: Memory, i: int, end: int) -> int:
+    """Past the next bracket that closes an array; an object is the last member of another that ends at ``end``."""
+    if byte(t, i) == OPEN:
+        return end - 1
+    while i < end:
+        found = blocks.lasts(t, i)
+        if found != NO_BITS:
+            return i + lowest(found) + 1
+        i += BLOCK
+    return -1
 
 
 @compiled

@@ -12,9 +12,22 @@ import numpy as np
 
 from echelon_pipeline.books.columns import HOPELESS, MATCHABLE, NONE, STRANGER, Array, mixed
 from echelon_pipeline.books.compiled import blocks, compiled
-from echelon_pipeline.books.compiled.blocks import NO_BITS, Memory, byte, lowest, word
+from echelon_pipeline.books.compiled.blocks import BLOCK, NO_BITS, Memory, byte, lowest, word
 from echelon_pipeline.domain.scaled import ONE
-from echelon_pipeline.venues.scan import MINUS, SIGNED, ZERO, first, has, is_text, length, past
+from echelon_pipeline.venues.scan import (
+    FROM_TEN,
+    MINUS,
+    SIGNED,
+    TOPS,
+    ZERO,
+    ZEROS,
+    each,
+    first,
+    has,
+    is_text,
+    length,
+    past,
+)
 
 BAD = -(1 << 62)
 UNITS = np.array([10**6, 10**5, 10**4, 10**3, 10**2, 10, 1], "i8")  # millionths, by how many decimals there are
@@ -22,14 +35,9 @@ UNITS = np.array([10**6, 10**5, 10**4, 10**3, 10**2, 10, 1], "i8")  # millionths
 _mixed: Any = compiled(mixed)
 
 
-def _each(byte: int) -> Any:
-    """Eight of them."""
-    return np.uint64(int.from_bytes(bytes([byte] * 8), "little"))
-
-
-ALL, ZEROS, NIBBLES, ONES, TOPS = _each(0xFF), _each(ZERO), _each(15), _each(1), _each(0x80)
-# What is added to a character to reach 0x80 from here on: no carry, for plain characters are below it.
-FROM_TEN, FROM_0, FROM_COLON, FROM_A, FROM_G = (_each(0x80 - c) for c in (10, 0x30, 0x3A, 0x61, 0x67))
+ALL, NIBBLES, ONES = each(0xFF), each(15), each(1)
+# As FROM_TEN.
+FROM_0, FROM_COLON, FROM_A, FROM_G = (each(0x80 - c) for c in (0x30, 0x3A, 0x61, 0x67))
 PAIRS, FOURS, EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
 B4, B6, B8, B16, B32, B64, NINE_TIMES = (np.uint64(n) for n in (4, 6, 8, 16, 32, 64, 9))
 TEN, HUNDRED, MYRIAD = (np.uint64(n) for n in (10, 100, 10_000))
@@ -126,13 +134,13 @@ def is_quote(t: Memory, spans: Array, key: int) -> bool:
 
 @compiled
 def _same(t: Memory, i: int, pool: Memory, other: int, count: int) -> bool:
-    """So many bytes are the same at both places."""
-    if count < 8:
-        return bool((word(t, i) ^ word(pool, other)) << np.uint64(64 - 8 * count) == NO_BITS)
-    for at in range(0, count - 8, 8):
-        if word(t, i + at) != word(pool, other + at):
+    """So many bytes, one or more, are the same at both places."""
+    for at in range(0, count - BLOCK, BLOCK):
+        if blocks.differ(t, i + at, pool, other + at) != NO_BITS:
             return False
-    return bool(word(t, i + count - 8) == word(pool, other + count - 8))
+    if count >= BLOCK:
+        return bool(blocks.differ(t, i + count - BLOCK, pool, other + count - BLOCK) == NO_BITS)
+    return bool(blocks.differ(t, i, pool, other) << np.uint64(BLOCK - count) == NO_BITS)
 
 
 @compiled

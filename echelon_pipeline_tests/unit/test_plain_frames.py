@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.books.columns import Columns, Texts
+from echelon_pipeline.books.columns import SPARE, Columns, Texts
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.streaming.segments import batch_of
 from echelon_pipeline.venues.kalshi.columns import columns as kalshi
@@ -148,12 +148,35 @@ def test_no_member_may_come_twice_wherever_it_stands() -> None:
         assert agree(kalshi, read_kalshi, KNOWN, [frame.encode()]) == 0
 
 
+def test_brackets_that_end_where_they_should_not_are_no_others() -> None:
+    """A bracket in a text is no bracket, and a message need not come last."""
+    delta, change = KALSHI[0], POLYMARKET[0]
+    for text in ("]", "}", "]}", "}]", '"}]}'[1:], "[{"):
+        hidden = [{**change["price_changes"][0], "by": text}, {**change["price_changes"][1], "asset_id": text}]
+        frames = [{**change, "price_changes": hidden}, {**change, "market": text}]
+        agree(polymarket, read_polymarket, [*KNOWN, text], [json.dumps(one).encode() for one in frames])
+        told = {**DELTA, "by": text, "market_ticker": text}
+        frames = [{**delta, "msg": told}, {"msg": told, **{k: delta[k] for k in ("type", "sid", "seq")}}]
+        frames += [{**one, "by": text} for one in frames]
+        assert agree(kalshi, read_kalshi, KNOWN, [json.dumps(one).encode() for one in frames]) == 4
+    for broken in ('{"type":"trade","msg":{}', '{"type":"trade","msg":{}}}', '{"type":"trade","msg":{"a":1,"sid":2}'):
+        assert agree(kalshi, read_kalshi, KNOWN, [broken.encode()]) == 0
+
+
+def test_columns_are_written_where_those_of_the_batch_before_were() -> None:
+    texts = Texts(KNOWN)
+    large, small = (batch_of([1] * n, [json.dumps(POLYMARKET[0]).encode()] * n) for n in (50, 2))
+    rooms = [polymarket(batch, texts).events.base for batch in (large, small, large)]
+    assert rooms[0] is rooms[1] is rooms[2]
+    assert polymarket(small, Texts(KNOWN)).events.base is not rooms[0]
+
+
 def test_a_slice_of_a_batch_is_read_as_if_it_were_alone() -> None:
     payloads = [json.dumps(one).encode() for one in POLYMARKET * 3]
     batch, texts = batch_of(list(range(len(payloads))), payloads), Texts(TOKENS)
     for at in range(len(payloads)):
-        alone = polymarket(batch_of([at], [payloads[at]]), texts)
-        assert said(polymarket(batch.slice(at, 1), texts)) == said(alone)
+        alone = said(polymarket(batch_of([at], [payloads[at]]), texts))
+        assert said(polymarket(batch.slice(at, 1), texts)) == alone
     assert len(polymarket(batch.slice(0, 0), texts).frames) == 0
 
 
@@ -195,10 +218,10 @@ def test_texts_that_differ_anywhere_have_different_numbers(names: list[str]) -> 
 
 
 def test_texts_are_found_up_to_the_end_of_their_pool() -> None:
-    """Comparing them eight bytes at a time asks for no byte behind it."""
+    """Comparing them in blocks asks for no byte behind it."""
     texts = Texts()
     for n in range(3_000):
         texts.number(f"{n}")
-        assert texts.ends[n + 1] + 8 <= len(texts.pool)
+        assert texts.ends[n + 1] + SPARE <= len(texts.pool)
     payloads = [json.dumps({**KALSHI[0], "msg": {**DELTA, "market_ticker": f"{n}"}}).encode() for n in range(3_000)]
     assert np.array_equal(kalshi(batch_of(list(range(3_000)), payloads), texts).events["token"], np.arange(3_000))

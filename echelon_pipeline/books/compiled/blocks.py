@@ -79,6 +79,11 @@ def _move(builder: Any, memory: Any, i: Any, other: Any, to: Any) -> Any:
     return builder.bitcast(builder.or_(builder.or_(control, beyond), escape), _WORD)
 
 
+def _differ(builder: Any, memory: Any, i: Any, other: Any, at: Any) -> Any:
+    block = builder.icmp_unsigned("!=", _read(builder, memory, i, _BYTES), _read(builder, other, at, _BYTES))
+    return builder.bitcast(block, _WORD)
+
+
 @_INTRINSIC  # type: ignore[untyped-decorator]
 def memory(_: Any, array: Any) -> Any:
     """Of an array, for as long as somebody holds it."""
@@ -97,6 +102,9 @@ byte: Callable[[Memory, int], int] = _made(
 word: Callable[[Memory, int], Bits] = _made(
     _BITS, [_MEMORY, _NUMBER], lambda builder, m, i: _read(builder, m, i, _WORD)
 )
+store: Callable[[Memory, int, int], None] = _made(
+    _NOTHING, [_MEMORY, _NUMBER, _NUMBER], lambda builder, m, i, number: _write(builder, m, i, number)
+)
 store_byte: Callable[[Memory, int, int], None] = _made(
     _NOTHING, [_MEMORY, _NUMBER, _NUMBER], lambda builder, m, i, c: _write(builder, m, i, builder.trunc(c, _BYTE))
 )
@@ -106,8 +114,11 @@ clear: Callable[[Memory, int], None] = _made(
 )
 # Copies; the bits of what is no plain character of a text: controls, backslashes, beyond ASCII.
 move: Callable[[Memory, int, Memory, int], Bits] = _made(_BITS, [_MEMORY, _NUMBER] * 2, _move)
+# A bit for each byte that is not the same in both places.
+differ: Callable[[Memory, int, Memory, int], Bits] = _made(_BITS, [_MEMORY, _NUMBER] * 2, _differ)
 quotes: Callable[[Memory, int], Bits] = _mask(ord('"'))
 dots: Callable[[Memory, int], Bits] = _mask(ord("."))
+lasts: Callable[[Memory, int], Bits] = _mask(ord("]"))
 # { and [ differ in one bit, and nothing else is either but for that bit.
 opening: Callable[[Memory, int], Bits] = _mask(ord("{"), 0x20)
 closing: Callable[[Memory, int], Bits] = _mask(ord("}"), 0x20)

@@ -164,12 +164,12 @@ def _message(t: Memory, head: Array, spans: Array, event: Any, levels: Array, at
 
 
 @compiled
-def _are_found(t: Memory, end: int, head: Array, spans: Array) -> bool:
-    """The members of a frame and of its message."""
-    i = scan.members(t, scan.space(t, START), end, ENVELOPE, 1, head)
+def _are_found(t: Memory, end: int, head: Array, spans: Array, guessed: bool) -> bool:
+    """The members of a frame and of its message, which comes last, mostly: so its end may be guessed."""
+    i = scan.members(t, scan.space(t, START), end, ENVELOPE, 1, head, guessed)
     if i < 0 or scan.space(t, i) != end or not (is_text(t, head, TYPE) and has(head, MSG)):
         return False
-    return bool(scan.members(t, first(head, MSG), past(head, MSG), FIELDS, 2, spans) == past(head, MSG))
+    return bool(scan.members(t, first(head, MSG), past(head, MSG), FIELDS, 2, spans, False) == past(head, MSG))
 
 
 @entry
@@ -192,7 +192,10 @@ def _frames(
     for n in range(len(frames)):
         frame, end = frames[n], scan.end_of(data, ends[n], ends[n + 1])
         frame.first = frame.last = -1
-        if not scan.taken(data, ends[n], end, t, START) or not _are_found(t, START + end - ends[n], head, spans):
+        if not scan.taken(data, ends[n], end, t, START):
+            continue
+        end += START - ends[n]
+        if not _are_found(t, end, head, spans, True) and not _are_found(t, end, head, spans, False):
             continue
         frame.sid, frame.seq = whole(t, head, SID), whole(t, head, SEQ)
         if frame.sid == BAD or frame.seq == BAD or length(spans, TICKER) <= 2 or not is_text(t, spans, TICKER):

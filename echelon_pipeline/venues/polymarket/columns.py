@@ -88,7 +88,7 @@ def _changes(t: Memory, spans: Array, its: Array, events: Array, made: int, at: 
     if i < 0 or i == end - 1:
         return -1
     while i != end - 1:
-        i = scan.members(t, i, end, ONE_CHANGE, 0, its)
+        i = scan.members(t, i, end, ONE_CHANGE, 0, its, False)
         if i < 0 or not (is_text(t, its, ITS_ASSET) and is_text(t, its, ITS_SIDE)) or has(its, ITS_TOKEN):
             return -1
         price, size = values.price(t, its, ITS_PRICE), decimal(t, its, ITS_SIZE)
@@ -116,7 +116,7 @@ def _levels(t: Memory, spans: Array, key: int, its: Array, levels: Array, at: in
     if i < 0:
         return -1
     while i != end - 1:
-        i = scan.members(t, i, end, ONE_LEVEL, 0, its)
+        i = scan.members(t, i, end, ONE_LEVEL, 0, its, False)
         if i < 0:
             return -1
         price, size = values.price(t, its, ITS_PRICE), decimal(t, its, ITS_SIZE)
@@ -232,7 +232,7 @@ def _frame(
     if several:
         i = scan.space(t, i + 1)
     while True:
-        i = scan.members(t, i, end, FIELDS, 3, spans)
+        i = scan.members(t, i, end, FIELDS, 3, spans, True)
         if i < 0:
             return -1, at
         made, at = _object(t, spans, its, events, levels, made, at, texts)
