@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from echelon_pipeline.books.events import OwnFill, OwnOrder
+from echelon_pipeline.defs.listening import listen
+from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.ingest.books import derive_hour
+from echelon_pipeline.ingest.listening import export_listeners
 from echelon_pipeline.ingest.recordings import hours_due
 from echelon_pipeline.ingest.session import VENUES, Session
 from echelon_pipeline.sandbox.account import UNIT, Account, Order, fee_of
@@ -33,6 +38,8 @@ from echelon_pipeline.streaming.record import Recorded, record
 from echelon_pipeline.streaming.segments import connection_of, read, segments
 from echelon_pipeline.venues.live import OWN, Feed
 from echelon_pipeline.venues.polymarket import stream as polymarket
+from echelon_pipeline.warehouse.listeners import Listener, Listeners
+from echelon_pipeline.warehouse.state import State
 from echelon_pipeline_tests.clients.local import universe
 from echelon_pipeline_tests.clients.served import Served, sandbox_keys, signed
 from echelon_pipeline_tests.integration.test_record import (
@@ -258,8 +265,7 @@ def test_an_account_s_day_is_in_the_tables_as_it_was_with_every_quote_and_no_sec
 def _listening(sandbox: SandboxProcess, done: list[Recorded], feeds: list[Feed]) -> bool:
     heard = {f.venue for f, r in zip(feeds, done, strict=True) if r.frames and f.number == OWN} >= {"kalshi"}
     books = all(r.frames for f, r in zip(feeds, done, strict=True) if f.number != OWN)
-    connections: Mapping[str, Any] = control(sandbox, "ws/connections")
-    return heard and books and any(c["received"] for name, c in connections.items() if name.startswith("user"))
+    return heard and books and _users(sandbox)
 
 
 def _written(settings: Settings) -> Iterator[str]:
@@ -333,3 +339,46 @@ def _check_quotes(session: Session) -> None:
         assert (row := connection.execute(query).fetchone()) is not None
         assert row[0] >= 4
         assert row[1] == 0
+
+
+def test_a_run_records_an_account_though_nothing_was_published_and_says_nothing_of_its_key(
+    sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    fast = {"ECHELON_LISTEN_LEASE": "0.6", "ECHELON_CAPTURE_FLUSH": "0.1", "ECHELON_CAPTURE_SEGMENT": "0.5"}
+    environment = {**sandbox.env(), **fast, "ECHELON_HOME": str(tmp_path), "ECHELON_MIN_FREE_MB": "0"}
+    settings = load_settings(environment)
+    instrument = polymarket_instruments(settings)[0].instrument_id
+
+    def busy() -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not _users(sandbox):
+            time.sleep(0.05)
+        act(sandbox, **PLACE, instrument=instrument)
+        while time.monotonic() < deadline and not segments(settings.capture_root):
+            time.sleep(0.05)
+        with State.of(settings) as other:
+            Listeners(other).activate("mine", active=False)
+
+    with State.of(settings) as state, given(settings), dg.DagsterInstance.ephemeral() as instance:
+        Listeners(state).save(Listener(name="mine", venue="polymarket", own=True, discover_every=0.2))
+        thread = threading.Thread(target=busy)
+        thread.start()
+        config = {"ops": {"listening": {"config": {"listener": "mine"}}}}
+        result = listen.execute_in_process(run_config=config, instance=instance, resources={"warehouse": Warehouse()})
+        thread.join()
+        run = instance.get_run_by_id(result.run_id)
+        told = repr(run) + "".join(repr(entry) for entry in instance.all_logs(result.run_id))
+    assert result.success
+    paths = segments(settings.capture_root)
+    assert {(connection_of(p).feed, connection_of(p).venue) for p in paths} == {(OWN, "polymarket")}
+    assert paths[0].name in told  # reported as others are
+    assert not any(secret in told for secret in (API_KEY["secret"], API_KEY["passphrase"]))
+    with State.of(settings) as state:
+        export_listeners(Session.of(settings))
+        assert [(r["own"], r["quotes"]) for r in Listeners(state).exported()[0]] == [(True, False)]
+
+
+def _users(sandbox: SandboxProcess) -> bool:
+    """Whether somebody listens to the account."""
+    connections: Mapping[str, Any] = control(sandbox, "ws/connections")
+    return any(c["received"] for name, c in connections.items() if name.startswith("user"))
