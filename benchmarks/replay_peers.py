@@ -24,10 +24,11 @@ import pyarrow as pa
 from benchmarks.common import isolated, report
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
+from echelon_pipeline.streaming.follow import FED
 from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streaming.segments import batch_of
 
-MARKETS, CHUNK, PER_FRAME = 50, 60_000, 2_635  # frames at once; microseconds between frames
+MARKETS, PER_FRAME = 50, 2_635  # microseconds between frames
 PEER = Path(__file__).with_name("replay_peer.py")
 
 
@@ -109,7 +110,7 @@ def instruments(facts: bool) -> list[Instrument]:
 def ours(made: list[tuple[int, bytes]], compiled: bool) -> tuple[float, int, dict[str, list[str | None]]]:
     """Seconds, rows, best prices at the end. What is compiled is compiled, or loaded, before."""
     watched = instruments(facts=False)
-    batches = [batch_of(*map(list, zip(*made[at : at + CHUNK], strict=True))) for at in range(0, len(made), CHUNK)]
+    batches = [batch_of(*map(list, zip(*made[at : at + FED], strict=True))) for at in range(0, len(made), FED)]
     followed(_replay(watched, compiled), watched, [batches[0].slice(0, 400)])
     replay, begun = _replay(watched, compiled), time.process_time()
     rows, last = followed(replay, watched, batches)

@@ -25,7 +25,7 @@ from echelon_pipeline.errors import Permanent
 
 Decoder = Callable[[pa.RecordBatch, Texts], Columns]
 _NO_FRAMES = columns_of(np.zeros(0, "i8"), (), Texts())
-ROOM = 1 << 16  # rows that are written before they become Arrow
+ROOM = 1 << 14  # rows that are written in one place, at least
 
 
 class Unfit(Permanent):
@@ -94,7 +94,7 @@ class Kernel:
         if connection != self._connections[-1]:
             self._connections.append(connection)
         counts = columns.frames["last"] - columns.frames["first"]
-        self._make_room(int(counts.max()))
+        self._make_room(int(counts.max()), frames.num_rows)
         done, here, books = 0, len(self._connections) - 1, len(self._books)
         while done < frames.num_rows:
             done = rules.do(rules.RUN, self._m, self._made, columns, done, here, first, books)
@@ -167,18 +167,21 @@ class Kernel:
         self._make_room(0)
         rules.do(what, self._m, self._made, _NO_FRAMES, which, 0, 0, 0)
 
-    def _make_room(self, events: int) -> None:
-        """So much that what lies between two frames, and a frame of so many events, can always be written."""
+    def _make_room(self, events: int, rows: int = 0) -> None:
+        """So much that what lies between two frames, and a frame of so many events, can always be written, and that so
+        many rows most likely are one piece."""
         need = rules.PER_BOOK * (len(self._books) + 1) + rules.PER_EVENT * (events + 1)
-        if self._made.ends[state.COUNTED].max() + need > len(self._made.rows):
+        if self._made.ends[state.COUNTED].max() + need + rows > len(self._made.rows):
             self._cut()
-            self._made = state.room(2 * need + ROOM)
+            self._made = state.room(2 * need + max(rows, ROOM))
             self._begins = self._made.ends.tolist()
 
     def _cut(self) -> None:
-        """What was written since the last time is a piece; after it goes on."""
-        self._pieces.append(results.written(self._made, self._begins))
-        self._begins = self._made.ends.tolist()
+        """What was written since the last time, if anything, is a piece; after it goes on."""
+        ends = self._made.ends.tolist()
+        if ends != self._begins:
+            self._pieces.append(results.written(self._made, self._begins))
+            self._begins = ends
 
     def _sound(self) -> None:
         if self._m.clock[0]["overflow"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import MATCHABLE
-from echelon_pipeline.books.compiled import compiled, sha1
+from echelon_pipeline.books.compiled import compiled, inside, sha1
 from echelon_pipeline.books.compiled.state import AT_CHECKS, BY_PRICE, Made, Memory
 from echelon_pipeline.books.verify import MISSES_OF_WRONG_FACTS
 from echelon_pipeline.domain.scaled import ONE
@@ -142,7 +142,7 @@ def _among(m: Memory, claim: int) -> bool:
     return False
 
 
-@compiled
+@inside
 def claim(m: Memory, ladder: int, event: Any) -> None:
     """A frame said this; a later frame's word replaces an earlier one's, both are of the whole ladder."""
     one = m.ladders[ladder]
@@ -198,7 +198,7 @@ def _tell(m: Memory, made: Made, book: int, at: int, number: int, matched: bool)
     check.name, check.at, check.number, check.matched = m.books[book].name, at, number, matched
 
 
-@compiled
+@inside
 def judge(m: Memory, made: Made, book: int, outcome: int) -> None:
     """Holds the last claim against the ladder."""
     b, one = m.books[book], m.ladders[2 * book + outcome]

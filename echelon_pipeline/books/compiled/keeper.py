@@ -16,7 +16,7 @@ from echelon_pipeline.books.rows import Reason
 CROSSED, HASH, MIRROR, NEGATIVE = map(number_of, (Reason.CROSSED, Reason.HASH, Reason.MIRROR, Reason.NEGATIVE_LEVEL))
 
 
-@compiled
+@inside
 def last_proof(m: Memory, book: int) -> int:
     b, found = m.books[book], m.books[book].proved_at
     if b.subscription >= 0:

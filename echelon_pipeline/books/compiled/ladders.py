@@ -72,7 +72,7 @@ def put_at(m: Memory, side: int, where: int, price: int, old: int, size: int) ->
     one.depth = depth
 
 
-@compiled
+@inside
 def put(m: Memory, side: int, price: int, size: int) -> bool:
     """A level has this size from now on; 0 removes it. False: there was nothing to remove."""
     where = place(m, side, price)
@@ -83,7 +83,7 @@ def put(m: Memory, side: int, price: int, size: int) -> bool:
     return True
 
 
-@compiled
+@inside
 def add(m: Memory, side: int, price: int, by: int) -> bool:
     """A level grows or shrinks. False, and no change: it would take more than is there."""
     where = place(m, side, price)
