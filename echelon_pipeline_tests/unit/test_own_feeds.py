@@ -117,7 +117,7 @@ def test_kalshi_s_own_channels_are_asked_for_without_tickers() -> None:
 def test_quotes_of_kalshi_are_a_channel_more_and_follow_the_tickers(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, KALSHI_API_KEY=KEY_ID, KALSHI_PRIVATE_KEY_PATH=str(key_file()))
     feed = feed_maker(settings, "kalshi", quotes=True)[0](0, ())
-    assert (feed.quotes, feed.channels) == (True, ("orderbook_delta", "trade", "ticker"))
+    assert (feed.quotes, feed.channels) == (True, ("orderbook_delta", "trade"))  # no book waits for quotes
     wire = Said()
     spoken(feed.greet(wire, ["A"]))
     asked = [(m["params"]["channels"], m["params"].get("market_tickers")) for m in wire.messages]
@@ -126,6 +126,9 @@ def test_quotes_of_kalshi_are_a_channel_more_and_follow_the_tickers(tmp_path: Pa
     sids = {"orderbook_delta": 1, "trade": 2, "ticker": 3}
     spoken(feed.change(wire, ["B"], [], sids))
     assert [m["params"]["sid"] for m in wire.messages] == [1, 2, 3]
+    wire.messages = []
+    spoken(feed.change(wire, ["B"], [], {"orderbook_delta": 1, "trade": 2}))
+    assert [m["params"]["sid"] for m in wire.messages] == [1, 2]
     wire.messages = []
     asyncio.run(kalshi.subscribe(wire, ["A"]))
     assert '"ticker"' not in json.dumps(wire.messages)

@@ -37,10 +37,9 @@ def feed(
     settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics, *, quotes: bool = False
 ) -> Feed:
     """One connection. BadSettings without a key: public channels too want a signed handshake."""
-    url, channels = settings.kalshi_stream_url, (*CHANNELS, QUOTES) if quotes else CHANNELS
-    dial = _dial(settings, WsPolicy.of(settings), metrics)
-    say, alter = partial(subscribe, quotes=quotes), partial(change, channels=channels)
-    return Feed(VENUE, number, url, tuple(instruments), dial, say, renew, alter, read, channels, quotes)
+    dial, say = _dial(settings, WsPolicy.of(settings), metrics), partial(subscribe, quotes=quotes)
+    names = (VENUE, number, settings.kalshi_stream_url, tuple(instruments))
+    return Feed(*names, dial, say, renew, change, read, CHANNELS, quotes)
 
 
 def own_feed(settings: Settings, metrics: WsMetrics) -> Feed:
@@ -88,16 +87,10 @@ async def renew(wire: Wire, tickers: Sequence[str], sids: Mapping[str, int]) -> 
         await wire.send({"id": 3, "cmd": "update_subscription", "params": wanted})
 
 
-async def change(
-    wire: Wire,
-    added: Sequence[str],
-    dropped: Sequence[str],
-    sids: Mapping[str, int],
-    *,
-    channels: Sequence[str] = CHANNELS,
-) -> None:
-    """Takes tickers into the subscriptions and out of them; a ticker that is taken in brings its snapshot."""
-    for channel in channels:
+async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+    """Takes tickers into the subscriptions and out of them; a ticker that is taken in brings its snapshot. No book
+    waits for quotes: a venue may refuse them."""
+    for channel in (*CHANNELS, QUOTES) if QUOTES in sids else CHANNELS:
         for action, tickers in (("add_markets", added), ("delete_markets", dropped)):
             if tickers:
                 wanted = {"sid": sids[channel], "market_tickers": list(tickers), "action": action}
