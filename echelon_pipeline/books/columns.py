@@ -208,17 +208,31 @@ def besides(columns: Columns) -> Array:
     return np.flatnonzero(counts[columns.frames["last"]] > counts[columns.frames["first"]])
 
 
-def joined(plain: Columns, others: Columns, where: Array) -> Columns:
-    """``others`` in the place of the frames ``where``."""
-    frames, events, levels = plain.frames.copy(), others.events.copy(), len(plain.levels)
+def joined(plain: Columns, others: Columns, where: Array, events: Array, levels: Array) -> Columns:
+    """``others`` in the place of the frames ``where``. ``events`` and ``levels`` begin with those of ``plain`` and have
+    room behind them: one frame that is not plain copies no others."""
+    told, moved = others.events.copy(), others.frames.copy()
     for name in ("bids", "asks", "last"):
-        events[name] += levels
-    moved = others.frames.copy()
+        told[name] += len(plain.levels)
     for name in ("first", "last"):
         moved[name] += len(plain.events)
-    frames[where] = moved
-    told = np.concatenate([plain.events, events]), np.concatenate([plain.levels, others.levels])
-    return Columns(plain.received_at, frames, *told, plain=len(frames) - len(where))
+    plain.frames[where] = moved
+    return Columns(
+        plain.received_at,
+        plain.frames,
+        _behind(events, len(plain.events), told),
+        _behind(levels, len(plain.levels), others.levels),
+        plain=len(plain.frames) - len(where),
+    )
+
+
+def _behind(room: Array, kept: int, more: Array) -> Array:
+    """What is kept of a room and more: in the room, where that fits."""
+    end = kept + len(more)
+    if end > len(room):
+        return np.concatenate([room[:kept], more])
+    room[kept:end] = more
+    return room[:end]
 
 
 def hash_words(digest: str) -> tuple[int, ...] | None:

@@ -58,6 +58,6 @@ def columns_by(
         if not len(where):
             return plain
         messages = [read(payloads[int(n)].as_py()) for n in where]
-        return joined(plain, columns_of(received_at, messages, texts), where)
+        return joined(plain, columns_of(received_at, messages, texts), where, events, levels)
 
     return decode

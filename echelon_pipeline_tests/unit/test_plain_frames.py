@@ -163,12 +163,32 @@ def test_brackets_that_end_where_they_should_not_are_no_others() -> None:
         assert agree(kalshi, read_kalshi, KNOWN, [broken.encode()]) == 0
 
 
+@pytest.mark.parametrize(("decode", "read", "made"), VENUES)
+def test_a_comma_before_a_bracket_that_closes_is_no_json(decode: Decode, read: Read, made: Sequence[Any]) -> None:
+    for one in made:
+        text = json.dumps(one)
+        ends = [at for at, c in enumerate(text) if c in "]}"]
+        broken = [f"{text[:at]}{comma}{text[at:]}".encode() for at in ends for comma in (",", " , ", ",,")]
+        assert agree(decode, read, KNOWN, broken) == 0
+
+
 def test_columns_are_written_where_those_of_the_batch_before_were() -> None:
     texts = Texts(KNOWN)
     large, small = (batch_of([1] * n, [json.dumps(POLYMARKET[0]).encode()] * n) for n in (50, 2))
     rooms = [polymarket(batch, texts).events.base for batch in (large, small, large)]
     assert rooms[0] is rooms[1] is rooms[2]
     assert polymarket(small, Texts(KNOWN)).events.base is not rooms[0]
+
+
+def test_what_readers_tell_finds_room_however_much_it_is() -> None:
+    """Behind what is plain, or, where a short frame tells of many tokens, elsewhere."""
+    tokens = [f"{n}" for n in range(30)]
+    ended = json.dumps({"event_type": "market_resolved", "timestamp": "1", "assets_ids": tokens}).encode()
+    book = json.dumps({**POLYMARKET[1], "asset_id": "\u00e9"}).encode()
+    payloads = [json.dumps(one).encode() for one in POLYMARKET]
+    for made in ([ended], [ended] * 50, [book, *payloads, book], [*payloads, ended, book, *payloads]):
+        plain = sum(one in payloads for one in made)
+        assert agree(polymarket, read_polymarket, KNOWN, made) == plain
 
 
 def test_a_slice_of_a_batch_is_read_as_if_it_were_alone() -> None:

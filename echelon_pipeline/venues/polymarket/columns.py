@@ -18,6 +18,7 @@ from echelon_pipeline.venues.scan import (
     COMMA,
     FIRST,
     LAST,
+    OPEN,
     first,
     has,
     is_text,
@@ -66,11 +67,14 @@ def _number(t: Memory, spans: Array, key: int, texts: Any) -> int:
 
 @compiled
 def _next(t: Memory, i: int, end: int) -> int:
-    """Past the comma behind a member, or at the bracket that ends an array at ``end``; -1: neither."""
+    """At the object behind the comma behind another, or at the bracket that ends an array at ``end``; -1: neither."""
     i = scan.space(t, i)
     if i == end - 1:
         return i
-    return scan.space(t, i + 1) if byte(t, i) == COMMA else -1
+    if byte(t, i) != COMMA:
+        return -1
+    i = scan.space(t, i + 1)
+    return i if byte(t, i) == OPEN else -1
 
 
 @compiled
