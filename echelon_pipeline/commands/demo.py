@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from echelon_pipeline.sandbox.process import SandboxProcess
 
 
-WATCHED = 40  # instruments whose books the demo records, the most traded first
+WATCHED = 20  # instruments of each venue whose books the demo records, the most traded first
 
 
 def demo(
@@ -42,10 +42,9 @@ def demo(
     trades: Annotated[int, typer.Option(min=0, help="Trades of both venues.")] = 200_000,
     days: Annotated[int, typer.Option(min=1, help="UTC days to ingest, today included.")] = 7,
     seed: Annotated[int, typer.Option(help="Same seed, same universe.")] = 7,
-    listen: Annotated[float, typer.Option(min=0, help="Seconds for which order books are recorded live.")] = 10.0,
+    listen: Annotated[float, typer.Option(min=0, help="Seconds of a live shift of each venue: order books.")] = 5.0,
 ) -> None:
     """Sandbox, full pipeline, published file, and a summary. Needs no network and no keys."""
-    from echelon_pipeline.commands.stream import record
     from echelon_pipeline.sandbox.process import SandboxProcess
 
     begun = time.monotonic()
@@ -67,12 +66,32 @@ def demo(
         today = settings.clock().date()
         ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
     if listen:
-        console.print(f"demo: order books of both venues, live for {listen:g} s", highlight=False)
-        record(instrument=None, venue=None, top=WATCHED, seconds=listen)
+        console.print(f"demo: order books of each venue, live for {listen:g} s", highlight=False)
+        work_shifts(settings, listen)
         derive_books(settings)
     show_summary(console, settings)
     console.print(f"demo: done in {time.monotonic() - begun:.0f} s", highlight=False)
     console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')
+
+
+def work_shifts(settings: Settings, seconds: float) -> None:
+    """A listener of each venue, at work for so long as the keeper sensor would have it for hours; then it is paused,
+    so that nobody means to watch what nobody records."""
+    from echelon_pipeline.commands.stream import own_venues
+    from echelon_pipeline.defs.run import run_listen_job
+    from echelon_pipeline.warehouse.listeners import Listener, Listeners
+    from echelon_pipeline.warehouse.state import State
+
+    with own_venues(settings) as live:
+        short = live.model_copy(update={"listen_shift": seconds, "listen_overlap": seconds / 2})
+        for venue in VenueName:
+            listener = Listener(name=f"demo-{venue.value}", venue=venue.value, most=WATCHED)
+            with State.of(short) as state:
+                Listeners(state).save(listener)
+                try:
+                    run_listen_job(short, listener.name)
+                finally:
+                    Listeners(state).activate(listener.name, active=False)
 
 
 def environment_of(sandbox: SandboxProcess) -> dict[str, str]:

@@ -46,7 +46,7 @@ def record(
     from echelon_pipeline.warehouse.state import State
     from echelon_pipeline.warehouse.watchable import watchable
 
-    with _own_venues(prepared()) as settings:
+    with own_venues(prepared()) as settings:
         chosen = watchable(settings, [v.value for v in venue or VenueName], ids=instrument or (), most=top)
         if not chosen:
             raise fail("no open instrument to record; `echelon ingest` brings the venues' listings up to date")
@@ -67,7 +67,7 @@ def record(
 
 
 @contextmanager
-def _own_venues(settings: Settings) -> Iterator[Settings]:
+def own_venues(settings: Settings) -> Iterator[Settings]:
     """The settings; for a demo's home those of its sandbox, whose clock runs meanwhile."""
     universe = claimed_universe(settings.home)
     if universe is None:

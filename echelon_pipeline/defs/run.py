@@ -1,4 +1,4 @@
-"""Runs the main job in this process: what ``echelon ingest`` and the demo call.
+"""Runs jobs in this process: what ``echelon ingest``, ``derive`` and the demo call.
 
 Belongs here: a job run without the UI, recorded in the same Dagster instance that the UI shows.
 """
@@ -103,6 +103,22 @@ def run_books_job(
     if failures:
         raise failures[0]
     return sorted(due)
+
+
+def run_listen_job(settings: Settings, listener: str, *, instance: dg.DagsterInstance | None = None) -> str:
+    """One shift of a listener in this process, as the sensor would start it; the run's id. Raises RunFailed."""
+    from echelon_pipeline.definitions import defs
+
+    job = defs().get_repository_def().get_job("listen")
+    with given(settings):
+        result = job.execute_in_process(
+            instance=instance or dg.DagsterInstance.get(),
+            run_config={"ops": {"listening": {"config": {"listener": listener}}}},
+            raise_on_error=False,
+        )
+    if not result.success:
+        raise _failure(result)
+    return result.run_id
 
 
 def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None) -> list[dg.AssetKey]:
