@@ -3,7 +3,7 @@
 -- grain: venue, table_name, date
 -- partition: none
 -- inputs: core.coverage_daily
--- lookups: core.trades, core.fills, core.book_events, core.book_snapshots, core.live_trades, core.book_gaps, core.daily_prices, core.instrument_quotes, core.builder_leaderboard, core.instruments, core.instrument_history, core.outcomes, core.events, core.series, core.resolutions, core.dead_letters, core.drift, core.ingest_windows
+-- lookups: core.trades, core.fills, core.book_events, core.book_snapshots, core.live_trades, core.live_quotes, core.book_gaps, core.daily_prices, core.instrument_quotes, core.builder_leaderboard, core.instruments, core.instrument_history, core.outcomes, core.events, core.series, core.resolutions, core.dead_letters, core.drift, core.ingest_windows
 -- Every unit of work ends with a window, so a new window is when to look again. Each table is aggregated once, over
 -- its day and our clock only: 50 million trades take a second; with the venue's clock they took seven, so that is
 -- read of the last 8 days only.
@@ -61,6 +61,10 @@ seen AS (
     UNION ALL
     SELECT 'core.live_trades', venue, date, count(*), max(received_at)
     FROM core.live_trades
+    GROUP BY venue, date
+    UNION ALL
+    SELECT 'core.live_quotes', venue, date, count(*), max(received_at)
+    FROM core.live_quotes
     GROUP BY venue, date
     UNION ALL
     SELECT 'core.book_gaps', venue, date, count(*), max(to_at)
