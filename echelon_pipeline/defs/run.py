@@ -22,6 +22,8 @@ from echelon_pipeline.ingest.session import VENUES, Progress, Session, Venue, si
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.publish import publish
 
+# Dagster's own console would say once more what our log says.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 
@@ -113,7 +115,7 @@ def run_listen_job(settings: Settings, listener: str, *, instance: dg.DagsterIns
     with given(settings):
         result = job.execute_in_process(
             instance=instance or dg.DagsterInstance.get(),
-            run_config={"ops": {"listening": {"config": {"listener": listener}}}},
+            run_config={"ops": {"listening": {"config": {"listener": listener}}}, **_QUIET},
             raise_on_error=False,
         )
     if not result.success:
