@@ -74,6 +74,7 @@ SCHEMAS = {name: pa.schema(list(columns)) for name, columns in _LISTS.items()}
 _KINDS = {OwnOrder: "order", OwnFill: "fill", OwnPosition: "position", OwnNote: "other"}
 # Where quotes are wanted: the word that every frame with one has.
 _WORDS = {"kalshi": '"ticker"', "polymarket": '"best_bid_ask"'}
+LATEST = (1 << 63) - 1  # what a column holds; seconds as Kalshi tells them may be a thousand times that
 # Dead letters are published.
 _WITHHELD = "what an account was told: the reason and the frame are in core.account_events"
 
@@ -99,7 +100,9 @@ class Besides:
         for place in self._places(frames, besides):
             at = times[place].as_py()
             if at >= self._since:
-                for position, event in enumerate(self._reader(frames.column("payload")[place].as_py()).events):
+                payload = frames.column("payload")[place].as_py()
+                for position, told in enumerate(self._reader(payload).events):
+                    event = _in_bounds(told, payload)
                     said = (at, getattr(event, "at", None), connection, first + place, position)
                     if self._is_own or isinstance(event, Own):
                         self._of_the_account(held, said, event)
@@ -148,6 +151,13 @@ class Besides:
             held["unreadable"].append((*place, _WITHHELD, ""))
         elif isinstance(event, Refused):  # nothing comes of what was asked for: whoever looks shall know
             held["account"].append((*place, *_account(self._listener, OwnNote("refused", b""), event.why)))
+
+
+def _in_bounds(event: Event, payload: bytes) -> Event:
+    """One whose time no column holds cannot be read: it alone, not its hour."""
+    if (getattr(event, "at", None) or 0) <= LATEST:
+        return event
+    return Unreadable(payload, "a time that 64 bits of microseconds do not hold", doubt=False)
 
 
 def _account(listener: str, event: Own, unread: str | None = None) -> _Row:

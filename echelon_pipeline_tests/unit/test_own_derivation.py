@@ -163,6 +163,22 @@ def test_a_quote_that_cannot_be_read_is_a_dead_letter_with_its_bytes(session: Se
     assert rows(session, "core.live_quotes", "frame") == []
 
 
+def test_a_time_that_no_column_holds_keeps_one_frame_out_of_its_table_and_no_hour(session: Session) -> None:
+    """Kalshi's older members tell seconds: of the largest that JSON holds exactly, 64 bits hold no microseconds."""
+    late = {"ts_ms": None, "ts": 2**53 - 1}
+    trade = {"market_ticker": FED, "yes_price_dollars": "0.40", "count_fp": "1.00", "ts": 2**53 - 1}
+    odd, fine = kalshi_frame("trade", trade), kalshi_frame("trade", trade | {"ts": 1763640010})
+    record(session, "kalshi", [BOOK, odd, fine], Instrument(f"kalshi:{FED}", (FED,)))
+    record(session, "kalshi", [kalshi_frame("fill", FILL | late), kalshi_frame("fill", FILL)], feed=OWN)
+    derive(session, "kalshi")
+    assert rows(session, "core.live_trades", "frame") == [(2,)]
+    found = rows(session, "core.account_events", "kind, status, contains(change, '64 bits'), contains(payload, 'fill')")
+    assert found == [("other", "unreadable", True, True), ("fill", None, None, True)]
+    with session.duck() as connection:
+        dead = f"SELECT payload FROM ({session.lake.scan('core.dead_letters')}) ORDER BY ALL"
+        assert connection.execute(dead).fetchall() == [("",), (odd.decode(),)]
+
+
 PAIR = Instrument("polymarket:0xbd31", ("11", "22"))
 
 

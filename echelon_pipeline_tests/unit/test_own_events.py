@@ -68,6 +68,7 @@ ORDER: dict[str, Any] = {
     "client_order_id": "my-order-1",
     "created_ts_ms": 1733047200000,
 }
+MOST_FEES = {"taker_fees_dollars": "999999999999.999999", "maker_fees_dollars": "0.000001"}
 POSITION: dict[str, Any] = {
     "user_id": "user123",
     "market_ticker": "FED-23DEC-T3.00",
@@ -220,6 +221,7 @@ def test_what_else_is_an_account_s_is_kept_as_its_own(kind: str) -> None:
         pytest.param("fill", FILL | {"trade_id": ""}, id="no trade"),
         pytest.param("user_order", ORDER | {"remaining_count_fp": "1e3"}, id="no plain decimal"),
         pytest.param("market_position", {**POSITION, "position_fp": None}, id="no position"),
+        pytest.param("user_order", ORDER | MOST_FEES, id="fees whose sum has more digits than a table"),
     ],
 )
 def test_what_cannot_be_read_of_an_account_is_kept_and_doubts_no_book(kind: str, msg: dict[str, Any]) -> None:

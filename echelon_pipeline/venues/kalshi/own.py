@@ -17,6 +17,7 @@ from echelon_pipeline.domain.scaled import scaled
 from echelon_pipeline.venues.frames import Name, Natural, share, size
 
 MILLISECOND, SECOND = 1_000, 1_000_000
+MOST = 10**18  # millionths that a table holds, like each amount that is read
 _BUYS = {"yes": True, "no": False, "bid": True, "ask": False}
 _LEGACY = {("buy", "yes"): True, ("sell", "no"): True, ("buy", "no"): False, ("sell", "yes"): False}
 
@@ -119,7 +120,6 @@ def _ordered(order: _Order, payload: bytes) -> OwnOrder:
     buys = _buys(order.outcome_side, order.book_side)
     counts = (order.initial_count_fp, order.fill_count_fp, order.remaining_count_fp)
     whole, filled, left = (None if text is None else size(text) for text in counts)
-    taken, made = _money(order.taker_fees_dollars), _money(order.maker_fees_dollars)
     return OwnOrder(
         *(order.ticker, order.ticker, order.order_id, payload),
         # An order that was never changed has no last update.
@@ -131,7 +131,7 @@ def _ordered(order: _Order, payload: bytes) -> OwnOrder:
         size=whole,
         filled=filled,
         remaining=left,
-        fee=None if taken is None and made is None else (taken or 0) + (made or 0),
+        fee=_sum(_money(order.taker_fees_dollars), _money(order.maker_fees_dollars)),
         client_order_id=order.client_order_id or None,
     )
 
@@ -146,6 +146,14 @@ def _buys(*sides: str | None) -> bool | None:
 
 def _money(text: str | None) -> int | None:
     return None if text is None else scaled(text)
+
+
+def _sum(*parts: int | None) -> int | None:
+    """Of what is told; as many digits as each of them."""
+    told = [part for part in parts if part is not None]
+    if abs(sum(told)) >= MOST:
+        raise ValueError(f"fees of {sum(told)} millionths of a dollar")
+    return sum(told) if told else None
 
 
 def _at(milliseconds: int | None) -> int | None:
