@@ -178,7 +178,7 @@ class Deriver:
         with self.unit.session.duck() as connection:
             files = file_list([str(p) for p in self.drift])
             query = f"""
-                SELECT venue, endpoint, path, kind, value, sum(objects) AS objects, unit_id,
+                SELECT venue, endpoint, path, kind, value, sum(objects) AS objects, unit_id, min(page) AS page,
                        max(observed_at) AS observed_at
                 FROM read_parquet({files}) GROUP BY ALL
             """

@@ -458,8 +458,9 @@ DEAD_LETTERS = Table(
 DRIFT = Table(
     name="core.drift",
     mirrored=False,
-    about="One row counts a field or enum value that the parsers do not know, in one unit of work.",
-    grain="unit, endpoint, path, value",
+    about="One row counts a field or enum value that the parsers do not know, in what a unit of work commits at once.",
+    version=2,
+    grain="unit, endpoint, path, value, page",
     columns=(
         VENUE,
         Column("endpoint", T.TEXT, "the payload kind", nullable=False),
@@ -468,9 +469,10 @@ DRIFT = Table(
         Column("value", T.TEXT, "the unknown value as served; NULL where the field itself is unknown"),
         Column("objects", T.BIGINT, "how many objects showed it", nullable=False),
         Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        Column("page", T.INT, "the first of the unit's pages that were looked at together; NULL in older rows"),
         _OBSERVED,
     ),
-    key=("unit_id", "endpoint", "path", "kind", "value"),
+    key=("unit_id", "endpoint", "path", "kind", "value", "page"),
     partition_by=("venue",),
     sort_by=("endpoint", "path"),
     append_only=True,

@@ -154,8 +154,9 @@ def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, 
         parts.append(_unknown_words(kind))
     query = f"""
         SELECT {literal(kind.venue)} AS venue, {literal(kind.endpoint)} AS endpoint, d.*,
-               {literal(unit_id)} AS unit_id, (SELECT max(received_at) FROM counted_objects) AS observed_at
+               {literal(unit_id)} AS unit_id, of_all.*
         FROM ({" UNION ALL ".join(parts)}) d
+        CROSS JOIN (SELECT min(page) AS page, max(received_at) AS observed_at FROM counted_objects) of_all
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_typed(connection, 'core.drift', name, query)}")
     return name
