@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +27,7 @@ from echelon_pipeline.streaming.told import SCHEMAS, Span, Telling
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.frames import READER_VERSION
 from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.faults import storage_faults
 from echelon_pipeline.warehouse.parse import typed
 
 # In the order of commits; gaps are made from books.
@@ -118,7 +120,7 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
     spans: list[Mapping[str, Span]] = []
     outcomes: dict[str, int] = {}
     frames = 0
-    with _Files(unit.scratch) as files:
+    with storage_faults(str(unit.scratch)), _Files(unit.scratch) as files:
         for number, chain in enumerate(hour.chains):
             telling = Telling(chain, since=since, until=until)
             for name, batch in telling.batches():
@@ -178,17 +180,19 @@ class _Files:
         self._waiting: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
-        for name, schema in SCHEMAS.items():
-            texts: Any = [f.name for f in schema if pa.types.is_dictionary(f.type) or pa.types.is_string(f.type)]
-            self._writers[name] = pq.ParquetWriter(
-                self.path(name), schema.append(_CHAIN), compression="zstd", compression_level=1, use_dictionary=texts
-            )
+        with ExitStack() as opened:
+            for name, schema in SCHEMAS.items():
+                self._writers[name] = opened.enter_context(self._writer(name, schema.append(_CHAIN)))
+            opened.callback(self._thread.shutdown)  # before the files that it writes to are closed
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
-        for writer in self._writers.values():
-            writer.close()
+        self._opened.close()  # every one of them, whatever another's end raises
+
+    def _writer(self, name: str, schema: pa.Schema) -> pq.ParquetWriter:
+        texts: Any = [f.name for f in schema if pa.types.is_dictionary(f.type) or pa.types.is_string(f.type)]
+        return pq.ParquetWriter(self.path(name), schema, compression="zstd", compression_level=1, use_dictionary=texts)
 
     def path(self, name: str) -> Path:
         return self._folder / f"told-{name}.parquet"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import pyarrow.parquet as pq
 import pytest
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.errors import CorruptStore
+from echelon_pipeline.errors import CorruptStore, DiskFull
 from echelon_pipeline.ingest import recordings
 from echelon_pipeline.ingest.books import derive_hour, ruling
 from echelon_pipeline.ingest.hours import HOUR, Intent
@@ -582,3 +585,36 @@ def test_a_connection_that_is_back_at_once_leaves_a_gap_too_and_its_books_count_
         ("unknown", 10.2, None),
         ("live", 10.2, Decimal(6)),
     ]
+
+
+def test_a_disk_that_is_full_of_scratch_is_said_and_leaves_neither_threads_nor_open_files(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[pq.ParquetWriter] = []
+
+    class Full(pq.ParquetWriter):
+        """Has room for its head, and neither for a row nor for its end."""
+
+        def __enter__(self) -> Self:
+            opened.append(self)
+            return self
+
+        def write_batch(self, *_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self) -> None:
+            super().close()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("echelon_pipeline.ingest.books.pq.ParquetWriter", Full)
+    tape = Tape(session, "1", "A")
+    tape.book(0, "A", {"0.40": "1"}, {})
+    tape.close()
+    before = threading.active_count()
+    with pytest.raises(DiskFull, match="no space left"):
+        derive(session)
+    assert len(opened) > 1
+    assert not any(writer.is_open for writer in opened)
+    assert threading.active_count() == before
+    monkeypatch.undo()
+    assert derive(session) == [NOON]
