@@ -33,6 +33,9 @@ LINGER = 1_000_000
 COMPILED_FROM = 200_000
 # Frames that are replayed at once: the 10 MB of rows they make stay near the processor. 60,000 take half as long again.
 FED = 16_384
+# Bytes of them, of frames that are large: an array of binaries holds no more than 2 GB, and what is beyond would be
+# a second one.
+FED_BYTES = 256 * 2**20
 # The successive connections of one feed under one lease, each with its segments.
 Chain: TypeAlias = Sequence[tuple[Connection, list[Path]]]
 
@@ -175,15 +178,15 @@ def _fed(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[tu
     ``rest``: the chain's segments after these. What is damaged and was over before ``since`` is a hole in the numbers.
     """
     held: list[pa.RecordBatch] = []
-    first = rows = 0
+    first = rows = size = 0
     try:
         for block in _blocks(paths, rest, since):
-            if held and (rows >= FED or block.first != first + rows):
+            if held and (rows >= FED or size >= FED_BYTES or block.first != first + rows):
                 yield first, _one(held)
-                held, rows = [], 0
+                held, rows, size = [], 0, 0
             first = first if held else block.first
             held.append(block.frames)
-            rows += block.frames.num_rows
+            rows, size = rows + block.frames.num_rows, size + block.frames.nbytes
     except CorruptStore:
         if held:
             yield first, _one(held)  # the caller may have seen enough by then
@@ -208,7 +211,8 @@ def _microseconds(frames: pa.RecordBatch) -> Any:
 
 
 def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    [found] = batches if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return found
 
 
 __all__ = ["COMPILED_FROM", "LINGER", "Chain", "Fed", "Follower", "chains"]

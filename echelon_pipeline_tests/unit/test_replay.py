@@ -10,7 +10,7 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import CorruptStore, NotFound
-from echelon_pipeline.streaming.follow import Chain, chains
+from echelon_pipeline.streaming.follow import Chain, Follower, chains
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.replay import book_of, replay
 from echelon_pipeline.streaming.segments import OPEN, Connection, segments
@@ -126,6 +126,19 @@ def test_damage_after_an_instant_does_not_matter_before_it(tmp_path: Path) -> No
     assert bid(tmp_path, "A", until=20 * SECOND) == (State.LIVE, 10)
     with pytest.raises(CorruptStore):
         bid(tmp_path, "A")
+
+
+def test_large_frames_are_replayed_in_smaller_pieces_and_say_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stepped(tmp_path, "1", 10, 11, 12)
+    [chain] = chains(segments(tmp_path))
+    pieces, said = [[fed.frames.num_rows for fed in Follower(chain).play()]], [replay(chain)]
+    monkeypatch.setattr("echelon_pipeline.streaming.follow.FED_BYTES", 1)
+    pieces.append([fed.frames.num_rows for fed in Follower(chain).play()])
+    said.append(replay(chain))
+    assert pieces == [[3], [1, 1, 1]]
+    assert said[0] == said[1]
 
 
 @pytest.mark.xdist_group("compiled")
