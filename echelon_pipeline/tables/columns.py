@@ -12,3 +12,15 @@ BUCKET = Column("bucket", T.INT, "hash bucket of the id, 0..15 (storage only)", 
 DATE = Column("date", T.DATE, "UTC day", nullable=False)
 INSTRUMENT = Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False)
 IS_VENUE = Rule("venue is known", "venue IN ('polymarket', 'kalshi')")
+OBSERVED = Column("observed_at", T.TIME, "when our poll saw it", nullable=False)
+SHA = Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from")
+
+
+def in_unit(column: str) -> Rule:
+    """A price or a share of one, where it is known."""
+    return Rule(f"{column} lies in 0..1", f"{column} IS NULL OR {column} BETWEEN 0 AND 1")
+
+
+def not_negative(column: str) -> Rule:
+    """A size or an amount, where it is known."""
+    return Rule(f"{column} is not negative", f"{column} IS NULL OR {column} >= 0")

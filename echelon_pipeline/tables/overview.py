@@ -6,7 +6,7 @@ Belongs here: columns, key and rules of ``mart.market_overview``. Units as in ``
 from __future__ import annotations
 
 from echelon_pipeline.tables.columns import IS_VENUE
-from echelon_pipeline.tables.core import STATUSES
+from echelon_pipeline.tables.instruments import STATUSES
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 PRICE_SOURCES = ("trades", "candle", "mid_sample", "quote_mid", "last_price")

@@ -6,7 +6,7 @@ a leg are those of the side that the combo is on: for a no leg the bid is 1 less
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.columns import VENUE
+from echelon_pipeline.tables.columns import VENUE, in_unit
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 _PARLAY = Column("instrument_id", T.TEXT, "venue:native_id of the combo", nullable=False)
@@ -20,10 +20,6 @@ _ASK = Column("ask", T.PRICE, "for the combo paying out (outcome 0), newest; NUL
 _LAST = Column("last_price", T.PRICE, "last trade of the combo; NULL where it never traded", unit="USD")
 _QUOTED = Column("observed_at", T.TIME, "when bid, ask and last_price were seen")
 _PAYOUT = Column("payout_0", T.EXACT_PRICE, "per share of the combo paying out, once the venue says it", unit="USD")
-
-
-def _in_unit(column: str) -> Rule:
-    return Rule(f"{column} lies in 0..1", f"{column} IS NULL OR {column} BETWEEN 0 AND 1")
 
 
 def _either(value: str, reason: str) -> Rule:
@@ -104,9 +100,9 @@ PARLAY_LEGS = Table(
     partition_by=(),
     sort_by=("parlay_id", "leg_index"),
     rules=(
-        _in_unit("price"),
-        _in_unit("price_at_creation"),
-        _in_unit("payout"),
+        in_unit("price"),
+        in_unit("price_at_creation"),
+        in_unit("payout"),
         Rule("the leg is known or a reason is given", "is_known = (unknown_reason IS NULL)"),
         _either("price", "price_reason"),
         _either("price_at_creation", "creation_reason"),
@@ -174,9 +170,9 @@ PARLAY_VALUES = Table(
         _either("leg_product", "product_reason"),
         _either("leg_product_at_creation", "creation_reason"),
         Rule("a missing bound has a reason", "upper_bound IS NOT NULL OR bounds_reason IS NOT NULL"),
-        _in_unit("leg_product"),
-        _in_unit("lower_bound"),
-        _in_unit("upper_bound"),
+        in_unit("leg_product"),
+        in_unit("lower_bound"),
+        in_unit("upper_bound"),
     ),
     indexes=(("verdict",), ("collection_id",)),
 )

@@ -390,7 +390,8 @@ def test_a_page_that_is_read_again_for_held_rows_is_counted_once(
     assert counts.dead_letters == 1
     with home.session.duck() as connection:
         (seen,) = connection.execute(
-            "SELECT sum(objects), count(*) > 1, count(*) = count(DISTINCT (unit_id, endpoint, path, kind, value, page)) "
+            "SELECT sum(objects), count(*) > 1, "
+            "count(*) = count(DISTINCT (unit_id, endpoint, path, kind, value, page)) "
             f"FROM ({home.session.lake.scan('core.drift')}) WHERE path = 'brand_new'"
         ).fetchall()
     assert seen == (7, True, True)  # several commits, each with a key of its own

@@ -1,0 +1,96 @@
+"""What is known of the work itself: windows that were read, payloads that could not be, fields that nobody knows.
+
+Belongs here: columns, keys and rules of these tables.
+"""
+
+from __future__ import annotations
+
+from echelon_pipeline.tables.columns import IS_VENUE, OBSERVED, VENUE
+from echelon_pipeline.tables.schema import Column, Rule, T, Table
+
+INGEST_WINDOWS = Table(
+    name="core.ingest_windows",
+    mirrored=False,
+    about="One row says that [from_at, to_at) of one scope was read, and how completely.",
+    grain="venue, table, scope, from_at, to_at, recorded_at",
+    columns=(
+        VENUE,
+        Column("table_name", T.TEXT, "the table that the window speaks of", nullable=False),
+        Column("scope", T.TEXT, "what was asked for: all, a condition, a builder code, a file", nullable=False),
+        Column("from_at", T.TIME, "inclusive", nullable=False),
+        Column("to_at", T.TIME, "exclusive", nullable=False),
+        Column("state", T.TEXT, "complete, partial or unavailable", nullable=False),
+        Column("reason", T.TEXT, "why it is not complete"),
+        Column("rows", T.BIGINT, "rows committed under it", nullable=False),
+        Column("dead_letters", T.BIGINT, "payloads that could not be parsed", nullable=False),
+        Column("filtered_out", T.BIGINT, "objects left out by the configured bounds", nullable=False),
+        Column("pages", T.BIGINT, "pages read", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        Column("run_id", T.TEXT, "the run that did it"),
+        Column("recorded_at", T.TIME, "when it was committed", nullable=False),
+    ),
+    key=("unit_id", "table_name", "scope", "from_at", "to_at", "recorded_at"),
+    partition_by=("venue",),
+    sort_by=("table_name", "scope", "from_at"),
+    append_only=True,
+    rules=(
+        IS_VENUE,
+        Rule("state is known", "state IN ('complete', 'partial', 'unavailable')"),
+        Rule("from_at is before to_at", "from_at < to_at"),
+        Rule("a state that is not complete has a reason", "state = 'complete' OR reason IS NOT NULL"),
+    ),
+)
+
+DEAD_LETTERS = Table(
+    name="core.dead_letters",
+    mirrored=False,
+    about="One row is one payload that could not become a row, kept whole, with the reason.",
+    grain="object sha256, path, parser version",
+    columns=(
+        VENUE,
+        Column("table_name", T.TEXT, "the table that it was meant for", nullable=False),
+        Column("endpoint", T.TEXT, "the payload kind or the imported file", nullable=False),
+        Column("sha256", T.TEXT, "of the payload bytes, hex", nullable=False),
+        Column("path", T.TEXT, "where in the object the fault is", nullable=False),
+        Column("parser_version", T.INT, "version of the parsers", nullable=False),
+        Column("reason", T.TEXT, "what is wrong and what was expected", nullable=False),
+        Column("payload", T.TEXT, "the object as served", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        OBSERVED,
+    ),
+    key=("venue", "table_name", "endpoint", "sha256", "path", "parser_version"),
+    partition_by=("venue",),
+    sort_by=("table_name", "endpoint", "sha256"),
+    newest="observed_at",
+    rules=(IS_VENUE,),
+)
+
+DRIFT = Table(
+    name="core.drift",
+    mirrored=False,
+    about="One row counts a field or enum value that the parsers do not know, in what a unit of work commits at once.",
+    version=2,
+    grain="unit, endpoint, path, value, page",
+    columns=(
+        VENUE,
+        Column("endpoint", T.TEXT, "the payload kind", nullable=False),
+        Column("path", T.TEXT, "the field", nullable=False),
+        Column("kind", T.TEXT, "field or value", nullable=False),
+        Column("value", T.TEXT, "the unknown value as served; NULL where the field itself is unknown"),
+        Column("objects", T.BIGINT, "how many objects showed it", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        Column("page", T.INT, "the first of the unit's pages that were looked at together; NULL in older rows"),
+        OBSERVED,
+    ),
+    key=("unit_id", "endpoint", "path", "kind", "value", "page"),
+    partition_by=("venue",),
+    sort_by=("endpoint", "path"),
+    append_only=True,
+    rules=(IS_VENUE,),
+)
+
+RECORD_TABLES = (
+    INGEST_WINDOWS,
+    DEAD_LETTERS,
+    DRIFT,
+)
