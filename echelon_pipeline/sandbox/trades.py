@@ -73,7 +73,10 @@ def build_trades(
     """About ``wanted`` trades before now (popularity is heavy-tailed), and on at the same pace."""
     counts = _counts(key, markets, now, days, horizon_days, wanted)
     drawn = _draw(key, counts, now, days, chains=venue == "polymarket")
-    priced = pl.concat([_price(key, markets, part, blocks=blocks) for part in drawn.iter_slices(_SLICE)] or [drawn])
+    priced = pl.concat(
+        [_price(key, markets, part, blocks=blocks) for part in drawn.iter_slices(_SLICE)]
+        or [_price(key, markets, drawn, blocks=blocks)]
+    )
     ordered = priced.sort("t", "order", maintain_order=True)
     del priced, drawn
     return _table(ordered, len(markets))
