@@ -74,7 +74,8 @@ def hour_of(session: Session, venue: Venue, starts_at: datetime, intents: Sequen
 
 
 def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: datetime) -> list[Hour]:
-    """Hours that were recorded, or meant to be, and whose tables are not of what is there now; oldest first.
+    """Hours that were recorded, or meant to be, and whose tables are not of what is there now, or do not say yet that
+    they are over; oldest first.
 
     Intents are looked at for the last days only, and since the last hour that was derived: each lasts for months of
     hours, and none of an older hour is edited.
@@ -94,7 +95,7 @@ def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: da
             some = [i for i in intents if i.from_at < starts_at + HOUR and (i.to_at or now) > starts_at]
         if before is None or not is_expired(session, starts_at, now):
             hour = _hour(chains, venue, starts_at, some, now)
-            if before is None or before.unit_id != hour.digest:
+            if before is None or before.unit_id != hour.digest or (hour.is_over and before.state != "complete"):
                 found.append(replace(hour, looked_at=looked_at))
     return found
 

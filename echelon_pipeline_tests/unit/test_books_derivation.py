@@ -388,6 +388,22 @@ def test_a_segment_that_arrives_late_makes_its_hour_new_and_no_other(session: Se
     ]
 
 
+def test_an_hour_that_was_derived_before_its_end_is_complete_after_it_though_nothing_more_came(
+    session: Session,
+) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(0, "A", {"0.40": "1"}, {})
+    tape.close()
+    meant = [Intent("kalshi:A", NOON, NOON + timedelta(minutes=1))]
+    assert derive(session, meant, NOON + timedelta(minutes=5)) == [NOON]
+    assert derive(session, meant, NOON + timedelta(minutes=55)) == []
+    assert [w.state for w in session.windows.recorded("kalshi", "core.book_snapshots", "hour")] == ["partial"]
+    assert derive(session, meant, EVENING) == [NOON]
+    assert derive(session, meant, EVENING) == []
+    last = session.windows.recorded("kalshi", "core.book_snapshots", "hour")[-1]
+    assert (last.state, last.reason) == ("complete", None)
+
+
 def test_an_hour_that_is_still_recorded_is_partial_and_derived_again_when_more_is_there(session: Session) -> None:
     tape = Tape(session, "1", "A")
     tape.book(10, "A", {"0.40": "5.00"}, {})
