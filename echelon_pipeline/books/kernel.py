@@ -86,6 +86,7 @@ class Kernel:
     def feed(self, connection: str, first: int, frames: pa.RecordBatch) -> None:
         """Frames (received_at, payload) of one connection, the first of which is number ``first``."""
         if not frames.num_rows:
+            self.besides = np.zeros(0, "i8")
             return
         columns = self._decode(frames, self.texts)
         self.besides = besides(columns)
