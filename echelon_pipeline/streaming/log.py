@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -124,10 +125,15 @@ class Log:
         return path
 
     def abandon(self) -> None:
-        """Lets go of the open segment as it is, for ``recover``: after DiskFull there is nothing else to do."""
+        """Lets go of the open segment as it is, for ``recover``: after DiskFull there is nothing else to do.
+
+        Of a connection on which nothing came nothing stays: one that a venue hangs up on comes every minute.
+        """
         if self._segment is not None:
             self._segment.abandon()
             self._segment = None
+        elif self.durable == 0 and self._failed is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
     def _whole(self) -> Iterator[None]:

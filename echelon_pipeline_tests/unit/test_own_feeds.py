@@ -168,6 +168,28 @@ def test_an_account_s_orders_are_recorded_and_its_key_is_in_no_file_and_no_log(
     assert not any(value.encode() in written for value in KEY.values())
 
 
+def test_a_venue_that_hangs_up_on_an_account_again_and_again_leaves_no_folders(tmp_path: Path) -> None:
+    """Polymarket's channel says nothing of a wrong key: it closes."""
+    done = Recorded()
+
+    async def hang_up(socket: ServerConnection) -> None:
+        await socket.recv()
+
+    async def main() -> None:
+        async with serve(hang_up, "127.0.0.1", 0, close_timeout=0.2) as server:
+            url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ws/user"
+            settings = settings_of(tmp_path, **ENVIRONMENT, ECHELON_POLYMARKET_USER_WS_URL=url)
+            feed, stop = own_maker(settings, "polymarket")(), asyncio.Event()
+            given: dict[str, Any] = {"policy": FAST, "pace": Pace(flush=0.02), "recorded": done, "stop": stop}
+            task = asyncio.create_task(record(feed, settings.capture_root, listener="me", epoch=1, **given))
+            await until(lambda: done.connections >= 3)
+            stop.set()
+            await task
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    assert list((tmp_path / "capture" / "polymarket").iterdir()) == []
+
+
 def test_an_account_that_does_nothing_keeps_its_connection() -> None:
     async def heard(policy: WsPolicy) -> None:
         async with user_channel() as venue, opened(venue.url, name="v", policy=policy, metrics=WsMetrics()) as wire:
