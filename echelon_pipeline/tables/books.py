@@ -96,7 +96,7 @@ BOOK_SNAPSHOTS = Table(
         Column("bid_sizes", T.BIGINTS, "of these levels", unit="millionths of a contract or share"),
         Column("ask_prices", T.INTS, "best first, at most 25 levels", unit="millionths of a dollar"),
         Column("ask_sizes", T.BIGINTS, "of these levels", unit="millionths of a contract or share"),
-        Column("bid_depth", T.SIZE, "of the whole side, not only of the levels here"),
+        Column("bid_depth", T.SIZE, "of the whole side, not only of the levels here; NULL from 10^12 on"),
         Column("ask_depth", T.SIZE, "of the whole side"),
         Column("bid_levels", T.INT, "levels of the whole side"),
         Column("ask_levels", T.INT, "levels of the whole side"),

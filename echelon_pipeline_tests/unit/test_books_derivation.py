@@ -127,6 +127,19 @@ def test_a_book_is_rows_that_follow_each_other_with_exact_top_levels_and_sums(se
     ]
 
 
+def test_a_book_of_more_than_a_column_holds_has_its_levels_and_no_sum(session: Session) -> None:
+    tape = Tape(session, "1", "A")
+    tape.book(10, "A", {"0.40": "999999999999", "0.39": "999999999999.5"}, {"0.55": "2.00"})
+    tape.change(20, "A", "yes", "0.40", "999999999999")
+    tape.close()
+    assert derive(session) == [NOON]
+    found = rows(session, "core.book_snapshots", "bid, bid_size, bid_sizes[2], bid_depth, ask_depth", "valid_from")
+    assert found == [
+        (Decimal("0.40"), Decimal(999_999_999_999), 999_999_999_999_500_000, None, Decimal(2)),
+        (Decimal("0.40"), None, 999_999_999_999_500_000, None, Decimal(2)),
+    ]
+
+
 def test_levels_trades_and_lifecycles_are_kept_as_told(session: Session) -> None:
     tape = Tape(session, "1", "A")
     tape.book(10, "A", {"0.40": "5.00"}, {})
