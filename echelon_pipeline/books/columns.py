@@ -73,13 +73,13 @@ KINDS: dict[type[Event], Kind] = dict(zip(_TYPES, Kind, strict=True)) | dict.fro
     (OwnOrder, OwnFill, OwnPosition, OwnNote), Kind.TOLD
 )
 NAMES = tuple(one.__name__ for one in _TYPES)
-_BESIDES = np.isin(np.arange(len(Kind)), (Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE))
+BESIDE = frozenset({Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE})  # what tells more than levels
+_BESIDES = np.isin(np.arange(len(Kind)), list(BESIDE))
 
 # One frame: its subscription, its number there, its events.
 FRAME = np.dtype([("sid", "i8"), ("seq", "i8"), ("first", "i4"), ("last", "i4")], align=True)
 # One event. ``size`` is a subscription's number in Subscribed. Levels are bids up to ``asks``, asks up to ``last``;
-# market, least, tick and traded (the last
-# trade's price) are numbers of texts.
+# market, least, tick and traded (the last trade's price) are numbers of texts.
 EVENT = np.dtype(
     [
         *((name, "i8") for name in ("price", "size", "at")),

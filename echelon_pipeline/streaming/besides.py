@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echelon_pipeline.books.batches import filled
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import Array
 from echelon_pipeline.books.events import (
@@ -111,9 +112,7 @@ class Besides:
                         self._of_a_market(held, said, event, tokens.get(token) if token else None)
         for name, rows in held.items():
             if rows:
-                columns = list(zip(*rows, strict=True))
-                arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMAS[name], strict=True)]
-                yield name, pa.RecordBatch.from_arrays(arrays, schema=SCHEMAS[name])
+                yield name, filled(rows, SCHEMAS[name])
 
     def _places(self, frames: pa.RecordBatch, besides: Array) -> list[int]:
         """Frames with quotes are looked for where they are wanted: most streams bring many. An account's frames are

@@ -17,17 +17,14 @@ import pyarrow as pa
 
 from echelon_pipeline.books.batches import EVENTS, Batches, batches_of, events_of, filled
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import KINDS, NAMES, Array, Columns, Kind, Texts
+from echelon_pipeline.books.columns import BESIDE, KINDS, NAMES, Array, Columns, Texts
 from echelon_pipeline.books.events import Frame, Message
 from echelon_pipeline.books.machine import BUDGET, Machine
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
 
 READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polymarket": polymarket.read}
-# What tells more than levels, as ``besides`` of columns.
-_BESIDE = frozenset(
-    event for event, kind in KINDS.items() if kind in (Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE)
-)
+_BESIDE = frozenset(event for event, kind in KINDS.items() if kind in BESIDE)
 
 
 class Replayer(Protocol):

@@ -31,9 +31,8 @@ def columns_by(
     scan: Callable[..., tuple[int, int]], read: Callable[[bytes], Message], names: list[int], event_bytes: int
 ) -> Callable[[pa.RecordBatch, Texts], Columns]:
     """A decoder of Arrow batches of (received_at, payload), whose columns last until the next batch with the same
-    texts: ``scan`` for what is plain, ``read`` for the rest. No
-    event takes less than ``event_bytes`` of a payload; ``names``: how many those objects have that ``scan`` looks
-    into."""
+    texts: ``scan`` for what is plain, ``read`` for the rest. No event takes less than ``event_bytes`` of a payload;
+    ``names``: how many those objects have that ``scan`` looks into."""
 
     def decode(batch: pa.RecordBatch, texts: Texts) -> Columns:
         payloads: Any = batch.column("payload")
