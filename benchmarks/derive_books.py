@@ -1,11 +1,13 @@
 """Recorded frames to committed tables: levels, books over intervals, gaps. Kalshi, 200 markets, within one hour.
 
 Frames are logged as a listener does (an fsync per 28,000), then the hour is derived, by compiled rules and by the
-machine. Code is compiled before the clock starts. ``python -m benchmarks.derive_books [FRAMES]``.
+machine. Code is compiled before the clock starts. ``ECHELON_MEMORY_LIMIT_MB`` counts: sorting a million frames' books
+spills at the default. ``python -m benchmarks.derive_books [FRAMES]``.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import tempfile
@@ -29,7 +31,8 @@ PRICES = [f"0.{cents:02d}00" for cents in range(5, 46)]
 
 
 def session(home: str) -> Session:
-    return Session.of(load_settings({"ECHELON_HOME": home, "ECHELON_MIN_FREE_MB": "0"}))
+    limits = {name: value for name, value in os.environ.items() if name == "ECHELON_MEMORY_LIMIT_MB"}
+    return Session.of(load_settings({"ECHELON_HOME": home, "ECHELON_MIN_FREE_MB": "0", **limits}))
 
 
 def frames(count: int) -> list[bytes]:
