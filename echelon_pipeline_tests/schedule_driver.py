@@ -7,12 +7,14 @@ together; runs happen one after the other in this process.
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 
@@ -73,8 +75,11 @@ class Driver:
             at += timedelta(minutes=1)
 
     def _tick(self, repository: dg.RepositoryDefinition, schedule: dg.ScheduleDefinition, at: datetime) -> None:
-        context = dg.build_schedule_context(scheduled_execution_time=at, repository_def=repository)
-        for request in schedule.evaluate_tick(context).run_requests or []:
+        context = dg.build_schedule_context(self.instance, scheduled_execution_time=at, repository_def=repository)
+        # Schedules ask the environment: without this they would look at whatever home is where the tests are run.
+        with patch.dict(os.environ, {**self.sandbox.env(), **self.env}):
+            requests = schedule.evaluate_tick(context).run_requests or []
+        for request in requests:
             job = repository.get_job(request.job_name or schedule.job_name)
             self.run(job, request.run_config, dict(request.tags), request.partition_key)
 
