@@ -7,19 +7,17 @@ together; runs happen one after the other in this process.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from unittest.mock import patch
 
 import dagster as dg
 
 from echelon_pipeline.definitions import defs
-from echelon_pipeline.defs.resources import given
+from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 
@@ -75,9 +73,13 @@ class Driver:
             at += timedelta(minutes=1)
 
     def _tick(self, repository: dg.RepositoryDefinition, schedule: dg.ScheduleDefinition, at: datetime) -> None:
-        context = dg.build_schedule_context(self.instance, scheduled_execution_time=at, repository_def=repository)
-        # Schedules ask the environment: without this they would look at whatever home is where the tests are run.
-        with patch.dict(os.environ, {**self.sandbox.env(), **self.env}):
+        context = dg.build_schedule_context(
+            self.instance,
+            scheduled_execution_time=at,
+            repository_def=repository,
+            resources={"warehouse": Warehouse()},
+        )
+        with given(self.settings):
             requests = schedule.evaluate_tick(context).run_requests or []
         for request in requests:
             job = repository.get_job(request.job_name or schedule.job_name)

@@ -4,8 +4,6 @@ Instruments: the configured scope every 15 minutes, changes hourly, full reconci
 every 15 minutes, yesterday hourly until 06:00 UTC, D-2 and D-7 as daily sweeps that read the day again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -22,9 +20,10 @@ from echelon_pipeline.defs.jobs import (
     publish_job,
 )
 from echelon_pipeline.defs.partitions import HOUR_KEY
+from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest.listening import intents
 from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import VENUES, Session
+from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.settings import load_settings
 
 STATUS = dg.DefaultScheduleStatus.RUNNING if load_settings().schedules else dg.DefaultScheduleStatus.STOPPED
@@ -100,12 +99,14 @@ _UNDER_WAY = [s for s in dg.DagsterRunStatus if s not in (*_FAILED, dg.DagsterRu
 
 
 @dg.schedule(job=books_job, cron_schedule="*/10 * * * *", default_status=STATUS)
-def books_recorded(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def books_recorded(
+    context: dg.ScheduleEvaluationContext, warehouse: Warehouse
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Hours whose segments are not what their tables are made of; the one that is being recorded is among them.
 
     Not those whose run has not ended yet, nor those that failed within the last hour.
     """
-    session, now = Session.of(load_settings()), datetime.now(UTC)
+    session, now = warehouse.session(), datetime.now(UTC)
     due: dict[datetime, list[str]] = {}
     for venue in VENUES:
         for hour in hours_due(session, venue, intents(session, venue), now):

@@ -15,6 +15,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.definitions import defs
 from echelon_pipeline.defs import schedules
 from echelon_pipeline.defs.partitions import HOUR_KEY
+from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.run import run_books_job
 from echelon_pipeline.defs.schedules import books_recorded
 from echelon_pipeline.errors import RunFailed
@@ -58,7 +59,7 @@ def record(settings: Settings, name: str, hours_ago: int = 0) -> datetime:
 
 def asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest | dg.SkipReason]:
     """What the schedule's tick says."""
-    with dg.build_schedule_context(instance=instance) as context:
+    with dg.build_schedule_context(instance=instance, resources={"warehouse": Warehouse()}) as context:
         found = books_recorded(context)
         assert isinstance(found, Iterator)
         return list(found)
