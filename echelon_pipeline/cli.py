@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from echelon_pipeline import __version__
-from echelon_pipeline.commands import demo, health, latest, listeners, query, serve, stream, work
+from echelon_pipeline.commands import configuration, demo, health, latest, listeners, query, serve, stream, work
 from echelon_pipeline.commands.common import EchelonGroup
 
 app = typer.Typer(
@@ -56,6 +56,7 @@ app.command()(serve.ui)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True})(serve.sandbox)
 app.command()(work.maintain)
 app.command()(health.doctor)
+app.add_typer(configuration.app, name="settings")
 
 if __name__ == "__main__":
     app()

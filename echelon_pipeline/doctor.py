@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from echelon_pipeline.dagster_home import INSTANCE_FILE
 from echelon_pipeline.errors import BadSettings, EchelonError
 from echelon_pipeline.probes import Clock, Finding, Level, probe_venues
-from echelon_pipeline.settings import Settings, env_names, load_settings, project_file
+from echelon_pipeline.settings import Settings, differences, env_names, load_settings, project_file
 from echelon_pipeline.stream_probes import probe_streams
 from echelon_pipeline.tables import TABLES
 
@@ -46,6 +46,7 @@ def examine(
         yield Finding(Level.FAIL, "settings", str(error), "Correct or unset the variable; docs/settings.md lists all.")
         return
     yield _settings(settings)
+    yield from _recorded_settings(environ)
     yield _home(settings)
     yield _instance_file(settings)
     yield _lake(settings)
@@ -96,6 +97,13 @@ def _settings(settings: Settings) -> Finding:
         )
     frozen = f"clock frozen at {settings.now.isoformat()}; " if settings.now else ""
     return Finding(Level.OK, "settings", f"{frozen}secrets set: {', '.join(secrets) or 'none'}")
+
+
+def _recorded_settings(environ: Mapping[str, str] | None) -> Iterator[Finding]:
+    for found in differences(environ):
+        text = f"{found.name}: the environment says {found.environment}, this home was built with {found.home}"
+        advice = f"The home's value is used. `echelon settings accept {found.name}` changes it; or unset the variable."
+        yield Finding(Level.WARN, "settings", text, advice)
 
 
 def _home(settings: Settings) -> Finding:

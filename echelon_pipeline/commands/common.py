@@ -15,7 +15,8 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from echelon_pipeline.errors import BadSettings, EchelonError, Transient
-from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.ingest.homes import require_recorded_demo
+from echelon_pipeline.settings import Settings, differences, load_settings, record_settings
 
 EXIT_PERMANENT = 1
 EXIT_TRANSIENT = 75  # EX_TEMPFAIL: callers such as cron wrappers know it as "try again later"
@@ -40,6 +41,24 @@ def prepared() -> Settings:
     logging.basicConfig(level=others, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
     logging.getLogger("echelon_pipeline").setLevel(settings.log_level)
     return settings
+
+
+def building() -> Settings:
+    """The same for a command that builds the home: what decides what its data says is recorded with the first one.
+
+    Says where the environment differs from what is recorded. Raises BadSettings.
+    """
+    prepared()
+    for found in differences():
+        line = (
+            f"{found.name}: the environment says {found.environment}, this home was built with {found.home}, which is "
+            f"used; `echelon settings accept {found.name}` changes the home"
+        )
+        err().print(Text(line, style="yellow"), soft_wrap=True)
+    settings = load_settings()
+    require_recorded_demo(settings)
+    record_settings(settings)
+    return load_settings()  # of two first commands at once, one has recorded its values
 
 
 def fail(message: str, code: int = EXIT_PERMANENT) -> typer.Exit:

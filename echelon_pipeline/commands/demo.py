@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from echelon_pipeline.commands.common import out, prepared
+from echelon_pipeline.commands.common import building, out, prepared
 from echelon_pipeline.commands.render import write_table
 from echelon_pipeline.commands.work import VenueName, derive_books, ingest_days
 from echelon_pipeline.ingest.homes import Universe, claim_home
@@ -62,7 +62,7 @@ def demo(
     console.print(f"demo: two venues on loopback, {instruments:,} instruments, {trades:,} trades", highlight=False)
     with SandboxProcess(**universe) as sandbox:
         os.environ.update(environment_of(sandbox), ECHELON_HOME=str(place))
-        settings = prepared()
+        settings = building()
         today = settings.clock().date()
         ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
     if listen:

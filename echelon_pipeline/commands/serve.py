@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from echelon_pipeline.commands.common import fail, out, prepared
+from echelon_pipeline.commands.common import building, fail, out, prepared
 from echelon_pipeline.commands.demo import environment_of
 from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment
 from echelon_pipeline.ingest.homes import claimed_universe
@@ -31,7 +31,7 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web pages.")] = 3000,
 ) -> None:
     """Dagster's UI and daemon on this home, on loopback; Ctrl-C stops both."""
-    settings = prepared()
+    settings = building()
     with ExitStack() as stack:
         environment = child_environment(settings, **_universe_of(settings, stack))
         # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.

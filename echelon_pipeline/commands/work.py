@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from echelon_pipeline.commands.common import err, fail, out, prepared
+from echelon_pipeline.commands.common import building, err, fail, out
 from echelon_pipeline.commands.progress import shown_progress
 from echelon_pipeline.errors import RunFailed, RunPostponed
 from echelon_pipeline.settings import Settings
@@ -55,7 +55,7 @@ def ingest(
     refetch: Annotated[bool, typer.Option("--refetch", help="Ask the venues again also for what is complete.")] = False,
 ) -> None:
     """Fetch, derive, commit and publish. Goes on where an interrupted run stopped."""
-    settings = prepared()
+    settings = building()
     ingest_days(settings, days_between(settings, from_, to), venue or list(VenueName), select=select, refetch=refetch)
 
 
@@ -95,7 +95,7 @@ def _in_dagster(settings: Settings) -> Iterator[None]:
 
 def derive() -> None:
     """Bring tables of books, and what is computed from them, up to what was recorded; then publish."""
-    derive_books(prepared())
+    derive_books(building())
 
 
 def derive_books(settings: Settings) -> None:
@@ -119,7 +119,7 @@ def publish(
     """Build the published DuckDB file anew from the lake, and bring the Postgres mirror up to it."""
     from echelon_pipeline.warehouse.publish import publish as build
 
-    settings = prepared()
+    settings = building()
     publication = build(settings, force=force)
     if publication is None:
         out().print(
@@ -156,7 +156,7 @@ def refresh(
     again: Annotated[bool, typer.Option("--again", help="Also what is not older than its inputs.")] = False,
 ) -> None:
     """Compute the marts that are older than their inputs, then publish."""
-    bring_up(prepared(), again=again)
+    bring_up(building(), again=again)
 
 
 def bring_up(settings: Settings, *, again: bool = False) -> None:
@@ -181,7 +181,7 @@ def maintain() -> None:
     from echelon_pipeline.ingest.session import Session
     from echelon_pipeline.warehouse.maintain import maintain as tidy
 
-    settings = prepared()
+    settings = building()
     done = tidy(settings)
     expired = expire_recordings(Session.of(settings), datetime.now(UTC))
     out().print(f"recordings_deleted_bytes: {expired}", highlight=False)
@@ -208,7 +208,7 @@ def import_(
 
     mapping = field_map(map_) if map_ else None
     report = import_file(
-        prepared(),
+        building(),
         file,
         table=table,
         venue=venue,

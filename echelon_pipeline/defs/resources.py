@@ -12,15 +12,18 @@ from dataclasses import dataclass
 import dagster as dg
 
 from echelon_pipeline.ingest.session import Progress, Session, silent
-from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.settings import Settings, load_settings, record_settings
 
 
 class Warehouse(dg.ConfigurableResource["Warehouse"]):
     """Hands out sessions on the settings in force."""
 
     def settings(self) -> Settings:
-        """The settings of this process's environment, or those that ``given`` set."""
-        return _GIVEN[-1].settings if _GIVEN else load_settings()
+        """The settings of this process's environment and home, or those that ``given`` set."""
+        if _GIVEN:
+            return _GIVEN[-1].settings
+        record_settings(load_settings())
+        return load_settings()
 
     def session(self, run_id: str | None = None) -> Session:
         """A session on the configured lake."""

@@ -41,8 +41,17 @@ def claimed_universe(home: Path) -> Universe | None:
     return found
 
 
+def require_recorded_demo(settings: Settings) -> None:
+    """Raises BadSettings for a demo's home without a recorded clock: its marts would be built with today's."""
+    if claimed_universe(settings.home) is not None and settings.now is None:
+        raise BadSettings(
+            f"{settings.home} is a demo's home and does not say at which time: run `echelon demo` on it again"
+        )
+
+
 def require_own_venues(settings: Settings) -> None:
-    """Raises BadSettings where the home is a demo's and a venue's address is not a sandbox's: on loopback."""
+    """Raises BadSettings where the home is a demo's or its clock is frozen, and a venue's address is not a sandbox's:
+    on loopback."""
     urls = {field: getattr(settings, field) for field in _VENUES} | {"kalshi_base_url": settings.kalshi_rest}
     _require_own(settings, urls)
 
@@ -55,10 +64,16 @@ def require_own_streams(settings: Settings) -> None:
 
 
 def _require_own(settings: Settings, urls: dict[str, str]) -> None:
-    if claimed_universe(settings.home) is None:
+    is_demo = claimed_universe(settings.home) is not None
+    if not is_demo and settings.now is None:
         return
     names = {field: name for name, field in env_names().items()}
     elsewhere = [names[field] for field, url in urls.items() if not _is_loopback(url)]
+    if elsewhere and not is_demo:
+        raise BadSettings(
+            f"the clock is frozen at {settings.now}, and {', '.join(elsewhere)} point(s) to a live venue: unset "
+            "ECHELON_NOW, or choose another ECHELON_HOME if this one was built with it"
+        )
     if elsewhere:
         raise BadSettings(
             f"{settings.home} holds a demo's made-up rows, and {', '.join(elsewhere)} point(s) to a live venue: choose "

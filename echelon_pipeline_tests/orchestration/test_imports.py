@@ -33,7 +33,8 @@ GROUND = {"errors", "settings", "sqlfiles", ""}  # "" is the package itself: its
 MAY_IMPORT: dict[str, set[str]] = {
     "memory": set(),
     "errors": set(),
-    "settings": {"errors"},
+    "recorded_settings": {"errors"},
+    "settings": {"errors", "recorded_settings"},
     "sqlfiles": {"settings", "errors"},
     "tables": GROUND,
     "domain": GROUND | {"tables"},

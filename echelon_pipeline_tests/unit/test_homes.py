@@ -85,6 +85,7 @@ def test_every_step_that_asks_a_venue_refuses_before_it_asks(demo_home: Path, st
 
 def test_the_command_refuses_before_a_run_is_recorded(demo_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECHELON_HOME", str(demo_home))
+    monkeypatch.setenv("ECHELON_NOW", "2026-11-20T12:00:00")
     result = CliRunner().invoke(app, ["ingest"])
     assert result.exit_code == 1
     assert "made-up rows" in result.output

@@ -1,0 +1,59 @@
+"""``echelon settings``: the settings in force, where each comes from, and what a home was built with.
+
+Belongs here: showing settings and accepting changes. What is recorded is decided in ``settings.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from echelon_pipeline.commands.common import out, prepared
+from echelon_pipeline.commands.render import write_table
+from echelon_pipeline.recorded_settings import read_recorded
+from echelon_pipeline.settings import SHAPES_DATA, Settings, accept_settings, env_names
+
+app = typer.Typer(
+    invoke_without_command=True, no_args_is_help=False, help="Settings in force; what this home was built with."
+)
+
+
+@app.callback()
+def show(context: typer.Context) -> None:
+    """Every setting with its value and where it comes from: the home, the environment, or the default."""
+    if context.invoked_subcommand is not None:
+        return
+    settings = prepared()
+    recorded = read_recorded(settings.home)
+    rows = [(name, _value(settings, field), _origin(settings, field, recorded)) for name, field in env_names().items()]
+    write_table(out(), ("setting", "value", "from"), rows)
+
+
+@app.command()
+def accept(
+    names: Annotated[
+        list[str] | None, typer.Argument(show_default=False, help="Variables, say ECHELON_BUILDER_CODE. Default: all.")
+    ] = None,
+) -> None:
+    """Record the environment's values in this home: later commands build its data with them."""
+    prepared()
+    changed = accept_settings(names or [])
+    for found in changed:
+        out().print(f"{found.name}: {found.home} -> {found.environment}", soft_wrap=True, highlight=False, markup=False)
+    advice = "nothing differs" if not changed else "`echelon refresh` rebuilds the marts that depend on it"
+    out().print(advice, soft_wrap=True, highlight=False)
+
+
+def _value(settings: Settings, field: str) -> str:
+    value = getattr(settings, field)
+    if isinstance(value, SecretStr):
+        return "set, not shown"
+    return "" if value is None else str(value)
+
+
+def _origin(settings: Settings, field: str, recorded: dict[str, object]) -> str:
+    if field in SHAPES_DATA and field in recorded:
+        return "home"
+    return "environment" if field in settings.model_fields_set else "default"
