@@ -131,9 +131,14 @@ LIVE_TRADES = Table(
         EVENT,
         *_OF_A_FRAME,
         Column("trade_id", T.TEXT, "Kalshi: trade id; Polymarket: transaction hash; NULL where not told"),
-        Column("outcome_index", T.INT, "the traded outcome", nullable=False),
-        Column("price", T.PRICE, "of the traded outcome", nullable=False, unit="USD"),
-        Column("price_0", T.PRICE, "of outcome 0", nullable=False, unit="USD"),
+        Column(
+            "outcome_index",
+            T.INT,
+            "the outcome that the taker bought or sold, as in core.trades (Kalshi: 0 for a taker of yes, 1 for a taker "
+            "of no); NULL where Kalshi names no taker side",
+        ),
+        Column("price", T.PRICE, "of the traded outcome; of outcome 0 where that is NULL", nullable=False, unit="USD"),
+        Column("price_0", T.PRICE, "of outcome 0: price or 1 - price", nullable=False, unit="USD"),
         Column("size", T.SIZE, "contracts or shares", nullable=False),
         Column("taker_direction", T.INT, "+1 buys outcome 0 or sells 1, -1 the other way; NULL where not told"),
         Column("is_block", T.BOOL, "negotiated apart from the book", nullable=False),

@@ -69,10 +69,21 @@ TRADES = Table(
         ),
         Column("instrument_id", T.TEXT, "venue:native_id; it may name an instrument we do not hold", nullable=False),
         Column("event_at", T.TIME, "the venue's clock", nullable=False),
-        Column("outcome_index", T.INT, "traded outcome; NULL where the token is unmapped"),
+        Column(
+            "outcome_index",
+            T.INT,
+            "the outcome that the taker bought or sold (Kalshi: 0 for a taker of yes, 1 for a taker of no, always "
+            "bought); NULL where the token is unmapped or Kalshi names no taker side",
+        ),
         Column("unmapped_reason", T.TEXT, "why outcome_index is NULL"),
         Column("token_id", T.TEXT, "Polymarket token"),
-        Column("price", T.EXACT_PRICE, "of the traded outcome", nullable=False, unit="USD"),
+        Column(
+            "price",
+            T.EXACT_PRICE,
+            "of the traded outcome (Kalshi: of yes where outcome_index is NULL)",
+            nullable=False,
+            unit="USD",
+        ),
         Column("price_text", T.TEXT, "the price as served"),
         Column("price_0", T.EXACT_PRICE, "of outcome 0: price or 1 - price", unit="USD"),
         Column("size", T.SIZE, "shares or contracts", nullable=False, unit="contracts"),

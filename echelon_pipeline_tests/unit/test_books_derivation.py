@@ -152,8 +152,8 @@ def test_levels_trades_and_lifecycles_are_kept_as_told(session: Session) -> None
         (0, True, "bid", Decimal("0.4"), Decimal(5), None),
         (1, False, "ask", Decimal("0.45"), None, Decimal(3)),
     ]
-    assert rows(session, "core.live_trades", "price_0, size, taker_direction, outcome_index") == [
-        (Decimal("0.45"), Decimal(3), -1, 0)
+    assert rows(session, "core.live_trades", "price_0, price, size, taker_direction, outcome_index") == [
+        (Decimal("0.45"), Decimal("0.55"), Decimal(3), -1, 1)
     ]
     [(kind, payload)] = rows(session, "core.market_lifecycle", "kind, payload")
     assert (kind, json.loads(payload)["msg"]["event_type"]) == ("market_lifecycle_v2", "determined")

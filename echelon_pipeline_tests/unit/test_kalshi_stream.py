@@ -143,6 +143,23 @@ def test_a_trade_of_either_generation_says_who_took() -> None:
     assert only(frame("trade", said | new | {"taker_outcome_side": None, "is_block_trade": True})).is_block
 
 
+@pytest.mark.parametrize(
+    ("said", "buys"),
+    [
+        ({"taker_outcome_side": "NO", "taker_side": "yes"}, False),
+        ({"taker_outcome_side": "", "taker_side": None, "taker_book_side": "ask"}, False),
+        ({"taker_book_side": "bid"}, True),
+        ({"taker_book_side": "yes"}, None),
+        ({"taker_outcome_side": "maybe", "taker_book_side": "bid"}, None),
+        ({}, None),
+    ],
+)
+def test_the_first_side_that_a_trade_names_says_who_took(said: dict[str, str | None], buys: bool | None) -> None:
+    trade = only(frame("trade", {"market_ticker": "K", "yes_price_dollars": "0.43", "count_fp": "5", **said}))
+    assert isinstance(trade, Traded)
+    assert trade.buys is buys
+
+
 def test_a_ticker_is_a_quote_and_0_and_1_are_none() -> None:
     said = {"yes_bid_dollars": "0.4200", "yes_ask_dollars": "1.0000", "yes_bid_size_fp": "13.00", "ts_ms": AT_MS}
     quote = Quoted("K", 420_000, None, 13 * ONE, None, AT)

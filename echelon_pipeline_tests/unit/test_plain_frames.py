@@ -47,6 +47,10 @@ KALSHI: list[Any] = [
     {"type": "orderbook_delta", "sid": 1, "seq": 123456789, "msg": {**DELTA, "ts_ms": 1763640000798, "id": LONG}},
     {"type": "orderbook_snapshot", "sid": 1, "seq": 2, "msg": {"market_ticker": "K", "no_dollars_fp": PAIRS}},
     {"type": "trade", "sid": 2, "msg": {"market_ticker": "K", "yes_price_dollars": "0.42", "count_fp": "7", "ts": 1}},
+    {
+        "type": "trade",
+        "msg": {"market_ticker": "K", "yes_price_dollars": "0.4", "count_fp": "7", "taker_book_side": "x"},
+    },
     {"type": "ticker", "msg": {"market_ticker": "K", "yes_bid_dollars": "0.1", "yes_ask_dollars": "", "ts_ms": 8}},
 ]
 VENUES = [

@@ -1,6 +1,21 @@
 -- about: executions of one hour, of the chain whose word counts for the instrument at that instant
 -- grain: connection, frame, position
 -- inputs: trades, ruling
+-- Kalshi names the price of yes and the side that the taker took. A row has the outcome that the taker bought at that
+-- outcome's own price, as in core.trades: a taker of no at yes 0.31 bought outcome 1 at 0.69. Where the frame names no
+-- side, the outcome is NULL and the price is that of yes. Polymarket names the traded token.
+WITH read_once AS (
+    SELECT
+        * EXCLUDE (outcome_index),
+        CASE
+            WHEN $venue <> 'kalshi' THEN outcome_index
+            WHEN buys THEN 0
+            WHEN NOT buys THEN 1
+        END AS outcome_index,
+        CASE outcome_index WHEN 0 THEN price ELSE 1000000 - price END AS units_0
+    FROM trades
+)
+
 SELECT
     $venue AS venue,
     CAST(of_micros($since) AS DATE) AS date,
@@ -13,11 +28,15 @@ SELECT
     t.position,
     t.trade_id,
     t.outcome_index,
-    of_millionths(t.price) AS price,
-    of_millionths(CASE t.outcome_index WHEN 0 THEN t.price ELSE 1000000 - t.price END) AS price_0,
+    of_millionths(CASE t.outcome_index WHEN 1 THEN 1000000 - t.units_0 ELSE t.units_0 END) AS price,
+    of_millionths(t.units_0) AS price_0,
     of_millionths(t.size) AS size,
-    CASE WHEN t.buys IS NULL THEN NULL WHEN t.buys = (t.outcome_index = 0) THEN 1 ELSE -1 END AS taker_direction,
+    CASE
+        WHEN t.buys IS NULL THEN NULL
+        WHEN $venue = 'kalshi' THEN if(t.buys, 1, -1)
+        ELSE if(t.buys = (t.outcome_index = 0), 1, -1)
+    END AS taker_direction,
     t.is_block
-FROM trades t
+FROM read_once t
 JOIN ruling r USING (chain, instrument_id)
 WHERE t.received_at >= r.rules_from AND t.received_at < r.rules_to

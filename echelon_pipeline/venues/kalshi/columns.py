@@ -35,15 +35,16 @@ MSG, TYPE, SID, SEQ = constants(0, 4)
 FIELDS = scan.keys(
     *("yes_dollars_fp", "no_dollars_fp", "market_ticker", "side", "price_dollars", "delta_fp", "ts_ms", "ts"),
     *("price", "delta", "yes_dollars", "no_dollars", "yes", "no"),
-    *("trade_id", "yes_price_dollars", "count_fp", "taker_outcome_side", "taker_side", "is_block_trade"),
+    *("trade_id", "yes_price_dollars", "count_fp", "taker_outcome_side", "taker_side"),
+    *("taker_book_side", "is_block_trade"),
     *("yes_price", "count", "yes_bid_dollars", "yes_ask_dollars", "yes_bid", "yes_ask"),
     *("yes_bid_size_fp", "yes_ask_size_fp"),
 )
 YES_LEVELS, NO_LEVELS, TICKER, SIDE, PRICE, DELTA, TS_MS, TS = constants(0, 8)
 OLD_PRICE, OLD_DELTA, YES_DOLLARS, NO_DOLLARS, YES, NO = constants(8, 14)
-TRADE_ID, YES_PRICE, COUNT, OUTCOME, TAKER, BLOCK = constants(14, 20)
-OLD_YES_PRICE, OLD_COUNT, YES_BID, YES_ASK, OLD_BID, OLD_ASK, BID_SIZE, ASK_SIZE = constants(20, 28)
-HEAD_NAMES, NAMES = 4, 28
+TRADE_ID, YES_PRICE, COUNT, OUTCOME, TAKER, TAKER_BOOK, BLOCK = constants(14, 21)
+OLD_YES_PRICE, OLD_COUNT, YES_BID, YES_ASK, OLD_BID, OLD_ASK, BID_SIZE, ASK_SIZE = constants(21, 29)
+HEAD_NAMES, NAMES = 4, 29
 DELTA_WORD, BOOK_WORD, TRADE_WORD, TICKER_WORD = b"orderbook_delta", b"orderbook_snapshot", b"trade", b"ticker"
 YES_WORD, NO_WORD = b"yes", b"no"
 CHANGE, SNAPSHOT, TRADED, QUOTED = int(Kind.CHANGE), int(Kind.SNAPSHOT), int(Kind.TRADED), int(Kind.QUOTED)
@@ -117,7 +118,7 @@ def _snapshot(t: Memory, spans: Array, event: Any, levels: Array, at: int) -> in
 
 @compiled
 def _is_trade(t: Memory, spans: Array) -> bool:
-    for key in range(TRADE_ID, TAKER + 1):
+    for key in range(TRADE_ID, TAKER_BOOK + 1):
         if not is_text_or_none(t, spans, key):
             return False
     if has(spans, BLOCK) and not 97 <= byte(t, first(spans, BLOCK)) <= 122:

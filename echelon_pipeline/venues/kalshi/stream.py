@@ -77,6 +77,7 @@ class _Trade(msgspec.Struct):
     count: int | None = None
     taker_outcome_side: str | None = None
     taker_side: str | None = None
+    taker_book_side: str | None = None
     is_block_trade: bool | None = None
     ts_ms: Natural | None = None
     ts: Natural | None = None
@@ -125,6 +126,7 @@ _TOLD = _LIFECYCLES | {
     *("cfbenchmarks_value", "cfbenchmarks_value_5hz", "pyth_value"),
 }
 _FOR_GOOD = frozenset({"determined", "settled"})
+_SIDES, _BOOK_SIDES = {"yes": True, "no": False}, {"bid": True, "ask": False}  # whether the taker bought yes
 _BOOKS = frozenset({"orderbook_snapshot", "orderbook_delta"})
 
 
@@ -242,8 +244,9 @@ def _traded(trade: _Trade) -> Traded:
     count = _agree("count", fixed, None if trade.count is None else size(str(trade.count)), ONE)
     if not 0 <= paid <= ONE:
         raise ValueError(f"expected a price in 0..1, got {paid} millionths")
-    taker = trade.taker_outcome_side or trade.taker_side
-    buys = {"yes": True, "no": False}.get(taker or "")
+    # The first side that is named counts, as in sql/parse/kalshi/trades.sql; a bid is one for yes.
+    side = trade.taker_outcome_side or trade.taker_side
+    buys = _SIDES.get(side.lower()) if side else _BOOK_SIDES.get((trade.taker_book_side or "").lower())
     at, block = _at(trade.ts_ms, trade.ts), bool(trade.is_block_trade)
     return Traded(trade.market_ticker, paid, count, buys, trade.trade_id, at, block)
 
