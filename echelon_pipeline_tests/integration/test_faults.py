@@ -47,7 +47,8 @@ def test_ten_percent_of_failing_requests_change_nothing(sandbox: SandboxProcess,
 
 
 def test_a_dead_venue_stops_its_run_with_a_named_error(tmp_path: Path) -> None:
-    env = {"KALSHI_BASE_URL": "http://127.0.0.1:9/trade-api/v2", "ECHELON_NOW": "2026-11-20T12:00:00Z"}
+    names = ("KALSHI_BASE_URL", "POLYMARKET_GAMMA_URL", "POLYMARKET_API_URL", "ECHELON_POLYMARKET_DATA_URL")
+    env = {"ECHELON_NOW": "2026-11-20T12:00:00Z", **dict.fromkeys(names, "http://127.0.0.1:9")}
     settings = settings_for(tmp_path, env, ECHELON_HTTP_RETRIES="1", ECHELON_HTTP_BACKOFF_MAX="0.01")
     with pytest.raises(EchelonError, match="kalshi"):
         ingest(settings, venues=["kalshi"])
