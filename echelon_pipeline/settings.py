@@ -95,6 +95,10 @@ class Settings(BaseModel):
 
     # --- behaviour
     schedules: bool = Field(False, description="Start schedules and sensors by default.")
+    ui_hosts: str | None = Field(
+        None,
+        description="Names that `echelon ui` may be asked for by, beside loopback; comma-separated, without ports.",
+    )
     builder_code: str | None = Field(
         None, description="Builder code(s), bytes32 hex, comma-separated; their fills are ingested."
     )
@@ -337,6 +341,11 @@ class Settings(BaseModel):
     @property
     def builder_codes(self) -> tuple[str, ...]:
         return tuple(c.strip() for c in (self.builder_code or "").split(",") if c.strip())
+
+    @property
+    def ui_hosts_allowed(self) -> tuple[str, ...]:
+        """Hosts beside loopback that the web pages answer for."""
+        return tuple(h.strip() for h in (self.ui_hosts or "").split(",") if h.strip())
 
     @property
     def parlay_collections_allowed(self) -> tuple[str, ...]:

@@ -25,32 +25,36 @@ from echelon_pipeline.settings import Settings, project_file
 # Dagster's own shutdown of code servers takes up to ten seconds.
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.2
+WEBSERVER = "echelon_pipeline.commands.webserver"
 
 
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web pages.")] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. There is no login: see docs/operations.md, “Who may use the UI”.")
+    ] = "127.0.0.1",
 ) -> None:
-    """Dagster's UI and daemon on this home, on loopback; Ctrl-C stops both."""
+    """Dagster's UI and daemon on this home, for this machine alone; Ctrl-C stops both."""
     settings = building()
     with ExitStack() as stack:
         environment = child_environment(settings, **_universe_of(settings, stack))
         # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.
         children = {
             name: subprocess.Popen([sys.executable, "-m", *command], env=environment, start_new_session=True)
-            for name, command in _commands(port).items()
+            for name, command in _commands(host, port).items()
         }
         stack.callback(stop, list(children.values()))
-        out().print(f"UI: http://127.0.0.1:{port} on {settings.home.resolve()} (Ctrl-C stops it)", soft_wrap=True)
+        out().print(f"UI: http://{host}:{port} on {settings.home.resolve()} (Ctrl-C stops it)", soft_wrap=True)
         gone = wait_for_end(children)
     if gone is not None:
         raise fail(f"the {gone} ended by itself (exit code {children[gone].returncode}); its messages are above")
 
 
-def _commands(port: int) -> dict[str, list[str]]:
+def _commands(host: str, port: int) -> dict[str, list[str]]:
     # Without -w the workspace file is ignored beside a [tool.dg] block.
     workspace = str(project_file(WORKSPACE_FILE))
     return {
-        "webserver": ["dagster_webserver", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)],
+        "webserver": [WEBSERVER, "--workspace", workspace, "--host", host, "--port", str(port)],
         "daemon": ["dagster._daemon", "run", "-w", workspace],
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import uvicorn
@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.same_origin import SameOrigin
 from echelon_pipeline.sandbox.builders import Builders
 from echelon_pipeline.sandbox.captures import Capture
 from echelon_pipeline.sandbox.captures import load as load_capture
@@ -50,6 +51,7 @@ from echelon_pipeline.sandbox.world import World
 Handler = Callable[..., Any]
 PING_SECONDS = 10.0  # between two of Kalshi's heartbeats
 KALSHI = "/trade-api/v2"
+CONTROL = "/__sandbox__"
 # Endpoints that no recording and no published schema backs: what they serve is our reading of the reference.
 OUR_READING = (
     "/data/v2/*",
@@ -72,8 +74,11 @@ def build_app(
     keys: Keys | None = None,
     capture: Capture | None = None,
     numbers: Numbers = "renumbered",
+    hosts: Sequence[str] = (),
 ) -> Starlette:
-    """The application over a universe. ``app.state`` holds ``clock``, ``plan``, ``counts``, ``hub``."""
+    """The application over a universe. ``app.state`` holds ``clock``, ``plan``, ``counts``, ``hub``.
+
+    ``hosts``: names beside loopback under which the control routes answer."""
     clock = clock or SandboxClock(universe.start)
     plan = faults or FaultPlan()
     keys = keys or Keys({})
@@ -89,7 +94,11 @@ def build_app(
         routes += recorded_routes(universe, clock)
     elif world is not None:
         routes += [*book_routes(world), *account_routes(hub, world), *generated_routes(world)]
-    layers = [Middleware(Counting, counts=counts), Middleware(Faults, plan=plan)]
+    layers = [
+        Middleware(SameOrigin, below=CONTROL, hosts=hosts),
+        Middleware(Counting, counts=counts),
+        Middleware(Faults, plan=plan),
+    ]
     if limits == "real":
         layers.append(Middleware(Limits))
     app = Starlette(routes=routes, middleware=layers, exception_handlers={404: _unknown_path})
@@ -204,6 +213,7 @@ def build(options: SandboxOptions) -> Starlette:
         keys=keys,
         capture=capture,
         numbers=options.capture_numbers,
+        hosts=[options.host],
     )
 
 

@@ -1,0 +1,82 @@
+"""``python -m echelon_pipeline.commands.webserver``: Dagster's web pages behind ``same_origin.py``, until interrupted.
+
+Belongs here: starting Dagster's application as ``dagster-webserver`` does, with our layer around it. Dagster takes
+mutations by GET, with any Host and Origin; it has no setting for that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import uvicorn
+from dagster import DagsterInstance
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._utils.log import configure_loggers
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.version import __version__
+from starlette.types import ASGIApp
+
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.same_origin import SameOrigin
+from echelon_pipeline.settings import load_settings
+
+GRAPHQL = "/graphql"
+# What dagster-webserver's own command sets: milliseconds, seconds, connections; the pages ask every 2,000 ms.
+_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL = 15_000, 3_600, 20, 2_000
+_CLOSE_SECONDS = 5  # for open pages' connections, before they are cut
+
+
+def guarded(app: ASGIApp, hosts: Sequence[str] = ()) -> SameOrigin:
+    """Dagster's application for people of this machine, or of ``hosts``."""
+    return SameOrigin(app, hosts=hosts, post_only=(GRAPHQL,), hint="ECHELON_UI_HOSTS names hosts beside loopback")
+
+
+def serve(workspace: str, host: str, port: int, hosts: Sequence[str]) -> None:
+    """Serves the instance of DAGSTER_HOME until SIGINT or SIGTERM."""
+    configure_loggers(log_level="INFO")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the code server in order, as SIGINT does
+    with DagsterInstance.get() as instance:
+        instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW)
+        target = WorkspaceFileTarget(paths=[workspace])
+        with WorkspaceProcessContext(instance, workspace_load_target=target, version=__version__) as process:
+            pages = create_app_from_workspace_process_context(process, "", _POLL, lifespan=_lifespan)
+            uvicorn.run(
+                guarded(pages, hosts),
+                host=host,
+                port=port,
+                log_level="warning",
+                timeout_graceful_shutdown=_CLOSE_SECONDS,
+            )
+
+
+@asynccontextmanager
+async def _lifespan(_: object) -> AsyncIterator[None]:
+    with suppress(asyncio.CancelledError):  # how uvicorn ends it at an interrupt
+        yield
+
+
+def main() -> int:
+    """Exit code: 0 after an interrupt, 1 where the settings cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m echelon_pipeline.commands.webserver")
+    parser.add_argument("--workspace", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    given = parser.parse_args()
+    try:
+        serve(given.workspace, given.host, given.port, load_settings().ui_hosts_allowed)
+    except KeyboardInterrupt:
+        return 0
+    except EchelonError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
