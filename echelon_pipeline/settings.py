@@ -122,7 +122,12 @@ class Settings(BaseModel):
     ws_backoff_max: float = Field(60.0, gt=0, description="Longest such wait.")
     ws_steady: float = Field(60.0, gt=0, description="Seconds after which a stream's failures are forgotten.")
     ws_queue_frames: int = Field(10_000, ge=16, description="Frames of a stream held before reading from it pauses.")
-    ws_frame_mb: int = Field(16, ge=1, description="Largest frame of a stream.")
+    ws_queue_mb: int = Field(64, ge=1, description="Megabytes of a stream held before reading from it pauses.")
+    ws_frame_mb: int = Field(
+        16,
+        ge=1,
+        description="Largest message of a stream in megabytes, decompressed; a larger one ends the connection.",
+    )
     capture_flush: float = Field(1.0, gt=0, description="Seconds after which received frames are durable.")
     capture_segment: float = Field(300.0, gt=0, description="Seconds of a segment of received frames.")
     capture_renew: float = Field(5.0, gt=0, description="Seconds before a lost book is asked for again.")

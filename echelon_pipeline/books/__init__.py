@@ -34,8 +34,9 @@ The rules, for whatever else replays frames:
     A miss is looked at again 250 ms later with the last trade known by then, unless the next hash matches. Then it
     loses the book - or, where none ever matched in three, the facts are wrong and hashes say nothing.
 10. Mirrors that differ at a batch's end and still do 250 ms later lose the book.
-11. A tick size change, a subscription's end, a disconnect or a frame that cannot be read and may be about a book
-    loses the books concerned.
+11. A tick size change, a subscription's end, a disconnect or an unreadable frame loses the books concerned. An
+    unreadable frame concerns the ladders that it names, none where its type carries no book, all (of its
+    subscription) where neither can be read.
 12. An empty snapshot after ``close_at``, or the venue's word, ends trading: unknown, and no gap.
 13. Proof is a frame of the instrument, for numbered subscriptions any frame of it, or an equal book that was asked
     for. A book whose last proof is as old as the budget is stale until the next.
@@ -43,4 +44,8 @@ The rules, for whatever else replays frames:
 15. The first reason of a loss stays until the next believed book; one gap spans all of it.
 16. A row begins where levels shown, depths, state or reason change, and after a loss. What lasted no time is in no
     row.
+17. Best prices that come with a change are compared with the ladder at the batch's end, and so are those of a quote
+    outside of numbered subscriptions that is later than the ladder; 0 is an empty side. Where they differ, and still
+    do at each batch's end in the next 250 ms, they lose the book. A matching hash, a snapshot or a change without best
+    prices takes back what was said before it.
 """

@@ -11,13 +11,15 @@ from enum import IntEnum
 
 import msgspec
 
-from echelon_pipeline.books.events import Change, Facts, Level, Side, Snapshot
+from echelon_pipeline.books.events import Change, Facts, Level, Quoted, Side, Snapshot
 from echelon_pipeline.books.ladder import Ladder, mirrored
 from echelon_pipeline.books.rows import Check, GapRow, Reason, Timeline
 from echelon_pipeline.books.verify import Verifier
+from echelon_pipeline.domain.scaled import ONE
 
 # Changes kept for a book that is asked for: at 759 changes a second over a venue, minutes of one instrument.
 KEPT_CHANGES = 2_000
+UNSAID: tuple[int | None, int | None] = (None, None)
 
 
 class Instrument(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class Book:
     """State of one instrument; ``reason`` is None while its book is believed."""
 
     __slots__ = (
-        *("absent", "asked_at", "batch_at", "batch_last", "batch_open", "discarded", "expired", "from_at"),
+        *("absent", "asked_at", "batch_at", "batch_last", "batch_open", "best", "discarded", "expired", "from_at"),
         *("instrument", "kept", "ladders", "last_good_at", "mirror_miss", "noted", "proved_at", "reason"),
         *("subscription", "timeline", "trust", "verifier"),
     )
@@ -63,6 +65,7 @@ class Book:
         self.ladders = [Ladder() for _ in instrument.tokens]
         self.trust = [Trust.NONE for _ in instrument.tokens]
         self.asked_at = [0 for _ in instrument.tokens]
+        self.best = [UNSAID for _ in instrument.tokens]  # bid and ask on outcome 0's axis, as the venue said last
         self.kept: deque[Change] = deque(maxlen=KEPT_CHANGES)
         self.subscription: Subscription | None = None
         self.proved_at, self.expired = 0, False  # apart from the subscription
@@ -80,6 +83,7 @@ class Book:
         outcome = self.instrument.tokens.index(event.token)
         self.ladders[outcome].replace(*self._turned(outcome, event))
         self.trust[outcome] = Trust.FULL
+        self.best[outcome] = UNSAID
         self.verifier.replaced(outcome)
         self._claim(outcome, event)
 
@@ -100,8 +104,18 @@ class Book:
         elif not self.ladders[outcome].put(side, price, event.size):
             # A new size of 0 where nothing is leaves the ladder right; hashes tell whether something was missed.
             self.absent += 1
+        self._say_best(outcome, event.best_bid, event.best_ask)
         self._claim(outcome, event)
         return None
+
+    def quote(self, event: Quoted) -> bool:
+        """Best prices apart from the ladder: True where they are of a later instant, so that the ladder must follow."""
+        outcome = self.instrument.tokens.index(event.token)
+        later = event.at is not None and (self.batch_at is None or event.at > self.batch_at)
+        if not later or self.trust[outcome] != Trust.FULL:
+            return False
+        self._say_best(outcome, event.bid, event.ask)
+        return True
 
     def resync(self, event: Snapshot) -> bool:
         """A ladder that was asked for while nothing is known: becomes ours with the changes after it."""
@@ -129,6 +143,7 @@ class Book:
     def forget(self) -> None:
         """Nothing is known any more."""
         self.trust = [Trust.NONE for _ in self.trust]
+        self.best = [UNSAID for _ in self.best]
         self.verifier.forget()
         self.kept.clear()
         self.batch_open = self.mirror_miss = False
@@ -151,6 +166,8 @@ class Book:
             if self.trust[outcome] == Trust.NONE:
                 continue
             found = self.verifier.judge(outcome, ladder, at, number)
+            if found:
+                self.best[outcome] = UNSAID  # the whole ladder is proved: they are of another instant, or the same
             if self.trust[outcome] == Trust.UNPROVED and found is not None:
                 self.trust[outcome] = Trust.FULL if found else Trust.NONE
         self.mirror_miss = self.contradicts_itself
@@ -161,6 +178,15 @@ class Book:
         """The two outcomes' ladders are not each other's mirror."""
         both = len(self.trust) > 1 and min(self.trust) == Trust.FULL
         return both and self.ladders[0].sizes != self.ladders[1].sizes
+
+    @property
+    def contradicts_best(self) -> bool:
+        """The best prices that the venue said last are not the ladder's."""
+        return any(
+            self.trust[outcome] == Trust.FULL
+            and ((bid is not None and bid != (ladder.bid or 0)) or (ask is not None and ask != (ladder.ask or 0)))
+            for outcome, (ladder, (bid, ask)) in enumerate(zip(self.ladders, self.best, strict=True))
+        )
 
     @property
     def books(self) -> tuple[Book]:
@@ -192,6 +218,9 @@ class Book:
         name = self.instrument.instrument_id
         return GapRow(name, self.reason, self.last_good_at or None, self.from_at, to_at, connection, self.discarded)
 
+    def _say_best(self, outcome: int, bid: int | None, ask: int | None) -> None:
+        self.best[outcome] = (_other(ask), _other(bid)) if outcome else (bid, ask)
+
     def _claim(self, outcome: int, event: Snapshot | Change) -> None:
         if event.hash is not None and event.at is not None:
             self.verifier.claim(outcome, event.at, event.hash)
@@ -203,3 +232,8 @@ class Book:
             return list(event.bids), list(event.asks)
         bids = [(mirrored(Side.ASK, price)[1], size) for price, size in event.asks]
         return bids, [(mirrored(Side.BID, price)[1], size) for price, size in event.bids]
+
+
+def _other(best: int | None) -> int | None:
+    """A best price of the other outcome on outcome 0's axis."""
+    return ONE - best if best else best

@@ -17,6 +17,7 @@ import numpy as np
 from echelon_pipeline.books.events import (
     Acknowledged,
     Change,
+    Doubted,
     Ended,
     Event,
     Facts,
@@ -62,11 +63,12 @@ class Kind(IntEnum):
     LOST = 9
     REFUSED = 10
     UNREADABLE = 11
+    DOUBTED = 12
 
 
 _TYPES: tuple[type[Event], ...] = (
     *(Change, Snapshot, TickSize, Ended, Traded, Quoted),
-    *(Told, Subscribed, Acknowledged, Lost, Refused, Unreadable),
+    *(Told, Subscribed, Acknowledged, Lost, Refused, Unreadable, Doubted),
 )
 # What is an account's touches no book either: for the rules it is one of what is told.
 KINDS: dict[type[Event], Kind] = dict(zip(_TYPES, Kind, strict=True)) | dict.fromkeys(
@@ -79,11 +81,12 @@ _BESIDES = np.isin(np.arange(len(Kind)), list(BESIDE))
 # One frame: its subscription, its number there, its events.
 FRAME = np.dtype([("sid", "i8"), ("seq", "i8"), ("first", "i4"), ("last", "i4")], align=True)
 # One event. ``size`` is a subscription's number in Subscribed. Levels are bids up to ``asks``, asks up to ``last``;
-# market, least, tick and traded (the last trade's price) are numbers of texts.
+# market, least, tick and traded (the last trade's price) are numbers of texts; best prices are 0 where a side is empty.
 EVENT = np.dtype(
     [
         *((name, "i8") for name in ("price", "size", "at")),
         *((name, "i4") for name in ("token", "bids", "asks", "last", "market", "least", "tick", "traded")),
+        *((name, "i4") for name in ("best_bid", "best_ask")),
         ("hash", "u4", 5),
         *((name, "i1") for name in ("kind", "side", "relative", "doubt", "claims", "neg_risk")),
     ],
@@ -255,10 +258,10 @@ def _row(event: Event, levels: list[tuple[int, int]], texts: Texts) -> tuple[Any
     name = getattr(event, "token", None)
     token = NONE if name is None else texts.known(name)
     price = size = side = relative = 0
-    at, digest, facts, bounds = NONE, None, Facts(), (0, 0, 0)
+    at, digest, facts, bounds, best = NONE, None, Facts(), (0, 0, 0), (NONE, NONE)
     if isinstance(event, Change):
         price, size, side, relative = event.price, event.size, event.side, event.relative
-        at, digest = _at(event.at), event.hash
+        at, digest, best = _at(event.at), event.hash, (_or_none(event.best_bid), _or_none(event.best_ask))
     elif isinstance(event, Snapshot):
         if event.rest:
             raise ValueError("a book that was asked for is in no recorded stream: only the machine follows it")
@@ -269,6 +272,8 @@ def _row(event: Event, levels: list[tuple[int, int]], texts: Texts) -> tuple[Any
         facts = Facts(tick_size=event.new) if token >= 0 else facts
     elif isinstance(event, Traded):
         price = event.price
+    elif isinstance(event, Quoted):
+        at, best = _at(event.at), (_or_none(event.bid), _or_none(event.ask))
     elif isinstance(event, Subscribed):
         size = event.sid
     words = None if digest is None else hash_words(digest)
@@ -279,7 +284,7 @@ def _row(event: Event, levels: list[tuple[int, int]], texts: Texts) -> tuple[Any
     doubt = isinstance(event, Unreadable) and event.doubt
     neg_risk = NONE if facts.neg_risk is None else facts.neg_risk
     flags = (kind, side, relative, doubt, claims, neg_risk)
-    return (price, size, at, token, *bounds, *numbers, words or (0,) * 5, *flags)
+    return (price, size, at, token, *bounds, *numbers, *best, words or (0,) * 5, *flags)
 
 
 def _kept(

@@ -47,7 +47,11 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One level: its new size, or where ``relative`` what is added to it."""
+    """One level: its new size, or where ``relative`` what is added to it.
+
+    ``best_bid``, ``best_ask``: the ladder's best prices after it, as the venue says; None: it doesn't, 0: the side is
+    empty.
+    """
 
     token: str
     side: Side
@@ -56,6 +60,8 @@ class Change(msgspec.Struct, frozen=True):
     relative: bool
     at: int | None = None
     hash: str | None = None
+    best_bid: int | None = None
+    best_ask: int | None = None
 
 
 class TickSize(msgspec.Struct, frozen=True):
@@ -203,13 +209,19 @@ class Refused(msgspec.Struct, frozen=True):
 class Unreadable(msgspec.Struct, frozen=True):
     """What could not be read, with its bytes and the reason.
 
-    ``doubt``: it may have changed a book, the one of ``token`` where that is known.
+    ``doubt``: it may have changed a book: the one of ``token``, or any where it has none.
     """
 
     payload: bytes
     reason: str
     doubt: bool
     token: str | None = None
+
+
+class Doubted(msgspec.Struct, frozen=True):
+    """One more ladder that an unreadable frame names."""
+
+    token: str
 
 
 Own: TypeAlias = OwnOrder | OwnFill | OwnPosition | OwnNote
@@ -230,6 +242,7 @@ Event: TypeAlias = (
     | Lost
     | Refused
     | Unreadable
+    | Doubted
 )
 
 

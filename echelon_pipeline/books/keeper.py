@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Iterable
 
 from echelon_pipeline.books.book import Book, Trust
-from echelon_pipeline.books.events import Change, Frame, Message, Snapshot
+from echelon_pipeline.books.events import Change, Frame, Message, Quoted, Snapshot
 from echelon_pipeline.books.rows import Note, Output, Reason
 from echelon_pipeline.books.waits import Waits
 
 QUIET = 50_000  # a batch ends when its instrument was silent this long
 SECOND_LOOK = 250_000  # a last trade's price can come this long after the book that has it in its hash
+LADDER, BEST = 0, 1  # what is looked at again: hashes and mirrors, or best prices
 
 
 class Keeper:
@@ -28,7 +29,7 @@ class Keeper:
         self.counts: Counter[str] = Counter()
         self.frame = Frame("", 0, 0, Message(()))  # the one that is being looked at
         self._quiet: Waits[Book] = Waits(QUIET)
-        self._looks: Waits[Book] = Waits(SECOND_LOOK)
+        self._looks: Waits[tuple[Book, int]] = Waits(SECOND_LOOK)
 
     def apply(self, book: Book, event: Snapshot | Change, now: int) -> None:
         """An event of the stream. One with a later venue time ends the batch before it."""
@@ -44,7 +45,14 @@ class Keeper:
         else:
             book.verifier.learn(event.facts)
             book.snapshot(event)
+            if not book.contradicts_best:
+                self._looks.stop((book, BEST))
         self._open(book, event.at, now)
+
+    def quoted(self, book: Book, event: Quoted, now: int) -> None:
+        """Best prices apart from the ladder. An open batch is judged at its end."""
+        if book.quote(event) and not book.batch_open:
+            self._look_again(book, BEST, book.contradicts_best, now)
 
     def asked(self, book: Book, event: Snapshot, now: int) -> bool:
         """A ladder that was asked for. True: it is ours, so ours is proved."""
@@ -76,7 +84,10 @@ class Keeper:
         """Whatever falls due until now: silence first, because second looks come of it."""
         for book, at in self._quiet.due(now):
             self.close(book, at)
-        for book, at in self._looks.due(now):
+        for (book, what), at in self._looks.due(now):
+            if what == BEST:
+                self.lose((book,), Reason.BEST_PRICES, at)
+                continue
             right = book.verifier.second_look()
             if not right or (book.mirror_miss and book.contradicts_itself):
                 self.lose((book,), Reason.MIRROR if right else Reason.HASH, at)
@@ -95,10 +106,8 @@ class Keeper:
                 self._end_gap(book, at)
                 book.reason = None
             book.timeline.show(at, book.ladders[0], book.batch_at, connection, number)
-        if book.verifier.suspects or book.mirror_miss:
-            self._looks.start_once(book, now)
-        else:
-            self._looks.stop(book)
+        self._look_again(book, LADDER, book.verifier.suspects or book.mirror_miss, now)
+        self._look_again(book, BEST, book.contradicts_best, now)
         if book.verifier.wrong_facts and not book.noted:
             book.noted = True
             self.out.notes.append(Note("wrong_facts", book.instrument.instrument_id, at, repr(book.verifier.facts)))
@@ -120,8 +129,15 @@ class Keeper:
     def forget(self, book: Book) -> None:
         """Stops waiting for it."""
         self._quiet.stop(book)
-        self._looks.stop(book)
+        for what in (LADDER, BEST):
+            self._looks.stop((book, what))
         book.forget()
+
+    def _look_again(self, book: Book, what: int, wrong: bool, now: int) -> None:
+        if wrong:
+            self._looks.start_once((book, what), now)
+        else:
+            self._looks.stop((book, what))
 
     def finish(self, book: Book, now: int) -> None:
         """Nothing more comes: its row ends; its gap, if it is in one, has no end."""

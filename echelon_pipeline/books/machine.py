@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from echelon_pipeline.books.book import Book, Instrument, Subscription
 from echelon_pipeline.books.events import (
     Change,
+    Doubted,
     Ended,
     Event,
     Facts,
     Frame,
     Lost,
+    Quoted,
     Snapshot,
     Subscribed,
     TickSize,
@@ -177,8 +179,13 @@ class Machine:
             self.counts["unwatched"] += 1
         if isinstance(event, Unreadable):
             self.counts["unreadable"] += 1
-            if event.doubt:
-                self._lose((book,) if book else self._doubted(subscription), Reason.UNREADABLE)
+            if event.doubt and token is None:
+                self._lose(self._doubted(subscription), Reason.UNREADABLE)
+            elif event.doubt and book is not None:
+                self._lose((book,), Reason.UNREADABLE)
+        elif isinstance(event, Doubted):
+            if book is not None:
+                self._lose((book,), Reason.UNREADABLE)
         elif isinstance(event, Subscribed):
             fresh = self._subscription(event.sid)
             self._lose(fresh.books, Reason.GAP)
@@ -199,7 +206,16 @@ class Machine:
             if subscription is not None:
                 book.join(subscription)
             self._keeper.apply(book, event, self.now)
-        elif isinstance(event, TickSize):
+        elif subscription is None and isinstance(event, Quoted):
+            # Kalshi's come in a subscription of their own, on a clock of their own: of 2,564 recorded ones 245 differed
+            # from the ladder for 250 ms, and the ladder, whose numbers had no hole, was right.
+            self._keeper.quoted(book, event, self.now)
+        else:
+            self._fact(book, event)
+
+    def _fact(self, book: Book, event: Event) -> None:
+        """What is said of a market beside its levels."""
+        if isinstance(event, TickSize):
             book.verifier.learn(Facts(tick_size=event.new))
             self._lose((book,), Reason.TICK_SIZE_CHANGE)
         elif isinstance(event, Ended):

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     CROSSED = "crossed"
     HASH = "hash"
     MIRROR = "mirror"  # the two outcomes' ladders contradict each other
+    BEST_PRICES = "best_prices"  # the best prices that the venue says are not those of the ladder
     PROBE = "probe"  # a book that was asked for, of the same instant, says otherwise
     NEGATIVE_LEVEL = "negative_level"
     UNREADABLE = "unreadable"

@@ -12,8 +12,9 @@ from functools import lru_cache
 ONE = 1_000_000
 CENT = 10_000
 
-# Twelve digits before the point: what DECIMAL(18,6) holds.
-_PLAIN = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,6})0*)?", re.ASCII)
+# Twelve digits before the point: what DECIMAL(18,6) holds. Venues also write ".48" and "1.": one side of the point may
+# be empty, not both.
+_PLAIN = re.compile(r"(-?)(?=\.?[0-9])([0-9]{0,12})(?:\.([0-9]{0,6})0*)?", re.ASCII)
 
 
 @lru_cache(maxsize=1 << 16)  # prices are few and sizes repeat: a hit costs a tenth of a parse
@@ -23,7 +24,7 @@ def scaled(text: str) -> int:
     if found is None:
         raise ValueError(f"not a decimal of at most 6 decimals: {text[:40]!r}")
     sign, whole, part = found.groups()
-    number = int(whole) * ONE + int((part or "").ljust(6, "0"))
+    number = int(whole or 0) * ONE + int((part or "").ljust(6, "0"))
     return -number if sign else number
 
 

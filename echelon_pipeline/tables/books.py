@@ -172,8 +172,8 @@ BOOK_GAPS = Table(
             "reason",
             T.TEXT,
             "late_subscribe (meant, not yet recorded), before_snapshot, gap (a missing number of the venue's), "
-            "lost_frames (of ours), disconnect, tick_size_change, crossed, hash, mirror, probe, negative_level, "
-            "unreadable, subscription_lost",
+            "lost_frames (of ours), disconnect, tick_size_change, crossed, hash, mirror, best_prices (those "
+            "that the venue says, for 250 ms), probe, negative_level, unreadable, subscription_lost",
             nullable=False,
         ),
         Column("last_good_at", T.TIME, "the last proof before it; NULL: there was none on this connection"),

@@ -12,7 +12,7 @@ import msgspec
 from echelon_pipeline.books.events import Level
 from echelon_pipeline.domain.scaled import ONE, scaled
 
-READER_VERSION = 1  # raised where frames are read in another way: dead letters say which reader gave them up
+READER_VERSION = 2  # raised where frames are read in another way: dead letters say which reader gave them up
 
 # Everything that reading can raise: a broken or unexpected shape, a broken text inside of one, a value out of
 # bounds, brackets nested deeper than the stack.
@@ -66,7 +66,13 @@ def ladder(levels: list[Level]) -> tuple[Level, ...]:
     return tuple(levels)
 
 
+def best(text: str | None) -> int | None:
+    """A best price that comes with a change: None where the frame has none, 0 where it says that the side is empty
+    (an empty text, 0 or 1)."""
+    number = share(text) if text else 0
+    return None if text is None else 0 if number == ONE else number
+
+
 def quote(text: str | None) -> int | None:
     """A best price: empty, 0 and 1 say that there is none."""
-    number = share(text) if text else 0
-    return None if number in (0, ONE) else number
+    return best(text) or None

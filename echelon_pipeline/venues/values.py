@@ -88,13 +88,13 @@ def between(t: Memory, i: int, end: int) -> int:
     if minus:
         i += 1
     dot = min(i + lowest(blocks.dots(t, i)), end)
-    if dot - i > 12:
+    if dot - i > 12 or end - i < 2 - (dot == end):  # a point alone is no number
         return BAD
-    found = digits(t, i, dot)
+    found = digits(t, i, dot) if dot > i else 0
     if found < 0:
         return BAD
     found *= ONE
-    if dot < end:
+    if dot + 1 < end:
         part = _part(t, dot + 1, end)
         if part < 0:
             return BAD
@@ -123,13 +123,21 @@ def price(t: Memory, spans: Array, key: int) -> int:
 
 
 @compiled
-def is_quote(t: Memory, spans: Array, key: int) -> bool:
-    """A best price, none or an empty one."""
+def best(t: Memory, spans: Array, key: int) -> int:
+    """A best price (``frames.best``): NONE where there is none of that name, 0 where the side is empty, else BAD."""
     if not has(spans, key):
-        return True
+        return NONE
     if is_text(t, spans, key) and length(spans, key) == 2:
-        return True
-    return 0 <= decimal(t, spans, key) <= ONE
+        return 0
+    found = decimal(t, spans, key)
+    return BAD if not 0 <= found <= ONE else 0 if found == ONE else found
+
+
+@compiled
+def quote(t: Memory, spans: Array, key: int) -> int:
+    """A best price (``frames.quote``): NONE where there is none, BAD where it is something else."""
+    found = best(t, spans, key)
+    return NONE if found == 0 else found
 
 
 @compiled
@@ -200,6 +208,7 @@ def blank(event: Any, kind: int, token: int) -> None:
     event.at = NONE
     event.bids = event.asks = event.last = 0
     event.market = event.least = event.tick = event.traded = event.neg_risk = NONE
+    event.best_bid = event.best_ask = NONE
     event.side = event.relative = event.doubt = event.claims = 0
     for n in range(5):
         event.hash[n] = 0

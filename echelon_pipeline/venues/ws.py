@@ -20,6 +20,7 @@ from typing import Self
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
 
 from echelon_pipeline.errors import (
     BadRequest,
@@ -30,6 +31,7 @@ from echelon_pipeline.errors import (
     VenueUnavailable,
 )
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.ws_memory import bounded
 
 log = logging.getLogger(__name__)
 _HANDSHAKES = logging.getLogger(f"{__name__}.connection")
@@ -43,6 +45,9 @@ Frame = tuple[int, bytes]
 class WsPolicy:
     """Limits of one venue's connections. Seconds; every field is a setting.
 
+    ``message_bytes``: the largest message, decompressed, in one frame or many; no more is ever decompressed of one.
+    ``queue_bytes``, ``queue_frames``: what is held before reading from the network pauses.
+
     ``silence``: how long a connection may bring nothing but answers to keep-alives. Streams freeze while those go on
     (reference/polymarket 5.5), so only data counts.
     """
@@ -55,7 +60,8 @@ class WsPolicy:
     backoff_max: float = 60.0
     steady: float = 60.0
     queue_frames: int = 10_000
-    frame_bytes: int = 16 * 2**20
+    queue_bytes: int = 64 * 2**20
+    message_bytes: int = 16 * 2**20
     user_agent: str = "echelon-pipeline"
 
     @classmethod
@@ -70,7 +76,8 @@ class WsPolicy:
             backoff_max=settings.ws_backoff_max,
             steady=settings.ws_steady,
             queue_frames=settings.ws_queue_frames,
-            frame_bytes=settings.ws_frame_mb * 2**20,
+            queue_bytes=settings.ws_queue_mb * 2**20,
+            message_bytes=settings.ws_frame_mb * 2**20,
             user_agent=settings.user_agent,
         )
 
@@ -156,6 +163,10 @@ class Wire:
         try:
             return await self._socket.recv(decode=False)
         except ConnectionClosed as error:
+            if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG and not error.rcvd_then_sent:
+                most = self._policy.message_bytes / 2**20
+                words = f"a message is larger than {most:g} MB, decompressed (ECHELON_WS_FRAME_MB)"
+                raise self._end("too_large", words) from error
             raise self._end("closed", _close_words(error)) from error
 
     async def _send(self, text: str) -> None:
@@ -192,8 +203,9 @@ async def opened(
             ping_interval=policy.ping_every,
             ping_timeout=policy.pong_within,
             close_timeout=1.0,
-            max_size=policy.frame_bytes,
+            max_size=policy.message_bytes,
             max_queue=policy.queue_frames,
+            create_connection=bounded(policy.queue_bytes, policy.queue_frames),
             logger=_HANDSHAKES,
         )
     except InvalidURI as error:

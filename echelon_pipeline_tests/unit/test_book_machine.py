@@ -10,6 +10,7 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import (
     Acknowledged,
+    Doubted,
     Ended,
     Event,
     Lost,
@@ -284,6 +285,15 @@ def test_an_unreadable_frame_about_one_book_leaves_the_others() -> None:
     stream.numbered(Unreadable(b"?", "?", doubt=True, token="K"))
     assert [stream.machine.row(i.instrument_id).reason for i in (K, L)] == ["unreadable", None]
     assert stream.machine.counts["unreadable"] == 1
+
+
+def test_an_unreadable_frame_about_an_unknown_book_leaves_all() -> None:
+    stream = kalshi(L)
+    stream.numbered(Unreadable(b"?", "?", doubt=True, token="M"), Doubted("N"))
+    assert [stream.machine.row(i.instrument_id).reason for i in (K, L)] == [None, None]
+    stream.numbered(Unreadable(b"?", "?", doubt=True, token="M"), Doubted("L"))
+    assert [stream.machine.row(i.instrument_id).reason for i in (K, L)] == [None, "unreadable"]
+    assert (stream.machine.counts["unreadable"], stream.machine.counts["unwatched"]) == (2, 3)
 
 
 def test_changes_before_the_first_snapshot_are_counted_and_discarded() -> None:

@@ -210,9 +210,56 @@ def test_a_type_nobody_knows_is_kept_and_doubts_no_book() -> None:
     assert read(payload) == Message((Unreadable(payload, "unknown type 'weather'", doubt=False),), 1, 4)
 
 
+DEEP = b"[" * 5_000 + b"]" * 5_000
+
+
 @pytest.mark.parametrize(
-    "payload", [b"", b"\xff\xfe", b"null", b"[]", b"{}", b"PONG", b'{"type":1}', b"[" * 100_000, b'{"type":"ok"']
+    ("payload", "doubt"),
+    [
+        (b"null", False),
+        (b"[]", False),
+        (b"{}", False),
+        (b'{"type":1}', False),
+        (b'{"type":1,"msg":{"market_ticker":"K"}}', True),
+        (b'{"type":"ok"', False),
+        (b'{"type":"orderbook_delta"', True),
+        (b'{"type":"event_lifecycle","msg":' + DEEP + b"}", False),
+        (b'{"type":"trade","sid":"one","msg":{}}', False),
+    ],
 )
+def test_a_message_that_carries_no_book_doubts_none_however_broken(payload: bytes, doubt: bool) -> None:
+    (event,) = read(payload).events
+    assert isinstance(event, Unreadable)
+    assert (event.payload, event.doubt) == (payload, doubt)
+
+
+@pytest.mark.parametrize("odd", [{"ts_ms": "soon"}, {"event_type": 7}, {"side": None}, {"client_order_id": "\x00"}])
+def test_whatever_is_odd_in_a_change_its_ticker_is_the_only_one_in_doubt(odd: dict[str, object]) -> None:
+    message = read(delta(**{"price_dollars": "odd", "delta_fp": "1.00", **odd}))
+    (event,) = message.events
+    assert isinstance(event, Unreadable)
+    assert (event.doubt, event.token, message.sid, message.seq) == (True, "K", 2, read(delta()).seq)
+
+
+def test_an_odd_envelope_keeps_its_number() -> None:
+    payload = b'{"type":["orderbook_delta"],"sid":2,"seq":7,"msg":{"market_ticker":"L"}}'
+    message = read(payload)
+    (event,) = message.events
+    assert isinstance(event, Unreadable)
+    assert (event.doubt, event.token, message.sid, message.seq) == (True, "L", 2, 7)
+
+
+@pytest.mark.parametrize("half", [r"cut \ud83d", r"\uDE00 cut"])
+def test_half_of_a_character_makes_no_frame_unreadable(half: str) -> None:
+    """JavaScript writes it where it cuts an emoji; the grammar of JSON allows it."""
+    payload = frame("market_lifecycle_v2", {"event_type": "created", "market_ticker": "K", "t": "HERE"}, sid=4, seq=2)
+    message = read(payload.replace(b"HERE", half.encode()))
+    (event,) = message.events
+    assert isinstance(event, Told)
+    assert (event.token, message.sid, message.seq) == ("K", 4, 2)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff\xfe", b"PONG", b"[" * 100_000, b'{"ty'])
 def test_a_frame_that_is_no_message_may_have_been_about_any_book(payload: bytes) -> None:
     (event,) = read(payload).events
     assert isinstance(event, Unreadable)

@@ -29,14 +29,25 @@ def test_a_decimal_survives_reading_and_writing(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("0.1", 100_000), ("2525", 2_525_000_000), ("-54.00", -54_000_000), ("0.12345600", 123_456)]
+    ("text", "number"),
+    [
+        *(("0.1", 100_000), ("2525", 2_525_000_000), ("-54.00", -54_000_000), ("0.12345600", 123_456)),
+        *(
+            (".48", 480_000),
+            ("1.", 1_000_000),
+            ("-.5", -500_000),
+            ("1.50", 1_500_000),
+            (".0", 0),
+            (".4800000000", 480_000),
+        ),
+    ],
 )
 def test_a_text_is_read_exactly(text: str, number: int) -> None:
     assert scaled(text) == number
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".5", "1.", "1e3", "NaN", "+1", " 1", "1\n", "0.1234567", "1" * 13, "\u0661", "--1"]
+    "text", ["", ".", "-", "-.", "1..5", "..5", "1e3", "NaN", "+1", " 1", "1\n", "0.1234567", "1" * 13, "\u0661", "--1"]
 )
 def test_what_is_no_decimal_of_six_places_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a decimal"):

@@ -32,7 +32,14 @@ pytestmark = pytest.mark.xdist_group("compiled")
 
 TOKENS = [f"{n}{'7' * 74}" for n in (1, 2)]
 LONG = "x" * 150
-CHANGE = {"asset_id": TOKENS[0], "price": "0.523", "size": "3502", "hash": f"{0xABC123:040x}", "best_bid": "0.5"}
+CHANGE = {
+    "asset_id": TOKENS[0],
+    "price": "0.523",
+    "size": "3502",
+    "hash": f"{0xABC123:040x}",
+    "best_bid": "0.5",
+    "best_ask": "",
+}
 HEAD = {"market": f"0x{7:064x}", "timestamp": "1763640000798"}
 LEVELS = [{"price": f"0.{n}", "size": f"{n}.{n}"} for n in range(10, 60)]
 POLYMARKET: list[Any] = [
@@ -81,7 +88,9 @@ def written(chance: random.Random, value: Any) -> str:
     if isinstance(value, list):
         return "[{}]".format(",".join(f"{written(chance, one)}{gap}" for one in value))
     if odd and isinstance(value, str):
-        value = chance.choice(["", "-1", "0", "1", "00.10", "1.", ".5", "0.0000001", value + "0" * 60, [value], 7, "é"])
+        value = chance.choice(
+            ["", "-1", "0", "1", "00.10", "1.", ".5", ".", "-.5", "0.0000001", value + "0" * 60, [value], 7, "é"]
+        )
     return json.dumps(value)
 
 
@@ -207,6 +216,7 @@ def test_a_slice_of_a_batch_is_read_as_if_it_were_alone() -> None:
 DECIMALS = st.one_of(
     st.from_regex(r"-?[0-9]{0,14}(\.[0-9]{0,9})?", fullmatch=True),
     st.from_regex(r"[0-9]{1,12}\.[0-9]{0,6}0{0,70}", fullmatch=True),
+    st.from_regex(r"-?0?\.?[0-9]{0,7}", fullmatch=True),
     st.from_regex(r"[-+.0-9eE ]{0,20}", fullmatch=True),
     st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\'), max_size=20),
 )
@@ -221,15 +231,51 @@ MILLISECONDS = st.one_of(st.integers(0, 10**17).map(str), DECIMALS)
 @given(st.lists(st.tuples(DECIMALS, DECIMALS, HASHES, MILLISECONDS), min_size=1, max_size=8))
 def test_every_text_has_the_value_that_the_reader_gives_it(said: list[tuple[str, str, str, str]]) -> None:
     told = [{**CHANGE, "side": "BUY", "price": p, "size": s, "hash": h} for p, s, h, _ in said]
+    told += [{**CHANGE, "side": "BUY", "best_bid": p, "best_ask": s} for p, s, *_ in said]
     changes = [
         {"event_type": "price_change", "timestamp": at, "price_changes": [one]}
-        for one, (*_, at) in zip(told, said, strict=True)
+        for one, (*_, at) in zip(told, [*said, *said], strict=True)
     ]
     agree(polymarket, read_polymarket, TOKENS, [json.dumps(one).encode() for one in changes])
     deltas = [{**DELTA, "price_dollars": p, "delta_fp": s} for p, s, *_ in said]
     sides = [{"market_ticker": "K", "yes_dollars_fp": [[p, s]]} for p, s, *_ in said]
     frames = [{**KALSHI[0], "msg": one} for one in deltas] + [{**KALSHI[1], "msg": one} for one in sides]
     agree(kalshi, read_kalshi, KNOWN, [json.dumps(one).encode() for one in frames])
+
+
+LEGAL = [".48", "0.48", "0.480000000", "00.48", ".480000"]
+
+
+@pytest.mark.parametrize(
+    ("decode", "read", "frame"),
+    [
+        (polymarket, read_polymarket, {**POLYMARKET[0], "price_changes": [{**CHANGE, "side": "BUY", "price": "HERE"}]}),
+        (polymarket, read_polymarket, {**POLYMARKET[0], "price_changes": [{**CHANGE, "side": "BUY", "size": "HERE"}]}),
+        (
+            polymarket,
+            read_polymarket,
+            {**POLYMARKET[0], "price_changes": [{**CHANGE, "side": "BUY", "best_bid": "HERE"}]},
+        ),
+        (polymarket, read_polymarket, {**POLYMARKET[1], "bids": [{"price": "HERE", "size": "HERE"}], "asks": []}),
+        (polymarket, read_polymarket, {**POLYMARKET[3], "price": "HERE", "size": "HERE"}),
+        (kalshi, read_kalshi, {**KALSHI[0], "msg": {**DELTA, "price_dollars": "HERE", "delta_fp": "HERE"}}),
+        (kalshi, read_kalshi, {**KALSHI[1], "msg": {"market_ticker": "K", "yes_dollars_fp": [["HERE", "HERE"]]}}),
+        (
+            kalshi,
+            read_kalshi,
+            {**KALSHI[2], "msg": {**KALSHI[2]["msg"], "yes_price_dollars": "HERE", "count_fp": "HERE"}},
+        ),
+        (kalshi, read_kalshi, {**KALSHI[3], "msg": {**KALSHI[3]["msg"], "yes_bid_dollars": "HERE"}}),
+    ],
+)
+def test_every_legal_spelling_of_a_decimal_is_plain_and_the_same_number(decode: Decode, read: Read, frame: Any) -> None:
+    """Without a digit before the point or behind it too, as venues write them."""
+    payloads = [json.dumps(frame).replace("HERE", text).encode() for text in LEGAL]
+    events = [read(payload).events for payload in payloads]
+    assert all(one == events[1] for one in events)
+    assert agree(decode, read, KNOWN, payloads) == len(LEGAL)
+    sizes = [json.dumps(frame).replace('size": "HERE', f'size": "{text}').encode() for text in ("3.", "3", "3.00")]
+    assert agree(decode, read, KNOWN, sizes) in (0, len(sizes))
 
 
 @settings(deadline=None)

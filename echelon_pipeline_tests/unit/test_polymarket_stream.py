@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from echelon_pipeline.books.events import (
     Acknowledged,
     Change,
+    Doubted,
     Ended,
     Event,
     Facts,
@@ -87,6 +88,28 @@ def test_a_change_of_any_generation_is_the_same_change(message: dict[str, object
     assert only([{"event_type": "price_change", **message}]) == CHANGED
 
 
+@pytest.mark.parametrize(
+    ("bid", "ask", "found"),
+    [
+        ("0.4", "0.5", (400_000, 500_000)),
+        (".4", ".50", (400_000, 500_000)),
+        ("0", "1", (0, 0)),
+        ("", "", (0, 0)),
+        (None, None, (None, None)),
+    ],
+)
+def test_a_change_says_the_best_prices_after_it(bid: str | None, ask: str | None, found: tuple[int, int]) -> None:
+    change = {**CHANGE, "asset_id": "1", "best_bid": bid, "best_ask": ask}
+    event = only({"event_type": "price_change", "timestamp": AT_MS, "price_changes": [change]})
+    assert (event.best_bid, event.best_ask) == found
+
+
+def test_an_empty_hash_is_no_hash() -> None:
+    assert only(BOOK | {"hash": ""}).hash is None
+    change = {**CHANGE, "asset_id": "1", "hash": ""}
+    assert only({"event_type": "price_change", "timestamp": AT_MS, "price_changes": [change]}).hash is None
+
+
 def test_one_message_changes_both_tokens_in_its_order() -> None:
     changes = [{**CHANGE, "asset_id": t, "side": s, "hash": t} for t, s in (("1", "SELL"), ("2", "BUY"), ("1", "BUY"))]
     found = events({"event_type": "price_change", "timestamp": AT_MS, "price_changes": changes})
@@ -152,8 +175,17 @@ def test_one_broken_change_breaks_its_message_and_none_beside_it() -> None:
         (said("weather"), False),
         (said("last_trade_price", price="2", size="1"), False),
         (said("best_bid_ask", best_bid="-1"), False),
-        ({"market": "0xm"}, True),
-        (7, True),
+        ({"market": "0xm"}, False),
+        ({"message": "INVALID OPERATION"}, False),
+        ({"market": "0xm", "bids": []}, True),
+        ({"event_type": 7, "asset_id": "1"}, True),
+        ({"event_type": "book", "market": "0xm"}, True),
+        ({"event_type": "price_change", "price_changes": [7]}, True),
+        ([[BOOK]], True),
+        (7, False),
+        (None, False),
+        ("book", False),
+        ({}, False),
     ],
 )
 def test_what_is_surely_about_no_book_doubts_none(message: object, doubt: bool) -> None:
@@ -162,8 +194,71 @@ def test_what_is_surely_about_no_book_doubts_none(message: object, doubt: bool) 
     assert event.doubt == doubt
 
 
+NEW_MARKET = b'{"event_type":"new_market","timestamp":"1","question":"%b"}'
+DEEP = b"[" * 5_000 + b"]" * 5_000
+
+
 @pytest.mark.parametrize(
-    "payload", [b"", b"\xff\xfe", b"null", b"pong", b"[" * 100_000, b"[{]", b'{"event_type":"book"']
+    "payload",
+    [
+        NEW_MARKET.replace(b'"%b"', DEEP),
+        NEW_MARKET[:-8],
+        b'{"event_type":"news","x":' + DEEP + b"}",
+        b'{"event_type":"best_bid_ask"',
+    ],
+)
+def test_a_message_that_carries_no_book_doubts_none_however_broken(payload: bytes) -> None:
+    """New markets are broadcast to everybody."""
+    (event,) = read(payload).events
+    assert isinstance(event, Unreadable)
+    assert (event.payload, event.doubt) == (payload, False)
+
+
+@pytest.mark.parametrize("half", [rb"cut \ud83d", rb"\uDE00 cut", rb"\ud83d\ud83d\ude00", rb"\\\ud83d"])
+def test_half_of_a_character_makes_no_frame_unreadable(half: bytes) -> None:
+    """JavaScript writes it where it cuts an emoji; the grammar of JSON allows it."""
+    (event,) = read(NEW_MARKET % half).events
+    assert isinstance(event, Told)
+    assert (event.kind, event.at) == ("new_market", 1_000)
+    assert b"\\ufffd" in event.payload
+    whole = json.dumps(BOOK).encode()
+    cut = whole[:-1] + b', "x": "%b"}' % half
+    assert read(cut) == read(whole)
+    assert read(b"[%b,%b]" % (cut, NEW_MARKET % half)).events == (*read(whole).events, event)
+
+
+@pytest.mark.parametrize("whole", [rb"\ud83d\ude00", rb"\\ud83d", rb"\n\u00e9"])
+def test_what_is_no_half_is_kept_as_served(whole: bytes) -> None:
+    (event,) = read(NEW_MARKET % whole).events
+    assert isinstance(event, Told)
+    assert event.payload == NEW_MARKET % whole
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        (["1"], ["1"]),
+        (["1", "2", "1"], ["1", "2"]),
+        (["9", "8", "7"], ["9", "8", "7"]),
+        (["1", None], None),
+        (["1", 7], None),
+        (["1", ""], None),
+        (["1", "\ufffd"], None),
+    ],
+)
+def test_an_unreadable_message_doubts_all_tokens_that_it_names_or_any(
+    changes: list[Any], names: list[str] | None
+) -> None:
+    message = {"event_type": "price_change", "timestamp": AT_MS}
+    message["price_changes"] = [{**CHANGE, "asset_id": name, "price": "odd"} for name in changes]  # type: ignore[assignment]
+    first, *more = events(message)
+    assert isinstance(first, Unreadable)
+    assert (first.doubt, first.token) == (True, names[0] if names else None)
+    assert more == [Doubted(name) for name in (names or [])[1:]]
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\xff\xfe", b"pong", b"[" * 100_000, b"[{]", b'{"event_type":"book"', b'{"even']
 )
 def test_a_frame_that_is_no_message_may_have_been_about_any_book(payload: bytes) -> None:
     (event,) = read(payload).events

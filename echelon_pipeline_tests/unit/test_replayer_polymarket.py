@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,7 +62,16 @@ class Venue:
         if outcome:
             side, price = Side(1 - side), ONE - price
         told = {"price": shortest(price), "size": shortest(size), "side": "BUY" if side is Side.BID else "SELL"}
-        return {"asset_id": TOKENS[outcome], **told, "hash": self.digest(outcome), "best_bid": "0.1"}
+        return {"asset_id": TOKENS[outcome], **told, "hash": self.digest(outcome), **self.best(outcome)}
+
+    def best(self, outcome: int) -> dict[str, str]:
+        """Best prices of an outcome's ladder; 0 and 1 where a side is empty."""
+        bid, ask = self.ladder.bid or 0, ONE if self.ladder.ask is None else self.ladder.ask
+        bid, ask = (ONE - ask, ONE - bid) if outcome else (bid, ask)
+        return {"best_bid": shortest(bid), "best_ask": shortest(ask)}
+
+    def quote(self, outcome: int) -> dict[str, Any]:
+        return {"event_type": "best_bid_ask", "asset_id": TOKENS[outcome], **self.best(outcome), **self.at}
 
     def put(self, side: Side, cents: int, size: int, told: list[int]) -> dict[str, Any]:
         price = (cents if side is Side.BID else 100 - cents) * CENT
@@ -93,6 +103,7 @@ PUT = st.tuples(
     st.sampled_from([[0, 1]] * 5 + [[0], [1]]),
 )
 BOOK = st.tuples(st.just("book"), st.sampled_from([[0, 1]] * 4 + [[0], [1]]))
+QUOTE = st.tuples(st.just("quote"), st.integers(0, 1))
 TRADE = st.tuples(st.just("trade"), st.integers(40, 44), st.integers(0, 1))
 OTHER = st.sampled_from(
     [
@@ -105,9 +116,9 @@ OTHER = st.sampled_from(
     ]
 )
 STEP = st.tuples(
-    st.one_of(*[PUT] * 12, *[BOOK] * 3, TRADE, OTHER, mutated(FRAMES)),
+    st.one_of(*[PUT] * 12, *[BOOK] * 3, *[QUOTE] * 2, TRADE, OTHER, mutated(FRAMES)),
     st.sampled_from([MS] * 6 + [0, 60 * MS, 300 * MS, -5 * MS, 31_000 * MS]),
-    st.sampled_from(["sent"] * 12 + ["lost", "wrong", "late", "hole", "twice", "anew", "odd"]),
+    st.sampled_from(["sent"] * 12 + ["lost", "wrong", "late", "hole", "twice", "anew", "odd", "best", "untold"]),
 )
 
 
@@ -137,6 +148,12 @@ def told(venue: Venue, step: Any, fate: str) -> Any:
     message: dict[str, Any] = getattr(venue, kind)(*rest)
     if fate in ("wrong", "odd") and kind == "put":
         message["price_changes"][0]["hash"] = "0" * 40 if fate == "wrong" else "odd"
+    elif fate == "best" and kind == "put":
+        message["price_changes"][0] |= {"hash": "", "best_bid": "0.37"}
+    elif fate == "untold" and kind == "put":
+        message["price_changes"][-1] |= {"hash": "", "best_bid": None}
+    elif fate == "best" and kind == "quote":
+        message["best_ask"] = "0.99"
     return message
 
 
@@ -166,6 +183,26 @@ def test_the_invented_venue_is_believed_and_what_it_loses_is_found_by_hash() -> 
     kernel, found = both("polymarket", [P], list(sent(steps)), 100)
     assert (kernel.hashes(P.instrument_id)["hits"], kernel.hashes(P.instrument_id)["misses"]) == (4, 2)
     assert [row["reason"] for row in found["rows"]] == [None, None, None, "hash"]
+
+
+def unhashed_frames(steps: list[Any]) -> list[Arrived]:
+    """What the venue sends, without hashes."""
+    return [f._replace(payload=re.sub(rb'"hash": "\w{40}"', b'"hash": ""', f.payload)) for f in sent(steps)]
+
+
+def test_the_invented_venue_s_best_prices_find_what_no_hash_does() -> None:
+    steps: list[Any] = [(("put", Side.BID, 40 + n, 3, [0, 1]), MS, "sent") for n in range(4)]
+    frames = unhashed_frames([*steps, (("quote", 0), 400 * MS, "sent")])
+    _, found = both("polymarket", [P], frames, 100)
+    assert {row["reason"] for row in found["rows"]} == {None}
+    missing: list[Any] = [*steps, (("put", Side.ASK, 45, 1, [0, 1]), MS, "lost")]
+    frames = unhashed_frames([*missing, (("put", Side.BID, 38, 1, [0, 1]), MS, "sent"), ([], 400 * MS, "sent")])
+    _, found = both("polymarket", [P], frames, 100)
+    assert found["rows"][-1]["reason"] == "best_prices"
+    at = frames[-2].received_at + 300 * MS
+    assert [(gap["reason"], gap["from_at"]) for gap in found["gaps"]][1:] == [("best_prices", at)]
+    _, found = both("polymarket", [P], unhashed_frames([*missing, (("quote", 1), 100 * MS, "sent")]), 100)
+    assert found["rows"][-1]["reason"] == "best_prices"
 
 
 @entry

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any
 
@@ -19,6 +21,7 @@ from websockets.http11 import Request, Response
 from echelon_pipeline.errors import BadRequest, BadSettings, EchelonError, RateLimited, Unauthorized, VenueUnavailable
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, keep_connected, opened
+from echelon_pipeline.venues.ws_memory import BoundedQueue
 
 FAST = WsPolicy(open_timeout=2.0, ping_every=0.05, silence=0.3, backoff=0.01, backoff_max=0.05)
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -69,8 +72,9 @@ def test_waits_stay_between_one_second_and_a_minute(failures: int, draw: float) 
 
 def test_the_policy_is_the_settings() -> None:
     given = {"ECHELON_WS_SILENCE": "7", "ECHELON_WS_FRAME_MB": "2", "ECHELON_WS_BACKOFF_MAX": "9"}
-    policy = WsPolicy.of(load_settings(given))
-    assert (policy.silence, policy.frame_bytes, policy.backoff_max) == (7.0, 2 * 2**20, 9.0)
+    policy = WsPolicy.of(load_settings({**given, "ECHELON_WS_QUEUE_MB": "3"}))
+    assert (policy.silence, policy.message_bytes, policy.backoff_max) == (7.0, 2 * 2**20, 9.0)
+    assert policy.queue_bytes == 3 * 2**20
     assert WsPolicy.of(load_settings({})) == WsPolicy()
 
 
@@ -269,3 +273,89 @@ async def test_no_log_has_what_was_signed(caplog: pytest.LogCaptureFixture) -> N
         pass
     ours = [record.getMessage() for record in caplog.records if record.name != "websockets.server"]
     assert not any("c2VjcmV0" in line for line in ours)
+
+
+SMALL = replace(FAST, message_bytes=2**20, silence=10.0)
+
+
+@pytest.mark.parametrize("pieces", [1, 40], ids=["one frame", "many frames"])
+@pytest.mark.parametrize("compression", ["deflate", None])
+@in_a_loop
+async def test_a_message_that_is_too_large_ends_the_connection_before_it_is_held(
+    pieces: int, compression: str | None
+) -> None:
+    """30 MB of zeros take 30 kB of the wire: they are never decompressed further than the bound."""
+    piece = b"\0" * (30 * 2**20 // pieces)
+
+    async def bomb(socket: ServerConnection) -> None:
+        await socket.send("first")
+        await socket.send(piece for _ in range(pieces))
+
+    metrics = WsMetrics()
+    async with serve(bomb, "127.0.0.1", 0, compression=compression) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        async with opened(url, name="v", policy=SMALL, metrics=metrics) as wire:
+            with pytest.raises(VenueUnavailable, match=r"larger than 1 MB, decompressed \(ECHELON_WS_FRAME_MB\)"):
+                await read(wire, 2)
+    assert (metrics.frames, metrics.ended) == (1, {"too_large": 1})
+
+
+@in_a_loop
+async def test_a_venue_that_finds_our_message_too_large_has_hung_up() -> None:
+    async def refuse(socket: ServerConnection) -> None:
+        await socket.close(1009, "yours")
+
+    async with venue(refuse) as (url, metrics), opened(url, name="v", policy=FAST, metrics=metrics) as wire:
+        with pytest.raises(VenueUnavailable, match="closed with 1009 yours"):
+            await read(wire, 1)
+
+
+@pytest.mark.parametrize("kind", ["fragments", "bytes"])
+@in_a_loop
+async def test_a_message_that_dribbles_is_given_up_like_silence(kind: str) -> None:
+    """A byte now and then is no message: whatever else the connection does."""
+
+    async def dribble(socket: ServerConnection) -> None:
+        async def slowly() -> AsyncIterator[bytes]:
+            while True:
+                yield b" "
+                await asyncio.sleep(0.02)
+
+        if kind == "fragments":
+            await socket.send(slowly())
+        else:
+            socket.transport.write(b"\x82\x7d")  # a frame of 125 bytes, of which one comes at a time
+            async for one in slowly():
+                socket.transport.write(one)
+                if socket.transport.is_closing():
+                    return
+
+    loop = asyncio.get_running_loop()
+    async with venue(dribble) as (url, metrics), opened(url, name="v", policy=FAST, metrics=metrics) as wire:
+        begun = loop.time()
+        with pytest.raises(VenueUnavailable):
+            await read(wire, 1)
+        assert loop.time() - begun < 5
+    assert metrics.frames == 0
+
+
+@in_a_loop
+async def test_reading_pauses_while_too_many_bytes_are_held() -> None:
+    """Long before there are too many frames; none is lost."""
+    size, count = 64 * 2**10, 200
+
+    async def flood(socket: ServerConnection) -> None:
+        for number in range(count):
+            await socket.send(b"%d " % number + os.urandom(size))
+
+    policy = replace(FAST, queue_bytes=2**20, silence=10.0)
+    async with venue(flood) as (url, metrics), opened(url, name="v", policy=policy, metrics=metrics) as wire:
+        queue = wire._socket.recv_messages.frames
+        assert isinstance(queue, BoundedQueue)
+        most = 0
+        for _ in range(40):
+            await asyncio.sleep(0.005)
+            most = max(most, queue.bytes)
+        assert 0 < most <= 2**20 + 512 * 2**10
+        assert [payload.split()[0] for payload in await read(wire, count)] == [b"%d" % n for n in range(count)]
+        assert queue.bytes == 0

@@ -37,7 +37,7 @@ judged AS (
         t.place,
         CASE
             WHEN t.state = 'unknown' THEN NULL
-            WHEN t.next_reason IN ('gap', 'lost_frames', 'hash', 'mirror', 'probe', 'negative_level', 'crossed')
+            WHEN t.next_reason IN ('gap', 'lost_frames', 'hash', 'mirror', 'best_prices', 'probe', 'negative_level', 'crossed')
                 THEN false
             -- A numbered stream that goes on without a break proves what was before; the next hash does elsewhere.
             WHEN $venue = 'kalshi' THEN CASE WHEN t.next_state <> 'unknown' THEN true END

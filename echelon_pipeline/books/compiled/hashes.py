@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from echelon_pipeline.books.columns import MATCHABLE
+from echelon_pipeline.books.columns import MATCHABLE, NONE
 from echelon_pipeline.books.compiled import compiled, inside, sha1
 from echelon_pipeline.books.compiled.state import AT_CHECKS, BY_PRICE, Made, Memory
 from echelon_pipeline.books.verify import MISSES_OF_WRONG_FACTS
@@ -222,6 +222,7 @@ def judge(m: Memory, made: Made, book: int, outcome: int) -> None:
     one.miss = -1
     if matched:
         b.hits += 1
+        one.best_bid = one.best_ask = NONE
         _drop(m, claimed)
         return
     b.misses += 1

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from echelon_pipeline.books.columns import STRANGER
+from echelon_pipeline.books.columns import NONE, STRANGER
 from echelon_pipeline.books.compiled import compiled, hashes, inside, ladders, rows, waits
 from echelon_pipeline.books.compiled.state import BELIEVED, CLOSED, LIVE, STALE, Made, Memory, number_of
-from echelon_pipeline.books.keeper import QUIET, SECOND_LOOK
+from echelon_pipeline.books.keeper import BEST, LADDER, QUIET, SECOND_LOOK
 from echelon_pipeline.books.rows import Reason
+from echelon_pipeline.domain.scaled import ONE
 
-CROSSED, HASH, MIRROR, NEGATIVE = map(number_of, (Reason.CROSSED, Reason.HASH, Reason.MIRROR, Reason.NEGATIVE_LEVEL))
+CROSSED, HASH, MIRROR, NEGATIVE, BEST_PRICES = map(
+    number_of, (Reason.CROSSED, Reason.HASH, Reason.MIRROR, Reason.NEGATIVE_LEVEL, Reason.BEST_PRICES)
+)
 
 
 @inside
@@ -36,9 +39,11 @@ def restate(m: Memory, made: Made, book: int, at: int) -> None:
 def forget(m: Memory, book: int) -> None:
     """Nothing is known any more, and nothing waits."""
     waits.stop(m.quiet, book)
-    waits.stop(m.looks, book)
+    waits.stop(m.looks, 2 * book + LADDER)
+    waits.stop(m.looks, 2 * book + BEST)
     for ladder in (2 * book, 2 * book + 1):
         m.ladders[ladder].trusted = 0
+        m.ladders[ladder].best_bid = m.ladders[ladder].best_ask = NONE
         hashes.replaced(m, ladder)
     m.books[book].batch_open = m.books[book].mirror_miss = 0
 
@@ -75,6 +80,26 @@ def _contradicts_itself(m: Memory, book: int) -> bool:
 
 
 @compiled
+def _contradicts_best(m: Memory, book: int) -> bool:
+    """The best prices that the venue said last are not the ladder's."""
+    for ladder in range(2 * book, 2 * book + m.books[book].outcomes):
+        one = m.ladders[ladder]
+        if one.trusted and one.best_bid >= 0 and one.best_bid != ladders.best_bid(m, ladder):
+            return True
+        if one.trusted and one.best_ask >= 0 and one.best_ask != ladders.best_ask(m, ladder):
+            return True
+    return False
+
+
+@inside
+def _look_again(m: Memory, book: int, what: int, wrong: bool, now: int) -> None:
+    if wrong:
+        waits.start_once(m.looks, 2 * book + what, now)
+    else:
+        waits.stop(m.looks, 2 * book + what)
+
+
+@compiled
 def close(m: Memory, made: Made, book: int, now: int) -> None:
     """The end of a batch: the only instant at which a book is judged and shown."""
     b = m.books[book]
@@ -93,10 +118,9 @@ def close(m: Memory, made: Made, book: int, now: int) -> None:
             rows.end_gap(m, made, book, b.batch_last)
             b.reason = BELIEVED
         rows.show(m, made, book)
-    if b.mirror_miss or m.ladders[2 * book].miss >= 0 or m.ladders[2 * book + 1].miss >= 0:
-        waits.start_once(m.looks, book, now)
-    else:
-        waits.stop(m.looks, book)
+    suspects = m.ladders[2 * book].miss >= 0 or m.ladders[2 * book + 1].miss >= 0
+    _look_again(m, book, LADDER, b.mirror_miss or suspects, now)
+    _look_again(m, book, BEST, _contradicts_best(m, book), now)
     if not b.noted and hashes.wrong_facts(m, book):
         rows.note_facts(m, made, book)
 
@@ -108,14 +132,22 @@ def due(m: Memory, made: Made, now: int) -> None:
     while book >= 0:
         close(m, made, book, waits.since(m.quiet, book) + QUIET)
         book = waits.first(m.quiet, QUIET, now)
-    book = waits.first(m.looks, SECOND_LOOK, now)
-    while book >= 0:
-        at = waits.since(m.looks, book) + SECOND_LOOK
-        waits.stop(m.looks, book)
-        right = hashes.second_look(m, made, book)
-        if not right or (m.books[book].mirror_miss and _contradicts_itself(m, book)):
-            lose(m, made, book, MIRROR if right else HASH, at)
-        book = waits.first(m.looks, SECOND_LOOK, now)
+    look = waits.first(m.looks, SECOND_LOOK, now)
+    while look >= 0:
+        at = waits.since(m.looks, look) + SECOND_LOOK
+        waits.stop(m.looks, look)
+        _second_look(m, made, look >> 1, look & 1, at)
+        look = waits.first(m.looks, SECOND_LOOK, now)
+
+
+@compiled
+def _second_look(m: Memory, made: Made, book: int, what: int, at: int) -> None:
+    if what == BEST:
+        lose(m, made, book, BEST_PRICES, at)
+        return
+    right = hashes.second_look(m, made, book)
+    if not right or (m.books[book].mirror_miss and _contradicts_itself(m, book)):
+        lose(m, made, book, MIRROR if right else HASH, at)
 
 
 @inside
@@ -138,6 +170,27 @@ def _begin_event(m: Memory, made: Made, book: int, event: Any) -> None:
 
 
 @inside
+def _say_best(m: Memory, ladder: int, event: Any) -> None:
+    """On outcome 0's axis; 0 says that a side is empty."""
+    one = m.ladders[ladder]
+    if ladder & 1:
+        one.best_bid = ONE - event.best_ask if event.best_ask > 0 else event.best_ask
+        one.best_ask = ONE - event.best_bid if event.best_bid > 0 else event.best_bid
+    else:
+        one.best_bid, one.best_ask = event.best_bid, event.best_ask
+
+
+@inside
+def quoted(m: Memory, book: int, ladder: int, event: Any) -> None:
+    """Best prices apart from the ladder, of a later instant than it. An open batch is judged at its end."""
+    if not m.ladders[ladder].trusted or event.at < 0 or event.at <= m.books[book].batch_at:
+        return
+    _say_best(m, ladder, event)
+    if not m.books[book].batch_open:
+        _look_again(m, book, BEST, _contradicts_best(m, book), m.clock[0].now)
+
+
+@inside
 def change(m: Memory, made: Made, book: int, outcome: int, event: Any) -> None:
     """One level."""
     _begin_event(m, made, book, event)
@@ -153,6 +206,7 @@ def change(m: Memory, made: Made, book: int, outcome: int, event: Any) -> None:
             return
     elif not ladders.put(m, 2 * ladder + side, price, event.size):
         m.books[book].absent += 1
+    _say_best(m, ladder, event)
     if event.claims and event.at >= 0:
         hashes.claim(m, ladder, event)
     _open(m, book, event.at)
@@ -172,6 +226,9 @@ def snapshot(m: Memory, made: Made, book: int, outcome: int, event: Any, levels:
         side, price = ladders.turned(outcome, 0 if n < event.asks else 1, levels[n].price)
         ladders.put(m, 2 * ladder + side, price, levels[n].size)
     m.ladders[ladder].trusted = 1
+    m.ladders[ladder].best_bid = m.ladders[ladder].best_ask = NONE
+    if not _contradicts_best(m, book):
+        waits.stop(m.looks, 2 * book + BEST)
     hashes.replaced(m, ladder)
     if event.claims and event.at >= 0:
         hashes.claim(m, ladder, event)

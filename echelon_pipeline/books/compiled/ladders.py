@@ -114,6 +114,20 @@ def crossed(m: Memory, ladder: int) -> bool:
     return bool(m.pool[bids.start + bids.count - 1].price >= m.pool[asks.start].price)
 
 
+@inside
+def best_bid(m: Memory, ladder: int) -> int:
+    """0 where nothing is bid."""
+    one = m.sides[2 * ladder]
+    return int(m.pool[one.start + one.count - 1].price) if one.count > 0 else 0
+
+
+@inside
+def best_ask(m: Memory, ladder: int) -> int:
+    """0 where nothing is asked."""
+    one = m.sides[2 * ladder + 1]
+    return int(m.pool[one.start].price) if one.count > 0 else 0
+
+
 @compiled
 def equal(m: Memory, ladder: int, other: int) -> bool:
     """The same levels on both sides."""

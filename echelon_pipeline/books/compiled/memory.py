@@ -60,12 +60,13 @@ def with_place(m: Memory, book: int) -> Memory:
     """Wide enough for the book of that number."""
     books = longer(m.books, book + 1)
     count = len(books)
-    waiting = {name: longer(getattr(m, name), count + 1, NONE) for name in ("quiet", "looks", "book_proofs")}
+    waiting = {name: longer(getattr(m, name), count + 1, NONE) for name in ("quiet", "book_proofs")}
     return m._replace(
         books=books,
         shown=longer(m.shown, count),
         ladders=longer(m.ladders, 2 * count),
         sides=longer(m.sides, 4 * count),
+        looks=longer(m.looks, 2 * count + 1, NONE),
         **waiting,
     )
 
@@ -123,5 +124,6 @@ def place(m: Memory, book: int, name: int, instrument: Instrument, texts: Texts)
     m.sides[4 * book : 4 * book + 4]["depth"] = 0
     ladders = m.ladders[2 * book : 2 * book + 2]
     ladders["trusted"], ladders["claim"], ladders["miss"] = 0, NONE, NONE
+    ladders["best_bid"] = ladders["best_ask"] = NONE
     for outcome, token in enumerate(instrument.tokens):
         m.ladders[2 * book + outcome]["token"] = texts.number(token)

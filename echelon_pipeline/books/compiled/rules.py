@@ -37,6 +37,7 @@ GAP, LOST_FRAMES, DISCONNECT, TICK_SIZE, DOUBTED, ENDED = map(
 [ALL] = constants(NONE, NONE + 1)  # in place of a subscription
 CHANGE, SNAPSHOT, TICK, OVER = int(Kind.CHANGE), int(Kind.SNAPSHOT), int(Kind.TICK_SIZE), int(Kind.ENDED)
 TRADED, BEGUN, LOST, BROKEN = int(Kind.TRADED), int(Kind.SUBSCRIBED), int(Kind.LOST), int(Kind.UNREADABLE)
+QUOTED, NAMED = int(Kind.QUOTED), int(Kind.DOUBTED)
 # Ends, hides, judgements of one book between two frames, and of one event: what a frame can give out at most.
 PER_BOOK, PER_EVENT = 8, 8
 
@@ -153,6 +154,9 @@ def _book_event(m: Memory, made: Made, ladder: int, event: Any, levels: Any, sub
             keeper.change(m, made, book, outcome, event)
         else:
             keeper.snapshot(m, made, book, outcome, event, levels)
+    elif kind == QUOTED:
+        if sub < 0:
+            keeper.quoted(m, book, ladder, event)
     elif kind == TICK:
         hashes.learn(m, book, event)
         keeper.lose(m, made, book, TICK_SIZE, m.clock[0].now)
@@ -171,11 +175,13 @@ def _event(m: Memory, made: Made, event: Any, levels: Any, sub: int) -> None:
         clock.counts[UNWATCHED] += 1
     if kind == BROKEN:
         clock.counts[UNREADABLE] += 1
-        if event.doubt:
-            if ladder >= 0:
-                keeper.lose(m, made, ladder >> 1, DOUBTED, clock.now)
-            else:
-                keeper.lose_all(m, made, sub, DOUBTED)
+        if event.doubt and event.token == NONE:
+            keeper.lose_all(m, made, sub, DOUBTED)
+        elif event.doubt and ladder >= 0:
+            keeper.lose(m, made, ladder >> 1, DOUBTED, clock.now)
+    elif kind == NAMED:
+        if ladder >= 0:
+            keeper.lose(m, made, ladder >> 1, DOUBTED, clock.now)
     elif kind == BEGUN:
         fresh = _subscription(m, event.size)
         keeper.lose_all(m, made, fresh, GAP)

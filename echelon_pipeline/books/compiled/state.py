@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from echelon_pipeline.books.columns import Array
+from echelon_pipeline.books.columns import Array, Kind
 from echelon_pipeline.books.compiled import constants
 from echelon_pipeline.books.rows import Reason, State
 
@@ -45,7 +45,7 @@ CLOCK = np.dtype(
         *((name, "i4") for name in ("connection", "subscriptions", "first_claim")),
         *((name, "i1") for name in ("sequences", "overflow")),
         ("counts", "i8", COUNTS),
-        ("kinds", "i8", 12),
+        ("kinds", "i8", len(Kind)),
     ],
     align=True,
 )
@@ -59,7 +59,7 @@ BOOK = _shape(
 LADDER = np.dtype(
     [
         *((name, "i8") for name in ("claim_at", "miss_at", "miss_number")),
-        *((name, "i4") for name in ("token", "claim", "miss")),
+        *((name, "i4") for name in ("token", "claim", "miss", "best_bid", "best_ask")),
         ("miss_state", "u4", 6),
         ("miss_rest", "u1", 64),
         ("miss_size", "i1"),
@@ -93,7 +93,7 @@ class Memory(NamedTuple):
     claims: Array
     subscriptions: Array
     quiet: Array
-    looks: Array
+    looks: Array  # of a book: 2 * book + what is looked at again
     book_proofs: Array
     subscription_proofs: Array
     ladder_of: Array  # by text

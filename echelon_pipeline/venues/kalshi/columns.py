@@ -129,8 +129,12 @@ def _is_trade(t: Memory, spans: Array) -> bool:
 
 
 @compiled
-def _is_ticker(t: Memory, spans: Array) -> bool:
-    if whole(t, spans, TS) == BAD or not (values.is_quote(t, spans, YES_BID) and values.is_quote(t, spans, YES_ASK)):
+def _ticker(t: Memory, spans: Array, event: Any) -> bool:
+    bid, ask, seconds = values.quote(t, spans, YES_BID), values.quote(t, spans, YES_ASK), whole(t, spans, TS)
+    event.best_bid, event.best_ask = bid, ask
+    if event.at < 0 and seconds >= 0:
+        event.at = 1_000 * seconds
+    if bid == BAD or ask == BAD or seconds == BAD:
         return False
     if whole(t, spans, OLD_BID) == BAD or whole(t, spans, OLD_ASK) == BAD:
         return False
@@ -159,8 +163,8 @@ def _message(t: Memory, head: Array, spans: Array, event: Any, levels: Array, at
         event.kind, event.price = TRADED, decimal(t, spans, YES_PRICE)
         return at if _is_trade(t, spans) else -1
     if text_is(t, head, TYPE, TICKER_WORD):
-        event.kind = QUOTED
-        return at if _is_ticker(t, spans) else -1
+        event.kind, event.at = QUOTED, at_ms
+        return at if _ticker(t, spans, event) else -1
     return -1
 
 

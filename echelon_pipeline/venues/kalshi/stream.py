@@ -8,6 +8,7 @@ read becomes a value with its bytes and the reason; nothing raises.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from echelon_pipeline.books.events import (
     Unreadable,
 )
 from echelon_pipeline.domain.scaled import CENT, ONE, scaled, shortest
+from echelon_pipeline.venues import doubts
 from echelon_pipeline.venues.frames import UNREADABLE, Name, Natural, ladder, level, price, quote, reason, share, size
 from echelon_pipeline.venues.kalshi import own
 
@@ -133,16 +135,41 @@ _BOOKS = frozenset({"orderbook_snapshot", "orderbook_delta"})
 def read(payload: bytes, *, yes_priced: bool = False) -> Message:
     """One frame. ``yes_priced``: subscribed with ``use_yes_price``, so no levels are priced in yes dollars."""
     try:
-        envelope = _ENVELOPE(payload)
+        return _message(payload, yes_priced)
     except UNREADABLE as error:
-        return Message((Unreadable(payload, reason(error), doubt=True),))
-    events: tuple[Event, ...]
-    try:
-        events = _events(envelope, payload, yes_priced)
-    except UNREADABLE as error:
-        doubt = envelope.type in _BOOKS
-        events = (Unreadable(payload, reason(error), doubt=doubt, token=_token(envelope.msg) if doubt else None),)
-    return Message(events, envelope.sid, envelope.seq)
+        whole = doubts.mended(payload)
+        if whole != payload:
+            with suppress(*UNREADABLE):
+                return _message(whole, yes_priced)
+        return _unread(payload, reason(error))
+
+
+def _message(payload: bytes, yes_priced: bool) -> Message:
+    envelope = _ENVELOPE(payload)
+    return Message(_events(envelope, payload, yes_priced), envelope.sid, envelope.seq)
+
+
+def _unread(payload: bytes, why: str) -> Message:
+    """A frame that cannot be read, with its number in its subscription where that can be."""
+    told = doubts.loosely(payload)
+    if told is doubts.NOT_JSON:
+        kinds = doubts.types(payload, "type")
+        return Message(doubts.unreadable(payload, why, None if not kinds or kinds & _BOOKS else []))
+    if not isinstance(told, dict):
+        return Message(doubts.unreadable(payload, why, []))
+    kind, msg = told.get("type"), told.get("msg")
+    name = msg.get("market_ticker") if isinstance(msg, dict) else None
+    names: list[str] | None = []
+    if not isinstance(kind, str) or kind in _BOOKS:
+        # A message about a book always names its market: without a name, only its type says that it is about one.
+        of_a_book = isinstance(kind, str) or name
+        names = [name] if doubts.is_name(name) else None if of_a_book else []
+    return Message(doubts.unreadable(payload, why, names), _natural(told.get("sid")), _natural(told.get("seq")))
+
+
+def _natural(value: Any) -> int | None:
+    """A number as the envelope has it; None for anything else."""
+    return value if type(value) is int and 0 <= value < 1 << 53 else None
 
 
 def _events(envelope: _Envelope, payload: bytes, yes_priced: bool) -> tuple[Event, ...]:
@@ -175,15 +202,6 @@ def _answer(kind: str, msg: msgspec.Raw, sid: int | None, payload: bytes) -> tup
         refused = Refused(error.code, error.msg)
         return (refused, Lost(error.msg)) if error.code in TERMINAL_CODES else (refused,)
     return (Unreadable(payload, f"unknown type {kind[:40]!r}", doubt=False),)
-
-
-def _token(msg: msgspec.Raw) -> str | None:
-    """Whose book an unreadable message was about, where that can be read."""
-    try:
-        ticker: str | None = _NAMED(msg).market_ticker
-    except UNREADABLE:
-        return None
-    return ticker
 
 
 def _agree(name: str, new: int | None, old: int | None, step: int) -> int:

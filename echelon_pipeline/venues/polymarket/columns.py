@@ -37,14 +37,14 @@ FIELDS = scan.keys(
 CHANGES, BIDS, ASKS, TYPE, ASSET, TIME, HASH, MARKET = constants(0, 8)
 LEAST, TICK, LAST_TRADE, NEG_RISK = constants(8, 12)
 PRICE, SIZE, SIDE, TRANSACTION, BEST_BID, BEST_ASK, TOKEN, OLD_CHANGES = constants(12, 20)
-ONE_CHANGE = scan.keys("price", "size", "asset_id", "side", "hash", "token_id")
+ONE_CHANGE = scan.keys("price", "size", "asset_id", "side", "hash", "token_id", "best_bid", "best_ask")
 ONE_LEVEL = scan.keys("price", "size")
-ITS_PRICE, ITS_SIZE, ITS_ASSET, ITS_SIDE, ITS_HASH, ITS_TOKEN = constants(0, 6)
-NAMES, CHANGE_NAMES = 20, 6
+ITS_PRICE, ITS_SIZE, ITS_ASSET, ITS_SIDE, ITS_HASH, ITS_TOKEN, ITS_BID, ITS_ASK = constants(0, 8)
+NAMES, CHANGE_NAMES = 20, 8
 BOOK_WORD, CHANGE_WORD, TRADE_WORD, QUOTE_WORD = b"book", b"price_change", b"last_trade_price", b"best_bid_ask"
 BUY, SELL, PING, PONG = b"BUY", b"SELL", b"PING", b"PONG"
 CHANGE, SNAPSHOT, TRADED, QUOTED, KEPT_ALIVE = constants(0, 12)[:2] + [
-    constants(0, 12)[kind] for kind in (Kind.TRADED, Kind.QUOTED, Kind.ACKNOWLEDGED)
+    constants(0, len(Kind))[kind] for kind in (Kind.TRADED, Kind.QUOTED, Kind.ACKNOWLEDGED)
 ]
 
 
@@ -99,11 +99,13 @@ def _changes(t: Memory, spans: Array, its: Array, events: Array, made: int, at: 
         buys = text_is(t, its, ITS_SIDE, BUY)
         if price == BAD or size < 0 or not (buys or text_is(t, its, ITS_SIDE, SELL)):
             return -1
-        if length(its, ITS_ASSET) == 2 or not is_text_or_none(t, its, ITS_HASH):
+        bid, ask = values.best(t, its, ITS_BID), values.best(t, its, ITS_ASK)
+        if length(its, ITS_ASSET) == 2 or not is_text_or_none(t, its, ITS_HASH) or bid == BAD or ask == BAD:
             return -1
         event = events[made]
         values.blank(event, CHANGE, _number(t, its, ITS_ASSET, texts))
         event.price, event.size, event.side, event.at = price, size, not buys, at
+        event.best_bid, event.best_ask = bid, ask
         if length(its, ITS_HASH) > 2:  # an empty one is as if there were none
             values.take_hash(t, its, ITS_HASH, event)
         made += 1
@@ -175,7 +177,7 @@ def _book(t: Memory, spans: Array, its: Array, event: Any, levels: Array, at: in
     if at < 0:
         return -1
     event.last = at
-    if has(spans, HASH):
+    if length(spans, HASH) > 2:
         values.take_hash(t, spans, HASH, event)
     if event.token >= 0 and not _learned(t, spans, event, texts):
         return -1
@@ -185,14 +187,15 @@ def _book(t: Memory, spans: Array, its: Array, event: Any, levels: Array, at: in
 @compiled
 def _other(t: Memory, spans: Array, event: Any) -> bool:
     """A trade or a quote."""
-    event.at = NONE
     if text_is(t, spans, TYPE, TRADE_WORD):
+        event.at = NONE
         event.kind, event.price = TRADED, decimal(t, spans, PRICE)
         right = 0 <= event.price <= ONE and decimal(t, spans, SIZE) >= 0
         return right and is_text_or_none(t, spans, SIDE) and is_text_or_none(t, spans, TRANSACTION)
     if text_is(t, spans, TYPE, QUOTE_WORD):
-        event.kind = QUOTED
-        return values.is_quote(t, spans, BEST_BID) and values.is_quote(t, spans, BEST_ASK)
+        bid, ask = values.quote(t, spans, BEST_BID), values.quote(t, spans, BEST_ASK)
+        event.kind, event.best_bid, event.best_ask = QUOTED, bid, ask
+        return bid != BAD and ask != BAD
     return False
 
 

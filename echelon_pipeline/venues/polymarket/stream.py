@@ -8,6 +8,7 @@ be read becomes a value with its bytes and the reason; nothing raises.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -27,7 +28,8 @@ from echelon_pipeline.books.events import (
     Traded,
     Unreadable,
 )
-from echelon_pipeline.venues.frames import UNREADABLE, Name, ladder, level, price, quote, reason, share, size
+from echelon_pipeline.venues import doubts
+from echelon_pipeline.venues.frames import UNREADABLE, Name, best, ladder, level, price, quote, reason, share, size
 from echelon_pipeline.venues.polymarket import own
 
 MILLISECOND = 1_000
@@ -35,12 +37,13 @@ TIMESTAMP_DIGITS = 15  # of milliseconds: more do not fit 64 bits as microsecond
 NO_BOOK = "no book"  # the answer to a subscription of tokens that are unknown or closed
 _KEEP_ALIVE = {b"PONG": "PONG", b"PING": "PING"}
 _SIDES = {"BUY": Side.BID, "SELL": Side.ASK}
+_OF_BOOKS = frozenset({"book", "price_change", "tick_size_change"})
+_LISTS = ("price_changes", "changes")
+_PARTS = frozenset({*_LISTS, "bids", "asks", "price", "size", "new_tick_size"})
 
 
 class _Kind(msgspec.Struct):
     event_type: str | None = None
-    asset_id: str | None = None
-    token_id: str | None = None
 
 
 class _Level(msgspec.Struct):
@@ -69,6 +72,8 @@ class _Change(msgspec.Struct):
     asset_id: Name | None = None
     token_id: Name | None = None
     hash: str | None = None
+    best_bid: str | None = None
+    best_ask: str | None = None
 
 
 class _Changes(msgspec.Struct):
@@ -135,6 +140,29 @@ def read_books(payload: bytes) -> Message:
     return Message(_each(payload, lambda one: (_snapshot(_BOOK(one), rest=True),)))
 
 
+def _named(payload: bytes) -> list[str] | None:
+    """Tokens whose books an unreadable object may have been about; None: any."""
+    told = doubts.loosely(payload)
+    if told is doubts.NOT_JSON:
+        kinds = doubts.types(payload, "event_type")
+        return None if not kinds or kinds & _OF_BOOKS else []
+    if not isinstance(told, dict):
+        return None if isinstance(told, list) else []
+    kind = told.get("event_type")
+    if isinstance(kind, str) and kind not in _OF_BOOKS:
+        return []
+    found: dict[str, None] = {}
+    listed = [one for name in _LISTS if isinstance(told.get(name), list) for one in told[name]]
+    for one in listed or [told]:
+        members = [told] if one is told else [one, told]
+        names = [m.get("asset_id") or m.get("token_id") for m in members if isinstance(m, dict)]
+        name = next((name for name in names if name), None)
+        if not doubts.is_name(name):
+            return None if isinstance(kind, str) or name or _PARTS & told.keys() else []
+        found[name] = None
+    return list(found)
+
+
 def _each(payload: bytes, event: Callable[[bytes], tuple[Event, ...]]) -> tuple[Event, ...]:
     text = payload.strip()
     if text in _KEEP_ALIVE:
@@ -142,7 +170,7 @@ def _each(payload: bytes, event: Callable[[bytes], tuple[Event, ...]]) -> tuple[
     if not text.startswith(b"["):
         return _one(payload, event)
     try:
-        members = _ARRAY(text)
+        members = _members(text)
     except UNREADABLE as error:
         return (Unreadable(payload, reason(error), doubt=True),)
     if not members:
@@ -150,19 +178,26 @@ def _each(payload: bytes, event: Callable[[bytes], tuple[Event, ...]]) -> tuple[
     return tuple([found for member in members for found in _one(bytes(member), event)])
 
 
+def _members(text: bytes) -> list[msgspec.Raw]:
+    try:
+        return _ARRAY(text)
+    except UNREADABLE:
+        whole = doubts.mended(text)
+        if whole == text:
+            raise
+        return _ARRAY(whole)
+
+
 def _one(payload: bytes, event: Callable[[bytes], tuple[Event, ...]]) -> tuple[Event, ...]:
     """An object's events; where it breaks, none of them: half of a message is not a book."""
     try:
         return event(payload)
     except UNREADABLE as error:
-        try:
-            kind = _KIND(payload)
-        except UNREADABLE:
-            kind = _Kind()
-        doubt = kind.event_type in (None, "book", "price_change", "tick_size_change")
-        return (
-            Unreadable(payload, reason(error), doubt=doubt, token=(kind.asset_id or kind.token_id) if doubt else None),
-        )
+        whole = doubts.mended(payload)
+        if whole != payload:
+            with suppress(*UNREADABLE):
+                return event(whole)
+        return doubts.unreadable(payload, reason(error), _named(payload))
 
 
 def _event(payload: bytes) -> tuple[Event, ...]:
@@ -210,7 +245,7 @@ def _snapshot(book: _Book, *, rest: bool = False) -> Snapshot:
         if text:  # a last trade may be "": there was none
             size(text)
     facts = Facts(book.market, book.min_order_size, book.tick_size, book.neg_risk, book.last_trade_price)
-    return Snapshot(_token(book), bids, asks, _at(book.timestamp), book.hash, facts, rest)
+    return Snapshot(_token(book), bids, asks, _at(book.timestamp), book.hash or None, facts, rest)
 
 
 def _changes(message: _Changes) -> tuple[Event, ...]:
@@ -230,7 +265,8 @@ def _change(change: _Change, message: _Changes, at: int) -> Change:
     if side is None:
         raise ValueError(f"unknown side {change.side[:40]!r}")
     token, digest = _token(change, message), change.hash or message.hash
-    return Change(token, side, price(change.price), size(change.size), relative=False, at=at, hash=digest)
+    told = best(change.best_bid), best(change.best_ask)
+    return Change(token, side, price(change.price), size(change.size), False, at, digest or None, *told)
 
 
 def _traded(trade: _Trade) -> Traded:
