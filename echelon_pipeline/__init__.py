@@ -12,6 +12,7 @@ The rooms, from the top down. A room imports only rooms below it (a test holds t
     domain/                         pure functions on values and frames; no network, no clock, no disk
     tables/                         the schema registry: columns, types, units, keys, grain
     settings.py, errors.py          the only reader of the environment; the error tree
+    stopping.py                     how a signal ends a process at any step
     memory.py                       allocator settings of the process
 
 SQL lives in ``sql/`` at the top of the repository, one statement per file.

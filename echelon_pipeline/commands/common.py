@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+import traceback
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -14,11 +16,13 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from echelon_pipeline import stopping
 from echelon_pipeline.errors import BadSettings, EchelonError, Transient
 from echelon_pipeline.ingest.homes import require_recorded_demo
 from echelon_pipeline.settings import Settings, differences, load_settings, record_settings
 
 EXIT_PERMANENT = 1
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells say it; other signals alike
 EXIT_TRANSIENT = 75  # EX_TEMPFAIL: callers such as cron wrappers know it as "try again later"
 PIPE_COLUMNS = 160  # a pipe or log has no width; at the usual 80, tables of ten columns fold into ribbons
 
@@ -68,16 +72,23 @@ def fail(message: str, code: int = EXIT_PERMANENT) -> typer.Exit:
 
 
 class EchelonGroup(TyperGroup):
-    """Turns the project's errors into one red line and an exit code; LOG_LEVEL=DEBUG shows the traceback."""
+    """Turns the project's errors and signals into one red line and an exit code, the same one at every LOG_LEVEL;
+    DEBUG shows the traceback too."""
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the subcommand."""
         try:
-            return super().invoke(ctx)
+            with stopping.heeded():
+                return super().invoke(ctx)
         except EchelonError as error:
             if _debugging():
-                raise
+                err().print(traceback.format_exc(), soft_wrap=True, highlight=False, markup=False)
             raise fail(str(error), EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_PERMANENT) from None
+        except KeyboardInterrupt as error:
+            code = error.exit_code if isinstance(error, stopping.Interrupted) else EXIT_INTERRUPTED
+            with suppress(OSError):  # the terminal that was hung up takes no words
+                fail("interrupted; what was committed stays, the next run goes on from there")
+            raise typer.Exit(code) from None
 
 
 def _debugging() -> bool:

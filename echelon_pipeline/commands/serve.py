@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from echelon_pipeline import stopping
 from echelon_pipeline.commands.common import building, fail, out, prepared
 from echelon_pipeline.commands.demo import environment_of
 from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment
@@ -36,7 +37,7 @@ def ui(
 ) -> None:
     """Dagster's UI and daemon on this home, for this machine alone; Ctrl-C stops both."""
     settings = building()
-    with ExitStack() as stack:
+    with stopping.unheeded(), ExitStack() as stack:
         environment = child_environment(settings, **_universe_of(settings, stack))
         # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.
         children = {
@@ -123,5 +124,5 @@ def sandbox(
         for name, value in process.env().items():
             console.print(f"export {name}={value}", soft_wrap=True, highlight=False)
 
-    with suppress(KeyboardInterrupt):
+    with stopping.unheeded(), suppress(KeyboardInterrupt):
         run(options, announce=announce)

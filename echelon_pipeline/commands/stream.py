@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from echelon_pipeline import stopping
 from echelon_pipeline.commands.common import fail, out, prepared
 from echelon_pipeline.commands.demo import environment_of
 from echelon_pipeline.commands.work import VenueName
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from echelon_pipeline.warehouse.watchable import Watchable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RECORD_END = 10.0  # seconds that a recording may take to close its segments; frames are durable within one
 
 
 def record(
@@ -60,7 +61,8 @@ def record(
             listeners.mean(RECORD, [], at=_EPOCH if last is None else last)
             listeners.mean(RECORD, [w.instrument_id for w in chosen])
             try:
-                done = asyncio.run(_record(settings, chosen, seconds))
+                stop = asyncio.Event()
+                done = stopping.run(_record(settings, chosen, seconds, stop), tell=stop.set, patience=RECORD_END)
             finally:
                 listeners.mean(RECORD, [])
             _show(done, root)
@@ -79,18 +81,18 @@ def own_venues(settings: Settings) -> Iterator[Settings]:
         yield load_settings({**os.environ, **environment_of(sandbox), "ECHELON_HOME": str(settings.home)})
 
 
-async def _record(settings: Settings, chosen: Sequence[Watchable], seconds: float | None) -> dict[str, Recorded]:
+async def _record(
+    settings: Settings, chosen: Sequence[Watchable], seconds: float | None, stop: asyncio.Event
+) -> dict[str, Recorded]:
     from echelon_pipeline.streaming.feeds import feeds_of, instrument_of
     from echelon_pipeline.streaming.record import Pace, Recorded
     from echelon_pipeline.streaming.record import record as record_feed
     from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
     from echelon_pipeline.warehouse.listeners import RECORD
 
-    stop, metrics = asyncio.Event(), WsMetrics()
+    metrics = WsMetrics()
     feeds = feeds_of(settings, [instrument_of(w) for w in chosen], metrics)
     done = {f"{feed.venue} {feed.number}": Recorded() for feed in feeds}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop.set)
     policy, pace = WsPolicy.of(settings), Pace.of(settings)

@@ -15,12 +15,10 @@ from typing import Annotated
 
 import typer
 
-from echelon_pipeline.commands.common import building, err, fail, out
+from echelon_pipeline.commands.common import building, err, out
 from echelon_pipeline.commands.progress import shown_progress
 from echelon_pipeline.errors import RunFailed, RunPostponed
 from echelon_pipeline.settings import Settings
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 class VenueName(StrEnum):
@@ -79,18 +77,15 @@ def ingest_days(
 
 @contextmanager
 def _in_dagster(settings: Settings) -> Iterator[None]:
-    """Runs begun inside are recorded in the home's Dagster instance; Ctrl-C ends them with what was committed."""
-    from dagster import BetaWarning, DagsterExecutionInterruptedError, PreviewWarning
+    """Runs begun inside are recorded in the home's Dagster instance."""
+    from dagster import BetaWarning, PreviewWarning
 
     from echelon_pipeline.dagster_home import enter_dagster_home
 
     for notice in (BetaWarning, PreviewWarning):  # addressed to us, not to whoever runs the command
         warnings.simplefilter("ignore", notice)
     enter_dagster_home(settings)
-    try:
-        yield
-    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-        raise fail("interrupted; what was committed stays, the next run goes on from there", INTERRUPTED) from None
+    yield
 
 
 def derive() -> None:

@@ -17,6 +17,8 @@ _ORDER = ("transient", "permanent", "unexpected")
 def say_failure_class(context: dg.HookContext) -> None:
     """Tags the run and says in its log what failed and whether trying again can help."""
     error = context.op_exception
+    if isinstance(error, dg.RetryRequested):  # its last attempt failed
+        error = error.__cause__
     stated = error.metadata.get("failure_class") if isinstance(error, dg.Failure) else None
     found = str(stated.value) if stated is not None else "unexpected"
     run = context.instance.get_run_by_id(context.run_id)

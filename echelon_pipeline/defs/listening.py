@@ -8,18 +8,18 @@ import asyncio
 import contextlib
 import json
 import logging
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from echelon_pipeline import stopping
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.books import capture_key
+from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.sensors import STATUS
@@ -28,7 +28,7 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import require_own_streams, require_own_venues
 from echelon_pipeline.ingest.session import Venue
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.streaming.duty import Duty, Times, Worked
+from echelon_pipeline.streaming.duty import Duty, Times
 from echelon_pipeline.streaming.feeds import feed_maker, instrument_of, own_maker
 from echelon_pipeline.streaming.record import Pace
 from echelon_pipeline.streaming.segments import bounds, connection_of, count_of
@@ -44,6 +44,8 @@ TAG, EPOCH_TAG = "echelon/listener", "echelon/epoch"
 # How long a run may be under way before it holds its lease, and a started one without a lease before it is called
 # dead: a run begins within some 10 s, and a shift that is over ends its run within 2.
 GRACE = timedelta(seconds=60)
+# Seconds that a shift may take to end: frames are durable within one, segments are closed within some more.
+SHIFT_END = 10.0
 # A listener that fails is started again after 30 s, doubling up to 5 minutes while failures are younger than these.
 BACKOFF, BACKOFF_MAX, REMEMBERED = timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=15)
 _COMING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
@@ -61,7 +63,7 @@ class ShiftConfig(dg.Config):
 def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Warehouse) -> None:
     """Works one shift of a listener, unless another is at work."""
     settings = warehouse.settings()
-    with report.classified(), State.of(settings) as state:
+    with report.classified(retries=0), State.of(settings) as state:
         require_own_venues(settings)
         require_own_streams(settings)
         listeners = _seeded(settings, state, context.log)
@@ -72,12 +74,13 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Wa
             return
         context.instance.add_run_tags(context.run_id, {TAG: listener.name, EPOCH_TAG: str(right.epoch)})
         with contextlib.closing(latest_store(settings)) as store:
-            worked, told = _until_told(_duty(context, settings, listeners, listener, right, store.put))
+            duty, stop = _duty(context, settings, listeners, listener, right, store.put), asyncio.Event()
+            # A signal must not break off what is under way: the shift itself makes its frames durable and ends.
+            worked = stopping.run(work(duty, stop), tell=stop.set, patience=SHIFT_END)
     context.add_output_metadata({name: value for name, value in vars(worked).items() if name != "refused"})
     for words, times in worked.refused.items():
         context.log.warning("refused %d times: %s", times, words)
-    if told:  # a run that somebody ended is shown as such, although nothing was lost
-        raise dg.DagsterExecutionInterruptedError(f"shift {worked.epoch} of {listener.name} was told to end")
+    stopping.check()  # a run that was ended is shown as such, although nothing was lost
 
 
 def _seeded(settings: Settings, state: State, log: logging.Logger) -> Listeners:
@@ -142,41 +145,12 @@ def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(asset_key=capture_key(venue), metadata=told)
 
 
-def _until_told(duty: Duty) -> tuple[Worked, bool]:
-    """The shift, and whether a signal ended it: Dagster's own handlers would break off whatever is under way."""
-
-    async def main() -> tuple[Worked, bool]:
-        stop = asyncio.Event()
-        with _signals(stop):
-            return await work(duty, stop), stop.is_set()
-
-    return asyncio.run(main())
-
-
-@contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
-    """Signals set ``stop`` meanwhile; only the main thread gets any."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
-
-
 _SHIFT = int(load_settings().listen_shift)
 
 
 @dg.job(
     hooks={say_failure_class},
-    executor_def=dg.in_process_executor,
+    executor_def=steady_executor,
     # The sensor is the only one that starts it again. No shift is longer, however stuck.
     tags={"dagster/max_retries": "0", "dagster/max_runtime": str(_SHIFT + 600)},
 )

@@ -11,6 +11,7 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.closing import PUBLISHED
 from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
+from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.jobs import WORK, daily_job, main_job
 from echelon_pipeline.defs.resources import Warehouse
@@ -29,7 +30,7 @@ def _materialized(built: Built) -> dg.AssetMaterialization:
     )
 
 
-@dg.op(pool="marts", retry_policy=report.RETRY, out=dg.Out(int))
+@dg.op(pool="marts", out=dg.Out(int))
 def refresh_marts(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
     """Builds every stale part and reports it as a materialization; how many."""
     parts = 0
@@ -40,7 +41,7 @@ def refresh_marts(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
     return parts
 
 
-@dg.op(pool="publication", retry_policy=report.RETRY)
+@dg.op(pool="publication")
 def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, parts: int) -> None:
     """Publishes what was built, and whatever else changed, to the file and to Postgres where there is one."""
     settings = warehouse.settings()
@@ -55,7 +56,7 @@ def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, part
             context.log_event(dg.AssetMaterialization(asset_key=MIRROR, metadata=mirror(settings)))
 
 
-@dg.job(hooks={say_failure_class}, executor_def=dg.in_process_executor, tags=WORK)
+@dg.job(hooks={say_failure_class}, executor_def=steady_executor, tags=WORK)
 def refresh() -> None:
     """What is stale is built, inputs first, then published once."""
     publish_refreshed(refresh_marts())

@@ -6,6 +6,7 @@ Belongs here: turning the registry and an ingest's counts into Dagster's shapes.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -14,7 +15,8 @@ from typing import Any
 
 import dagster as dg
 
-from echelon_pipeline.errors import EchelonError, Permanent
+from echelon_pipeline import stopping
+from echelon_pipeline.errors import DiskFull, EchelonError, Transient
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.tables import TABLES, Table
 
@@ -25,30 +27,48 @@ OWNERS = ["team:echelon"]
 PREVIEW_ROWS = 5
 PREVIEW_WIDTH = 60
 
-# Transient failures that the client's own retries did not outlive: seconds, doubling, with jitter.
-RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+# Attempts after the first, for transient failures that the client's own retries did not outlive; seconds before the
+# second attempt, doubled before the third. A run whose disk is full is not tried again: what fills it will not go by
+# itself within a minute.
+RETRIES, RETRY_DELAY = 2, 30.0
 
 
 @contextmanager
-def classified() -> Iterator[None]:
-    """Carries the class of a failure to Dagster. Only transient ones are retried: an error that nobody classified
-    is a fault of the code, which trying again does not mend."""
+def classified(retries: int = RETRIES) -> Iterator[None]:
+    """Carries the class of a failure to Dagster, and asks for another attempt where that may help.
+
+    Only transient failures are retried: an unclassified error is a fault of the code, which trying again does not
+    mend. Steps have no retry policy of Dagster's, which takes an interrupt for a failure and goes on. Raises
+    Interrupted instead of what the step was broken off with.
+    """
     try:
         yield
-    except EchelonError as error:
-        raise dg.Failure(
-            description=f"{type(error).__name__}: {error}",
-            metadata={"failure_class": "permanent" if isinstance(error, Permanent) else "transient"},
-            allow_retries=not isinstance(error, Permanent),
-        ) from error
-    except (dg.DagsterError, dg.Failure):
+    except (dg.DagsterError, dg.Failure, dg.RetryRequested):
+        stopping.check()
         raise
     except Exception as error:
-        raise dg.Failure(
-            description=f"{type(error).__name__}: {error}",
-            metadata={"failure_class": "unexpected"},
-            allow_retries=False,
-        ) from error
+        stopping.check()
+        failure = _failure(error)
+        failure.__cause__ = error
+        if retries and isinstance(error, Transient) and not isinstance(error, DiskFull):
+            raise dg.RetryRequested(max_retries=retries, seconds_to_wait=_delay()) from failure
+        raise failure from error
+
+
+def _failure(error: Exception) -> dg.Failure:
+    kind = "transient" if isinstance(error, Transient) else "permanent"
+    return dg.Failure(
+        description=f"{type(error).__name__}: {error}",
+        metadata={"failure_class": kind if isinstance(error, EchelonError) else "unexpected"},
+        allow_retries=False,
+    )
+
+
+def _delay() -> float:
+    """Seconds before the next attempt of the step under way, with jitter: many that failed together must not come
+    back together."""
+    attempt = dg.OpExecutionContext.get().retry_number
+    return random.uniform(0.75, 1.25) * RETRY_DELAY * float(2**attempt)  # noqa: S311 - jitter
 
 
 def table_metadata(table: Table) -> dict[str, Any]:

@@ -5,25 +5,36 @@ Belongs here: a job run without the UI, recorded in the same Dagster instance th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.execute_in_process import core_execute_in_process
+from dagster._core.utils import make_new_run_id
 
+from echelon_pipeline import stopping
+from echelon_pipeline.defs.dead_runs import end_dead_runs
 from echelon_pipeline.defs.partitions import HOUR_KEY
 from echelon_pipeline.defs.resources import given
-from echelon_pipeline.errors import RunFailed, RunPostponed
+from echelon_pipeline.errors import EchelonError, RunFailed, RunPostponed
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listening import intents
 from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.ingest.recordings import hours_due
 from echelon_pipeline.ingest.session import VENUES, Progress, Session, Venue, silent
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.alive import Process
 from echelon_pipeline.warehouse.publish import publish
+
+log = logging.getLogger(__name__)
 
 # Dagster's own console would say once more what our log says.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
+_PARTITION = "dagster/partition"
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 
@@ -67,15 +78,16 @@ def run_main_job(
     chosen = tuple(sorted(days or configured_days(settings)))
     job = defs().get_repository_def().get_job("main")
     with given(settings, progress or silent):
-        result = job.execute_in_process(
-            instance=instance or dg.DagsterInstance.get(),
+        result = _execute(
+            job,
+            settings,
+            instance,
             tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
-            asset_selection=_selected(job, venues, select),
-            run_config=_config(venues, mode, refetch=refetch) if select is None else None,
-            raise_on_error=False,
+            selection=_selected(job, venues, select),
+            config=_config(venues, mode, refetch=refetch) if select is None else None,
         )
     if not result.success:
-        publish(settings, force=True)  # what the steps that did not fail have committed
+        _publish_what_there_is(settings)
         raise _failure(result)
     return MainRun(result.run_id, chosen, _absent(result))
 
@@ -95,11 +107,7 @@ def run_books_job(
     failures = []
     with given(settings, progress or silent):
         for starts_at in sorted(due):
-            result = job.execute_in_process(
-                instance=instance or dg.DagsterInstance.get(),
-                partition_key=starts_at.strftime(HOUR_KEY),
-                raise_on_error=False,
-            )
+            result = _execute(job, settings, instance, tags={_PARTITION: starts_at.strftime(HOUR_KEY)})
             if not result.success:
                 failures.append(_failure(result))
     if failures:
@@ -113,14 +121,62 @@ def run_listen_job(settings: Settings, listener: str, *, instance: dg.DagsterIns
 
     job = defs().get_repository_def().get_job("listen")
     with given(settings):
-        result = job.execute_in_process(
-            instance=instance or dg.DagsterInstance.get(),
-            run_config={"ops": {"listening": {"config": {"listener": listener}}}, **_QUIET},
-            raise_on_error=False,
-        )
+        config = {"ops": {"listening": {"config": {"listener": listener}}}, **_QUIET}
+        result = _execute(job, settings, instance, config=config)
     if not result.success:
         raise _failure(result)
     return result.run_id
+
+
+def _execute(
+    job: dg.JobDefinition,
+    settings: Settings,
+    instance: dg.DagsterInstance | None,
+    *,
+    tags: Mapping[str, str] | None = None,
+    selection: Sequence[dg.AssetKey] = (),
+    config: Mapping[str, Any] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Runs a job in this process, with the executor that its runs in the daemon have: ``execute_in_process`` would
+    put Dagster's own in its place. Raises Interrupted, when the run is recorded as canceled."""
+    stopping.check()
+    instance = instance or dg.DagsterInstance.get()
+    end_dead_runs(instance, settings)
+    chosen = frozenset(selection)
+    run_id = make_new_run_id()
+    try:
+        result = core_execute_in_process(
+            run_config=config or {},
+            job=InMemoryJob(job.get_subset(asset_selection=chosen) if chosen else job),
+            instance=instance,
+            output_capturing_enabled=False,
+            raise_on_error=False,
+            # Not again by the daemon: the command itself is run again.
+            run_tags={**(tags or {}), **Process.this().tags(), "dagster/max_retries": "0"},
+            run_id=run_id,
+            asset_selection=chosen,
+        )
+    except BaseException:
+        _end_broken_off(instance, run_id)
+        raise
+    stopping.check()
+    return result
+
+
+def _end_broken_off(instance: dg.DagsterInstance, run_id: str) -> None:
+    """A run whose end Dagster could not record does not stay started."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        end = instance.report_run_canceled if stopping.asked() else instance.report_run_failed
+        end(run, "It was broken off before its end was recorded.")
+
+
+def _publish_what_there_is(settings: Settings) -> None:
+    """What the steps that did not fail have committed. The failure of the run is what matters, not another one."""
+    try:
+        publish(settings, force=True)
+    except EchelonError as error:
+        log.warning("what the other steps committed is not published: %s", error)
 
 
 def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None) -> list[dg.AssetKey]:

@@ -6,11 +6,11 @@ in the modules beside this one.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
 from typing import Any, cast, get_args
 
+from echelon_pipeline import stopping
 from echelon_pipeline.errors import BadSettings, NotAvailable
 from echelon_pipeline.ingest import fills, leaderboards, resolutions
 from echelon_pipeline.ingest.absent import nothing_read
@@ -117,7 +117,7 @@ def _kalshi(session: Session, work: _KalshiWork) -> Counts:
             counts.requests = client.metrics.as_dict()
             return counts
 
-    return asyncio.run(go())
+    return stopping.run(go())
 
 
 def _polymarket(session: Session, work: _PolymarketWork) -> Counts:
@@ -129,7 +129,7 @@ def _polymarket(session: Session, work: _PolymarketWork) -> Counts:
             counts.requests = client.metrics.as_dict()
             return counts
 
-    return asyncio.run(go())
+    return stopping.run(go())
 
 
 def as_mode(text: str) -> Mode:

@@ -6,7 +6,6 @@ Belongs here: the mechanics of committing to a pinned version. What is written i
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +15,7 @@ import pyarrow as pa
 from deltalake import write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from echelon_pipeline import stopping
 from echelon_pipeline.errors import Conflict
 from echelon_pipeline.warehouse.delta import (
     TARGET_FILE_SIZE,
@@ -78,7 +78,7 @@ def write(snapshot: Snapshot, data: pa.RecordBatchReader, partitions: Iterable[P
 
     Raises deltalake's CommitFailedError where another writer was faster.
     """
-    with storage_faults(f"{snapshot.table.name} at {snapshot.uri}"):
+    with stopping.committing(), storage_faults(f"{snapshot.table.name} at {snapshot.uri}"):
         write_deltalake(
             snapshot.delta,
             data,
@@ -100,7 +100,7 @@ def retried(table: str, tries: int, write: Callable[[], Result]) -> Result:
         except CommitFailedError as error:
             lost = error
             # Doubling with jitter from 20 ms, 2 s at most: a merge of a day takes about that long.
-            time.sleep(random.uniform(0.5, 1.0) * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
+            stopping.wait(random.uniform(0.5, 1.0) * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
     raise Conflict(f"{table}: other writers committed first {tries} times in a row") from lost
 
 

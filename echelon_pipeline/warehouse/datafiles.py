@@ -20,6 +20,7 @@ import duckdb
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
+from echelon_pipeline import stopping
 from echelon_pipeline.tables import T
 from echelon_pipeline.warehouse.delta import DataFile, Partition, Snapshot, commit_properties, keep, open_table, ranged
 from echelon_pipeline.warehouse.duck import literal
@@ -167,14 +168,15 @@ def _commit(
         for f in replaced
     ]
     days = {v for p in partitions for v in p if isinstance(v, date)}
-    snapshot.delta.create_write_transaction(
-        [*added, *removed],
-        mode="append",
-        schema=snapshot.delta.schema(),
-        partition_by=list(by),
-        # No retries: delta-rs would let two writers fill the same empty partition, it does not know what we read.
-        commit_properties=commit_properties(note, days, retries=0),
-    )
+    with stopping.committing():
+        snapshot.delta.create_write_transaction(
+            [*added, *removed],
+            mode="append",
+            schema=snapshot.delta.schema(),
+            partition_by=list(by),
+            # No retries: delta-rs would let two writers fill the same empty partition, it does not know what we read.
+            commit_properties=commit_properties(note, days, retries=0),
+        )
     keep(snapshot)
     return snapshot.version + 1
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import duckdb
 
+from echelon_pipeline import stopping
 from echelon_pipeline.sqlfiles import Statement, statements
 
 # Files in scratch, read once by DuckDB: half the time of the defaults and a seventh smaller. Most columns hold few
@@ -60,7 +61,8 @@ def connect(
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")  # else spawned processes print one
-        yield connection
+        with stopping.interrupting(connection.interrupt):
+            yield connection
     finally:
         connection.close()
         if not private and time.monotonic() - begun > BRIEF:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from echelon_pipeline import stopping
 from echelon_pipeline.errors import Conflict
 
 
@@ -29,7 +30,7 @@ def one_at_a_time(path: Path, seconds: float) -> Iterator[None]:
             except BlockingIOError as error:
                 if time.monotonic() >= deadline:
                     raise Conflict(f"{path}: another process has been at it for {seconds:.0f} s") from error
-                time.sleep(0.05)
+                stopping.wait(0.05)
         yield
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ import adbc_driver_postgresql.dbapi as driver
 from adbc_driver_manager.dbapi import Connection
 from pydantic import SecretStr
 
+from echelon_pipeline import stopping
 from echelon_pipeline.errors import DatabaseRefused, DatabaseUnavailable
 
 # Classes of SQLSTATE that may pass: connection, resources, operator, serialization, locks.
@@ -36,7 +37,8 @@ def connected(url: SecretStr) -> Iterator[Connection]:
         # Not chained: the driver's own message may quote what it could not read.
         raise DatabaseUnavailable(message) from None
     try:
-        yield connection
+        with stopping.interrupting(connection.adbc_cancel):
+            yield connection
     finally:
         connection.close()
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echelon_pipeline import stopping
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.tables import TABLES
@@ -109,6 +110,7 @@ class Refresh:
             parts = [p for p in parts if date.fromisoformat(p) in set(days)]
         inputs, code = self._versions(mart, pinned), mart.code(self._params)
         for span in _spans(parts) if mart.is_dated else [None] * bool(parts):
+            stopping.check()
             rows = compute(self._lake, mart, pinned, self._params, span, self._scratch)
             built = [Built(mart.name, p, rows.get(p, 0)) for p in _parts(span)]
             records += [_Record(b.part, "built", at, inputs, code, b.rows) for b in built]

@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
+from echelon_pipeline import stopping
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.commits import retried
@@ -86,9 +87,10 @@ def _forget(lake: Lake, tries: int, before: datetime) -> int:
 
     def attempt() -> int:
         snapshot = open_for_write(TABLES[LAST_SEEN], lake.uri(LAST_SEEN))
-        done = snapshot.delta.delete(
-            f"last_seen_at < TIMESTAMP '{before.isoformat()}'", commit_properties=commit_properties("retention")
-        )
+        with stopping.committing():
+            done = snapshot.delta.delete(
+                f"last_seen_at < TIMESTAMP '{before.isoformat()}'", commit_properties=commit_properties("retention")
+            )
         return int(done["num_deleted_rows"] or 0)
 
     return retried(LAST_SEEN, tries, attempt)

@@ -44,6 +44,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             path VARCHAR(1000) PRIMARY KEY, sha256 VARCHAR(64) NOT NULL, loaded_at BIGINT NOT NULL)""",
     ),
     tuple(f"ALTER TABLE listeners ADD COLUMN {name} BOOLEAN NOT NULL DEFAULT FALSE" for name in ("own", "quotes")),
+    (
+        """CREATE TABLE run_heartbeats (
+            run_id VARCHAR(200) PRIMARY KEY, host VARCHAR(400) NOT NULL, pid BIGINT NOT NULL,
+            beat_at DOUBLE PRECISION NOT NULL)""",
+    ),
 )
 
 # One statement, so that of two processes exactly one gets the lease.

@@ -28,12 +28,13 @@ TOP = {
     "answers",
     "dagster_home",
 }
-GROUND = {"errors", "settings", "sqlfiles", ""}  # "" is the package itself: its version
+GROUND = {"errors", "settings", "sqlfiles", "stopping", ""}  # "" is the package itself: its version
 # What each room may import besides itself; the rooms at the top may import everything.
 MAY_IMPORT: dict[str, set[str]] = {
     "memory": set(),
     "same_origin": set(),
     "errors": set(),
+    "stopping": set(),
     "recorded_settings": {"errors"},
     "settings": {"errors", "recorded_settings"},
     "sqlfiles": {"settings", "errors"},

@@ -27,7 +27,6 @@ _LISTENER_KEYS = {name: name.split(".") for name in (LISTENERS, INTENTS)}
         report.spec_of(name, key, about="Exported from the state database, where listeners are edited.")
         for name, key in _LISTENER_KEYS.items()
     ],
-    retry_policy=report.RETRY,
 )
 def core_listeners(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
     """Exports listeners and intents where they changed."""
@@ -88,7 +87,6 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
         partitions_def=HOURLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="books",
-        retry_policy=report.RETRY,
     )
     def books(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)

@@ -37,7 +37,6 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
         partitions_def=DAILY,
         backfill_policy=BACKFILL,
         pool=f"{venue}_api",
-        retry_policy=report.RETRY,
     )
     def daily(context: dg.AssetExecutionContext, warehouse: Warehouse, config: DayConfig) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)

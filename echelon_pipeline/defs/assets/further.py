@@ -26,7 +26,6 @@ def _asset(
         specs=[report.spec_of(table, key, deps=deps, about=about)],
         check_specs=[report.rules_check(table, key), report.available_check(key)],
         pool=f"{venue}_api",
-        retry_policy=report.RETRY,
     )
     def asked(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
         with report.classified():

@@ -52,7 +52,6 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
         specs=[spec],
         check_specs=[report.available_check(key)],
         pool=f"{venue}_api",
-        retry_policy=report.RETRY,
     )
     def listings(
         context: dg.AssetExecutionContext, warehouse: Warehouse, config: ListingConfig

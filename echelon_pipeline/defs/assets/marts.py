@@ -69,7 +69,6 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
         partitions_def=DAILY if mart.is_dated else None,
         backfill_policy=dg.BackfillPolicy.single_run() if mart.is_dated else None,
         pool="marts",
-        retry_policy=report.RETRY,
     )
     def build(context: dg.AssetExecutionContext, warehouse: Warehouse, config: MartConfig) -> Iterator[Materialized]:
         days: Sequence[date] | None = days_of(context) if mart.is_dated else None

@@ -36,7 +36,6 @@ def mirror(settings: Settings) -> dict[str, Any]:
     owners=report.OWNERS,
     kinds={"postgres"},
     pool="publication",
-    retry_policy=report.RETRY,
 )
 def published_postgres(warehouse: Warehouse) -> Materialized:
     """One row is one table of the Postgres mirror, all from the publication that the DuckDB file is.

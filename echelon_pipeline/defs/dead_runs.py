@@ -1,0 +1,123 @@
+"""Runs whose process is gone: Dagster keeps them as started, with the slots of the pools that they held, for ever.
+
+Belongs here: ending them, freeing their slots, and who holds a slot. Every command that runs a job calls this before,
+the executor does while it waits for a slot, and a sensor does so by the minute.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.alive import Process, forget, last_beats, silent_since
+from echelon_pipeline.warehouse.state import State
+
+log = logging.getLogger(__name__)
+
+_UNDER_WAY = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def end_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
+    """Ends runs of this home whose process is gone and frees their slots; which runs those were.
+
+    Of this machine (and container) the process itself is looked at; a run of another one is dead when its heartbeat
+    has been silent for 90 s. Runs that name no process are left alone: another executor started them.
+    """
+    ended = []
+    beats = _beats(settings)
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY)):
+        run = record.dagster_run
+        process = Process.of(run.tags)
+        if process is not None and _is_gone(process, _last_sign(record, beats), datetime.now(UTC)):
+            _end(instance, run, process)
+            _forget(settings, run.run_id)
+            ended.append(run.run_id)
+    _free_slots(instance)
+    return ended
+
+
+def holders(instance: dg.DagsterInstance, pool: str) -> list[str]:
+    """Who has the slots of a pool, in words: "run 1a2b3c4d (main) of process 42"."""
+    found = []
+    for slot in instance.event_log_storage.get_concurrency_info(pool).claimed_slots:
+        run = instance.get_run_by_id(slot.run_id)
+        process = None if run is None else Process.of(run.tags)
+        job = "" if run is None else f" ({run.job_name})"
+        found.append(f"run {slot.run_id[:8]}{job}" + ("" if process is None else f" of {process}"))
+    return found
+
+
+def _beats(settings: Settings) -> dict[str, datetime] | None:
+    """None where nothing is known: then no run of another machine is called dead."""
+    try:
+        with State.of(settings) as state:
+            return last_beats(state)
+    except EchelonError as error:
+        log.warning("heartbeats of runs cannot be read: %s", error)
+        return None
+
+
+def _last_sign(record: dg.RunRecord, beats: dict[str, datetime] | None) -> datetime | None:
+    if beats is None:
+        return None
+    # Between its creation and its first heartbeat a run has had only the former.
+    return max(beats.get(record.dagster_run.run_id, record.create_timestamp), record.create_timestamp)
+
+
+def _is_gone(process: Process, last: datetime | None, now: datetime) -> bool:
+    if process.is_here():
+        return not process.lives()
+    return last is not None and silent_since(last, now)
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, process: Process) -> None:
+    words = f"{process} is gone; what it committed stays"
+    log.warning("run %s (%s) is ended: %s", run.run_id, run.job_name, words)
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, f"It was asked to end: {words}.")
+    else:
+        instance.report_run_failed(run, f"It ended without a word: {words}.")
+
+
+def _forget(settings: Settings, run_id: str) -> None:
+    try:
+        with State.of(settings) as state:
+            forget(state, run_id)
+    except EchelonError as error:
+        log.warning("the heartbeat of run %s stays: %s", run_id, error)
+
+
+def _free_slots(instance: dg.DagsterInstance) -> None:
+    """Frees slots, and places in the queue for them, of runs that have ended or were deleted."""
+    storage = instance.event_log_storage
+    if not storage.supports_global_concurrency_limits:
+        return
+    for run_id in sorted(set(_in_pools(instance))):
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            storage.free_concurrency_slots_for_run(run_id)
+
+
+def _in_pools(instance: dg.DagsterInstance) -> Iterator[str]:
+    for pool in instance.event_log_storage.get_concurrency_keys():
+        info = instance.event_log_storage.get_concurrency_info(pool)
+        yield from (slot.run_id for slot in info.claimed_slots)
+        yield from (step.run_id for step in info.pending_steps)
+
+
+@dg.sensor(name="dead_runs", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def dead_runs(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SkipReason:
+    """Ends runs whose process is gone, so that those that wait for their slots go on."""
+    ended = end_dead_runs(context.instance, warehouse.settings())
+    return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run that is under way has its process")

@@ -1,0 +1,140 @@
+"""How the steps of a run are worked off: one after the other in one process, which a signal ends at any step.
+
+Belongs here: what Dagster's own in-process executor lacks. Its waits (for a slot of a pool, before another attempt)
+hear no signal and say nothing; a run that is interrupted without the UI counts as failed; its process has no name, so
+that its death stays unnoticed. The parts of Dagster that are subclassed here are not public: tests hold what is relied
+on (``orchestration/test_executor.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster._core.events import DagsterEvent
+from dagster._core.execution.api import ExecuteRunWithPlanIterable
+from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext
+from dagster._core.execution.context_creation_job import PlanExecutionContextManager
+from dagster._core.execution.plan.active import ActiveExecution
+from dagster._core.execution.plan.execute_plan import inner_plan_execution_iterator
+from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.base import Executor
+
+from echelon_pipeline import stopping
+from echelon_pipeline.defs.dead_runs import end_dead_runs, holders
+from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.warehouse.alive import Process, beating
+
+log = logging.getLogger(__name__)
+
+# Seconds: between two looks while a step waits, between two looks at dead runs, between two lines about the wait.
+LOOK, BURY, SAY = 0.25, 15.0, 60.0
+
+
+class _Pools(InstanceConcurrencyContext):
+    """Slots of pools; remembers which steps wait for which."""
+
+    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+        super().__init__(instance, run)
+        self.waiting: dict[str, str] = {}
+
+    def claim(self, concurrency_key: str, step_key: str, step_priority: int = 0) -> bool:
+        claimed = bool(super().claim(concurrency_key, step_key, step_priority))
+        if claimed:
+            self.waiting.pop(step_key, None)
+        else:
+            self.waiting[step_key] = concurrency_key
+        return claimed
+
+
+class _Active(ActiveExecution):
+    """Dagster's state of a run, with waits that hear signals and say what for."""
+
+    pools: _Pools
+    _said: float | None = None
+    _buried: float | None = None
+
+    def sleep_til_ready(self) -> None:
+        stopping.wait(LOOK)
+        if self.pools.waiting:
+            self._wait_for_slots()
+
+    def _wait_for_slots(self) -> None:
+        now, instance = time.monotonic(), self.pools._instance  # noqa: SLF001 - our superclass's
+        if self._buried is None or now - self._buried > BURY:
+            self._buried = now
+            end_dead_runs(instance, Warehouse().settings())
+        if self._said is None or now - self._said > SAY:
+            self._said = now
+            for pool in sorted(set(self.pools.waiting.values())):
+                for holder in holders(instance, pool):
+                    log.warning("waiting for %s, which holds the pool %s", holder, pool)
+
+
+class _Plan(ExecutionPlan):
+    """Dagster's plan, which begins as our ``_Active``."""
+
+    def start(self, *args: Any, **given: Any) -> ActiveExecution:
+        active = _Active(self, *args, **given)
+        active.pools = given["instance_concurrency_context"]
+        return active
+
+
+class SteadyExecutor(Executor):
+    """Works off the steps. A run that is interrupted ends as canceled, by a signal as by the UI."""
+
+    @property
+    def retries(self) -> RetryMode:
+        return RetryMode.ENABLED
+
+    def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        """The run's events."""
+        instance, run = plan_context.instance, plan_context.dagster_run
+        instance.add_run_tags(run.run_id, Process.this().tags())
+
+        def cancel() -> None:
+            found = instance.get_run_by_id(run.run_id)
+            if found is not None and not found.is_finished:
+                instance.report_run_canceled(found, "It did not end in time; its process was ended.")
+
+        with stopping.heeded(), stopping.last_words(cancel), beating(Warehouse().settings(), run.run_id):
+            try:
+                yield from self._steps(plan_context, execution_plan)
+            except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+                found = instance.get_run_by_id(run.run_id)
+                if found is not None and found.status is dg.DagsterRunStatus.STARTED:
+                    # Else Dagster calls it failed: it knows only of terminations that began in the UI.
+                    instance.report_run_canceling(found, "Its process was asked to end.")
+                raise
+
+    def _steps(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        yield from ExecuteRunWithPlanIterable(
+            execution_plan=execution_plan,
+            iterator=_events,
+            execution_context_manager=PlanExecutionContextManager(
+                job=plan_context.job,
+                retry_mode=plan_context.retry_mode,
+                execution_plan=execution_plan,
+                run_config=plan_context.run_config,
+                dagster_run=plan_context.dagster_run,
+                instance=plan_context.instance,
+                raise_on_error=plan_context.raise_on_error,
+                output_capture=plan_context.output_capture,
+            ),
+        )
+
+
+def _events(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+    with _Pools(job_context.instance, job_context.dagster_run) as pools:
+        yield from inner_plan_execution_iterator(job_context, _Plan(*execution_plan), pools)
+
+
+@dg.executor(name="in_process")
+def steady_executor(_context: dg.InitExecutorContext) -> SteadyExecutor:
+    """All steps of a run in its process."""
+    return SteadyExecutor()
