@@ -260,15 +260,15 @@ def run(work: Coroutine[Any, Any, Result], tell: Hook | None = None, patience: f
         return asyncio.run(work)
     try:
         check()
-        watch.patience, before = patience, watch.patience
+        watch.patience = patience
         with _quiet_handlers():
             result = asyncio.run(_watched(watch, work, tell))
-        watch.patience = before
     except (asyncio.CancelledError, Exception) as error:
         if watch.number is not None:
             raise Interrupted(watch.number) from error
         raise
     finally:
+        watch.patience = PATIENCE
         work.close()  # nothing where it has run; else it was never begun
     if tell is None:
         check()

@@ -9,8 +9,12 @@ on (``orchestration/test_executor.py``).
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -34,6 +38,9 @@ log = logging.getLogger(__name__)
 
 # Seconds: between two looks while a step waits, between two looks at dead runs, between two lines about the wait.
 LOOK, BURY, SAY = 0.25, 15.0, 60.0
+# Seconds between two looks at whether the run was terminated in the UI.
+TERMINATION = 2.0
+_TERMINATED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
 class _Pools(InstanceConcurrencyContext):
@@ -85,6 +92,28 @@ class _Plan(ExecutionPlan):
         return active
 
 
+@contextmanager
+def _terminable(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """The UI's Terminate ends this run as a SIGTERM does. Dagster tells the processes of its own launcher; to a run
+    that a command began it can say so in its records only."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(TERMINATION):
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.status in _TERMINATED:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    thread = threading.Thread(target=look, name="termination", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(2.0)
+
+
 class SteadyExecutor(Executor):
     """Works off the steps. A run that is interrupted ends as canceled, by a signal as by the UI."""
 
@@ -102,7 +131,8 @@ class SteadyExecutor(Executor):
             if found is not None and not found.is_finished:
                 instance.report_run_canceled(found, "It did not end in time; its process was ended.")
 
-        with stopping.heeded(), stopping.last_words(cancel), beating(Warehouse().settings(), run.run_id):
+        beats = beating(Warehouse().settings(), run.run_id)
+        with stopping.heeded(), stopping.last_words(cancel), beats, _terminable(instance, run.run_id):
             try:
                 yield from self._steps(plan_context, execution_plan)
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):

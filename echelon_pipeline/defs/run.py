@@ -6,6 +6,7 @@ Belongs here: a job run without the UI, recorded in the same Dagster instance th
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -160,6 +161,8 @@ def _execute(
         _end_broken_off(instance, run_id)
         raise
     stopping.check()
+    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:  # by a signal that only the executor heard
+        raise stopping.Interrupted(signal.SIGTERM)
     return result
 
 

@@ -89,10 +89,15 @@ def test_an_error_is_one_line_and_an_exit_code_that_says_whether_to_try_again(er
     assert result.stdout == ""
 
 
-def test_log_level_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("error", "code"), [(RuleViolation("row 7"), 1), (VenueDown("kalshi"), 75)])
+def test_log_level_debug_shows_the_traceback_and_leaves_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, error: EchelonError, code: int
+) -> None:
     monkeypatch.setenv("LOG_LEVEL", "debug")
-    result = CliRunner().invoke(group_that_raises(RuleViolation("row 7")), ["go"])
-    assert isinstance(result.exception, RuleViolation)
+    result = CliRunner().invoke(group_that_raises(error), ["go"])
+    assert result.exit_code == code
+    assert "Traceback" in result.stderr
+    assert result.stderr.endswith(f"error: {error}\n")
 
 
 def test_errors_of_other_kinds_are_not_hidden() -> None:

@@ -1,0 +1,174 @@
+"""A signal ends a process at any step, within seconds, with the shells' exit code. Real processes, real signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from echelon_pipeline import stopping
+
+# What a process may be busy with. Each says that it has begun, and would go on for hours.
+BUSY = {
+    "python": "while True: sum(range(1000))",
+    "sleep": "stopping.wait(3600)",
+    "lock": "import threading; threading.Lock().acquire(); lock = threading.Lock(); lock.acquire(); lock.acquire()",
+    "query": "query()",
+    "copy": "query(\"COPY ({}) TO '/dev/null' (FORMAT csv)\")",
+    # What swallows every error of one member must not swallow the end.
+    "members": """
+while True:
+    try:
+        query()
+    except Exception:
+        pass""",
+    "loop": "stopping.run(asyncio.sleep(3600))",
+    "task": """
+async def work():
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(asyncio.sleep(3600))
+stopping.run(work())""",
+    "answer": """
+import sys
+from echelon_pipeline.venues.http import Policy, VenueHttp
+async def work():
+    async with VenueHttp(sys.argv[2], policy=Policy(), rates={"default": 10.0}, name="kalshi") as http:
+        await http.get("/markets")
+stopping.run(work())""",
+    # SQLite's loop hears nothing.
+    "deaf": "deaf()",
+    "thread": """
+async def work():
+    await asyncio.to_thread(deaf)
+stopping.run(work())""",
+}
+CHILD = """
+import asyncio, sqlite3, sys
+from echelon_pipeline import stopping
+from echelon_pipeline.warehouse.duck import connect
+
+def query(around="{}"):
+    with connect() as connection:
+        connection.execute(around.format("SELECT max(a.range * b.range % 7) FROM range(1000000) a, range(1000000) b"))
+
+def deaf():
+    text = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+    sqlite3.connect(":memory:", check_same_thread=False).execute(text).fetchall()
+
+busy = sys.argv[1]
+try:
+    with stopping.heeded():
+        print("ready", flush=True)
+        exec(busy)
+except stopping.Interrupted as error:
+    sys.exit(error.exit_code)
+"""
+
+
+def ended(code: str, number: int, *arguments: str, child: str = CHILD, **popen: object) -> tuple[int, float, str]:
+    """Exit code, seconds from the signal to the end, standard error."""
+    command = [sys.executable, "-c", child, code, *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen)  # type: ignore[call-overload]
+    try:
+        assert process.stdout.readline() == b"ready\n", process.stderr.read()
+        time.sleep(0.3)
+        begun = time.monotonic()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        return process.returncode, time.monotonic() - begun, errors.decode()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("busy", [name for name in BUSY if name != "answer"])
+def test_a_signal_ends_what_is_under_way_within_five_seconds(busy: str) -> None:
+    code, seconds, errors = ended(BUSY[busy], signal.SIGTERM)
+    assert (code, seconds < 5.0) == (143, True), (seconds, errors)
+    assert ("by force" in errors) == (busy in {"deaf", "thread"}), errors
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_the_exit_code_is_that_of_shells(number: int, code: int) -> None:
+    assert ended(BUSY["query"], number)[0] == code
+
+
+def test_a_server_that_never_ends_its_answer_holds_no_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code, seconds, errors = ended(BUSY["answer"], signal.SIGINT, f"http://127.0.0.1:{port}")
+    assert (code, seconds < 5.0) == (130, True), (seconds, errors)
+    assert "by force" not in errors
+
+
+def test_a_commit_has_more_time_than_other_work_but_not_for_ever() -> None:
+    short = "stopping.PATIENCE, stopping.COMMIT_PATIENCE = 0.2, 1.5\n"
+    patient = f"{short}stopping._watch.patience = 0.2\nwith stopping.committing():\n    deaf()"
+    code, seconds, errors = ended(patient, signal.SIGTERM)
+    assert code == 143, errors
+    assert "by force" in errors
+    assert seconds > 1.4
+
+
+def test_a_hang_up_that_the_parent_ignores_stays_ignored() -> None:
+    """``nohup`` starts commands so."""
+    quiet = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + CHILD
+    code, seconds, _ = ended("stopping.wait(2.0)", signal.SIGHUP, child=quiet)
+    assert (code, seconds > 1.0) == (0, True)
+
+
+def test_work_that_is_told_ends_by_itself_and_its_result_is_there() -> None:
+    work = """
+async def work(stop):
+    await stop.wait()
+    await asyncio.sleep(0.1)
+    return "closed"
+stop = asyncio.Event()
+print(stopping.run(work(stop), tell=stop.set), stopping.asked(), file=sys.stderr)"""
+    code, _, errors = ended(work, signal.SIGINT)
+    assert (code, errors) == (130, "closed True\n")
+
+
+def test_what_has_handlers_of_its_own_gets_its_signals() -> None:
+    own = """
+import signal
+with stopping.unheeded():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+    signal.pause()"""
+    assert ended(own, signal.SIGTERM)[0] == 7
+
+
+def test_without_a_signal_nothing_is_changed() -> None:
+    before = [signal.getsignal(number) for number in stopping.SIGNALS]
+    with stopping.heeded():
+        assert [signal.getsignal(number) for number in stopping.SIGNALS] != before
+        assert stopping.run(asyncio.sleep(0, "done")) == "done"
+        with pytest.raises(ValueError, match="own"):
+            stopping.run(_raises())
+        assert not stopping.asked()
+    assert [signal.getsignal(number) for number in stopping.SIGNALS] == before
+
+
+async def _raises() -> None:
+    raise ValueError("own")
+
+
+def test_an_error_that_comes_of_the_signal_is_the_interrupt() -> None:
+    def broken_off() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            stopping.wait(10)
+        finally:
+            raise RuntimeError("Query interrupted")
+
+    with pytest.raises(stopping.Interrupted) as caught, stopping.heeded():
+        broken_off()
+    assert caught.value.exit_code == 143
+    assert not stopping.asked()
