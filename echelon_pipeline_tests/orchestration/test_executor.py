@@ -159,16 +159,26 @@ def test_a_step_waits_for_the_slot_of_a_living_run_and_says_for_which(
     assert begun == ["second", "first"]
 
 
-def test_a_wait_for_a_slot_ends_with_a_signal(settings: Settings, instance: dg.DagsterInstance) -> None:
+def test_a_wait_for_a_slot_ends_with_a_signal(
+    settings: Settings, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
     other = started(instance, Process.this())
     holding(instance, other, "kept")
     job, begun = job_of(lambda: None, "kept")
-    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    clock = time.monotonic()
-    with pytest.raises(stopping.Interrupted), stopping.heeded():
+    signalled: list[float] = []
+
+    def interrupt_when_waiting() -> None:
+        while "waiting for" not in caplog.text:
+            time.sleep(0.05)
+        signalled.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt_when_waiting)
+    thread.start()
+    with caplog.at_level(logging.WARNING), pytest.raises(stopping.Interrupted), stopping.heeded():
         _execute(job, settings, instance)
-    assert time.monotonic() - clock < 6.0
+    assert time.monotonic() - signalled[0] < 5.0
+    thread.join()
     assert begun == ["second"]
     finished(instance, other)
 
