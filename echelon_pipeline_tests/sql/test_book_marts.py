@@ -50,6 +50,19 @@ def test_imbalance_is_the_mean_of_what_each_book_leaned() -> None:
     assert found["imbalance"] == pytest.approx((0.5 * 10 + (1 - 550) / 551 * 30) / 40, abs=1e-8)
 
 
+def test_a_book_with_nothing_near_its_mid_has_no_imbalance_and_no_depth() -> None:
+    # 0.30 / 0.60: the mid is 0.45, both best prices lie 15 cents away from it.
+    found = depth(book(0, 60, bids=[("0.30", 10)], asks=[("0.60", 10)]))
+    assert found["imbalance"] is None
+    assert (found["two_sided_seconds"], found["bid_depth_10c"], found["ask_depth_10c"]) == (60, 0, 0)
+
+
+def test_time_without_depth_near_the_mid_does_not_weigh_in_the_imbalance() -> None:
+    far = book(10, 100, bids=[("0.30", 10)], asks=[("0.60", 10)])
+    found = depth(book(0, 10, bids=[("0.40", 300)], asks=[("0.42", 100)]), far)
+    assert found["imbalance"] == pytest.approx(0.5)
+
+
 def test_stale_and_unknown_books_do_not_count() -> None:
     found = depth(book(0, 10), book(10, 20, bids=[("0.1", 1)], state="stale"), unknown(20, 30))
     assert (found["live_seconds"], found["bid_depth_1c"]) == (10, 100)

@@ -12,7 +12,7 @@ SELECT
     round(sum(live_seconds), 1) AS live_seconds,
     round(sum(stale_seconds), 1) AS stale_seconds,
     round(sum(unknown_seconds), 1) AS unknown_seconds,
-    round(sum(live_seconds) / sum(expected_seconds), 4) AS coverage,
+    round(sum(live_seconds) / nullif(sum(expected_seconds), 0), 4) AS coverage,
     sum(gaps) AS gaps
 FROM mart.coverage
 GROUP BY venue, date, hour

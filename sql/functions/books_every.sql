@@ -11,7 +11,7 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
         SELECT
             epoch_us(CAST(from_at AS TIMESTAMPTZ)) AS from_us,
             epoch_us(CAST(to_at AS TIMESTAMPTZ)) AS to_us,
-            epoch_us(CAST(step AS INTERVAL)) AS step_us
+            greatest(0, epoch_us(CAST(step AS INTERVAL))) AS step_us
     ),
 
     held AS NOT MATERIALIZED (
@@ -49,8 +49,8 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
         SELECT
             *,
             -- n of the grid's instants from_us + n * step_us; division rounds towards zero.
-            greatest(0, (epoch_us(valid_from) - from_us + step_us - 1) // step_us) AS first_n,
-            (least(epoch_us(valid_to), to_us) - from_us + step_us - 1) // step_us AS end_n,
+            greatest(0, (epoch_us(valid_from) - from_us + step_us - 1) // nullif(step_us, 0)) AS first_n,
+            (least(epoch_us(valid_to), to_us) - from_us + step_us - 1) // nullif(step_us, 0) AS end_n,
             epoch_us(max(CASE WHEN NOT goes_on THEN valid_from END) OVER (ORDER BY valid_from)) AS begun_us
         FROM held
         CROSS JOIN asked
@@ -73,7 +73,7 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
             from_us,
             step_us,
             end_n AS first_n,
-            lead(first_n, 1, (to_us - from_us + step_us - 1) // step_us) OVER (ORDER BY first_n, end_n) AS end_n
+            lead(first_n, 1, (to_us - from_us + step_us - 1) // nullif(step_us, 0)) OVER (ORDER BY first_n, end_n) AS end_n
         FROM (
             SELECT from_us, to_us, step_us, first_n, end_n FROM placed WHERE first_n < end_n
             UNION ALL

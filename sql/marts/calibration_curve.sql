@@ -32,9 +32,9 @@ measured AS (
         bucket,
         sum(n) AS n_instruments,
         count(*) AS n_events,
-        sum(prices)::DOUBLE / sum(n) AS mean_price,
-        sum(outcomes)::DOUBLE / 1e12 / sum(n) AS mean_outcome,
-        sum(errors)::DOUBLE / sum(n) AS brier_score
+        sum(prices)::DOUBLE / nullif(sum(n), 0) AS mean_price,
+        sum(outcomes)::DOUBLE / 1e12 / nullif(sum(n), 0) AS mean_outcome,
+        sum(errors)::DOUBLE / nullif(sum(n), 0) AS brier_score
     FROM cells
     GROUP BY ALL
 ),
@@ -64,7 +64,7 @@ weighted AS (
 ),
 
 replicates AS (
-    SELECT c.venue, c.horizon, c.bucket, d.replicate, sum(d.w * c.outcomes)::DOUBLE / 1e12 / sum(d.w * c.n) AS mean_outcome
+    SELECT c.venue, c.horizon, c.bucket, d.replicate, sum(d.w * c.outcomes)::DOUBLE / 1e12 / nullif(sum(d.w * c.n), 0) AS mean_outcome
     FROM cells c
     JOIN weighted d USING (event)
     WHERE d.w > 0

@@ -117,12 +117,12 @@ SELECT
     coalesce(h.live_us, 0)::DOUBLE / 1e6 AS live_seconds,
     coalesce(h.stale_us, 0)::DOUBLE / 1e6 AS stale_seconds,
     (coalesce(e.us, 0) - coalesce(h.live_us, 0) - coalesce(h.stale_us, 0))::DOUBLE / 1e6 AS unknown_seconds,
-    coalesce(h.live_us, 0)::DOUBLE / e.us::DOUBLE AS coverage,
+    coalesce(h.live_us, 0)::DOUBLE / nullif(e.us, 0)::DOUBLE AS coverage,
     coalesce(l.gaps, 0) AS gaps,
     l.gap_reasons,
     CASE WHEN e.us IS NOT NULL THEN coalesce(s.contracts, 0) END AS seen_contracts,
     CASE WHEN e.us IS NOT NULL AND c.instrument_id IS NOT NULL THEN coalesce(t.contracts, 0) END AS venue_contracts,
-    CASE WHEN c.instrument_id IS NOT NULL THEN coalesce(s.contracts, 0)::DOUBLE / t.contracts::DOUBLE END AS seen_share
+    CASE WHEN c.instrument_id IS NOT NULL THEN coalesce(s.contracts, 0)::DOUBLE / nullif(t.contracts, 0)::DOUBLE END AS seen_share
 FROM named n
 LEFT JOIN expected e USING (date, hour, instrument_id)
 LEFT JOIN held h USING (date, hour, instrument_id)

@@ -118,17 +118,17 @@ deviations AS (
         greatest(tick, least(1 - tick, price_before))::DOUBLE AS p_before,
         sum_prior::DOUBLE / nullif(days_prior, 0) / 1e6 AS mean_prior,
         CASE WHEN changes_short > 1 THEN
-            sqrt((changes_short * cc_short - c_short * c_short)::DOUBLE / (changes_short * (changes_short - 1))) / 1e6
+            sqrt((changes_short * cc_short - c_short * c_short)::DOUBLE / nullif(changes_short * (changes_short - 1), 0)) / 1e6
         END AS volatility_short,
         CASE WHEN changes_long > 1 THEN
-            sqrt((changes_long * cc_long - c_long * c_long)::DOUBLE / (changes_long * (changes_long - 1))) / 1e6
+            sqrt((changes_long * cc_long - c_long * c_long)::DOUBLE / nullif(changes_long * (changes_long - 1), 0)) / 1e6
         END AS volatility_long,
         CASE WHEN changes_before > 1 THEN
-            sqrt((changes_before * cc_before - c_before * c_before)::DOUBLE / (changes_before * (changes_before - 1)))
+            sqrt((changes_before * cc_before - c_before * c_before)::DOUBLE / nullif(changes_before * (changes_before - 1), 0))
             / 1e6
         END AS volatility_before,
         CASE WHEN days_prior > 1 THEN
-            sqrt((days_prior * xx_prior - sum_prior * sum_prior)::DOUBLE / (days_prior * (days_prior - 1))) / 1e6
+            sqrt((days_prior * xx_prior - sum_prior * sum_prior)::DOUBLE / nullif(days_prior * (days_prior - 1), 0)) / 1e6
         END AS deviation_prior
     FROM rolled
     WHERE date >= $from
@@ -143,7 +143,7 @@ SELECT
     is_fresh,
     price - price_before AS change,
     CASE WHEN price IS NOT NULL AND price_before IS NOT NULL THEN
-        ln(p_now / (1 - p_now)) - ln(p_before / (1 - p_before))
+        ln(p_now / nullif(1 - p_now, 0)) - ln(p_before / nullif(1 - p_before, 0))
     END AS logit_change,
     sum_short::DOUBLE / nullif(days_short, 0) / 1e6 AS mean_short,
     days_short,
@@ -154,7 +154,7 @@ SELECT
     volatility_long,
     changes_long,
     CASE WHEN days_prior >= 5 AND deviation_prior >= tick::DOUBLE / 2 THEN
-        (price::DOUBLE - mean_prior) / deviation_prior
+        (price::DOUBLE - mean_prior) / nullif(deviation_prior, 0)
     END AS z_score,
     days_prior,
     price - highest AS drawdown,

@@ -33,7 +33,7 @@ pairs AS (
         to_units(bid, 6) AS bid_units,
         to_units(ask, 6) AS ask_units,
         ask_units - bid_units AS spread,
-        2000000000 * spread // (ask_units + bid_units) AS relative,
+        2000000000 * spread // nullif(ask_units + bid_units, 0) AS relative,
         sum(us) AS us,
         count(*) FILTER (is_change) AS changes
     FROM lived
@@ -55,11 +55,11 @@ SELECT
     instrument_id,
     sum(us)::DOUBLE / 1e6 AS live_seconds,
     coalesce(any_value(quoted), 0)::DOUBLE / 1e6 AS quoted_seconds,
-    coalesce(sum(us) FILTER ((bid_units IS NULL) <> (ask_units IS NULL)), 0)::DOUBLE / sum(us)::DOUBLE AS one_sided_share,
-    sum(us * spread)::DOUBLE / any_value(quoted)::DOUBLE / 1e6 AS mean_spread,
+    coalesce(sum(us) FILTER ((bid_units IS NULL) <> (ask_units IS NULL)), 0)::DOUBLE / nullif(sum(us), 0)::DOUBLE AS one_sided_share,
+    sum(us * spread)::DOUBLE / nullif(any_value(quoted), 0)::DOUBLE / 1e6 AS mean_spread,
     min(spread) FILTER (2 * up_to_spread >= quoted)::DOUBLE / 1e6 AS median_spread,
     min(spread) FILTER (100 * up_to_spread >= 95 * quoted)::DOUBLE / 1e6 AS p95_spread,
-    sum(us * relative)::DOUBLE / any_value(quoted)::DOUBLE / 1e9 AS mean_relative_spread,
+    sum(us * relative)::DOUBLE / nullif(any_value(quoted), 0)::DOUBLE / 1e9 AS mean_relative_spread,
     min(relative) FILTER (2 * up_to_relative >= quoted)::DOUBLE / 1e9 AS median_relative_spread,
     min(relative) FILTER (100 * up_to_relative >= 95 * quoted)::DOUBLE / 1e9 AS p95_relative_spread,
     sum(changes)::BIGINT AS best_changes

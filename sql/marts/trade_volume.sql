@@ -37,7 +37,7 @@ volumes AS (
 
 SELECT
     v.*,
-    v.contracts::DOUBLE / v.trades AS average_size,
+    v.contracts::DOUBLE / nullif(v.trades, 0) AS average_size,
     (v.bought_0 - v.sold_0)::DOUBLE / nullif(v.bought_0 + v.sold_0, 0)::DOUBLE AS taker_imbalance,
     coalesce(c.is_complete, false) AND v.identity = 'strong' AS is_complete
 FROM volumes v

@@ -9,7 +9,7 @@ SELECT
     count(*) FILTER (s.state = 'live') AS books,
     round(
         sum(epoch_us(s.valid_to) - epoch_us(s.valid_from)) FILTER (s.state = 'live')
-        / sum(epoch_us(s.valid_to) - epoch_us(s.valid_from)), 3
+        / nullif(sum(epoch_us(s.valid_to) - epoch_us(s.valid_from)), 0), 3
     ) AS live_share
 FROM core.book_snapshots s
 LEFT JOIN core.display_names n USING (instrument_id)
