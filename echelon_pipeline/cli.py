@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from echelon_pipeline import __version__
-from echelon_pipeline.commands import configuration, demo, health, latest, listeners, query, serve, stream, work
+from echelon_pipeline.commands import (
+    configuration,
+    demo,
+    health,
+    imports,
+    latest,
+    listeners,
+    query,
+    serve,
+    stream,
+    work,
+)
 from echelon_pipeline.commands.common import EchelonGroup
 
 app = typer.Typer(
@@ -41,7 +52,7 @@ def main(
 
 app.command()(demo.demo)
 app.command()(work.ingest)
-app.command("import")(work.import_)
+app.command("import")(imports.import_)
 app.command()(work.refresh)
 app.command()(work.publish)
 app.command()(query.sql)

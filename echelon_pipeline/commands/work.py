@@ -1,4 +1,4 @@
-"""``echelon ingest``, ``import``, ``refresh``, ``publish`` and ``maintain``: the work itself is done elsewhere.
+"""``echelon ingest``, ``refresh``, ``publish`` and ``maintain``: the work itself is done elsewhere.
 
 Belongs here: options and what is printed afterwards.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -182,55 +181,3 @@ def maintain() -> None:
     out().print(f"recordings_deleted_bytes: {expired}", highlight=False)
     for what, value in done.as_dict().items():
         out().print(f"{what}: {value}", soft_wrap=True, highlight=False)
-
-
-def import_(
-    file: Annotated[Path, typer.Argument(exists=True, help="The file: Parquet, CSV or JSON lines.")],
-    table: Annotated[str, typer.Option(help="What its rows are: trades, daily-prices …")],
-    venue: Annotated[str, typer.Option(help="kalshi, polymarket, or any where the rows name theirs.")],
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map", metavar="FIELD=COLUMN", help="Our field = column of the file (==text: a literal). Repeat."
-        ),
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="A known format, instead of --map.")] = None,
-    source: Annotated[str | None, typer.Option(help="Name kept with every row. Default: preset or file name.")] = None,
-    naive_tz: Annotated[str | None, typer.Option(help="Zone of times without an offset. Default: UTC.")] = None,
-) -> None:
-    """Import bulk history into the same tables, source kept."""
-    from echelon_pipeline.ingest.bulk import import_file
-
-    mapping = field_map(map_) if map_ else None
-    report = import_file(
-        building(),
-        file,
-        table=table,
-        venue=venue,
-        mapping=mapping,
-        preset=preset,
-        source=source,
-        naive_tz=naive_tz,
-    )
-    out().print(
-        f"{report.source}: {report.rows_read:,} rows read, {report.rows_committed:,} in the lake "
-        f"({report.rows_new:,} new), {report.duplicates:,} duplicates, {report.dead_letters:,} dead letters, "
-        f"{report.seconds:.1f} s",
-        soft_wrap=True,
-        highlight=False,
-    )
-    for reason, count in report.reasons.items():
-        out().print(f"  {count:,}: {reason}", soft_wrap=True, highlight=False, markup=False)
-
-
-def field_map(pairs: list[str]) -> dict[str, str]:
-    """``FIELD=COLUMN`` options as a mapping; ``FIELD==text`` keeps the ``=`` that marks a literal."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        field, equals, column = pair.partition("=")
-        if not (field and equals and column):
-            raise typer.BadParameter(f"--map {pair!r}: expected FIELD=COLUMN")
-        if field in found:
-            raise typer.BadParameter(f"--map names the field {field!r} twice")
-        found[field] = column
-    return found

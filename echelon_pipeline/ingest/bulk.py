@@ -1,7 +1,7 @@
 """Imports of bulk history: a file's rows into the same core tables that the venues fill, source kept.
 
-Belongs here: what an import is asked and what it reports. Formats are ``bulk_files.py``, fields and presets
-``mappings.py``, the steps ``bulk_job.py``, types and rules ``sql/import``.
+Belongs here: what an import is asked and what it reports. Formats are ``bulk_files.py``, fields ``mappings.py``, known
+data sets ``presets.py``, the steps ``bulk_job.py``, types and rules ``sql/import``.
 
 An import never replaces a row that something else wrote, and every row of the file is accounted for:
 committed (or already there), a duplicate with its reason, or a dead letter with its payload and reason.
@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import duckdb
 
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_files import read_records
-from echelon_pipeline.ingest.bulk_job import ANY_VENUE, Job
-from echelon_pipeline.ingest.mappings import mapped_shape, preset_shape, target_of
+from echelon_pipeline.ingest.bulk_job import ANY_VENUE, Job, Tally
+from echelon_pipeline.ingest.bulk_paths import Layout
+from echelon_pipeline.ingest.mappings import Shape, mapped_shape, target_of
+from echelon_pipeline.ingest.presets import chosen, preset_shape, suggestion
 from echelon_pipeline.ingest.session import VENUES, Session
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.warehouse.duck import load_macros
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class ImportReport:
     """``rows_read == rows_committed + duplicates + dead_letters``, always.
 
     ``records``: in the file; a record with a list inside gives several rows. ``rows_committed``: in the lake
-    after the import, ``rows_new`` of them by it. ``reasons``: of duplicates and dead letters, with counts.
+    after the import, ``rows_new`` of them by it. ``reasons``: of duplicates and dead letters, with counts;
+    ``examples``: the place in the file of one dead letter of each. ``notes``: what else is worth a line.
     """
 
     rows_read: int
@@ -41,46 +46,55 @@ class ImportReport:
     duplicates: int
     source: str
     naive_tz: str
+    table: str = ""
+    examples: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_all_dead(self) -> bool:
+        """Whether the file has rows and none of them could be loaded."""
+        return 0 < self.rows_read == self.dead_letters
 
 
 def import_file(
     settings: Settings,
     path: Path,
     *,
-    table: str,
-    venue: str,
+    table: str | None = None,
+    venue: str | None = None,
     mapping: Mapping[str, str] | None = None,
     preset: str | None = None,
+    each: str | None = None,
     source: str | None = None,
     naive_tz: str | None = None,
     run_id: str | None = None,
 ) -> ImportReport:
     """Loads a bulk file into a core table, streaming.
 
-    ``table``: a name of ``mappings.TARGETS``. ``venue``: polymarket, kalshi, or ``any`` where rows name theirs.
-    Exactly one of ``mapping`` (field -> column, ``=text`` a literal) and ``preset``. ``naive_tz``: the zone of
-    times without an offset; default the preset's, else UTC. ``source``: what the rows are marked with
-    (``import:<source>``); default the preset's, else the file's name. Raises BadImport, naming the file.
+    ``table``: a name of ``mappings.TARGETS``. ``venue``: polymarket, kalshi, or ``any`` where rows name theirs. A
+    preset knows its venue, and its table where only one has the file's columns. Exactly one of ``mapping`` (field ->
+    column, ``=text`` a literal) and ``preset``. ``each``: the list inside of the records whose members are the rows;
+    without it, the only list that has the columns. ``naive_tz``: the zone of times without an offset; default the
+    preset's, else UTC. ``source``: what the rows are marked with (``import:<source>``); default the preset's, else
+    the file's name. Raises BadImport, naming the file.
     """
     started = time.monotonic()
-    if venue not in (*VENUES, ANY_VENUE):
-        raise BadImport(f"{path}: venue is {', '.join(VENUES)} or {ANY_VENUE}, not {venue!r}")
-    target = target_of(table)
+    _check(path, table, venue)
     session = Session.of(settings, run_id=run_id)
     with session.unit() as unit, session.duck() as connection:
-        for macro in statements("import/macros"):
-            connection.execute(macro.text)
+        load_macros(connection, "import/macros")
         records = read_records(connection, path, unit.scratch)
+        layout = Layout.of(connection, path, records)
+        layout = layout if each is None else layout.opened(each)
         if (mapping is None) == (preset is None):
-            raise BadImport(f"{path}: give either a mapping or a preset; columns found: {', '.join(records.columns)}")
-        shape = (
-            preset_shape(path, table, preset, records.columns)
-            if preset is not None
-            else mapped_shape(path, table, mapping or {}, records.columns)
-        )
+            raise BadImport(
+                f"{path}: give either a mapping or a preset; columns found: {', '.join(records.columns)}"
+                f"{suggestion(layout)}"
+            )
+        table, venue, shape = _shape(connection, layout, table, venue, mapping, preset)
         zone = naive_tz or shape.naive_tz or "UTC"
-        job = Job(unit, connection, target, path, venue, source or shape.source or path.name, zone)
-        job.read(records, shape)
+        job = Job(unit, connection, target_of(table), path, venue, source or shape.source or path.name, zone)
+        job.read(shape)
         job.judge()
         tally = job.commit()
     return ImportReport(
@@ -94,4 +108,43 @@ def import_file(
         duplicates=tally.duplicates,
         source=f"import:{job.source}",
         naive_tz=zone,
+        table=table,
+        examples=tally.examples,
+        notes=_notes(shape.layout, tally),
     )
+
+
+def _check(path: Path, table: str | None, venue: str | None) -> None:
+    if venue is not None and venue not in (*VENUES, ANY_VENUE):
+        raise BadImport(f"{path}: venue is {', '.join(VENUES)} or {ANY_VENUE}, not {venue!r}")
+    if table is not None:
+        target_of(table)
+
+
+def _shape(
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    table: str | None,
+    venue: str | None,
+    mapping: Mapping[str, str] | None,
+    preset: str | None,
+) -> tuple[str, str, Shape]:
+    if preset is not None:
+        found = chosen(preset, table, layout)
+        return found.table, venue or found.venue, preset_shape(connection, found, layout)
+    if table is None or venue is None:
+        missing = " and ".join(name for name, value in (("table", table), ("venue", venue)) if value is None)
+        raise BadImport(f"{layout.path}: a mapping needs a {missing} beside it{suggestion(layout)}")
+    return table, venue, mapped_shape(connection, table, mapping or {}, layout)
+
+
+def _notes(layout: Layout, tally: Tally) -> tuple[str, ...]:
+    notes = []
+    if layout.each:
+        notes.append(f"a row of each member of {layout.names[-1]}")
+    if tally.empty:
+        notes.append(f"{tally.empty:,} records whose list {layout.names[-1]} is empty gave no row")
+    if tally.doubled:
+        held = "1 transaction holds" if len(tally.doubled) == 1 else f"{len(tally.doubled):,} transactions hold"
+        notes.append(f"{held} rows that add up to each other, which are not added; the first is {tally.doubled[0]}")
+    return tuple(notes)

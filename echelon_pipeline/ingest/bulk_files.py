@@ -1,7 +1,7 @@
 """Bulk files as one relation of JSON records, whatever the format.
 
-Belongs here: opening Parquet, CSV, JSON lines and JSON arrays (gzip where the name ends so) and saying what
-columns they have. What a column means is in ``mappings.py``.
+Belongs here: opening Parquet, CSV, JSON lines and JSON documents and saying what columns they have. Compression and
+encodings are ``bulk_text.py``; where values lie inside of records is ``bulk_paths.py``.
 
 Every record becomes one JSON object whose values are the file's own texts (numbers of typed formats by
 their shortest exact text), so nothing passes through a float and a record that cannot be loaded is kept
@@ -10,114 +10,122 @@ as it was.
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from echelon_pipeline.errors import BadImport
+from echelon_pipeline.ingest.bulk_text import Text, header_of, mended, mended_lines, plain_name, text_of
+from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import quote
 from echelon_pipeline.warehouse.duck import literal
 
 # Lines longer than this are refused; the longest recorded one has 26 kB.
 LONGEST_LINE = 8 * 1024 * 1024
+LARGEST_OBJECT = 4 * LONGEST_LINE
 # Keys of JSON records are looked for in this many records.
 KEY_SAMPLE = 1_000
+MOST_MENDED = 10_000
+FORMATS = ".parquet, .csv, .tsv, .jsonl, .ndjson, .json (the texts also as .gz and .zst)"
 _BUFFER = f"max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}"
 _NESTED = ("JSON", "STRUCT", "MAP")
 
 
 @dataclass(frozen=True)
 class Records:
-    """``columns``: names found. ``path``: Parquet of (row_no from 0, payload, sha, fault): all records."""
+    """``columns``: names found. ``path``: Parquet of (row_no from 0, payload, sha, fault, line): all records.
+
+    ``line``: of the file, for records that were rejected before they were counted. ``nested``: values may be objects
+    or lists.
+    """
 
     columns: tuple[str, ...]
     path: Path
     count: int
+    nested: bool
 
 
 def read_records(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> Records:
     """Copies a bulk file's records to a scratch file, in one streaming pass.
 
-    ``fault`` is set on lines that are no record (too many cells, not JSON); they count as records.
+    ``fault`` is set on lines that are no record (too many cells, not JSON, not UTF-8); they count as records.
     Raises BadImport for a file that does not exist, is empty or cannot be read; the message names it.
     """
+    if path.is_dir():
+        raise BadImport(f"{path}: is a folder; import one file at a time")
     if not path.is_file():
         raise BadImport(f"{path}: there is no such file")
     target = scratch / "records.parquet"
     with _readable(path):
-        columns, query = _query(connection, path)
-        _copy(connection, f"SELECT *, sha256(coalesce(payload, '')) AS sha FROM ({query})", target)
-        if _is_csv(path):
-            _add_rejects(connection, target)
-        count = connection.execute(f"SELECT count(*) FROM read_parquet({literal(str(target))})").fetchall()[0][0]
-    return Records(columns, target, count)
+        name = plain_name(path)
+        if name.endswith(".parquet"):
+            columns, query, nested = _parquet(connection, path)
+        elif name.endswith((".csv", ".tsv")):
+            columns, query, nested = *_csv(path, text_of(path, scratch)), False
+        elif name.endswith((".jsonl", ".ndjson")):
+            columns, query, nested = *_json(connection, _lines(text_of(path, scratch)), path), True
+        elif name.endswith(".json"):
+            columns, query, nested = *_json(connection, _document(connection, path, scratch), path), True
+        else:
+            raise BadImport(f"{path}: unknown format; known are {FORMATS}")
+        _copy(
+            connection, f"SELECT *, sha256(coalesce(payload, '')) AS sha, NULL::BIGINT AS line FROM ({query})", target
+        )
+        _add_rejects(connection, target)
+        if nested:
+            _mend(connection, target)
+        count = connection.execute(f"SELECT count(*) FROM {_scan(target)}").fetchall()[0][0]
+    return Records(columns, target, count, nested)
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (duckdb.Error, OSError, EOFError, UnicodeDecodeError) as error:
-        raise BadImport(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+    except UnicodeDecodeError as error:
+        raise BadImport(f"{path}: is not UTF-8 at byte {error.start}; convert it first (iconv -t UTF-8)") from error
+    except (duckdb.Error, pa.ArrowException, OSError, EOFError) as error:
+        raise BadImport(f"{path}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
 
 
-def _query(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, ...], str]:
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith(".parquet"):
-        return _parquet(connection, path)
-    if _is_csv(path):
-        return _csv(path)
-    if name.endswith((".jsonl", ".ndjson")):
-        return _json(connection, _lines(path), path)
-    if name.endswith(".json"):
-        return _json(connection, _array(path), path)
-    raise BadImport(
-        f"{path}: unknown format; known are .parquet, .csv, .tsv, .jsonl, .ndjson, .json (and .gz of the texts)"
-    )
-
-
-def _is_csv(path: Path) -> bool:
-    return path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
-
-
-def _parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, ...], str]:
+def _parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, ...], str, bool]:
+    names = pq.read_schema(path).names
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise BadImport(f"{path}: has two columns of one name: {', '.join(map(repr, twice))}")
     source = f"read_parquet({literal(str(path))})"
     described = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
-    values = {
-        name: quote(name) if kind.startswith(_NESTED) or kind.endswith("]") else f"CAST({quote(name)} AS VARCHAR)"
-        for name, kind in described
-    }
-    return tuple(values), _objects(values, source)
+    nested = {name for name, kind in described if kind.startswith(_NESTED) or kind.endswith("]")}
+    return (
+        tuple(name for name, _ in described),
+        _objects({name: quote(name) if name in nested else _text(name, kind) for name, kind in described}, source),
+        bool(nested),
+    )
 
 
-def _csv(path: Path) -> tuple[tuple[str, ...], str]:
-    with _opened(path) as lines:
-        first = lines.readline()
-    delimiter = "\t" if "\t" in first and "," not in first else ","
-    names = next(csv.reader([first], delimiter=delimiter), [])
-    if not any(names):
-        raise BadImport(f"{path}: is empty: there is no header line")
-    if len(set(names)) < len(names):
-        raise BadImport(f"{path}: has two columns of one name in {names}")
-    columns = "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names) + "}"
+def _text(name: str, kind: str) -> str:
+    # NaN is how data frames write "no value" into columns of floats.
+    value = f"nullif({quote(name)}, CAST('NaN' AS {kind}))" if kind in ("FLOAT", "DOUBLE") else quote(name)
+    return f"CAST({value} AS VARCHAR)"
+
+
+def _csv(path: Path, text: Text) -> tuple[tuple[str, ...], str]:
+    names, delimiter = header_of(path, text)
+    places = {name: f"c{place}" for place, name in enumerate(names)}
+    columns = "{" + ", ".join(f"{place}: 'VARCHAR'" for place in places.values()) + "}"
     source = (
-        f"read_csv({literal(str(path))}, columns={columns}, header=true, auto_detect=false, "
+        f"read_csv({_file(text)}, columns={columns}, header=true, auto_detect=false, "
         f"""delim={literal(delimiter)}, quote='"', escape='"', store_rejects=true, {_BUFFER})"""
     )
-    return tuple(names), _objects({name: quote(name) for name in names}, source)
+    return tuple(names), _objects(places, source)
 
 
-def _opened(path: Path) -> TextIO:
-    # newline="": the csv module wants the line ends as they are.
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+def _file(text: Text) -> str:
+    return f"{literal(str(text.path))}, compression={literal(text.compression)}"
 
 
 def _objects(values: dict[str, str], source: str) -> str:
@@ -129,20 +137,34 @@ def _objects(values: dict[str, str], source: str) -> str:
     )
 
 
-def _lines(path: Path) -> str:
+def _lines(text: Text) -> str:
     # Lines are read as texts, so that one that is no JSON is a dead letter and not the end of the import.
     return (
-        f"SELECT line AS payload FROM read_csv({literal(str(path))}, columns={{'line': 'VARCHAR'}}, delim='\x1f', "
-        f"quote='', escape='', header=false, auto_detect=false, {_BUFFER}) "
+        f"SELECT line AS payload FROM read_csv({_file(text)}, columns={{'line': 'VARCHAR'}}, delim='\x1f', "
+        f"quote='', escape='', header=false, auto_detect=false, store_rejects=true, {_BUFFER}) "
         f"WHERE trim(coalesce(line, '')) <> ''"
     )
 
 
-def _array(path: Path) -> str:
-    return (
-        f"SELECT CAST(json AS VARCHAR) AS payload FROM read_json_objects({literal(str(path))}, format='auto', "
-        f"maximum_object_size={4 * LONGEST_LINE})"
+def _document(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> str:
+    """A query for the members of a JSON list, or the one object of a document, or objects one after another."""
+    text = text_of(path, scratch)
+    compression = literal(text.compression)
+    query = (
+        f"SELECT CAST(json AS VARCHAR) AS payload FROM read_json_objects({literal(str(text.path))}, format='auto', "
+        f"compression={compression}, maximum_object_size={LARGEST_OBJECT})"
     )
+    try:
+        connection.execute(f"SELECT count(payload) FROM ({query})").fetchall()
+    except duckdb.InvalidInputException as error:
+        if "maximum_object_size" in str(error):
+            megabytes = LARGEST_OBJECT >> 20
+            raise BadImport(f"{path}: holds an object of more than {megabytes} MB; save it as JSON lines") from error
+        lines = mended_lines(text, scratch)
+        if lines is None:
+            raise
+        return _lines(Text(lines, "none"))
+    return query
 
 
 def _json(connection: duckdb.DuckDBPyConnection, source: str, path: Path) -> tuple[tuple[str, ...], str]:
@@ -152,27 +174,48 @@ def _json(connection: duckdb.DuckDBPyConnection, source: str, path: Path) -> tup
     ).fetchall()
     if not keys:
         raise BadImport(f"{path}: holds no JSON object")
-    query = (
-        f"SELECT row_number() OVER () - 1 AS row_no, payload, CASE WHEN NOT json_valid(payload) THEN 'not JSON' "
-        f"WHEN json_type(payload) <> 'OBJECT' THEN 'not a JSON object' END AS fault FROM ({source})"
-    )
-    return tuple(row[0] for row in keys), query
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW json_lines AS {source}")
+    return tuple(row[0] for row in keys), statement("import/json_records").text
 
 
 def _add_rejects(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
-    """Appends CSV lines that do not have the header's cells, as records with a fault."""
-    rejected = connection.execute("SELECT count(DISTINCT (scan_id, line)) FROM reject_errors").fetchall()[0][0]
-    if not rejected:
+    """Appends lines that DuckDB refused (cells, encoding, length), as records with a fault."""
+    found = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall()
+    if not found or not connection.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0]:
         return
-    whole = target.with_name("records-whole.parquet")
-    first = f"SELECT * FROM read_parquet({literal(str(target))})"
-    rejects = (
-        f"SELECT (SELECT count(*) FROM ({first})) + row_number() OVER (ORDER BY line) - 1 AS row_no, "
-        f"csv_line AS payload, 'the line does not have the cells of the header' AS fault, sha256(csv_line) AS sha "
-        f"FROM (SELECT line, any_value(csv_line) AS csv_line FROM reject_errors GROUP BY scan_id, line)"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW good_records AS SELECT * FROM {_scan(target)}")
+    _rewrite(connection, statement("import/rejects").text, target)
+
+
+def _mend(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
+    """Lines that are JSON by the grammar, though not DuckDB's, become records."""
+    refused = connection.execute(
+        f"SELECT row_no, payload FROM {_scan(target)} WHERE fault = 'not JSON' AND contains(payload, '\\u') "
+        f"LIMIT {MOST_MENDED}"
+    ).fetchall()
+    good = [(row, text) for row, payload in refused if (text := mended(payload)) is not None and text[0] == "{"]
+    if not good:
+        return
+    path = target.with_name("mended.parquet")
+    columns = {"row_no": pa.array([row for row, _ in good]), "better": pa.array([text for _, text in good])}
+    pq.write_table(pa.table(columns), path)
+    _rewrite(
+        connection,
+        "SELECT r.* REPLACE (coalesce(m.better, r.payload) AS payload, "
+        "CASE WHEN m.better IS NULL THEN r.fault END AS fault) "
+        f"FROM {_scan(target)} r LEFT JOIN {_scan(path)} m USING (row_no)",
+        target,
     )
-    _copy(connection, f"{first} UNION ALL BY NAME {rejects}", whole)
+
+
+def _rewrite(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
+    whole = target.with_name("records-whole.parquet")
+    _copy(connection, query, whole)
     whole.replace(target)
+
+
+def _scan(path: Path) -> str:
+    return f"read_parquet({literal(str(path))})"
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:

@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 
 from echelon_pipeline.errors import BadImport
-from echelon_pipeline.ingest.bulk_files import Records
-from echelon_pipeline.ingest.mappings import Shape, Target, fields_query
+from echelon_pipeline.ingest.mappings import LISTS, Shape, Target, fields_query
 from echelon_pipeline.ingest.session import VENUES, Counts, Unit
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import TABLES, Table, quote
@@ -24,7 +23,7 @@ from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.parse import typed
 
 # Raised when the meaning of an imported row changes; part of a dead letter's key.
-IMPORT_VERSION = 1
+IMPORT_VERSION = 2
 ANY_VENUE = "any"  # the file's rows name their venue themselves
 IDENTICAL_ROW = "duplicate: an identical row of the file is kept"
 SAME_KEY = "duplicate: another row of the file with the same key is kept"
@@ -33,13 +32,20 @@ STORED_ELSEWHERE = "duplicate: the lake holds another row under this key, which 
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of the rows; ``reasons`` of duplicates and dead letters."""
+    """What became of the rows; ``reasons`` of duplicates and dead letters, ``examples``: one place in the file of each.
+
+    ``empty``: records whose list has no members, so that they give no row. ``doubled``: transactions whose rows add up
+    to each other.
+    """
 
     committed: int
     new: int
     duplicates: int
     dead: int
     reasons: dict[str, int]
+    examples: dict[str, str]
+    empty: int
+    doubled: list[str]
 
 
 @dataclass
@@ -63,21 +69,22 @@ class Job:
     def endpoint(self) -> str:
         return f"import:{self.source}:{self.path.name}"
 
-    def read(self, records: Records, shape: Shape) -> None:
-        """Fields of every row as texts, with what the lake knows of their tokens: relation ``all_fields``."""
+    def read(self, shape: Shape) -> None:
+        """Fields of every row as texts, with what the lake knows of them: relation ``all_fields``."""
         try:
             ZoneInfo(self.naive_tz)
         except (ZoneInfoNotFoundError, ValueError):
             raise BadImport(f"{self.path}: {self.naive_tz!r} is no time zone") from None
-        self._variables()
-        scan = f"read_parquet({literal(str(records.path))})"
-        self._view("records", f"SELECT * FROM {scan}")
-        self._view("file_rows", "SELECT row_no, payload, sha FROM records WHERE fault IS NULL")
-        self._view("given_fields", shape.query)
-        given = [row[0] for row in self.connection.execute("DESCRIBE given_fields").fetchall()]
+        layout = shape.layout
+        self._variables(layout.empty if layout.each else "")
+        (self._save if layout.each else self._view)("members", layout.rows_query(shape.keep))
+        payload = layout.flat_payload() if layout.each and shape.flat else "payload"
+        self._view("file_rows", f"SELECT row_no, {payload} AS payload, sha FROM members WHERE fault IS NULL")
+        given = self._given_fields(shape)
         self.clocked = not any(name.startswith("observed_at") for name in given)
-        self._known_outcomes()
-        self._view("plain_fields", fields_query(self.target, given))
+        self._known()
+        self._save("plain_fields", fields_query(self.target, given))
+        self._save("named_instruments", statement("import/instruments_named").text)
         self._save("all_fields", statement("import/known").text)
         read, whole = self._row("SELECT count(DISTINCT row_no), (SELECT count(*) FROM file_rows) FROM all_fields")
         if read != whole:
@@ -86,10 +93,14 @@ class Job:
     def judge(self) -> None:
         """Types the rows, then says of each what becomes of it: relations ``typed_rows``, ``decided``, ``dead``."""
         name = self.target.table.split(".")[1].removeprefix("instrument_")
-        self._view("fields", "SELECT * EXCLUDE (fault) FROM all_fields WHERE fault IS NULL")
+        self._view("fields", "SELECT * EXCLUDE (fault, fault_path) FROM all_fields WHERE fault IS NULL")
+        if self.target.table == "core.trades":
+            self._save("executions", statement("import/executions").text)
         self._save("typed_rows", statement(f"import/tables/{name}").text)
+        aside = "aside" if self.target.table == "core.trades" else "NULL AS aside"
         self._view(
-            "good", f"SELECT row_no, item, preference, moment, {self._columns()} FROM typed_rows WHERE reject IS NULL"
+            "good",
+            f"SELECT row_no, item, preference, moment, {aside}, {self._columns()} FROM typed_rows WHERE reject IS NULL",
         )
         self._view("stored", self._stored())
         keys = ", ".join(f"key_{i}" for i in range(len(self.table.key)))
@@ -100,6 +111,7 @@ class Job:
             f"""
             SELECT row_no, item, venue, moment, stored_digest IS NULL AS is_new,
                 CASE
+                    WHEN aside IS NOT NULL THEN aside
                     WHEN place > 1 AND digest = kept_digest THEN {literal(IDENTICAL_ROW)}
                     WHEN place > 1 THEN {literal(SAME_KEY)}
                     WHEN stored_digest IS NULL OR stored_digest = digest OR {kept_own} THEN NULL
@@ -107,7 +119,7 @@ class Job:
                 END AS duplicate,
                 stored_digest IS NOT DISTINCT FROM digest AS is_there
             FROM (SELECT *, row_number() OVER w AS place, first_value(digest) OVER w AS kept_digest
-                  FROM (SELECT row_no, item, venue, moment, preference, {self._digest()} AS digest,
+                  FROM (SELECT row_no, item, venue, moment, preference, aside, {self._digest()} AS digest,
                                {", ".join(f"{quote(c)} AS key_{i}" for i, c in enumerate(self.table.key))} FROM good)
                   WINDOW w AS (PARTITION BY {keys} ORDER BY preference DESC, row_no DESC, item DESC NULLS LAST)) ranked
             LEFT JOIN stored USING ({keys})
@@ -130,18 +142,49 @@ class Job:
         reasons = self.connection.execute(statement("import/reasons").text).fetchall()
         self._windows(per_venue)
         committed, new, duplicates, dead = (sum(int(row[i]) for row in per_venue) for i in range(1, 5))
-        return Tally(committed, new, duplicates, dead, dict(reasons))
+        return Tally(
+            *(committed, new, duplicates, dead),
+            reasons={reason: count for reason, count, _ in reasons},
+            examples={reason: example for reason, _, example in reasons if example is not None},
+            empty=self._row("SELECT count(*) FROM members WHERE fault = getvariable('import_empty')")[0],
+            doubled=self._doubled(),
+        )
 
-    def _variables(self) -> None:
+    def _doubled(self) -> list[str]:
+        if self.target.table != "core.trades":
+            return []
+        query = "SELECT DISTINCT tx FROM executions WHERE fault.path = 'transaction_hash' ORDER BY tx"
+        return [str(tx) for (tx,) in self.connection.execute(query).fetchall()]
+
+    def _given_fields(self, shape: Shape) -> list[str]:
+        """The fields that the shape gives: relation ``given_fields``, its columns."""
+        self._view("given_fields", shape.query)
+        names = [row[0] for row in self.connection.execute("DESCRIBE given_fields").fetchall()]
+        lists = [name for name in sorted(LISTS) if name in names]
+        if not lists:
+            return names
+        absent = [f"CAST(NULL AS VARCHAR) AS {name}" for name in sorted(LISTS - set(lists))]
+        self._view("listed_fields", f"SELECT {', '.join(['*', *absent])} FROM ({shape.query})")
+        self._view("given_fields", statement("import/listed_outcomes").text)
+        return [row[0] for row in self.connection.execute("DESCRIBE given_fields").fetchall()]
+
+    def _variables(self, empty: str) -> None:
         clock = self.unit.session.clock()
         texts = {"venue": self.venue, "source": self.source, "file": self.path.name, "zone": self.naive_tz}
+        texts["empty"] = empty
         for name, text in texts.items():
             self.connection.execute(f"SET VARIABLE import_{name} = {literal(text)}")
         self.connection.execute(f"SET VARIABLE import_at = TIMESTAMPTZ {literal(clock.isoformat())}")
 
-    def _known_outcomes(self) -> None:
-        scan = self.unit.session.lake.scan("core.outcomes", where={"venue": self._venues()})
-        self._view("known_outcomes", scan)
+    def _known(self) -> None:
+        lake, venues = self.unit.session.lake, {"venue": self._venues()}
+        self._view("known_outcomes", lake.scan("core.outcomes", where=venues))
+        ids = "CASE WHEN json_valid(external_ref) THEN json_extract_string(external_ref, '$.{0}') END AS {0}"
+        self._view(
+            "known_instruments",
+            f"SELECT venue, native_id, slug, {ids.format('gamma_id')}, {ids.format('question_id')} "
+            f"FROM ({lake.scan('core.instruments', where=venues)})",
+        )
 
     def _venues(self) -> list[str]:
         return list(VENUES) if self.venue == ANY_VENUE else [self.venue]

@@ -1,10 +1,10 @@
-"""What the columns of a bulk file mean: mappings given by hand, and presets of known data sets.
+"""What the columns of a bulk file mean: the fields of each importable table, and mappings given by hand.
 
-Belongs here: the fields of each importable table, and the SQL that gives every field of a row as text. The
-typed tables are made in ``sql/import/tables``; presets are ``sql/import/presets/<name>/<table>.sql``.
+Belongs here: the SQL that gives every field of a row as text. Where columns lie is ``bulk_paths.py``, known data sets
+are ``presets.py``; the typed tables are made in ``sql/import/tables``.
 
-Units come from a field's name, never from magnitude: ``price`` is in dollars, ``price_cents`` in cents;
-``event_at`` is a text, ``event_at_epoch_s`` and ``event_at_epoch_ms`` are numbers since 1970.
+Units come from a field's name, never from magnitude: ``price`` is in dollars, ``price_cents`` in cents; ``event_at`` is
+a text, ``event_at_epoch_s``, ``_ms``, ``_us`` and ``_ns`` are numbers since 1970.
 """
 
 from __future__ import annotations
@@ -12,13 +12,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+
+import duckdb
 
 from echelon_pipeline.errors import BadImport
-from echelon_pipeline.settings import project_file
-from echelon_pipeline.sqlfiles import Statement, statement
+from echelon_pipeline.ingest.bulk_paths import Layout, Place
 from echelon_pipeline.tables import quote
 from echelon_pipeline.warehouse.duck import literal
+
+# Microseconds in one of each unit; nanoseconds are cut to the microsecond.
+EPOCHS = {"_epoch_s": "1000000", "_epoch_ms": "1000", "_epoch_us": "1", "_epoch_ns": "0.001"}
+_CENTS = "_cents"
+_UNITS = (_CENTS, *EPOCHS)
+# Fields whose value may be a list or an object; of all others it is one text.
+LISTS = frozenset({"token_ids", "labels"})
+_OBJECTS = frozenset({"external_ref"})
+# A truth value is a status by the name of its column only.
+_STATUS_FLAGS = {"closed": "is_closed", "resolved": "is_resolved", "active": "is_active", "settled": "is_resolved"}
 
 
 @dataclass(frozen=True)
@@ -38,25 +48,30 @@ class Target:
 
     def accepted(self) -> frozenset[str]:
         """Every name that a mapping or preset may give, with the suffixes of units."""
-        cents = (f"{p}_cents" for p in self.prices)
-        epochs = (f"{t}_epoch_{unit}" for t in self.times for unit in ("s", "ms"))
+        cents = (price + _CENTS for price in self.prices)
+        epochs = (time + unit for time in self.times for unit in EPOCHS)
         return frozenset((*self.fields, *cents, *epochs))
 
 
 _WHO = ("instrument", "token_id")
-_JOINED = (*_WHO, "result")  # what known outcomes are looked up by
+_SAID = ("outcome_index", "outcome")
+# What the lake is asked about, or a label may stand in.
+_JOINED = (*_WHO, *_SAID, "result", "side")
 TARGETS: dict[str, Target] = {
     "trades": Target(
         "core.trades",
         (_WHO, ("event_at",), ("price", "price_0"), ("size",)),
-        (*_WHO, "size", "side", "outcome_index", "transaction_hash", "trader", "trade_id", "is_block_trade"),
+        (
+            *(*_WHO, *_SAID, "size", "side", "transaction_hash", "trader", "counterparty", "role", "trade_id"),
+            "is_block_trade",
+        ),
         ("price", "price_0"),
         ("event_at", "observed_at"),
     ),
     "daily-prices": Target(
         "core.daily_prices",
         (_WHO, ("date", "closes_at"), ("close", "bid_close", "ask_close")),
-        (*_WHO, "outcome_index", "date", "volume", "trades", "open_interest", "price_source", "grain_seconds"),
+        (*_WHO, *_SAID, "date", "volume", "trades", "open_interest", "price_source", "grain_seconds"),
         ("open", "high", "low", "close", "previous_close", "bid_close", "ask_close"),
         ("closes_at", "observed_at"),
     ),
@@ -69,20 +84,10 @@ TARGETS: dict[str, Target] = {
     ),
     "instruments": Target(
         "core.instruments",
-        (("instrument",), ("status",)),
+        (("instrument",), ("status", "is_closed", "is_resolved", "is_active")),
         (
-            *(
-                "instrument",
-                "event",
-                "series",
-                "slug",
-                "title",
-                "sub_title",
-                "market_type",
-                "status",
-                "is_combo",
-                "outcome_count",
-            ),
+            *("instrument", "event", "series", "slug", "title", "sub_title", "market_type", "status"),
+            *("is_closed", "is_resolved", "is_active", "is_combo", "outcome_count"),
             *("category", "strike_type", "floor_strike", "cap_strike", "rules", "external_ref"),
         ),
         (),
@@ -96,13 +101,15 @@ TARGETS: dict[str, Target] = {
         ("starts_at", "ends_at", "strike_at", "observed_at"),
     ),
     "outcomes": Target(
-        "core.outcomes", (("instrument",), ("outcome_index",)), (*_WHO, "outcome_index", "label"), (), ("observed_at",)
+        "core.outcomes",
+        (("instrument",), ("outcome_index", "token_ids", "labels")),
+        (*_WHO, "outcome_index", "label", "token_ids", "labels"),
     ),
     "quotes": Target(
         "core.instrument_quotes",
         (_WHO, ("observed_at",)),
         (
-            *(*_WHO, "outcome_index", "best_bid_size", "best_ask_size", "volume", "volume_24h", "volume_usd"),
+            *(*_WHO, *_SAID, "best_bid_size", "best_ask_size", "volume", "volume_24h", "volume_usd"),
             *("volume_24h_usd", "liquidity_usd", "open_interest", "open_interest_usd"),
         ),
         ("best_bid", "best_ask", "other_bid", "other_ask", "last_price"),
@@ -112,70 +119,55 @@ TARGETS: dict[str, Target] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """How a file's records become fields: ``query`` over ``file_rows``, the ``given`` names, the defaults."""
+    """How a file's rows become fields: ``query`` over ``file_rows``, the ``layout`` of the rows, the defaults.
+
+    ``flat``: members are merged into what surrounds them, as presets read them. ``keep``: lists around the members
+    that the query reads.
+    """
 
     query: str
-    given: frozenset[str]
+    layout: Layout
     source: str | None = None
     naive_tz: str | None = None
+    flat: bool = False
+    keep: tuple[Place, ...] = ()
 
 
 def target_of(table: str) -> Target:
     """The importable table of that name (``trades``, ``daily-prices`` …). Raises BadImport for another name."""
     if table not in TARGETS:
-        raise BadImport(f"{table!r} cannot be imported{_near(table, TARGETS)}; known are {', '.join(TARGETS)}")
+        raise BadImport(f"{table!r} cannot be imported{near(table, TARGETS)}; known are {', '.join(TARGETS)}")
     return TARGETS[table]
 
 
-def presets() -> dict[str, tuple[str, ...]]:
-    """Names of the presets, each with the tables that it loads."""
-    root = project_file("sql", "import", "presets")
-    return {
-        folder.name: tuple(sorted(f.stem.replace("_", "-") for f in folder.glob("*.sql")))
-        for folder in sorted(root.iterdir())
-    }
+def mapped_shape(
+    connection: duckdb.DuckDBPyConnection, table: str, mapping: Mapping[str, str], layout: Layout
+) -> Shape:
+    """The shape that ``field -> column`` gives; ``=text`` is a literal, ``a.b`` a key inside of an object.
 
-
-def preset_shape(path: Path, table: str, preset: str, columns: Iterable[str]) -> Shape:
-    """The shape of a preset. Raises BadImport where the preset is unknown or the file lacks its columns."""
-    known = presets()
-    if preset not in known:
-        raise BadImport(f"there is no preset {preset!r}{_near(preset, known)}; known are {', '.join(known)}")
-    if table not in known[preset]:
-        raise BadImport(f"preset {preset} loads {', '.join(known[preset])}, not {table}")
-    found: Statement = statement(f"import/presets/{preset}/{table.replace('-', '_')}")
-    wanted = [c.strip() for c in found.header["columns"].split(",")]
-    _check_columns(path, {c: c for c in wanted}, tuple(columns))
-    return Shape(found.text, frozenset(), found.header["source"], found.header.get("naive_tz"))
-
-
-def mapped_shape(path: Path, table: str, mapping: Mapping[str, str], columns: Iterable[str]) -> Shape:
-    """The shape that ``field -> column`` gives; ``=text`` is a literal, ``a.b`` a key inside a JSON column.
-
+    Where a record lacks the columns and the members of one of its lists have them, each member is a row.
     Raises BadImport naming the file for unknown fields, missing fields and missing columns.
     """
     target = target_of(table)
-    columns = tuple(columns)
-    for field in mapping:
-        if field not in target.accepted():
-            raise BadImport(f"{path}: {table} has no field {field!r}{_near(field, target.accepted())}")
-    plain = {_plain(field) for field in mapping}
-    missing = [" or ".join(group) for group in target.needs if not plain & set(group)]
-    if missing:
-        raise BadImport(
-            f"{path}: {table} needs {', '.join(missing)}; columns found: {', '.join(columns)}"
-            f"{_suggest(missing, columns)}"
-        )
+    _check_fields(table, target, mapping, layout)
     read = {field: column for field, column in mapping.items() if not column.startswith("=")}
-    _check_columns(path, read, columns)
+    layout, places = _places(connection, read, layout)
+    read |= {
+        flag: read["status"]
+        for flag in [_STATUS_FLAGS.get(read.get("status", "").split(".")[-1].lower().removeprefix("is_"))]
+        if flag and table == "instruments" and flag not in mapping
+    }
+    for field in read.keys() - places.keys():
+        places[field] = places["status"]
     order = list(read)
-    paths = ", ".join(literal(json_path(read[field], columns)) for field in order)
-    parts = [f"v[{i}] AS {quote(field)}" for i, field in enumerate(order, start=1)]
+    paths = ", ".join(literal(layout.json_path(places[field])) for field in order)
+    parts = [_value(field, i, read) for i, field in enumerate(order, start=1)]
     parts += [f"{literal(text[1:])} AS {quote(field)}" for field, text in mapping.items() if text.startswith("=")]
+    values = f"json_extract_string(payload, [{paths}])" if order else "[]"
     return Shape(
-        f"SELECT row_no, sha, {', '.join(parts)} FROM "
-        f"(SELECT row_no, sha, json_extract_string(payload, [{paths}]) AS v FROM file_rows)",
-        frozenset(mapping),
+        f"SELECT row_no, sha, {', '.join(parts)} FROM (SELECT row_no, sha, {values} AS v FROM file_rows)",
+        layout,
+        keep=tuple(place for place in places.values() if place.kind == "list"),
     )
 
 
@@ -186,49 +178,102 @@ def fields_query(target: Target, given: Iterable[str]) -> str:
     if unknown:
         raise BadImport(f"{target.table} has no field {', '.join(unknown)}")
     parts = ["row_no", "sha", "item" if "item" in names else "CAST(NULL AS INTEGER) AS item"]
-    parts += [f"CAST({_given(f, names)} AS VARCHAR) AS {quote(f)}" for f in target.fields if f != "venue"]
+    # An empty text is how files say that there is no value.
+    parts += [f"nullif(CAST({_given(f, names)} AS VARCHAR), '') AS {quote(f)}" for f in target.fields if f != "venue"]
     parts += [f"CAST(NULL AS VARCHAR) AS {name}" for name in _JOINED if name not in target.fields]
     venue = "lower(venue)" if "venue" in names else "NULL"
     parts.append(f"coalesce({venue}, CAST(getvariable('import_venue') AS VARCHAR)) AS venue")
     return f"SELECT {', '.join(parts)} FROM given_fields"
 
 
-def json_path(column: str, columns: Iterable[str]) -> str:
-    """The JSON path of a column: itself where the file has it, else keys inside the part before the first dot."""
-    keys = [column] if column in set(columns) else column.split(".")
-    return "$" + "".join('."' + key.replace('"', '\\"') + '"' for key in keys)
+def plain(field: str) -> str:
+    """A field without the suffix of its unit."""
+    return next((field.removesuffix(unit) for unit in _UNITS if field.endswith(unit)), field)
 
 
-def _given(field: str, names: set[str]) -> str:
-    if f"{field}_cents" in names:
-        return f"import_cents({quote(field + '_cents')})"
-    if f"{field}_epoch_s" in names:
-        return f"import_epoch({quote(field + '_epoch_s')}, 1000000)"
-    if f"{field}_epoch_ms" in names:
-        return f"import_epoch({quote(field + '_epoch_ms')}, 1000)"
-    return quote(field) if field in names else "NULL"
+def units(target: Target, field: str) -> tuple[str, ...]:
+    """Every name under which a field may be given."""
+    if field in target.times:
+        return (field, *(field + unit for unit in EPOCHS))
+    return (field, field + _CENTS) if field in target.prices else (field,)
 
 
-def _plain(field: str) -> str:
-    for suffix in ("_cents", "_epoch_s", "_epoch_ms"):
-        field = field.removesuffix(suffix)
-    return field
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint at the closest known name, or nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
-def _check_columns(path: Path, wanted: Mapping[str, str], columns: tuple[str, ...]) -> None:
-    missing = {f: c for f, c in wanted.items() if c not in columns and c.split(".")[0] not in columns}
+def suggest(names: Iterable[str], columns: Iterable[str]) -> str:
+    """A hint at the columns closest to some names, or nothing."""
+    known = list(columns)
+    found = {m for name in names for m in difflib.get_close_matches(name, known, n=1, cutoff=0.5)}
+    return f"; closest: {', '.join(sorted(found))}" if found else ""
+
+
+def _check_fields(table: str, target: Target, mapping: Mapping[str, str], layout: Layout) -> None:
+    for field in mapping:
+        if field not in target.accepted():
+            known = [name for name in (*target.times, *target.prices) if field.startswith(f"{name}_")]
+            hint = f"; units of {known[0]} are {', '.join(units(target, known[0]))}" if known else ""
+            raise BadImport(f"{layout.path}: {table} has no field {field!r}{hint or near(field, target.accepted())}")
+    given = [plain(field) for field in mapping]
+    for field in given:
+        if given.count(field) > 1:
+            twice = ", ".join(name for name in mapping if plain(name) == field)
+            raise BadImport(f"{layout.path}: the mapping gives {field} in two units: {twice}")
+    missing = [" or ".join(group) for group in target.needs if not set(given) & set(group)]
     if missing:
-        named = ", ".join(c if f == c else f"{c} (for {f})" for f, c in missing.items())
         raise BadImport(
-            f"{path}: has no column {named}; columns found: {', '.join(columns)}{_suggest(missing.values(), columns)}"
+            f"{layout.path}: {table} needs {', '.join(missing)}; columns found: {', '.join(layout.columns)}"
+            f"{suggest(missing, layout.columns)}"
         )
 
 
-def _suggest(names: Iterable[str], columns: tuple[str, ...]) -> str:
-    near = {m for name in names for m in difflib.get_close_matches(name, columns, n=1, cutoff=0.5)}
-    return f"; closest: {', '.join(sorted(near))}" if near else ""
+def _places(
+    connection: duckdb.DuckDBPyConnection, read: Mapping[str, str], layout: Layout
+) -> tuple[Layout, dict[str, Place]]:
+    """Where every mapped column is, in the layout with the list opened that has them."""
+    if not layout.each and any(layout.find(column) is None for column in read.values()):
+        fitting = layout.fitting(read.values())
+        if len(fitting) > 1:
+            lists = " and of ".join(found.names[-1] for found in fitting)
+            raise BadImport(f"{layout.path}: the columns are those of the members of {lists}: choose one with --each")
+        layout = fitting[0] if fitting else layout
+    found = {field: layout.find(column) or layout.holds(connection, column) for field, column in read.items()}
+    _refuse_missing(layout, {field: read[field] for field, place in found.items() if place is None})
+    places = {field: place for field, place in found.items() if place is not None}
+    for field, place in places.items():
+        where = f"{layout.path}: {read[field]} (for {field})"
+        if place.kind == "list" and field not in LISTS:
+            raise BadImport(f"{where} is a list: --each {read[field]} makes a row of each of its members")
+        if place.kind == "object" and field not in _OBJECTS:
+            raise BadImport(f"{where} is an object; name one of its keys: {', '.join(place.inner)}")
+    return layout, places
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {near[0]}?)" if near else ""
+def _refuse_missing(layout: Layout, missing: Mapping[str, str]) -> None:
+    if missing:
+        named = ", ".join(f"{column} (for {field})" for field, column in missing.items())
+        raise BadImport(
+            f"{layout.path}: has no column {named}; columns found: {', '.join(layout.columns)}"
+            f"{suggest(missing.values(), layout.columns)}{'' if layout.each else layout.lists_hint()}"
+        )
+
+
+def _value(field: str, place: int, read: Mapping[str, str]) -> str:
+    value = f"v[{place}]"
+    if field == "status" and any(read.get(flag) == read["status"] for flag in _STATUS_FLAGS.values()):
+        value = f"CASE WHEN import_flag({value}) IS NULL THEN {value} END"  # the truth value is in the flag's field
+    elif field in _STATUS_FLAGS.values() and read.get("status") == read[field]:
+        value = f"CASE WHEN import_flag({value}) IS NOT NULL THEN {value} END"
+    return f"{value} AS {quote(field)}"
+
+
+def _given(field: str, names: set[str]) -> str:
+    if f"{field}{_CENTS}" in names:
+        return f"import_cents({quote(field + _CENTS)})"
+    for unit, micros in EPOCHS.items():
+        if field + unit in names:
+            return f"import_epoch({quote(field + unit)}, {micros})"
+    return quote(field) if field in names else "NULL"

@@ -84,7 +84,7 @@ def _open(memory_limit_mb: int, threads: int, scratch: Path | None) -> duckdb.Du
         spill.mkdir(parents=True, exist_ok=True)
         atexit.register(shutil.rmtree, spill, ignore_errors=True)
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
-    _load_macros(connection)
+    load_macros(connection)
     return connection
 
 
@@ -100,9 +100,9 @@ def _give_back(key: tuple[int, int, int, Path | None]) -> None:
         connection.execute(f"SET memory_limit = '{key[1]}MB'")
 
 
-def _load_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Creates every macro; those that use others wait until these are there. CatalogException if none can."""
-    pending = list(statements("macros"))
+def load_macros(connection: duckdb.DuckDBPyConnection, folder: str = "macros") -> None:
+    """Creates every macro of a folder; a macro that uses others waits for them. CatalogException if none can."""
+    pending = list(statements(folder))
     while pending:
         waiting: list[Statement] = []
         for macro in pending:

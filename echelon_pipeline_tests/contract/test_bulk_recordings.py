@@ -320,9 +320,13 @@ class Kind:
 
 NO_TOKEN = "token_id: token is not in core.outcomes: load its market or its outcomes first"
 NO_RESULT = "result: no result"
+NO_CONDITION = (
+    "instrument: not a condition id, and no Gamma id, slug or question id of an instrument in core.instruments"
+)
+NO_TICKER = "instrument: not a ticker: tickers have no lower-case letters and no blanks"  # header lines in the middle
 KINDS = (
     Kind(f"{PANCAKE}/markets_2026-06.parquet", "instruments", "pancake", pancake_instruments, "polymarket",
-         dead={"no condition id: the publisher gives only the id of Gamma": 9750}),
+         dead={NO_CONDITION: 9750}),
     Kind(RESOLUTIONS, "resolutions", "pancake", pancake_resolutions, "polymarket"),
     Kind(f"{PANCAKE}/events_583_final_outcomes.json.gz", "events", "polymarket_event_outcomes", event_rows,
          "polymarket", dead={"ends_at: not a time": 1}),
@@ -336,9 +340,9 @@ KINDS = (
     Kind("kalshi/history/resolved_xrp15m.csv.gz", "instruments", "kalshi_15m_results", fifteen_minute_instruments,
          dead={"status: no status": 1}),
     Kind("kalshi/history/resolved_gold15m.csv.gz", "resolutions", "kalshi_15m_results", fifteen_minutes,
-         dead={NO_RESULT: 371, "result: result is not yes, no, scalar or void": 8}, duplicates=5664),
+         dead={NO_RESULT: 371, NO_TICKER: 8}, duplicates=5664),
     Kind("kalshi/history/resolved_gold15m.csv.gz", "instruments", "kalshi_15m_results", fifteen_minute_instruments,
-         dead={"status: no status": 379}, duplicates=5664),
+         dead={"status: no status": 371, NO_TICKER: 8}, duplicates=5664),
     Kind("kalshi/history/weather_markets_results_2026-04.csv", "resolutions", "kalshi_weather_results",
          weather_results),
     Kind("kalshi/history/weather_markets_results_2026-04.csv", "instruments", "kalshi_weather_results",

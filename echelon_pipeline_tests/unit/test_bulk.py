@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -20,51 +17,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.errors import BadImport
-from echelon_pipeline.ingest.bulk import ImportReport, import_file
+from echelon_pipeline.ingest.bulk import import_file
 from echelon_pipeline.ingest.bulk_job import IDENTICAL_ROW, SAME_KEY, STORED_ELSEWHERE
-from echelon_pipeline.ingest.mappings import TARGETS, presets
+from echelon_pipeline.ingest.mappings import TARGETS
+from echelon_pipeline.ingest.presets import presets
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statement, statements
-from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.warehouse.duck import connect, load_macros
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline_tests.imported import Row, home_in, load, rows_of, write_csv
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-Row = dict[str, Any]
 TRADE = {"market": "KXA-1", "at": "2026-01-02T03:04:05Z", "price": "0.25", "count": "10", "taker": "yes"}
+NO_UNIT = (
+    "the number is no time from 2000 to 9999 in the unit that the mapping names; units are event_at (a text with date "
+    "and time), event_at_epoch_s, event_at_epoch_ms, event_at_epoch_us, event_at_epoch_ns"
+)
 TRADES = {"instrument": "market", "event_at": "at", "price": "price", "size": "count", "side": "taker"}
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", now=NOW, min_free_mb=0)
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    data = text.getvalue().encode()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-    return path
-
-
-def rows_of(home: Settings, table: str) -> list[Row]:
-    key = ", ".join(TABLES[table].key)
-    with connect() as connection:
-        found = connection.sql(f"SELECT * FROM ({Lake.of(home).scan(table)}) ORDER BY {key}").to_arrow_table()
-    rows: list[Row] = found.to_pylist()
-    return rows
-
-
-def load(
-    home: Settings, path: Path, table: str, mapping: Mapping[str, str], venue: str = "kalshi", **more: Any
-) -> ImportReport:
-    report = import_file(home, path, table=table, venue=venue, mapping=mapping, **more)
-    assert report.rows_read == report.rows_committed + report.duplicates + report.dead_letters
-    assert sum(report.reasons.values()) == report.duplicates + report.dead_letters
-    return report
+    return home_in(tmp_path)
 
 
 def test_a_mapped_csv_becomes_exact_trades_with_the_source_kept(home: Settings, tmp_path: Path) -> None:
@@ -145,8 +118,10 @@ def test_a_preset_refuses_a_file_without_its_columns(home: Settings, tmp_path: P
         *(({"price": p}, "price: price is not a number from 0 to 1") for p in ("1.5", "-0.1", "abc", "nan", "1e99")),
         ({"price": ""}, "price: no price"),
         *(({"count": n}, "size: size is not a number above 0") for n in ("-1", "0", "", "many", "inf")),
-        *(({"at": t}, "event_at: no time, or not a time") for t in ("", "soon", "1767323045", "0001-01-01T00:00:00Z")),
-        ({"taker": "maybe"}, "side: side is not buy, sell, yes or no"),
+        ({"at": ""}, "event_at: no time"),
+        *(({"at": t}, "event_at: not a time") for t in ("soon", "0001-01-01T00:00:00Z", "2026-13-01")),
+        ({"at": "1767323045"}, f"event_at: {NO_UNIT}"),
+        ({"taker": "maybe"}, "side: side is not buy, sell, bid, ask, yes or no"),
         ({"market": ""}, "instrument: no instrument"),
     ],
 )
@@ -442,7 +417,7 @@ def test_payouts_that_do_not_sum_to_1_are_unresolved(home: Settings, tmp_path: P
 
 
 def test_rows_of_another_venue_are_counted_not_mixed_in(home: Settings, tmp_path: Path) -> None:
-    rows = [QUOTE | {"v": v} for v in ("kalshi", "polymarket", "other")]
+    rows = [QUOTE | {"v": v, "ticker": t} for v, t in (("kalshi", "KXA-1"), ("polymarket", "0xa"), ("other", "KXA-1"))]
     mapping = QUOTES | {"venue": "v"}
     report = load(home, write_csv(tmp_path / "q.csv", rows), "quotes", mapping)
     assert report.reasons == {"row of another venue": 1, "venue is not polymarket or kalshi": 1}
@@ -472,8 +447,7 @@ TEXTS = st.one_of(
 @pytest.fixture(scope="module")
 def macros() -> Iterator[duckdb.DuckDBPyConnection]:
     with connect(threads=1) as connection:
-        for macro in statements("import/macros"):
-            connection.execute(macro.text)
+        load_macros(connection, "import/macros")
         yield connection
 
 
@@ -503,7 +477,7 @@ def test_every_row_is_accounted_for_whatever_the_file_holds(
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     path = write_csv(folder / "t.csv", [TRADE | {"price": p, "count": n} for p, n in rows])
-    report = load(Settings(home=folder / "home", now=NOW, min_free_mb=0), path, "trades", TRADES)
+    report = load(home_in(folder), path, "trades", TRADES)
     assert report.rows_read == report.records == len(rows)
     assert report.rows_committed == sum(_is_trade(price, size) for price, size in rows)
 

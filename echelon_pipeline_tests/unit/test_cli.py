@@ -19,7 +19,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from echelon_pipeline import cli
-from echelon_pipeline.commands import serve, work
+from echelon_pipeline.commands import imports, serve
 from echelon_pipeline.commands.common import EchelonGroup
 from echelon_pipeline.commands.progress import Lines, shown_progress
 from echelon_pipeline.commands.render import text_of, write_table
@@ -319,13 +319,13 @@ def test_days_in_the_wrong_order_are_a_usage_error(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_import_maps_fields_to_columns() -> None:
-    assert work.field_map(["price=px", "venue==kalshi"]) == {"price": "px", "venue": "=kalshi"}
+    assert imports.field_map(["price=px", "venue==kalshi"]) == {"price": "px", "venue": "=kalshi"}
 
 
 @pytest.mark.parametrize("pairs", [["price"], ["=px"], ["price="], ["price=a", "price=b"]])
 def test_a_mapping_that_says_nothing_is_a_usage_error(pairs: list[str]) -> None:
     with pytest.raises(typer.BadParameter):
-        work.field_map(pairs)
+        imports.field_map(pairs)
 
 
 def test_an_import_reports_every_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_sql_file_says_what_it_computes_and_from_what(path: Path) -> None:
     header = Statement(relative(path), path.read_text(encoding="utf-8")).header
     wanted = {"about"}
     if "presets" in path.parts:
-        wanted |= {"columns", "source"}
+        wanted |= {"columns", "source", "venue"}
     elif path.parent.name != "macros":
         wanted |= {"grain", "inputs"}
     assert {key for key in wanted if header.get(key)} == wanted

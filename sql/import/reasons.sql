@@ -1,11 +1,11 @@
--- about: why rows were not committed, with counts. For dead letters: the field, then the reason.
+-- about: why rows were not committed, with counts and the place of one. For dead letters: the field, then the reason.
 -- grain: reason
 -- inputs: decided, dead
-SELECT reason, count(*) AS n
+SELECT reason, count(*) AS n, min(path) AS example
 FROM (
-    SELECT duplicate AS reason FROM decided WHERE duplicate IS NOT NULL
+    SELECT duplicate AS reason, NULL AS path FROM decided WHERE duplicate IS NOT NULL
     UNION ALL
-    SELECT coalesce(nullif(regexp_extract(path, '\]\.([a-z_0-9]+)$', 1), '') || ': ', '') || reason FROM dead
+    SELECT coalesce(nullif(regexp_extract(path, '\]\.([a-z_0-9]+)$', 1), '') || ': ', '') || reason, path FROM dead
 )
 GROUP BY reason
 ORDER BY n DESC, reason

@@ -1,9 +1,10 @@
--- about: text of the UTC time that lies x * micros microseconds after 1970; a text that is no number stays as it is,
---        so that the row's rule can name it.
+-- about: text of the UTC time that lies x * micros microseconds after 1970, cut (not rounded) to the microsecond. '' for 0,
+--        which publishers write for "no time". A text that is no number, or no time from 2000 to 9999 in this unit, stays as
+--        it is, so that the row's rule can name it: neither venue is older, so an earlier time is a wrong unit.
 CREATE OR REPLACE MACRO import_epoch(x, micros) AS
-    coalesce(
-        CASE
-            WHEN TRY_CAST(x AS DECIMAL(20, 6)) * CAST(micros AS DECIMAL(7, 0)) BETWEEN 1 AND 253402300799000000
-            THEN CAST(make_timestamptz(CAST(TRY_CAST(x AS DECIMAL(20, 6)) * CAST(micros AS DECIMAL(7, 0)) AS BIGINT)) AS VARCHAR)
-        END,
-        x)
+    CASE
+        WHEN TRY_CAST(x AS DECIMAL(28, 9)) = 0 THEN ''
+        WHEN TRY_CAST(x AS DECIMAL(28, 9)) * CAST(micros AS DECIMAL(10, 3)) BETWEEN 946684800000000 AND 253402300799000000
+        THEN CAST(make_timestamptz(CAST(floor(TRY_CAST(x AS DECIMAL(28, 9)) * CAST(micros AS DECIMAL(10, 3))) AS BIGINT)) AS VARCHAR)
+        ELSE x
+    END

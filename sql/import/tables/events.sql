@@ -5,10 +5,10 @@ SELECT
     row_no, item, sha, venue, 0 AS preference,
     CASE
         WHEN coalesce(event, '') = '' THEN import_bad('event', 'no event')
-        WHEN import_untimed(starts_at) THEN import_bad('starts_at', 'not a time')
-        WHEN import_untimed(ends_at) THEN import_bad('ends_at', 'not a time')
-        WHEN import_untimed(strike_at) THEN import_bad('strike_at', 'not a time')
-        WHEN import_untimed(observed_at) THEN import_bad('observed_at', 'not a time')
+        WHEN import_untimed(starts_at) THEN import_no_time('starts_at', starts_at)
+        WHEN import_untimed(ends_at) THEN import_no_time('ends_at', ends_at)
+        WHEN import_untimed(strike_at) THEN import_no_time('strike_at', strike_at)
+        WHEN import_untimed(observed_at) THEN import_no_time('observed_at', observed_at)
         WHEN is_mutually_exclusive IS NOT NULL AND import_flag(is_mutually_exclusive) IS NULL
         THEN import_bad('is_mutually_exclusive', 'neither true nor false')
     END AS reject,

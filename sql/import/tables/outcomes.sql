@@ -5,15 +5,16 @@ SELECT
     row_no, item, sha, venue, 0 AS preference,
     CASE
         WHEN coalesce(instrument, '') = '' THEN import_bad('instrument', 'no instrument')
-        WHEN NOT coalesce(TRY_CAST(outcome_index AS INTEGER) >= 0, false)
+        WHEN import_whole(outcome_index) IS NULL
         THEN import_bad('outcome_index', 'outcome_index is not a whole number from 0')
         WHEN known_instrument IS NOT NULL
-            AND (known_instrument <> venue || ':' || instrument OR known_index <> TRY_CAST(outcome_index AS INTEGER))
+            AND (known_instrument <> venue || ':' || instrument OR known_index <> import_whole(outcome_index))
         THEN import_bad('token_id', 'token is another outcome in core.outcomes')
+        WHEN import_untimed(observed_at) THEN import_no_time('observed_at', observed_at)
     END AS reject,
     venue || ':' || instrument AS instrument_id,
     bucket_of(venue || ':' || instrument) AS bucket,
-    TRY_CAST(outcome_index AS INTEGER) AS outcome_index,
+    import_whole(outcome_index) AS outcome_index,
     token_id,
     label,
     CASE lower(label) WHEN 'yes' THEN true WHEN 'no' THEN false END AS is_affirmative,

@@ -26,9 +26,9 @@ SELECT
         WHEN import_off(payout) OR import_off(payout_0) OR import_off(payout_1)
         THEN import_bad('payout_0', 'payout is not a number from 0 to 1')
         WHEN p_0 <> said_0 THEN import_bad('payout_0', 'result and payout disagree')
-        WHEN import_untimed(resolved_at) THEN import_bad('resolved_at', 'not a time')
-        WHEN import_untimed(ended_at) THEN import_bad('ended_at', 'not a time')
-        WHEN import_untimed(observed_at) THEN import_bad('observed_at', 'not a time')
+        WHEN import_untimed(resolved_at) THEN import_no_time('resolved_at', resolved_at)
+        WHEN import_untimed(ended_at) THEN import_no_time('ended_at', ended_at)
+        WHEN import_untimed(observed_at) THEN import_no_time('observed_at', observed_at)
     END AS reject,
     coalesce(known_instrument, venue || ':' || instrument) AS instrument_id,
     bucket_of(coalesce(known_instrument, venue || ':' || instrument)) AS bucket,

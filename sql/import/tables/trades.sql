@@ -1,8 +1,10 @@
--- about: typed trades from the fields of an imported file; reject says why a row is none.
+-- about: typed trades from the fields of an imported file; reject says why a row is none, aside why a good one is not counted.
 -- grain: row_no, item
--- inputs: fields
+-- inputs: fields, executions
 -- A trade id of the venue is an identity on Kalshi only. Elsewhere the identity is weak: md5 of the file's name,
 -- the row and its number among identical rows (identical prints are real, and the same file adds nothing twice).
+-- Kalshi's books are of yes: bid and ask without an outcome buy and sell yes. Yes and no are outcomes of Kalshi by
+-- definition, of Polymarket through the labels in core.outcomes only.
 WITH numbered AS (
     SELECT row_no, coalesce(item, -1) AS place, row_number() OVER (PARTITION BY sha, item, venue ORDER BY row_no) - 1 AS nth
     FROM fields
@@ -10,40 +12,42 @@ WITH numbered AS (
     SELECT
         fields.*,
         import_time(event_at) AS moment,
-        TRY_CAST(outcome_index AS INTEGER) AS said_index,
-        CASE lower(side) WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END AS side_index,
+        CASE WHEN venue = 'kalshi' THEN CASE lower(side) WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END END AS side_index,
+        CASE WHEN venue = 'kalshi' AND lower(side) IN ('bid', 'ask') THEN 0 END AS book_index,
         CASE WHEN lower(side) IN ('buy', 'yes', 'no', 'bid') THEN 'buy' WHEN lower(side) IN ('sell', 'ask') THEN 'sell' END
             AS word,
-        venue = 'kalshi' AND coalesce(trade_id, '') <> '' AS is_strong, nth
-    FROM fields JOIN numbered ON numbered.row_no = fields.row_no AND place = coalesce(item, -1)
+        venue = 'kalshi' AND coalesce(trade_id, '') <> '' AS is_strong, nth,
+        executions.aside, executions.fault AS unsided
+    FROM fields
+    JOIN numbered ON numbered.row_no = fields.row_no AND numbered.place = coalesce(fields.item, -1)
+    LEFT JOIN executions ON executions.row_no = fields.row_no AND coalesce(executions.item, -1) = numbered.place
+), named AS (
+    SELECT *, coalesce(import_whole(outcome_index), known_index, label_index, side_index, book_index) AS idx FROM read
 ), sided AS (
     SELECT
         *,
-        coalesce(said_index, known_index, side_index) AS idx,
-        CASE
-            WHEN price IS NOT NULL THEN import_price(price)
-            WHEN coalesce(said_index, known_index, side_index) = 1 THEN 1 - import_price(price_0)
-            ELSE import_price(price_0)
-        END AS traded
-    FROM read
+        CASE WHEN price IS NOT NULL THEN import_price(price) WHEN idx = 1 THEN 1 - import_price(price_0)
+            ELSE import_price(price_0) END AS traded
+    FROM named
 )
 SELECT
-    row_no, item, sha, venue, nth AS preference,
+    row_no, item, sha, venue, CASE WHEN aside IS NULL THEN nth ELSE -1 END AS preference, aside,
     CASE
         WHEN import_who(venue, instrument, token_id, known_instrument) IS NOT NULL
         THEN import_who(venue, instrument, token_id, known_instrument)
-        WHEN moment IS NULL THEN import_bad('event_at', 'no time, or not a time')
+        WHEN moment IS NULL THEN import_no_time('event_at', event_at)
         WHEN coalesce(price, price_0) IS NULL THEN import_bad('price', 'no price')
         WHEN import_off(price) OR import_off(price_0) THEN import_bad('price', 'price is not a number from 0 to 1')
         WHEN NOT coalesce(import_size(size) > 0, false) THEN import_bad('size', 'size is not a number above 0')
-        WHEN side IS NOT NULL AND word IS NULL THEN import_bad('side', 'side is not buy, sell, yes or no')
-        WHEN outcome_index IS NOT NULL AND NOT coalesce(said_index >= 0, false)
-        THEN import_bad('outcome_index', 'outcome_index is not a whole number from 0')
-        WHEN said_index <> known_index OR said_index <> side_index OR known_index <> side_index
+        WHEN side IS NOT NULL AND word IS NULL THEN import_bad('side', 'side is not buy, sell, bid, ask, yes or no')
+        WHEN import_which(outcome_index, known_index, label_index) IS NOT NULL
+        THEN import_which(outcome_index, known_index, label_index)
+        WHEN coalesce(import_whole(outcome_index), known_index, label_index) <> side_index
         THEN import_bad('outcome_index', 'the outcome is said twice and the two disagree')
         WHEN price IS NOT NULL AND price_0 IS NOT NULL AND idx IN (0, 1)
             AND import_price(price_0) <> CASE idx WHEN 0 THEN import_price(price) ELSE 1 - import_price(price) END
         THEN import_bad('price_0', 'the price is said twice and the two disagree')
+        WHEN unsided IS NOT NULL THEN unsided
     END AS reject,
     utc_day(moment) AS date,
     CASE WHEN is_strong THEN trade_id
@@ -57,7 +61,9 @@ SELECT
     moment,
     idx AS outcome_index,
     CASE WHEN idx IS NULL THEN
-        CASE WHEN token_id IS NOT NULL THEN 'token is not in core.outcomes' ELSE 'the file does not say the outcome' END
+        CASE WHEN token_id IS NOT NULL THEN 'token is not in core.outcomes'
+            WHEN said_label IS NOT NULL THEN 'label is not in core.outcomes'
+            ELSE 'the file does not say the outcome' END
     END AS unmapped_reason,
     token_id,
     traded AS price,

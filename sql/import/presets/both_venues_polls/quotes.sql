@@ -3,6 +3,7 @@
 --        of a quote holds them and they are not loaded.
 -- columns: platform, market_id, volume, liquidity, ingested_at
 -- source: both_venues_polls
+-- venue: any
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"platform": "VARCHAR", "market_id": "VARCHAR", "volume": "VARCHAR",
         "liquidity": "VARCHAR", "ingested_at": "VARCHAR"}') AS q

@@ -1,6 +1,7 @@
 -- about: the 15-minute Kalshi markets of the same file; only resolved ones, for the file says no other status.
 -- columns: event_ticker, yes_sub_title, open_time, close_time, floor_strike, result
 -- source: kalshi_15m_results
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"event_ticker": "VARCHAR", "yes_sub_title": "VARCHAR",
         "open_time": "VARCHAR", "close_time": "VARCHAR", "floor_strike": "VARCHAR", "result": "VARCHAR"}') AS m

@@ -2,6 +2,7 @@
 --        its close: KXGOLD15M-26AUG050000-00. Rows without a result were not resolved when the file was made.
 -- columns: event_ticker, close_time, expiration_value, result
 -- source: kalshi_15m_results
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"event_ticker": "VARCHAR", "close_time": "VARCHAR",
         "expiration_value": "VARCHAR", "result": "VARCHAR"}') AS m

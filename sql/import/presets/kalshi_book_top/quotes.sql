@@ -1,6 +1,7 @@
 -- about: best bids of every strike of a Kalshi event at every change, in integer cents, with the implied asks.
 -- columns: timestamp, market_ticker, best_yes_bid, best_no_bid, implied_yes_ask, implied_no_ask
 -- source: kalshi_book_top
+-- venue: kalshi
 -- naive_tz: America/Los_Angeles
 -- Times are Pacific: every recorded file begins at 07:01 to 07:04 on the day before, when these markets open (10:00 in
 -- New York).

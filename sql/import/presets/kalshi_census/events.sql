@@ -1,6 +1,7 @@
 -- about: the events of the same census.
 -- columns: event_ticker, series_ticker, event_category, mutually_exclusive
 -- source: kalshi_census
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"event_ticker": "VARCHAR", "series_ticker": "VARCHAR",
         "event_category": "VARCHAR", "mutually_exclusive": "VARCHAR"}') AS e

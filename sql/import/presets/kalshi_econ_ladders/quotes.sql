@@ -1,6 +1,7 @@
 -- about: a recorder's polls of Kalshi's economic ladders: every strike of every open event of a series. Float dollars.
 -- columns: captured_at, open_events
 -- source: kalshi_econ_ladders
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"captured_at": "VARCHAR", "open_events": {"events": [{"strikes":
         [{"ticker": "VARCHAR", "yes_bid": "VARCHAR", "yes_ask": "VARCHAR", "no_bid": "VARCHAR", "no_ask": "VARCHAR"}]}]}}') AS r

@@ -1,6 +1,7 @@
 -- about: a listing of open Kalshi events, flattened to CSV.
 -- columns: timestamp, event_ticker, series_ticker, title, sub_title, mutually_exclusive, category, strike_date
 -- source: kalshi_open_events
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"timestamp": "VARCHAR", "event_ticker": "VARCHAR",
         "series_ticker": "VARCHAR", "title": "VARCHAR", "sub_title": "VARCHAR", "mutually_exclusive": "VARCHAR",

@@ -1,6 +1,7 @@
 -- about: a recorder's ledger of settled Kalshi markets: result, and the settlement value where it polled the venue.
 -- columns: ticker, result, settlement_value, settlement_ts, captured_at
 -- source: kalshi_settlement_ledger
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"ticker": "VARCHAR", "result": "VARCHAR", "settlement_value": "VARCHAR",
         "settlement_ts": "VARCHAR", "expiration_value": "VARCHAR", "captured_at": "VARCHAR"}') AS m

@@ -1,6 +1,7 @@
 -- about: a recorder's polls of Kalshi sports events with all their outcomes, each a market. Float dollars.
 -- columns: captured_at, outcomes
 -- source: kalshi_sports_pairs
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"captured_at": "VARCHAR", "outcomes": [{"ticker": "VARCHAR",
         "yes_bid": "VARCHAR", "yes_ask": "VARCHAR", "no_bid": "VARCHAR", "no_ask": "VARCHAR"}]}') AS r

@@ -2,6 +2,7 @@
 --        sizes of the best levels are the first of each ladder (best first).
 -- columns: captured_at, ticker, best_yes_bid, best_yes_ask, best_no_bid, best_no_ask, yes_bids, no_bids
 -- source: kalshi_weather_books
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"captured_at": "VARCHAR", "ticker": "VARCHAR", "best_yes_bid": "VARCHAR",
         "best_yes_ask": "VARCHAR", "best_no_bid": "VARCHAR", "best_no_ask": "VARCHAR", "yes_bids": [["VARCHAR"]],

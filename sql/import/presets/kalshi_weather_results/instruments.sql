@@ -2,6 +2,7 @@
 --        close_ts are times of first and last trade seen, not of trading, so they are not loaded.
 -- columns: market_ticker, event_ticker, lower, upper, side, result
 -- source: kalshi_weather_results
+-- venue: kalshi
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"market_ticker": "VARCHAR", "event_ticker": "VARCHAR",
         "lower": "VARCHAR", "upper": "VARCHAR", "side": "VARCHAR", "result": "VARCHAR"}') AS m

@@ -1,6 +1,7 @@
 -- about: trades of Polymarket's Data API reduced to CSV: no transaction hash, so the identity is weak.
 -- columns: timestamp, size, price, side, asset, conditionId, proxyWallet
 -- source: polymarket_data_api_trades
+-- venue: polymarket
 -- naive_tz: America/New_York
 -- Times are of New York: markets "5:15PM-5:30PM ET" trade until 17:30 in the recorded file.
 WITH prints AS (

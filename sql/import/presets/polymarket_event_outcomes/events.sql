@@ -1,6 +1,7 @@
 -- about: resolved Polymarket events with Gamma ids, each with its markets' tokens and final prices.
 -- columns: id, title, startDate, endDate
 -- source: polymarket_event_outcomes
+-- venue: polymarket
 WITH records AS (
     SELECT row_no, sha, json_transform(payload, '{"id": "VARCHAR", "title": "VARCHAR", "startDate": "VARCHAR",
         "endDate": "VARCHAR"}') AS e

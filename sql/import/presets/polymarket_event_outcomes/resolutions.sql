@@ -2,6 +2,7 @@
 --        first label's token and price make the row. A final price other than 0, 0.5 and 1 is a price, not a payout.
 -- columns: id, markets
 -- source: polymarket_event_outcomes
+-- venue: polymarket
 WITH records AS (
     SELECT row_no, sha, map_values(markets) AS markets
     FROM (SELECT row_no, sha, from_json(payload -> '$.markets', '"MAP(VARCHAR, MAP(VARCHAR, VARCHAR))"') AS markets

@@ -1,0 +1,264 @@
+"""Where the values of a bulk file's records lie: keys inside of records, and lists of which each member is a row.
+
+Belongs here: finding a named column in a record, in the members of its lists and in what surrounds them, and the
+query that makes a row of each member. What a column means is ``mappings.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from echelon_pipeline.errors import BadImport
+from echelon_pipeline.ingest.bulk_files import Records
+from echelon_pipeline.warehouse.duck import literal
+
+# The structure of records is read from this many of them; what they lack is looked for in the whole file.
+SAMPLE = 1_000
+# Lists are looked for this deep in each other: venues nest two (markets of events).
+DEEPEST = 3
+RECORD = "$"  # the record around the members, as a key of their payloads
+
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A value: in the record (level 0) or in a member of the nth opened list. ``kind``: list, object or value."""
+
+    level: int
+    keys: Keys
+    kind: str
+    inner: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``structure``: of a record, as DuckDB's ``json_structure``. ``each``: keys from one opened list to the next."""
+
+    path: Path
+    records: Records
+    structure: dict[str, Any]
+    each: tuple[Keys, ...] = ()
+
+    @classmethod
+    def of(cls, connection: duckdb.DuckDBPyConnection, path: Path, records: Records) -> Layout:
+        """The layout of a file's records, no list opened."""
+        structure: dict[str, Any] = dict.fromkeys(records.columns, "VARCHAR")
+        if records.nested:
+            sample = (
+                f"SELECT payload FROM read_parquet({literal(str(records.path))}) WHERE fault IS NULL LIMIT {SAMPLE}"
+            )
+            found = connection.execute(f"SELECT json_group_structure(CAST(payload AS JSON)) FROM ({sample})").fetchall()
+            structure |= _parsed(found[0][0])
+        return cls(path, records, structure)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the file, at the top level."""
+        return self.records.columns
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The dotted path of every opened list, outermost first."""
+        keys: Keys = ()
+        found = []
+        for step in self.each:
+            keys += step
+            found.append(".".join(keys))
+        return tuple(found)
+
+    def opened(self, each: str) -> Layout:
+        """The layout with a row for each member of a list; dots lead through lists on the way. Raises BadImport."""
+        steps: list[Keys] = []
+        node: Any = self.structure
+        keys: Keys = ()
+        for key in _keys(each, self.structure):
+            if isinstance(node, list):
+                steps, keys, node = [*steps, keys], (), node[0]
+            if not isinstance(node, dict) or key not in node:
+                raise BadImport(f"{self.path}: there is no {each} to make rows of{self.lists_hint()}")
+            keys, node = (*keys, key), node[key]
+        if not isinstance(node, list):
+            raise BadImport(f"{self.path}: {each} is no list{self.lists_hint()}")
+        return replace(self, each=(*steps, keys))
+
+    def fitting(self, columns: Iterable[str]) -> list[Layout]:
+        """Layouts with one list opened in which every column is found, and at least one in the members themselves."""
+        wanted = tuple(columns)
+        found = []
+        for each in _lists(self.structure):
+            layout = replace(self, each=each)
+            places = [layout.find(column) for column in wanted]
+            if all(places) and any(place.level == len(each) for place in places if place):
+                found.append(layout)
+        return found
+
+    @property
+    def member_keys(self) -> tuple[str, ...]:
+        """The keys of the members of the innermost opened list."""
+        return tuple(self._node(len(self.each)))
+
+    def find(self, column: str) -> Place | None:
+        """Where a column is: in the innermost member first, then in what surrounds it; ``$.x`` is the record's x."""
+        if column == "." and self.each:
+            return _place(len(self.each), (), self._node(len(self.each)))
+        levels: list[tuple[int, str]] = [(k, column) for k in range(len(self.each), -1, -1)]
+        for level, name in enumerate(self.names, start=1):
+            if column.startswith(f"{name}."):
+                levels.insert(0, (level, column.removeprefix(f"{name}.")))
+        if column.startswith(f"{RECORD}."):
+            levels = [(0, column.removeprefix(f"{RECORD}."))]
+        for level, name in levels:
+            node = self._node(level)
+            keys = _keys(name, node)
+            for key in keys:
+                node = node.get(key) if isinstance(node, dict) else None
+            if node is not None:
+                return _place(level, keys, node)
+        return None
+
+    def json_path(self, place: Place) -> str:
+        """The JSON path of a value in the payload of a row."""
+        root = (RECORD, *self.names)[place.level]
+        return json_path((root, *place.keys) if self.each else place.keys)
+
+    def holds(self, connection: duckdb.DuckDBPyConnection, column: str) -> Place | None:
+        """A column that no sampled record has, looked for in every record of the file."""
+        if not self.records.nested:
+            return None
+        for level in range(len(self.each), -1, -1):
+            keys = _keys(column.removeprefix(f"{RECORD}."), self.structure)
+            path = "$" + "".join(json_path(step)[1:] + "[*]" for step in self.each[:level]) + json_path(keys)[1:]
+            has = (
+                f"len(json_extract(payload, {literal(path)})) > 0"
+                if level
+                else f"json_exists(payload, {literal(path)})"
+            )
+            if connection.execute(f"SELECT 1 FROM {self._scan} WHERE fault IS NULL AND {has} LIMIT 1").fetchall():
+                return Place(level, keys, "value")
+        return None
+
+    def lists_hint(self) -> str:
+        """The lists inside of the records, for a message; empty where there are none."""
+        found = [replace(self, each=each) for each in _lists(self.structure)][:6]
+        named = [f"{layout.names[-1]} ({', '.join(layout.member_keys[:6])})" for layout in found]
+        return f"; --each makes a row of each member of: {', '.join(named)}" if named else ""
+
+    def rows_query(self, keep: Iterable[Place] = ()) -> str:
+        """All rows of the file: (row_no, payload, sha, fault, place). Members carry what surrounds them, without its
+        lists, except those in ``keep``: a page's other lists would be repeated with each of its members."""
+        where = "CASE WHEN line IS NULL THEN '$[' || row_no || ']' ELSE 'line ' || line END"
+        exact = "CASE WHEN fault IS NULL THEN import_exact(payload) ELSE payload END"
+        if not self.each:
+            return f"SELECT row_no, {exact} AS payload, sha, fault, {where} AS place FROM {self._scan}"
+        name = self.names[-1]
+        kept = tuple(keep)
+        return f"""
+            WITH whole AS (SELECT row_no, {exact} AS payload, fault, {where} AS place FROM {self._scan}),
+            listed AS (
+                SELECT *, CASE WHEN fault IS NULL THEN {self._members(0, "payload", (), kept)} ELSE [] END AS members
+                FROM whole
+            ), spread AS (
+                SELECT * EXCLUDE (members), unnest(CASE WHEN len(members) > 0 THEN members ELSE [NULL] END) AS member,
+                    generate_subscripts(CASE WHEN len(members) > 0 THEN members ELSE [NULL] END, 1) - 1 AS nth
+                FROM listed
+            )
+            SELECT row_number() OVER () - 1 AS row_no, coalesce(member, payload) AS payload,
+                sha256(coalesce(member, payload)) AS sha,
+                CASE WHEN member IS NULL THEN coalesce(fault,
+                    CASE json_type(payload, {literal(json_path(self.each[0]))}) WHEN 'ARRAY' THEN {literal(self.empty)}
+                    ELSE {literal(f"there is no list {name}")} END) END AS fault,
+                place || CASE WHEN member IS NULL THEN '' ELSE {literal(f".{name}[")} || nth || ']' END AS place
+            FROM spread
+        """
+
+    def flat_payload(self) -> str:
+        """SQL for a member merged into what surrounds it: its own keys win. For presets."""
+        flat = f"json_extract(payload, {literal(json_path((RECORD,)))})"
+        for name in self.names:
+            flat = f"json_merge_patch({flat}, json_extract(payload, {literal(json_path((name,)))}))"
+        return f"CAST({flat} AS VARCHAR)"
+
+    @property
+    def empty(self) -> str:
+        """The fault of a record whose list has no members: it gives no row, and none is missing."""
+        return f"the list {self.names[-1]} is empty"
+
+    @property
+    def _scan(self) -> str:
+        return f"read_parquet({literal(str(self.records.path))})"
+
+    def _node(self, level: int) -> Any:
+        node: Any = self.structure
+        for step in self.each[:level]:
+            for key in step:
+                node = node[key]
+            node = node[0]
+        return node
+
+    def _members(self, level: int, value: str, around: tuple[str, ...], keep: tuple[Place, ...]) -> str:
+        """SQL for the list of members' payloads below ``value``, the JSON of this level."""
+        spared = {place.keys for place in keep if place.level == level}
+        patch = json.dumps(_without_lists(self._node(level), (), spared))
+        name = literal((RECORD, *self.names)[level])
+        around = (*around, name, f"json_merge_patch({value}, {literal(patch)})")
+        item = f"x{level}"
+        items = f"json_extract({value}, {literal(json_path(self.each[level]) + '[*]')})"
+        if level + 1 == len(self.each):
+            pairs = ", ".join((*around, literal(self.names[-1]), item))
+            return f"[CAST(json_object({pairs}) AS VARCHAR) FOR {item} IN {items}]"
+        return f"flatten([{self._members(level + 1, item, around, keep)} FOR {item} IN {items}])"
+
+
+def json_path(keys: Keys) -> str:
+    """The JSON path of keys inside of each other."""
+    return "$" + "".join('."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
+
+
+def _keys(column: str, node: Any) -> Keys:
+    """A column's own name where there is such a key, else the keys that its dots divide."""
+    return (column,) if isinstance(node, dict) and column in node else tuple(column.split("."))
+
+
+def _place(level: int, keys: Keys, node: Any) -> Place:
+    if isinstance(node, list):
+        return Place(level, keys, "list")
+    return Place(level, keys, "object", tuple(node)) if isinstance(node, dict) else Place(level, keys, "value")
+
+
+def _lists(structure: Any) -> Iterator[tuple[Keys, ...]]:
+    """Every list of objects inside, as the steps that lead to it, at most DEEPEST lists deep."""
+    pending: list[tuple[tuple[Keys, ...], Keys, Any]] = [((), (), structure)]
+    while pending:
+        each, keys, node = pending.pop(0)
+        if isinstance(node, dict):
+            pending += [(each, (*keys, key), value) for key, value in node.items()]
+        elif isinstance(node, list) and isinstance(node[0], dict) and len(each) < DEEPEST:
+            yield (*each, keys)
+            pending.append(((*each, keys), (), node[0]))
+
+
+def _without_lists(node: dict[str, Any] | Any, keys: Keys, spared: set[Keys]) -> dict[str, Any]:
+    """The merge patch that takes every list of objects, and other large parts, out of an object."""
+    patch: dict[str, Any] = {}
+    for key, value in node.items() if isinstance(node, dict) else ():
+        inner = (*keys, key)
+        if isinstance(value, list) and inner not in spared:
+            patch[key] = None
+        elif isinstance(value, dict) and (below := _without_lists(value, inner, spared)):
+            patch[key] = below
+    return patch
+
+
+def _parsed(structure: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(structure or "{}")
+    except RecursionError:  # a record nested thousands deep: its top-level columns are known, the rest is asked for
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,159 @@
+"""Text files of others as UTF-8 that DuckDB can stream: compression, encodings, the header of a CSV.
+
+Belongs here: what is certain from a file's first bytes. What records are in it is ``bulk_files.py``.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, TextIO, cast
+
+import pyarrow as pa
+
+from echelon_pipeline.errors import BadImport
+
+Compression = Literal["none", "gzip", "zstd"]
+_MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_ENDINGS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_DELIMITERS = ",\t;|"
+_CHUNK = 1 << 20
+# A whole JSON document is parsed here only where DuckDB refuses it, for the sake of its good members.
+LARGEST_MENDED = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file to read as UTF-8: ``path`` is the file itself, or a copy in scratch where it was in another encoding."""
+
+    path: Path
+    compression: Compression
+
+    @contextmanager
+    def binary(self) -> Iterator[IO[bytes]]:
+        """The uncompressed bytes."""
+        with _uncompressed(self.path, self.compression) as stream:
+            yield stream
+
+    @contextmanager
+    def opened(self) -> Iterator[TextIO]:
+        """The text; line ends stay as they are, as the csv module wants."""
+        with self.binary() as stream:
+            yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+
+
+def plain_name(path: Path) -> str:
+    """The file's name in lower case, without the ending of a compression."""
+    name = path.name.lower()
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    return name
+
+
+def text_of(path: Path, scratch: Path) -> Text:
+    """How to read a text file. A byte order mark of UTF-16 is believed; everything else has to be UTF-8.
+
+    Raises BadImport where the name promises a compression that the bytes do not have.
+    """
+    compression = _compression(path)
+    with _uncompressed(path, compression) as stream:
+        if stream.read(2) not in _UTF16:
+            return Text(path, compression)
+    copy = scratch / f"utf8-{plain_name(path)}"
+    with (
+        _uncompressed(path, compression) as stream,
+        io.TextIOWrapper(stream, encoding="utf-16", newline="") as source,
+        copy.open("w", encoding="utf-8", newline="") as target,
+    ):
+        while chunk := source.read(_CHUNK):
+            target.write(chunk)
+    return Text(copy, "none")
+
+
+def header_of(path: Path, text: Text) -> tuple[list[str], str]:
+    """Column names and delimiter of a CSV. Raises BadImport for a header that is missing or names a column twice."""
+    with text.opened() as stream:
+        first = stream.readline()
+    delimiter = max(_DELIMITERS, key=first.count) if first else ","
+    with text.opened() as stream:
+        names = next(csv.reader(stream, delimiter=delimiter), [])
+    if not any(names):
+        raise BadImport(f"{path}: is empty: there is no header line")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise BadImport(f"{path}: has two columns of one name: {', '.join(map(repr, twice))}, in {names}")
+    return names, delimiter
+
+
+def mended(text: str) -> str | None:
+    """JSON that DuckDB refuses and the grammar allows (a lone surrogate of a cut emoji), made acceptable; else None.
+
+    The cut character becomes U+FFFD, numbers become texts of their digits.
+    """
+    try:
+        value = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        return json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    except (ValueError, RecursionError):
+        return None
+
+
+def mended_lines(text: Text, scratch: Path) -> Path | None:
+    """The members of a JSON document that DuckDB refuses, one a line in a scratch file; None where it is no JSON."""
+    with text.opened() as stream:
+        whole = stream.read(LARGEST_MENDED)
+        if stream.read(1) or (good := mended(whole)) is None:
+            return None
+    value: Any = json.loads(good)
+    target = scratch / "mended.jsonl"
+    with target.open("w", encoding="utf-8") as lines:
+        lines.writelines(
+            json.dumps(v, ensure_ascii=False) + "\n" for v in (value if isinstance(value, list) else [value])
+        )
+    return target
+
+
+def _compression(path: Path) -> Compression:
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    found: Compression = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "none")
+    promised = _ENDINGS.get(path.suffix.lower())
+    if promised is not None and start and found != promised:
+        raise BadImport(f"{path}: is named {path.suffix} but is no {promised} file")
+    return found
+
+
+@contextmanager
+def _uncompressed(path: Path, compression: Compression) -> Iterator[IO[bytes]]:
+    if compression == "gzip":
+        with gzip.open(path, "rb") as stream:
+            yield cast("IO[bytes]", stream)
+    elif compression == "zstd":
+        with pa.CompressedInputStream(str(path), "zstd") as source:
+            yield io.BufferedReader(_Raw(source))
+    else:
+        with path.open("rb") as plain:
+            yield plain
+
+
+class _Raw(io.RawIOBase):
+    """Arrow's stream as one of Python's."""
+
+    def __init__(self, source: Any) -> None:
+        super().__init__()
+        self._source = source
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills a buffer."""
+        data = self._source.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

@@ -1,0 +1,22 @@
+-- about: the records of a text file, then the lines that are none, with the reason.
+-- grain: row_no
+-- inputs: good_records, reject_errors
+WITH lines AS (
+    SELECT line, any_value(csv_line) AS csv_line, any_value(error_type) AS kind FROM reject_errors GROUP BY scan_id, line
+), texts AS (
+    SELECT
+        line, ltrim(coalesce(csv_line, ''), chr(13) || chr(10)) AS payload,
+        CASE CAST(kind AS VARCHAR)
+            WHEN 'INVALID ENCODING' THEN 'the line is not UTF-8'
+            WHEN 'LINE SIZE OVER MAXIMUM' THEN 'the line is too long'
+            WHEN 'UNQUOTED VALUE' THEN 'a quoted value has no end, or text after its end'
+            ELSE 'the line does not have the cells of the header'
+        END AS fault
+    FROM lines
+)
+FROM good_records
+UNION ALL BY NAME
+SELECT
+    (SELECT count(*) FROM good_records) + row_number() OVER (ORDER BY line) - 1 AS row_no,
+    payload, fault, sha256(payload) AS sha, line
+FROM texts
