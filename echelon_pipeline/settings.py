@@ -66,7 +66,10 @@ class Settings(BaseModel):
         7, ge=0, description="Settled instruments that closed within this many days are listed too."
     )
     reread_days: int = Field(
-        30, ge=1, description="Fills and payouts that are not final are asked about again for this many days."
+        30,
+        ge=1,
+        description="Fills that are not final are asked about again for this many days, and so are payouts that Gamma "
+        "calls final and Data API v2 does not know. Other payouts are asked about until they are final.",
     )
     parlays_max: int = Field(
         200,

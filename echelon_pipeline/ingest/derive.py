@@ -24,10 +24,10 @@ from echelon_pipeline.warehouse.parse import typed
 MERGE_ORDER = (
     "core.series",
     "core.events",
+    "core.resolutions",
     "core.instruments",
     "core.outcomes",
     "core.instrument_quotes",
-    "core.resolutions",
     "core.daily_prices",
     "core.trades",
     "core.fills",
@@ -154,7 +154,7 @@ class Deriver:
             path.unlink(missing_ok=True)
 
     def _enrich_instruments(self) -> None:
-        """Adds series and category from events and series, then versions for the history."""
+        """Adds what events, series and resolutions say, then versions for the history."""
         lake = self.unit.session.lake
         paths = self.staged.pop("core.instruments")
         with self.unit.session.duck() as connection:
@@ -162,6 +162,7 @@ class Deriver:
                 "staged_instruments": f"SELECT * FROM read_parquet({file_list([str(p) for p in paths])})",
                 "known_events": lake.scan("core.events"),
                 "known_series": lake.scan("core.series"),
+                "known_resolutions": lake.scan("core.resolutions", where={"venue": ["polymarket"]}),
                 "known_history": lake.scan("core.instrument_history"),
             }
             for name, query in relations.items():

@@ -128,12 +128,13 @@ async def _fetch(
 
 
 def _to_reread(session: Session, venue: Venue, scan: Scan, store: RawStore) -> list[str]:
-    """Native ids of known instruments that are not settled and that this scan did not show: all of them
-    for a full or scope scan, those past their scheduled end for a scan of changes."""
+    """Native ids of known instruments that are not settled for good and that this scan did not show: all of them
+    for a full or scope scan, those that stopped trading or are past their scheduled end for a scan of changes."""
     lake = session.lake
     with session.duck() as connection:
         where = {"venue": [venue]}
-        connection.execute(f"CREATE TEMP VIEW instruments AS {lake.scan('core.instruments', where=where)}")
+        for name in ("instruments", "resolutions"):
+            connection.execute(f"CREATE TEMP VIEW {name} AS {lake.scan(f'core.{name}', where=where)}")
         connection.execute(f"CREATE TEMP VIEW seen_now AS {store.seen_relation()}")
         rows = connection.execute(
             statement("derive/rereads").text, {"now": scan.now, "all_unsettled": scan.mode != "changes"}

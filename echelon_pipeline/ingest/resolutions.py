@@ -1,13 +1,16 @@
 """What Data API v2 says about payouts of Polymarket instruments that ended.
 
-Belongs here: which instruments are asked about. Gamma's word comes with the listings; a second source
-is kept beside it, because rows in mid-dispute exist (reference/polymarket 8.4).
+Belongs here: which instruments are asked about, and which change their status with the answers. Gamma's word comes
+with the listings; a second source is kept beside it, because rows in mid-dispute exist (reference/polymarket 8.4).
+An instrument is settled where one source has a final payout and none contests it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+
+import duckdb
 
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.errors import NotAvailable
@@ -45,6 +48,7 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
         deriver = Deriver(unit, {"resolutions": KINDS["resolutions"]})
         deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
         counts.add(deriver.commit())
+        counts.add(_judge(session, deriver))
         rows = counts.staged.get(TABLE, 0)
         state, reason = verdict(failure)
         span = (started, session.clock())
@@ -54,11 +58,23 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
     return counts
 
 
-def _unresolved(session: Session) -> list[str]:
-    lake = session.lake
+def _judge(session: Session, deriver: Deriver) -> Counts:
+    """Commits instruments whose status changes with the stored resolutions."""
     with session.duck() as connection:
-        for name, table in (("instruments", "core.instruments"), ("resolutions", TABLE)):
-            connection.execute(f"CREATE TEMP VIEW {name} AS {lake.scan(table, where={'venue': [VENUE]})}")
+        _with_known(session, connection)
+        deriver.stage(connection, "core.instruments", statement("derive/judged").text)
+    return deriver.commit()
+
+
+def _with_known(session: Session, connection: duckdb.DuckDBPyConnection) -> None:
+    for name in ("instruments", "resolutions"):
+        query = session.lake.scan(f"core.{name}", where={"venue": [VENUE]})
+        connection.execute(f"CREATE TEMP VIEW {name} AS {query}")
+
+
+def _unresolved(session: Session) -> list[str]:
+    with session.duck() as connection:
+        _with_known(session, connection)
         since = session.clock() - timedelta(days=session.settings.reread_days)
         rows = connection.execute(statement("derive/unresolved").text, {"since": since}).fetchall()
     return [str(native_id) for (native_id,) in rows]

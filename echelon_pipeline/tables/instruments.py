@@ -86,7 +86,12 @@ _SLOW = (
     Column("title", T.TEXT, "question or title as served"),
     Column("sub_title", T.TEXT, "what this instrument is about within the event"),
     Column("market_type", T.TEXT, "the venue's word: binary, scalar …"),
-    Column("status", T.TEXT, "unopened, active, paused, closed, determined, settled", nullable=False),
+    Column(
+        "status",
+        T.TEXT,
+        "unopened, active, paused, closed, determined, settled; settled: one source has a final payout, none contests it",
+        nullable=False,
+    ),
     Column("venue_status", T.TEXT, "the venue's own word(s)"),
     Column("is_disputed", T.BOOL, "the outcome is being disputed", nullable=False),
     Column("is_combo", T.BOOL, "a parlay: legs of other instruments", nullable=False),

@@ -94,7 +94,8 @@ MARKET_OVERVIEW = Table(
             "no_quote: neither bid nor ask within 3 days; one_sided_quote: one of them; "
             "crossed_quote: the ask is below the bid; wide_spread: more than 0.10; "
             "never_traded: the venue says a volume of 0, and nothing else says more; "
-            "disputed: the outcome is or was disputed; payouts_disagree: sources say different payouts; "
+            "disputed: the outcome is or was disputed; "
+            "payouts_disagree: sources say different payouts, or one says final and another proposed; "
             "settled_without_payout: no source says one; category_unknown: no evidence for a category; "
             "duplicate_title: another instrument of the venue has the same title and sub_title",
             nullable=False,

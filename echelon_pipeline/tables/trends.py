@@ -145,7 +145,8 @@ CALIBRATION = Table(
         Column(
             "missing_reason",
             T.TEXT,
-            "why the row is not in the curve: no_payout, payouts_disagree (between sources), no_outcome_time, "
+            "why the row is not in the curve: no_payout, "
+            "payouts_disagree (between sources: two payouts, or a payout and a proposal), no_outcome_time, "
             "too_old (a price of the 45 days before date, but older than allowed), not_open (horizon_at lies before "
             "trading), no_price (none in these days; there may be older ones); NULL where nothing is missing",
         ),

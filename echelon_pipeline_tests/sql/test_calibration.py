@@ -154,8 +154,13 @@ def test_what_is_missing_has_a_reason() -> None:
 
 def test_only_a_final_payout_is_an_outcome() -> None:
     assert _found([_paid(status="determined")], [_instrument()]) == {}
-    both = [_paid("0", status="determined", source="gamma"), _paid("1", source="clob")]
-    assert _found(both, [_instrument()])["1h"]["outcome"] == 1
+    final = _paid("1", source="clob", observed_at=ENDED + DAY)
+    before, after = (_paid(None, status="determined", source="gamma", observed_at=ENDED + n * DAY) for n in (0, 1))
+    assert _found([before, final], [_instrument()])["1h"]["outcome"] == 1
+    contested = _found([after, final], [_instrument()])["1h"]
+    assert (contested["outcome"], contested["missing_reason"]) == (None, "payouts_disagree")
+    imported = {**after, "source": "a file"}
+    assert _found([imported, final], [_instrument()])["1h"]["outcome"] == 1
 
 
 @pytest.mark.parametrize("payout", ["0.5", "0.123456789012", "0"])

@@ -42,6 +42,7 @@ def resolution(**changed: object) -> dict[str, Any] | None:
 
 
 CLOSED = {"closed": True, "outcomePrices": '["1", "0"]', "closedTime": "2026-02-01 10:00:00+00"}
+PAID = CLOSED | {"umaResolutionStatus": "resolved"}
 QUIET = {"acceptingOrders": False}
 
 
@@ -59,13 +60,24 @@ QUIET = {"acceptingOrders": False}
         (QUIET | {"umaResolutionStatus": "challenged"}, "determined", True),
         (QUIET | {"umaResolutionStatus": "requested"}, "closed", False),
         (QUIET | {"umaResolutionStatus": "resolved"}, "determined", False),
-        (CLOSED, "settled", False),
-        (CLOSED | {"umaResolutionStatuses": '["proposed"]'}, "settled", False),
+        (PAID, "settled", False),
+        (CLOSED | {"umaResolutionStatus": "settled"}, "settled", False),
+        (PAID | {"umaResolutionStatuses": '["proposed"]'}, "settled", False),
+        (PAID | {"umaResolutionStatuses": '["proposed", "disputed"]'}, "settled", False),
+        (CLOSED | {"umaResolutionStatuses": '["proposed", "resolved"]'}, "settled", False),
+        (CLOSED, "closed", False),
+        (CLOSED | {"outcomePrices": '["0.63", "0.37"]'}, "closed", False),
+        (CLOSED | {"umaResolutionStatus": "requested"}, "closed", False),
+        (CLOSED | {"umaResolutionStatus": "surprising"}, "closed", False),
+        (CLOSED | {"umaResolutionStatus": "", "umaResolutionStatuses": "[]"}, "closed", False),
+        (CLOSED | {"umaResolutionStatuses": '["proposed"]'}, "determined", False),
+        (CLOSED | {"umaResolutionStatuses": '["resolved", "disputed"]'}, "determined", True),
+        (CLOSED | {"umaResolutionStatus": "proposed"}, "determined", False),
         (CLOSED | {"umaResolutionStatus": "disputed"}, "determined", True),
-        (CLOSED | {"outcomePrices": '["0", "0"]'}, "closed", False),
-        (CLOSED | {"outcomePrices": '["0.5", "0.5"]'}, "settled", False),
-        (CLOSED | {"outcomePrices": '["1.5", "-0.5"]'}, "closed", False),
-        (CLOSED | {"outcomePrices": ""}, "closed", False),
+        (PAID | {"outcomePrices": '["0", "0"]'}, "closed", False),
+        (PAID | {"outcomePrices": '["0.5", "0.5"]'}, "settled", False),
+        (PAID | {"outcomePrices": '["1.5", "-0.5"]'}, "closed", False),
+        (PAID | {"outcomePrices": ""}, "closed", False),
     ],
 )
 def test_status_follows_orders_uma_and_payouts(changed: dict[str, object], status: str, disputed: bool) -> None:
@@ -75,7 +87,7 @@ def test_status_follows_orders_uma_and_payouts(changed: dict[str, object], statu
 
 def test_trading_ended_at_is_the_closed_time_and_never_the_end_date() -> None:
     assert instrument(endDate="2026-01-31T00:00:00Z")["trading_ended_at"] is None
-    row = instrument(endDate="2026-03-31T00:00:00Z", **CLOSED)
+    row = instrument(endDate="2026-03-31T00:00:00Z", **PAID)
     assert row["trading_ended_at"] == row["settled_at"] == datetime(2026, 2, 1, 10, tzinfo=UTC)
     assert row["closes_at"] == datetime(2026, 3, 31, tzinfo=UTC)
 
@@ -122,14 +134,22 @@ def test_combos_are_known_by_their_id_and_no_id_is_refused(condition: str, combo
 
 
 def test_payouts_with_more_digits_than_stored_still_sum_to_1() -> None:
-    row = resolution(**CLOSED | {"outcomePrices": '["0.3333333333335", "0.6666666666665"]'})
+    row = resolution(**PAID | {"outcomePrices": '["0.3333333333335", "0.6666666666665"]'})
     assert row is not None
     assert (row["payout_0"], row["payout_1"]) == (Decimal("0.333333333334"), Decimal("0.666666666666"))
     assert row["payout_text"] == '["0.3333333333335", "0.6666666666665"]'
 
 
+def test_prices_of_a_closed_market_are_no_payouts_before_it_is_resolved() -> None:
+    row = resolution(**CLOSED | {"outcomePrices": '["0.63", "0.37"]'})
+    assert row is not None
+    assert row["unresolved_reason"] == 'closed without a word of resolution, prices ["0.63", "0.37"]'
+    said = ("payout_0", "payout_1", "payout_text", "result", "resolved_at")
+    assert (row["status"], *(row[name] for name in said)) == ("unresolved", None, None, None, None, None)
+
+
 def test_zero_payouts_are_unresolved_with_the_reason() -> None:
-    row = resolution(**CLOSED | {"outcomePrices": '["0", "0"]'})
+    row = resolution(**PAID | {"outcomePrices": '["0", "0"]'})
     assert row is not None
     assert (row["status"], row["payout_0"], row["payout_text"]) == ("unresolved", None, '["0", "0"]')
     assert row["unresolved_reason"] == 'expected payouts that sum to 1, got ["0", "0"]'
@@ -137,7 +157,7 @@ def test_zero_payouts_are_unresolved_with_the_reason() -> None:
 
 def test_a_market_with_three_outcomes_settles_without_a_pair_of_payouts() -> None:
     three = {"outcomes": '["A", "B", "C"]', "clobTokenIds": '["1", "2", "3"]', "outcomePrices": '["0", "1", "0"]'}
-    row = resolution(**CLOSED | three)
+    row = resolution(**PAID | three)
     assert row is not None
     assert (row["status"], row["result"], row["payout_0"], row["payout_1"]) == ("settled", "B", None, None)
 

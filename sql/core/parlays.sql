@@ -94,9 +94,9 @@ quotes AS (
 ),
 
 payouts AS (
-    SELECT instrument_id, arg_max(payout_0, (status = 'settled', observed_at, source)) AS payout_0
+    SELECT instrument_id, arg_max(payout_0, (observed_at, source)) AS payout_0
     FROM core.resolutions
-    WHERE payout_0 IS NOT NULL AND instrument_id IN (SELECT instrument_id FROM combos)
+    WHERE payout_0 IS NOT NULL AND status = 'settled' AND instrument_id IN (SELECT instrument_id FROM combos)
     GROUP BY instrument_id
 )
 

@@ -1,10 +1,22 @@
--- about: known instruments that are not settled and that the scan did not show
+-- about: known instruments that are not settled for good and that the scan did not show
+-- However long ago they ended. What the venue calls settled without saying what it paid is not settled for good.
 -- grain: instrument
--- inputs: instruments, seen_now
+-- inputs: instruments, resolutions, seen_now
+WITH unpaid AS (
+    SELECT instrument_id
+    FROM resolutions
+    WHERE source IN ('gamma', 'clob', 'data_v2', 'kalshi_market')
+    GROUP BY instrument_id
+    HAVING NOT bool_or(status = 'settled')
+)
+
 SELECT native_id
 FROM instruments
-WHERE status <> 'settled'
-    AND NOT is_combo
+WHERE NOT is_combo
     AND native_id NOT IN (SELECT object_key FROM seen_now)
-    AND ($all_unsettled OR (closes_at IS NOT NULL AND closes_at <= $now))
+    AND CASE
+        WHEN status = 'settled' THEN instrument_id IN (FROM unpaid)
+        WHEN $all_unsettled THEN true
+        ELSE status IN ('paused', 'closed', 'determined') OR coalesce(closes_at <= $now, false)
+    END
 ORDER BY native_id

@@ -21,7 +21,7 @@ paid AS (
         venue,
         instrument_id,
         min(payout_0) FILTER (WHERE status = 'settled') AS payout_0,
-        max(payout_0) FILTER (WHERE status = 'settled') AS other_payout_0,
+        is_contested(source, status, payout_0, observed_at) AS is_contested,
         min(proposed_at) AS proposed_at,
         min(resolved_at) AS resolved_at,
         min(observed_at) AS observed_at
@@ -153,10 +153,10 @@ SELECT
     price,
     price_at,
     ['trade', 'venue_day', 'mid_sample', 'candle', 'trades'][rank + 1] AS price_source,
-    CASE WHEN payout_0 = other_payout_0 THEN payout_0 END AS outcome,
+    CASE WHEN NOT is_contested THEN payout_0 END AS outcome,
     CASE
         WHEN payout_0 IS NULL THEN 'no_payout'
-        WHEN payout_0 <> other_payout_0 THEN 'payouts_disagree'
+        WHEN is_contested THEN 'payouts_disagree'
         WHEN known_at IS NULL THEN 'no_outcome_time'
         WHEN price IS NOT NULL THEN NULL
         WHEN first_at <= horizon_at THEN 'too_old'

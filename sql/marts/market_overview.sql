@@ -123,14 +123,15 @@ quotes AS (
     WHERE q.date BETWEEN utc_day($now) - 2 AND utc_day($now)
 ),
 
--- Sources that contradict each other give no payout.
+-- Sources that contradict each other give no payout: two payouts, or a payout and a proposal.
 payouts AS (
     SELECT
         instrument_id,
-        CASE WHEN min(payout_0) = max(payout_0) THEN min(payout_0) END AS payout_0,
-        coalesce(min(payout_0) < max(payout_0), false) AS payouts_disagree,
+        CASE WHEN NOT is_contested(source, status, payout_0, observed_at)
+            THEN min(payout_0) FILTER (WHERE status = 'settled') END AS payout_0,
+        is_contested(source, status, payout_0, observed_at) AS payouts_disagree,
         bool_or(was_disputed) AS was_disputed
-    FROM (SELECT instrument_id, was_disputed, CASE WHEN status = 'settled' THEN payout_0 END AS payout_0 FROM core.resolutions)
+    FROM core.resolutions
     GROUP BY instrument_id
 ),
 

@@ -8,7 +8,7 @@ WITH paid AS (
     SELECT
         instrument_id,
         min(payout_0) FILTER (WHERE status = 'settled') AS payout_0,
-        max(payout_0) FILTER (WHERE status = 'settled') AS other_payout_0,
+        is_contested(source, status, payout_0, observed_at) AS is_contested,
         min(proposed_at) AS proposed_at,
         min(resolved_at) AS resolved_at,
         min(observed_at) AS observed_at
@@ -30,9 +30,8 @@ due AS (
             WHEN p.proposed_at THEN 'proposal'
             ELSE if(known_at IS NULL, NULL, 'resolution')
         END AS outcome_basis,
-        CASE WHEN p.payout_0 = p.other_payout_0 THEN p.payout_0 END AS outcome,
-        CASE WHEN p.payout_0 <> p.other_payout_0 THEN 'payouts_disagree' WHEN p.payout_0 IS NULL THEN 'no_payout' END
-            AS unpaid
+        CASE WHEN NOT p.is_contested THEN p.payout_0 END AS outcome,
+        CASE WHEN p.payout_0 IS NULL THEN 'no_payout' WHEN p.is_contested THEN 'payouts_disagree' END AS unpaid
     FROM paid p
     LEFT JOIN core.instruments i USING (instrument_id)
 ),

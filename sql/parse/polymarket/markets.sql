@@ -46,17 +46,18 @@ judged AS (
            greatest(coalesce(len(tokens), 0), coalesce(len(labels), 0)) AS outcome_count,
            coalesce(says_accepting, coalesce(is_active, false) AND NOT is_archived) AS is_accepting,
            lower(coalesce(nullif(f.umaResolutionStatus, ''), uma_steps[-1])) AS uma,
-           lower(nullif(f.umaResolutionStatus, '')) AS uma_word,
            len(prices) > 0 AND len([x FOR x IN prices IF x IS NULL OR x NOT BETWEEN 0 AND 1]) = 0 AS prices_legal
     FROM cut
 ),
 final AS (
     SELECT *,
-           -- 1e-12 is the resolution of a stored payout. The last step of the plural list is no proof of an open
-           -- dispute (settled records end in "proposed"), the singular word is.
-           coalesce(is_closed AND prices_legal AND len(prices) = outcome_count
-                    AND abs(list_sum([x FOR x IN prices IF x BETWEEN 0 AND 1]) - 1) <= 0.000000000001
-                    AND coalesce(uma_word NOT IN ('proposed', 'reproposed', 'challenged', 'disputed'), true), false)
+           -- The singular word counts; rows of lists may carry the steps only, then their last one counts. Settled
+           -- records were seen whose steps end in "proposed" beside the singular word "resolved".
+           coalesce(uma IN ('resolved', 'settled'), false) AS is_resolved,
+           -- Prices are payouts once the venue says that it is resolved: before that they sum to 1 as well.
+           -- 1e-12 is the resolution of a stored payout.
+           coalesce(is_closed AND is_resolved AND prices_legal AND len(prices) = outcome_count
+                    AND abs(list_sum([x FOR x IN prices IF x BETWEEN 0 AND 1]) - 1) <= 0.000000000001, false)
                AS is_final
     FROM judged
 )
@@ -69,7 +70,7 @@ SELECT
     coalesce(nullif(f.category, ''), nullif(c.category, ''), nullif(event.category, '')) AS category,
     coalesce(c.tags, [t.label FOR t IN coalesce(f.tags, event.tags) IF t.label IS NOT NULL]) AS tags,
     f,
-    tokens, labels, prices, outcome_count, uma, uma_steps, is_closed, is_final, closed_at, opens_at,
+    tokens, labels, prices, outcome_count, uma, uma_steps, is_closed, is_resolved, is_final, closed_at, opens_at,
     CASE
         WHEN is_final THEN 'settled'
         WHEN uma IN ('proposed', 'reproposed', 'challenged', 'disputed') THEN 'determined'

@@ -1,0 +1,18 @@
+-- about: stored Polymarket instruments whose status no longer follows from what the sources of payouts say
+-- grain: instrument
+-- inputs: instruments, resolutions
+WITH said AS (
+    SELECT
+        instrument_id,
+        bool_or(status = 'settled') AS is_settled,
+        is_contested(source, status, payout_0, observed_at) AS is_contested,
+        max(observed_at) AS observed_at
+    FROM resolutions
+    WHERE source IN ('gamma', 'clob', 'data_v2')
+    GROUP BY instrument_id
+)
+
+SELECT i.* REPLACE (greatest(i.observed_at, r.observed_at) AS observed_at)
+FROM instruments i
+JOIN said r USING (instrument_id)
+WHERE i.status <> judged_status(i.status, r.is_settled, r.is_contested)
