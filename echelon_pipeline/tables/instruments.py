@@ -89,7 +89,7 @@ _SLOW = (
     Column(
         "status",
         T.TEXT,
-        "unopened, active, paused, closed, determined, settled; settled: one source has a final payout, none contests it",
+        "unopened, active, paused, closed, determined, settled: one source has a final payout and none contests it",
         nullable=False,
     ),
     Column("venue_status", T.TEXT, "the venue's own word(s)"),
