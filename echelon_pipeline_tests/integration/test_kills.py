@@ -1,4 +1,8 @@
-"""A killed ingest resumes: the same tables, no duplicates, no leftovers. Real processes, real SIGKILL."""
+"""A killed ingest resumes: the same tables, no duplicates, no leftovers. Real processes, real SIGKILL.
+
+Belongs here: kills at random moments, of the units alone and of the real command with Dagster's records in its home.
+What a signal does at a known step is ``test_interrupts.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.settings import Settings
+from echelon_pipeline_tests.dagster_records import slots, statuses
 from echelon_pipeline_tests.pipeline import contents, duplicates, ingest, settings_for
 
 _WORK = """
@@ -74,3 +83,75 @@ def test_five_random_kills_leave_the_same_tables(sandbox: SandboxProcess, tmp_pa
 @pytest.mark.timeout(3600)
 def test_fifty_random_kills_leave_the_same_tables(sandbox: SandboxProcess, tmp_path: Path) -> None:
     _campaign(sandbox, tmp_path, kills=50, seed=2)
+
+
+COMMAND = [sys.executable, "-c", "from echelon_pipeline.cli import app; app()", "ingest"]
+TINY = SandboxOptions(events=8, instruments=30, days=6, trades=1_000, seed=11)
+# Seconds for the command that follows a kill.
+RESUMED = 120.0
+# What a command is stopped with, and the exit code that it then has.
+KILL, HANG_UP = (signal.SIGKILL, -signal.SIGKILL), (signal.SIGHUP, 128 + signal.SIGHUP)
+
+
+def _command(env: dict[str, str], home: Path, stop: tuple[int, int] | None = None, after: float = RESUMED) -> float:
+    """Runs the command to its end, or until it is stopped after some seconds; how long it took, or took to end."""
+    arguments = ["--refetch"] if stop is not None else []  # else there is nothing left to do, and to break off
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        env={**os.environ, **env, "ECHELON_HOME": str(home), "ECHELON_DAYS_BACK": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    begun = time.monotonic()
+    try:
+        said, _ = process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        begun = time.monotonic()
+        process.send_signal(stop[0] if stop is not None else signal.SIGKILL)
+        said, _ = process.communicate(timeout=60)
+        assert stop is not None, f"the command did not end in {after:g} s: {said.decode()}"
+        assert process.returncode == stop[1], said.decode()
+    else:
+        assert process.returncode == 0, said.decode()
+    return time.monotonic() - begun
+
+
+@dataclass
+class Stops:
+    """What a campaign saw. ``held``: how many of the stopped runs held slots of pools when they were killed."""
+
+    ended: list[float] = field(default_factory=list)
+    resumed: list[float] = field(default_factory=list)
+    held: int = 0
+
+
+def _stopped(sandbox: SandboxProcess, tmp_path: Path, stops: Sequence[tuple[int, int]], seed: int) -> Stops:
+    """One home; each stop at a random moment is followed by the command again."""
+    clean, home = (settings_for(tmp_path / name, sandbox.env(), ECHELON_DAYS_BACK="1") for name in ("clean", "home"))
+    length = _command(sandbox.env(), clean.home)
+    expected = _tables(clean)
+    rng, seen = random.Random(seed), Stops()
+    for stop in stops:
+        seen.ended.append(_command(sandbox.env(), home.home, stop, rng.uniform(0.1, 1.0) * length))
+        seen.held += bool(slots(home.home))
+        seen.resumed.append(_command(sandbox.env(), home.home))
+        assert _tables(home) == expected, seen
+        assert duplicates(home) == {}, seen
+        assert slots(home.home) == {}, seen
+        assert set(statuses(home.home)) <= {"SUCCESS", "FAILURE", "CANCELED"}, seen
+    return seen
+
+
+def _tables(settings: Settings) -> dict[str, tuple[int, str]]:
+    """Of the lake; when which mart was built is not compared."""
+    return {name: found for name, found in contents(settings).items() if name != "core.mart_builds"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(4 * 3600)
+def test_fifty_kills_and_ten_hang_ups_of_the_command_leave_a_home_that_the_command_completes(tmp_path: Path) -> None:
+    with SandboxProcess(TINY) as sandbox:
+        seen = _stopped(sandbox, tmp_path, [*[KILL] * 5, HANG_UP] * 10, seed=3)
+    assert len(seen.resumed) == 60
+    assert seen.held > 0  # else no kill met what it is about
+    assert max(seen.ended) < 5.0

@@ -1,0 +1,38 @@
+"""What Dagster's SQLite files of a home say, read as they lie: an instance of its own would take part in what it sees.
+
+Belongs here: reading. Runs of an instance for tests are made by ``orchestration/instances.py``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+
+def rows(home: Path, file: str, query: str) -> list[tuple[str, ...]]:
+    """Rows of a file below ``dagster/history``; none while it does not exist."""
+    path = home / "dagster" / "history" / file
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(path, timeout=10)) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.OperationalError:  # its tables are being made
+        return []
+
+
+def slots(home: Path) -> dict[str, str]:
+    """The run that holds a slot, by pool."""
+    query = "SELECT concurrency_key, run_id FROM concurrency_slots WHERE run_id IS NOT NULL"
+    return {str(found[0]): str(found[1]) for found in rows(home, "runs/index.db", query)}
+
+
+def status(home: Path, run: str) -> str:
+    """Of a run."""
+    return rows(home, "runs.db", f"SELECT status FROM runs WHERE run_id = '{run}'")[0][0]
+
+
+def statuses(home: Path) -> list[str]:
+    """Of all runs, oldest first."""
+    return [found for (found,) in rows(home, "runs.db", "SELECT status FROM runs ORDER BY id")]
