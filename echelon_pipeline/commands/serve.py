@@ -5,6 +5,7 @@ Belongs here: starting and stopping. What the sandbox serves is in ``sandbox/``.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,13 +20,14 @@ import typer
 from echelon_pipeline import stopping
 from echelon_pipeline.commands.common import building, fail, out, prepared
 from echelon_pipeline.commands.demo import environment_of
-from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment
+from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment, enter_dagster_home
 from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.settings import Settings, project_file
 
 # Dagster's own shutdown of code servers takes up to ten seconds.
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.2
+LISTEN_JOB, LISTENER_TAG = "listen", "echelon/listener"  # of defs/listening.py, which takes a second to import
 WEBSERVER = "echelon_pipeline.commands.webserver"
 
 
@@ -34,11 +36,16 @@ def ui(
     host: Annotated[
         str, typer.Option(help="Address to listen on. There is no login: see docs/operations.md, “Who may use the UI”.")
     ] = "127.0.0.1",
+    keep_listeners: Annotated[
+        bool, typer.Option("--keep-listeners", help="Let listeners record on when the UI and the daemon are stopped.")
+    ] = False,
 ) -> None:
-    """Dagster's UI and daemon on this home, for this machine alone; Ctrl-C stops both."""
+    """Dagster's UI and daemon on this home, for this machine alone; Ctrl-C stops both, and the listeners."""
     settings = building()
+    _end_dead_runs(settings)
     with stopping.unheeded(), ExitStack() as stack:
         environment = child_environment(settings, **_universe_of(settings, stack))
+        stack.callback(end_runs, settings, keep_listeners=keep_listeners)  # after the daemon, which begins them again
         # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.
         children = {
             name: subprocess.Popen([sys.executable, "-m", *command], env=environment, start_new_session=True)
@@ -71,14 +78,16 @@ def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:
 
 
 def wait_for_end(children: dict[str, subprocess.Popen[bytes]]) -> str | None:
-    """Waits for SIGINT or SIGTERM (None) or for the first child that ends by itself (its name)."""
+    """Waits for a signal that ends us (None) or for the first child that ends by itself (its name)."""
     asked = False
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         nonlocal asked
         asked = True
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A closed terminal must not leave the children alone; one that is ignored (nohup) changes nothing.
+    heard = [n for n in stopping.SIGNALS if signal.getsignal(n) is not signal.SIG_IGN or n is not signal.SIGHUP]
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         while not asked:
             for name, child in children.items():
@@ -103,6 +112,44 @@ def stop(children: Sequence[subprocess.Popen[bytes]], seconds: float = STOP_SECO
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _end_dead_runs(settings: Settings) -> None:
+    import dagster as dg
+
+    from echelon_pipeline.defs.dead_runs import end_dead_runs
+
+    enter_dagster_home(settings)
+    with dg.DagsterInstance.get() as instance:
+        end_dead_runs(instance, settings)
+
+
+def end_runs(settings: Settings, *, keep_listeners: bool, seconds: float = STOP_SECONDS) -> None:
+    """Ends what the daemon left at work: listeners, which would record for hours unseen, and in a demo's home, whose
+    venues end with us, every run. Other runs come to their end by themselves. Says what goes on."""
+    import dagster as dg
+
+    from echelon_pipeline.defs.dead_runs import launched_here
+
+    enter_dagster_home(settings)
+    with dg.DagsterInstance.get() as instance:
+        ending = []
+        for run, process in launched_here(instance):
+            is_listener = run.job_name == LISTEN_JOB
+            if (is_listener and not keep_listeners) or claimed_universe(settings.home) is not None:
+                ending.append((run, process))
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGTERM)
+            else:
+                name = f"listener {run.tags.get(LISTENER_TAG, '')}" if is_listener else run.job_name
+                until = "until its shift is over" if is_listener else "until it is done"
+                out().print(f"{name}: run {run.run_id} of {process} goes on {until}", soft_wrap=True, highlight=False)
+        deadline = time.monotonic() + seconds
+        while any(process.lives() for _, process in ending) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        for run, process in ending:
+            if process.lives():
+                out().print(f"run {run.run_id} of {process} did not end in {seconds:g} s", soft_wrap=True)
 
 
 def sandbox(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import EchelonError
@@ -45,6 +46,13 @@ def end_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]
             ended.append(run.run_id)
     _free_slots(instance)
     return ended
+
+
+def launched_here(instance: dg.DagsterInstance) -> list[tuple[dg.DagsterRun, Process]]:
+    """Runs under way that the daemon or the UI began, and whose process lives on this machine."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY))
+    named = [(run, process) for run in runs if GRPC_INFO_TAG in run.tags and (process := Process.of(run.tags))]
+    return [(run, process) for run, process in named if process.is_here() and process.lives()]
 
 
 def holders(instance: dg.DagsterInstance, pool: str) -> list[str]:

@@ -6,11 +6,14 @@ Belongs here: what only separate processes show. Shifts alone are ``unit/test_sh
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from echelon_pipeline.streaming.segments import CLOSED, OPEN, connection_of, seg
 from echelon_pipeline.warehouse.listeners import Listener, Listeners
 from echelon_pipeline.warehouse.state import State
 from echelon_pipeline.warehouse.tenure import holders
+from echelon_pipeline_tests.dagster_records import status
 from echelon_pipeline_tests.integration.test_listen import listed
 from echelon_pipeline_tests.integration.test_record import UNIVERSE
 
@@ -43,20 +47,39 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield {**sandbox.env(), **fast, "ECHELON_HOME": str(tmp_path)}
 
 
-@pytest.fixture
-def url(env: dict[str, str]) -> Iterator[str]:
+@dataclass(frozen=True)
+class Served:
+    """A command ``echelon ui``, where it answers and where its words go: what it leaves at work would keep a pipe open."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    said: Path
+
+
+@contextmanager
+def served(env: dict[str, str], *arguments: str) -> Iterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-c", "from echelon_pipeline.cli import app; app()", "ui", "--port", str(port)]
-    process = subprocess.Popen(command, env={**os.environ, **env}, start_new_session=True)
+    said = Path(env["ECHELON_HOME"]) / "said.txt"
+    with said.open("wb") as words:
+        process = subprocess.Popen(
+            [*command, *arguments], env={**os.environ, **env}, start_new_session=True, stdout=words
+        )
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield Served(f"http://127.0.0.1:{port}", process, said)
     finally:
         for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
             child.kill()
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def url(env: dict[str, str]) -> Iterator[str]:
+    with served(env) as ui:
+        yield ui.url
 
 
 def wait(what: str, found: Callable[[], Any], seconds: float) -> Any:
@@ -126,3 +149,30 @@ def test_terminate_is_heard_within_seconds_and_a_killed_shift_is_followed_by_ano
         assert suffixes == {1: CLOSED, 2: CLOSED, 3: OPEN}
         Listeners(state).activate("l", active=False)
         wait("end of a paused shift", lambda: ask(url, STATUS, run=run)["runOrError"]["status"] == "SUCCESS", 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [False, True])
+def test_listeners_end_with_the_ui_unless_they_are_to_go_on(env: dict[str, str], kept: bool) -> None:
+    settings = load_settings(env)
+    listed(settings, 5)
+    with (
+        State.of(settings) as state,
+        served(env, *["--keep-listeners"] * kept) as ui,
+    ):
+        Listeners(state).save(Listener(name="l", venue="kalshi"))
+        wait("web server", lambda: ask(ui.url, "{ version }"), 120)
+        wait("sensor", lambda: (ask(ui.url, START) or {})["startSensor"]["__typename"] == "Sensor", 60)
+        run = wait("shift", lambda: holder(state, 1, settings), 150)
+        at_work = worker(settings)
+        ui.process.send_signal(signal.SIGHUP)
+        assert ui.process.wait(90) == 0
+        said = ui.said.read_text(encoding="utf-8").replace("\n", "")
+        assert at_work.is_running() is kept
+        assert (f"listener l: run {run} of process {at_work.pid} goes on" in said) is kept
+        assert status(settings.home, run) == ("STARTED" if kept else "CANCELED")
+        if kept:
+            at_work.terminate()
+            at_work.wait(30)
+            assert status(settings.home, run) == "CANCELED"
+        assert {p.suffix for p in segments(settings.capture_root)} == {CLOSED}
