@@ -49,7 +49,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Served:
-    """A command ``echelon ui``, where it answers and where its words go: what it leaves at work would keep a pipe open."""
+    """A command ``echelon ui``, where it answers, where its words go: a pipe would stay open as long as its runs."""
 
     url: str
     process: subprocess.Popen[bytes]
