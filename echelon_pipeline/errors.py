@@ -10,6 +10,7 @@ wrong and what was expected. Secrets, headers and full URLs with credentials nev
     │   ├── Unauthorized   401 / 403
     │   ├── NotFound       404
     │   │   └── NotAvailable   a recorded universe lacks it
+    │   ├── AnswerTooLarge     an answer is larger than the bound on decoded bytes
     │   ├── SchemaDrift    a required shape is missing from an answer
     │   ├── PagingStuck    a cursor repeats or a page adds no new id
     │   ├── RuleViolation  staged rows break a table's rules; nothing was committed
@@ -63,6 +64,10 @@ class NotFound(Permanent):
 
 class NotAvailable(NotFound):
     """A recorded universe does not hold the endpoint or the thing: nothing can be said about it."""
+
+
+class AnswerTooLarge(Permanent):
+    """An answer is larger than the bound on decoded bytes; the message names the setting."""
 
 
 class SchemaDrift(Permanent):

@@ -111,7 +111,13 @@ class Settings(BaseModel):
     user_agent: str = Field("echelon-pipeline", description="User-Agent header of every request.")
 
     # --- shared client policy
-    http_timeout: float = Field(30.0, gt=0, description="Seconds for one request, connection included.")
+    http_timeout: float = Field(
+        30.0, gt=0, description="Seconds for connecting, and without a byte while an answer is read."
+    )
+    http_total: float = Field(
+        120.0, gt=0, description="Seconds for one attempt of a request in all, from sending to the last byte."
+    )
+    http_body_mb: int = Field(64, ge=1, description="Largest answer, decoded; reading a larger one stops there.")
     http_retries: int = Field(5, ge=0, description="Retries of a request after a transient failure.")
     http_backoff: float = Field(0.5, gt=0, description="First retry delay in seconds; doubles, with jitter.")
     http_backoff_max: float = Field(30.0, gt=0, description="Longest retry delay in seconds.")

@@ -1,7 +1,8 @@
 """One HTTP policy for both venues: token buckets, retries, breaker, classified errors, metrics.
 
 Belongs here: everything about *how* a request is made. Which URL and what an answer means is in each
-venue's ``client.py``. Limits are per address, not per process: callers outside hold the venue's pool.
+venue's ``client.py``; how a body is read within its bound is ``bodies.py``. Limits are per address, not per process:
+callers outside hold the venue's pool.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
-import msgspec
 
 from echelon_pipeline.errors import (
+    AnswerTooLarge,
     BadRequest,
     EchelonError,
     NotAvailable,
@@ -35,6 +36,8 @@ from echelon_pipeline.errors import (
     VenueUnavailable,
 )
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues import bodies
+from echelon_pipeline.venues.cutting import is_json
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +47,12 @@ Headers = Callable[[], Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Policy:
-    """Limits of one venue host. Seconds and requests per second; every field is a setting."""
+    """Limits of one venue host. Seconds and requests per second; every field is a setting. ``timeout``: without a
+    byte; ``total``: for one attempt from sending to the last byte; ``body_bytes``: of one answer, decoded."""
 
     timeout: float = 30.0
+    total: float = 120.0
+    body_bytes: int = 64 * 2**20
     retries: int = 5
     backoff: float = 0.5
     backoff_max: float = 30.0
@@ -60,6 +66,8 @@ class Policy:
         """The configured policy; ``pause``: extra seconds before every request."""
         return cls(
             timeout=settings.http_timeout,
+            total=settings.http_total,
+            body_bytes=settings.http_body_mb * 2**20,
             retries=settings.http_retries,
             backoff=settings.http_backoff,
             backoff_max=settings.http_backoff_max,
@@ -112,7 +120,7 @@ class TokenBucket:
 class VenueHttp:
     """Requests to one host. Use as an async context manager; safe for concurrent requests.
 
-    Raises RateLimited, VenueUnavailable, BadRequest, Unauthorized, NotFound; after
+    Raises RateLimited, VenueUnavailable, AnswerTooLarge, BadRequest, Unauthorized, NotFound; after
     ``breaker_failures`` requests in a row that failed for good, every further call raises VenueDown.
     """
 
@@ -140,7 +148,12 @@ class VenueHttp:
             verify=_certificates(),
             timeout=policy.timeout,
             transport=transport,
-            headers={"User-Agent": policy.user_agent, "Accept": "application/json"},
+            headers={
+                "User-Agent": policy.user_agent,
+                "Accept": "application/json",
+                "Accept-Encoding": bodies.ACCEPTED,
+            },
+            follow_redirects=False,  # a redirect could carry signed headers to another host
             limits=httpx.Limits(max_connections=policy.concurrency),
         )
 
@@ -200,12 +213,34 @@ class VenueHttp:
             sent = dict(headers()) if headers else {}
             if body is not None:
                 sent["Content-Type"] = "application/json"
-            try:
-                response = await self._client.request(method, url, content=body, headers=sent)
-            except httpx.HTTPError as error:
-                raise VenueUnavailable(f"{self.name} {method} {path}: {type(error).__name__}: {error}") from error
-        self.metrics.bytes += len(response.content)
-        return _checked(self.name, f"{method} {path}", response)
+            return await self._answer(method, path, url, body, sent)
+
+    async def _answer(self, method: str, path: str, url: str, body: bytes | None, sent: dict[str, str]) -> bytes:
+        """Sends one request and reads its answer, all of it within the total time."""
+        where, limit = f"{self.name} {method} {path}", self._policy.body_bytes
+        try:
+            async with (
+                asyncio.timeout(self._policy.total),
+                self._client.stream(method, url, content=body, headers=sent) as response,
+            ):
+                if response.status_code != 200:
+                    words = await bodies.read_start(response, ERROR_BYTES)
+                    raise _classified(response.status_code, where, words, response.headers)
+                answer = await bodies.read_body(response, limit)
+        except TimeoutError as error:
+            raise VenueUnavailable(
+                f"{where}: no whole answer within {self._policy.total:g} s (ECHELON_HTTP_TOTAL)"
+            ) from error
+        except bodies.TooLargeError as error:
+            raise AnswerTooLarge(
+                f"{where}: the decoded answer has more than {limit} bytes (ECHELON_HTTP_BODY_MB)"
+            ) from error
+        except bodies.UndecodableError as error:
+            raise VenueUnavailable(f"{where}: body cannot be decoded: {error}") from error
+        except httpx.HTTPError as error:
+            raise VenueUnavailable(f"{where}: {type(error).__name__}: {error}") from error
+        self.metrics.bytes += len(answer)
+        return _checked(where, answer)
 
     async def _wait_turn(self, group: str) -> None:
         bucket = self._buckets.get(group) or self._buckets.get("default")
@@ -227,13 +262,16 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _checked(name: str, what: str, response: httpx.Response) -> bytes:
-    """The body, or the classified error."""
-    body = response.content
-    where = f"{name} {what}"
-    if response.status_code != 200:
-        raise _classified(response.status_code, where, body, response.headers.get("Retry-After", ""))
-    if not _is_json(body):
+# Of the body of a failure: its first words say what went wrong.
+ERROR_BYTES = 64 * 1024
+
+
+def _checked(where: str, body: bytes) -> bytes:
+    """The body of a 200, or the classified error."""
+    body = body.removeprefix(b"\xef\xbb\xbf")  # a byte order mark is no JSON, and some servers send one
+    if not body.strip():
+        raise VenueUnavailable(f"{where}: 200 without a body")
+    if not is_json(body):
         raise VenueUnavailable(f"{where}: answer is no JSON, {len(body)} bytes: {_words(body)}")
     # A 200 that holds only an error is an error too (seen on the Data API: reference/polymarket 6.2).
     if len(body) < 500 and body.lstrip().startswith(b'{"error"'):
@@ -253,25 +291,32 @@ _BY_STATUS: dict[int, type[EchelonError]] = {
 }
 
 
-def _classified(status: int, where: str, body: bytes, retry_after: str) -> EchelonError:
+def _classified(status: int, where: str, body: bytes, headers: Mapping[str, str]) -> EchelonError:
+    if 300 <= status < 400:
+        return BadRequest(
+            f"{where}: {status} leads to {_place(headers.get('Location', ''))}; redirects are not followed"
+        )
+    if status < 300:  # 204, 206 …: not the whole answer that was asked for
+        return VenueUnavailable(f"{where}: {status} instead of 200 {_words(body)}")
     kind = _BY_STATUS.get(status, VenueUnavailable if status >= 500 else BadRequest)
     if kind is Unauthorized and b"<html" in body[:500].lower():
         kind = VenueUnavailable  # an edge block page, not the venue's answer
     if kind is NotFound and NOT_RECORDED in body[:500]:
         kind = NotAvailable
     error = kind(f"{where}: {status} {_words(body)}")
+    retry_after = headers.get("Retry-After", "")
     if isinstance(error, Transient) and retry_after.replace(".", "", 1).isdecimal():
         error.retry_after = float(retry_after)
     return error
 
 
-def _is_json(body: bytes) -> bool:
+def _place(location: str) -> str:
+    """Host and path of a redirect: its query may carry what was sent."""
     try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-        body.decode()  # msgspec does not look at the bytes of skipped texts; raw objects are kept as text
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return True
+        found = urlsplit(location)
+    except ValueError:
+        return "no readable address"
+    return f"{found.hostname or ''}{found.path}"[:100] or "nowhere"
 
 
 def _words(body: bytes) -> str:
