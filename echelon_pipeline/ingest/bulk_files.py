@@ -87,9 +87,7 @@ def read_records(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Pat
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except UnicodeDecodeError as error:
-        raise BadImport(f"{path}: is not UTF-8 at byte {error.start}; convert it first (iconv -t UTF-8)") from error
-    except (duckdb.Error, pa.ArrowException, OSError, EOFError) as error:
+    except (duckdb.Error, pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         raise BadImport(f"{path}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
 
 

@@ -16,10 +16,9 @@ import duckdb
 
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_files import Records
+from echelon_pipeline.ingest.bulk_structure import structure_of
 from echelon_pipeline.warehouse.duck import literal
 
-# The structure of records is read from this many of them; what they lack is looked for in the whole file.
-SAMPLE = 1_000
 # Lists are looked for this deep in each other: venues nest two (markets of events).
 DEEPEST = 3
 RECORD = "$"  # the record around the members, as a key of their payloads
@@ -39,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """``structure``: of a record, as DuckDB's ``json_structure``. ``each``: keys from one opened list to the next."""
+    """``structure``: of a record, as ``bulk_structure`` reads it. ``each``: keys from one opened list to the next."""
 
     path: Path
     records: Records
@@ -49,14 +48,7 @@ class Layout:
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, path: Path, records: Records) -> Layout:
         """The layout of a file's records, no list opened."""
-        structure: dict[str, Any] = dict.fromkeys(records.columns, "VARCHAR")
-        if records.nested:
-            sample = (
-                f"SELECT payload FROM read_parquet({literal(str(records.path))}) WHERE fault IS NULL LIMIT {SAMPLE}"
-            )
-            found = connection.execute(f"SELECT json_group_structure(CAST(payload AS JSON)) FROM ({sample})").fetchall()
-            structure |= _parsed(found[0][0])
-        return cls(path, records, structure)
+        return cls(path, records, structure_of(connection, records))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -254,11 +246,3 @@ def _without_lists(node: dict[str, Any] | Any, keys: Keys, spared: set[Keys]) ->
         elif isinstance(value, dict) and (below := _without_lists(value, inner, spared)):
             patch[key] = below
     return patch
-
-
-def _parsed(structure: str | None) -> dict[str, Any]:
-    try:
-        found = json.loads(structure or "{}")
-    except RecursionError:  # a record nested thousands deep: its top-level columns are known, the rest is asked for
-        return {}
-    return found if isinstance(found, dict) else {}

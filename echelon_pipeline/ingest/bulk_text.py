@@ -5,6 +5,7 @@ Belongs here: what is certain from a file's first bytes. What records are in it 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -22,7 +23,7 @@ from echelon_pipeline.errors import BadImport
 Compression = Literal["none", "gzip", "zstd"]
 _MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _ENDINGS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 _DELIMITERS = ",\t;|"
 _CHUNK = 1 << 20
 # A whole JSON document is parsed here only where DuckDB refuses it, for the sake of its good members.
@@ -43,10 +44,10 @@ class Text:
             yield stream
 
     @contextmanager
-    def opened(self) -> Iterator[TextIO]:
+    def opened(self, errors: str = "strict") -> Iterator[TextIO]:
         """The text; line ends stay as they are, as the csv module wants."""
         with self.binary() as stream:
-            yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+            yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", errors=errors)
 
 
 def plain_name(path: Path) -> str:
@@ -58,18 +59,21 @@ def plain_name(path: Path) -> str:
 
 
 def text_of(path: Path, scratch: Path) -> Text:
-    """How to read a text file. A byte order mark of UTF-16 is believed; everything else has to be UTF-8.
+    """How to read a text file. A byte order mark is believed; everything without one has to be UTF-8.
 
     Raises BadImport where the name promises a compression that the bytes do not have.
     """
     compression = _compression(path)
     with _uncompressed(path, compression) as stream:
-        if stream.read(2) not in _UTF16:
-            return Text(path, compression)
+        start = stream.read(3)
+    encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
+    # DuckDB takes UTF-8's own mark off a CSV, not off a JSON document.
+    if encoding is None or (encoding == "utf-8-sig" and not plain_name(path).endswith(".json")):
+        return Text(path, compression)
     copy = scratch / f"utf8-{plain_name(path)}"
     with (
         _uncompressed(path, compression) as stream,
-        io.TextIOWrapper(stream, encoding="utf-16", newline="") as source,
+        io.TextIOWrapper(stream, encoding=encoding, newline="") as source,
         copy.open("w", encoding="utf-8", newline="") as target,
     ):
         while chunk := source.read(_CHUNK):
@@ -79,11 +83,13 @@ def text_of(path: Path, scratch: Path) -> Text:
 
 def header_of(path: Path, text: Text) -> tuple[list[str], str]:
     """Column names and delimiter of a CSV. Raises BadImport for a header that is missing or names a column twice."""
-    with text.opened() as stream:
+    with text.opened("surrogateescape") as stream:
         first = stream.readline()
     delimiter = max(_DELIMITERS, key=first.count) if first else ","
-    with text.opened() as stream:
+    with text.opened("surrogateescape") as stream:
         names = next(csv.reader(stream, delimiter=delimiter), [])
+    if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
+        raise BadImport(f"{path}: the header is not UTF-8; convert the file first (iconv -t UTF-8)")
     if not any(names):
         raise BadImport(f"{path}: is empty: there is no header line")
     if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -10,6 +10,7 @@ a text, ``event_at_epoch_s``, ``_ms``, ``_us`` and ``_ns`` are numbers since 197
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ _UNITS = (_CENTS, *EPOCHS)
 # Fields whose value may be a list or an object; of all others it is one text.
 LISTS = frozenset({"token_ids", "labels"})
 _OBJECTS = frozenset({"external_ref"})
-# A truth value is a status by the name of its column only.
+# A truth value is a status by the name of its column only: closed, isClosed, is_closed …
 _STATUS_FLAGS = {"closed": "is_closed", "resolved": "is_resolved", "active": "is_active", "settled": "is_resolved"}
 
 
@@ -152,13 +153,9 @@ def mapped_shape(
     _check_fields(table, target, mapping, layout)
     read = {field: column for field, column in mapping.items() if not column.startswith("=")}
     layout, places = _places(connection, read, layout)
-    read |= {
-        flag: read["status"]
-        for flag in [_STATUS_FLAGS.get(read.get("status", "").split(".")[-1].lower().removeprefix("is_"))]
-        if flag and table == "instruments" and flag not in mapping
-    }
-    for field in read.keys() - places.keys():
-        places[field] = places["status"]
+    flag = _STATUS_FLAGS.get(re.sub(r"[^a-z]|^is", "", read.get("status", "").split(".")[-1].lower()))
+    if flag and flag not in mapping:
+        read[flag], places[flag] = read["status"], places["status"]
     order = list(read)
     paths = ", ".join(literal(layout.json_path(places[field])) for field in order)
     parts = [_value(field, i, read) for i, field in enumerate(order, start=1)]

@@ -1,8 +1,12 @@
--- about: the records of a text file, then the lines that are none, with the reason.
+-- about: the records of a text file, then the lines that are none, with the reason. Scans before the last one, which
+--        looked for keys, met some of the same lines.
 -- grain: row_no
 -- inputs: good_records, reject_errors
 WITH lines AS (
-    SELECT line, any_value(csv_line) AS csv_line, any_value(error_type) AS kind FROM reject_errors GROUP BY scan_id, line
+    SELECT CAST(line AS BIGINT) AS line, any_value(csv_line) AS csv_line, any_value(error_type) AS kind
+    FROM reject_errors
+    WHERE scan_id = (SELECT max(scan_id) FROM reject_errors)
+    GROUP BY ALL
 ), texts AS (
     SELECT
         line, ltrim(coalesce(csv_line, ''), chr(13) || chr(10)) AS payload,

@@ -1,0 +1,62 @@
+"""What keys and lists the records of a bulk file have, from a sample of them.
+
+Belongs here: the structure itself: a dict of keys, a list of what its members have in common, or the word ``value`` or
+``null``. Finding columns in it is ``bulk_paths.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import reduce
+from typing import Any
+
+import duckdb
+
+from echelon_pipeline.ingest.bulk_files import Records
+from echelon_pipeline.warehouse.duck import literal
+
+# The structure is read from this many records, or this many characters of them; what they lack is looked for in the
+# whole file. Not by DuckDB's json_structure: a record nested 128 deep takes the whole database down with it (2.0.0).
+SAMPLE = 1_000
+SAMPLE_CHARACTERS = 64 * 1024 * 1024
+_VALUE, _NULL = "value", "null"
+
+
+def structure_of(connection: duckdb.DuckDBPyConnection, records: Records) -> dict[str, Any]:
+    """The structure of a file's records; of a CSV, its columns."""
+    structure: Any = dict.fromkeys(records.columns, _NULL if records.nested else _VALUE)
+    if records.nested:
+        cursor = connection.execute(
+            f"SELECT payload FROM read_parquet({literal(str(records.path))}) WHERE fault IS NULL LIMIT {SAMPLE}"
+        )
+        read = 0
+        while read < SAMPLE_CHARACTERS and (row := cursor.fetchone()) is not None:
+            structure = _merged(structure, _structure(row[0]))
+            read += len(row[0])
+    return dict(structure)
+
+
+def _structure(payload: str) -> Any:
+    """The structure of one record; objects become theirs as they are parsed, so that values take no room."""
+    try:
+        return _of(json.loads(payload, object_pairs_hook=lambda pairs: {key: _of(value) for key, value in pairs}))
+    except (ValueError, RecursionError):  # nested thousands deep: what it has is looked for where a column is missed
+        return {}
+
+
+def _of(value: Any) -> Any:
+    if isinstance(value, list):
+        return [reduce(_merged, map(_of, value), _NULL)]
+    return value if isinstance(value, dict) else _NULL if value is None else _VALUE
+
+
+def _merged(one: Any, other: Any) -> Any:
+    if one == other or other == _NULL:
+        return one
+    if one == _NULL:
+        return other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one | {key: _merged(one.get(key, _NULL), value) for key, value in other.items()}
+    if isinstance(one, list) and isinstance(other, list):
+        return [_merged(one[0], other[0])]
+    return _VALUE
