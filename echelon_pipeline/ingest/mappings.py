@@ -23,8 +23,8 @@ from echelon_pipeline.warehouse.duck import literal
 
 # Microseconds in one of each unit; nanoseconds are cut to the microsecond.
 EPOCHS = {"_epoch_s": "1000000", "_epoch_ms": "1000", "_epoch_us": "1", "_epoch_ns": "0.001"}
-_CENTS = "_cents"
-_UNITS = (_CENTS, *EPOCHS)
+CENTS = "_cents"
+_UNITS = (CENTS, *EPOCHS)
 # Fields whose value may be a list or an object; of all others it is one text.
 LISTS = frozenset({"token_ids", "labels"})
 _OBJECTS = frozenset({"external_ref"})
@@ -49,7 +49,7 @@ class Target:
 
     def accepted(self) -> frozenset[str]:
         """Every name that a mapping or preset may give, with the suffixes of units."""
-        cents = (price + _CENTS for price in self.prices)
+        cents = (price + CENTS for price in self.prices)
         epochs = (time + unit for time in self.times for unit in EPOCHS)
         return frozenset((*self.fields, *cents, *epochs))
 
@@ -192,7 +192,7 @@ def units(target: Target, field: str) -> tuple[str, ...]:
     """Every name under which a field may be given."""
     if field in target.times:
         return (field, *(field + unit for unit in EPOCHS))
-    return (field, field + _CENTS) if field in target.prices else (field,)
+    return (field, field + CENTS) if field in target.prices else (field,)
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -268,8 +268,8 @@ def _value(field: str, place: int, read: Mapping[str, str]) -> str:
 
 
 def _given(field: str, names: set[str]) -> str:
-    if f"{field}{_CENTS}" in names:
-        return f"import_cents({quote(field + _CENTS)})"
+    if f"{field}{CENTS}" in names:
+        return f"import_cents({quote(field + CENTS)})"
     for unit, micros in EPOCHS.items():
         if field + unit in names:
             return f"import_epoch({quote(field + unit)}, {micros})"

@@ -27,7 +27,10 @@ import pytest
 
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
+from echelon_pipeline.ingest.bulk_files import read_records
 from echelon_pipeline.ingest.bulk_job import IDENTICAL_ROW
+from echelon_pipeline.ingest.bulk_paths import Layout
+from echelon_pipeline.ingest.presets import fitting, suggestion
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.lake import Lake
@@ -570,6 +573,15 @@ def test_recorded_trades_carry_weak_identity_and_a_reason_where_the_outcome_is_u
     assert {r["identity"] for r in rows} == {"weak"}
     assert {r["unmapped_reason"] for r in rows} == {"token is not in core.outcomes"}
     assert len({r["trade_id"] for r in rows}) == 2852
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k.preset], ids=lambda k: f"{k.preset}-{k.table}")
+def test_a_recorded_files_columns_name_its_preset(kind: Kind, tmp_path: Path) -> None:
+    with connect() as connection:
+        path = min(paths(kind.pattern), key=lambda p: p.stat().st_size)
+        layout = Layout.of(connection, path, read_records(connection, path, tmp_path))
+    assert (kind.preset, kind.table, kind.venue) in {(p.name, p.table, p.venue) for p in fitting(layout)}
+    assert f"--preset {kind.preset} --table {kind.table} --venue {kind.venue}" in suggestion(layout)
 
 
 def test_perpetuals_fit_no_preset(tmp_path: Path) -> None:
