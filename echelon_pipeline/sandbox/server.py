@@ -7,6 +7,7 @@ WebSockets are in ``sockets.py``.
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +49,7 @@ from echelon_pipeline.sandbox.universe import Universe
 from echelon_pipeline.sandbox.wire import Refused, answer, json_body
 from echelon_pipeline.sandbox.world import World
 
+log = logging.getLogger(__name__)
 Handler = Callable[..., Any]
 PING_SECONDS = 10.0  # between two of Kalshi's heartbeats
 KALSHI = "/trade-api/v2"
@@ -205,6 +207,9 @@ def build(options: SandboxOptions) -> Starlette:
     clock = SandboxClock(options.now or universe.start, speed=options.speed)
     keys = Keys({KEY_ID: public_key((options.kalshi_key or key_file()).read_bytes())})
     capture = load_capture(options.capture) if options.capture else None
+    if capture is not None and capture.skipped:
+        skipped = ", ".join(f"{count} x {reason}" for reason, count in sorted(capture.skipped.items()))
+        log.warning("%s: not played: %s", options.capture, skipped)
     return build_app(
         universe,
         limits=options.limits,

@@ -1,0 +1,274 @@
+"""Order books that others recorded, made into the frames that their venue would have sent.
+
+Belongs here: whole books (answers of ``/book`` and ``/orderbook``, snapshots in lines) and tables of levels, by the
+names that they have or by a mapping. Whose books they are, and where frames go, is ``recorded.py``'s.
+
+Fields of a mapping: ``instrument`` (a ticker, a condition), ``token_id``, ``received_at`` and ``event_at`` (a text, or
+``_epoch_s``, ``_epoch_ms``, ``_epoch_us``, ``_epoch_ns``), ``bids`` and ``asks`` or ``yes`` and ``no`` (lists of
+levels); of a table of levels ``side``, ``price`` (or ``price_cents``), ``size``; of either ``hash``, ``tick_size``,
+``min_order_size``, ``is_neg_risk``, ``outcome_index``. Units come from names, never from magnitude.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from echelon_pipeline.domain.sides import sided
+from echelon_pipeline.errors import BadImport
+
+Obj = dict[str, Any]
+Levels = list[tuple[str, str]]  # price, size as texts
+EPOCHS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": None}
+TIMES = ("received_at", "event_at")
+FIELDS = frozenset(
+    {
+        *("instrument", "token_id", "bids", "asks", "yes", "no", "side", "price", "price_cents", "size", "hash"),
+        *("tick_size", "min_order_size", "is_neg_risk", "outcome_index"),
+        *(f"{time}{unit}" for time in TIMES for unit in ("", *(f"_epoch_{unit}" for unit in EPOCHS))),
+    }
+)
+# Names that venues and recorders give to fields, where no mapping does; the first that a record has counts.
+NAMES: dict[str, tuple[str, ...]] = {
+    "token_id": ("token_id", "asset_id"),
+    "instrument": ("market_ticker", "ticker", "condition_id", "conditionId", "market"),
+    "received_at": ("received_at", "captured_at", "recorded_at", "fetched_at_utc", "fetched_at"),
+    "received_at_epoch_ms": ("received_ms", "recv_ms", "captured_ms", "fetched_at_ms"),
+    "event_at_epoch_ms": ("ts_ms",),
+    "bids": ("bids",),
+    "asks": ("asks",),
+    "side": ("side",),
+    "price": ("price",),
+    "size": ("size",),
+    "hash": ("hash",),
+    "tick_size": ("tick_size",),
+    "min_order_size": ("min_order_size",),
+    "is_neg_risk": ("neg_risk", "is_neg_risk"),
+    "outcome_index": ("outcome_index",),
+}
+_BOOKS = ("raw_orderbook", "orderbook_fp", "orderbook")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Whole(NamedTuple):
+    """One book at an instant: the frame's object without what only its market says. ``at``: microseconds of receipt,
+    or the venue's where the record has no other; ``name``: of the ladder; ``market``: the venue's name of it.
+    ``record``: as in the file; ``fault``: why there is no book."""
+
+    at: int
+    name: str
+    market: str | None
+    body: Obj
+    facts: Obj
+    record: object
+    fault: str | None = None
+
+
+def wholes(path: Path, venue: str, mapping: Mapping[str, str] | None, zone: tzinfo) -> list[Whole]:
+    """Books of a file in the order of their times; those of one time as the file has them.
+
+    Raises BadImport where the file cannot be read or a mapping names a field that there is not.
+    """
+    unknown = sorted(set(mapping or ()) - FIELDS)
+    if unknown:
+        raise BadImport(f"{path}: books have no field {', '.join(unknown)}; known are {', '.join(sorted(FIELDS))}")
+    records = list(_records(path))
+    if not records:
+        raise BadImport(f"{path}: holds no book and no level")
+    made = _Maker(venue, mapping, zone)
+    found = []
+    for _, group in groupby(records, made.key):
+        found += made.books(list(group))
+    return sorted(found, key=lambda whole: whole.at)
+
+
+def _records(path: Path) -> Iterator[Obj]:
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        name = path.name.lower().removesuffix(".gz")
+        text = data.decode("utf-8-sig")
+        if name.endswith((".csv", ".tsv")):
+            rows = csv.DictReader(io.StringIO(text), delimiter="\t" if name.endswith(".tsv") else ",")
+            yield from (dict(row) for row in rows)
+        elif name.endswith(".json"):
+            yield from _inside(json.loads(text, parse_float=str), {})
+        else:
+            for line in filter(str.strip, text.splitlines()):
+                yield from _inside(json.loads(line, parse_float=str), {})
+    except (OSError, EOFError, ValueError, csv.Error) as error:
+        raise BadImport(f"{path}: cannot be read as books: {error}") from error
+
+
+def _inside(value: Any, around: Obj) -> Iterator[Obj]:
+    """Records with a book in them, wherever they are; what is said around them (a ticker, a time) goes with them."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _inside(one, around)
+    elif isinstance(value, dict):
+        told = {k: v for k, v in value.items() if not isinstance(v, dict | list)}
+        meta = value.get("_metadata")
+        told |= {k: v for k, v in meta.items() if not isinstance(v, dict | list)} if isinstance(meta, dict) else {}
+        name = next((name for name in _BOOKS if isinstance(value.get(name), dict)), None)
+        if name is not None:
+            yield {**around, **told, "_book": value[name]}
+        elif {"bids", "asks"} & value.keys() or "price" in value:
+            yield {**around, **value}
+        else:
+            for one in value.values():
+                yield from _inside(one, {**around, **told})
+
+
+class _Maker:
+    """Records to books of one venue."""
+
+    def __init__(self, venue: str, mapping: Mapping[str, str] | None, zone: tzinfo) -> None:
+        self._venue, self._mapping, self._zone = venue, dict(mapping or {}), zone
+
+    def field(self, record: Obj, name: str) -> Any:
+        """What a record has in a field: of the mapped column or path, a literal, or under a name that is known."""
+        column = self._mapping.get(name)
+        if column is not None:
+            if column.startswith("="):
+                return column[1:]
+            found: Any = record
+            for part in [column] if column in record else column.split("."):
+                found = found.get(part) if isinstance(found, dict) else None
+            return found
+        if name in ("received_at", "event_at") and any(f.startswith(name) for f in self._mapping):
+            return None
+        return next((record[n] for n in NAMES.get(name, ()) if record.get(n) not in (None, "")), None)
+
+    def key(self, record: Obj) -> tuple[Any, ...]:
+        """Rows of levels with the same key are one book; a whole book is alone."""
+        if self.field(record, "side") is None or self.field(record, "bids") is not None:
+            return (id(record),)
+        names = ("token_id", "instrument", "hash", *sorted(f for f in FIELDS if f.startswith(TIMES)))
+        return (*(self.field(record, name) for name in names), record.get("timestamp"), record.get("event_type"))
+
+    def books(self, rows: list[Obj]) -> list[Whole]:
+        try:
+            return [self._book(rows)]
+        except (ValueError, InvalidOperation, TypeError, KeyError, OverflowError) as error:
+            why = str(error) or type(error).__name__
+            return [Whole(0, "", None, {}, {}, row, why) for row in rows]
+
+    def _book(self, rows: list[Obj]) -> Whole:
+        first = rows[0]
+        token, instrument = self.field(first, "token_id"), self.field(first, "instrument")
+        name = token if self._venue == "polymarket" else instrument
+        if not name:
+            raise ValueError("no token" if self._venue == "polymarket" else "no ticker")
+        if first.get("event_type") not in (None, "", "book"):
+            raise ValueError(f"a row of {first['event_type']} is no book: import it with --table frames")
+        received, event = self._time(first, "received_at"), self._time(first, "event_at")
+        event = self._timestamp(first) if event is None else event
+        at = event if received is None else received
+        if at is None:
+            raise ValueError("no time: map received_at or event_at")
+        facts = {f: self.field(first, f) for f in ("tick_size", "min_order_size", "is_neg_risk", "outcome_index")}
+        bids, asks = self._levels(rows)
+        make = partial(self._polymarket, at) if self._venue == "polymarket" else self._kalshi
+        body = make(str(name), bids, asks, event)
+        if self._venue == "polymarket" and event is not None and (digest := self.field(first, "hash")):
+            body["hash"] = str(digest)  # the time is in it
+        return Whole(at, str(name), None if instrument is None else str(instrument), body, facts, first)
+
+    @staticmethod
+    def _polymarket(at: int, name: str, bids: Levels, asks: Levels, event: int | None) -> Obj:
+        sides = ([{"price": p, "size": s} for p, s in side] for side in (bids, asks))
+        told = dict(zip(("bids", "asks"), sides, strict=True))
+        stamp = str((at if event is None else event) // 1_000)
+        return {"event_type": "book", "asset_id": name, "timestamp": stamp, **told}
+
+    @staticmethod
+    def _kalshi(name: str, bids: Levels, asks: Levels, event: int | None) -> Obj:
+        noes = [[f"{1 - Decimal(p):f}", s] for p, s in asks]
+        msg: Obj = {"market_ticker": name, "yes_dollars_fp": [list(level) for level in bids], "no_dollars_fp": noes}
+        return {"type": "orderbook_snapshot", "msg": msg if event is None else msg | {"ts_ms": event // 1_000}}
+
+    # --- levels
+
+    def _levels(self, rows: list[Obj]) -> tuple[Levels, Levels]:
+        first = rows[0]
+        book = first.get("_book")
+        yes, no = self.field(first, "yes"), self.field(first, "no")
+        if isinstance(book, dict):
+            yes, no = (_finest(book, side) for side in ("yes", "no"))
+        if isinstance(book, dict) or yes is not None or no is not None:
+            return _listed(yes), [(f"{1 - Decimal(price):f}", size) for price, size in _listed(no)]
+        bids, asks = self.field(first, "bids"), self.field(first, "asks")
+        if bids is not None or asks is not None:
+            return _listed(bids), _listed(asks)
+        found: tuple[Levels, Levels] = ([], [])
+        for row in rows:
+            word = self.field(row, "side")
+            side = None if word is None else sided(str(word))
+            if side is None:
+                raise ValueError(f"a level with the side {str(word)[:20]!r}")
+            price, size = self._price(row), _number(self.field(row, "size"))
+            if Decimal(size):
+                found[not side.is_bid].append((f"{1 - Decimal(price):f}" if side.is_mirrored else price, size))
+        return found
+
+    def _price(self, row: Obj) -> str:
+        cents = self.field(row, "price_cents")
+        return _number(self.field(row, "price")) if cents is None else f"{Decimal(str(cents)) / 100:f}"
+
+    # --- times
+
+    def _time(self, record: Obj, name: str) -> int | None:
+        """Microseconds since 1970."""
+        for unit, factor in EPOCHS.items():
+            value = self.field(record, f"{name}_epoch_{unit}")
+            if value is not None:
+                number = Decimal(str(value))
+                return int(number // 1_000 if factor is None else number * factor)
+        value = self.field(record, name)
+        return None if value is None else self._moment(str(value))
+
+    def _timestamp(self, record: Obj) -> int | None:
+        """The venue's own time of a book: milliseconds in a text of digits, or a moment."""
+        if any(field.startswith(TIMES) for field in self._mapping) or record.get("timestamp") in (None, ""):
+            return None
+        text = str(record["timestamp"])
+        return int(text) * 1_000 if text.isdigit() else self._moment(text)
+
+    def _moment(self, text: str) -> int:
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"expected a time like 2026-03-01T00:00:00Z, got {text[:40]!r}") from None
+        return ((at if at.tzinfo else at.replace(tzinfo=self._zone)) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _finest(book: Obj, side: str) -> Any:
+    """A side of a Kalshi book in its finest encoding: dollars before cents."""
+    for name in (f"{side}_dollars_fp", f"{side}_dollars"):
+        if book.get(name) is not None:
+            return book[name]
+    return [[str(Decimal(str(price)) / 100), size] for price, size in book.get(side) or []]
+
+
+def _listed(side: Any) -> Levels:
+    """Levels of a side: pairs, or objects with price and size, or JSON of these in a text. One of no size is none."""
+    told = json.loads(side, parse_float=str) if isinstance(side, str) and side.strip() else side or []
+    if not isinstance(told, list):
+        raise TypeError(f"expected a list of levels, got {str(told)[:40]!r}")
+    pairs = [(one["price"], one["size"]) if isinstance(one, dict) else tuple(one)[:2] for one in told]
+    return [(_number(price), _number(size)) for price, size in pairs if Decimal(str(size))]
+
+
+def _number(value: Any) -> str:
+    """A decimal as the venues write it."""
+    if value in (None, ""):
+        raise ValueError("a level without a price or a size")
+    return f"{Decimal(str(value)):f}"

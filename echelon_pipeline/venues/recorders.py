@@ -1,0 +1,180 @@
+"""Recorded WebSocket streams, read from the formats that their recorders wrote.
+
+Belongs here: files made into frames with their times, in the order of each file. What is no frame is given with the
+reason, never lost in silence.
+
+Formats: a line per Kalshi frame (``recv_ms``, ``event``); a document of Kalshi frames (``received_ms``, ``frame``); a
+line per Kalshi message with its number outside (``payload_json``, ``sequence_number``; a folder of such files is one
+stream); a line per Polymarket frame text (``recv_wall_ts``, ``payload``); bare Polymarket frames; a CSV with a row
+per level, made into the frames of its time.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from echelon_pipeline.domain.sides import Sided, sided
+from echelon_pipeline.errors import BadImport
+
+Obj = dict[str, Any]
+_OF_THE_RECORDER = {"price_cents", "yes_bid", "yes_ask", "no_bid", "no_ask"}
+_CHANNELS = {"orderbook_delta", "ticker", "trade"}
+MILLISECOND = 1_000
+
+
+class Found(NamedTuple):
+    """``at``: microseconds since 1970, of receipt, or of the venue where the recorder kept no other. ``frame``: an
+    object or an array of them; a text instead is the reason why there is none. ``is_new``: a connection begins with
+    it. ``record``: what stands for it in the file where it is no frame."""
+
+    at: int
+    frame: object
+    is_new: bool = False
+    record: object = None
+
+
+def frames_of(path: Path) -> list[Found]:
+    """Frames of a file in its order; of a folder, whose files are one stream, in the order of their times.
+
+    Raises BadImport where a file cannot be read as a recording.
+    """
+    if not path.is_dir():
+        return list(_read(path))
+    files = sorted(p for p in path.iterdir() if p.is_file())
+    found = [(f.at, n, f) for n, f in enumerate(f for file in files for f in _read(file))]
+    return [f for *_, f in sorted(found, key=lambda one: one[:2])]
+
+
+def _read(path: Path) -> Iterator[Found]:
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        name = path.name.removesuffix(".gz")
+        if name.endswith(".csv"):
+            return iter(list(_csv(data.decode())))
+        if name.endswith(".json"):
+            return iter(list(_document(msgspec.json.decode(data))))
+        return iter([_line(msgspec.json.decode(line)) for line in data.splitlines() if line])
+    except (OSError, EOFError, UnicodeDecodeError, msgspec.DecodeError, KeyError, ValueError, TypeError) as error:
+        raise BadImport(f"{path} cannot be read as a capture: {error!r}") from error
+
+
+def _document(body: Any) -> Iterator[Found]:
+    if isinstance(body, dict) and "frames" in body:
+        for item in body["frames"]:
+            yield _numbered(item["received_ms"], item["frame"])
+    else:
+        yield _bare(body)
+
+
+def _line(row: Any) -> Found:
+    if not isinstance(row, dict):
+        return _bare(row)
+    if "event" in row and "recv_ms" in row:
+        return _numbered(row["recv_ms"], row["event"])
+    if "received_ms" in row and "frame" in row:
+        return _received(row["received_ms"], row["frame"])
+    if "payload_json" in row:
+        return _enveloped(row)
+    if "payload" in row and "source" in row:
+        return _wrapped(row)
+    return _bare(row)
+
+
+def _received(at: int, frame: Any) -> Found:
+    """A frame of either venue: Kalshi's has a subscription, Polymarket's a type, or is an array of those."""
+    first = frame[0] if isinstance(frame, list) and frame else frame
+    if isinstance(first, dict) and "event_type" in first:
+        return Found(at * MILLISECOND, frame, isinstance(frame, list))
+    return _numbered(at, frame)
+
+
+def _numbered(at: int, frame: Any) -> Found:
+    """A Kalshi frame; acknowledgements without a number answer another client's commands."""
+    if isinstance(frame, dict) and "sid" in frame:
+        return Found(at * MILLISECOND, frame)
+    kind = frame.get("type") if isinstance(frame, dict) else "frame"
+    return Found(at * MILLISECOND, f"{kind} without sid", record=frame)
+
+
+def _enveloped(row: Obj) -> Found:
+    kind, at = row["event_type"], row["local_recv_ns"] // 1_000
+    if row["channel"] not in _CHANNELS:
+        return Found(at, f"{kind} of the recorder", kind == "ws_connected", row)
+    frame = {"type": kind, "sid": sorted(_CHANNELS).index(row["channel"]) + 1}
+    if row["sequence_number"] is not None:
+        frame["seq"] = row["sequence_number"]
+    return Found(at, frame | {"msg": {k: v for k, v in row["payload_json"].items() if k not in _OF_THE_RECORDER}})
+
+
+def _wrapped(row: Obj) -> Found:
+    at = row["recv_wall_ts"] * MILLISECOND
+    if row["source"] != "polymarket_clob":
+        return Found(at, f"source {row['source']}", record=row)
+    try:
+        frame = msgspec.json.decode(row["payload"])
+    except msgspec.DecodeError:
+        return Found(at, f"text {row['payload'][:20]}", record=row)
+    if isinstance(frame, dict) and "event_type" not in frame:
+        return Found(at, "REST answer", record=frame)
+    return Found(at, frame, isinstance(frame, list))  # a socket's first answer is an array of books
+
+
+def _bare(frame: object) -> Found:
+    if not isinstance(frame, dict) or "event_type" not in frame:
+        return Found(0, "no frame", record=frame)
+    return Found(int(frame["timestamp"]) * MILLISECOND, frame)
+
+
+def _csv(text: str) -> Iterator[Found]:
+    rows = csv.reader(io.StringIO(text))
+    head = next(rows)
+    good = []
+    for row in rows:
+        if len(row) == len(head):
+            good.append(dict(zip(head, row, strict=True)))
+        else:
+            yield Found(0, f"row with {len(row)} fields", record=row)
+    for _, group in groupby(good, key=lambda r: (r["asset_id"], r["event_type"], r["hash"], r["timestamp"])):
+        levels = list(group)
+        for one in levels:
+            if sided(one["side"]) is None:
+                yield Found(0, f"row with the side {one['side'][:20]!r}", record=one)
+        yield _leveled(levels)
+
+
+def _leveled(rows: list[Obj]) -> Found:
+    """The frame whose levels these rows are, without those of which the side is unknown."""
+    first = rows[0]
+    kind, at = first["event_type"], int(first["timestamp"]) * MILLISECOND
+    body: Obj = {"event_type": kind, "asset_id": first["asset_id"], "market": first["market_id"]}
+    body |= {"hash": first["hash"], "timestamp": first["timestamp"]}
+    if kind not in ("book", "price_change"):
+        return Found(at, f"row of {kind}", record=first)
+    levels = [(side.is_bid, _level(row, side)) for row in rows if (side := sided(row["side"])) is not None]
+    if not levels:
+        return Found(at, f"{kind} without a level", record=first)
+    if kind == "book":
+        for name, wanted in (("bids", True), ("asks", False)):
+            body[name] = [level for is_bid, level in levels if is_bid is wanted]
+    else:
+        body["changes"] = [level | {"side": "BUY" if is_bid else "SELL"} for is_bid, level in levels]
+    return Found(at, body)
+
+
+def _level(row: Obj, side: Sided) -> Obj:
+    price = str(Decimal(1) - Decimal(row["price"])) if side.is_mirrored else _trimmed(row["price"])
+    return {"price": price, "size": _trimmed(row["size"])}
+
+
+def _trimmed(number: str) -> str:
+    """As the venue writes it: the recorder made "5.0" of "5"."""
+    return number.removesuffix(".0")
