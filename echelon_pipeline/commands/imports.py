@@ -25,7 +25,8 @@ def import_(
         typer.Argument(exists=True, show_default=False, help="The file: Parquet, CSV, JSON lines or JSON."),
     ] = None,
     table: Annotated[
-        str | None, typer.Option(show_default=False, help="What its rows are: trades, daily-prices … A preset knows.")
+        str | None,
+        typer.Option(show_default=False, help="What it holds: trades, daily-prices, books, frames … A preset knows."),
     ] = None,
     venue: Annotated[
         str | None,
@@ -49,6 +50,14 @@ def import_(
     ] = None,
     source: Annotated[str | None, typer.Option(help="Name kept with every row. Default: preset or file name.")] = None,
     naive_tz: Annotated[str | None, typer.Option(help="Zone of times without an offset. Default: UTC.")] = None,
+    markets: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            show_default=False,
+            help="For frames and books: a file of markets with their tokens.",
+        ),
+    ] = None,
 ) -> None:
     """Import bulk history into the same tables, source kept. Exits 1 where no row could be loaded."""
     if preset == LIST:
@@ -68,6 +77,7 @@ def import_(
         each=each,
         source=source,
         naive_tz=naive_tz,
+        markets=markets,
     )
     _show(report)
     if report.is_all_dead:

@@ -137,6 +137,8 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
         connection, "ruling", "chain INTEGER, instrument_id VARCHAR, rules_from BIGINT, rules_to BIGINT", ruling(spans)
     )
     _table(connection, "tokens", "token VARCHAR, outcome_index INTEGER", sorted(outcomes.items()))
+    unnumbered = [(number,) for number, chain in enumerate(hour.chains) if not chain[0][0].numbered]
+    _table(connection, "unnumbered", "chain INTEGER", unnumbered)
     _table(connection, "intents", "instrument_id VARCHAR, intent_from BIGINT, intent_to BIGINT", hour.intents)
     return frames
 

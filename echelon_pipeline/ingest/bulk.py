@@ -22,6 +22,7 @@ from echelon_pipeline.ingest.bulk_job import ANY_VENUE, Job, Tally
 from echelon_pipeline.ingest.bulk_paths import Layout
 from echelon_pipeline.ingest.mappings import Shape, mapped_shape, target_of
 from echelon_pipeline.ingest.presets import chosen, preset_shape, suggestion
+from echelon_pipeline.ingest.recorded import RECORDED, import_recorded, reasons_of
 from echelon_pipeline.ingest.session import VENUES, Session
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.duck import load_macros
@@ -67,18 +68,26 @@ def import_file(
     each: str | None = None,
     source: str | None = None,
     naive_tz: str | None = None,
+    markets: Path | None = None,
     run_id: str | None = None,
 ) -> ImportReport:
-    """Loads a bulk file into a core table, streaming.
+    """Loads a bulk file into a core table, streaming; recorded books and frames (``table``) into segments.
 
     ``table``: a name of ``mappings.TARGETS``. ``venue``: polymarket, kalshi, or ``any`` where rows name theirs. A
     preset knows its venue, and its table where only one has the file's columns. Exactly one of ``mapping`` (field ->
     column, ``=text`` a literal) and ``preset``. ``each``: the list inside of the records whose members are the rows;
     without it, the only list that has the columns. ``naive_tz``: the zone of times without an offset; default the
     preset's, else UTC. ``source``: what the rows are marked with (``import:<source>``); default the preset's, else
-    the file's name. Raises BadImport, naming the file.
+    the file's name. ``markets``: of recordings, a file that says which token is which outcome's. Raises BadImport,
+    naming the file.
     """
     started = time.monotonic()
+    if table in RECORDED:
+        if preset is not None or each is not None:
+            raise BadImport(f"{path}: {table} take no preset and no list")
+        return _recorded(settings, path, table, venue, mapping, source, naive_tz or "UTC", markets)
+    if markets is not None:
+        raise BadImport(f"{path}: a file of markets is for books and frames")
     _check(path, table, venue)
     session = Session.of(settings, run_id=run_id)
     with session.unit() as unit, session.duck() as connection:
@@ -111,6 +120,49 @@ def import_file(
         table=table,
         examples=tally.examples,
         notes=_notes(shape.layout, tally),
+    )
+
+
+def _recorded(
+    settings: Settings,
+    path: Path,
+    table: str,
+    venue: str | None,
+    mapping: Mapping[str, str] | None,
+    source: str | None,
+    naive_tz: str,
+    markets: Path | None,
+) -> ImportReport:
+    started = time.monotonic()
+    known = next((name for name in VENUES if name == venue), None)
+    if known is None:
+        raise BadImport(f"{path}: {table} are of one venue: {' or '.join(VENUES)}, not {venue!r}")
+    named = source or path.name
+    stored = import_recorded(
+        Session.of(settings),
+        path,
+        table=table,
+        venue=known,
+        mapping=mapping,
+        source=named,
+        naive_tz=naive_tz,
+        markets=markets,
+    )
+    examples = {one.reason: f"$[{one.place}]" for one in reversed(stored.lost)}
+    return ImportReport(
+        rows_read=stored.frames + len(stored.lost),
+        rows_committed=stored.frames,
+        rows_new=stored.frames if stored.is_new else 0,
+        dead_letters=len(stored.lost),
+        reasons=reasons_of(stored.lost),
+        seconds=round(time.monotonic() - started, 3),
+        records=stored.frames + len(stored.lost),
+        duplicates=0,
+        source=f"import:{named}",
+        naive_tz=naive_tz,
+        table=table,
+        examples=examples,
+        notes=stored.notes,
     )
 
 

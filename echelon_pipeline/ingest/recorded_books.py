@@ -6,7 +6,8 @@ names that they have or by a mapping. Whose books they are, and where frames go,
 Fields of a mapping: ``instrument`` (a ticker, a condition), ``token_id``, ``received_at`` and ``event_at`` (a text, or
 ``_epoch_s``, ``_epoch_ms``, ``_epoch_us``, ``_epoch_ns``), ``bids`` and ``asks`` or ``yes`` and ``no`` (lists of
 levels); of a table of levels ``side``, ``price`` (or ``price_cents``), ``size``; of either ``hash``, ``tick_size``,
-``min_order_size``, ``is_neg_risk``, ``outcome_index``. Units come from names, never from magnitude.
+``min_order_size``, ``is_neg_risk``, ``last_trade_price``, ``outcome_index``. Units come from names, never from
+magnitude.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ Obj = dict[str, Any]
 Levels = list[tuple[str, str]]  # price, size as texts
 EPOCHS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": None}
 TIMES = ("received_at", "event_at")
+FACTS = ("tick_size", "min_order_size", "is_neg_risk", "last_trade_price", "outcome_index")
 FIELDS = frozenset(
     {
         *("instrument", "token_id", "bids", "asks", "yes", "no", "side", "price", "price_cents", "size", "hash"),
-        *("tick_size", "min_order_size", "is_neg_risk", "outcome_index"),
+        *("tick_size", "min_order_size", "is_neg_risk", "outcome_index", "last_trade_price"),
         *(f"{time}{unit}" for time in TIMES for unit in ("", *(f"_epoch_{unit}" for unit in EPOCHS))),
     }
 )
@@ -54,6 +56,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "min_order_size": ("min_order_size",),
     "is_neg_risk": ("neg_risk", "is_neg_risk"),
     "outcome_index": ("outcome_index",),
+    "last_trade_price": ("last_trade_price",),
 }
 _BOOKS = ("raw_orderbook", "orderbook_fp", "orderbook")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -145,7 +148,9 @@ class _Maker:
             return found
         if name in ("received_at", "event_at") and any(f.startswith(name) for f in self._mapping):
             return None
-        return next((record[n] for n in NAMES.get(name, ()) if record.get(n) not in (None, "")), None)
+        # An empty last trade says that there was none: it is hashed.
+        nothing = (None,) if name == "last_trade_price" else (None, "")
+        return next((record[n] for n in NAMES.get(name, ()) if record.get(n) not in nothing), None)
 
     def key(self, record: Obj) -> tuple[Any, ...]:
         """Rows of levels with the same key are one book; a whole book is alone."""
@@ -174,7 +179,7 @@ class _Maker:
         at = event if received is None else received
         if at is None:
             raise ValueError("no time: map received_at or event_at")
-        facts = {f: self.field(first, f) for f in ("tick_size", "min_order_size", "is_neg_risk", "outcome_index")}
+        facts = {name: self.field(first, name) for name in FACTS}
         bids, asks = self._levels(rows)
         make = partial(self._polymarket, at) if self._venue == "polymarket" else self._kalshi
         body = make(str(name), bids, asks, event)

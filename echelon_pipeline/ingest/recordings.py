@@ -24,7 +24,8 @@ from echelon_pipeline.streaming.segments import OPEN, Connection, bounds, first_
 from echelon_pipeline.warehouse.windows import Recorded as Window
 
 log = logging.getLogger(__name__)
-BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # no recording is older than this software
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # no recording of our own is older than this software
+IMPORTED = "import:"  # what the listener of a recording of others begins with
 WINDOWED = "core.book_snapshots"  # the windows of an hour are recorded for this table, for all seven
 SCOPE = "hour"
 EDITED = timedelta(days=7)  # how late an intent may still be edited: a killed recording's ends with the next one
@@ -179,9 +180,10 @@ def _recordings(root: Path, venue: Venue) -> list[_Recording]:
         # The time of the inode's change: a segment that was copied here may be old by its own.
         touched = max(p.stat().st_ctime for p in paths)
         begin, end = time_of(min(t.first_at for t in times)), time_of(max(t.last_at for t in times) + LINGER)
-        if begin < BEGINNING:
+        if begin < BEGINNING and not chain[0][0].listener.startswith(IMPORTED):
             log.error("%s: our clock was wrong: what has times before %s is in no table", paths[0].parent, BEGINNING)
-        found.append(_Recording(chain, max(begin, BEGINNING), end, datetime.fromtimestamp(touched, UTC)))
+            begin = BEGINNING
+        found.append(_Recording(chain, begin, end, datetime.fromtimestamp(touched, UTC)))
     return sorted(found, key=lambda r: r.starts_at)
 
 

@@ -89,11 +89,14 @@ class Follower:
         self, chain: Chain, *, since: int = 0, until: int | None = None, compiled_from: int = COMPILED_FROM
     ) -> None:
         self._chain, self._since, self._until = chain, since, until
-        venue = chain[0][0].venue
+        venue, numbered = chain[0][0].venue, chain[0][0].numbered
         told = (some for _, paths in chain for _, some in watched_of(paths[0]))
         self.instruments = {name: instrument for some in told for name, instrument in some.items()}
         is_long = sum(count_of(path) for _, paths in chain for path in paths) >= compiled_from
-        self.replayer: Replayer = replayer(venue, self.instruments.values()) if is_long else ByMachine(venue)
+        some = self.instruments.values()
+        self.replayer: Replayer = (
+            replayer(venue, some, sequences=numbered) if is_long else ByMachine(venue, sequences=numbered)
+        )
         self.watched: dict[str, Instrument] = {}
         self.tokens: dict[str, Instrument] = {}  # what is watched, by its tokens
         self.hashes: Counter[str] = Counter()  # of what was watched, complete at the end

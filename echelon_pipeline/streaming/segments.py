@@ -44,7 +44,8 @@ _HEAD = struct.Struct("<4sIIQ")  # magic, length of the body, CRC-32 of what fol
 class Connection:
     """Whose frames a log holds. ``connection_id`` is unique and sorts by time; ``epoch`` is the lease's; ``feed``
     counts the connections that a listener has to a venue at once (less than 0: of an account's own channels);
-    ``quotes``: those in it are wanted in tables."""
+    ``quotes``: those in it are wanted in tables; ``numbered``: off for frames whose numbers have holes by nature, as
+    those of one market cut out of a recording of many, or that had none."""
 
     venue: str
     listener: str
@@ -53,6 +54,7 @@ class Connection:
     connection_id: str
     url: str
     quotes: bool = False
+    numbered: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline_tests.fakes import RECORDINGS
 from echelon_pipeline_tests.replays import Arrived, both
 
 SECOND = 1_000_000
-CASES = RECORDINGS.parent / "cases" / "2026-11"
-needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the cases (../shared/cases) are not beside this checkout")
 
 
 def followed(lines: list[str]) -> list[dict[str, Any]]:

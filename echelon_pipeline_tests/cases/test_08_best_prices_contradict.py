@@ -9,7 +9,8 @@ import json
 
 import pytest
 
-from echelon_pipeline_tests.cases.books import CASES, SECOND, followed, needs_cases
+from echelon_pipeline_tests.cases.books import SECOND, followed
+from echelon_pipeline_tests.imported import CASES, needs_cases
 
 pytestmark = pytest.mark.xdist_group("compiled")
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline_tests.cases.books import CASES, followed, needs_cases
+from echelon_pipeline_tests.cases.books import followed
+from echelon_pipeline_tests.imported import CASES, needs_cases
 
 pytestmark = pytest.mark.xdist_group("compiled")
 

@@ -14,7 +14,7 @@ import pytest
 from echelon_pipeline.sandbox.captures import load
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.server import build
-from echelon_pipeline_tests.cases.books import CASES, needs_cases
+from echelon_pipeline_tests.imported import CASES, needs_cases
 
 FILE = CASES / "14-sides-in-words.csv"
 HEAD = "market_slug,market_id,asset_id,outcome_name,event_type,price,side,size,hash,timestamp\n"
