@@ -20,6 +20,7 @@ from echelon_pipeline.commands import (
     query,
     serve,
     stream,
+    upkeep,
     work,
 )
 from echelon_pipeline.commands.common import EchelonGroup
@@ -31,7 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Polymarket and Kalshi in tables that can be trusted.",
-    epilog="Settings come from the environment: docs/settings.md. Exit codes: 1 will fail again, 75 try again later.",
+    epilog="Settings come from the environment: docs/settings.md. Exit codes: 1 will fail again, 75 try again later, "
+    "128 + the signal: interrupted.",
 )
 
 
@@ -66,6 +68,7 @@ app.command()(serve.ui)
 # The sandbox reads its own options, the same ones as `python -m echelon_pipeline.sandbox`.
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True})(serve.sandbox)
 app.command()(work.maintain)
+app.command()(upkeep.prune)
 app.command()(health.doctor)
 app.add_typer(configuration.app, name="settings")
 

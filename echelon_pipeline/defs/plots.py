@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from echelon_pipeline.ingest.session import Session
 
@@ -89,6 +90,8 @@ def _png(draw: Callable[[Axes, Rows], None], rows: Rows) -> str:
     axes.tick_params(labelsize=7)
     for label in axes.get_xticklabels():
         label.set_rotation(20)
-    target = io.BytesIO()
-    figure.savefig(target, format="png")
+    drawn, target = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    # Dagster keeps metadata several times, for ever: 16 colors are a quarter of the bytes.
+    Image.open(drawn).convert("RGB").quantize(16).save(target, "png", optimize=True)
     return base64.b64encode(target.getvalue()).decode()

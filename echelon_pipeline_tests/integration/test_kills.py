@@ -94,7 +94,8 @@ KILL, HANG_UP = (signal.SIGKILL, -signal.SIGKILL), (signal.SIGHUP, 128 + signal.
 
 
 def _command(env: dict[str, str], home: Path, stop: tuple[int, int] | None = None, after: float = RESUMED) -> float:
-    """Runs the command to its end, or until it is stopped after some seconds; how long it took, or took to end."""
+    """Runs the command to its end, or until it is stopped after some seconds; how long it took, or took to end then
+    (0 where it had ended before)."""
     arguments = ["--refetch"] if stop is not None else []  # else there is nothing left to do, and to break off
     process = subprocess.Popen(
         [*COMMAND, *arguments],
@@ -113,6 +114,8 @@ def _command(env: dict[str, str], home: Path, stop: tuple[int, int] | None = Non
         assert process.returncode == stop[1], said.decode()
     else:
         assert process.returncode == 0, said.decode()
+        if stop is not None:
+            return 0.0
     return time.monotonic() - begun
 
 

@@ -76,13 +76,16 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
             refresh = Refresh(warehouse.settings(), run_id=context.run.run_id)
             built = list(refresh.run([mart.name], days=days, again=config.again))
             session = warehouse.session()
-            state = report.table_state(session, mart.name, None) | plot_of(session, mart.name)
+            state, plot = report.table_state(session, mart.name, None), plot_of(session, mart.name)
         for part in built if mart.is_dated else ():
             rows = {"dagster/partition_row_count": part.rows}
             context.add_asset_metadata(rows, asset_key=key, partition_key=part.part)
+        if days:  # the result's own metadata is kept with every day of the run; a picture is 20 times all else
+            context.add_asset_metadata(plot, asset_key=key, partition_key=str(max(days)))
+            plot = {}
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
-            metadata={"parts_built": len(built), "rows_built": sum(b.rows for b in built), **state},
+            metadata={"parts_built": len(built), "rows_built": sum(b.rows for b in built), **state, **plot},
             check_results=[report.rules_passed(mart.name, key, sum(b.rows for b in built))],
         )
 

@@ -1,0 +1,121 @@
+"""Old runs of Dagster's records, deleted on request: a run is some hundred kilobytes that nothing else removes.
+
+Belongs here: which runs are old, and every file that is a run's. Dagster's own deletion leaves the file of a run's
+events and the folder of its logs. What is deleted is a report: the lake and what windows say of it stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+log = logging.getLogger(__name__)
+
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# Files of a run that the records do not know are those of one that was deleted before, or of one that is being made.
+_UNKNOWN_AFTER = timedelta(hours=1)
+_BUSY_SECONDS = 10
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was deleted: runs, by status; files of runs that were unknown; bytes of ``dagster/`` before and after."""
+
+    runs: Mapping[str, int]
+    unknown: int
+    bytes_before: int
+    bytes_after: int
+
+
+def prune(instance: dg.DagsterInstance, home: Path, *, older_than: timedelta, keep: int) -> Pruned:
+    """Deletes ended runs that ended longer ago than ``older_than``, except the newest ``keep``, with their files.
+
+    ``home``: Dagster's own folder. Runs that are under way, and those that wait, always stay. Assets lose the
+    materializations of the deleted runs: their partitions show as missing where no newer run made them.
+    """
+    before = _size(home)
+    deleted: dict[str, int] = {}
+    limit = (datetime.now(UTC) - older_than).timestamp()
+    ended = instance.get_run_records(dg.RunsFilter(statuses=_ENDED))  # newest first
+    for record in ended[keep:]:
+        at = record.end_time or record.update_timestamp.timestamp()
+        if at <= limit:
+            instance.delete_run(record.dagster_run.run_id)
+            _delete_files(instance, home, record.dagster_run.run_id)
+            status = record.dagster_run.status.value.lower()
+            deleted[status] = deleted.get(status, 0) + 1
+    unknown = _delete_unknown(instance, home)
+    if deleted or unknown:
+        _shrink(home)
+    return Pruned(deleted, unknown, before, _size(home))
+
+
+def _shards(instance: dg.DagsterInstance) -> SqliteEventLogStorage | None:
+    """The storage that keeps a file per run; None for Postgres."""
+    storage = instance.event_log_storage
+    return storage if isinstance(storage, SqliteEventLogStorage) else None
+
+
+def _delete_files(instance: dg.DagsterInstance, home: Path, run_id: str) -> None:
+    shards = _shards(instance)
+    if shards is not None:
+        path = Path(shards.path_for_shard(run_id))
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    shutil.rmtree(home / "storage" / run_id, ignore_errors=True)
+
+
+def _delete_unknown(instance: dg.DagsterInstance, home: Path) -> int:
+    """Files of runs that were deleted in the UI, which leaves them."""
+    before = time.time() - _UNKNOWN_AFTER.total_seconds()
+    found = {run_id for run_id, path in _files(instance, home) if path.stat().st_mtime < before}
+    gone = [run_id for run_id in sorted(found) if not instance.has_run(run_id)]
+    for run_id in gone:
+        _delete_files(instance, home, run_id)
+    return len(gone)
+
+
+def _files(instance: dg.DagsterInstance, home: Path) -> list[tuple[str, Path]]:
+    """Run ids, as files and folders name them."""
+    shards = _shards(instance)
+    named = (
+        [] if shards is None else [(run_id, Path(shards.path_for_shard(run_id))) for run_id in shards.get_all_run_ids()]
+    )
+    if (home / "storage").is_dir():
+        named += [(path.name, path) for path in (home / "storage").iterdir()]
+    return [(run_id, path) for run_id, path in named if _RUN_ID.fullmatch(run_id)]
+
+
+def _shrink(home: Path) -> None:
+    """Gives the space of deleted rows back. A file that another process has locked keeps it for the next rows."""
+    for path in (home / "history" / "runs.db", home / "history" / "runs" / "index.db"):
+        if not path.exists():
+            continue
+        try:
+            with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            log.warning("%s is in use and is not shrunk now: %s", path, error)
+
+
+def _size(home: Path) -> int:
+    total = 0
+    for path in home.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:  # a temporary file of another process
+            continue
+    return total
