@@ -95,6 +95,13 @@ class Settings(BaseModel):
     stale_hours: int = Field(
         3, ge=1, description="A table that nothing was read for in this many hours counts as stale."
     )
+    max_unread_share: float = Field(
+        0.001,
+        ge=0,
+        le=1,
+        description="Share of a table's rows of a UTC day that may be unread (dead letters) before health and the "
+        "no_dead_letters checks are red.",
+    )
 
     # --- behaviour
     schedules: bool = Field(False, description="Start schedules and sensors by default.")

@@ -13,6 +13,7 @@ from functools import cache
 from echelon_pipeline.settings import project_file
 
 _HEADER = re.compile(r"^--\s*(\w+):\s*(.*)$")
+_COLUMN = re.compile(r"^-- column (\w+): (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Statement:
             if match:
                 found[match.group(1)] = match.group(2).strip()
         return found
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """``-- column name: text`` lines: what the columns of a view say, beyond those of the registry's tables."""
+        return dict(_COLUMN.findall(self.text))
 
     @property
     def version(self) -> str:

@@ -114,6 +114,7 @@ def run_metadata(counts: Counts, table: str) -> dict[str, Any]:
         "objects_unchanged": counts.unchanged,
         "objects_filtered_out": counts.filtered_out,
         "dead_letters": counts.dead_letters,
+        "unread_rows": counts.unread_rows,
         "pages": counts.pages,
     }
     if counts.requests:
@@ -193,18 +194,22 @@ def parsed_check(key: Sequence[str]) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         "no_dead_letters",
         asset=dg.AssetKey(list(key)),
-        description="Every payload of this run became rows; those that could not are in core.dead_letters.",
+        description="Every payload of this run became rows; those that could not are in core.dead_letters, and the "
+        "days that they may belong to are not complete.",
     )
 
 
-def parsed(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
-    """Failed (a warning) where payloads were kept as dead letters."""
+def parsed(key: Sequence[str], counts: Counts, limit: float) -> dg.AssetCheckResult:
+    """Failed where payloads were kept as dead letters: an error where the unread rows are more than ``limit`` of the
+    rows of this run (ECHELON_MAX_UNREAD_SHARE), else a warning."""
+    unread = counts.unread_rows
+    share = unread / (unread + max(counts.staged.values(), default=0)) if unread else 0.0
     return dg.AssetCheckResult(
         check_name="no_dead_letters",
         asset_key=dg.AssetKey(list(key)),
         passed=counts.dead_letters == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"dead_letters": counts.dead_letters},
+        severity=dg.AssetCheckSeverity.ERROR if share > limit else dg.AssetCheckSeverity.WARN,
+        metadata={"dead_letters": counts.dead_letters, "unread_rows": unread, "unread_share": share},
     )
 
 

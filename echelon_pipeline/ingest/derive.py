@@ -6,12 +6,15 @@ Belongs here: the order in which derived tables are built and committed. What a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
+from echelon_pipeline.ingest.letters import TABLE as LETTERS
+from echelon_pipeline.ingest.letters import Asked, OpenLetters, Reread, UnreadRows, asked_pages
 from echelon_pipeline.ingest.session import Counts, Unit
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import TABLES
@@ -70,19 +73,33 @@ class Deriver:
     staged: Staged = field(default_factory=dict)
     drift: list[Path] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
+    unread: UnreadRows = field(default_factory=UnreadRows)
     _files: int = 0
 
-    def parse(self, source: RawSlice, *, keep: Mapping[str, str] | None = None) -> None:
-        """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged."""
+    def parse(
+        self,
+        source: RawSlice,
+        *,
+        keep: Mapping[str, str] | None = None,
+        asked: Iterable[Asked] | None = None,
+        rereads: Sequence[Reread] = (),
+    ) -> None:
+        """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged. ``asked``:
+        what its pages were asked for; without it they show a moment. ``rereads``: what has been walked to its end by
+        now: earlier dead letters in it that were not met again are closed."""
         session = self.unit.session
+        places = None if asked is None else asked_pages(asked)
         with session.duck() as connection:
+            letters = OpenLetters(self.unit, connection, source.venue)
             for kind in self.kinds.values():
                 scan = session.lake.scan(
                     "raw.objects", where={"venue": [source.venue], "endpoint": [kind.endpoint]}, units=source.unit_ids
                 )
                 for pages in _chunks(connection, scan, source.condition(), kind):
                     raw = f"{scan} WHERE {source.condition()} AND {pages}"
-                    self._parse_chunk(connection, kind, raw, source.counted(), keep or {})
+                    self._parse_chunk(connection, kind, raw, source.counted(), keep or {}, places, letters)
+            if letters.exist and rereads:
+                self._stage(connection, LETTERS, letters.reread(rereads, self._met_again()))
 
     def _parse_chunk(
         self,
@@ -91,6 +108,8 @@ class Deriver:
         raw: str,
         counted: str,
         keep: Mapping[str, str],
+        asked: pa.Table | None,
+        letters: OpenLetters,
     ) -> None:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW raw_objects AS {raw}")
         if kind.uses_outcomes:
@@ -99,17 +118,29 @@ class Deriver:
                 f"CREATE OR REPLACE TEMP VIEW known_outcomes AS SELECT token_id, instrument_id, outcome_index "
                 f"FROM ({outcomes}) WHERE token_id IS NOT NULL"
             )
-        derived = run_kind(connection, kind, unit_id=self.unit.unit_id, counted=counted)
+        derived = run_kind(connection, kind, unit_id=self.unit.unit_id, counted=counted, asked=asked)
         for table, relation in derived.outputs.items():
             self._stage(connection, table, f"SELECT * FROM {relation} WHERE {keep.get(table, 'true')}")
         # Mostly there is nothing odd: writing a file to see that takes 8 ms.
-        if _has_rows(connection, derived.dead_letters):
-            dead = self._stage(connection, "core.dead_letters", f"SELECT * FROM {derived.dead_letters}")
-            self.counts.dead_letters += dead
+        dead = derived.dead_letters
+        if _has_rows(connection, dead):
+            self.counts.dead_letters += self._stage(connection, LETTERS, letters.inside(dead))
+            self.counts.unread_rows += self.unread.add(connection, dead)
+        if letters.exist:
+            shown = derived.outputs[kind.main] if asked is None and "instrument_id" in TABLES[kind.main].names else None
+            self._stage(connection, LETTERS, letters.parsed(kind.endpoint, dead, shown))
         if _has_rows(connection, derived.drift):
             path = self._path("drift")
             _copy(connection, f"SELECT * FROM {derived.drift}", path)
             self.drift.append(path)
+
+    def _met_again(self) -> str:
+        """A SELECT of the keys of the staged letters."""
+        keys = "endpoint, sha256, path, parser_version"
+        staged = self.staged.get(LETTERS, [])
+        if not staged:
+            return f"SELECT {keys} FROM open_letters WHERE false"
+        return f"SELECT {keys} FROM read_parquet({file_list([str(p) for p in staged])}) WHERE closed_at IS NULL"
 
     def stage(self, connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
         """Stages the rows of a query for a table, typed by the registry; how many there were."""

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from echelon_pipeline.errors import EchelonError, NotAvailable
 from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.letters import Asked, Reread
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.ingest.trades import day_span
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
@@ -52,7 +53,11 @@ async def _one_code(session: Session, client: PolymarketClient, code: str, span:
             failure = error
         store.flush()
         deriver = Deriver(unit, {"builder_trades": KINDS["builder_trades"]})
-        deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
+        deriver.parse(
+            RawSlice(VENUE, (unit.unit_id,)),
+            asked=[Asked(n, (), span, span, code) for n in range(counts.pages)],
+            rereads=[] if failure else [Reread(TABLE, span, scope=code)],
+        )
         counts.add(deriver.commit())
         state, reason = verdict(failure)
         window = unit.window(

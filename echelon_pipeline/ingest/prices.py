@@ -16,6 +16,7 @@ from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.crew import each
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
+from echelon_pipeline.ingest.letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
 from echelon_pipeline.sqlfiles import statement
@@ -72,6 +73,7 @@ async def ingest_prices(
         return total
     with session.unit() as unit:
         batch = _Batch(unit, venue, feed)
+        batch.again = (begin, end) if refetch else None
         plan = _plan(session, venue, (begin, end), refetch=refetch)
         await batch.run([request for span, targets in plan for request in feed.requests(targets, span)])
         total.add(batch.total)
@@ -125,6 +127,9 @@ class _Batch:
         self._page = 0
         self._from = 0
         self._done = 0
+        self._asked: list[Asked] = []
+        self._read: list[Reread] = []
+        self.again: Span | None = None  # everything is asked for again
 
     async def run(self, requests: list[PriceRequest]) -> None:
         """Does the requests; what was read before a failure is committed, then the failure goes on up."""
@@ -134,14 +139,19 @@ class _Batch:
         except EchelonError:
             self._commit()
             raise
+        if self.again is not None and not self.absent:
+            self._read.append(Reread(TABLE, self.again, ()))
         self._commit()
 
     async def _fetch(self, request: PriceRequest, total: int) -> None:
+        ids = tuple(t.instrument_id for t in request.targets)
         try:
             async for page in self.feed.fetch(request):
                 self._raw.add(replace(page, number=self._page))
+                self._asked.append(Asked(self._page, ids, request.span, request.span))
                 self._page += 1
                 self.total.objects += len(page.objects)
+            self._read.append(Reread(TABLE, request.span, ids, unnamed=False))
         except NotFound as error:
             if not is_absent(error, request.targets):
                 raise
@@ -172,17 +182,19 @@ class _Batch:
         if self._page == self._from:
             return
         deriver = Deriver(self.unit, self.feed.kinds)
-        deriver.parse(RawSlice(self.venue, (self.unit.unit_id,), page_from=self._from))
+        source = RawSlice(self.venue, (self.unit.unit_id,), page_from=self._from)
+        deriver.parse(source, asked=self._asked, rereads=self._read)
         counts = deriver.commit()
         counts.pages = self._page - self._from
         self.total.add(counts)
-        self._from = self._page
+        self._from, self._asked, self._read = self._page, [], []
 
 
 def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> Counts:
     """OHLC, VWAP and volume of the days from our own trades; volume and VWAP only where the instrument's
-    trades are complete for the whole day."""
+    trades are complete for the whole day: walked to its end, and every row read."""
     total = Counts()
+    unread = unread_rows(session, venue, "core.trades")
     with session.unit() as unit:
         deriver = Deriver(unit, {})
         for day in sorted(set(days)):
@@ -190,6 +202,7 @@ def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> 
                 with_held(session, connection, venue)
                 trades = session.lake.scan("core.trades", where={"venue": [venue], "date": [day]})
                 connection.execute(f"CREATE OR REPLACE TEMP VIEW trades AS {trades}")
+                connection.register("unread", unread)
                 query = statement("derive/daily_prices_from_trades").text
                 for parameter, value in (("$day", f"DATE '{day}'"), ("$venue", f"'{venue}'")):
                     query = query.replace(parameter, value)

@@ -37,13 +37,15 @@ def midnight(day_start: datetime) -> datetime:
 
 @dataclass
 class Counts:
-    """What a unit did; added up over its parts and shown as run metadata. ``absent``: what the venue lacks."""
+    """What a unit did; added up over its parts and shown as run metadata. ``absent``: what the venue lacks.
+    ``unread_rows``: rows of what was asked for that stay unread, in all dead letters that count."""
 
     pages: int = 0
     objects: int = 0
     unchanged: int = 0
     filtered_out: int = 0
     dead_letters: int = 0
+    unread_rows: int = 0
     new: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     staged: dict[str, int] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Counts:
         self.unchanged += other.unchanged
         self.filtered_out += other.filtered_out
         self.dead_letters += other.dead_letters
+        self.unread_rows += other.unread_rows
         for mine, theirs in ((self.new, other.new), (self.changed, other.changed), (self.staged, other.staged)):
             for table, rows in theirs.items():
                 mine[table] = mine.get(table, 0) + rows
@@ -138,8 +141,10 @@ class Unit:
         reason: str | None = None,
         counts: Counts | None = None,
         rows: int = 0,
+        unread_rows: int | None = None,
     ) -> Window:
-        """A window row of this unit; an empty span (a frozen clock) is widened to a microsecond."""
+        """A window row of this unit; an empty span (a frozen clock) is widened to a microsecond. ``unread_rows``: of
+        the window alone, where the counts are of more."""
         counts = counts or Counts()
         begin, end = span
         return Window(
@@ -152,6 +157,7 @@ class Unit:
             reason=reason,
             rows=rows,
             dead_letters=counts.dead_letters,
+            unread_rows=counts.unread_rows if unread_rows is None else unread_rows,
             filtered_out=counts.filtered_out,
             pages=counts.pages,
             unit_id=self.unit_id,

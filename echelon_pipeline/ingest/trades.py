@@ -19,6 +19,7 @@ from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.crew import each
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
+from echelon_pipeline.ingest.letters import Reread, UnreadRows
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
 from echelon_pipeline.ingest.walks import EVERYTHING, Group, TradeFeed, Walk, keep
 from echelon_pipeline.sqlfiles import statement
@@ -61,7 +62,7 @@ async def ingest_trades(
         if reach is not None and begin < reach:
             batch.unavailable((begin, min(reach, end)), f"the venue serves trades from {reach:%Y-%m-%d} on")
             begin = min(reach, end)
-        batch.whole = (begin, end)
+        batch.whole, batch.again = (begin, end), refetch
         await batch.run(list(feed.groups(targets(session, venue, (begin, end), refetch=refetch))))
         total.add(batch.total)
         if end > begin and not batch.absent:
@@ -116,6 +117,7 @@ class _Batch:
         self._session = unit.session
         self.scope = trade_scope(self._session, venue)
         self.whole: Span | None = None  # what the run claims under ``scope`` once all walks have ended
+        self.again = False  # every instrument that could trade is walked, also where it was walked before
         self._raw = unit.store(venue, feed.parser_version)
         self._page = 0
         self._batch_from = 0
@@ -140,7 +142,7 @@ class _Batch:
             self._commit(claim=True)
             raise
         # What is absent for some must not be claimed for all: then each instrument gets its own windows.
-        self._commit(claim=bool(self.absent))
+        self._commit(claim=bool(self.absent), ended=True)
         if self.absent:
             note(self.total, self.absent[0], f"{len(self.absent)} of {len(groups)} trade walks are")
 
@@ -170,9 +172,9 @@ class _Batch:
         if self._held >= self._session.settings.raw_flush_objects:
             self._commit(claim=True)
 
-    def _commit(self, *, claim: bool) -> None:
+    def _commit(self, *, claim: bool, ended: bool = False) -> None:
         """Derives and merges what has gathered. ``claim``: record per instrument what is complete now; at
-        the end of a run without failures one row for all of them says the same."""
+        the end of a run without failures (``ended``) one row for all of them says the same."""
         self._raw.flush()
         if not self._walks:
             return
@@ -183,24 +185,43 @@ class _Batch:
             page_from=self._batch_from,
             also_pages=tuple(sorted(p for w in self._walks for p in w.held if p < self._batch_from)),
         )
-        deriver.parse(source, keep={TABLE: keep(self._walks)})
+        deriver.parse(
+            source,
+            keep={TABLE: keep(self._walks)},
+            asked=[page for walk in self._walks for page in walk.asked()],
+            rereads=self._rereads(ended=ended),
+        )
         counts = deriver.commit()
         counts.pages, counts.objects = self._page - self._batch_from, self._held
         self.total.add(counts)
         if claim:
-            self._session.windows.record(self._windows())
+            self._session.windows.record(self._windows(deriver.unread))
         self._walks = [w for w in self._walks if not w.done and w.absent is None]
         for walk in self._walks:
             walk.committed()
         self._batch_from, self._held = self._page, 0
 
-    def _windows(self) -> list[Window]:
+    def _rereads(self, *, ended: bool) -> list[Reread]:
+        """What walks have read from end to end. A letter without an instrument may be of any walk of a bounded run:
+        it is read again when all of them are."""
+        found = [
+            Reread(TABLE, w.group.span, w.group.instrument_ids or None, unnamed=not w.group.instrument_ids)
+            for w in self._walks
+            if w.done
+        ]
+        if ended and self.again and self.whole is not None and not self.absent:
+            found.append(Reread(TABLE, self.whole, ()))
+        return found
+
+    def _windows(self, unread: UnreadRows) -> list[Window]:
         rows: list[Window] = []
         for walk in self._walks:
             begin, end = walk.span_read()
             if begin < end and begin != walk.taken:  # else the last commit claimed it
                 rows.extend(
-                    self.unit.window(self.venue, TABLE, scope, (begin, end))
+                    self.unit.window(
+                        self.venue, TABLE, scope, (begin, end), unread_rows=unread.within(scope, (begin, end))
+                    )
                     for scope in walk.scopes
                     # A lone walk over everything: the run's own window follows at once and has the counts.
                     if (scope, (begin, end)) != (self.scope, self.whole)

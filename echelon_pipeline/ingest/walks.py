@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
 
 from echelon_pipeline.errors import NotFound
+from echelon_pipeline.ingest.letters import Asked
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline.warehouse.duck import literal
@@ -51,7 +52,8 @@ class TradeFeed(Protocol):
 class Walk:
     """How far one group's walk has come. ``held``: stored pages by number that may hold rows which no commit
     has taken yet, each with its oldest time. ``taken``: commits have taken the rows from here on. ``absent``:
-    why nothing below ``low`` can be had."""
+    why nothing below ``low`` can be had. ``pages``: number, oldest and newest time of the pages since the last commit;
+    ``above``: the newest time of the page before them."""
 
     group: Group
     low: datetime | None = None
@@ -59,6 +61,8 @@ class Walk:
     held: dict[int, datetime] = field(default_factory=dict)
     taken: datetime | None = None
     absent: NotFound | None = None
+    pages: list[tuple[int, datetime | None, datetime | None]] = field(default_factory=list)
+    above: datetime | None = None
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -67,6 +71,7 @@ class Walk:
 
     def pass_page(self, number: int, times: Sequence[datetime]) -> None:
         """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing."""
+        self.pages.append((number, min(times, default=None), max(times, default=None)))
         if times:
             self.low = times[-1] if self.low is None else min(self.low, times[-1])
             self.held[number] = min(times)
@@ -76,6 +81,22 @@ class Walk:
         """Lets go of pages whose rows have all been taken."""
         begin = self.taken = self.span_read()[0]
         self.held = {number: low for number, low in self.held.items() if low <= begin}
+        self.above = next((high for _, _, high in reversed(self.pages) if high is not None), self.above)
+        self.pages = []
+
+    def asked(self) -> list[Asked]:
+        """What the pages since the last commit were asked for. A row whose time cannot be read lies within the times of
+        its page and of the pages around it; those of the last page may reach down to where the span begins."""
+        begin, end = self.group.span
+        found = []
+        for place, (number, low, high) in enumerate(self.pages):
+            newer = next((h for _, _, h in reversed(self.pages[:place]) if h is not None), self.above)
+            older = next((o for _, o, _ in self.pages[place + 1 :] if o is not None), None)
+            first = min(t for t in (older or begin, low) if t is not None)
+            last = max(t for t in (newer or end, high) if t is not None) + timedelta(microseconds=1)
+            within = (max(first, begin), min(last, end)) if first < end and last > begin else (first, last)
+            found.append(Asked(number, self.group.instrument_ids, within, self.group.span))
+        return found
 
     def span_new(self) -> Span:
         """What has been read completely and no commit has taken. A page that is read again for its oldest rows

@@ -88,7 +88,12 @@ _WHO = (
 )
 _KEY = ("builder_scope", "venue", "builder_code", "range", "range_start")
 _COMPLETE = (
-    Column("is_complete", T.BOOL, "every moment of the range was read (all: from the first read to the last)", False),
+    Column(
+        "is_complete",
+        T.BOOL,
+        "every fill of the code in the range was read, of all instruments (all: from the first read to the last)",
+        False,
+    ),
     Column("reason", T.TEXT, "why it is not complete, or why there are no figures"),
 )
 

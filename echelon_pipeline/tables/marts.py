@@ -33,7 +33,8 @@ MART_BUILDS = Table(
 
 TRADE_VOLUME = Table(
     name="mart.trade_volume",
-    about="One row is one instrument's traded volume on one UTC day.",
+    about="One row is one instrument's traded volume on one UTC day, counted from trades: safe to sum.",
+    version=2,
     grain="instrument, date",
     columns=(
         VENUE,
@@ -52,7 +53,9 @@ TRADE_VOLUME = Table(
         Column("largest_trade_id", T.TEXT, "trade_id of the largest print by notional", nullable=False),
         Column("block_contracts", T.SIZE, "negotiated off the book", nullable=False, unit="contracts"),
         Column("identity", T.TEXT, "strong; weak where only imports without ids are held", nullable=False),
-        Column("is_complete", T.BOOL, "the whole day's trades of this instrument were read", nullable=False),
+        Column("is_complete", T.BOOL, "every trade of this instrument and day was read", nullable=False),
+        Column("unread_rows", T.BIGINT, "rows of the day that could not be read and may be this instrument's"),
+        Column("incomplete_reason", T.TEXT, "why is_complete is false"),
     ),
     key=("instrument_id", "date"),
     partition_by=("date",),
@@ -61,6 +64,7 @@ TRADE_VOLUME = Table(
         Rule("contracts are positive", "contracts > 0"),
         Rule("taker_imbalance lies in -1..1", "taker_imbalance IS NULL OR taker_imbalance BETWEEN -1 AND 1"),
         Rule("bought and sold are no more than traded", "bought_0 + sold_0 <= contracts"),
+        Rule("what is not complete has a reason", "is_complete OR incomplete_reason IS NOT NULL"),
     ),
     indexes=(("date",),),
 )

@@ -12,6 +12,7 @@ from echelon_pipeline.tables.schema import Column, Rule, T, Table
 PRICE_SOURCES = ("trades", "candle", "mid_sample", "quote_mid", "last_price")
 FLAGS = (
     "no_trades_read",
+    "unread_rows",
     "no_price",
     "stale_price",
     "no_quote",
@@ -89,7 +90,8 @@ MARKET_OVERVIEW = Table(
         Column(
             "quality_flags",
             T.TEXTS,
-            "no_trades_read: no trades of the last 7 days were read; no_price: none of the sources has one; "
+            "no_trades_read: no trades of the last 7 days were read; unread_rows: rows of these days could not be read "
+            "and may be trades of the instrument; no_price: none of the sources has one; "
             "stale_price: price_at is older than 24 hours (this and the flags on quotes: of active instruments); "
             "no_quote: neither bid nor ask within 3 days; one_sided_quote: one of them; "
             "crossed_quote: the ask is below the bid; wide_spread: more than 0.10; "

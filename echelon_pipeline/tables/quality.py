@@ -35,9 +35,13 @@ DATA_QUALITY = Table(
         Column(
             "state",
             T.TEXT,
-            "complete, missing, partial or unavailable; today: open, or stale where nothing was read for "
+            "complete (walked to the end, every row read), unread (walked to the end, but rows could not be read), "
+            "missing, partial or unavailable; today: open, or stale where nothing was read for "
             "ECHELON_STALE_HOURS; NULL where no reading by day is claimed",
         ),
+        Column("unread_rows", T.BIGINT, "rows of the day that could not be read and have not been read since", False),
+        Column("unread_share", T.STAT, "of rows held and unread rows; NULL where none is unread"),
+        Column("is_unread_over_limit", T.BOOL, "unread_share is above ECHELON_MAX_UNREAD_SHARE", nullable=False),
     ),
     key=("venue", "table_name", "date"),
     partition_by=(),
@@ -45,10 +49,11 @@ DATA_QUALITY = Table(
     rules=(
         Rule(
             "state is known",
-            "state IS NULL OR state IN ('complete', 'missing', 'partial', 'unavailable', 'open', 'stale')",
+            "state IS NULL OR state IN ('complete', 'unread', 'missing', 'partial', 'unavailable', 'open', 'stale')",
         ),
         Rule("late rows are rows", "late_rows IS NULL OR late_rows <= rows"),
         Rule("a complete day has all its minutes", "state IS DISTINCT FROM 'complete' OR missing_minutes = 0"),
+        Rule("a complete day has all its rows", "state IS DISTINCT FROM 'complete' OR unread_rows = 0"),
     ),
     indexes=(("date",),),
 )

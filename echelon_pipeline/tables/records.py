@@ -11,7 +11,8 @@ from echelon_pipeline.tables.schema import Column, Rule, T, Table
 INGEST_WINDOWS = Table(
     name="core.ingest_windows",
     mirrored=False,
-    about="One row says that [from_at, to_at) of one scope was read, and how completely.",
+    version=2,
+    about="One row says that [from_at, to_at) of one scope was walked, and how far.",
     grain="venue, table, scope, from_at, to_at, recorded_at",
     columns=(
         VENUE,
@@ -19,7 +20,12 @@ INGEST_WINDOWS = Table(
         Column("scope", T.TEXT, "what was asked for: all, a condition, a builder code, a file", nullable=False),
         Column("from_at", T.TIME, "inclusive", nullable=False),
         Column("to_at", T.TIME, "exclusive", nullable=False),
-        Column("state", T.TEXT, "complete, partial or unavailable", nullable=False),
+        Column(
+            "state",
+            T.TEXT,
+            "complete (walked to the end: not asked for again; what was read is unread_rows), partial or unavailable",
+            nullable=False,
+        ),
         Column("reason", T.TEXT, "why it is not complete"),
         Column("rows", T.BIGINT, "rows committed under it", nullable=False),
         Column("dead_letters", T.BIGINT, "payloads that could not be parsed", nullable=False),
@@ -28,6 +34,12 @@ INGEST_WINDOWS = Table(
         Column("unit_id", T.TEXT, "the unit of work", nullable=False),
         Column("run_id", T.TEXT, "the run that did it"),
         Column("recorded_at", T.TIME, "when it was committed", nullable=False),
+        Column(
+            "unread_rows",
+            T.BIGINT,
+            "rows of the window that could not be read, when it was recorded: all rows were read where it is complete "
+            "and this is 0; what is unread by now is in core.unread_rows; NULL in older rows",
+        ),
     ),
     key=("unit_id", "table_name", "scope", "from_at", "to_at", "recorded_at"),
     partition_by=("venue",),
@@ -44,7 +56,8 @@ INGEST_WINDOWS = Table(
 DEAD_LETTERS = Table(
     name="core.dead_letters",
     mirrored=False,
-    about="One row is one payload that could not become a row, kept whole, with the reason.",
+    version=2,
+    about="One row is one payload that could not become a row, kept whole, with the reason and where it counts.",
     grain="object sha256, path, parser version",
     columns=(
         VENUE,
@@ -55,8 +68,15 @@ DEAD_LETTERS = Table(
         Column("parser_version", T.INT, "version of the parsers", nullable=False),
         Column("reason", T.TEXT, "what is wrong and what was expected", nullable=False),
         Column("payload", T.TEXT, "the object as served", nullable=False),
-        Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work that read it last", nullable=False),
         OBSERVED,
+        Column("scope", T.TEXT, "the builder code that was asked for; NULL for tables not read code by code"),
+        Column("instrument_id", T.TEXT, "the instrument whose rows are missing; NULL: any of the venue's"),
+        Column("from_at", T.TIME, "the missing rows are not older; NULL: as the windows of the unit"),
+        Column("to_at", T.TIME, "and older than this"),
+        Column("unread_rows", T.BIGINT, "rows that are missing because of it; NULL (older rows): 1"),
+        Column("closed_at", T.TIME, "since when it no longer counts; NULL: rows are missing because of it"),
+        Column("closed_reason", T.TEXT, "why it no longer counts: the rows were read since, or were not asked for"),
     ),
     key=("venue", "table_name", "endpoint", "sha256", "path", "parser_version"),
     partition_by=("venue",),

@@ -12,7 +12,9 @@ _DATE = Column("date", T.DATE, "UTC day of event_at", nullable=False)
 
 DAILY_PRICES = Table(
     name="core.daily_prices",
-    about="One row is one instrument's UTC day from one price source; sources are never mixed.",
+    about="One row is one instrument's UTC day from one price source. The sources describe the same day: choose one "
+    "price_source before adding anything up; mart.trade_volume is safe to sum.",
+    version=2,
     grain="instrument, date, price_source",
     columns=(
         VENUE,
@@ -27,15 +29,25 @@ DAILY_PRICES = Table(
         Column("bid_close", T.PRICE, "best bid at the day's end; NULL is no quote", unit="USD"),
         Column("ask_close", T.PRICE, "best ask at the day's end; NULL is no quote", unit="USD"),
         Column("vwap", T.EXACT_PRICE, "from a complete window of trades only", unit="USD"),
-        Column("volume", T.SIZE, "contracts; trades: complete window only", unit="contracts"),
+        Column(
+            "volume",
+            T.SIZE,
+            "contracts; trades: complete days only. Sum it over one price_source: Kalshi's candles count the contracts "
+            "of its trades again",
+            unit="contracts",
+        ),
         Column("taker_notional_usd", T.MONEY, "sum of price x size; complete window only", unit="USD"),
         Column("trades", T.BIGINT, "number of trades; complete window only"),
         Column("open_interest", T.SIZE, "at the day's end", unit="contracts"),
         Column("grain_seconds", T.INT, "spacing of the source's points"),
         Column("n_samples", T.INT, "points or candles that the row was made from", nullable=False),
-        Column("is_complete", T.BOOL, "the whole day is covered by the source", nullable=False),
+        Column(
+            "is_complete", T.BOOL, "the source was read to the day's end, and every row of the day was", nullable=False
+        ),
         Column("source", T.TEXT, "where the points came from: endpoint or imported file", nullable=False),
         OBSERVED,
+        Column("unread_rows", T.BIGINT, "rows of the day that could not be read; NULL in older and imported rows"),
+        Column("incomplete_reason", T.TEXT, "why is_complete is false; NULL in older and imported rows too"),
     ),
     key=("instrument_id", "date", "price_source"),
     partition_by=("venue", "date"),

@@ -78,6 +78,7 @@ PRICE_TRENDS = Table(
         ),
         Column("changes_before", T.BIGINT, "changes in it", nullable=False),
         Column("is_complete", T.BOOL, "the source covers the whole day; else the close may still move", nullable=False),
+        Column("incomplete_reason", T.TEXT, "why is_complete is false, as in core.daily_prices"),
     ),
     key=("instrument_id", "date", "price_source"),
     partition_by=("date",),

@@ -8,6 +8,10 @@ else what is wrong and what was expected) and ``reject_path`` (the JSON path of 
 raise whatever the payload holds: TRY_CAST, json_valid, CASE. Each output statement is one SELECT over the
 relation ``parsed`` (the good rows) and gives exactly the columns of its table, by name; columns it leaves
 out are NULL. Outputs may also read ``known_outcomes`` (token_id, instrument_id, outcome_index).
+
+Of a rejected row a parse statement may say whose row is missing: ``reject_instrument_id`` (else ``instrument_id``),
+``reject_from_at`` and ``reject_to_at`` (where its time lies), ``reject_rows`` (how many rows it stands for). NULL is
+"cannot be read": then it counts against the venue, and against all that was asked for.
 """
 
 from __future__ import annotations

@@ -81,6 +81,8 @@ def fill(
     views = {s.header["creates"]: s for s in statements("views")}
     for name, statement in views.items():
         _create(connection, name, statement.text, statement.header["about"], is_view=True)
+        for column, about in statement.columns.items():
+            connection.execute(f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(about)}")
     for function in statements("functions"):  # table macros: what they read must be there
         connection.execute(function.text)
     for name, source in sources.items():

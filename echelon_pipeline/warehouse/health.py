@@ -25,11 +25,17 @@ _DAYS = """
     WHERE state IN ('missing', 'partial', 'unavailable', 'stale') AND date >= $first AND date <= $today
     ORDER BY ALL
 """
+_UNREAD = """
+    SELECT venue, table_name, date, unread_rows, unread_share
+    FROM mart.data_quality
+    WHERE is_unread_over_limit AND date >= $first AND date <= $today
+    ORDER BY ALL
+"""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``kind``: missing, partial, unavailable, stale. ``what``: the table, day or mart."""
+    """``kind``: missing, partial, unread, unavailable, stale. ``what``: the table, day or mart."""
 
     kind: str
     what: str
@@ -39,7 +45,7 @@ class Finding:
 def findings(settings: Settings) -> list[Finding]:
     """Everything that somebody should look at, worst first. Raises NotFound where nothing was published yet."""
     found = [*_days(settings), *_stale_marts(settings)]
-    order = ("missing", "partial", "stale", "unavailable")
+    order = ("missing", "partial", "unread", "stale", "unavailable")
     return sorted(found, key=lambda f: (order.index(f.kind), f.what))
 
 
@@ -48,10 +54,18 @@ def _days(settings: Settings) -> Iterator[Finding]:
     span = {"first": max(settings.first_day, today - timedelta(days=DAYS)), "today": today}
     with read_published(settings.published_file, lake=settings.lake_root) as connection:
         rows = connection.execute(_DAYS, span).fetchall()
+        unread = connection.execute(_UNREAD, span).fetchall()
     for venue, table, day, state, minutes, read_at, reasons in rows:
         read = f"last read {read_at:%Y-%m-%d %H:%M} UTC" if read_at else "never read"
         complete = "" if minutes is None else f", {minutes:.0f} of 1440 minutes complete"
         yield Finding(state, f"{venue} {table} {day}", "; ".join([read + complete, *(reasons or [])]))
+    for venue, table, day, count, share in unread:
+        yield Finding(
+            "unread",
+            f"{venue} {table} {day}",
+            f"{count:,} row(s) could not be read, {share:.2%} of the day (limit {settings.max_unread_share:.2%}); "
+            f"why is in mart.dead_letter_reasons",
+        )
 
 
 def _stale_marts(settings: Settings) -> Iterator[Finding]:

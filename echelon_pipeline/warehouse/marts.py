@@ -106,6 +106,7 @@ def settings_params(settings: Settings, now: datetime) -> dict[str, Any]:
         "builder_codes": list(settings.builder_codes),
         "late_hours": settings.late_hours,
         "stale_hours": settings.stale_hours,
+        "max_unread_share": settings.max_unread_share,
     }
 
 

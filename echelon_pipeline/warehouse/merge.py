@@ -26,11 +26,12 @@ PROVENANCE = ("observed_at", "raw_sha256")
 FIRST_READ = frozenset({"core.trades"})
 
 # A finer or complete observation is never replaced by a coarser or incomplete one: venues thin their
-# history out. Terms of an order, best first; on stored rows (o) each term must not get worse.
+# history out. A day of our own trades is what the trades say by now: a claim that no longer holds must go.
+# Terms of an order, best first; on stored rows (o) each term must not get worse.
 BETTER = {"core.daily_prices": ("is_complete DESC", "grain_seconds ASC NULLS LAST", "n_samples DESC")}
 NOT_WORSE = {
     "core.daily_prices": (
-        "s.is_complete >= o.is_complete",
+        "(s.source = 'core.trades' OR s.is_complete >= o.is_complete)",
         "coalesce(s.grain_seconds, 2147483647) <= coalesce(o.grain_seconds, 2147483647)",
     )
 }

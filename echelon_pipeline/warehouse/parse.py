@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import TABLES, Table, quote
@@ -25,6 +26,26 @@ DRIFT_BYTES = 8 * 2**20
 WORDS_SAMPLE = 20_000
 
 
+# What a statement may say of a rejected row, with what is assumed where it does not.
+_PLACES = {
+    "reject_instrument_id": "CAST(NULL AS VARCHAR)",
+    "reject_token_id": "CAST(NULL AS VARCHAR)",
+    "reject_from_at": "CAST(NULL AS TIMESTAMPTZ)",
+    "reject_to_at": "CAST(NULL AS TIMESTAMPTZ)",
+    "reject_rows": "1",
+}
+# What each page of a unit was asked for. ``instrument_ids``: NULL for any instrument of the venue. [from_at, to_at):
+# where a row of the page without a readable time lies. [begin_at, end_at): what the unit claims with this page.
+_COLUMNS_ASKED: list[tuple[str, pa.DataType]] = [
+    ("page", pa.int32()),
+    ("scope", pa.string()),
+    ("instrument_ids", pa.list_(pa.string())),
+    *((name, pa.timestamp("us", tz="UTC")) for name in ("from_at", "to_at", "begin_at", "end_at")),
+]
+ASKED_PAGES = pa.schema(_COLUMNS_ASKED)
+OUTSIDE = "outside of the window that was asked for"
+
+
 @dataclass(frozen=True)
 class Derived:
     """Names of temporary relations in the connection. ``outputs``: lake table to a view, computed when it is read."""
@@ -34,17 +55,28 @@ class Derived:
     drift: str
 
 
-def derive(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, *, unit_id: str, counted: str = "true") -> Derived:
+def derive(
+    connection: duckdb.DuckDBPyConnection,
+    kind: PayloadKind,
+    *,
+    unit_id: str,
+    counted: str = "true",
+    asked: pa.Table | None = None,
+) -> Derived:
     """Derives the rows of ``raw_objects`` (and, where the kind asks for it, ``known_outcomes``).
 
-    ``counted``: a condition on the raw objects whose dead letters and drift nobody has counted yet.
+    ``counted``: a condition on the raw objects whose dead letters and drift are not counted yet. ``asked``: what the
+    pages were asked for (ASKED_PAGES); without it the objects show the moment at which they were received.
     Both relations must exist in the connection. Raises nothing for odd payloads: they become dead letters.
     """
+    connection.register("asked_pages", ASKED_PAGES.empty_table() if asked is None else asked)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW counted_objects AS SELECT * FROM raw_objects WHERE {counted}")
     stem = f"{kind.venue}_{kind.endpoint}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {stem}_all AS {statement(kind.parse).text}")
+    given = _columns(connection, f"{stem}_all")
+    hidden = ["reject_reason", "reject_path", *(name for name in _PLACES if name in given)]
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW parsed AS SELECT * EXCLUDE (reject_reason, reject_path) "
+        f"CREATE OR REPLACE TEMP VIEW parsed AS SELECT * EXCLUDE ({', '.join(hidden)}) "
         f"FROM {stem}_all WHERE reject_reason IS NULL"
     )
     outputs = {}
@@ -54,7 +86,8 @@ def derive(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, *, unit_id:
             f"CREATE OR REPLACE TEMP VIEW {target} AS {_typed(connection, table_name, target, statement(output).text)}"
         )
         outputs[table_name] = target
-    return Derived(outputs, _dead_letters(connection, kind, stem, unit_id), _drift(connection, kind, stem, unit_id))
+    dead = _dead_letters(connection, kind, stem, unit_id, given)
+    return Derived(outputs, dead, _drift(connection, kind, stem, unit_id))
 
 
 def typed(
@@ -88,25 +121,66 @@ def _cast(table: Table, query: str, given: Collection[str]) -> str:
 _COLUMNS: dict[str, tuple[str, ...]] = {}
 
 
+def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, ...]:
+    if relation not in _COLUMNS:
+        _COLUMNS[relation] = _given(connection, f"FROM {relation}")
+    return _COLUMNS[relation]
+
+
 def _typed(connection: duckdb.DuckDBPyConnection, table: str, relation: str, query: str) -> str:
     if relation not in _COLUMNS:
         _COLUMNS[relation] = _given(connection, query)
     return _cast(TABLES[table], query, _COLUMNS[relation])
 
 
-def _dead_letters(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, unit_id: str) -> str:
+def _dead_letters(
+    connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, unit_id: str, given: Collection[str]
+) -> str:
+    """Rejected rows and where they count. An instrument that was asked for alone is certain; the id that a row of
+    a page of several shows is believed where it was asked for."""
     name = f"{stem}__dead_letters"
     query = f"""
         SELECT venue, {literal(kind.main)} AS table_name, endpoint, sha256,
                coalesce(reject_path, '$') AS path, parser_version, reject_reason AS reason,
-               raw_payload AS payload, {literal(unit_id)} AS unit_id, received_at AS observed_at
+               raw_payload AS payload, {literal(unit_id)} AS unit_id, received_at AS observed_at,
+               scope, instrument_id, from_at, to_at, unread_rows,
+               CASE WHEN to_at <= begin_at OR from_at >= end_at THEN received_at END AS closed_at,
+               CASE WHEN to_at <= begin_at OR from_at >= end_at THEN {literal(OUTSIDE)} END AS closed_reason
         FROM (SELECT a.reject_path, a.reject_reason, r.venue, r.endpoint, r.sha256, r.parser_version,
-                     r.payload AS raw_payload, r.received_at
-              FROM {stem}_all a JOIN counted_objects r USING (unit_id, page, position)
-              WHERE a.reject_reason IS NOT NULL)
+                     r.payload AS raw_payload, r.received_at, p.scope, p.begin_at, p.end_at,
+                     CASE
+                         WHEN length(p.instrument_ids) = 1 THEN p.instrument_ids[1]
+                         WHEN p.instrument_ids IS NULL OR list_contains(p.instrument_ids, a.reject_instrument_id)
+                             THEN a.reject_instrument_id
+                     END AS instrument_id,
+                     coalesce(a.reject_from_at, p.from_at, r.received_at) AS from_at,
+                     CASE
+                         WHEN a.reject_from_at IS NOT NULL
+                             THEN coalesce(a.reject_to_at, a.reject_from_at + INTERVAL 1 MICROSECOND)
+                         ELSE coalesce(p.to_at, r.received_at + INTERVAL 1 MICROSECOND)
+                     END AS to_at,
+                     a.reject_rows AS unread_rows
+              FROM ({_rejected(kind, stem, given)}) a
+              JOIN counted_objects r USING (unit_id, page, position)
+              LEFT JOIN asked_pages p ON p.page = r.page)
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_typed(connection, 'core.dead_letters', name, query)}")
     return name
+
+
+def _rejected(kind: PayloadKind, stem: str, given: Collection[str]) -> str:
+    """A SELECT of the rejected rows with their places; where only the token can be read, the instrument is its."""
+    assumed = {**_PLACES, **({"reject_instrument_id": "instrument_id"} if "instrument_id" in given else {})}
+    places = ", ".join(f"{c if c in given else default} AS {c}" for c, default in assumed.items())
+    rows = f"SELECT unit_id, page, position, reject_path, reject_reason, {places} FROM {stem}_all"
+    rejected = f"SELECT * FROM ({rows}) WHERE reject_reason IS NOT NULL"
+    if not kind.uses_outcomes:
+        return rejected
+    return f"""
+        SELECT r.* REPLACE (coalesce(r.reject_instrument_id, t.instrument_id) AS reject_instrument_id)
+        FROM ({rejected}) r
+        LEFT JOIN (SELECT token_id, min(instrument_id) AS instrument_id FROM known_outcomes
+                   GROUP BY token_id HAVING count(DISTINCT instrument_id) = 1) t ON t.token_id = r.reject_token_id"""
 
 
 _SAMPLE = f"""

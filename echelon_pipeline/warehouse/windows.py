@@ -1,8 +1,8 @@
-"""What is complete: ingest windows, read as sets of closed stretches.
+"""What was walked to its end: ingest windows, read as sets of closed stretches.
 
 Belongs here: recording windows and asking them. A window is recorded last, after the data it speaks of; what
-is under no complete window is not claimed. Where windows overlap, the one recorded last is believed: a
-partial window over a complete stretch opens it again.
+is under no complete window is not claimed, and neither are rows that stay unread under one (core.unread_rows).
+Where windows overlap, the one recorded last is believed: a partial window over a complete stretch opens it again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """[from_at, to_at) of one scope was read, and how completely. Columns as in ``core.ingest_windows``."""
+    """[from_at, to_at) of one scope was walked, and how far. Columns as in ``core.ingest_windows``.
+
+    ``state`` complete is the watermark: walked to the end, not to be asked for again. What may be claimed of it is
+    said by ``unread_rows`` and, as rows are read later, by ``core.unread_rows``."""
 
     venue: str
     table_name: str
@@ -37,6 +40,7 @@ class Window:
     reason: str | None = None
     rows: int = 0
     dead_letters: int = 0
+    unread_rows: int | None = 0
     filtered_out: int = 0
     pages: int = 0
     run_id: str | None = None

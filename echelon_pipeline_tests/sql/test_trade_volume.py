@@ -29,7 +29,7 @@ def _print(number: int, size: str, direction: int | None = 1, **values: Any) -> 
 
 def test_a_day_of_prints_adds_up() -> None:
     prints = [_print(1, "2"), _print(2, "6", -1), _print(3, "4", None), _print(4, "8", is_block_trade=True)]
-    complete = row("core.daily_prices", instrument_id="kalshi:A", price_source="trades")
+    complete = row("core.daily_prices", instrument_id="kalshi:A", price_source="trades", unread_rows=0)
     (found,) = computed(NAME, {"core.trades": prints, "core.daily_prices": [complete]})
     assert found == {
         "venue": "kalshi",
@@ -49,6 +49,8 @@ def test_a_day_of_prints_adds_up() -> None:
         "block_contracts": Decimal(8),
         "identity": "strong",
         "is_complete": True,
+        "unread_rows": 0,
+        "incomplete_reason": None,
     }
 
 

@@ -1,6 +1,6 @@
--- about: one row per instrument and day made of our own trades; VWAP and volume only from a complete window
+-- about: one row per instrument and day made of our own trades; VWAP and volume only of days that were read whole
 -- grain: instrument, date
--- inputs: trades, held, windows
+-- inputs: trades, held, windows, unread
 WITH bounds AS (
     SELECT CAST($day AS TIMESTAMP) AT TIME ZONE 'UTC' AS day_at, CAST($day + 1 AS TIMESTAMP) AT TIME ZONE 'UTC' AS end_at
 ),
@@ -40,6 +40,14 @@ covered AS (
         AND count(*) FILTER (WHERE reached IS NOT NULL AND from_at > reached) = 0
 ),
 
+-- Rows that could not be read: of this instrument, or of one that cannot be told.
+lost AS (
+    SELECT
+        coalesce(sum(unread_rows) FILTER (instrument_id IS NULL), 0) AS any_rows,
+        map_from_entries(list((instrument_id, unread_rows)) FILTER (instrument_id IS NOT NULL)) AS own_rows
+    FROM (SELECT instrument_id, sum(unread_rows) AS unread_rows FROM unread WHERE date = $day GROUP BY instrument_id)
+),
+
 -- Block trades are negotiated off the book: outside OHLC and VWAP, inside volume. Weak imports stay out. A print
 -- whose outcome we did not know when it was read has no price of outcome 0: then the day is not complete.
 prints AS (
@@ -52,9 +60,14 @@ prints AS (
 ),
 
 judged AS (
-    SELECT p.*, p.is_mapped AND c.instrument_id IS NOT NULL AS is_complete
+    SELECT
+        p.*,
+        c.instrument_id IS NOT NULL AS is_covered,
+        l.any_rows + coalesce(l.own_rows[p.instrument_id], 0) AS unread_rows,
+        p.is_mapped AND is_covered AND unread_rows = 0 AS is_complete
     FROM prints p
     LEFT JOIN covered c USING (instrument_id)
+    CROSS JOIN lost l
     WHERE p.price_0 IS NOT NULL
 )
 
@@ -77,6 +90,13 @@ SELECT
     CAST(count(*) AS INTEGER) AS n_samples,
     any_value(is_complete) AS is_complete,
     'core.trades' AS source,
-    max(observed_at) AS observed_at
+    max(observed_at) AS observed_at,
+    CAST(any_value(unread_rows) AS BIGINT) AS unread_rows,
+    CASE
+        WHEN any_value(is_complete) THEN NULL
+        WHEN any_value(unread_rows) > 0 THEN unread_reason(any_value(CAST(unread_rows AS BIGINT)))
+        WHEN NOT any_value(is_covered) THEN 'trades of the day were not read to its end'
+        ELSE 'the outcome of a trade is unknown'
+    END AS incomplete_reason
 FROM judged
 GROUP BY instrument_id

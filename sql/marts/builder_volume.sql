@@ -2,7 +2,8 @@
 -- creates: mart.builder_volume
 -- grain: builder code, range, range_start
 -- partition: none
--- inputs: core.builder_legs, core.coverage
+-- inputs: core.builder_legs, core.coverage, core.unread_rows
+-- A code's feed holds its fills of every instrument, within the configured bounds of listings and outside of them.
 -- A range that was read and in which nothing happened has zeros; one that was never read has NULLs.
 -- Kalshi's trades name no builder: a row says so.
 WITH codes AS (
@@ -43,14 +44,20 @@ read_days AS (
 ),
 
 days AS (
-    SELECT code, date, complete_minutes, minutes FROM read_days
+    SELECT code, date, complete_minutes, minutes, 0 AS unread_rows FROM read_days
     UNION ALL
-    SELECT DISTINCT builder_code AS code, date, 0, 0 FROM core.builder_legs
+    SELECT DISTINCT builder_code AS code, date, 0, 0, 0 FROM core.builder_legs
     UNION ALL
     -- Holes between what was read.
-    SELECT code, unnest(generate_series(min(date), max(date), INTERVAL 1 DAY))::DATE AS date, 0, 0
+    SELECT code, unnest(generate_series(min(date), max(date), INTERVAL 1 DAY))::DATE AS date, 0, 0, 0
     FROM read_days
     GROUP BY code
+    UNION ALL
+    -- Where the code cannot be told, the row may be of any.
+    SELECT c.code, u.date, 0, 0, u.unread_rows
+    FROM codes c
+    JOIN core.unread_rows u ON u.scope IS NULL OR lower(u.scope) = c.code
+    WHERE u.venue = 'polymarket' AND u.table_name = 'core.fills'
 ),
 
 spans AS (
@@ -64,6 +71,7 @@ covered AS (
         CASE WHEN r.range = 'all' THEN DATE '1970-01-01' ELSE CAST(date_trunc(r.range, d.date) AS DATE) END AS range_start,
         coalesce(sum(d.minutes), 0) AS minutes,
         coalesce(sum(d.complete_minutes), 0) AS complete_minutes,
+        coalesce(sum(d.unread_rows), 0) AS unread_rows,
         CASE r.range
             WHEN 'day' THEN 1440
             WHEN 'week' THEN 7 * 1440
@@ -84,7 +92,10 @@ frame AS (
         c.range,
         c.range_start,
         sum(c.minutes) > 0 AS is_read,
-        count(*) FILTER (WHERE c.complete_minutes > c.wanted_minutes - 0.001 AND c.complete_minutes > 0) AS complete_codes,
+        count(*) FILTER (
+            WHERE c.complete_minutes > c.wanted_minutes - 0.001 AND c.complete_minutes > 0 AND c.unread_rows = 0
+        ) AS complete_codes,
+        sum(c.unread_rows)::BIGINT AS unread_rows,
         CASE WHEN s.builder_code = 'all_codes' THEN (SELECT count(*) FROM codes) ELSE 1 END AS wanted_codes,
         sum(c.complete_minutes) AS complete_minutes,
         sum(c.wanted_minutes) AS wanted_minutes
@@ -201,6 +212,7 @@ SELECT
     CASE
         WHEN is_complete THEN NULL
         WHEN wanted_minutes = 0 OR NOT is_read THEN 'never read'
+        WHEN unread_rows > 0 THEN unread_reason(unread_rows)
         WHEN wanted_codes > 1 THEN complete_codes || ' of ' || wanted_codes || ' codes were read completely'
         ELSE floor(complete_minutes)::BIGINT || ' of ' || ceil(wanted_minutes)::BIGINT || ' minutes were read completely'
     END AS reason

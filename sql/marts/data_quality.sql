@@ -3,7 +3,7 @@
 -- grain: venue, table_name, date
 -- partition: none
 -- inputs: core.coverage_daily
--- lookups: core.trades, core.fills, core.book_events, core.book_snapshots, core.live_trades, core.live_quotes, core.book_gaps, core.daily_prices, core.instrument_quotes, core.builder_leaderboard, core.instruments, core.instrument_history, core.outcomes, core.events, core.series, core.resolutions, core.dead_letters, core.drift, core.ingest_windows
+-- lookups: core.unread_rows, core.trades, core.fills, core.book_events, core.book_snapshots, core.live_trades, core.live_quotes, core.book_gaps, core.daily_prices, core.instrument_quotes, core.builder_leaderboard, core.instruments, core.instrument_history, core.outcomes, core.events, core.series, core.resolutions, core.dead_letters, core.drift, core.ingest_windows
 -- Every unit of work ends with a window, so a new window is when to look again. Each table is aggregated once, over
 -- its day and our clock only: 50 million trades take a second; with the venue's clock they took seven, so that is
 -- read of the last 8 days only.
@@ -124,6 +124,12 @@ letters AS (
     GROUP BY ALL
 ),
 
+unread AS (
+    SELECT venue, table_name, date, sum(unread_rows)::BIGINT AS unread_rows
+    FROM core.unread_rows
+    GROUP BY venue, table_name, date
+),
+
 endpoints (venue, endpoint, table_name) AS (
     -- The first table that an endpoint's objects become; a test compares it with the parsers.
     VALUES
@@ -225,6 +231,8 @@ spine AS (
     UNION
     SELECT venue, table_name, date FROM letters
     UNION
+    SELECT venue, table_name, date FROM unread
+    UNION
     SELECT venue, table_name, date FROM drifts
     UNION
     SELECT venue, table_name, date FROM claims
@@ -281,11 +289,16 @@ SELECT
         WHEN m.unread_minutes > 0 THEN 'missing'
         WHEN m.partial_minutes > 0 THEN 'partial'
         WHEN m.unavailable_minutes > 0 THEN 'unavailable'
+        WHEN u.unread_rows > 0 THEN 'unread'
         ELSE 'complete'
-    END AS state
+    END AS state,
+    coalesce(u.unread_rows, 0) AS unread_rows,
+    u.unread_rows::DOUBLE / nullif(coalesce(c.rows, 0) + u.unread_rows, 0)::DOUBLE AS unread_share,
+    coalesce(unread_share > $max_unread_share, false) AS is_unread_over_limit
 FROM minutes m
 LEFT JOIN counted c USING (venue, table_name, date)
 LEFT JOIN happened h USING (venue, table_name, date)
 LEFT JOIN letters l USING (venue, table_name, date)
+LEFT JOIN unread u USING (venue, table_name, date)
 LEFT JOIN drifts d USING (venue, table_name, date)
 LEFT JOIN reads r USING (venue, table_name)

@@ -3,7 +3,7 @@
 -- grain: instrument
 -- partition: none
 -- inputs: core.instruments, core.events, core.ticker_categories, core.display_names, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, mart.trade_volume
--- lookups: core.instrument_completeness
+-- lookups: core.instrument_completeness, core.unread_rows
 -- Only recent days are read: prints of today, yesterday and the day within which the 7 days begin; volumes of the whole
 -- days between; closes of 8 days and of 30 days ago; quotes of 3 days. Price: of the first of trades, candle,
 -- mid_sample, quote_mid, last_price that has one in these days; a change is taken between two prices of one source.
@@ -143,6 +143,13 @@ titles AS (
     HAVING count(*) > 1
 ),
 
+-- Rows of trades that could not be read, of the days that the volumes speak of; NULL: of any instrument.
+unread AS (
+    SELECT DISTINCT venue, instrument_id
+    FROM core.unread_rows
+    WHERE table_name = 'core.trades' AND date BETWEEN utc_day($now) - 7 AND utc_day($now)
+),
+
 completeness AS (
     SELECT
         instrument_id,
@@ -183,6 +190,8 @@ joined AS (
         coalesce(r.payouts_disagree, false) AS payouts_disagree,
         c.trades_complete_from,
         c.prices_complete_from,
+        u.instrument_id IS NOT NULL
+        OR i.venue IN (SELECT venue FROM unread WHERE instrument_id IS NULL) AS has_unread_rows,
         CASE
             WHEN c.trades_complete_to >= i.trading_ended_at THEN $now
             WHEN c.trades_complete_to IS NOT NULL THEN least(c.trades_complete_to, $now)
@@ -197,6 +206,7 @@ joined AS (
     LEFT JOIN quotes q ON q.instrument_id = i.instrument_id
     LEFT JOIN payouts r ON r.instrument_id = i.instrument_id
     LEFT JOIN completeness c ON c.instrument_id = i.instrument_id
+    LEFT JOIN unread u ON u.instrument_id = i.instrument_id
 ),
 
 judged AS (
@@ -260,6 +270,7 @@ SELECT
     prices_complete_from,
     [flag FOR flag IN [
         CASE WHEN NOT is_read_7d THEN 'no_trades_read' END,
+        CASE WHEN has_unread_rows THEN 'unread_rows' END,
         CASE WHEN latest_price IS NULL THEN 'no_price' END,
         CASE WHEN is_trading AND latest_at < $now - INTERVAL 24 HOUR THEN 'stale_price' END,
         CASE WHEN is_trading AND best_bid IS NULL AND best_ask IS NULL THEN 'no_quote' END,

@@ -19,6 +19,7 @@ WITH days AS (
         p.price_source,
         p.close,
         p.is_complete,
+        p.incomplete_reason,
         -- The smallest step of the price; a cent where it is not known.
         coalesce(nullif(i.tick_size, 0), 0.01) AS tick,
         p.close IS NOT NULL AND NOT (
@@ -167,5 +168,6 @@ SELECT
     END AS regime,
     volatility_before,
     changes_before,
-    is_complete
+    is_complete,
+    incomplete_reason
 FROM deviations

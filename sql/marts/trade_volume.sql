@@ -8,7 +8,7 @@
 -- instrument and day collide once in four thousand million such days, at half the cost; a list of them costs half of
 -- what count(DISTINCT) does. Sums of up to 18 digits are taken before anything is divided.
 WITH complete AS (
-    SELECT instrument_id, date, is_complete
+    SELECT instrument_id, date, is_complete, unread_rows, incomplete_reason
     FROM core.daily_prices
     WHERE price_source = 'trades' AND date >= $from AND date < $to
 ),
@@ -39,6 +39,11 @@ SELECT
     v.*,
     v.contracts::DOUBLE / nullif(v.trades, 0) AS average_size,
     (v.bought_0 - v.sold_0)::DOUBLE / nullif(v.bought_0 + v.sold_0, 0)::DOUBLE AS taker_imbalance,
-    coalesce(c.is_complete, false) AND v.identity = 'strong' AS is_complete
+    coalesce(c.is_complete, false) AND v.identity = 'strong' AS is_complete,
+    c.unread_rows,
+    CASE
+        WHEN v.identity <> 'strong' THEN 'only prints without an id are held'
+        WHEN NOT coalesce(c.is_complete, false) THEN coalesce(c.incomplete_reason, 'core.daily_prices has no row of the day')
+    END AS incomplete_reason
 FROM volumes v
 LEFT JOIN complete c USING (instrument_id, date)

@@ -1,18 +1,78 @@
--- about: traded volume per venue, category and UTC day, by the categories as they are now
+-- about: traded volume per venue, category and UTC day, of the scope that was read, by the categories as they are now
 -- creates: mart.category_volume
 -- grain: venue, category, date
--- inputs: mart.trade_volume, core.ticker_categories
+-- inputs: mart.trade_volume, mart.venue_volume, core.ticker_categories, core.coverage_daily, core.unread_rows
+-- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day
+-- column scope: what the row speaks of, as in mart.venue_volume
+-- column covered_share: as in mart.venue_volume: 1 for the whole venue; NULL where the venue gives no total to compare with
+-- column is_complete: every trade of the scope, category and day was read; it says nothing of what lies outside of the scope
+-- column unread_rows: rows of the day that could not be read and may be of the category
+-- column incomplete_reason: why is_complete is false
 -- An instrument has one category, so nothing is counted twice; prints of instruments that are not held are Other.
+WITH volumes AS (
+    SELECT
+        v.venue,
+        coalesce(c.category, 'Other') AS category,
+        v.date,
+        sum(v.contracts) AS contracts,
+        sum(v.taker_notional_usd) AS taker_notional_usd,
+        sum(v.trades)::BIGINT AS trades,
+        count(*) AS instruments,
+        count(*) FILTER (WHERE NOT v.is_complete) AS open_instruments
+    FROM mart.trade_volume v
+    LEFT JOIN core.ticker_categories c USING (instrument_id)
+    GROUP BY ALL
+),
+
+walked AS (
+    SELECT venue, date, bool_or(complete_minutes > 1439.999) AS is_walked
+    FROM core.coverage_daily
+    WHERE table_name = 'core.trades' AND scope IN ('all', 'configured')
+    GROUP BY venue, date
+),
+
+-- Rows whose instrument is not known may be of any category (NULL).
+lost AS (
+    SELECT
+        u.venue,
+        CASE WHEN u.instrument_id IS NOT NULL THEN coalesce(c.category, 'Other') END AS category,
+        u.date,
+        sum(u.unread_rows) AS unread_rows
+    FROM core.unread_rows u
+    LEFT JOIN core.ticker_categories c USING (instrument_id)
+    WHERE u.table_name = 'core.trades'
+    GROUP BY ALL
+),
+
+judged AS (
+    SELECT
+        v.*,
+        t.scope,
+        coalesce(w.is_walked, false) AS is_walked,
+        (coalesce(own.unread_rows, 0) + coalesce(anyone.unread_rows, 0))::BIGINT AS unread_rows
+    FROM volumes v
+    JOIN mart.venue_volume t USING (venue, date)
+    LEFT JOIN walked w USING (venue, date)
+    LEFT JOIN lost own ON v.venue = own.venue AND v.date = own.date AND v.category = own.category
+    LEFT JOIN lost anyone ON v.venue = anyone.venue AND v.date = anyone.date AND anyone.category IS NULL
+)
+
 SELECT
-    v.venue,
-    coalesce(c.category, 'Other') AS category,
-    v.date,
-    sum(v.contracts) AS contracts,
-    sum(v.taker_notional_usd) AS taker_notional_usd,
-    sum(v.trades)::BIGINT AS trades,
-    count(*) AS instruments,
-    bool_and(v.is_complete) AS is_complete
-FROM mart.trade_volume v
-LEFT JOIN core.ticker_categories c USING (instrument_id)
-GROUP BY ALL
-ORDER BY v.venue, category, v.date
+    venue,
+    category,
+    date,
+    contracts,
+    taker_notional_usd,
+    trades,
+    instruments,
+    scope,
+    is_walked AND unread_rows = 0 AND open_instruments = 0 AS is_complete,
+    CASE WHEN scope = 'venue' AND is_walked AND unread_rows = 0 THEN 1.0::DOUBLE END AS covered_share,
+    unread_rows,
+    CASE
+        WHEN unread_rows > 0 THEN unread_reason(unread_rows)
+        WHEN NOT is_walked THEN 'trades of the day were not read to its end'
+        WHEN open_instruments > 0 THEN open_instruments || ' of ' || instruments || ' instruments are not complete'
+    END AS incomplete_reason
+FROM judged
+ORDER BY venue, category, date

@@ -1,15 +1,66 @@
--- about: traded volume per venue and UTC day
+-- about: traded volume per venue and UTC day, of the scope that was read
 -- creates: mart.venue_volume
 -- grain: venue, date
--- inputs: mart.trade_volume
+-- inputs: mart.trade_volume, core.coverage_daily, core.unread_rows
+-- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day
+-- column scope: what the row speaks of: venue is every trade that the venue publishes; within_bounds the instruments within the configured bounds, without combos
+-- column covered_share: contracts of the scope in those of the venue: 1 for the whole venue; NULL where the venue gives no total to compare with
+-- column is_complete: every trade of the scope and day was read; it says nothing of what lies outside of the scope
+-- column unread_rows: rows of the day that could not be read
+-- column incomplete_reason: why is_complete is false
+WITH volumes AS (
+    SELECT
+        venue,
+        date,
+        sum(contracts) AS contracts,
+        sum(taker_notional_usd) AS taker_notional_usd,
+        sum(trades)::BIGINT AS trades,
+        count(*) AS instruments,
+        count(*) FILTER (WHERE NOT is_complete) AS open_instruments
+    FROM mart.trade_volume
+    GROUP BY venue, date
+),
+
+walked AS (
+    SELECT venue, date, bool_or(complete_minutes > 1439.999 AND scope = 'all') AS is_whole, bool_or(complete_minutes > 1439.999) AS is_walked
+    FROM core.coverage_daily
+    WHERE table_name = 'core.trades' AND scope IN ('all', 'configured')
+    GROUP BY venue, date
+),
+
+lost AS (
+    SELECT venue, date, sum(unread_rows)::BIGINT AS unread_rows
+    FROM core.unread_rows
+    WHERE table_name = 'core.trades'
+    GROUP BY venue, date
+),
+
+judged AS (
+    SELECT
+        v.*,
+        CASE WHEN coalesce(w.is_whole, false) THEN 'venue' ELSE 'within_bounds' END AS scope,
+        coalesce(w.is_walked, false) AS is_walked,
+        coalesce(l.unread_rows, 0) AS unread_rows
+    FROM volumes v
+    LEFT JOIN walked w USING (venue, date)
+    LEFT JOIN lost l USING (venue, date)
+)
+
 SELECT
     venue,
     date,
-    sum(contracts) AS contracts,
-    sum(taker_notional_usd) AS taker_notional_usd,
-    sum(trades)::BIGINT AS trades,
-    count(*) AS instruments,
-    bool_and(is_complete) AS is_complete
-FROM mart.trade_volume
-GROUP BY venue, date
+    contracts,
+    taker_notional_usd,
+    trades,
+    instruments,
+    scope,
+    is_walked AND unread_rows = 0 AND open_instruments = 0 AS is_complete,
+    CASE WHEN scope = 'venue' AND is_walked AND unread_rows = 0 THEN 1.0::DOUBLE END AS covered_share,
+    unread_rows,
+    CASE
+        WHEN unread_rows > 0 THEN unread_reason(unread_rows)
+        WHEN NOT is_walked THEN 'trades of the day were not read to its end'
+        WHEN open_instruments > 0 THEN open_instruments || ' of ' || instruments || ' instruments are not complete'
+    END AS incomplete_reason
+FROM judged
 ORDER BY venue, date

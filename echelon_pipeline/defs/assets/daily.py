@@ -52,7 +52,7 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
             metadata=report.run_metadata(counts, table),
             check_results=[
                 report.rules_held(table, key, counts),
-                report.parsed(key, counts),
+                report.parsed(key, counts, session.settings.max_unread_share),
                 report.available(key, counts),
             ],
         )

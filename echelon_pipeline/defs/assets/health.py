@@ -38,7 +38,7 @@ def _markdown(found: list[Finding]) -> str:
         dg.AssetSpec(
             dg.AssetKey(KEY),
             deps=[dg.AssetKey(["published", "duckdb"])],
-            description="One row is one finding: a failed run, a day that is missing, partial or unavailable, "
+            description="One row is one finding: a failed run, a day that is missing, partial, unread or unavailable, "
             "a listing or a mart that is stale.",
             owners=report.OWNERS,
             kinds={"python"},
@@ -49,7 +49,8 @@ def _markdown(found: list[Finding]) -> str:
     ],
 )
 def health_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
-    """Looks, and fails its check (a warning) where there is a finding."""
+    """Looks, and fails its check where there is a finding: an error where rows are unread above the limit, else a
+    warning."""
     with report.classified():
         found = [*_failed_runs(context.instance), *findings(warehouse.settings())]
     kinds = {kind: sum(f.kind == kind for f in found) for kind in dict.fromkeys(f.kind for f in found)}
@@ -61,7 +62,7 @@ def health_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
                 check_name="healthy",
                 asset_key=dg.AssetKey(KEY),
                 passed=not [f for f in found if f.kind != "unavailable"],
-                severity=dg.AssetCheckSeverity.WARN,
+                severity=dg.AssetCheckSeverity.ERROR if "unread" in kinds else dg.AssetCheckSeverity.WARN,
                 metadata={"findings": len(found)},
             )
         ],

@@ -83,7 +83,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
             key = core_key(venue, table)
             results = [report.rules_held(table, key, counts)]
             if table == "core.instruments":
-                results.append(report.parsed(key, counts))
+                results.append(report.parsed(key, counts, session.settings.max_unread_share))
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
                 metadata=report.run_metadata(counts, table) | report.table_state(session, table, venue),

@@ -3,7 +3,8 @@
 -- grain: candle of a raw object; one row without end_ts for an object without candles
 -- inputs: raw_objects
 -- The context says what was asked: ticker, minutes per candle, window in Unix seconds, tier. An object with bad
--- candles gives its good ones (is_whole false: its window proves nothing) and one reject that counts the bad.
+-- candles gives its good ones, with the days of the bad ones, and a reject per such day that counts them (is_whole
+-- false: a candle without a readable end may be of any day, and its window proves nothing).
 -- Candles are many and wide: only the last, narrow step is read twice, so that nothing else is held in memory.
 WITH given AS MATERIALIZED (
     -- One reading of the whole object: each function that reads 2,048 objects of a hundred candles needs some
@@ -104,18 +105,38 @@ typed AS MATERIALIZED (
     FROM split
 ),
 bad AS (
-    SELECT unit_id, page, position,
+    SELECT unit_id, page, position, day,
            count(*) || ' bad candles; the first: ' || arg_min(candle_fault, place) AS reject_reason,
-           '$.candlesticks[' || min(place) || ']' AS reject_path
-    FROM typed
-    WHERE candle_fault IS NOT NULL
+           '$.candlesticks[' || min(place) || ']' AS reject_path,
+           'kalshi:' || any_value(ticker) AS reject_instrument_id,
+           coalesce(min(as_epoch(CAST(end_ts - period_minutes * 60 AS VARCHAR))) FILTER (day IS NOT NULL),
+                    as_epoch(CAST(any_value(from_ts) AS VARCHAR))) AS reject_from_at,
+           coalesce(max(as_epoch(CAST(end_ts AS VARCHAR))) FILTER (day IS NOT NULL),
+                    as_epoch(CAST(any_value(to_ts) AS VARCHAR))) AS reject_to_at,
+           count(*) AS reject_rows
+    FROM (
+        -- A microsecond before its end a candle is inside of its day.
+        SELECT *, CAST((as_epoch(CAST(end_ts AS VARCHAR)) - INTERVAL 1 MICROSECOND)
+                       AT TIME ZONE CASE period_minutes WHEN 1440 THEN 'America/New_York' ELSE 'UTC' END AS DATE) AS day
+        FROM typed
+        WHERE candle_fault IS NOT NULL
+    )
+    GROUP BY unit_id, page, position, day
+),
+lost AS (
+    SELECT unit_id, page, position, list({'date': day, 'rows': reject_rows}) AS bad_days, count(*) = count(day) AS is_whole
+    FROM bad
     GROUP BY unit_id, page, position
 )
-SELECT t.* EXCLUDE (fault, candle_fault, has_candles, place), b.reject_reason IS NULL AS is_whole,
+SELECT t.* EXCLUDE (fault, candle_fault, has_candles, place), coalesce(l.is_whole, true) AS is_whole, l.bad_days,
        t.fault AS reject_reason,
-       CASE WHEN starts_with(t.fault, 'expected') THEN '$.candlesticks' ELSE '$' END AS reject_path
+       CASE WHEN starts_with(t.fault, 'expected') THEN '$.candlesticks' ELSE '$' END AS reject_path,
+       'kalshi:' || t.ticker AS reject_instrument_id,
+       as_epoch(CAST(t.from_ts AS VARCHAR)) AS reject_from_at,
+       as_epoch(CAST(t.to_ts AS VARCHAR)) AS reject_to_at,
+       1 AS reject_rows
 FROM typed t
-LEFT JOIN bad b USING (unit_id, page, position)
+LEFT JOIN lost l USING (unit_id, page, position)
 WHERE t.candle_fault IS NULL
 UNION ALL BY NAME
-SELECT * FROM bad
+SELECT * EXCLUDE (day) FROM bad

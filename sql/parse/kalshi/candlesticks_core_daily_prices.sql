@@ -3,7 +3,8 @@
 -- inputs: parsed
 -- A candle is labelled with its inclusive end, so a day D is made of ends in (D 00:00, D+1 00:00]. Candles wholly
 -- before or after the asked window are not of it: the venue serves the one that ends where the window starts.
--- A day is complete where the windows together hold all of it and it was over when they were read.
+-- A day is complete where the windows together hold all of it, it was over when they were read, and none of its candles
+-- was unreadable.
 WITH once AS (
     SELECT *, CASE period_minutes WHEN 1440 THEN 'America/New_York' ELSE 'UTC' END AS zone,
            -- A microsecond before its end a candle is inside of its day.
@@ -56,9 +57,16 @@ stretches AS (
     FROM numbered
     GROUP BY ticker, period_minutes, stretch
 ),
+lost AS (
+    SELECT ticker, period_minutes, bad.date AS date, sum(bad.rows)::BIGINT AS bad_rows
+    FROM (SELECT DISTINCT unit_id, page, position, ticker, period_minutes, unnest(bad_days) AS bad FROM parsed)
+    GROUP BY ALL
+),
 covered AS (
-    SELECT d.*, s.ticker IS NOT NULL AS is_complete
+    SELECT d.*, s.ticker IS NOT NULL AS is_covered, coalesce(l.bad_rows, 0) AS unread_rows,
+           is_covered AND unread_rows = 0 AS is_complete
     FROM days d
+    LEFT JOIN lost l USING (ticker, period_minutes, date)
     LEFT JOIN stretches s
         ON s.ticker = d.ticker AND s.period_minutes = d.period_minutes
         AND s.from_ts <= d.day_from AND s.to_ts >= d.day_to
@@ -81,7 +89,10 @@ SELECT
     n_samples,
     is_complete,
     CASE WHEN is_old THEN 'kalshi historical/markets/candlesticks' ELSE 'kalshi markets/candlesticks' END AS source,
-    observed_at
+    observed_at,
+    unread_rows,
+    CASE WHEN NOT is_complete THEN coalesce(unread_reason(unread_rows), 'the day was not read to its end') END
+        AS incomplete_reason
 FROM covered
 QUALIFY row_number() OVER (
     PARTITION BY ticker, date, price_source ORDER BY is_complete DESC, period_minutes) = 1

@@ -79,5 +79,7 @@ judged AS (
 )
 SELECT unit_id, page, position, request, received_at, sha256, trade_id, ticker, event_at, yes_price, no_price,
        yes_text, no_text, size, side, f.is_block_trade AS is_block_trade, reject_reason,
-       '$.' || regexp_extract(reject_reason, '^([a-z_]+)', 1) AS reject_path
+       '$.' || regexp_extract(reject_reason, '^([a-z_]+)', 1) AS reject_path,
+       CASE WHEN reject_reason IS NOT NULL THEN 'kalshi:' || ticker END AS reject_instrument_id,
+       CASE WHEN reject_reason IS NOT NULL THEN believable_time(event_at, received_at) END AS reject_from_at
 FROM judged

@@ -40,5 +40,8 @@ SELECT *,
             WHEN role IS NULL THEN '$.tradeType'
             WHEN word IS NULL THEN '$.status'
             WHEN price IS NULL OR price NOT BETWEEN 0 AND 1 THEN '$.price'
-            ELSE '$.size' END AS reject_path
+            ELSE '$.size' END AS reject_path,
+       'polymarket:' || condition_id AS reject_instrument_id,
+       token_id AS reject_token_id,
+       believable_time(event_at, received_at) AS reject_from_at
 FROM typed

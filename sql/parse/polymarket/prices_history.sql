@@ -2,7 +2,8 @@
 -- grain: point of a raw object
 -- inputs: raw_objects, known_outcomes
 -- The context says what was asked: token, window in Unix seconds, minutes between points, end of trading.
--- A payload with bad points gives its good ones and one reject that counts the bad.
+-- A payload with bad points gives its good ones, with the days of the bad ones (NULL: any day that was asked for), and
+-- a reject per such day that counts them.
 WITH given AS (
     SELECT unit_id, page, position, received_at,
            json_transform(CASE WHEN json_valid(context) THEN context END, '{
@@ -60,20 +61,37 @@ typed AS (
     FROM points
 ),
 judged AS (
-    SELECT *, coalesce(as_epoch(CAST(at_ts AS VARCHAR)) IS NOT NULL AND price BETWEEN 0 AND 1, false) AS is_good
+    SELECT *,
+           as_epoch(CAST(at_ts AS VARCHAR)) AS moment,
+           coalesce(moment IS NOT NULL AND price BETWEEN 0 AND 1, false) AS is_good
     FROM typed
+),
+bad AS (
+    SELECT unit_id, page, position, utc_day(moment) AS day,
+           count(*) || ' points without Unix seconds or a price in 0..1' AS reject_reason,
+           '$.history[' || min(place) || ']' AS reject_path,
+           any_value(instrument_id) AS reject_instrument_id,
+           coalesce(min(moment), as_epoch(CAST(any_value(start_ts) AS VARCHAR))) AS reject_from_at,
+           coalesce(max(moment) + INTERVAL 1 SECOND, as_epoch(CAST(any_value(end_ts) AS VARCHAR))) AS reject_to_at,
+           count(*) AS reject_rows
+    FROM judged
+    WHERE NOT is_good
+    GROUP BY unit_id, page, position, utc_day(moment)
+),
+lost AS (
+    SELECT unit_id, page, position, list({'date': day, 'rows': reject_rows}) AS bad_days
+    FROM bad
+    GROUP BY unit_id, page, position
 )
-SELECT * EXCLUDE (is_good), NULL AS reject_reason, NULL AS reject_path
-FROM judged
-WHERE is_good
+SELECT j.* EXCLUDE (is_good, moment), l.bad_days
+FROM judged j
+LEFT JOIN lost l USING (unit_id, page, position)
+WHERE j.is_good
 UNION ALL BY NAME
-SELECT unit_id, page, position, fault AS reject_reason, fault_path AS reject_path
+SELECT unit_id, page, position, fault AS reject_reason, fault_path AS reject_path,
+       instrument_id AS reject_instrument_id, as_epoch(CAST(start_ts AS VARCHAR)) AS reject_from_at,
+       as_epoch(CAST(end_ts AS VARCHAR)) AS reject_to_at
 FROM asked
 WHERE fault IS NOT NULL
 UNION ALL BY NAME
-SELECT unit_id, page, position,
-       count(*) || ' points without Unix seconds or a price in 0..1' AS reject_reason,
-       '$.history[' || min(place) || ']' AS reject_path
-FROM judged
-WHERE NOT is_good
-GROUP BY unit_id, page, position
+SELECT * EXCLUDE (day) FROM bad

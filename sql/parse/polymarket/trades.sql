@@ -69,5 +69,8 @@ SELECT *,
            WHEN event_at IS NULL THEN '$.timestamp'
            WHEN price IS NULL OR price NOT BETWEEN 0 AND 1 THEN '$.price'
            ELSE '$.size'
-       END AS reject_path
+       END AS reject_path,
+       CASE WHEN reject_reason IS NOT NULL THEN 'polymarket:' || condition_id END AS reject_instrument_id,
+       CASE WHEN reject_reason IS NOT NULL THEN token_id END AS reject_token_id,
+       CASE WHEN reject_reason IS NOT NULL THEN believable_time(event_at, received_at) END AS reject_from_at
 FROM typed
