@@ -411,6 +411,7 @@ SHAPES_DATA = (
     "trend_long_days",
     "late_hours",
     "stale_hours",
+    "max_unread_share",
 )
 
 

@@ -24,6 +24,15 @@ from echelon_pipeline.warehouse.merge import check_rules, check_unique
 from echelon_pipeline.warehouse.parse import typed
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow
 
+# Mostly nothing is unread: tests need not give this relation.
+_UNREAD: list[tuple[str, pa.DataType]] = [
+    *((name, pa.string()) for name in ("venue", "table_name", "scope", "instrument_id")),
+    ("date", pa.date32()),
+    ("unread_rows", pa.int64()),
+    *((name, pa.timestamp("us", tz="UTC")) for name in ("from_at", "to_at")),
+]
+UNREAD_ROWS = pa.schema(_UNREAD)
+
 
 def mart(name: str) -> Mart:
     """A mart by its table's name."""
@@ -81,7 +90,11 @@ def _params(given: Mapping[str, Any]) -> dict[str, Any]:
 def _load(connection: duckdb.DuckDBPyConnection, relations: Iterable[str], given: Mapping[str, Iterable[Row]]) -> None:
     for relation in relations:
         rows = list(given.get(relation, ()))
-        connection.register("given_rows", arrow(relation, rows) if relation in TABLES else pa.Table.from_pylist(rows))
+        if relation in TABLES:
+            made = arrow(relation, rows)
+        else:
+            made = pa.Table.from_pylist(rows, schema=UNREAD_ROWS if relation == "core.unread_rows" else None)
+        connection.register("given_rows", made)
         connection.execute(f"CREATE OR REPLACE TABLE {relation} AS SELECT * FROM given_rows").fetchall()
 
 

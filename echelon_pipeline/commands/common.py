@@ -65,6 +65,13 @@ def building() -> Settings:
     return load_settings()  # of two first commands at once, one has recorded its values
 
 
+def warn(message: str, *details: str) -> None:
+    """Prints a yellow line and its details, indented, on standard error."""
+    err().print(Text(f"warning: {message}", style="bold yellow"), soft_wrap=True)
+    for detail in details:
+        err().print(Text(f"  {detail}", style="yellow"), soft_wrap=True)
+
+
 def fail(message: str, code: int = EXIT_PERMANENT) -> typer.Exit:
     """Prints one red line; the caller raises what this returns."""
     err().print(Text(f"error: {message}", style="bold red"), soft_wrap=True)

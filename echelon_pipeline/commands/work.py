@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from echelon_pipeline.commands.common import building, err, out
+from echelon_pipeline.commands.common import building, err, out, warn
 from echelon_pipeline.commands.progress import shown_progress
 from echelon_pipeline.errors import RunFailed, RunPostponed
 from echelon_pipeline.settings import Settings
@@ -72,6 +72,12 @@ def ingest_days(
     for line in run.absent:
         err().print(line, soft_wrap=True, highlight=False, markup=False)
     out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True, highlight=False)
+    if run.unread:
+        warn(
+            "rows could not be read; the days that they may belong to are not complete "
+            "(core.unread_rows, mart.dead_letter_reasons):",
+            *run.unread,
+        )
 
 
 @contextmanager

@@ -42,11 +42,13 @@ _RANGE_END = "dagster/asset_partition_range_end"
 
 @dataclass(frozen=True)
 class MainRun:
-    """What a run of the main job did. ``absent``: by asset, what the venue lacks of what was asked for."""
+    """What a run of the main job did. ``absent``: by asset, what the venue lacks of what was asked for.
+    ``unread``: by asset, how many rows could not be read."""
 
     run_id: str
     days: tuple[date, ...]
     absent: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def configured_days(settings: Settings) -> tuple[date, ...]:
@@ -90,7 +92,7 @@ def run_main_job(
     if not result.success:
         _publish_what_there_is(settings)
         raise _failure(result)
-    return MainRun(result.run_id, chosen, _absent(result))
+    return MainRun(result.run_id, chosen, _absent(result), _unread(result))
 
 
 def run_books_job(
@@ -198,6 +200,17 @@ def _config(venues: Sequence[Venue], mode: Mode, *, refetch: bool) -> dict[str, 
         for table in ("trades", "daily_prices"):
             ops[f"core_{venue}_{table}"] = {"config": {"refetch": refetch}}
     return {"ops": ops}
+
+
+def _unread(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    """The failed ``no_dead_letters`` checks, in words."""
+    failed = (c for c in result.get_asset_check_evaluations() if c.check_name == "no_dead_letters" and not c.passed)
+    return tuple(
+        f"{c.asset_key.to_user_string()}: {c.metadata['dead_letters'].value:,} dead letter(s), "
+        f"{c.metadata['unread_rows'].value:,} row(s) of what was asked for are unread "
+        f"({float(str(c.metadata['unread_share'].value)):.2%})"
+        for c in failed
+    )
 
 
 def _absent(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from graphlib import TopologicalSorter
 
 import duckdb
 
@@ -78,16 +79,23 @@ def fill(
         text = _with_lake(statement, sources, root)
         about = own.table.about if own else statement.header["about"]
         _create(connection, name, text, about, is_view=own is not None and own.is_view)
-    views = {s.header["creates"]: s for s in statements("views")}
+    views = _views()
     for name, statement in views.items():
         _create(connection, name, statement.text, statement.header["about"], is_view=True)
-        for column, about in statement.columns.items():
-            connection.execute(f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(about)}")
+        _comment(connection, name, statement.columns)
     for function in statements("functions"):  # table macros: what they read must be there
         connection.execute(function.text)
     for name, source in sources.items():
         _comment_columns(connection, name, source)
     return tuple(dict.fromkeys((*sources, *derived, *views)))
+
+
+def _views() -> dict[str, Statement]:
+    """The statements of ``sql/views`` by what they create, each after those that it reads."""
+    found = {s.header["creates"]: s for s in statements("views")}
+    inputs = {name: [i.strip() for i in s.header["inputs"].split(",")] for name, s in found.items()}
+    graph = {name: [i for i in read if i in found] for name, read in inputs.items()}
+    return {name: found[name] for name in TopologicalSorter(graph).static_order()}
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, about: str, *, is_view: bool) -> None:
@@ -122,6 +130,10 @@ def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, root
 
 
 def _comment_columns(connection: duckdb.DuckDBPyConnection, name: str, source: Source) -> None:
-    for column in source.table.columns:
-        unit = f" [{column.unit}]" if column.unit else ""
-        connection.execute(f"COMMENT ON COLUMN {name}.{quote(column.name)} IS {literal(column.about + unit)}")
+    said = {c.name: c.about + (f" [{c.unit}]" if c.unit else "") for c in source.table.columns}
+    _comment(connection, name, said)
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str]) -> None:
+    for column, about in columns.items():
+        connection.execute(f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(about)}")

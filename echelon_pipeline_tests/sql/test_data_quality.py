@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kalshi.parse import KINDS as KALSHI
 from echelon_pipeline.venues.polymarket.parse import KINDS as POLYMARKET
-from echelon_pipeline_tests.marts import computed, mart
+from echelon_pipeline_tests.marts import UNREAD_ROWS, computed, mart
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, row, trade
 
 QUALITY, REASONS, COVERAGE = "mart.data_quality", "mart.dead_letter_reasons", "core.coverage_daily"
@@ -220,12 +220,13 @@ def test_counting_a_table_reads_only_its_days_and_clocks() -> None:
         connection.execute("CREATE SCHEMA core")
         known = mart(QUALITY)
         for name in (r for r in known.relations if r != COVERAGE):
-            connection.register("given_rows", arrow(name, []))
+            nothing = UNREAD_ROWS.empty_table() if name == "core.unread_rows" else arrow(name, [])
+            connection.register("given_rows", nothing)
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given_rows")
         connection.register("given_rows", pa.Table.from_pylist([NOBODY]))
         connection.execute(f"CREATE TABLE {COVERAGE} AS SELECT * FROM given_rows")
         connection.execute("CREATE MACRO utc_day(t) AS CAST(t AT TIME ZONE 'UTC' AS DATE)")
-        params = known.bound({"now": NOON, "late_hours": 6, "stale_hours": 3})
+        params = known.bound({"now": NOON, "late_hours": 6, "stale_hours": 3, "max_unread_share": 0.001})
         plan = str(connection.execute(f"EXPLAIN (FORMAT json) {known.statement.text}", params).fetchall()[0][1])
     assert '"observed_at"' in plan
     for wide in ("trade_id", "transaction_hash", "price_text", "raw_sha256", "payload"):

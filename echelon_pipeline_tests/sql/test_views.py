@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -60,18 +60,21 @@ def catalog(folder: Path, **tables: list[Row]) -> Iterator[duckdb.DuckDBPyConnec
 
 
 @contextmanager
-def derived(windows: list[Row], instruments: list[Row]) -> Iterator[duckdb.DuckDBPyConnection]:
+def derived(
+    windows: list[Row], instruments: list[Row], letters: Sequence[Row] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Coverage and completeness alone, from rows in memory: fast enough for many examples."""
     with connect(private=True) as connection:
         connection.execute("CREATE SCHEMA core")
         for name, table, rows in [
             ("core.ingest_windows", "core.ingest_windows", windows),
+            ("core.dead_letters", "core.dead_letters", list(letters)),
             ("lake_instruments", "core.instruments", instruments),
             ("lake_instrument_history", "core.instrument_history", []),
         ]:
             connection.register("given", arrow(table, rows))
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
-        for made in ("1_coverage", "2_instrument_completeness"):
+        for made in ("0_unread_rows", "1_coverage", "2_instrument_completeness"):
             text = statement(f"publish/{made}")
             connection.execute(f"CREATE TABLE {text.header['creates']} AS {text.text}")
         yield connection

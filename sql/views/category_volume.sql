@@ -1,7 +1,7 @@
 -- about: traded volume per venue, category and UTC day, of the scope that was read, by the categories as they are now
 -- creates: mart.category_volume
 -- grain: venue, category, date
--- inputs: mart.trade_volume, mart.venue_volume, core.ticker_categories, core.coverage_daily, core.unread_rows
+-- inputs: mart.trade_volume, core.ticker_categories, core.coverage_daily, core.unread_rows
 -- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day
 -- column scope: what the row speaks of, as in mart.venue_volume
 -- column covered_share: as in mart.venue_volume: 1 for the whole venue; NULL where the venue gives no total to compare with
@@ -25,7 +25,11 @@ WITH volumes AS (
 ),
 
 walked AS (
-    SELECT venue, date, bool_or(complete_minutes > 1439.999) AS is_walked
+    SELECT
+        venue,
+        date,
+        bool_or(complete_minutes > 1439.999 AND scope = 'all') AS is_whole,
+        bool_or(complete_minutes > 1439.999) AS is_walked
     FROM core.coverage_daily
     WHERE table_name = 'core.trades' AND scope IN ('all', 'configured')
     GROUP BY venue, date
@@ -47,11 +51,10 @@ lost AS (
 judged AS (
     SELECT
         v.*,
-        t.scope,
+        CASE WHEN coalesce(w.is_whole, false) THEN 'venue' ELSE 'within_bounds' END AS scope,
         coalesce(w.is_walked, false) AS is_walked,
         (coalesce(own.unread_rows, 0) + coalesce(anyone.unread_rows, 0))::BIGINT AS unread_rows
     FROM volumes v
-    JOIN mart.venue_volume t USING (venue, date)
     LEFT JOIN walked w USING (venue, date)
     LEFT JOIN lost own ON v.venue = own.venue AND v.date = own.date AND v.category = own.category
     LEFT JOIN lost anyone ON v.venue = anyone.venue AND v.date = anyone.date AND anyone.category IS NULL

@@ -22,7 +22,11 @@ WITH volumes AS (
 ),
 
 walked AS (
-    SELECT venue, date, bool_or(complete_minutes > 1439.999 AND scope = 'all') AS is_whole, bool_or(complete_minutes > 1439.999) AS is_walked
+    SELECT
+        venue,
+        date,
+        bool_or(complete_minutes > 1439.999 AND scope = 'all') AS is_whole,
+        bool_or(complete_minutes > 1439.999) AS is_walked
     FROM core.coverage_daily
     WHERE table_name = 'core.trades' AND scope IN ('all', 'configured')
     GROUP BY venue, date
