@@ -208,14 +208,36 @@ def test_minute_candles_make_days_too_and_of_equally_complete_days_the_finer_win
     assert (whole["grain_seconds"], whole["is_complete"]) == (3600, True)
 
 
-def test_an_object_with_a_bad_candle_gives_the_good_ones_and_claims_nothing() -> None:
+def test_a_bad_candle_makes_its_own_day_incomplete_and_leaves_the_others() -> None:
+    candles = [candle(ts(DAY, h), "0.4", "0.4", "0.4", "0.4", volume="1.00") for h in range(1, 49)]
+    candles[30]["price"] = {"open_dollars": "0.4"}  # of the second day
+    first, second = parse((candles, context(ts(DAY), ts(DAY, 48)))).rows["core.daily_prices"]
+    assert (first["is_complete"], first["unread_rows"], first["incomplete_reason"]) == (True, 0, None)
+    assert (second["is_complete"], second["unread_rows"]) == (False, 1)
+    assert second["incomplete_reason"] == "1 row could not be read"
+    assert second["volume"] == 23
+
+
+def test_a_bad_candle_says_which_instrument_and_hours_are_missing() -> None:
+    candles = [candle(ts(DAY, 24), volume="-1.00"), candle(ts(DAY, 30), volume="-1.00"), 5]
+    found = sorted(parse((candles, context(ts(DAY), ts(DAY, 48)))).dead, key=lambda d: str(d["path"]))
+    places = [(d["instrument_id"], d["from_at"].hour, d["to_at"] - d["from_at"], d["unread_rows"]) for d in found]
+    assert places == [
+        ("kalshi:T", 23, timedelta(hours=1), 1),  # the candle that ends at a midnight is of the day before it
+        ("kalshi:T", 5, timedelta(hours=1), 1),
+        ("kalshi:T", 0, timedelta(hours=48), 1),
+    ]
+
+
+def test_an_object_with_a_candle_of_no_known_hour_gives_the_good_ones_and_claims_nothing() -> None:
     bad = candle(ts(DAY, 2), "0.4", "0.5", "0.45", "0.46")
     found = parse(([candle(ts(DAY, 1)), bad, 5, {**bad, "end_period_ts": "soon"}], context()))
     (row,) = found.rows["core.daily_prices"]
-    assert (row["n_samples"], row["is_complete"]) == (1, False)
-    (dead,) = found.dead
-    assert dead["path"] == "$.candlesticks[1]"
-    assert dead["reason"] == "3 bad candles; the first: price: open or close is not between low and high"
+    assert (row["n_samples"], row["is_complete"], row["unread_rows"]) == (1, False, 3)
+    assert sorted((d["path"], d["reason"]) for d in found.dead) == [
+        ("$.candlesticks[1]", "1 bad candles; the first: price: open or close is not between low and high"),
+        ("$.candlesticks[2]", "2 bad candles; the first: expected an object"),
+    ]
 
 
 def test_what_is_no_list_of_candles_or_lacks_its_context_is_a_dead_letter() -> None:
@@ -278,10 +300,14 @@ def test_the_sql_agrees_with_plain_python_on_every_day(candles: list[dict[str, A
     begin, end = ts(DAY, start), ts(DAY, start + hours)
     found = parse((candles, context(begin, end)))
     good = usable(candles)
-    assert len(found.dead) == (len(good) < len(candles))
+    bad = [c["end_period_ts"] for c in candles if not usable([c])]
+    ends = [e if isinstance(e, int) and not isinstance(e, bool) else None for e in bad]
+    assert len(found.dead) == len({None if e is None else oracle.day_of(e, 60) for e in ends})
     asked = [c for c in good if c.end > begin and c.end - HOUR < end]
-    spans = [(begin, end)] if len(good) == len(candles) else []
-    expected = oracle.days(asked, 60, spans, RECEIVED)
+    expected = oracle.days(asked, 60, [(begin, end)], RECEIVED)
+    lost = {None if e is None else oracle.day_of(e, 60) for e in ends if e is None or (e > begin and e - HOUR < end)}
+    for day, values in expected.items():
+        values["is_complete"] = values["is_complete"] and not lost & {day, None}
     days = {row["date"]: row for row in found.rows["core.daily_prices"]}
     assert set(days) == set(expected)
     for day, values in expected.items():

@@ -134,11 +134,21 @@ def test_what_cannot_be_a_price_series_is_a_dead_letter(served: RawObject, reaso
     assert reason in result.dead[0]["reason"]
 
 
-def test_bad_points_are_counted_in_one_dead_letter_and_the_good_ones_stay() -> None:
+def test_bad_points_are_counted_by_day_and_the_good_ones_stay() -> None:
     points = [{"t": DAY, "p": 0.5}, {"t": "soon", "p": 0.5}, 7, None, {"t": DAY + 1, "p": 1.5}, {"t": DAY + 2}]
     result = run(read({"history": points}))
     assert [r["n_samples"] for r in result.rows["core.daily_prices"]] == [1]
-    assert [(d["reason"][:8], d["path"]) for d in result.dead] == [("5 points", "$.history[1]")]
+    assert [r["is_complete"] for r in result.rows["core.daily_prices"]] == [False]
+    found = sorted((d["path"], d["reason"][:8], d["unread_rows"]) for d in result.dead)
+    assert found == [("$.history[1]", "3 points", 3), ("$.history[4]", "2 points", 2)]
+
+
+def test_a_bad_point_makes_its_own_day_incomplete_and_leaves_the_others() -> None:
+    points = history(*((HOUR * n, 1.5 if n == 30 else 0.5) for n in range(48)))
+    first, second = run(read(points, end=DAY + 2 * FULL)).rows["core.daily_prices"]
+    assert (first["is_complete"], first["unread_rows"], first["incomplete_reason"]) == (True, 0, None)
+    assert (second["is_complete"], second["unread_rows"]) == (False, 1)
+    assert second["incomplete_reason"] == "1 row could not be read"
 
 
 def test_a_token_without_points_gives_no_day_and_no_dead_letter() -> None:

@@ -3,8 +3,8 @@
 -- grain: candle of a raw object; one row without end_ts for an object without candles
 -- inputs: raw_objects
 -- The context says what was asked: ticker, minutes per candle, window in Unix seconds, tier. An object with bad
--- candles gives its good ones, with the days of the bad ones, and a reject per such day that counts them (is_whole
--- false: a candle without a readable end may be of any day, and its window proves nothing).
+-- candles gives its good ones, with the days of the bad ones (NULL: without a readable end, of any day), and a reject
+-- per such day that counts them.
 -- Candles are many and wide: only the last, narrow step is read twice, so that nothing else is held in memory.
 WITH given AS MATERIALIZED (
     -- One reading of the whole object: each function that reads 2,048 objects of a hundred candles needs some
@@ -113,7 +113,8 @@ bad AS (
                     as_epoch(CAST(any_value(from_ts) AS VARCHAR))) AS reject_from_at,
            coalesce(max(as_epoch(CAST(end_ts AS VARCHAR))) FILTER (day IS NOT NULL),
                     as_epoch(CAST(any_value(to_ts) AS VARCHAR))) AS reject_to_at,
-           count(*) AS reject_rows
+           count(*) AS reject_rows,
+           count(*) FILTER (day IS NULL OR (end_ts > from_ts AND end_ts - period_minutes * 60 < to_ts)) AS wanted_rows
     FROM (
         -- A microsecond before its end a candle is inside of its day.
         SELECT *, CAST((as_epoch(CAST(end_ts AS VARCHAR)) - INTERVAL 1 MICROSECOND)
@@ -124,11 +125,12 @@ bad AS (
     GROUP BY unit_id, page, position, day
 ),
 lost AS (
-    SELECT unit_id, page, position, list({'date': day, 'rows': reject_rows}) AS bad_days, count(*) = count(day) AS is_whole
+    SELECT unit_id, page, position, list({'date': day, 'rows': wanted_rows}) AS bad_days
     FROM bad
+    WHERE wanted_rows > 0
     GROUP BY unit_id, page, position
 )
-SELECT t.* EXCLUDE (fault, candle_fault, has_candles, place), coalesce(l.is_whole, true) AS is_whole, l.bad_days,
+SELECT t.* EXCLUDE (fault, candle_fault, has_candles, place), l.bad_days,
        t.fault AS reject_reason,
        CASE WHEN starts_with(t.fault, 'expected') THEN '$.candlesticks' ELSE '$' END AS reject_path,
        'kalshi:' || t.ticker AS reject_instrument_id,
@@ -139,4 +141,4 @@ FROM typed t
 LEFT JOIN lost l USING (unit_id, page, position)
 WHERE t.candle_fault IS NULL
 UNION ALL BY NAME
-SELECT * EXCLUDE (day) FROM bad
+SELECT * EXCLUDE (day, wanted_rows) FROM bad

@@ -39,7 +39,6 @@ days AS (
 windows AS (
     SELECT DISTINCT ticker, period_minutes, from_ts, least(to_ts, epoch(received_at)) AS to_ts
     FROM parsed
-    WHERE is_whole
 ),
 reached AS (
     SELECT *, max(to_ts) OVER (
@@ -66,7 +65,13 @@ covered AS (
     SELECT d.*, s.ticker IS NOT NULL AS is_covered, coalesce(l.bad_rows, 0) AS unread_rows,
            is_covered AND unread_rows = 0 AS is_complete
     FROM days d
-    LEFT JOIN lost l USING (ticker, period_minutes, date)
+    LEFT JOIN (
+        -- A candle without an end may be of any day.
+        SELECT d.ticker, d.period_minutes, d.date, sum(l.bad_rows)::BIGINT AS bad_rows
+        FROM days d
+        JOIN lost l ON l.ticker = d.ticker AND l.period_minutes = d.period_minutes AND (l.date = d.date OR l.date IS NULL)
+        GROUP BY ALL
+    ) l USING (ticker, period_minutes, date)
     LEFT JOIN stretches s
         ON s.ticker = d.ticker AND s.period_minutes = d.period_minutes
         AND s.from_ts <= d.day_from AND s.to_ts >= d.day_to

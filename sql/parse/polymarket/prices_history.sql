@@ -73,14 +73,18 @@ bad AS (
            any_value(instrument_id) AS reject_instrument_id,
            coalesce(min(moment), as_epoch(CAST(any_value(start_ts) AS VARCHAR))) AS reject_from_at,
            coalesce(max(moment) + INTERVAL 1 SECOND, as_epoch(CAST(any_value(end_ts) AS VARCHAR))) AS reject_to_at,
-           count(*) AS reject_rows
+           count(*) AS reject_rows,
+           count(*) FILTER (
+               moment IS NULL OR (at_ts >= start_ts AND at_ts < end_ts AND coalesce(at_ts <= ended_ts, true))
+           ) AS wanted_rows
     FROM judged
     WHERE NOT is_good
     GROUP BY unit_id, page, position, utc_day(moment)
 ),
 lost AS (
-    SELECT unit_id, page, position, list({'date': day, 'rows': reject_rows}) AS bad_days
+    SELECT unit_id, page, position, list({'date': day, 'rows': wanted_rows}) AS bad_days
     FROM bad
+    WHERE wanted_rows > 0
     GROUP BY unit_id, page, position
 )
 SELECT j.* EXCLUDE (is_good, moment), l.bad_days
@@ -94,4 +98,4 @@ SELECT unit_id, page, position, fault AS reject_reason, fault_path AS reject_pat
 FROM asked
 WHERE fault IS NOT NULL
 UNION ALL BY NAME
-SELECT * EXCLUDE (day) FROM bad
+SELECT * EXCLUDE (day, wanted_rows) FROM bad
