@@ -16,6 +16,7 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.clock import SandboxClock
 from echelon_pipeline.sandbox.faults import FaultPlan
 from echelon_pipeline.sandbox.recorded import RecordedUniverse
+from echelon_pipeline.sandbox.recorded_gaps import left_out
 from echelon_pipeline.sandbox.universe import Universe
 from echelon_pipeline.sandbox.wire import answer, json_body
 from echelon_pipeline.sandbox.world import World
@@ -66,6 +67,15 @@ def control_routes(
         Route("/__sandbox__/faults", faults, methods=["GET", "POST"]),
         Route("/__sandbox__/counts", log, methods=["GET", "POST"]),
     ]
+
+
+def recording_routes(universe: RecordedUniverse) -> list[Route]:
+    """GET recording: how many files were read, and what of the folder is not served as its venue would."""
+
+    async def recording(_: Request) -> Response:
+        return answer({"files": universe.files, "left_out": left_out(universe)})
+
+    return [Route("/__sandbox__/recording", recording)]
 
 
 def book_routes(world: World) -> list[Route]:

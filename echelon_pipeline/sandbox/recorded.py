@@ -79,8 +79,10 @@ class Recording:
 
 @dataclass
 class RecordedUniverse:
-    """``objects``: by kind and name, in the order found. ``books`` and ``candles``: by Kalshi ticker;
-    ``histories``: points by token; ``answers``: whole answers by path; ``newest``: last time seen in any file."""
+    """``objects``: by kind and name, in the order found. ``books`` and ``candles``: by Kalshi ticker; ``histories``:
+    points by token; ``answers``: whole answers by path; ``newest``: last time seen in any file. ``taken``: how many
+    objects, lists and answers were recognised, several versions of one included; ``unread``: files of a kind that is
+    not read; ``empty``: those in which nothing was recognised."""
 
     objects: dict[str, dict[str, Recording]] = field(default_factory=lambda: {kind: {} for kind, _, _ in SHAPES})
     books: dict[str, msgspec.Raw] = field(default_factory=dict)
@@ -89,6 +91,9 @@ class RecordedUniverse:
     answers: dict[str, msgspec.Raw] = field(default_factory=dict)
     newest: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     files: int = 0
+    taken: int = 0
+    unread: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
     @property
     def start(self) -> datetime:
@@ -104,12 +109,17 @@ class RecordedUniverse:
 def load(folder: Path) -> RecordedUniverse:
     """Reads a folder of payloads. Raises BadSettings where it holds none."""
     universe = RecordedUniverse()
-    for path in sorted(p for source in _SOURCES for p in (folder / source).glob("**/*.json*")):
+    found = sorted(p for source in _SOURCES for p in (folder / source).glob("**/*.json*"))
+    found += sorted(folder.glob("polymarket/**/*.ndjson.gz"))
+    for path in found:
+        before = universe.taken
         _read(universe, path)
-    for path in sorted(folder.glob("polymarket/**/*.ndjson.gz")):
-        _read(universe, path)
+        if universe.taken == before:
+            universe.empty.append(path.relative_to(folder).as_posix())
     if not any(universe.objects.values()):
         raise BadSettings(f"{folder} holds no payloads that are known")
+    every = {p for p in folder.rglob("*") if p.is_file()}
+    universe.unread = sorted(p.relative_to(folder).as_posix() for p in every - set(found))
     return universe
 
 
@@ -163,11 +173,13 @@ def _take(universe: RecordedUniverse, raw: msgspec.Raw, members: Fields, around:
             # v1 trades have no id, and one transaction can hold several: their bytes name them.
             name = bytes(raw).decode() if kind == "data trade" else str(msgspec.json.decode(members[key]))
             _keep(universe.objects[kind], name, Recording(raw, members))
+            universe.taken += 1
             break
     _take_lists(universe, members, around)
     for name, path in WHOLE.items():
         if name in names:
             universe.answers[path] = raw
+            universe.taken += 1
 
 
 def _take_lists(universe: RecordedUniverse, members: Fields, around: Mapping[str, str]) -> None:
@@ -176,6 +188,7 @@ def _take_lists(universe: RecordedUniverse, members: Fields, around: Mapping[str
     for book in ("orderbook_fp", "orderbook"):
         if book in names and "ticker" in around and _members(members[book]) is not None:
             universe.books[around["ticker"]] = msgspec.Raw(b'{"%s":%s}' % (book.encode(), bytes(members[book])))
+            universe.taken += 1
     if "candlesticks" in names:
         _keep_candles(universe, around.get("ticker") or around.get("key", ""), members["candlesticks"])
     if {"market_tickers", "market_candlesticks"} <= names:
@@ -186,6 +199,7 @@ def _take_lists(universe: RecordedUniverse, members: Fields, around: Mapping[str
     if {"yes_token", "history"} <= names:
         points = {int(msgspec.json.decode(p)["t"]): p for p in _items(members["history"])}
         universe.histories.setdefault(str(msgspec.json.decode(members["yes_token"])), {}).update(points)
+        universe.taken += 1
 
 
 def _keep(kept: dict[str, Recording], name: str, found: Recording) -> None:
@@ -204,6 +218,7 @@ def _keep_candles(universe: RecordedUniverse, ticker: str, candles: msgspec.Raw)
     found = {int(msgspec.json.decode(c)["end_period_ts"]): c for c in _items(candles)}
     if found:
         universe.candles.setdefault(ticker, {}).update(found)
+        universe.taken += 1
 
 
 def _items(raw: msgspec.Raw) -> Iterator[msgspec.Raw]:

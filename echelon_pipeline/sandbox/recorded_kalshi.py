@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from starlette.requests import Request
 
 from echelon_pipeline.sandbox.kalshi_query import limit, next_cursor, refuse, start_at, whole
 from echelon_pipeline.sandbox.recorded import RecordedUniverse, Recording
+from echelon_pipeline.sandbox.recorded_gaps import is_combo, settled_at, spacing
 from echelon_pipeline.sandbox.wire import Refused, many
 
 Obj = dict[str, Any]
@@ -27,6 +27,8 @@ _STATUS = {
     "closed": {"closed", "determined", "disputed", "amended"},
     "settled": {"finalized", "settled"},
 }
+# A recording has one tier: everything in it is served where the venue serves what is recent.
+ONE_TIER = dict.fromkeys(("market_settled_ts", "trades_created_ts", "orders_updated_ts"), "2000-01-01T00:00:00Z")
 _TIMES = {"close": "close_time", "created": "created_time", "settled": "settlement_ts", "updated": "updated_time"}
 
 
@@ -66,6 +68,7 @@ class RecordedKalshi:
             "/markets/candlesticks": self.batch_candlesticks,
             "/markets/{ticker}": self.market,
             "/markets/{ticker}/orderbook": self.orderbook,
+            "/historical/cutoff": lambda _: ONE_TIER,
             "/multivariate_event_collections": self.collections,
             "/multivariate_event_collections/{ticker}": self.collection,
             **{path: self._answer(path) for path in self.universe.answers},
@@ -152,7 +155,7 @@ class RecordedKalshi:
                 continue
             if series and self._series_of(market) != series:
                 continue
-            if mve and ("mve_collection_ticker" in market.fields) != (mve == "only"):
+            if mve and is_combo(market) != (mve == "only"):
                 continue
             if _in_times(market, query):
                 found.append(market)
@@ -204,7 +207,7 @@ class RecordedKalshi:
         start, end, minutes = (whole(query, n) for n in ("start_ts", "end_ts", "period_interval"))
         if start is None or end is None or minutes is None:
             raise refuse("bad_request", "start_ts, end_ts and period_interval are required")
-        if not found or _spacing(sorted(found)) != minutes:
+        if not found or spacing(sorted(found)) != minutes:
             return []
         return [found[at] for at in sorted(found) if start <= at <= end]
 
@@ -241,14 +244,7 @@ def _in_times(market: Recording, query: QueryParams) -> bool:
         low, high = whole(query, f"min_{kind}_ts"), whole(query, f"max_{kind}_ts")
         if low is None and high is None:
             continue
-        at = seconds(market.get(name))
+        at = seconds(settled_at(market) if kind == "settled" else market.get(name))
         if not at or (low is not None and at <= low) or (high is not None and at >= high):
             return False
     return True
-
-
-def _spacing(ends: list[int]) -> int:
-    """Minutes between candles: the usual gap; a lone candle counts as daily."""
-    gaps = sorted(b - a for a, b in pairwise(ends))
-    usual = gaps[len(gaps) // 2] // 60 if gaps else 1440
-    return min((1, 60, 1440), key=lambda minutes: abs(minutes - usual))

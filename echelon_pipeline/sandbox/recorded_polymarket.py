@@ -35,6 +35,7 @@ class RecordedPolymarket:
     def __init__(self, universe: RecordedUniverse, clock: SandboxClock) -> None:
         self.universe = universe
         self.clock = clock
+        self._events = self._whole_events()
 
     def gamma(self) -> Handlers:
         """Paths below /gamma."""
@@ -66,7 +67,7 @@ class RecordedPolymarket:
 
     def posts(self) -> Handlers:
         """POST paths below /clob."""
-        return {"/books": self.books}
+        return {"/books": self.books, "/batch-prices-history": self.batch_prices_history}
 
     def data(self) -> Handlers:
         """Paths below /data."""
@@ -74,9 +75,31 @@ class RecordedPolymarket:
 
     def _recorded(self, kind: str) -> dict[str, Recording]:
         """Objects of a kind; where none was recorded, a list of them would be an empty success."""
-        found = self.universe.objects[kind]
+        found = self._events if kind == "gamma event" else self.universe.objects[kind]
         if not found:
             raise not_recorded(f"a {kind}")
+        return found
+
+    def _whole_events(self) -> dict[str, Recording]:
+        """Events with the markets that name them, as the venue lists them: also those that only markets tell of."""
+        found = dict(self.universe.objects["gamma event"])
+        members: dict[str, dict[str, msgspec.Raw]] = {}
+        for market in self.universe.objects["gamma market"].values():
+            events = market.fields.get("events")
+            for raw in _objects(events):
+                fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+                if {"id", "title"} <= fields.keys():
+                    name = str(msgspec.json.decode(fields["id"]))
+                    found.setdefault(name, Recording(raw, fields))
+                    members.setdefault(name, {})[str(market.get("conditionId"))] = market.raw
+        for name, markets in members.items():
+            event = found[name]
+            listed = {str(one.get("conditionId")) for one in event.get("markets") or [] if isinstance(one, dict)}
+            more = [raw for condition, raw in markets.items() if condition not in listed]
+            if more:
+                kept = _objects(event.fields.get("markets"))
+                raw = msgspec.Raw(msgspec.json.encode(event.but("markets", markets=[*kept, *more])))
+                found[name] = Recording(raw, msgspec.json.decode(raw, type=dict[str, msgspec.Raw]))
         return found
 
     # --- Gamma
@@ -108,7 +131,8 @@ class RecordedPolymarket:
 
     def _one(self, request: Request, kind: str) -> msgspec.Raw:
         name, value = next(iter(request.path_params.items()))
-        for found in self.universe.objects[f"gamma {kind}"].values():
+        kept = self._events if kind == "event" else self.universe.objects[f"gamma {kind}"]
+        for found in kept.values():
             if str(found.get(name)) == value:
                 return found.raw
         raise not_recorded(f"this {kind}")
@@ -153,6 +177,20 @@ class RecordedPolymarket:
             raise not_recorded("a price of this token and time")
         return {"history": found}
 
+    def batch_prices_history(self, _: Request, body: object) -> Obj:
+        """Recorded points of several tokens; those of which there are none are left out."""
+        asked = body if isinstance(body, dict) else {}
+        low, high = int(asked.get("start_ts") or 0), int(asked.get("end_ts") or self.clock.s)
+        found = {}
+        for token in asked.get("markets") or []:
+            known = self.universe.histories.get(str(token), {})
+            points = [known[at] for at in sorted(known) if low <= at <= high]
+            if points:
+                found[str(token)] = points
+        if not found:
+            raise not_recorded("a price of these tokens and this time")
+        return {"history": found}
+
     # --- Data API
 
     def trades(self, request: Request) -> list[msgspec.Raw]:
@@ -168,6 +206,13 @@ class RecordedPolymarket:
         found.sort(key=lambda t: -int(t.get("timestamp")))
         start, size = int(query.get("offset", "0") or 0), int(query.get("limit", "100") or 100)
         return [t.raw for t in found[start : start + size]]
+
+
+def _objects(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
+    """Objects of a list, as recorded; none where there is no list."""
+    if raw is None or bytes(memoryview(raw)[:1]) != b"[":
+        return []
+    return [one for one in msgspec.json.decode(raw, type=list[msgspec.Raw]) if bytes(memoryview(one)[:1]) == b"{"]
 
 
 def _fits(recording: Recording, query: QueryParams, kind: str) -> bool:

@@ -27,7 +27,7 @@ from echelon_pipeline.sandbox.builders import Builders
 from echelon_pipeline.sandbox.captures import Capture
 from echelon_pipeline.sandbox.captures import load as load_capture
 from echelon_pipeline.sandbox.clock import SandboxClock
-from echelon_pipeline.sandbox.control import book_routes, control_routes
+from echelon_pipeline.sandbox.control import book_routes, control_routes, recording_routes
 from echelon_pipeline.sandbox.control_account import account_routes
 from echelon_pipeline.sandbox.control_ws import ws_routes
 from echelon_pipeline.sandbox.faults import FaultPlan, Faults
@@ -37,6 +37,7 @@ from echelon_pipeline.sandbox.limits import Limits
 from echelon_pipeline.sandbox.link import Link
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.recorded import RecordedUniverse, load
+from echelon_pipeline.sandbox.recorded_gaps import left_out
 from echelon_pipeline.sandbox.recorded_kalshi import RecordedKalshi
 from echelon_pipeline.sandbox.recorded_polymarket import RecordedPolymarket
 from echelon_pipeline.sandbox.replays import Numbers
@@ -56,6 +57,7 @@ KALSHI = "/trade-api/v2"
 CONTROL = "/__sandbox__"
 # Endpoints that no recording and no published schema backs: what they serve is our reading of the reference.
 OUR_READING = (
+    "/trade-api/v2/historical/cutoff of a recorded universe",
     "/data/v2/*",
     "/data/v1/builders/*",
     "/clob/builder/trades",
@@ -93,7 +95,7 @@ def build_app(
     ]
     routes += Sockets(hub, keys, capture, numbers).routes()
     if isinstance(universe, RecordedUniverse):
-        routes += recorded_routes(universe, clock)
+        routes += [*recording_routes(universe), *recorded_routes(universe, clock)]
     elif world is not None:
         routes += [*book_routes(world), *account_routes(hub, world), *generated_routes(world)]
     layers = [
@@ -202,6 +204,10 @@ def build(options: SandboxOptions) -> Starlette:
         if options.recordings is None:
             raise BadSettings("the recorded universe needs a folder of payloads (--recordings)")
         universe = load(options.recordings)
+        gaps = "; ".join(f"{len(names)} x {what}" for what, names in left_out(universe).items())
+        if gaps:
+            said = "%s: not all of it is served as its venues would (names: GET %s/recording): %s"
+            log.warning(said, options.recordings, CONTROL, gaps)
     else:
         universe = Universe(options)
     clock = SandboxClock(options.now or universe.start, speed=options.speed)

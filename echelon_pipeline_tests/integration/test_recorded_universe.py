@@ -102,11 +102,13 @@ def expected_kalshi() -> Count:
 
 
 def expected_polymarket() -> Count:
-    """Open events with their markets, closed markets and their events. Open ones without event are in no scan."""
+    """Open events with their markets and those that name them, closed markets and their events. Open ones of no event
+    are in no scan: the universe names them."""
     events = latest(objects(POLYMARKET, "id", "slug", "title", "creationDate"), "id", "updatedAt")
     is_open = {e: event for e, event in events.items() if not event.get("closed")}
     markets = latest(objects(POLYMARKET, "conditionId", "question", "clobTokenIds"), "conditionId", "updatedAt")
     inside = {m["conditionId"] for event in is_open.values() for m in event.get("markets", [])}
+    inside |= {c for c, m in markets.items() if any(str(e["id"]) in is_open for e in m.get("events") or [])}
     listed = {c: m for c, m in markets.items() if c in inside or m["closed"]}
     named = {str(m["events"][0]["id"]) for m in listed.values() if m["closed"] and m.get("events")}
     return {
@@ -181,8 +183,8 @@ def test_every_outcome_carries_the_label_and_token_of_its_recorded_market(done: 
 def test_what_the_recording_lacks_is_unavailable_with_the_reason_and_never_claimed(done: Done) -> None:
     windows = done.ask("SELECT venue, table_name, scope, state, reason FROM core.ingest_windows")
     lacking = {
-        ("kalshi", "core.trades"): "/historical/cutoff",
-        ("kalshi", "core.daily_prices"): "/historical/cutoff",
+        ("kalshi", "core.trades"): "/markets/trades",
+        ("kalshi", "core.daily_prices"): "/markets/candlesticks",
         ("polymarket", "core.trades"): "/v2/trades",
         ("polymarket", "core.daily_prices"): "/batch-prices-history",
         ("polymarket", "core.fills"): "/builder/trades",

@@ -73,7 +73,6 @@ def test_candles_books_and_histories_are_found_under_their_market(sandbox: Local
 @pytest.mark.parametrize(
     "path",
     [
-        f"{KALSHI}/historical/cutoff",
         f"{KALSHI}/historical/trades",
         f"{KALSHI}/markets/NOPE",
         f"{KALSHI}/markets/NOPE/orderbook",
