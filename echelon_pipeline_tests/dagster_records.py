@@ -36,3 +36,11 @@ def status(home: Path, run: str) -> str:
 def statuses(home: Path) -> list[str]:
     """Of all runs, oldest first."""
     return [found for (found,) in rows(home, "runs.db", "SELECT status FROM runs ORDER BY id")]
+
+
+def steps_begun(home: Path) -> int:
+    """How many steps the newest run has begun."""
+    newest = rows(home, "runs.db", "SELECT run_id FROM runs ORDER BY id DESC LIMIT 1")
+    query = "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'STEP_START'"
+    found = rows(home, f"runs/{newest[0][0]}.db", query) if newest else []
+    return int(found[0][0]) if found else 0

@@ -29,6 +29,7 @@ from echelon_pipeline.ingest.recordings import hours_due
 from echelon_pipeline.ingest.session import VENUES, Progress, Session, Venue, silent
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.alive import Process
+from echelon_pipeline.warehouse.faults import require_space
 from echelon_pipeline.warehouse.publish import publish
 
 log = logging.getLogger(__name__)
@@ -141,8 +142,10 @@ def _execute(
     config: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Runs a job in this process, with the executor that its runs in the daemon have: ``execute_in_process`` would
-    put Dagster's own in its place. Raises Interrupted, when the run is recorded as canceled."""
+    put Dagster's own in its place. Raises DiskFull before it begins; Interrupted, when it is recorded as canceled."""
     stopping.check()
+    for place in (settings.lake_root, settings.home):  # a full disk is known before anything is asked of a venue
+        require_space(place, settings.min_free_mb)
     instance = instance or dg.DagsterInstance.get()
     end_dead_runs(instance, settings)
     chosen = frozenset(selection)

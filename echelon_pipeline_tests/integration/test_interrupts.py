@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from echelon_pipeline_tests.dagster_records import slots, status
+from echelon_pipeline_tests.dagster_records import slots, status, statuses
+from echelon_pipeline_tests.integration.test_listen_processes import TERMINATE, ask, served
 
 COMMAND = [sys.executable, "-c", "from echelon_pipeline.cli import app; app()"]
 INGEST = [*COMMAND, "ingest", "--select", 'key:"raw/kalshi/listings"']
@@ -114,3 +115,35 @@ def test_a_closed_terminal_ends_the_run_and_frees_its_pool(env: dict[str, str]) 
         process.kill()
         process.wait()
     assert (status(home, run), holder(home)) == ("CANCELED", None)
+
+
+def test_a_full_disk_is_said_before_a_venue_is_asked(env: dict[str, str]) -> None:
+    said = subprocess.run(INGEST, env={**env, "ECHELON_MIN_FREE_MB": "1000000000"}, capture_output=True, check=False)
+    assert said.returncode == 75
+    assert b"MiB free, at least 1000000000 MiB are wanted" in said.stderr
+    assert statuses(Path(env["ECHELON_HOME"])) == []
+
+
+LAUNCH = """
+mutation {
+  launchRun(executionParams: {
+    selector: {repositoryName: "__repository__", repositoryLocationName: "echelon_pipeline", jobName: "instruments"}
+    runConfigData: {}
+  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
+}"""
+
+
+@pytest.mark.slow
+def test_terminate_in_the_ui_ends_a_run_as_canceled(env: dict[str, str]) -> None:
+    home = Path(env["ECHELON_HOME"])
+    with served(env) as ui:
+        wait("web server", lambda: "up" if ask(ui.url, "{ version }") else None)
+        launched = ask(ui.url, LAUNCH)["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        run = launched["run"]["runId"]
+        wait("run in the pool", lambda: holder(home), 180)
+        at = time.monotonic()
+        assert ask(ui.url, TERMINATE, run=run)["terminateRun"]["__typename"] == "TerminateRunSuccess"
+        wait("end", lambda: "ended" if status(home, run) == "CANCELED" else None, 60)
+        assert time.monotonic() - at < 5.0
+        assert holder(home) is None

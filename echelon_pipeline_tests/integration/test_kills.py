@@ -21,7 +21,7 @@ import pytest
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
-from echelon_pipeline_tests.dagster_records import slots, statuses
+from echelon_pipeline_tests.dagster_records import slots, statuses, steps_begun
 from echelon_pipeline_tests.pipeline import contents, duplicates, ingest, settings_for
 
 _WORK = """
@@ -87,36 +87,46 @@ def test_fifty_random_kills_leave_the_same_tables(sandbox: SandboxProcess, tmp_p
 
 COMMAND = [sys.executable, "-c", "from echelon_pipeline.cli import app; app()", "ingest"]
 TINY = SandboxOptions(events=8, instruments=30, days=6, trades=1_000, seed=11)
+STEPS = 36  # of the main job, about
 # Seconds for the command that follows a kill.
 RESUMED = 120.0
 # What a command is stopped with, and the exit code that it then has.
 KILL, HANG_UP = (signal.SIGKILL, -signal.SIGKILL), (signal.SIGHUP, 128 + signal.SIGHUP)
 
 
-def _command(env: dict[str, str], home: Path, stop: tuple[int, int] | None = None, after: float = RESUMED) -> float:
-    """Runs the command to its end, or until it is stopped after some seconds; how long it took, or took to end then
-    (0 where it had ended before)."""
-    arguments = ["--refetch"] if stop is not None else []  # else there is nothing left to do, and to break off
-    process = subprocess.Popen(
+def _command(env: dict[str, str], home: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [*COMMAND, *arguments],
         env={**os.environ, **env, "ECHELON_HOME": str(home), "ECHELON_DAYS_BACK": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    begun = time.monotonic()
+
+
+def _completed(env: dict[str, str], home: Path) -> float:
+    """Runs the command to its end; how many seconds it took."""
+    begun, process = time.monotonic(), _command(env, home)
     try:
-        said, _ = process.communicate(timeout=after)
+        said, _ = process.communicate(timeout=RESUMED)
     except subprocess.TimeoutExpired:
-        begun = time.monotonic()
-        process.send_signal(stop[0] if stop is not None else signal.SIGKILL)
-        said, _ = process.communicate(timeout=60)
-        assert stop is not None, f"the command did not end in {after:g} s: {said.decode()}"
-        assert process.returncode == stop[1], said.decode()
-    else:
-        assert process.returncode == 0, said.decode()
-        if stop is not None:
-            return 0.0
+        process.kill()
+        raise AssertionError(f"no end in {RESUMED:g} s: {process.communicate()[0].decode()}") from None
+    assert process.returncode == 0, said.decode()
     return time.monotonic() - begun
+
+
+def _stopped(env: dict[str, str], home: Path, stop: tuple[int, int], rng: random.Random) -> float:
+    """Stops the command soon after it began a random one of its steps; how many seconds it took to end."""
+    steps, pause, before = rng.randrange(STEPS), rng.uniform(0.0, 1.0), len(statuses(home))
+    process = _command(env, home, "--refetch")  # else there is nothing left to do, and to break off
+    while process.poll() is None and not (len(statuses(home)) > before and steps_begun(home) >= steps):
+        time.sleep(0.1)
+    time.sleep(pause)
+    at = time.monotonic()
+    process.send_signal(stop[0])
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == stop[1] or b" done\n" in said, said.decode()
+    return time.monotonic() - at
 
 
 @dataclass
@@ -128,16 +138,16 @@ class Stops:
     held: int = 0
 
 
-def _stopped(sandbox: SandboxProcess, tmp_path: Path, stops: Sequence[tuple[int, int]], seed: int) -> Stops:
-    """One home; each stop at a random moment is followed by the command again."""
+def _attack(sandbox: SandboxProcess, tmp_path: Path, stops: Sequence[tuple[int, int]], seed: int) -> Stops:
+    """One home; each stop at a random step is followed by the command again."""
     clean, home = (settings_for(tmp_path / name, sandbox.env(), ECHELON_DAYS_BACK="1") for name in ("clean", "home"))
-    length = _command(sandbox.env(), clean.home)
+    _completed(sandbox.env(), clean.home)
     expected = _tables(clean)
     rng, seen = random.Random(seed), Stops()
     for stop in stops:
-        seen.ended.append(_command(sandbox.env(), home.home, stop, rng.uniform(0.1, 1.0) * length))
+        seen.ended.append(_stopped(sandbox.env(), home.home, stop, rng))
         seen.held += bool(slots(home.home))
-        seen.resumed.append(_command(sandbox.env(), home.home))
+        seen.resumed.append(_completed(sandbox.env(), home.home))
         assert _tables(home) == expected, seen
         assert duplicates(home) == {}, seen
         assert slots(home.home) == {}, seen
@@ -154,7 +164,7 @@ def _tables(settings: Settings) -> dict[str, tuple[int, str]]:
 @pytest.mark.timeout(4 * 3600)
 def test_fifty_kills_and_ten_hang_ups_of_the_command_leave_a_home_that_the_command_completes(tmp_path: Path) -> None:
     with SandboxProcess(TINY) as sandbox:
-        seen = _stopped(sandbox, tmp_path, [*[KILL] * 5, HANG_UP] * 10, seed=3)
+        seen = _attack(sandbox, tmp_path, [*[KILL] * 5, HANG_UP] * 10, seed=3)
     assert len(seen.resumed) == 60
     assert seen.held > 0  # else no kill met what it is about
     assert max(seen.ended) < 5.0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -310,6 +312,36 @@ def test_an_interrupted_ingest_says_that_nothing_is_lost(monkeypatch: pytest.Mon
     called(monkeypatch, KeyboardInterrupt())
     result = run("ingest")
     assert (result.exit_code, "goes on from there" in result.stderr) == (130, True)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("arguments", "work"),
+    [
+        (["ingest"], "defs.run.run_main_job"),
+        (["derive"], "defs.run.run_books_job"),
+        (["refresh"], "warehouse.refresh.Refresh.run"),
+        (["publish"], "warehouse.publish.publish"),
+        (["maintain"], "warehouse.maintain.maintain"),
+        (["prune"], "defs.history.prune"),
+        (["record"], "warehouse.watchable.watchable"),
+        (["doctor"], "doctor.examine"),
+        (["import", __file__, "--table", "trades", "--venue", "kalshi"], "ingest.bulk.import_file"),
+        (["sql", "SELECT 1"], "warehouse.reader.read_published"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_signal_ends_every_command_alike(
+    number: int, code: int, arguments: list[str], work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def under_way(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(30)
+
+    monkeypatch.setattr(f"echelon_pipeline.{work}", under_way)
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    assert result.stderr.endswith("error: interrupted; what was committed stays, the next run goes on from there\n")
 
 
 def test_days_in_the_wrong_order_are_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
