@@ -13,6 +13,11 @@ from decimal import Decimal
 from echelon_pipeline.venues.page import Page, RawObject
 
 
+def measure(value: Decimal | None) -> Decimal:
+    """A volume that can be compared; 0 for none and for what is no number."""
+    return value if value is not None and value.is_finite() else Decimal(0)
+
+
 @dataclass(frozen=True)
 class Ranked:
     """What bounds look at: the 24 h volume that ranks an object, and its total volume."""
@@ -25,7 +30,8 @@ class Ranked:
 class TopN:
     """Keeps the ``limit`` objects of the largest 24 h volume with at least ``min_volume`` in total.
 
-    ``limit`` 0 keeps all and passes pages through as they come.
+    ``limit`` 0 keeps all and passes pages through as they come. What shows no id is always kept and takes no place of
+    the limit: nothing else would say that it was served (the parsers keep it as a dead letter).
     """
 
     limit: int
@@ -40,13 +46,14 @@ class TopN:
         skeletons: dict[int, Page] = {}
         number = 0
         async for page in pages:
-            ranked = [(self.rank(o), o) for o in page.objects]
+            odd = tuple(o for o in page.objects if o.key is None)
+            ranked = [(self.rank(o), o) for o in page.objects if o.key is not None]
             kept = [(r, o) for r, o in ranked if r.volume >= self.min_volume]
             self.filtered_out += len(ranked) - len(kept)
             if self.limit == 0:
-                yield replace(page, objects=tuple(o for _, o in kept))
+                yield replace(page, objects=(*(o for _, o in kept), *odd))
                 continue
-            skeletons[number] = replace(page, objects=())
+            skeletons[number] = replace(page, objects=odd)
             for position, (r, o) in enumerate(kept):
                 # Larger volume first; earlier in the venue's order wins a tie, so that runs agree.
                 heapq.heappush(heap, (r.volume_24h, -number, -position, o))
@@ -63,7 +70,9 @@ def _regroup(heap: list[tuple[Decimal, int, int, RawObject]], skeletons: dict[in
     by_page: dict[int, list[tuple[int, RawObject]]] = {}
     for _, number, position, o in heap:
         by_page.setdefault(-number, []).append((-position, o))
-    return [
-        replace(skeletons[number], objects=tuple(o for _, o in sorted(by_page[number], key=lambda item: item[0])))
-        for number in sorted(by_page)
-    ]
+    pages = []
+    for number, page in sorted(skeletons.items()):
+        kept = [o for _, o in sorted(by_page.get(number, ()), key=lambda item: item[0])]
+        if kept or page.objects:
+            pages.append(replace(page, objects=(*kept, *page.objects)))
+    return pages

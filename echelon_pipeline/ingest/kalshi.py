@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import ClassVar
 
 import msgspec
 
 from echelon_pipeline.domain.batches import batches
-from echelon_pipeline.ingest.bounds import Ranked, TopN
+from echelon_pipeline.ingest.bounds import Ranked, TopN, measure
 from echelon_pipeline.ingest.listings import Scan
 from echelon_pipeline.ingest.peek import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
@@ -52,9 +52,10 @@ def rank(market: RawObject) -> Ranked:
 
 
 def _decimal(text: str | None) -> Decimal:
-    if text is None or not text.replace(".", "", 1).isdigit():
+    try:
+        return measure(Decimal(text or 0))
+    except InvalidOperation:
         return Decimal(0)
-    return Decimal(text)
 
 
 class KalshiListings:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from echelon_pipeline.venues.cutting import UNREADABLE, MalformedError, among
 from echelon_pipeline.venues.page import RawObject
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -21,7 +22,11 @@ def peek(seen: RawObject, shape: type[Shape], *, strict: bool = True) -> Shape |
     """The members of a shape; None where the object does not have them so. Not ``strict``: numbers may be texts."""
     try:
         return msgspec.json.decode(seen.payload, type=shape, strict=strict)
-    except msgspec.DecodeError:
+    except UNREADABLE:
+        pass
+    try:  # what is odd may be another member
+        return msgspec.json.decode(among(seen.payload, shape.__struct_encode_fields__), type=shape, strict=strict)
+    except (*UNREADABLE, MalformedError):
         return None
 
 

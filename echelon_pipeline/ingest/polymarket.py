@@ -15,7 +15,7 @@ from typing import ClassVar
 import msgspec
 
 from echelon_pipeline.domain.batches import batches
-from echelon_pipeline.ingest.bounds import Ranked, TopN
+from echelon_pipeline.ingest.bounds import Ranked, TopN, measure
 from echelon_pipeline.ingest.listings import Scan
 from echelon_pipeline.ingest.peek import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
@@ -56,7 +56,7 @@ class _Trade(msgspec.Struct):
 def rank(market: RawObject) -> Ranked:
     """The volumes that bounds look at; an absent or odd one counts as 0."""
     row = peek(market, _Market) or _Market()
-    return Ranked(row.volume24hr or Decimal(0), row.volumeNum or Decimal(0))
+    return Ranked(measure(row.volume24hr), measure(row.volumeNum))
 
 
 def _events_of(page: Page) -> set[str]:
@@ -126,10 +126,12 @@ class PolymarketListings:
                 yield page
                 continue
             async for bounded in bounds.through(_one(page)):
-                fitting = bounded.objects[: self._limit - kept] if self._limit else bounded.objects
-                self.filtered_out += len(bounded.objects) - len(fitting)
+                odd = tuple(o for o in bounded.objects if o.key is None)  # as in TopN
+                known = tuple(o for o in bounded.objects if o.key is not None)
+                fitting = known[: self._limit - kept] if self._limit else known
+                self.filtered_out += len(known) - len(fitting)
                 kept += len(fitting)
-                yield replace(bounded, objects=fitting)
+                yield replace(bounded, objects=(*fitting, *odd))
             if self._limit and kept >= self._limit:
                 break
         self.filtered_out += bounds.filtered_out

@@ -8,7 +8,7 @@ that no type holds) the body is cut at its quotes and brackets alone, so that on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
 # A text, or a byte that structures JSON; a quote alone opens a text that does not end. Possessive: no byte is tried
 # twice, so that a body of quotes takes no longer than another.
@@ -41,7 +41,7 @@ def is_json(body: bytes) -> bool:
     """Whether a body is a JSON value as far as its structure goes; its members are judged one by one later."""
     try:
         _RAW.decode(body)
-    except _UNREADABLE:
+    except UNREADABLE:
         try:
             (pairs if body.lstrip(_SPACE).startswith(b"{") else elements)(body)
         except MalformedError:
@@ -55,7 +55,7 @@ def pairs(body: bytes | msgspec.Raw) -> list[tuple[str, bytes]]:
     data = bytes(body)
     try:
         found = _OBJECT.decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return [(_name(name), value) for name, value in _scan(data, b"{")]
     return _in_order(data, found) or [(_name(name), value) for name, value in _scan(data, b"{")]
 
@@ -74,7 +74,7 @@ def elements(body: bytes | msgspec.Raw) -> list[bytes]:
     data = bytes(body)
     try:
         return [bytes(raw) for raw in _ARRAY.decode(data)]
-    except _UNREADABLE:
+    except UNREADABLE:
         return [value for _, value in _scan(data, b"[")]
 
 
@@ -82,7 +82,7 @@ def first(body: bytes, name: str) -> bytes | None:
     """The first member of that name; None where there is none or it is no object. For objects in great numbers."""
     try:
         found = _OBJECT.decode(body)
-    except _UNREADABLE:
+    except UNREADABLE:
         found = None
     # As many names as there are texts before a colon: none is there twice, none is nested. Nearly every row of a feed.
     if found is not None and body.count(b'":') == len(found):
@@ -94,13 +94,75 @@ def first(body: bytes, name: str) -> bytes | None:
         return None
 
 
+def lists(body: bytes, name: str) -> list[bytes]:
+    """Values of every member of that name, mostly one: a server that assembles an answer in pieces may repeat the
+    name, and each list counts. MalformedError where it is no object."""
+    return [value for found, value in pairs(body) if found == name]
+
+
+def apart(body: bytes, name: str) -> list[bytes]:
+    """The object as served; where it has several members of that name, one object for each of them with all others."""
+    found = pairs(body)
+    if sum(other == name for other, _ in found) < 2:
+        return [body]
+    rest = [(other, value) for other, value in found if other != name]
+    return [_object([*rest, (name, value)]) for other, value in found if other == name]
+
+
+def is_sound(payload: bytes) -> bool:
+    """Whether a payload, mended, is JSON for every reader; nesting without end is none."""
+    for candidate in (payload, mended(payload)):
+        try:
+            _RAW.decode(candidate)
+        except UNREADABLE:
+            continue
+        return True
+    return False
+
+
+def sound_list(array: bytes) -> list[bytes]:
+    """The array as served; where an element is no sound JSON, the array of the others, then each such element: one
+    of them would make the whole text unreadable."""
+    if is_sound(array):
+        return [array]
+    found = elements(array)
+    odd = [value for value in found if not is_sound(value)]
+    return [b"[" + b",".join(value for value in found if is_sound(value)) + b"]", *odd] if odd else [array]
+
+
+def sound_parts(body: bytes, name: str) -> list[bytes]:
+    """The same of an object's list ``name``: the objects that ``apart`` gives, then the elements set apart."""
+    found, aside = [], []
+    for part in apart(body, name):
+        lists = [] if is_sound(part) else [v for n, v in pairs(part) if n == name and not is_null(v)]
+        good, *odd = sound_list(lists[0]) if lists else [b""]
+        aside += odd
+        found.append(_object((n, good if n == name else v) for n, v in pairs(part)) if odd else part)
+    return [*found, *aside]
+
+
+def among(body: bytes, names: Collection[str]) -> bytes:
+    """An object of only those members, mended: for what is looked at in a payload that is odd elsewhere."""
+    return mended(_object([(name, value) for name, value in members(body).items() if name in names]))
+
+
+def text_of(raw: bytes | msgspec.Raw | None) -> str | None:
+    """An id as text (ids are served as text or integer); None where it is missing, null, empty or no id: a text that
+    had to be mended names nothing, for two different ones would read alike."""
+    value = plain(raw)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    found = str(value)
+    return found if found and "\ufffd" not in found and "\0" not in found else None
+
+
 def plain(raw: bytes | msgspec.Raw | None) -> Any:
     """A value as a plain one; None where it is missing or nothing can read it."""
     if raw is None:
         return None
     try:
         return msgspec.json.decode(mended(bytes(raw)))
-    except _UNREADABLE:
+    except (*UNREADABLE, ValueError):  # more digits than Python reads are a ValueError
         return None
 
 
@@ -121,6 +183,10 @@ def mended(payload: bytes) -> bytes:
     except UnicodeDecodeError:
         return payload.decode("utf-8", "replace").encode()
     return payload
+
+
+def _object(found: Iterable[tuple[str, bytes]]) -> bytes:
+    return b"{" + b",".join(msgspec.json.encode(name) + b":" + value for name, value in found) + b"}"
 
 
 def _name(token: bytes) -> str:

@@ -5,7 +5,7 @@ Belongs here: the value type that each venue's ``parse.py`` fills. The SQL itsel
 A parse statement is one SELECT over the relation ``raw_objects`` (columns of the table ``raw.objects``).
 It gives one typed, wide row per thing in the payload plus ``reject_reason`` (NULL where the row is good,
 else what is wrong and what was expected) and ``reject_path`` (the JSON path of the fault), and must never
-raise whatever the payload holds: TRY_CAST, json_valid, CASE. Each output statement is one SELECT over the
+raise whatever the payload holds: as_json, TRY_CAST, CASE. Each output statement is one SELECT over the
 relation ``parsed`` (the good rows) and gives exactly the columns of its table, by name; columns it leaves
 out are NULL. Outputs may also read ``known_outcomes`` (token_id, instrument_id, outcome_index).
 

@@ -208,7 +208,7 @@ def _unknown_words(kind: PayloadKind) -> str:
         SELECT path, 'value' AS kind, value, count(*) AS objects
         FROM (SELECT unnest([{", ".join(literal(f) for f in unknown)}]) AS path,
                      unnest(json_extract_string(payload, [{paths}])) AS value
-              FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload
+              FROM (SELECT as_json(payload) AS payload
                     FROM counted_objects LIMIT {WORDS_SAMPLE}))
         WHERE value IS NOT NULL AND CASE path {conditions} END
         GROUP BY ALL"""
@@ -220,7 +220,7 @@ def _drift(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, 
     parts = [
         f"""SELECT path, 'field' AS kind, NULL AS value, count(*) AS objects
             FROM (SELECT unnest(json_keys(payload)) AS path
-                  FROM (SELECT CASE WHEN json_valid(payload) THEN payload END AS payload FROM ({_SAMPLE}))
+                  FROM (SELECT as_json(payload) AS payload FROM ({_SAMPLE}))
                   WHERE json_type(payload) = 'OBJECT')
             WHERE path NOT IN ({known}) GROUP BY ALL"""
     ]

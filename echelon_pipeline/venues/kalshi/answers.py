@@ -12,56 +12,53 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-import msgspec
-
 from echelon_pipeline.errors import BadRequest, SchemaDrift
+from echelon_pipeline.venues import cutting
+from echelon_pipeline.venues.cutting import MalformedError, elements, first, is_null, sound_parts, text_of
 from echelon_pipeline.venues.http import Query
 from echelon_pipeline.venues.page import RawObject
 from echelon_pipeline.venues.walk import Read
 
 Value = str | int | bool | datetime | Sequence[str] | None
 
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
-_TEXT = msgspec.json.Decoder(str)
 
-
-def members(body: bytes | msgspec.Raw, where: str) -> dict[str, msgspec.Raw]:
+def members(body: bytes, where: str) -> dict[str, bytes]:
     """The members of a JSON object as bytes; SchemaDrift where it is no object."""
     try:
-        return _MEMBERS.decode(body)
-    except msgspec.DecodeError as error:
+        return cutting.members(body)
+    except MalformedError as error:
         raise _drift(body, where, "an object") from error
 
 
-def rows(body: bytes, name: str, where: str) -> list[msgspec.Raw]:
-    """The elements of member ``name`` as bytes; null is an empty list (the venue's nil), SchemaDrift where the
-    member is missing or no array."""
-    member = members(body, where).get(name)
-    if member is None:
-        raise _drift(body, f"{where} $.{name}", "an array, it is missing")
-    if bytes(member) == b"null":
-        return []
+def rows(body: bytes, name: str, where: str) -> list[bytes]:
+    """The elements of member ``name`` as bytes, whatever each of them is; null is an empty list (the venue's nil).
+    SchemaDrift where the member is missing or no array."""
     try:
-        return _ROWS.decode(member)
-    except msgspec.DecodeError as error:
-        raise _drift(member, f"{where} $.{name}", "an array") from error
+        lists = cutting.lists(body, name)
+    except MalformedError as error:
+        raise _drift(body, where, "an object") from error
+    if not lists:
+        raise _drift(body, f"{where} $.{name}", "an array, it is missing")
+    found: list[bytes] = []
+    for value in lists:
+        try:
+            found += [] if is_null(value) else elements(value)
+        except MalformedError as error:
+            raise _drift(value, f"{where} $.{name}", "an array") from error
+    return found
 
 
-def text(raw: msgspec.Raw | None) -> str | None:
-    """A member that is a text; None for an empty, missing or other one."""
-    if raw is None or not bytes(raw).startswith(b'"'):
-        return None
-    return _TEXT.decode(raw) or None
+def text(raw: bytes | None) -> str | None:
+    """A member that is a text; None for an empty, missing, unreadable or other one."""
+    return text_of(raw) if raw is not None and raw.startswith(b'"') else None
 
 
-def cut(payload: msgspec.Raw | bytes, key: str | None, context: Mapping[str, object] | None = None) -> RawObject:
+def cut(payload: bytes, key: str | None, context: Mapping[str, object] | None = None) -> RawObject:
     """One object as served. ``key`` names the member with the venue's id; what is no object has none (the
     parsers judge it)."""
-    data = bytes(payload)
-    found = text(members(data, key).get(key)) if key is not None and data.startswith(b"{") else None
+    found = None if key is None else text(first(payload, key))
     said = None if context is None else json.dumps(context, separators=(",", ":"), ensure_ascii=False)
-    return RawObject(data, found, said)
+    return RawObject(payload, found, said)
 
 
 def listed(name: str, key: str | None, where: str, context: Mapping[str, object] | None = None) -> Read:
@@ -70,7 +67,7 @@ def listed(name: str, key: str | None, where: str, context: Mapping[str, object]
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
         objects = [cut(raw, key, context) for raw in rows(body, name, where)]
         cursor = members(body, where).get("cursor")
-        if cursor is not None and bytes(cursor) != b"null" and not bytes(cursor).startswith(b'"'):
+        if cursor is not None and not is_null(cursor) and not cursor.startswith(b'"'):
             raise _drift(cursor, f"{where} $.cursor", "a text")
         return objects, text(cursor)
 
@@ -81,43 +78,51 @@ def single(name: str | None, key: str | None, where: str, context: Mapping[str, 
     """Reads an answer that is one object, or has it as member ``name``; SchemaDrift where it is none."""
 
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
-        found: bytes | msgspec.Raw | None = body if name is None else members(body, where).get(name)
+        found = body if name is None else members(body, where).get(name)
         if found is None:
             raise _drift(body, f"{where} $.{name}", "an object, it is missing")
         members(found, f"{where} $.{name or ''}")
-        return [cut(bytes(found).strip(), key, context)], None
+        return [cut(found.strip(), key, context)], None
 
     return read
 
 
 def candle_list(where: str, ticker: str, period: int, span: tuple[int, int], tier: str) -> Read:
     """Reads ``{ticker, candlesticks: [...]}`` of one market as one object."""
-    found = single(None, None, where, _candle_context(ticker, period, span, tier))
+    context = _candle_context(ticker, period, span, tier)
 
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
         rows(body, "candlesticks", where)
-        return [replace(o, key=ticker) for o in found(body)[0]], None
+        return [
+            replace(cut(part.strip(), None, context), key=ticker) for part in sound_parts(body, "candlesticks")
+        ], None
 
     return read
 
 
 def candle_lists(where: str, period: int, span: tuple[int, int]) -> Read:
-    """Reads ``{markets: [{market_ticker, candlesticks: [...]}]}`` as one object per market."""
+    """Reads ``{markets: [{market_ticker, candlesticks: [...]}]}`` as one object per market. One that is odd is kept as
+    it is, without a ticker where it shows none: the parsers judge it."""
 
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
         found = []
         for raw in rows(body, "markets", where):
-            ticker = text(members(raw, f"{where} $.markets[]").get("market_ticker"))
-            if ticker is None:
-                raise _drift(raw, f"{where} $.markets[].market_ticker", "a ticker")
-            rows(bytes(raw), "candlesticks", f"{where} {ticker}")
-            found.append(cut(raw, "market_ticker", _candle_context(ticker, period, span, "live")))
+            ticker = text(first(raw, "market_ticker"))
+            context = _candle_context(ticker, period, span, "live")
+            found += [replace(cut(part, None, context), key=ticker) for part in _parts(raw)]
         return found, None
 
     return read
 
 
-def _candle_context(ticker: str, period: int, span: tuple[int, int], tier: str) -> dict[str, object]:
+def _parts(market: bytes) -> list[bytes]:
+    try:
+        return sound_parts(market, "candlesticks")
+    except MalformedError:
+        return [market]
+
+
+def _candle_context(ticker: str | None, period: int, span: tuple[int, int], tier: str) -> dict[str, object]:
     return {"ticker": ticker, "period_interval": period, "start_ts": span[0], "end_ts": span[1], "tier": tier}
 
 
@@ -172,5 +177,5 @@ def _word(value: str | int | datetime | Sequence[str]) -> str:
     return ",".join(value)
 
 
-def _drift(body: bytes | msgspec.Raw, where: str, expected: str) -> SchemaDrift:
-    return SchemaDrift(f"kalshi {where}: expected {expected}, got {bytes(body)[:120].decode('utf-8', 'replace')}")
+def _drift(body: bytes, where: str, expected: str) -> SchemaDrift:
+    return SchemaDrift(f"kalshi {where}: expected {expected}, got {body[:120].decode('utf-8', 'replace')}")

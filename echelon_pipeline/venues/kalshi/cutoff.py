@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from echelon_pipeline.errors import SchemaDrift
+from echelon_pipeline.venues.cutting import UNREADABLE
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 
 
@@ -33,7 +34,7 @@ async def cutoff_of(client: KalshiClient) -> Cutoff:
         for answer in page.objects:
             try:
                 row = msgspec.json.decode(answer.payload, type=_Answer)
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 raise SchemaDrift(f"kalshi /historical/cutoff: {error}, got {answer.payload[:200]!r}") from error
             return Cutoff(row.market_settled_ts, row.trades_created_ts)
     raise SchemaDrift("kalshi /historical/cutoff: no object in the answer")

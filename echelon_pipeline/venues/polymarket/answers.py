@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 
-import msgspec
-
 from echelon_pipeline.errors import BadRequest, PagingStuck, SchemaDrift
+from echelon_pipeline.venues import cutting
+from echelon_pipeline.venues.cutting import MalformedError, elements, first, text_of
 from echelon_pipeline.venues.http import Query, VenueHttp
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.walk import Clock, Read, walk
@@ -23,45 +23,39 @@ Value = str | int | bool | datetime | Sequence[str] | None
 T = TypeVar("T")
 Cut = Callable[[bytes], list[RawObject]]
 
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
-
-def members(body: bytes | msgspec.Raw, where: str) -> dict[str, msgspec.Raw]:
+def members(body: bytes, where: str) -> dict[str, bytes]:
     """The members of a JSON object as bytes; SchemaDrift where it is no object."""
     try:
-        return _MEMBERS.decode(body)
-    except msgspec.DecodeError as error:
+        return cutting.members(body)
+    except MalformedError as error:
         raise _drift(body, where, "an object") from error
 
 
-def rows(body: bytes | msgspec.Raw | None, where: str) -> list[msgspec.Raw]:
-    """The elements of a JSON array as bytes; SchemaDrift where it is missing or no array."""
-    if body is None:
-        raise SchemaDrift(f"{where}: expected an array, it is missing")
+def listed(body: bytes, name: str, where: str) -> list[bytes]:
+    """The elements of an answer's member ``name``, whatever each of them is; SchemaDrift where it is missing or no
+    array."""
     try:
-        return _ROWS.decode(body)
-    except msgspec.DecodeError as error:
+        lists = cutting.lists(body, name)
+    except MalformedError as error:
+        raise _drift(body, where, "an object") from error
+    if not lists:
+        raise SchemaDrift(f"{where} $.{name}: expected an array, it is missing")
+    return [row for value in lists for row in rows(value, f"{where} $.{name}")]
+
+
+def rows(body: bytes, where: str) -> list[bytes]:
+    """The elements of a JSON array as bytes; SchemaDrift where it is no array."""
+    try:
+        return elements(body)
+    except MalformedError as error:
         raise _drift(body, where, "an array") from error
 
 
-def plain(raw: msgspec.Raw | bytes | None) -> Any:
-    """A member as a plain value; None where it is missing."""
-    return None if raw is None else msgspec.json.decode(raw)
-
-
-def text(raw: msgspec.Raw | bytes | None) -> str | None:
-    """A member as text (ids come as text or integer); None where it is missing, null or empty."""
-    value = plain(raw)
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
-
-
-def objects(
-    body: bytes | msgspec.Raw | None, where: str, *, key: str | None = None, context: object = None
-) -> list[RawObject]:
-    """The elements of an array as raw objects; ``key`` names the member that holds the venue's id."""
+def objects(found: Iterable[bytes], *, key: str | None = None, context: object = None) -> list[RawObject]:
+    """Elements as raw objects; ``key`` names the member that holds the venue's id."""
     said = as_context(context)
-    return [RawObject(bytes(raw), key_of(raw, key), said) for raw in rows(body, where)]
+    return [RawObject(raw, key_of(raw, key), said) for raw in found]
 
 
 def single(key: str | None = None) -> Cut:
@@ -74,11 +68,9 @@ def single(key: str | None = None) -> Cut:
     return cut
 
 
-def key_of(raw: msgspec.Raw | bytes, key: str | None) -> str | None:
+def key_of(raw: bytes, key: str | None) -> str | None:
     """The venue's id inside an object; None for what is no object (the parsers judge it)."""
-    if key is None or not bytes(raw).lstrip().startswith(b"{"):
-        return None
-    return text(members(raw, key).get(key))
+    return None if key is None else text_of(first(raw, key))
 
 
 def as_context(value: object) -> str | None:
@@ -191,5 +183,5 @@ def _word(value: str | int | datetime) -> str:
     return str(value)
 
 
-def _drift(body: bytes | msgspec.Raw, where: str, expected: str) -> SchemaDrift:
-    return SchemaDrift(f"{where}: expected {expected}, got {bytes(body)[:120].decode('utf-8', 'replace')}")
+def _drift(body: bytes, where: str, expected: str) -> SchemaDrift:
+    return SchemaDrift(f"{where}: expected {expected}, got {body[:120].decode('utf-8', 'replace')}")

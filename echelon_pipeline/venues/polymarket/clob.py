@@ -12,6 +12,8 @@ from decimal import Decimal
 import msgspec
 
 from echelon_pipeline.errors import BadRequest, SchemaDrift
+from echelon_pipeline.venues import cutting
+from echelon_pipeline.venues.cutting import UNREADABLE, MalformedError, sound_list, sound_parts, text_of
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.polymarket.answers import (
     Cut,
@@ -19,13 +21,13 @@ from echelon_pipeline.venues.polymarket.answers import (
     Value,
     as_context,
     chunks,
+    listed,
     members,
     objects,
     query,
     rows,
     seconds,
     single,
-    text,
 )
 
 # base64 of -1: the end. Sending it back is answered with 400.
@@ -91,14 +93,14 @@ class Clob:
         """Books by POST, 50 per request (the GET form always fails); unknown tokens are left out."""
         for some in chunks(tokens, BOOKS_TOKENS):
             body = [{"token_id": t} for t in some]
-            yield await self._host.posted("books", "/books", lambda a: objects(a, "/books", key="asset_id"), body)
+            yield await self._host.posted("books", "/books", _books, body)
 
     async def tick_size(self, token: str) -> Decimal:
         """Smallest price step of a token, now."""
         body = await self._host.body("/tick-size", query(token_id=token), group="tick_size")
         try:
             return msgspec.json.decode(body, type=_Tick).minimum_tick_size
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise SchemaDrift(f"/tick-size: expected a number at $.minimum_tick_size, got {body[:120]!r}") from error
 
     async def clob_market(self, condition: str) -> Page:
@@ -146,9 +148,9 @@ class Clob:
             raise BadRequest(f"{path}: cursor {END} is the end of the listing and cannot be asked for")
 
         def read(body: bytes) -> tuple[list[RawObject], str | None]:
-            answer = members(body, path)
-            following = text(answer.get("next_cursor"))
-            return objects(answer.get("data"), f"{path} $.data", key=key), None if following == END else following
+            found = objects(listed(body, "data", path), key=key)
+            following = text_of(members(body, path).get("next_cursor"))
+            return found, None if following == END else following
 
         asked = query(**filters)
         return self._host.pages(endpoint, path, asked, read, param="next_cursor", start=cursor, stall=stall)
@@ -177,26 +179,39 @@ def _sampled(token: str, begin: datetime, until: datetime, fidelity: int, ended_
     )
 
 
+def _books(body: bytes) -> list[RawObject]:
+    return objects(rows(body, "/books"), key="asset_id")
+
+
 def _history(token: str, context: str | None) -> Cut:
     def cut(body: bytes) -> list[RawObject]:
-        rows(members(body, "/prices-history").get("history"), "/prices-history $.history")
-        return [RawObject(body, token, context)]
+        listed(body, "history", "/prices-history")
+        return [RawObject(part, token, context) for part in sound_parts(body, "history")]
 
     return cut
 
 
 def _histories(contexts: Mapping[str, str | None]) -> Cut:
-    where = "/batch-prices-history $.history"
+    """One object per token, whatever stands for its points. One that was not asked for has no context: the parsers
+    judge it, like points that are no list."""
+    path = "/batch-prices-history"
+    where = f"{path} $.history"
 
     def cut(body: bytes) -> list[RawObject]:
-        answer = members(body, "/batch-prices-history").get("history")
-        if answer is None:
+        try:
+            lists = cutting.lists(body, "history")
+            found = [pair for value in lists for pair in cutting.pairs(value)]
+        except MalformedError as error:
+            raise SchemaDrift(f"{where}: expected an object by token, got {body[:120]!r}") from error
+        if not lists:
             raise SchemaDrift(f"{where}: expected an object by token, it is missing")
-        found = members(answer, where)
-        for token, points in found.items():
-            if token not in contexts:
-                raise SchemaDrift(f"{where}: token {token} was not asked for")
-            rows(points, f"{where}.{token}")
-        return [RawObject(bytes(points), token, contexts[token]) for token, points in found.items()]
+        return [RawObject(part, token, contexts.get(token)) for token, points in found for part in _sound(points)]
 
     return cut
+
+
+def _sound(points: bytes) -> list[bytes]:
+    try:
+        return sound_list(points)
+    except MalformedError:
+        return [points]

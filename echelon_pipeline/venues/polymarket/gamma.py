@@ -7,10 +7,20 @@ objects are as of now and up to five minutes old.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-import msgspec
-
+from echelon_pipeline.venues import cutting
+from echelon_pipeline.venues.cutting import (
+    MalformedError,
+    elements,
+    is_null,
+    is_sound,
+    members,
+    plain,
+    sound_parts,
+    text_of,
+)
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.polymarket.answers import (
     Host,
@@ -19,13 +29,11 @@ from echelon_pipeline.venues.polymarket.answers import (
     chunks,
     distinct,
     key_of,
-    members,
+    listed,
     objects,
-    plain,
     query,
     rows,
     single,
-    text,
 )
 from echelon_pipeline.venues.walk import Read
 
@@ -72,13 +80,13 @@ class Gamma:
             "events", "/events/keyset", asked, _keyset("events", "id"), param="after_cursor", start=cursor
         )
         async for page in distinct(walked):
-            yield page
+            yield replace(page, objects=tuple(_sound_event(o) for o in page.objects))
             yield nested_markets(page)
 
     async def event(self, event_id: str) -> AsyncIterator[Page]:
         """One event and its markets, as two pages like ``events``. NotFound for an unknown id."""
         page = await self._host.one("events", f"/events/{event_id}", single("id"), [])
-        yield page
+        yield replace(page, objects=tuple(_sound_event(o) for o in page.objects))
         yield nested_markets(page)
 
     async def market(self, market_id: str) -> Page:
@@ -99,7 +107,7 @@ class Gamma:
 
         def read(body: bytes) -> tuple[list[RawObject], str | None]:
             nonlocal reached
-            found = objects(body, path, key="id")
+            found = objects(rows(body, path), key="id")
             reached += len(found)
             return found, str(reached) if found else None
 
@@ -110,40 +118,60 @@ class Gamma:
 
 
 def _keyset(name: str, key: str) -> Read:
+    path = f"/{name}/keyset"
+
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
-        answer = members(body, f"/{name}/keyset")
-        return objects(answer.get(name), f"/{name}/keyset $.{name}", key=key), text(answer.get("next_cursor"))
+        found = objects(listed(body, name, path), key=key)
+        return found, text_of(members(body).get("next_cursor"))
 
     return read
 
 
 def nested_markets(page: Page) -> Page:
-    """The markets inside a page of events. An event without ``markets`` (slim answers) has none."""
+    """The markets inside a page of events. An event without ``markets`` (slim answers) has none, nor has one that is
+    no object; what stands where the list should be is kept as one odd market."""
     found: list[RawObject] = []
     for event in page.objects:
-        fields = members(event.payload, "event")
-        if plain(fields.get("markets")) is None:
+        try:
+            fields = members(event.payload)
+            lists = cutting.lists(event.payload, "markets")
+        except MalformedError:
             continue
         context = as_context(_event_context(fields))
-        found += [
-            RawObject(bytes(market), key_of(market, "conditionId"), context)
-            for market in rows(fields["markets"], f"event {event.key} $.markets")
-        ]
+        for value in lists:
+            found += [RawObject(market, key_of(market, "conditionId"), context) for market in _markets(value)]
     return Page("markets", page.request, page.number, page.received_at, tuple(found), page.cursor)
 
 
-def _event_context(fields: dict[str, msgspec.Raw]) -> dict[str, object]:
+def _sound_event(event: RawObject) -> RawObject:
+    """The event as served; without those of its markets that would make it unreadable, for they are objects of their
+    own."""
+    try:
+        return event if is_sound(event.payload) else replace(event, payload=sound_parts(event.payload, "markets")[0])
+    except MalformedError:
+        return event
+
+
+def _markets(value: bytes) -> list[bytes]:
+    try:
+        return [] if is_null(value) else elements(value)
+    except MalformedError:
+        return [value]
+
+
+def _event_context(fields: dict[str, bytes]) -> dict[str, object]:
     return {
-        "event_id": text(fields.get("id")),
-        "event_slug": text(fields.get("slug")),
+        "event_id": text_of(fields.get("id")),
+        "event_slug": text_of(fields.get("slug")),
         "series": _each(plain(fields.get("series")), "id"),
         "tags": _each(plain(fields.get("tags")), "label"),
-        "category": text(fields.get("category")),
-        "neg_risk": plain(fields.get("negRisk")),
+        "category": text_of(fields.get("category")),
+        "neg_risk": neg_risk if isinstance(neg_risk := plain(fields.get("negRisk")), bool) else None,
     }
 
 
 def _each(items: Any, name: str) -> list[str]:
     """One member of every object of a list, as text, where there is one."""
     found = items if isinstance(items, list) else []
-    return [str(item[name]) for item in found if isinstance(item, dict) and item.get(name) not in (None, "")]
+    each = [item.get(name) for item in found if isinstance(item, dict)]
+    return [str(value) for value in each if isinstance(value, str | int) and value != ""]

@@ -13,7 +13,7 @@ WITH given AS MATERIALIZED (
            json_transform(CASE WHEN json_valid(context) THEN context END, '{
                "ticker": "VARCHAR", "period_interval": "INTEGER", "start_ts": "BIGINT", "end_ts": "BIGINT",
                "tier": "VARCHAR"}') AS c,
-           TRY(json_transform(payload, '{"market_ticker": "VARCHAR", "ticker": "VARCHAR", "candlesticks": ["JSON"]}'))
+           TRY(json_transform(mended_json(payload), '{"market_ticker": "VARCHAR", "ticker": "VARCHAR", "candlesticks": ["JSON"]}'))
                AS j,
            regexp_matches(payload, '"candlesticks"\s*:\s*null') AS has_none
     FROM raw_objects

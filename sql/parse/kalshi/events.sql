@@ -4,7 +4,7 @@
 WITH given AS (
     SELECT unit_id, page, position, received_at, sha256,
            CASE WHEN json_valid(context) THEN TRY_CAST(context ->> '$.multivariate' AS BOOLEAN) END AS is_combo,
-           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+           json_transform(as_json(payload), '{
                "event_ticker": "VARCHAR", "series_ticker": "VARCHAR", "title": "VARCHAR", "sub_title": "VARCHAR",
                "category": "VARCHAR", "mutually_exclusive": "VARCHAR", "strike_date": "VARCHAR",
                "strike_period": "VARCHAR", "last_updated_ts": "VARCHAR"}') AS f

@@ -3,7 +3,7 @@
 -- inputs: raw_objects
 WITH given AS (
     SELECT unit_id, page, position, received_at, sha256,
-           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+           json_transform(as_json(payload), '{
                "ticker": "VARCHAR", "event_ticker": "VARCHAR", "series_ticker": "VARCHAR", "category": "VARCHAR",
                "market_type": "VARCHAR", "title": "VARCHAR", "subtitle": "VARCHAR", "yes_sub_title": "VARCHAR",
                "no_sub_title": "VARCHAR", "status": "VARCHAR", "result": "VARCHAR", "created_time": "VARCHAR",

@@ -3,7 +3,7 @@
 -- inputs: raw_objects
 WITH given AS (
     SELECT unit_id, page, position, received_at, sha256,
-           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+           json_transform(as_json(payload), '{
                "ticker": "VARCHAR", "title": "VARCHAR", "category": "VARCHAR", "categories": "VARCHAR",
                "tags": "VARCHAR", "frequency": "VARCHAR", "fee_type": "VARCHAR", "fee_multiplier": "VARCHAR",
                "settlement_sources": "JSON", "last_updated_ts": "VARCHAR"}') AS f

@@ -3,7 +3,7 @@
 -- inputs: raw_objects
 WITH given AS (
     SELECT unit_id, page, position, request, received_at, sha256,
-           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+           json_transform(as_json(payload), '{
                "trade_id": "VARCHAR", "ticker": "VARCHAR", "market_ticker": "VARCHAR", "count": "VARCHAR",
                "count_fp": "VARCHAR", "yes_price": "VARCHAR", "no_price": "VARCHAR", "yes_price_dollars": "VARCHAR",
                "no_price_dollars": "VARCHAR", "taker_outcome_side": "VARCHAR", "taker_side": "VARCHAR",

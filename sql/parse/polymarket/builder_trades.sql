@@ -4,7 +4,7 @@
 -- The venue's field builder is always empty; the code is in builderCode.
 WITH given AS (
     SELECT unit_id, page, position, received_at, sha256,
-           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+           json_transform(as_json(payload), '{
                "id": "VARCHAR", "tradeType": "VARCHAR", "takerOrderHash": "VARCHAR", "builderCode": "VARCHAR",
                "market": "VARCHAR", "assetId": "VARCHAR", "side": "VARCHAR", "size": "VARCHAR",
                "sizeUsdc": "VARCHAR", "price": "VARCHAR", "status": "VARCHAR", "owner": "VARCHAR",
@@ -14,9 +14,9 @@ WITH given AS (
 ),
 typed AS (
     SELECT * EXCLUDE (f), f,
-           nullif(f.id, '') AS leg_id,
-           nullif(f.market, '') AS condition_id,
-           nullif(f.assetId, '') AS token_id,
+           as_id(f.id) AS leg_id,
+           as_id(f.market) AS condition_id,
+           as_id(f.assetId) AS token_id,
            coalesce(as_epoch(f.matchTime), as_time(f.matchTime)) AS event_at,
            lower(nullif(f.tradeType, '')) AS role,
            lower(regexp_replace(nullif(f.status, ''), '^TRADE_STATUS_', '')) AS word,

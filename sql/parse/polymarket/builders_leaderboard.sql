@@ -5,7 +5,7 @@
 WITH given AS (
     SELECT unit_id, page, position, received_at, sha256,
            nullif(regexp_extract(request, '[?&]time_period=(day|week|month|all)(&|$)', 1), '') AS range,
-           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+           json_transform(as_json(payload), '{
                "rank": "VARCHAR", "builder_name": "VARCHAR", "builder_code": "VARCHAR", "verified": "VARCHAR",
                "volume": "VARCHAR", "active_users": "VARCHAR"}') AS f
     FROM raw_objects
@@ -13,7 +13,7 @@ WITH given AS (
 typed AS (
     SELECT unit_id, page, position, sha256, range, f,
            min(received_at) OVER (PARTITION BY unit_id, range) AS observed_at,
-           nullif(lower(f.builder_code), '') AS builder_code,
+           lower(as_id(f.builder_code)) AS builder_code,
            TRY_CAST(f.rank AS INTEGER) AS rank,
            TRY_CAST(f.volume AS DECIMAL(18, 6)) AS contracts
     FROM given

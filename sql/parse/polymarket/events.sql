@@ -3,14 +3,14 @@
 -- inputs: raw_objects
 WITH given AS (
     SELECT unit_id, page, position, received_at, sha256,
-           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+           json_transform(as_json(payload), '{
                "id": "VARCHAR", "slug": "VARCHAR", "title": "VARCHAR", "subtitle": "VARCHAR",
                "description": "VARCHAR", "category": "VARCHAR", "negRisk": "VARCHAR", "startDate": "VARCHAR",
                "endDate": "VARCHAR", "createdAt": "VARCHAR", "updatedAt": "VARCHAR",
                "series": [{"id": "VARCHAR"}], "tags": [{"label": "VARCHAR"}]}') AS f
     FROM raw_objects
 )
-SELECT *, nullif(f.id, '') AS native_id,
-       CASE WHEN nullif(f.id, '') IS NULL THEN 'no event id, or no JSON object' END AS reject_reason,
+SELECT *, as_id(f.id) AS native_id,
+       CASE WHEN as_id(f.id) IS NULL THEN 'no event id, or no JSON object' END AS reject_reason,
        '$.id' AS reject_path
 FROM given

@@ -6,7 +6,7 @@ SELECT
     bucket_of('polymarket:' || native_id) AS bucket,
     'polymarket:' || native_id AS event_id,
     native_id,
-    'polymarket:' || nullif(f.series[1].id, '') AS series_id,
+    'polymarket:' || as_id(f.series[1].id) AS series_id,
     nullif(f.slug, '') AS slug,
     f.title AS title,
     nullif(f.subtitle, '') AS sub_title,

@@ -5,7 +5,7 @@ WITH given AS (
     SELECT unit_id, page, position, received_at, sha256,
            json_transform(CASE WHEN json_valid(context) THEN context END, '{
                "event_id": "VARCHAR", "series": ["VARCHAR"], "tags": ["VARCHAR"], "category": "VARCHAR"}') AS c,
-           json_transform(CASE WHEN json_valid(payload) THEN payload END, '{
+           json_transform(as_json(payload), '{
                "id": "VARCHAR", "conditionId": "VARCHAR", "questionID": "VARCHAR", "question": "VARCHAR",
                "slug": "VARCHAR", "groupItemTitle": "VARCHAR", "description": "VARCHAR", "category": "VARCHAR",
                "resolutionSource": "VARCHAR", "marketType": "VARCHAR", "version": "VARCHAR", "outcomes": "VARCHAR",
@@ -26,7 +26,7 @@ WITH given AS (
 ),
 cut AS (
     SELECT *,
-           nullif(f.conditionId, '') AS native_id,
+           as_id(f.conditionId) AS native_id,
            f.events[1] AS event,
            -- Which ids are traded is said by the version, even where both are present (reference: section 0).
            as_list(CASE WHEN lower(f.version) = 'v2' THEN f.positionIds ELSE f.clobTokenIds END) AS tokens,
@@ -65,8 +65,8 @@ SELECT
     unit_id, page, position, received_at, sha256,
     'polymarket:' || native_id AS instrument_id,
     native_id,
-    'polymarket:' || coalesce(nullif(c.event_id, ''), nullif(event.id, '')) AS event_id,
-    'polymarket:' || coalesce(nullif(c.series[1], ''), nullif(event.series[1].id, '')) AS series_id,
+    'polymarket:' || coalesce(as_id(c.event_id), as_id(event.id)) AS event_id,
+    'polymarket:' || coalesce(as_id(c.series[1]), as_id(event.series[1].id)) AS series_id,
     coalesce(nullif(f.category, ''), nullif(c.category, ''), nullif(event.category, '')) AS category,
     coalesce(c.tags, [t.label FOR t IN coalesce(f.tags, event.tags) IF t.label IS NOT NULL]) AS tags,
     f,

@@ -15,7 +15,7 @@ SELECT
     bucket_of(instrument_id) AS bucket,
     instrument_id,
     place AS outcome_index,
-    nullif(tokens[place + 1], '') AS token_id,
+    as_id(tokens[place + 1]) AS token_id,
     nullif(labels[place + 1], '') AS label,
     CASE lower(trim(labels[place + 1])) WHEN 'yes' THEN true WHEN 'no' THEN false END AS is_affirmative,
     received_at AS observed_at,

@@ -9,9 +9,10 @@ WITH given AS (
            json_transform(CASE WHEN json_valid(context) THEN context END, '{
                "token_id": "VARCHAR", "start_ts": "BIGINT", "end_ts": "BIGINT", "fidelity": "INTEGER",
                "source": "VARCHAR", "trading_ended_ts": "BIGINT"}') AS c,
-           CASE WHEN json_valid(payload) THEN
-               CASE json_type(payload) WHEN 'ARRAY' THEN CAST(payload AS JSON)
-                    ELSE coalesce(json_extract(payload, '$.history'), json_extract(payload, '$.data')) END
+           CASE json_type(as_json(payload))
+               WHEN 'ARRAY' THEN CAST(as_json(payload) AS JSON)
+               WHEN 'OBJECT' THEN coalesce(
+                   json_extract(as_json(payload), '$.history'), json_extract(as_json(payload), '$.data'))
            END AS list
     FROM raw_objects
 ),

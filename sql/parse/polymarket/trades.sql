@@ -14,7 +14,7 @@ given AS (
     SELECT unit_id, page, position, endpoint, request, received_at, sha256, asked,
            max(CASE WHEN NOT regexp_matches(request, '[?&]cursor=') THEN page END)
                OVER (PARTITION BY unit_id, asked ORDER BY page) AS walk,
-           CASE WHEN json_valid(payload) THEN payload END AS payload
+           as_json(payload) AS payload
     FROM walks
 ),
 fields AS (
@@ -30,10 +30,10 @@ fields AS (
 ),
 named AS (
     SELECT * EXCLUDE (f, price_digits, size_digits),
-           lower(nullif(coalesce(f.transaction_hash, f.transactionHash), '')) AS transaction_hash,
-           nullif(coalesce(f.token_id, f.asset), '') AS token_id,
-           nullif(coalesce(f.condition_id, f.conditionId), '') AS condition_id,
-           lower(nullif(coalesce(f.proxy_wallet, f.proxyWallet), '')) AS trader,
+           lower(as_id(coalesce(f.transaction_hash, f.transactionHash))) AS transaction_hash,
+           as_id(coalesce(f.token_id, f.asset)) AS token_id,
+           as_id(coalesce(f.condition_id, f.conditionId)) AS condition_id,
+           lower(as_id(coalesce(f.proxy_wallet, f.proxyWallet))) AS trader,
            nullif(f.side, '') AS side,
            f.timestamp AS time_text,
            CASE WHEN TRY_CAST(price_digits AS DOUBLE) = TRY_CAST(f.price AS DOUBLE) THEN price_digits ELSE f.price END
