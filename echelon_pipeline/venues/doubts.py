@@ -42,7 +42,13 @@ def is_name(value: Any) -> TypeGuard[str]:
 
 def types(payload: bytes, key: str) -> set[str]:
     """Every text that stands behind this key in bytes that are no JSON: cut off, or nested too deep to read."""
-    return {one.decode() for one in re.findall(rb'"%b"\s*:\s*"([A-Za-z0-9_]+)"' % key.encode(), payload)}
+    return set(texts(payload, key))
+
+
+def texts(payload: bytes, *keys: str) -> list[str]:
+    """Every plain text that stands, whole, behind one of these keys in bytes that are no JSON."""
+    named = "|".join(keys).encode()
+    return [one.decode() for one in re.findall(rb'"(?:%b)"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]+)"' % named, payload)]
 
 
 def unreadable(payload: bytes, why: str, names: list[str] | None) -> tuple[Event, ...]:

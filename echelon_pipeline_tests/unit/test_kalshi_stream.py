@@ -241,6 +241,15 @@ def test_whatever_is_odd_in_a_change_its_ticker_is_the_only_one_in_doubt(odd: di
     assert (event.doubt, event.token, message.sid, message.seq) == (True, "K", 2, read(delta()).seq)
 
 
+def test_a_frame_that_was_cut_doubts_the_market_that_it_names() -> None:
+    (event,) = read(b'{"type":"orderbook_delta","sid":2,"msg":{"market_ticker":"L","price_dol').events
+    assert isinstance(event, Unreadable)
+    assert (event.doubt, event.token) == (True, "L")
+    (event,) = read(b'{"type":"orderbook_delta","sid":2,"msg":{"market_ticker":"L').events
+    assert isinstance(event, Unreadable)
+    assert (event.doubt, event.token) == (True, None)
+
+
 def test_an_odd_envelope_keeps_its_number() -> None:
     payload = b'{"type":["orderbook_delta"],"sid":2,"seq":7,"msg":{"market_ticker":"L"}}'
     message = read(payload)

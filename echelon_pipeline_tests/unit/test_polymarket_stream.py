@@ -214,6 +214,23 @@ def test_a_message_that_carries_no_book_doubts_none_however_broken(payload: byte
     assert (event.payload, event.doubt) == (payload, False)
 
 
+@pytest.mark.parametrize(
+    ("payload", "names"),
+    [
+        (b'{"event_type":"price_change","price_changes":[{"asset_id":"9","price":"0.', ["9"]),
+        (b'{"event_type":"price_change","price_changes":[{"asset_id":"9"},{"asset_id":"8"},{"asse', ["9", "8"]),
+        (b'{"event_type":"book","asset_id":"9","bids":[{"price":"0.1"', ["9"]),
+        (b'{"event_type":"book","asset_id":"9', []),
+        (b'{"event_type":"book","asset_id":"1\\u0030","bids":[', []),
+    ],
+)
+def test_a_frame_that_was_cut_doubts_the_market_that_it_names(payload: bytes, names: list[str]) -> None:
+    first, *more = read(payload).events
+    assert isinstance(first, Unreadable)
+    assert (first.doubt, first.token) == (True, names[0] if names else None)
+    assert more == [Doubted(name) for name in names[1:]]
+
+
 @pytest.mark.parametrize("half", [rb"cut \ud83d", rb"\uDE00 cut", rb"\ud83d\ud83d\ude00", rb"\\\ud83d"])
 def test_half_of_a_character_makes_no_frame_unreadable(half: bytes) -> None:
     """JavaScript writes it where it cuts an emoji; the grammar of JSON allows it."""

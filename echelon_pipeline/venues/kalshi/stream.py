@@ -154,7 +154,8 @@ def _unread(payload: bytes, why: str) -> Message:
     told = doubts.loosely(payload)
     if told is doubts.NOT_JSON:
         kinds = doubts.types(payload, "type")
-        return Message(doubts.unreadable(payload, why, None if not kinds or kinds & _BOOKS else []))
+        cut = [] if kinds and not kinds & _BOOKS else doubts.texts(payload, "market_ticker") or None
+        return Message(doubts.unreadable(payload, why, cut))
     if not isinstance(told, dict):
         return Message(doubts.unreadable(payload, why, []))
     kind, msg = told.get("type"), told.get("msg")

@@ -145,7 +145,10 @@ def _named(payload: bytes) -> list[str] | None:
     told = doubts.loosely(payload)
     if told is doubts.NOT_JSON:
         kinds = doubts.types(payload, "event_type")
-        return None if not kinds or kinds & _OF_BOOKS else []
+        if kinds and not kinds & _OF_BOOKS:
+            return []
+        # A message is of one market: where it was cut, the tokens before the cut tell which.
+        return list(dict.fromkeys(doubts.texts(payload, "asset_id", "token_id"))) or None
     if not isinstance(told, dict):
         return None if isinstance(told, list) else []
     kind = told.get("event_type")
