@@ -54,7 +54,9 @@ def control_routes(
             except BadSettings as error:
                 return answer({"error": str(error)}, 400)
             plan.rates, plan.latency_ms, plan.hold, plan.ws = parsed.rates, parsed.latency_ms, parsed.hold, parsed.ws
-        return answer({"rates": plan.rates, "ws": plan.ws, "latency_ms": plan.latency_ms, "hold": plan.hold})
+            plan.bad_rows = parsed.bad_rows
+        shown = {"rates": plan.rates, "ws": plan.ws, "bad_rows": plan.bad_rows}
+        return answer({**shown, "latency_ms": plan.latency_ms, "hold": plan.hold})
 
     async def log(request: Request) -> Response:
         if request.method == "POST":

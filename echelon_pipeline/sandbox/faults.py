@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.clock import behind
 from echelon_pipeline.sandbox.mixing import draw
+from echelon_pipeline.sandbox.spoiling import is_spoilable, spoil
 
 # Names of faults that replace or spoil an answer, in the order they are drawn.
 NAMES = ("429", "500", "502", "503", "timeout", "truncate", "malformed", "repeat_cursor", "stale_page")
@@ -36,13 +37,15 @@ _CURSORS = ("cursor", "next_cursor", "after_cursor")
 @dataclass
 class FaultPlan:
     """``rates``: share of requests by fault name. ``latency_ms``: added to every answer. ``hold``: seconds a
-    timed-out request is held before it is dropped with 504. ``ws``: rates of WebSocket faults."""
+    timed-out request is held before it is dropped with 504. ``ws``: rates of WebSocket faults. ``bad_rows``: share of
+    the rows of prices and trades that lack a value that can be read."""
 
     rates: dict[str, float] = field(default_factory=dict)
     ws: dict[str, float] = field(default_factory=dict)
     latency_ms: float = 0.0
     hold: float = 60.0
     seed: int = 7
+    bad_rows: float = 0.0
 
     @classmethod
     def parse(cls, texts: Iterable[str], seed: int = 7) -> FaultPlan:
@@ -59,12 +62,14 @@ class FaultPlan:
                 plan = replace(plan, latency_ms=number)
             elif name == "hold":
                 plan = replace(plan, hold=number)
+            elif name == "bad_rows" and 0 <= number <= 1:
+                plan = replace(plan, bad_rows=number)
             elif name in NAMES and 0 <= number <= 1:
                 plan.rates[name] = number
             elif name.removeprefix("ws_") in WS_NAMES and name.startswith("ws_") and 0 <= number <= 1:
                 plan.ws[name.removeprefix("ws_")] = number
             else:
-                known = ", ".join((*NAMES, "latency", "hold", *(f"ws_{n}" for n in WS_NAMES)))
+                known = ", ".join((*NAMES, "bad_rows", "latency", "hold", *(f"ws_{n}" for n in WS_NAMES)))
                 raise BadSettings(f"fault {text!r}: expected one of {known} and a rate from 0 to 1")
         return plan
 
@@ -96,6 +101,9 @@ class Faults:
         fault = (None if forced == "none" else forced) if forced else self.plan.draw(self.requests)
         if self.plan.latency_ms:
             await asyncio.sleep(self.plan.latency_ms / 1000)
+        if fault is None and self.plan.bad_rows and not forced and is_spoilable(scope["path"]):
+            await self._with_bad_rows(scope, receive, send)
+            return
         if fault is None:
             await self.app(scope, receive, send)
             return
@@ -117,6 +125,13 @@ class Faults:
             status, body = await self._collect(scope, receive)
             body = body[: len(body) // 2] if fault == "truncate" else _repeat_cursor(body, scope)
             await _send(send, status, body, b"application/json")
+
+    async def _with_bad_rows(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request, seed = self.requests, self.plan.seed
+        status, body = await self._collect(scope, receive)
+        body, rows = spoil(body, lambda n: draw(seed, f"bad_row/{request}", n) / 2**32, self.plan.bad_rows)
+        self.hits["bad_rows"] = self.hits.get("bad_rows", 0) + rows
+        await _send(send, status, body, b"application/json")
 
     async def _collect(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         status, parts = 200, []

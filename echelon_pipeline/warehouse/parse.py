@@ -43,6 +43,7 @@ _COLUMNS_ASKED: list[tuple[str, pa.DataType]] = [
     *((name, pa.timestamp("us", tz="UTC")) for name in ("from_at", "to_at", "begin_at", "end_at")),
 ]
 ASKED_PAGES = pa.schema(_COLUMNS_ASKED)
+STRAY = "expected an instrument that was asked for, got "
 OUTSIDE = "outside of the window that was asked for"
 
 
@@ -73,6 +74,8 @@ def derive(
     connection.execute(f"CREATE OR REPLACE TEMP VIEW counted_objects AS SELECT * FROM raw_objects WHERE {counted}")
     stem = f"{kind.venue}_{kind.endpoint}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {stem}_all AS {statement(kind.parse).text}")
+    if asked is not None and kind.owner:
+        _reject_strays(connection, kind, stem)
     given = _columns(connection, f"{stem}_all")
     hidden = ["reject_reason", "reject_path", *(name for name in _PLACES if name in given)]
     connection.execute(
@@ -133,6 +136,23 @@ def _typed(connection: duckdb.DuckDBPyConnection, table: str, relation: str, que
     return _cast(TABLES[table], query, _COLUMNS[relation])
 
 
+def _reject_strays(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str) -> None:
+    """Rejects rows of another instrument than their page was asked for: an id that was spoiled on its way looks like
+    one. Where tokens are known, the token may tell the instrument as well."""
+    known = ""
+    if kind.uses_outcomes:
+        known = """ AND NOT EXISTS (SELECT 1 FROM known_outcomes o WHERE o.token_id = a.token_id
+                                    AND list_contains(p.instrument_ids, o.instrument_id))"""
+    strays = f"""
+        SELECT a.unit_id, a.page, a.position FROM {stem}_all a JOIN asked_pages p ON p.page = a.page
+        WHERE a.reject_reason IS NULL AND p.instrument_ids IS NOT NULL
+          AND NOT list_contains(p.instrument_ids, {kind.owner})"""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE strays AS {strays}{known}")
+    connection.execute(f"""
+        UPDATE {stem}_all SET reject_path = '$', reject_reason = {literal(STRAY)} || coalesce({kind.owner}, 'nothing')
+        WHERE (unit_id, page, position) IN (FROM strays)""")
+
+
 def _dead_letters(
     connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, unit_id: str, given: Collection[str]
 ) -> str:
@@ -143,9 +163,12 @@ def _dead_letters(
         SELECT venue, {literal(kind.main)} AS table_name, endpoint, sha256,
                coalesce(reject_path, '$') AS path, parser_version, reject_reason AS reason,
                raw_payload AS payload, {literal(unit_id)} AS unit_id, received_at AS observed_at,
-               scope, instrument_id, from_at, to_at, unread_rows,
-               CASE WHEN to_at <= begin_at OR from_at >= end_at THEN received_at END AS closed_at,
-               CASE WHEN to_at <= begin_at OR from_at >= end_at THEN {literal(OUTSIDE)} END AS closed_reason
+               scope, instrument_id, unread_rows,
+               coalesce(to_at <= begin_at OR from_at >= end_at, false) AS is_outside,
+               CASE WHEN is_outside THEN from_at ELSE greatest(from_at, begin_at) END AS from_at,
+               CASE WHEN is_outside THEN to_at ELSE least(to_at, end_at) END AS to_at,
+               CASE WHEN is_outside THEN received_at END AS closed_at,
+               CASE WHEN is_outside THEN {literal(OUTSIDE)} END AS closed_reason
         FROM (SELECT a.reject_path, a.reject_reason, r.venue, r.endpoint, r.sha256, r.parser_version,
                      r.payload AS raw_payload, r.received_at, p.scope, p.begin_at, p.end_at,
                      CASE
@@ -164,6 +187,7 @@ def _dead_letters(
               JOIN counted_objects r USING (unit_id, page, position)
               LEFT JOIN asked_pages p ON p.page = r.page)
     """
+    query = f"SELECT * EXCLUDE (is_outside) FROM ({query})"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_typed(connection, 'core.dead_letters', name, query)}")
     return name
 

@@ -172,6 +172,18 @@ def test_a_nameless_row_of_a_bounded_walk_is_of_the_walks_instruments(tmp_path: 
 
 
 @BOTH
+def test_a_row_of_an_instrument_that_was_not_asked_for_is_a_row_of_the_walks_instruments(
+    tmp_path: Path, venue: Venue
+) -> None:
+    """An id that was spoiled looks like another id: the row is not dropped in silence."""
+    home = home_of(tmp_path, venue, 5)
+    prints = prints_of(venue)
+    counts = home.run(SpoiledScript(prints, 10, {number(5, 1): dict.fromkeys(NAMES[venue], "?")}))
+    assert (counts.dead_letters, counts.unread_rows) == (1, 1)
+    assert set(incomplete(home)) == ({1} if venue == "kalshi" else {0, 1, 2})
+
+
+@BOTH
 @MODES
 def test_a_row_without_a_time_lies_between_the_rows_around_it(tmp_path: Path, venue: Venue, bound: int) -> None:
     home = home_of(tmp_path, venue, bound)

@@ -73,6 +73,7 @@ def _kind(
         known_fields=frozenset(fields.split()),
         known_values=values or {},
         known_patterns=patterns or {},
+        owner="'kalshi:' || ticker" if endpoint == "trades" else "",
         chunk_bytes={"candlesticks": POINTS_CHUNK, "trades": TRADES_CHUNK}.get(endpoint, ROWS_CHUNK),
     )
 

@@ -103,6 +103,7 @@ def _kind(
         known_fields=frozenset(fields.split()),
         known_values=words or {},
         uses_outcomes=uses_outcomes,
+        owner="'polymarket:' || condition_id" if tables[0] == "core.trades" else "",
         chunk_bytes=POINTS_CHUNK if endpoint == "prices_history" else ROWS_CHUNK,
         # Identical prints are numbered over a walk; a ranking is one observation however many pages it has.
         whole=tables[0] in ("core.trades", "core.builder_leaderboard"),
