@@ -29,7 +29,7 @@ needs_recordings = pytest.mark.skipif(
 Row = dict[str, Any]
 
 _OUTCOMES = pa.schema(
-    [TABLES["core.outcomes"].column(name).arrow for name in ("token_id", "instrument_id", "outcome_index")]
+    [TABLES["core.outcomes"].column(name).arrow for name in ("token_id", "instrument_id", "outcome_index", "label")]
 )
 
 
@@ -85,12 +85,12 @@ def parse_payloads(
     payloads: Iterable[bytes | str | object],
     *,
     context: str | None = None,
-    outcomes: Iterable[tuple[str, str, int]] = (),
+    outcomes: Iterable[tuple[str | None, str, int] | tuple[str | None, str, int, str]] = (),
 ) -> Parsed:
-    """Runs a kind's statements on payloads; ``outcomes``: (token_id, instrument_id, outcome_index)."""
+    """Runs a kind's statements on payloads; ``outcomes``: (token_id, instrument_id, outcome_index), a label where it matters."""
     raw = raw_table(kind, payloads, context)
     known = pa.Table.from_pylist(
-        [{"token_id": t, "instrument_id": i, "outcome_index": n} for t, i, n in outcomes],
+        [dict(zip(_OUTCOMES.names, outcome, strict=False)) for outcome in outcomes],
         schema=_OUTCOMES,
     )
     with connect() as connection:

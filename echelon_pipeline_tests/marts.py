@@ -104,6 +104,6 @@ def _connection() -> duckdb.DuckDBPyConnection:
     opened = ExitStack()
     connection = opened.enter_context(connect(private=True))
     atexit.register(opened.close)
-    for schema in ("core", "mart"):
+    for schema in ("raw", "core", "mart"):
         connection.execute(f"CREATE SCHEMA {schema}")
     return connection

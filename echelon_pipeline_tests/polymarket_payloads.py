@@ -22,7 +22,8 @@ from echelon_pipeline.warehouse.parse import derive
 from echelon_pipeline_tests.fakes import RECEIVED, RECORDINGS, Parsed
 
 POLYMARKET = RECORDINGS / "polymarket"
-Outcome = tuple[str, str, int]
+# (token_id, instrument_id, outcome_index), and a label where it matters.
+Outcome = tuple[str | None, str, int] | tuple[str | None, str, int, str]
 
 
 def page(endpoint: str, payloads: Iterable[object], *, request: str = "/test", number: int = 0) -> Page:
@@ -62,8 +63,8 @@ def parse_pages(
         for n, read in enumerate(pages)
         for position, found in enumerate(read.objects)
     ]
-    known = [{"token_id": t, "instrument_id": i, "outcome_index": n} for t, i, n in outcomes]
-    outcome_columns = ("token_id", "instrument_id", "outcome_index")
+    outcome_columns = ("token_id", "instrument_id", "outcome_index", "label")
+    known = [dict(zip(outcome_columns, outcome, strict=False)) for outcome in outcomes]
     known_schema = pa.schema([TABLES["core.outcomes"].column(name).arrow for name in outcome_columns])
     with connect() as connection:
         connection.register("raw_objects", pa.Table.from_pylist(rows, schema=TABLES["raw.objects"].arrow_schema()))

@@ -115,8 +115,8 @@ class Deriver:
         if kind.uses_outcomes:
             outcomes = self.unit.session.lake.scan("core.outcomes", where={"venue": [kind.venue]})
             connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW known_outcomes AS SELECT token_id, instrument_id, outcome_index "
-                f"FROM ({outcomes}) WHERE token_id IS NOT NULL"
+                f"CREATE OR REPLACE TEMP VIEW known_outcomes AS "
+                f"SELECT token_id, instrument_id, outcome_index, label FROM ({outcomes})"
             )
         derived = run_kind(connection, kind, unit_id=self.unit.unit_id, counted=counted, asked=asked)
         for table, relation in derived.outputs.items():

@@ -12,7 +12,12 @@ BUCKET = Column("bucket", T.INT, "hash bucket of the id, 0..15 (storage only)", 
 DATE = Column("date", T.DATE, "UTC day", nullable=False)
 INSTRUMENT = Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False)
 IS_VENUE = Rule("venue is known", "venue IN ('polymarket', 'kalshi')")
-OBSERVED = Column("observed_at", T.TIME, "when our poll saw it", nullable=False)
+OBSERVED = Column(
+    "observed_at",
+    T.TIME,
+    "when a poll first saw it as it is; the venue may have served it unchanged since (raw.last_seen)",
+    nullable=False,
+)
 SHA = Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from")
 
 

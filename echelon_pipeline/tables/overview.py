@@ -22,6 +22,7 @@ FLAGS = (
     "never_traded",
     "disputed",
     "payouts_disagree",
+    "outcomes_reordered",
     "settled_without_payout",
     "category_unknown",
     "duplicate_title",
@@ -38,6 +39,7 @@ MARKET_OVERVIEW = Table(
     name="mart.market_overview",
     about="One row is one instrument as of now: price, changes, volume, quote, end, payout, completeness, what is odd.",
     grain="instrument",
+    version=2,
     columns=(
         Column("venue", T.TEXT, "polymarket or kalshi", nullable=False),
         Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False),
@@ -51,6 +53,7 @@ MARKET_OVERVIEW = Table(
         Column("status", T.TEXT, "unopened, active, paused, closed, determined, settled", nullable=False),
         Column("is_combo", T.BOOL, "a parlay: legs of other instruments", nullable=False),
         Column("latest_price", T.PRICE, "of outcome 0, from the first price_source that has one", unit="USD"),
+        Column("priced_outcome", T.TEXT, "name of outcome 0, which latest_price, changes and quotes are the prices of"),
         Column(
             "price_source",
             T.TEXT,
@@ -77,10 +80,15 @@ MARKET_OVERVIEW = Table(
         Column("venue_volume_24h_unit", T.TEXT, "contracts (Kalshi) or USD (Polymarket)"),
         Column("open_interest", T.SIZE, "as served at quote_at, in open_interest_unit"),
         Column("open_interest_unit", T.TEXT, "contracts (Kalshi) or USD (Polymarket)"),
+        Column("liquidity_usd", T.MONEY, "as served at quote_at", unit="USD"),
         Column("best_bid", T.PRICE, "of outcome 0, as of quote_at", unit="USD"),
         Column("best_ask", T.PRICE, "of outcome 0, as of quote_at", unit="USD"),
         Column("spread", T.PRICE, "best_ask - best_bid; negative where the quote is crossed", unit="USD"),
-        Column("quote_at", T.TIME, "when the newest quote was seen; NULL where none was in the last 3 UTC days"),
+        Column(
+            "quote_at",
+            T.TIME,
+            "when the venue last served the newest quote; NULL where it served none in the last 3 UTC days",
+        ),
         Column("ends_at", T.TIME, "scheduled end as served; may be nominal, see ends_at_source"),
         Column("ends_at_source", T.TEXT, "closes_at (of the instrument), else event (its ends_at)"),
         Column("trading_ended_at", T.TIME, "when trading really ended; NULL while it goes on or is unknown"),
@@ -93,11 +101,12 @@ MARKET_OVERVIEW = Table(
             "no_trades_read: no trades of the last 7 days were read; unread_rows: rows of these days could not be read "
             "and may be trades of the instrument; no_price: none of the sources has one; "
             "stale_price: price_at is older than 24 hours (this and the flags on quotes: of active instruments); "
-            "no_quote: neither bid nor ask within 3 days; one_sided_quote: one of them; "
+            "no_quote: the venue served neither bid nor ask within 3 days; one_sided_quote: one of them; "
             "crossed_quote: the ask is below the bid; wide_spread: more than 0.10; "
             "never_traded: the venue says a volume of 0, and nothing else says more; "
             "disputed: the outcome is or was disputed; "
             "payouts_disagree: sources say different payouts, or one says final and another proposed; "
+            "outcomes_reordered: the venue lists the outcomes in another order than at first (the indexes stay); "
             "settled_without_payout: no source says one; category_unknown: no evidence for a category; "
             "duplicate_title: another instrument of the venue has the same title and sub_title",
             nullable=False,

@@ -18,7 +18,7 @@ _LEG_COUNT = Column("leg_count", T.INT, "legs served; NULL where none were")
 _BID = Column("bid", T.PRICE, "for the combo paying out (outcome 0), newest; NULL is no quote", unit="USD")
 _ASK = Column("ask", T.PRICE, "for the combo paying out (outcome 0), newest; NULL is no quote", unit="USD")
 _LAST = Column("last_price", T.PRICE, "last trade of the combo; NULL where it never traded", unit="USD")
-_QUOTED = Column("observed_at", T.TIME, "when bid, ask and last_price were seen")
+_QUOTED = Column("observed_at", T.TIME, "when bid, ask and last_price were last served")
 _PAYOUT = Column("payout_0", T.EXACT_PRICE, "per share of the combo paying out, once the venue says it", unit="USD")
 
 
@@ -86,7 +86,7 @@ PARLAY_LEGS = Table(
         Column("price_reason", T.TEXT, "why there is no price"),
         Column("bid", T.PRICE, "newest; NULL is no quote", unit="USD"),
         Column("ask", T.PRICE, "newest; NULL is no quote", unit="USD"),
-        Column("observed_at", T.TIME, "when bid and ask were seen"),
+        Column("observed_at", T.TIME, "when bid and ask were last served"),
         Column("bid_beside", T.PRICE, "seen at most 60 s from the combo's newest quote", unit="USD"),
         Column("ask_beside", T.PRICE, "seen at most 60 s from the combo's newest quote", unit="USD"),
         Column("beside_at", T.TIME, "when those two were seen; NULL where no poll was that near"),
@@ -113,6 +113,7 @@ PARLAY_LEGS = Table(
 
 PARLAY_VALUES = Table(
     name="mart.parlay_values",
+    version=2,
     about="One row is one combo's quote beside the product of its legs and the bounds that their quotes set.",
     grain="instrument",
     columns=(
@@ -123,6 +124,9 @@ PARLAY_VALUES = Table(
         _STATUS,
         _CREATED,
         _LEG_COUNT,
+        Column(
+            "priced_outcome", T.TEXT, "the combo's outcome that prices are of: outcome 0, all legs hit", nullable=False
+        ),
         _BID,
         _ASK,
         _LAST,

@@ -11,8 +11,11 @@ from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 _DAY = "USD per day"
 
+_PRICED = "name of outcome 0, which all prices of the row are of; its label as it was when the row was computed"
+
 PRICE_TRENDS = Table(
     name="mart.price_trends",
+    version=2,
     about=(
         "One row is one instrument's UTC day of one price source, as in core.daily_prices until trading ended, with "
         "how its close moved. Sources are never mixed."
@@ -24,6 +27,7 @@ PRICE_TRENDS = Table(
         INSTRUMENT,
         Column("price_source", T.TEXT, "trades, candle, mid_sample or venue_day (Eastern-time day)", nullable=False),
         Column("close", T.PRICE, "of outcome 0; NULL where nothing traded", unit="USD"),
+        Column("priced_outcome", T.TEXT, _PRICED, nullable=False),
         Column(
             "is_fresh",
             T.BOOL,
@@ -97,6 +101,7 @@ _HORIZON_SECONDS = Column("horizon_seconds", T.INT, "the horizon in seconds", nu
 
 CALIBRATION = Table(
     name="mart.calibration",
+    version=2,
     about=(
         "One row is what one instrument with a final outcome cost at one horizon before that outcome could be known, "
         "and what it paid; or why that is not known."
@@ -135,6 +140,7 @@ CALIBRATION = Table(
             "at one instant any, always the same; block trades and imports without ids left out",
             unit="USD",
         ),
+        Column("priced_outcome", T.TEXT, _PRICED, nullable=False),
         Column("price_at", T.TIME, "when it was traded; a daily close is known at the end of its day"),
         Column(
             "price_source",

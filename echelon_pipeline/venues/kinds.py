@@ -7,7 +7,7 @@ It gives one typed, wide row per thing in the payload plus ``reject_reason`` (NU
 else what is wrong and what was expected) and ``reject_path`` (the JSON path of the fault), and must never
 raise whatever the payload holds: as_json, TRY_CAST, CASE. Each output statement is one SELECT over the
 relation ``parsed`` (the good rows) and gives exactly the columns of its table, by name; columns it leaves
-out are NULL. Outputs may also read ``known_outcomes`` (token_id, instrument_id, outcome_index).
+out are NULL. Outputs may also read ``known_outcomes`` (token_id, instrument_id, outcome_index, label).
 
 Of a rejected row a parse statement may say whose row is missing: ``reject_instrument_id`` (else ``instrument_id``),
 ``reject_from_at`` and ``reject_to_at`` (where its time lies), ``reject_rows`` (how many rows it stands for). NULL is

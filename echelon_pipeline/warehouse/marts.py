@@ -163,7 +163,7 @@ def expose(
     days: tuple[date, date] | None = None,
 ) -> None:
     """Creates the relations as views under their published names; dated tables are limited to the days."""
-    for schema in ("core", "mart"):
+    for schema in ("raw", "core", "mart"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     derived = _derived()
     for name in relations:

@@ -166,6 +166,24 @@ def test_a_final_word_and_a_proposal_do_not_agree(tmp_path: Path) -> None:
         assert mart(later, 1) == ({Decimal(1)}, Decimal(1))
 
 
+def test_the_word_that_came_last_counts(tmp_path: Path) -> None:
+    """A final word supersedes a proposal that was read before it; a dispute after it opens the market again."""
+    with served(Polymarket(markets=[market(1, **CLOSED, umaResolutionStatus="proposed")])) as venue:
+        venue.resolutions = [resolution(1, "proposed")]
+        home = Home(tmp_path, venue)
+        home.ingest(FIRST)
+        venue.markets = [market(1, **RESOLVED, outcomePrices='["1","0"]')]
+        assert rows(home.ingest(SECOND), "core.instruments", SETTLED) == [("settled", True)]
+        venue.resolutions = [resolution(1, "disputed")]
+        disputed = home.ingest("2026-12-04T12:00:00+00:00")
+        assert rows(disputed, "core.instruments", SETTLED) == [("determined", False)]
+        venue.resolutions = [resolution(1, "resolved", [1_000_000, 0])]
+        last = home.ingest("2027-12-04T12:00:00+00:00")
+        assert rows(last, "core.instruments", SETTLED) == [("settled", True)]
+        statuses = [status for _, status in rows(last, "core.instrument_history", "valid_from, status")]
+        assert statuses == ["determined", "settled", "determined", "settled"]
+
+
 def test_payouts_that_differ_leave_a_market_open_and_asked_about(tmp_path: Path) -> None:
     with served(Polymarket(markets=[market(1, **RESOLVED, outcomePrices='["1","0"]')])) as venue:
         venue.resolutions = [resolution(1, "resolved", [0, 1_000_000])]

@@ -71,6 +71,7 @@ def test_an_instruments_row_is_its_last_price_before_the_horizon() -> None:
         "outcome_basis": "trading_ended",
         "horizon_at": ENDED - 6 * HOUR,
         "price": Decimal("0.6"),
+        "priced_outcome": "Yes",
         "price_at": ENDED - 7 * HOUR,
         "price_source": "trade",
         "outcome": Decimal(1),
@@ -154,12 +155,12 @@ def test_what_is_missing_has_a_reason() -> None:
 
 def test_only_a_final_payout_is_an_outcome() -> None:
     assert _found([_paid(status="determined")], [_instrument()]) == {}
-    final = _paid("1", source="clob", observed_at=ENDED + DAY)
-    before, after = (_paid(None, status="determined", source="gamma", observed_at=ENDED + n * DAY) for n in (0, 1))
+    final, proposed = _paid("1", source="clob"), _paid(None, status="determined", source="gamma")
+    before = {**proposed, "observed_at": final["observed_at"] - DAY}
     assert _found([before, final], [_instrument()])["1h"]["outcome"] == 1
-    contested = _found([after, final], [_instrument()])["1h"]
+    contested = _found([proposed, final], [_instrument()])["1h"]
     assert (contested["outcome"], contested["missing_reason"]) == (None, "payouts_disagree")
-    imported = {**after, "source": "a file"}
+    imported = {**proposed, "source": "a file"}
     assert _found([imported, final], [_instrument()])["1h"]["outcome"] == 1
 
 

@@ -50,6 +50,26 @@ def test_an_instrument_is_named_by_its_event_and_what_it_is_within_it() -> None:
     assert name_of(polymarket("0xa", event_id="polymarket:1", title="Will it?"), events=fed) == "Will it?"
 
 
+def outcomes(instrument_id: str, *labels: str) -> list[Row]:
+    venue = instrument_id.partition(":")[0]
+    return [
+        row("core.outcomes", venue=venue, instrument_id=instrument_id, outcome_index=n, label=label)
+        for n, label in enumerate(labels)
+    ]
+
+
+def test_a_name_says_no_where_the_first_outcome_is_no() -> None:
+    made = polymarket("0xa", title="Will it?")
+    assert name_of(made, outcomes=outcomes("polymarket:0xa", "No", "Yes")) == "Will it? · No"
+    assert name_of(made, outcomes=outcomes("polymarket:0xa", "Yes", "No")) == "Will it?"
+    assert name_of(made, outcomes=outcomes("polymarket:0xa", "Nobody", "Somebody")) == "Will it?"
+    long = name_of(polymarket("0xa", title="x" * 300), outcomes=outcomes("polymarket:0xa", "no", "yes"))
+    assert (len(long), long[-6:]) == (120, "… · No")
+    twins = [polymarket(f"0x{n}", event_id="polymarket:1", title="y" * 300) for n in "ab"]
+    sides = [one for n in "ab" for one in outcomes(f"polymarket:0x{n}", "No", "Yes")]
+    assert {r["display_name"][-6:] for r in named(twins, outcomes=sides).values()} == {"] · No"}
+
+
 def test_a_title_that_says_it_all_stands_alone() -> None:
     made = kalshi("KXA-26-GA", event="KXA-26", title="Will Georgia win the championship in 2026?", sub_title="Georgia")
     assert name_of(made) == "Will Georgia win the championship in 2026?"

@@ -1,25 +1,16 @@
 -- about: what a listener can watch: open instruments that pass its filters, the most traded first
 -- grain: instrument
--- inputs: core.instruments, core.outcomes, core.events, core.series, core.instrument_quotes, mart.market_overview
+-- inputs: core.instruments, core.outcomes, core.events, core.series, mart.market_overview
 -- Combos are left out: they have no books worth a stream, and there are millions. So are Polymarket's markets without
 -- exactly two tokens: which of them is outcome 0, and what mirrors it, is not known.
 -- An empty list and a NULL bound filter nothing. Texts come in lower case.
-WITH liquidity AS (
-    SELECT instrument_id, arg_max(liquidity_usd, observed_at) AS liquidity_usd
-    FROM core.instrument_quotes
-    WHERE
-        coalesce($min_liquidity, $max_liquidity) IS NOT NULL
-        AND date >= (SELECT max(date) - 3 FROM core.instrument_quotes)
-    GROUP BY instrument_id
-),
-
-described AS (
+WITH described AS (
     SELECT
         i.*,
         m.volume_24h,
         m.venue_volume_24h,
         m.open_interest,
-        q.liquidity_usd,
+        m.liquidity_usd,
         [lower(t) FOR t IN [s.series_id, s.native_id, s.slug, i.series_id, e.series_id] IF t IS NOT NULL] AS series_names,
         [lower(t) FOR t IN [e.event_id, e.native_id, e.slug, i.event_id] IF t IS NOT NULL] AS event_names,
         [lower(t) FOR t IN [i.slug, e.slug] IF t IS NOT NULL] AS slugs,
@@ -34,7 +25,6 @@ described AS (
     LEFT JOIN core.events e ON e.event_id = i.event_id
     LEFT JOIN core.series s ON s.series_id = coalesce(i.series_id, e.series_id)
     LEFT JOIN mart.market_overview m ON m.instrument_id = i.instrument_id
-    LEFT JOIN liquidity q ON q.instrument_id = i.instrument_id
 )
 
 SELECT

@@ -2,7 +2,7 @@
 -- creates: core.parlay_legs
 -- grain: parlay, leg_index
 -- partition: none
--- inputs: core.parlays, core.instruments, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions
+-- inputs: core.parlays, core.instruments, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, raw.last_seen
 -- abs(outcome_index - x) is x on the side of outcome 0 and 1 - x on the other. The price at creation is the last one
 -- known at or before it: prints and polls of that UTC day and the day before, older ones by their daily close. Only
 -- those days of legs are read, and one row per instrument and moment: 500 combos may share a leg of 100,000 prints.
@@ -47,13 +47,23 @@ payouts AS (
     GROUP BY instrument_id
 ),
 
-newest AS (
+polled AS (
     SELECT
         instrument_id,
-        arg_max({'bid': best_bid, 'ask': best_ask, 'last': last_price, 'at': observed_at}, observed_at) AS quote
+        arg_max(
+            {'bid': best_bid, 'ask': best_ask, 'last': last_price, 'at': observed_at, 'sha256': raw_sha256}, observed_at
+        ) AS quote
     FROM core.instrument_quotes
     WHERE instrument_id IN (SELECT instrument_id FROM legs)
     GROUP BY instrument_id
+),
+
+-- A quote is as old as the last time that it was served; a payload that does not change is stored once.
+newest AS (
+    SELECT p.instrument_id, p.quote, greatest(p.quote.at, s.last_seen_at) AS served_at
+    FROM polled p
+    LEFT JOIN raw.last_seen s
+        ON s.endpoint = 'markets' AND p.instrument_id = s.venue || ':' || s.object_key AND p.quote.sha256 = s.sha256
 ),
 
 -- The combo's newest quote and its legs' of the same minute.
@@ -155,6 +165,7 @@ priced AS (
         l.*,
         p.payout_0,
         n.quote,
+        n.served_at,
         m.bid AS beside_bid,
         m.ask AS beside_ask,
         m.matched_at,
@@ -199,7 +210,7 @@ SELECT
     END AS price_reason,
     CASE outcome_index WHEN 0 THEN quote.bid WHEN 1 THEN 1 - quote.ask END AS bid,
     CASE outcome_index WHEN 0 THEN quote.ask WHEN 1 THEN 1 - quote.bid END AS ask,
-    quote.at AS observed_at,
+    served_at AS observed_at,
     CASE outcome_index WHEN 0 THEN beside_bid WHEN 1 THEN 1 - beside_ask END AS bid_beside,
     CASE outcome_index WHEN 0 THEN beside_ask WHEN 1 THEN 1 - beside_bid END AS ask_beside,
     matched_at AS beside_at,

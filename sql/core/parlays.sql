@@ -2,7 +2,7 @@
 -- creates: core.parlays
 -- grain: instrument
 -- partition: none
--- inputs: core.instruments, core.events, core.instrument_quotes, core.resolutions, core.trades
+-- inputs: core.instruments, core.events, core.instrument_quotes, core.resolutions, core.trades, raw.last_seen
 -- Polymarket's combos are in no listing: those that traded are known by their condition (62 hex digits from 0x03),
 -- and their legs by nobody. Names are cut: titles at 60 characters, a combo
 -- after 4 legs.
@@ -84,13 +84,23 @@ named AS (
     GROUP BY instrument_id
 ),
 
-quotes AS (
+polled AS (
     SELECT
         instrument_id,
-        arg_max({'bid': best_bid, 'ask': best_ask, 'last': last_price, 'at': observed_at}, observed_at) AS newest
+        arg_max(
+            {'bid': best_bid, 'ask': best_ask, 'last': last_price, 'at': observed_at, 'sha256': raw_sha256}, observed_at
+        ) AS newest
     FROM core.instrument_quotes
     WHERE instrument_id IN (SELECT instrument_id FROM combos)
     GROUP BY instrument_id
+),
+
+-- A quote is as old as the last time that it was served; a payload that does not change is stored once.
+quotes AS (
+    SELECT p.instrument_id, p.newest, greatest(p.newest.at, s.last_seen_at) AS served_at
+    FROM polled p
+    LEFT JOIN raw.last_seen s
+        ON s.endpoint = 'markets' AND p.instrument_id = s.venue || ':' || s.object_key AND p.newest.sha256 = s.sha256
 ),
 
 payouts AS (
@@ -126,7 +136,7 @@ SELECT
     q.newest.last AS last_price,
     q.newest.bid AS bid,
     q.newest.ask AS ask,
-    q.newest.at AS observed_at,
+    q.served_at AS observed_at,
     p.payout_0
 FROM defined d
 LEFT JOIN named n USING (instrument_id)

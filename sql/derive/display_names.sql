@@ -3,6 +3,7 @@
 -- inputs: instruments, events, series, outcomes, ticker_parts
 -- The event's title and what the instrument is about within it; the instrument's own title where that says both.
 -- A game's title lacks its day, which the ticker has. Without titles the name is made of what the ticker says.
+-- Prices are those of outcome 0: where that is "No", the name says so, for it would be read as the price of yes.
 WITH sides AS (
     SELECT
         instrument_id,
@@ -52,6 +53,12 @@ known AS (
     LEFT JOIN ticker_parts p ON p.instrument_id = i.instrument_id
 ),
 
+flagged AS (
+    SELECT k.*, CASE WHEN lower(s.label_0) = 'no' AND k.venue <> 'kalshi' THEN ' · No' ELSE '' END AS suffix
+    FROM known k
+    LEFT JOIN sides s ON s.instrument_id = k.instrument_id
+),
+
 -- base: what the event is; own: which of its instruments this is.
 said AS (
     SELECT
@@ -80,7 +87,7 @@ said AS (
             WHEN is_alone AND (contains(lower(bare), lower(about)) OR lower(about) = 'yes') THEN NULL
             ELSE about
         END AS own
-    FROM known
+    FROM flagged
 ),
 
 dated AS (
@@ -103,9 +110,11 @@ dated AS (
 cut AS (
     SELECT
         *,
-        CASE WHEN length(own) > 60 AND length(base) + length(own) > 117 THEN left(own, greatest(59, 116 - length(base))) || '…'
+        120 - length(suffix) AS most,
+        CASE WHEN length(own) > 60 AND length(base) + length(own) > most - 3
+            THEN left(own, greatest(59, most - 4 - length(base))) || '…'
             ELSE own END AS own_cut,
-        120 - coalesce(length(own_cut) + 3, 0) AS room,
+        most - coalesce(length(own_cut) + 3, 0) AS room,
         CASE WHEN length(base) > room THEN left(base, room - 1) || '…' ELSE base END AS base_cut,
         concat_ws(' · ', base_cut, own_cut) AS name
     FROM dated
@@ -125,10 +134,11 @@ told AS (
         *,
         event_id IS NOT NULL AND alike > 1 AND name_source <> 'native_id' AS is_twin,
         CASE WHEN is_twin
-            THEN CASE WHEN length(name) + length(left(tail, 40)) > 117 THEN left(name, 116 - length(left(tail, 40))) || '…'
+            THEN CASE WHEN length(name) + length(left(tail, 40)) > most - 3
+                THEN left(name, most - 4 - length(left(tail, 40))) || '…'
                 ELSE name END || ' [' || left(tail, 40) || ']'
-            WHEN name = '' THEN left(native_id, 120)
-            ELSE name END AS display_name
+            WHEN name = '' THEN left(native_id, most)
+            ELSE name END || suffix AS display_name
     FROM twins
 )
 
@@ -137,11 +147,7 @@ SELECT
     t.bucket,
     t.instrument_id,
     t.display_name,
-    left(CASE
-        WHEN t.venue = 'kalshi' AND coalesce(s.label_0, 'Yes') = 'Yes' THEN 'Yes'
-        WHEN t.venue = 'kalshi' THEN 'Yes: ' || s.label_0
-        WHEN s.has_0 THEN coalesce(nullif(s.label_0, ''), 'Outcome 0')
-    END, 120) AS outcome_0_name,
+    CASE WHEN t.venue = 'kalshi' OR s.has_0 THEN outcome_0_name(t.venue, s.label_0) END AS outcome_0_name,
     left(CASE
         WHEN t.venue = 'kalshi' AND coalesce(s.label_1, 'No') IN ('No', 'Yes') THEN 'No'
         WHEN t.venue = 'kalshi' THEN 'No: ' || s.label_1

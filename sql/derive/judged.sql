@@ -12,7 +12,8 @@ WITH said AS (
     GROUP BY instrument_id
 )
 
-SELECT i.* REPLACE (greatest(i.observed_at, r.observed_at) AS observed_at)
+-- A microsecond later at least, so that the version follows the one before under a frozen clock too.
+SELECT i.* REPLACE (greatest(i.observed_at + INTERVAL 1 MICROSECOND, r.observed_at) AS observed_at)
 FROM instruments i
 JOIN said r USING (instrument_id)
 WHERE i.status <> judged_status(i.status, r.is_settled, r.is_contested)

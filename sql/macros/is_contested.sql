@@ -1,6 +1,6 @@
--- about: an aggregate over what a venue's own sources say of one instrument: a payout that is final by one of them and
---        not by another. A proposal or dispute counts that was read no earlier than the final payout, and so do two
---        final payouts that differ. Imported rows are history and contest nothing.
+-- about: an aggregate over what a venue's own sources say of one instrument: one payout is final and another source
+--        says proposed or disputed, or two final payouts differ. A proposal that was first read before the final payout
+--        is superseded by it. Imported rows are history and contest nothing.
 CREATE OR REPLACE MACRO is_contested(source, status, payout_0, observed_at) AS
     coalesce(
         max(observed_at) FILTER (WHERE status = 'determined' AND source IN ('gamma', 'clob', 'data_v2', 'kalshi_market'))

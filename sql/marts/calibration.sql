@@ -4,7 +4,7 @@
 -- partition: date
 -- lookback_days: 45
 -- inputs: core.trades, core.daily_prices
--- lookups: core.resolutions, core.instruments
+-- lookups: core.resolutions, core.instruments, core.outcomes
 -- A price counts from the horizon's time back to a quarter of the horizon before it (from 1 h: 15 minutes; from 30 d:
 -- 7.5 days, so that 38 days are looked back). These stretches do not meet, so every trade belongs to at most one horizon
 -- and one pass over the trades is enough: a group per instrument and horizon keeps its last price and the first time
@@ -151,6 +151,7 @@ SELECT
     END AS outcome_basis,
     horizon_at,
     price,
+    outcome_0_name(venue, label) AS priced_outcome,
     price_at,
     ['trade', 'venue_day', 'mid_sample', 'candle', 'trades'][rank + 1] AS price_source,
     CASE WHEN NOT is_contested THEN payout_0 END AS outcome,
@@ -164,3 +165,4 @@ SELECT
         ELSE 'no_price'
     END AS missing_reason
 FROM priced
+LEFT JOIN (SELECT instrument_id, label FROM core.outcomes WHERE outcome_index = 0) USING (instrument_id)

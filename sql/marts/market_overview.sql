@@ -2,11 +2,12 @@
 -- creates: mart.market_overview
 -- grain: instrument
 -- partition: none
--- inputs: core.instruments, core.events, core.ticker_categories, core.display_names, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, mart.trade_volume
+-- inputs: core.instruments, core.events, core.ticker_categories, core.display_names, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, raw.last_seen, mart.trade_volume
 -- lookups: core.instrument_completeness, core.unread_rows
 -- Only recent days are read: prints of today, yesterday and the day within which the 7 days begin; volumes of the whole
--- days between; closes of 8 days and of 30 days ago; quotes of 3 days. Price: of the first of trades, candle,
--- mid_sample, quote_mid, last_price that has one in these days; a change is taken between two prices of one source.
+-- days between; closes of 8 days and of 30 days ago; quotes that
+-- were served within 3 days. Price: of the first of trades, candle, mid_sample, quote_mid, last_price that has one in
+-- these days; a change is taken between two prices of one source.
 WITH days_of_prints AS MATERIALIZED (
     SELECT
         instrument_id,
@@ -96,21 +97,39 @@ prices AS (
     ) = 1
 ),
 
-newest AS (
-    SELECT instrument_id, max(observed_at) AS observed_at
+-- What the venue last served of each instrument, where that was within 3 days. A payload that does not change is stored
+-- once: its quote is as old as the last time it was served, however long ago that row was written.
+served AS (
+    SELECT venue || ':' || object_key AS instrument_id, sha256, utc_day(first_seen_at) AS date, last_seen_at
+    FROM raw.last_seen
+    WHERE endpoint = 'markets' AND last_seen_at >= CAST(utc_day($now) - 2 AS TIMESTAMP) AT TIME ZONE 'UTC'
+),
+
+polled AS (
+    SELECT *
     FROM core.instrument_quotes
     WHERE date BETWEEN utc_day($now) - 2 AND utc_day($now) AND observed_at <= $now
-    GROUP BY instrument_id
+    UNION ALL
+    SELECT q.*
+    FROM core.instrument_quotes q
+    SEMI JOIN served s ON q.instrument_id = s.instrument_id AND q.date = s.date AND q.raw_sha256 = s.sha256
+    WHERE q.date < utc_day($now) - 2
+),
+
+newest AS (
+    SELECT instrument_id, max(observed_at) AS observed_at FROM polled GROUP BY instrument_id
 ),
 
 quotes AS (
     SELECT
         instrument_id,
-        observed_at AS quote_at,
+        CASE WHEN s.sha256 = q.raw_sha256 THEN greatest(observed_at, least(s.last_seen_at, $now)) ELSE observed_at END
+            AS quote_at,
         q.best_bid,
         q.best_ask,
         q.best_ask - q.best_bid AS spread,
         q.last_price,
+        q.liquidity_usd,
         coalesce(q.volume, q.volume_usd) AS volume,
         coalesce(q.volume_24h, q.volume_24h_usd) AS venue_volume_24h,
         CASE WHEN q.volume_24h IS NOT NULL THEN 'contracts' WHEN q.volume_24h_usd IS NOT NULL THEN 'USD' END
@@ -118,9 +137,9 @@ quotes AS (
         coalesce(q.open_interest, q.open_interest_usd) AS open_interest,
         CASE WHEN q.open_interest IS NOT NULL THEN 'contracts' WHEN q.open_interest_usd IS NOT NULL THEN 'USD' END
             AS open_interest_unit
-    FROM core.instrument_quotes q
+    FROM polled q
     JOIN newest USING (instrument_id, observed_at)
-    WHERE q.date BETWEEN utc_day($now) - 2 AND utc_day($now)
+    LEFT JOIN served s USING (instrument_id)
 ),
 
 -- Sources that contradict each other give no payout: two payouts, or a payout and a proposal.
@@ -171,6 +190,7 @@ joined AS (
         coalesce(i.series_id, e.series_id) AS series_id,
         i.title,
         coalesce(n.display_name, i.title, i.native_id) AS display_name,
+        coalesce(n.outcome_0_name, 'Outcome 0') AS outcome_0_name,
         coalesce(k.category, 'Other') AS category,
         coalesce(k.category_source, 'none') AS category_source,
         i.status,
@@ -181,6 +201,7 @@ joined AS (
         CASE WHEN i.closes_at IS NOT NULL THEN 'closes_at' WHEN e.ends_at IS NOT NULL THEN 'event' END AS ends_at_source,
         i.trading_ended_at,
         d.both_titles IS NOT NULL AS is_duplicate_title,
+        coalesce(contains(i.external_ref, '"served_tokens":'), false) AS is_reordered,
         p.* EXCLUDE (instrument_id),
         v.* EXCLUDE (instrument_id),
         q.* EXCLUDE (instrument_id),
@@ -238,6 +259,7 @@ SELECT
     status,
     is_combo,
     latest_price,
+    CASE WHEN latest_price IS NOT NULL THEN outcome_0_name END AS priced_outcome,
     source AS price_source,
     latest_at AS price_at,
     price - price_1d AS change_1d,
@@ -258,6 +280,7 @@ SELECT
     venue_volume_24h_unit,
     open_interest,
     open_interest_unit,
+    liquidity_usd,
     best_bid,
     best_ask,
     spread,
@@ -283,6 +306,7 @@ SELECT
         END,
         CASE WHEN is_disputed THEN 'disputed' END,
         CASE WHEN payouts_disagree THEN 'payouts_disagree' END,
+        CASE WHEN is_reordered THEN 'outcomes_reordered' END,
         CASE WHEN status = 'settled' AND payout_0 IS NULL AND NOT payouts_disagree THEN 'settled_without_payout' END,
         CASE WHEN category_source = 'none' THEN 'category_unknown' END,
         CASE WHEN is_duplicate_title THEN 'duplicate_title' END

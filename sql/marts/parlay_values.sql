@@ -100,6 +100,7 @@ SELECT
     status,
     created_at,
     leg_count,
+    CASE venue WHEN 'kalshi' THEN 'Yes' ELSE 'Outcome 0' END AS priced_outcome,
     bid,
     ask,
     last_price,

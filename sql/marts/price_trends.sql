@@ -4,7 +4,7 @@
 -- partition: date
 -- lookback_days: short_days + long_days + 1
 -- inputs: core.daily_prices
--- lookups: core.instruments
+-- lookups: core.instruments, core.outcomes
 -- Everything is in dollars per share: a log return of a price in 0..1 explodes near 0 and says nothing near 1, and
 -- nothing is annualized. Windows are calendar days (RANGE frames): a gap makes a window hold fewer days, never older ones.
 -- Sums are whole micro-dollars until the last step, so that a day's figures do not depend on which other days are
@@ -141,6 +141,7 @@ SELECT
     instrument_id,
     price_source,
     close,
+    outcome_0_name(venue, label) AS priced_outcome,
     is_fresh,
     price - price_before AS change,
     CASE WHEN price IS NOT NULL AND price_before IS NOT NULL THEN
@@ -171,3 +172,4 @@ SELECT
     is_complete,
     incomplete_reason
 FROM deviations
+LEFT JOIN (SELECT instrument_id, label FROM core.outcomes WHERE outcome_index = 0) USING (instrument_id)

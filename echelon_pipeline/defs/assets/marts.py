@@ -15,6 +15,7 @@ from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest.books import BOOK_TABLES
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.warehouse.marts import Mart, marts
+from echelon_pipeline.warehouse.raw import LAST_SEEN
 from echelon_pipeline.warehouse.refresh import Refresh
 
 # Every table of the lake that is written per venue; the others are one asset each.
@@ -36,6 +37,8 @@ def mart_key(mart: Mart) -> dg.AssetKey:
 
 
 def _keys(table: str) -> list[dg.AssetKey]:
+    if table == LAST_SEEN:
+        return [dg.AssetKey(core_key(venue, "core.instruments")) for venue in VENUES]
     if table in _OF_BOTH:
         second = [dg.AssetKey(RESOLUTIONS)] if table == "core.resolutions" else []
         return [dg.AssetKey(core_key(venue, table)) for venue in VENUES] + second

@@ -119,6 +119,7 @@ _ALL = (
         "core.outcomes",
         "core.instrument_quotes",
         "core.resolutions",
+        uses_outcomes=True,
         words={
             "umaResolutionStatus": frozenset(
                 {"", "requested", "proposed", "disputed", "challenged", "resolved", "settled"}

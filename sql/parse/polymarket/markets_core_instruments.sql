@@ -1,6 +1,15 @@
 -- about: Polymarket conditions with their slow attributes, as last served in the unit.
 -- grain: instrument_id
 -- inputs: parsed
+WITH described AS (
+    SELECT *,
+           json_object(
+               'gamma_id', f.id, 'question_id', nullif(f.questionID, ''), 'version', f.version,
+               'neg_risk_market_id', nullif(f.negRiskMarketID, ''), 'neg_risk_request_id', nullif(f.negRiskRequestID, ''),
+               'sports_market_type', nullif(f.sportsMarketType, ''), 'game_id', nullif(f.gameId, ''),
+               'combo_status', nullif(f.comboStatus, ''), 'resolution_source', nullif(f.resolutionSource, '')) AS ref
+    FROM parsed
+)
 SELECT
     'polymarket' AS venue,
     bucket_of(instrument_id) AS bucket,
@@ -36,13 +45,10 @@ SELECT
     CASE WHEN is_closed THEN closed_at END AS trading_ended_at,
     coalesce(as_time(f.gameStartTime), as_time(f.eventStartTime)) AS occurrence_at,
     CASE WHEN is_final THEN coalesce(closed_at, as_time(f.umaEndDate)) END AS settled_at,
-    CAST(json_object(
-        'gamma_id', f.id, 'question_id', nullif(f.questionID, ''), 'version', f.version,
-        'neg_risk_market_id', nullif(f.negRiskMarketID, ''), 'neg_risk_request_id', nullif(f.negRiskRequestID, ''),
-        'sports_market_type', nullif(f.sportsMarketType, ''), 'game_id', nullif(f.gameId, ''),
-        'combo_status', nullif(f.comboStatus, ''), 'resolution_source', nullif(f.resolutionSource, '')) AS VARCHAR)
-        AS external_ref,
+    -- Where one sees that the venue lists the outcomes in another order than at first.
+    CAST(CASE WHEN is_reordered THEN json_merge_patch(ref, json_object('served_tokens', served_tokens)) ELSE ref END
+         AS VARCHAR) AS external_ref,
     received_at AS observed_at,
     sha256 AS raw_sha256
-FROM parsed
+FROM described
 QUALIFY row_number() OVER (PARTITION BY instrument_id ORDER BY received_at DESC, unit_id DESC, page DESC, position DESC) = 1

@@ -1,4 +1,4 @@
--- about: tradable sides; the index is the position in Gamma's token list, whatever the labels say.
+-- about: tradable sides; the index is the position in the token list that Gamma served first, whatever the labels say.
 -- grain: instrument_id, outcome_index
 -- inputs: parsed
 WITH latest AS (

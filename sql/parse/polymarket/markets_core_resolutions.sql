@@ -18,14 +18,14 @@ SELECT
     CASE WHEN is_binary THEN CAST(prices[1] AS DECIMAL(18, 12)) END AS payout_0,
     -- 1 - payout_0, so that two payouts with more than 12 decimals still sum to 1.
     CASE WHEN is_binary THEN 1 - CAST(prices[1] AS DECIMAL(18, 12)) END AS payout_1,
-    CASE WHEN is_closed AND is_resolved THEN f.outcomePrices END AS payout_text,
+    CASE WHEN is_closed AND is_resolved THEN prices_text END AS payout_text,
     CASE
         WHEN is_final THEN NULL
         WHEN status = 'determined' THEN 'UMA: ' || uma
         WHEN NOT is_resolved
             THEN 'closed without a word of resolution' || coalesce(', UMA: ' || uma, '') || ', prices '
-                || coalesce(f.outcomePrices, 'none')
-        ELSE 'expected payouts that sum to 1, got ' || coalesce(f.outcomePrices, 'none')
+                || coalesce(prices_text, 'none')
+        ELSE 'expected payouts that sum to 1, got ' || coalesce(prices_text, 'none')
     END AS unresolved_reason,
     coalesce(list_has_any([lower(s) FOR s IN uma_steps], ['disputed', 'challenged']), false)
         OR coalesce(uma IN ('disputed', 'challenged'), false) AS was_disputed,
