@@ -87,7 +87,7 @@ def parse_payloads(
     context: str | None = None,
     outcomes: Iterable[tuple[str | None, str, int] | tuple[str | None, str, int, str]] = (),
 ) -> Parsed:
-    """Runs a kind's statements on payloads; ``outcomes``: (token_id, instrument_id, outcome_index), a label where it matters."""
+    """Runs a kind's statements on payloads; ``outcomes``: (token_id, instrument_id, outcome_index[, label])."""
     raw = raw_table(kind, payloads, context)
     known = pa.Table.from_pylist(
         [dict(zip(_OUTCOMES.names, outcome, strict=False)) for outcome in outcomes],

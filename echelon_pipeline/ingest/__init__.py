@@ -15,6 +15,7 @@
     fills.py       builder-attributed fills
     parlays.py     a bounded sample of combos, and their legs
     resolutions.py what other endpoints say about payouts
+    later.py       what rows lacked when they were derived and what is known by now
     recordings.py  which segments speak of an hour, and whether its tables are of them; hours.py its arithmetic
     books.py       an hour's segments to tables of books
     listening.py   what listeners meant to watch, as rows

@@ -16,6 +16,7 @@ from echelon_pipeline.ingest import fills, leaderboards, resolutions
 from echelon_pipeline.ingest.absent import nothing_read
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiPrices, KalshiTrades
+from echelon_pipeline.ingest.later import derive_later
 from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
 from echelon_pipeline.ingest.parlays import fetch_parlays
 from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
@@ -38,9 +39,11 @@ def fetch(session: Session, venue: Venue, mode: Mode = "auto") -> Counts:
 
 
 def derive(session: Session, venue: Venue, *, again: bool = False) -> Counts:
-    """Derives what was fetched and not derived yet; ``again``: all of raw."""
+    """Derives what was fetched and not derived yet, then what lacked what is known by now; ``again``: all of raw."""
     kinds = KalshiListings.kinds if venue == "kalshi" else PolymarketListings.kinds
-    return derive_listings(session, venue, kinds, again=again)
+    counts = derive_listings(session, venue, kinds, again=again)
+    counts.add(derive_later(session, venue))
+    return counts
 
 
 def trades(session: Session, venue: Venue, days: Sequence[date], *, refetch: bool = False) -> Counts:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar, Protocol
 
+import duckdb
+
 from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.absent import is_absent, note, reason_of
 from echelon_pipeline.ingest.crew import each
@@ -194,18 +196,23 @@ def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> 
     """OHLC, VWAP and volume of the days from our own trades; volume and VWAP only where the instrument's
     trades are complete for the whole day: walked to its end, and every row read."""
     total = Counts()
-    unread = unread_rows(session, venue, "core.trades")
     with session.unit() as unit:
         deriver = Deriver(unit, {})
         for day in sorted(set(days)):
+            trades = session.lake.scan("core.trades", where={"venue": [venue], "date": [day]})
             with session.duck() as connection:
-                with_held(session, connection, venue)
-                trades = session.lake.scan("core.trades", where={"venue": [venue], "date": [day]})
-                connection.execute(f"CREATE OR REPLACE TEMP VIEW trades AS {trades}")
-                connection.register("unread", unread)
-                query = statement("derive/daily_prices_from_trades").text
-                for parameter, value in (("$day", f"DATE '{day}'"), ("$venue", f"'{venue}'")):
-                    query = query.replace(parameter, value)
-                deriver.stage(connection, TABLE, query)
+                stage_prices(deriver, connection, venue, day, trades)
         total.add(deriver.commit())
     return total
+
+
+def stage_prices(deriver: Deriver, connection: duckdb.DuckDBPyConnection, venue: Venue, day: date, trades: str) -> None:
+    """Stages the rows of one day that a query of the day's trades gives."""
+    session = deriver.unit.session
+    with_held(session, connection, venue)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW trades AS {trades}")
+    connection.register("unread", unread_rows(session, venue, "core.trades"))
+    query = statement("derive/daily_prices_from_trades").text
+    for parameter, value in (("$day", f"DATE '{day}'"), ("$venue", f"'{venue}'")):
+        query = query.replace(parameter, value)
+    deriver.stage(connection, TABLE, query)

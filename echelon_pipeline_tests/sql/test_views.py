@@ -71,6 +71,7 @@ def derived(
             ("core.dead_letters", "core.dead_letters", list(letters)),
             ("lake_instruments", "core.instruments", instruments),
             ("lake_instrument_history", "core.instrument_history", []),
+            ("lake_outcomes", "core.outcomes", []),
         ]:
             connection.register("given", arrow(table, rows))
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given")

@@ -47,7 +47,10 @@ WHERE (i.status <> 'unopened' OR i.opens_at IS NOT NULL)
     -- Combos are sampled: a walk for each of thousands that hardly ever trade is not affordable.
     AND NOT i.is_combo
     AND ($refetch OR (
-        (c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (h.held_at, l.unit_id))
+        (c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (
+            -- Polymarket's prices are asked for by token: before it was known nothing was read.
+            greatest(h.held_at, CASE WHEN o.token_id IS NOT NULL THEN o.observed_at END), l.unit_id
+        ))
         AND NOT EXISTS (
             SELECT 1
             FROM windows w

@@ -1,11 +1,13 @@
 -- about: since when each instrument's trades and daily prices are complete without a hole, until when, and why not longer
 -- creates: core.instrument_completeness
 -- grain: instrument, table_name
--- inputs: core.coverage, core.unread_rows, core.ingest_windows, lake:core.instruments, lake:core.instrument_history
+-- inputs: core.coverage, core.unread_rows, core.ingest_windows, lake:core.instruments, lake:core.instrument_history, lake:core.outcomes
 -- A stretch counts for an instrument when the whole feed was read (scope all), or all instruments that were held
 -- then (scope configured, recorded after the listing that first showed this one had been derived), or the
 -- instrument itself (scope = its id). Rows of it that could not be read are holes, and so are those that cannot be told
 -- from its own.
+-- Nothing is claimed of an instrument while one of its tokens is unknown: its trades have no outcome. Polymarket's
+-- prices are asked for by token, so windows recorded before it was known do not speak of it.
 -- Instruments that were first held between the same two recordings, and have no stretch of their own, share one
 -- answer (a class). Stretches that follow each other in time and in recording form a chain, of which a class
 -- gets the end that was recorded after it: comparing each class with each stretch took 45 s for 100 days.
@@ -46,6 +48,13 @@ counted AS (
     SELECT * FROM core.coverage WHERE table_name IN (FROM tables)
 ),
 
+tokens AS (
+    SELECT instrument_id, max(observed_at) FILTER (outcome_index = 0) AS token_at, count(token_id) < count(*) AS is_lacking
+    FROM lake_outcomes
+    WHERE venue = 'polymarket'
+    GROUP BY instrument_id
+),
+
 recordings AS (
     SELECT DISTINCT venue, table_name, recorded_at FROM counted WHERE scope = 'configured' AND state = 'complete'
 ),
@@ -55,11 +64,20 @@ own_scopes AS (
 ),
 
 classed AS (
-    SELECT f.*, t.table_name, r.recorded_at AS since, CASE WHEN o.scope IS NULL THEN '' ELSE f.instrument_id END AS own
-    FROM first_held f
-    CROSS JOIN tables t
-    ASOF LEFT JOIN recordings r ON f.venue = r.venue AND t.table_name = r.table_name AND f.held_at <= r.recorded_at
-    LEFT JOIN own_scopes o ON f.venue = o.venue AND t.table_name = o.table_name AND f.instrument_id = o.scope
+    SELECT f.*, r.recorded_at AS since, CASE WHEN o.scope IS NULL THEN '' ELSE f.instrument_id END AS own
+    FROM (
+        SELECT
+            h.* REPLACE (
+                CASE WHEN t.table_name = 'core.daily_prices' AND h.held_at IS NOT NULL
+                    THEN greatest(h.held_at, k.token_at) ELSE h.held_at END AS held_at
+            ),
+            t.table_name
+        FROM first_held h
+        CROSS JOIN tables t
+        LEFT JOIN tokens k USING (instrument_id)
+    ) f
+    ASOF LEFT JOIN recordings r ON f.venue = r.venue AND f.table_name = r.table_name AND f.held_at <= r.recorded_at
+    LEFT JOIN own_scopes o ON f.venue = o.venue AND f.table_name = o.table_name AND f.instrument_id = o.scope
 ),
 
 classes AS (
@@ -263,9 +281,11 @@ remaining AS (
 SELECT
     w.instrument_id,
     w.table_name,
-    CASE WHEN r.unread_rows IS NULL THEN w.complete_from ELSE r.complete_from END AS complete_from,
-    CASE WHEN r.unread_rows IS NULL THEN w.complete_to ELSE r.complete_to END AS complete_to,
+    CASE WHEN k.is_lacking THEN NULL WHEN r.unread_rows IS NULL THEN w.complete_from ELSE r.complete_from END
+        AS complete_from,
+    CASE WHEN k.is_lacking THEN NULL WHEN r.unread_rows IS NULL THEN w.complete_to ELSE r.complete_to END AS complete_to,
     CASE
+        WHEN k.is_lacking THEN 'a token of it is not known yet'
         WHEN r.unread_rows IS NOT NULL THEN unread_reason(r.unread_rows)
         WHEN w.complete_from <= w.opens_at THEN 'since trading opened'
         WHEN w.complete_from IS NULL THEN coalesce(w.reason, 'never read completely')
@@ -273,4 +293,5 @@ SELECT
     END AS reason
 FROM walked w
 LEFT JOIN remaining r USING (instrument_id, table_name)
+LEFT JOIN tokens k ON k.instrument_id = w.instrument_id
 ORDER BY w.instrument_id, w.table_name

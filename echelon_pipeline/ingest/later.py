@@ -1,0 +1,83 @@
+"""What stored rows lacked when they were derived and what is known by now: exactly those rows are derived again.
+
+Belongs here: finding them and committing them. Nothing is fetched: a trade's token says its outcome once the listing
+has the token. Prices of days are staged beside the trades that they are made of and committed before them, so that a
+run that is killed in between does both again.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+
+from echelon_pipeline.ingest.derive import Deriver
+from echelon_pipeline.ingest.prices import stage_prices
+from echelon_pipeline.ingest.session import Counts, Session, Venue
+from echelon_pipeline.sqlfiles import statement
+
+TRADES, FILLS, INSTRUMENTS = "core.trades", "core.fills", "core.instruments"
+
+
+def derive_later(session: Session, venue: Venue) -> Counts:
+    """Derives again the rows that new tokens, events and series make stale; what was committed.
+
+    Raises Conflict, DiskFull, RuleViolation, CorruptStore.
+    """
+    with session.unit() as unit:
+        deriver = Deriver(unit, {})
+        if venue == "polymarket":  # Kalshi's outcomes are the sides of its markets
+            _fills(deriver)
+            for day in _days(session):
+                _trades(deriver, venue, day)
+        _instruments(deriver, venue)
+        return deriver.commit()
+
+
+def _known(session: Session, connection: duckdb.DuckDBPyConnection) -> None:
+    outcomes = session.lake.scan("core.outcomes", where={"venue": ["polymarket"]})
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known_outcomes AS {outcomes}")
+
+
+def _days(session: Session) -> list[date]:
+    """Days with trades whose token or outcomes are known by now and were not when they were read."""
+    with session.duck() as connection:
+        _known(session, connection)
+        trades = session.lake.scan(TRADES, where={"venue": ["polymarket"]})
+        connection.execute(f"CREATE TEMP VIEW trades AS {trades}")
+        return [day for (day,) in connection.execute(statement("derive/mapped_days").text).fetchall()]
+
+
+def _trades(deriver: Deriver, venue: Venue, day: date) -> None:
+    """Stages a day's trades that read otherwise now, and the day's prices as they are with them."""
+    session = deriver.unit.session
+    stored = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
+    with session.duck() as connection:
+        _known(session, connection)
+        connection.execute(f"CREATE TEMP VIEW trades AS {stored}")
+        connection.execute(f"CREATE TEMP TABLE mapped AS {statement('derive/mapped_trades').text}")
+        deriver.stage(connection, TRADES, "SELECT * FROM mapped")
+        now = f"SELECT * FROM ({stored}) ANTI JOIN mapped USING (trade_id) UNION ALL BY NAME SELECT * FROM mapped"
+        stage_prices(deriver, connection, venue, day, now)
+
+
+def _fills(deriver: Deriver) -> None:
+    session = deriver.unit.session
+    with session.duck() as connection:
+        _known(session, connection)
+        fills = session.lake.scan(FILLS, where={"venue": ["polymarket"]})
+        connection.execute(f"CREATE TEMP VIEW fills AS {fills}")
+        deriver.stage(connection, FILLS, statement("derive/mapped_fills").text)
+
+
+def _instruments(deriver: Deriver, venue: Venue) -> None:
+    session = deriver.unit.session
+    with session.duck() as connection:
+        for name, table in (
+            ("instruments", INSTRUMENTS),
+            ("known_events", "core.events"),
+            ("known_series", "core.series"),
+        ):
+            query = session.lake.scan(table, where={"venue": [venue]})
+            connection.execute(f"CREATE TEMP VIEW {name} AS {query}")
+        deriver.stage(connection, INSTRUMENTS, statement("derive/completed_instruments").text)
