@@ -23,7 +23,7 @@ def ensure_dagster_home(settings: Settings) -> Path:
     A file that is already there is kept: it is the operator's (``echelon doctor`` says where it differs
     from the shipped one). Raises BadSettings where the folder cannot be made.
     """
-    home = settings.dagster_home.resolve()
+    home = settings.dagster_home
     target = home / INSTANCE_FILE
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
     """Environment of a process that works on this home: ours, DAGSTER_HOME, no telemetry, and ``extra``."""
     return {
         **os.environ,
-        "ECHELON_HOME": str(settings.home.resolve()),
+        "ECHELON_HOME": str(settings.home),
         "DAGSTER_HOME": str(ensure_dagster_home(settings)),
         "DAGSTER_DISABLE_TELEMETRY": "1",
         **extra,

@@ -107,7 +107,7 @@ def _recorded_settings(environ: Mapping[str, str] | None) -> Iterator[Finding]:
 
 
 def _home(settings: Settings) -> Finding:
-    home = settings.home.resolve()
+    home = settings.home
     place = next(p for p in (home, *home.parents) if p.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         return Finding(Level.FAIL, "home", f"{place} cannot be written to", "Fix its permissions or set ECHELON_HOME.")

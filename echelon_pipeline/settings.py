@@ -10,20 +10,37 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.places import usable_path
 from echelon_pipeline.recorded_settings import FILE as RECORDED_FILE
 from echelon_pipeline.recorded_settings import read_recorded, write_recorded
+from echelon_pipeline.urls import POSTGRES, REDIS, STATE, STORES, check_url
 
 KALSHI_PROD = "https://external-api.kalshi.com/trade-api/v2"
 KALSHI_DEMO = "https://external-api.demo.kalshi.co/trade-api/v2"
+
+# Secrets that are URLs. Dagster reads the last one itself: it is not a field, and is checked with the others.
+_SCHEMES = {"state_url": STATE, "postgres_url": POSTGRES, "redis_url": REDIS}
+DAGSTER_URL = "DAGSTER_POSTGRES_URL"
 
 
 class Settings(BaseModel):
@@ -32,7 +49,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(populate_by_name=True, extra="forbid", frozen=True)
 
     # --- places
-    home: Path = Field(Path(".echelon"), description="Folder of the lake, the published file, state and logs.")
+    home: Path = Field(
+        Path(".echelon"), validate_default=True, description="Folder of the lake, the published file, state and logs."
+    )
     lake: str | None = Field(None, description="Lake root: a folder or object-store URL. Default: <home>/lake.")
     published: Path | None = Field(None, description="Published DuckDB file. Default: <home>/echelon.duckdb.")
     keep_publications: int = Field(3, ge=1, description="How many publications are kept, the current one included.")
@@ -300,6 +319,48 @@ class Settings(BaseModel):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+    @field_validator("home", "published")
+    @classmethod
+    def _usable(cls, value: Path | None) -> Path | None:
+        return None if value is None else usable_path(value)
+
+    @field_validator("lake")
+    @classmethod
+    def _usable_lake(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if "://" not in value and not re.match(r"[\w+.-]+:", value):
+            return str(usable_path(value))
+        check_url(value, STORES, credentials=False)
+        if re.search(r"[?*\[\]]", value):
+            raise ValueError(
+                "the URL of a lake has neither parameters, which the store's own variables take, nor patterns"
+            )
+        return value
+
+    @field_validator("state_url", "postgres_url", "redis_url")
+    @classmethod
+    def _readable_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None:
+            check_url(value.get_secret_value(), _SCHEMES[str(info.field_name)])
+        return value
+
+    @field_validator(
+        "kalshi_base_url",
+        "kalshi_ws_url",
+        "kalshi_ws_demo_url",
+        "polymarket_api_url",
+        "polymarket_gamma_url",
+        "polymarket_data_url",
+        "polymarket_ws_url",
+        "polymarket_user_ws_url",
+    )
+    @classmethod
+    def _readable_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            check_url(value, ("wss", "ws") if "ws_" in str(info.field_name) else ("https", "http"), credentials=False)
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
@@ -333,7 +394,7 @@ class Settings(BaseModel):
 
     @property
     def lake_root(self) -> str:
-        return self.lake or str((self.home / "lake").resolve())
+        return self.lake or str(self.home / "lake")
 
     @property
     def capture_root(self) -> Path:
@@ -357,7 +418,7 @@ class Settings(BaseModel):
     def state_dsn(self) -> str:
         if self.state_url is not None:
             return self.state_url.get_secret_value()
-        return f"sqlite:///{(self.home / 'state.sqlite').resolve()}"
+        return f"sqlite:///{quote(str(self.home / 'state.sqlite'))}"
 
     @property
     def builder_codes(self) -> tuple[str, ...]:
@@ -478,6 +539,10 @@ def _environment(environ: Mapping[str, str] | None) -> dict[str, Any]:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise BadSettings(f"Unknown environment variable {name}.{hint}")
+    try:
+        check_url(environ.get(DAGSTER_URL) or "postgresql://localhost", POSTGRES)
+    except ValueError as error:
+        raise BadSettings(f"Settings that cannot be used: {DAGSTER_URL}: {error}") from None
     return {field: environ[name] for name, field in known.items() if environ.get(name, "") != ""}
 
 
@@ -487,7 +552,8 @@ def _validated(values: Mapping[str, Any], file: Path | None = None) -> Settings:
     except ValidationError as error:
         by_field = {field: name for name, field in env_names().items()}
         problems = "; ".join(
-            f"{by_field.get(str(item['loc'][0]), item['loc'])}: {item['msg']}" for item in error.errors()
+            f"{by_field.get(str(item['loc'][0]), item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
         )
         where = f"{file}: settings" if file else "Settings"
         raise BadSettings(f"{where} that cannot be used: {problems}") from None

@@ -20,7 +20,9 @@ from rich.text import Text
 from echelon_pipeline.commands.common import building, out, prepared
 from echelon_pipeline.commands.render import write_table
 from echelon_pipeline.commands.work import VenueName, derive_books, ingest_days
+from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import Universe, claim_home
+from echelon_pipeline.places import usable_path
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqlfiles import statements
 
@@ -49,7 +51,7 @@ def demo(
 
     begun = time.monotonic()
     settings = prepared()
-    place = (home or settings.home).resolve()
+    place = settings.home if home is None else _usable(home)
     universe: Universe = {
         "events": events,
         "instruments": instruments,
@@ -72,6 +74,13 @@ def demo(
     show_summary(console, settings)
     console.print(f"demo: done in {time.monotonic() - begun:.0f} s", highlight=False)
     console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')
+
+
+def _usable(home: Path) -> Path:
+    try:
+        return usable_path(home)
+    except ValueError as error:
+        raise BadSettings(f"--home: {error}") from None
 
 
 def work_shifts(settings: Settings, seconds: float) -> None:

@@ -52,7 +52,7 @@ def ui(
             for name, command in _commands(host, port).items()
         }
         stack.callback(stop, list(children.values()))
-        out().print(f"UI: http://{host}:{port} on {settings.home.resolve()} (Ctrl-C stops it)", soft_wrap=True)
+        out().print(f"UI: http://{host}:{port} on {settings.home} (Ctrl-C stops it)", soft_wrap=True)
         gone = wait_for_end(children)
     if gone is not None:
         raise fail(f"the {gone} ended by itself (exit code {children[gone].returncode}); its messages are above")

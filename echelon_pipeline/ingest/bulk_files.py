@@ -23,7 +23,7 @@ from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_text import Text, header_of, mended, mended_lines, plain_name, text_of
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import quote
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.duck import literal, one_file
 
 # Lines longer than this are refused; the longest recorded one has 26 kB.
 LONGEST_LINE = 8 * 1024 * 1024
@@ -95,7 +95,7 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[s
     names = pq.read_schema(path).names
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BadImport(f"{path}: has two columns of one name: {', '.join(map(repr, twice))}")
-    source = f"read_parquet({literal(str(path))})"
+    source = f"read_parquet({one_file(path)})"
     described = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
     nested = {name for name, kind in described if kind.startswith(_NESTED) or kind.endswith("]")}
     return (
@@ -123,7 +123,7 @@ def _csv(path: Path, text: Text) -> tuple[tuple[str, ...], str]:
 
 
 def _file(text: Text) -> str:
-    return f"{literal(str(text.path))}, compression={literal(text.compression)}"
+    return f"{one_file(text.path)}, compression={literal(text.compression)}"
 
 
 def _objects(values: dict[str, str], source: str) -> str:
@@ -149,7 +149,7 @@ def _document(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) 
     text = text_of(path, scratch)
     compression = literal(text.compression)
     query = (
-        f"SELECT CAST(json AS VARCHAR) AS payload FROM read_json_objects({literal(str(text.path))}, format='auto', "
+        f"SELECT CAST(json AS VARCHAR) AS payload FROM read_json_objects({one_file(text.path)}, format='auto', "
         f"compression={compression}, maximum_object_size={LARGEST_OBJECT})"
     )
     try:
@@ -213,7 +213,7 @@ def _rewrite(connection: duckdb.DuckDBPyConnection, query: str, target: Path) ->
 
 
 def _scan(path: Path) -> str:
-    return f"read_parquet({literal(str(path))})"
+    return f"read_parquet({one_file(path)})"
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:

@@ -10,6 +10,7 @@ each connection's. Sessions share nothing but macros: everything that is created
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import threading
 import time
@@ -118,6 +119,12 @@ def load_macros(connection: duckdb.DuckDBPyConnection, folder: str = "macros") -
 def literal(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def one_file(path: Path) -> str:
+    """A SQL literal of one file's name for readers of files, whatever characters it has: patterns stand for themselves,
+    and a ``~`` at the beginning is no user's folder."""
+    return literal(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
 
 
 def file_list(paths: list[str]) -> str:

@@ -24,6 +24,8 @@ import redis
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.urls import REDIS, check_url, without_secrets
+from echelon_pipeline.warehouse.state_faults import file_fault
 
 FILE = "latest.sqlite"
 BUSY_SECONDS = 5.0  # a writer holds the file for milliseconds; whoever waits longer tries again later
@@ -45,7 +47,8 @@ _ENCODE, _DECODE = msgspec.json.Encoder(), msgspec.json.Decoder(Latest)
 
 
 class LatestStore(Protocol):
-    """What was told last of each instrument. Any thread may ask. All raise DatabaseUnavailable."""
+    """What was told last of each instrument. Any thread may ask. All raise DatabaseUnavailable;
+    a damaged file is CorruptStore, one that cannot be written BadSettings."""
 
     def put(self, rows: Sequence[Latest]) -> None:
         """Replaces what is known of these instruments, all at once; they live from now on."""
@@ -78,7 +81,8 @@ class SqliteStore:
     def __init__(self, path: Path, ttl: float, *, clock: Callable[[], float] = time.time) -> None:
         self._ttl, self._clock = ttl, clock
         self._lock = threading.Lock()
-        with _sqlite_faults():
+        self._path = path
+        with _sqlite_faults(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -91,7 +95,7 @@ class SqliteStore:
         """See LatestStore. What has expired goes."""
         now = self._clock()
         made = [(*astuple(row), venue_of(row.instrument_id), now + self._ttl) for row in rows]
-        with self._lock, _sqlite_faults():
+        with self._lock, _sqlite_faults(self._path):
             self._connection.execute("BEGIN IMMEDIATE")  # a reader that turns into a writer would fail at once
             try:
                 self._connection.execute(_SWEEP, (now,))
@@ -115,7 +119,7 @@ class SqliteStore:
             self._connection.close()
 
     def _rows(self, query: str, asked: str) -> list[Latest]:
-        with self._lock, _sqlite_faults():
+        with self._lock, _sqlite_faults(self._path):
             return [Latest(*row) for row in self._connection.execute(query, (asked, self._clock()))]
 
 
@@ -123,17 +127,14 @@ class RedisStore:
     """A key per instrument, which Redis lets expire, and a sorted set per venue of its instruments by expiry."""
 
     def __init__(self, url: str, ttl: float) -> None:
-        self._ttl = ttl
-        with (
-            _redis_faults(),
-            _no_words("REDIS_URL is not the address of a Redis: redis://[:password@]host:port/number"),
-        ):
+        self._ttl, self._url = ttl, url
+        with _redis_faults(url), _readable(url):
             self._client = redis.Redis.from_url(url, socket_timeout=BUSY_SECONDS, socket_connect_timeout=BUSY_SECONDS)
 
     def put(self, rows: Sequence[Latest]) -> None:
         """See LatestStore. The sets lose what expired."""
         now, life = time.time(), max(1, round(self._ttl * 1000))
-        with _redis_faults(), self._client.pipeline(transaction=True) as pipeline:
+        with _redis_faults(self._url), self._client.pipeline(transaction=True) as pipeline:
             for row in rows:
                 pipeline.set(_key(row.instrument_id), _ENCODE.encode(row), px=life)
                 pipeline.zadd(_index(venue_of(row.instrument_id)), {row.instrument_id: now + self._ttl})
@@ -146,13 +147,13 @@ class RedisStore:
         """See LatestStore."""
         if not instrument_ids:
             return []
-        with _redis_faults():
+        with _redis_faults(self._url):
             found = cast("list[bytes | None]", self._client.mget([_key(i) for i in instrument_ids]))
         return [_DECODE.decode(value) for value in found if value is not None]
 
     def all(self, venue: str) -> list[Latest]:
         """See LatestStore."""
-        with _redis_faults():
+        with _redis_faults(self._url):
             names = cast("list[bytes]", self._client.zrange(_index(venue), 0, -1))
         return self.get(sorted(name.decode() for name in names))
 
@@ -175,25 +176,33 @@ def by_venue(store: LatestStore, venues: Iterable[str]) -> list[Latest]:
 
 
 @contextmanager
-def _sqlite_faults() -> Iterator[None]:
+def _sqlite_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise DatabaseUnavailable(f"latest states: {error}") from error
+        raise file_fault(
+            error, f"latest states: {path}", "Remove it: it holds what was told in the last minute"
+        ) from error
 
 
 @contextmanager
-def _no_words(instead: str) -> Iterator[None]:
+def _readable(url: str) -> Iterator[None]:
     """What a parser says of an address that it cannot read may be a part of the password."""
     try:
+        check_url(url, REDIS)
+    except ValueError as error:
+        raise BadSettings(f"REDIS_URL: {error}") from None
+    try:
         yield
-    except ValueError:
-        raise BadSettings(instead) from None
+    except (ValueError, TypeError, AttributeError):
+        raise BadSettings("REDIS_URL is not the address of a Redis: redis://[:password@]host:port/number") from None
 
 
 @contextmanager
-def _redis_faults() -> Iterator[None]:
+def _redis_faults(url: str) -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise DatabaseUnavailable(f"latest states in Redis: {error}") from error
+        raise DatabaseUnavailable(f"latest states in Redis: {without_secrets(str(error), url)}") from None
+    except TypeError:  # how the client refuses a parameter of the URL that it does not know
+        raise BadSettings("REDIS_URL has a parameter that the client does not know") from None

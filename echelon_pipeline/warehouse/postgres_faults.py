@@ -15,8 +15,13 @@ import adbc_driver_postgresql.dbapi as driver
 from adbc_driver_manager.dbapi import Connection
 from pydantic import SecretStr
 
+<<<<<<< HEAD
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import DatabaseRefused, DatabaseUnavailable
+=======
+from echelon_pipeline.errors import BadSettings, DatabaseRefused, DatabaseUnavailable
+from echelon_pipeline.urls import POSTGRES, check_url
+>>>>>>> 6cbdccc (URLs with secrets are read one way; homes keep everything below them or are refused at once)
 
 # Classes of SQLSTATE that may pass: connection, resources, operator, serialization, locks.
 _PASSING = ("08", "53", "57", "40", "55P03")
@@ -26,8 +31,13 @@ _PASSING = ("08", "53", "57", "40", "55P03")
 def connected(url: SecretStr) -> Iterator[Connection]:
     """A connection whose first statement begins a transaction; what is not committed on the way out is undone.
 
-    Raises DatabaseUnavailable, whose message shows nothing of the URL's user, password and parameters.
+    Raises BadSettings for a URL that parsers may read differently, else DatabaseUnavailable; no message shows anything
+    of the URL's user, password and parameters.
     """
+    try:
+        check_url(url.get_secret_value(), POSTGRES)
+    except ValueError as error:
+        raise BadSettings(f"ECHELON_POSTGRES_URL: {error}") from None
     # SQLAlchemy's form, postgresql+psycopg2://, is taken too.
     text = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url.get_secret_value())
     try:

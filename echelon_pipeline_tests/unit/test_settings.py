@@ -38,7 +38,7 @@ FIXED: list[tuple[str, str, str, Any]] = [
     ("POLYMARKET_API_SECRET", SECRET, "polymarket_api_secret", SecretStr(SECRET)),
     ("POLYMARKET_PRIVATE_KEY", SECRET, "polymarket_private_key", SecretStr(SECRET)),
     ("USE_TESTNET", "1", "use_testnet", True),
-    ("REDIS_URL", SECRET, "redis_url", SecretStr(SECRET)),
+    ("REDIS_URL", f"redis://:{SECRET}@r", "redis_url", SecretStr(f"redis://:{SECRET}@r")),
 ]
 
 
@@ -86,11 +86,13 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_never_shows(name: str) -> None:
-    settings = load_settings({name: SECRET})
+    schemes = {"ECHELON_STATE_URL": "postgresql", "ECHELON_POSTGRES_URL": "postgresql", "REDIS_URL": "redis"}
+    given = f"{schemes[name]}://:{SECRET}@host" if name in schemes else SECRET
+    settings = load_settings({name: given})
     shown = (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump()))
     assert all(SECRET not in text for text in shown)
     field: SecretStr = getattr(settings, env_names()[name])
-    assert field.get_secret_value() == SECRET
+    assert field.get_secret_value() == given
 
 
 @pytest.mark.parametrize("name", ["KALSHI_BATCH_SIZE", "ECHELON_NOW", "KALSHI_USE_DEMO", "ECHELON_MIN_FREE_MB"])

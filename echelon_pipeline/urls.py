@@ -1,0 +1,88 @@
+"""URLs of settings: which can be used, and messages without the secrets in them.
+
+Belongs here: the form of a URL. What a parser of a library says about a URL that it cannot read may be a part of the
+password, and two parsers may read one URL differently: a password with an unescaped ``@`` ends in the host of a
+message. So only what every parser reads alike is let through, and a refusal quotes nothing of it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+from urllib.parse import parse_qsl, unquote
+
+POSTGRES = ("postgresql", "postgres", "postgresql+psycopg2")
+STATE = (*POSTGRES, "sqlite")
+REDIS = ("redis", "rediss", "unix")
+STORES = ("s3", "s3a", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "r2")
+
+_NO_HOST = {"sqlite", "unix"}  # followed by a path
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_USER = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:%]*")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]|%[0-9A-Fa-f]{2})+")
+_SECRET_PARAMETERS = ("password", "sslpassword")
+
+
+def check_url(text: str, schemes: Collection[str], *, credentials: bool = True) -> None:
+    """Raises ValueError, which says what is wrong and quotes nothing, unless every parser reads the URL alike.
+
+    ``credentials``: whether a user and a password may stand in it.
+    """
+    if re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise ValueError("a blank or control character stands in the URL: write a blank as %20")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError("a % stands in the URL that two hexadecimal digits do not follow: write it as %25")
+    match = _SCHEME.fullmatch(text)
+    if match is None or match[1].lower() not in schemes:
+        raise ValueError(f"expected a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
+    if "#" in match[2]:
+        raise ValueError("a # stands in the URL: write it as %23")
+    if match[1].lower() in _NO_HOST:
+        return
+    authority, rest = re.fullmatch(r"([^/?]*)(.*)", match[2], re.DOTALL).groups()  # type: ignore[union-attr]
+    if "@" in rest or authority.count("@") > 1:
+        raise ValueError("the URL has more than one @, or / or ? before it: in a password write %40, %2F and %3F")
+    user, at, place = authority.rpartition("@")
+    if at and not credentials:
+        raise ValueError("user and password do not belong in this URL: the store's own variables take them")
+    if not _USER.fullmatch(user):
+        raise ValueError("user or password has a character that has to be percent-encoded")
+    if not place and dict(parse_qsl(rest.partition("?")[2])).get("host"):
+        return  # a socket's folder
+    _check_place(place)
+
+
+def _check_place(place: str) -> None:
+    """Host and port."""
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise ValueError("what stands in brackets is not an IPv6 address") from None
+        if port and not port.startswith(":"):
+            raise ValueError("after the brackets of an IPv6 address stands a port or nothing")
+        port = port[1:] if port else "1"
+    else:
+        host, colon, port = place.partition(":")
+        port = port if colon else "1"
+        if not host:
+            raise ValueError("the URL names no host")
+        if ":" in port:
+            raise ValueError("the URL has too many colons: an IPv6 address stands in brackets, in a password write %3A")
+        if not _HOST.fullmatch(host):
+            raise ValueError("the host has a character that no host has")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError("the port is not a number from 1 to 65535; in a password write : as %3A and / as %2F")
+
+
+def without_secrets(message: str, url: str) -> str:
+    """A message without the URL and its passwords, as written and decoded; other words of the server's stay."""
+    secrets = {url}
+    if match := re.match(r"[^/]*://[^/?@]*:([^/?@]*)@", url):
+        secrets |= {match[1], unquote(match[1])}
+    secrets |= {value for name, value in parse_qsl(url.partition("?")[2]) if name in _SECRET_PARAMETERS}
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        message = message.replace(secret, "…")
+    return message

@@ -1,0 +1,57 @@
+"""What went wrong with the state database, in our words: damaged, full, read-only or unreachable.
+
+Belongs here: translating errors of SQLite and of Postgres' driver. ``latest.py`` keeps a SQLite file too and uses the
+same words.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+import sqlalchemy as sa
+
+from echelon_pipeline.errors import (
+    BadSettings,
+    CorruptStore,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    DiskFull,
+    EchelonError,
+)
+from echelon_pipeline.urls import without_secrets
+
+_FULL = re.compile(r"disk is full|no space left", re.IGNORECASE)
+_HELD = re.compile(r"locked|busy", re.IGNORECASE)
+_UNWRITABLE = re.compile(r"readonly|unable to open|disk I/O|permission|read-only|not a directory", re.IGNORECASE)
+# A parameter of the URL; the driver quotes it.
+_PARAMETER = re.compile(
+    r"invalid (dsn|connection option|URI query)|unexpected keyword|cannot be converted", re.IGNORECASE
+)
+
+
+def file_fault(error: BaseException, path: str, advice: str) -> EchelonError:
+    """An error of SQLite or the system about a file of ours. ``advice``: what to do where it is damaged."""
+    said = str(error).strip()
+    if _FULL.search(said):
+        return DiskFull(f"{path}: {said}")
+    if _HELD.search(said):
+        return DatabaseUnavailable(f"{path}: {said}")
+    if isinstance(error, OSError) or _UNWRITABLE.search(said):
+        return BadSettings(f"{path} cannot be opened for writing: {said}")
+    return CorruptStore(f"{path} is damaged or not ours: {said}. {advice}")
+
+
+def server_fault(error: BaseException, url: str) -> EchelonError:
+    """An error of Postgres' driver, without what is secret in the URL."""
+    said = without_secrets(" ".join(str(error).split()), url)
+    if _PARAMETER.search(said) or isinstance(error, TypeError):
+        return BadSettings("ECHELON_STATE_URL has a parameter that the driver does not know")
+    if isinstance(error, sa.exc.OperationalError) or type(error).__name__ == "OperationalError":
+        return DatabaseUnavailable(f"the state database: {said}")
+    return DatabaseRefused(f"the state database: {said}")
+
+
+def is_sqlite(error: BaseException) -> bool:
+    """Whether SQLite, not a server, raised it."""
+    return isinstance(error, sqlite3.Error)

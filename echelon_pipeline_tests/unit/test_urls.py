@@ -1,0 +1,190 @@
+"""URLs and paths of settings: what every library reads alike is taken, the rest refused without a word of it.
+
+The canary: whatever is wrong with a URL that holds a secret, no part of the secret is shown by any command.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from echelon_pipeline import cli
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.settings import DAGSTER_URL, load_settings
+from echelon_pipeline.urls import POSTGRES, STORES, check_url, without_secrets
+
+# Parts of the password, so that half of one is noticed too.
+CANARY = ("hunter2", "tango7", "zulu9")
+H, T, Z = CANARY
+
+MALFORMED = {
+    "unescaped @": f"://{H}:{T}@{Z}@db.example:5432/x",
+    "unescaped /": f"://{H}:{T}/{Z}@db.example:5432/x",
+    "unescaped / before digits": f"://{H}:5432/{Z}{T}@db.example:5432/x",
+    "unescaped ?": f"://{H}:{T}?{Z}@db.example:5432/x",
+    "unescaped #": f"://{H}:{T}#{Z}@db.example:5432/x",
+    "unescaped %": f"://{H}:{T}%{Z}@db.example:5432/x",
+    "unescaped [": f"://{H}:{T}[{Z}@db.example:5432/x",
+    "unescaped quote": f'://{H}:{T}"{Z}@db.example:5432/x',
+    "letters outside of ASCII": f"://{H}:{T}é{Z}@db.example:5432/x",
+    "port that is no number": f"://{H}:{Z}@db.example:{T}/x",
+    "port too large": f"://{H}:{T}{Z}@db.example:99999/x",
+    "port of nothing": f"://{H}:{T}{Z}@db.example:/x",
+    "no host": f"://{H}:{T}{Z}@/x",
+    "no host, a port": f"://{H}:{T}{Z}@:5432/x",
+    "IPv6 without brackets": f"://{H}:{T}{Z}@fe80::1:5432/x",
+    "IPv6 that is none": f"://{H}:{T}@[{Z}]:5432/x",
+    "IPv6 and more": f"://{H}:{T}@[::1]{Z}/x",
+    "blank inside": f"://{H}:{T} {Z}@db.example:5432/x",
+    "line break inside": f"://{H}:{T}\n{Z}@db.example:5432/x",
+    "blank before": f" ://{H}:{T}{Z}@db.example:5432/x",
+    "host with a blank": f"://{H}:{T}@db {Z}:5432/x",
+    "no scheme": f"//{H}:{T}{Z}@db.example",
+    "one slash": f":/{H}:{T}{Z}@db.example",
+    "another scheme": f"x{H}://{T}:{Z}@db.example/x",
+    "the password alone": f"{H}{T}{Z}",
+}
+VARIABLES = {
+    "ECHELON_STATE_URL": "postgresql",
+    "ECHELON_POSTGRES_URL": "postgresql+psycopg2",
+    "REDIS_URL": "redis",
+    DAGSTER_URL: "postgresql+psycopg2",
+    "ECHELON_LAKE": "s3",
+    "KALSHI_BASE_URL": "https",
+    "POLYMARKET_WS_URL": "wss",
+}
+COMMANDS: dict[str, list[str]] = {
+    "ingest": [],
+    "import": [__file__, "--table", "trades", "--venue", "kalshi"],
+    "refresh": [],
+    "publish": [],
+    "sql": ["SELECT 1"],
+    "record": [],
+    "listeners list": [],
+    "listeners add": ["x", "--venue", "kalshi"],
+    "derive": [],
+    "replay": [],
+    "book": ["kalshi:A"],
+    "latest": [],
+    "ui": [],
+    "sandbox": [],
+    "maintain": [],
+    "doctor": ["--offline"],
+    "demo": [],
+}
+
+
+def shown(error: BaseException | None) -> str:
+    return "" if error is None else "".join(traceback.format_exception(error))
+
+
+def test_every_command_is_driven() -> None:
+    names = {command.name or getattr(command.callback, "__name__", "") for command in cli.app.registered_commands}
+    names |= {group.name or "" for group in cli.app.registered_groups}
+    driven = {name.split()[0] for name in COMMANDS}
+    assert {name.removesuffix("_") for name in names} - driven <= {"settings", "prune"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("ECHELON_HOME", str(tmp_path))
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    yield tmp_path
+    logging.basicConfig(level="WARNING", force=True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_no_command_shows_a_part_of_a_secret_in_a_url_that_cannot_be_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, command: str
+) -> None:
+    for form, rest in MALFORMED.items():
+        if variable == "ECHELON_LAKE" and form in ("no scheme", "the password alone"):
+            continue  # that is a folder
+        text = rest if "://" not in rest or form.startswith(("another", "blank before")) else VARIABLES[variable] + rest
+        monkeypatch.setenv(variable, text)
+        result = CliRunner().invoke(cli.app, [*command.split(), *COMMANDS[command]])
+        said = result.output + caplog.text + shown(result.exception)
+        assert [part for part in CANARY if part in said] == [], (form, said)
+        assert result.exit_code == 1, (form, said)
+        assert variable in result.output, (form, said)
+        if command != "doctor":
+            assert len(result.stderr.splitlines()) == 1, (form, said)
+    assert list(home.iterdir()) == []  # nothing was begun
+
+
+@pytest.mark.parametrize("variable", ["ECHELON_STATE_URL", "ECHELON_POSTGRES_URL", "REDIS_URL", DAGSTER_URL])
+def test_an_exception_about_a_url_holds_no_part_of_it(variable: str) -> None:
+    for rest in MALFORMED.values():
+        with pytest.raises(BadSettings, match=variable) as caught:
+            load_settings({variable: VARIABLES[variable] + rest})
+        assert not [part for part in CANARY if part in shown(caught.value)]
+
+
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+@pytest.mark.parametrize(
+    ("variable", "command", "url"),
+    [
+        ("ECHELON_STATE_URL", ["listeners", "list"], f"postgresql://u:{H}%40{T}@127.0.0.1:1/x"),
+        ("ECHELON_STATE_URL", ["listeners", "list"], f"postgresql://u:{H}@127.0.0.1:1/x?password={T}"),
+        ("ECHELON_STATE_URL", ["listeners", "list"], f"postgresql://u:{H}@127.0.0.1:1/x?{T}={Z}"),
+        ("ECHELON_STATE_URL", ["listeners", "list"], f"sqlite:////proc/nowhere/state.sqlite?{T}={Z}"),
+        ("REDIS_URL", ["latest"], f"redis://u:{H}%40{T}@127.0.0.1:1/0"),
+        ("REDIS_URL", ["latest"], f"redis://u:{H}@127.0.0.1:1/0?{T}={Z}"),
+        ("REDIS_URL", ["latest"], f"redis://u:{H}@127.0.0.1:1/{T}"),
+        ("REDIS_URL", ["latest"], f"redis://u:{H}@127.0.0.1:1/0?protocol={T}"),
+    ],
+)
+def test_a_server_that_is_not_there_is_said_without_secrets(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, command: list[str], url: str, level: str
+) -> None:
+    """DEBUG shows whole tracebacks: the chain of exceptions holds no secret either."""
+    monkeypatch.setenv(variable, url)
+    monkeypatch.setenv("LOG_LEVEL", level)
+    result = CliRunner().invoke(cli.app, command)
+    said = result.output + shown(result.exception)
+    assert [part for part in CANARY if part in said] == [], said
+    if level == "INFO":
+        assert result.exit_code in (1, 75)
+        assert len(result.stderr.splitlines()) == 1, said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://host/db",
+        "postgres://u:p@host:5432/db?sslmode=require",
+        "postgresql+psycopg2://u:p%40s%2Fs%23%3A%25%20w@[::1]:5432/db",
+        "postgresql://u:p:q!$&'()*+,;=@10.0.0.1/db",
+        "postgresql://u@/db?host=/var/run/postgresql",
+        "postgresql://%2Fvar%2Frun/db",
+    ],
+)
+def test_what_every_parser_reads_alike_is_taken(url: str) -> None:
+    check_url(url, POSTGRES)
+
+
+def test_a_password_goes_to_the_server_as_it_is_meant() -> None:
+    password = "p@s/s#:% w"
+    url = f"postgresql://u:{quote(password, safe='')}@host/db"
+    check_url(url, POSTGRES)
+    assert sa.make_url(url).password == password
+    message = f'FATAL: "{password}" of {url}, as {quote(password, safe="")}'
+    assert without_secrets(message, url) == 'FATAL: "…" of …, as …'
+
+
+def test_the_url_of_a_lake_holds_no_keys_and_no_patterns() -> None:
+    check_url("s3://bucket/lake", STORES, credentials=False)
+    assert load_settings({"ECHELON_LAKE": "s3://bucket/lake"}).lake_root == "s3://bucket/lake"
+    for url in (f"s3://{H}:{T}@bucket/lake", f"az://box/lake?sig={H}", "s3://bucket/l*ke", f"s3:/{H}", "file:///lake"):
+        with pytest.raises(BadSettings, match="ECHELON_LAKE") as caught:
+            load_settings({"ECHELON_LAKE": url})
+        assert H not in str(caught.value)
