@@ -38,6 +38,8 @@ def check_url(text: str, schemes: Collection[str], *, credentials: bool = True) 
         raise ValueError(f"expected a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
     if "#" in match[2]:
         raise ValueError("a # stands in the URL: write it as %23")
+    if match[1].lower() == "sqlite" and "?" in match[2]:
+        raise ValueError("a SQLite file has no parameters: write a ? of its name as %3F")
     if match[1].lower() in _NO_HOST:
         return
     authority, rest = re.fullmatch(r"([^/?]*)(.*)", match[2], re.DOTALL).groups()  # type: ignore[union-attr]

@@ -15,13 +15,9 @@ import adbc_driver_postgresql.dbapi as driver
 from adbc_driver_manager.dbapi import Connection
 from pydantic import SecretStr
 
-<<<<<<< HEAD
 from echelon_pipeline import stopping
-from echelon_pipeline.errors import DatabaseRefused, DatabaseUnavailable
-=======
 from echelon_pipeline.errors import BadSettings, DatabaseRefused, DatabaseUnavailable
 from echelon_pipeline.urls import POSTGRES, check_url
->>>>>>> 6cbdccc (URLs with secrets are read one way; homes keep everything below them or are refused at once)
 
 # Classes of SQLSTATE that may pass: connection, resources, operator, serialization, locks.
 _PASSING = ("08", "53", "57", "40", "55P03")

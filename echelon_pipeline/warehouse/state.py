@@ -118,6 +118,8 @@ class State:
             self._migrate()
         except TypeError as error:  # how drivers refuse a parameter of the URL that they do not know
             raise server_fault(error, dsn) from None
+        except BadSettings as error:
+            raise BadSettings(str(error)) from None  # SQLAlchemy chains the driver's error, which quotes the URL
 
     @classmethod
     def of(cls, settings: Settings) -> State:

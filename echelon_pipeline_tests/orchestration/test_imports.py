@@ -28,11 +28,7 @@ TOP = {
     "answers",
     "dagster_home",
 }
-<<<<<<< HEAD
-GROUND = {"errors", "settings", "sqlfiles", "stopping", ""}  # "" is the package itself: its version
-=======
-GROUND = {"errors", "places", "settings", "sqlfiles", "urls", ""}  # "" is the package itself: its version
->>>>>>> 6cbdccc (URLs with secrets are read one way; homes keep everything below them or are refused at once)
+GROUND = {"errors", "places", "settings", "sqlfiles", "stopping", "urls", ""}  # "" is the package itself: its version
 # What each room may import besides itself; the rooms at the top may import everything.
 MAY_IMPORT: dict[str, set[str]] = {
     "memory": set(),
