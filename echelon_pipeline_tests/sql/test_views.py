@@ -312,3 +312,65 @@ def test_a_trade_on_two_days_is_found(tmp_path: Path) -> None:
     with catalog(tmp_path, trades=[moved]) as connection:
         found = run_check(connection, "trades_twice")
     assert found == [("kalshi:t1", 2, [date(2026, 11, 20), date(2026, 11, 21)])]
+
+
+def letter(begin: float, end: float, instrument_id: str | None = None, **values: object) -> Row:
+    """An unread row of trades that lies between these hours; its payload is named after them."""
+    made: Row = {
+        "table_name": "core.trades",
+        "endpoint": "trades",
+        "sha256": f"{begin}-{end}-{instrument_id}",
+        "instrument_id": instrument_id,
+        "from_at": at(begin),
+        "to_at": at(end),
+        "unread_rows": 1,
+    }
+    return row("core.dead_letters", **{**made, **values})
+
+
+def stretch(letters: list[Row]) -> tuple[object, ...]:
+    """Since when trades of an instrument are complete, until when, and why not longer: 48 hours were walked."""
+    with derived([window(0, 48, 1, scope="all")], [instrument("kalshi:A", 0, 0)], letters) as connection:
+        (found,) = connection.execute(
+            "SELECT complete_from, complete_to, reason FROM core.instrument_completeness "
+            "WHERE table_name = 'core.trades'"
+        ).fetchall()
+        return tuple(found)
+
+
+def test_a_row_that_could_not_be_read_is_a_hole_of_its_instrument() -> None:
+    one = "1 row could not be read"
+    assert stretch([]) == (at(0), at(48), "since trading opened")
+    assert stretch([letter(10, 11, "kalshi:A")]) == (at(11), at(48), one)
+    assert stretch([letter(10, 11, "kalshi:B")]) == (at(0), at(48), "since trading opened")
+    assert stretch([letter(10, 11)]) == (at(11), at(48), one), "it may be anyone's"
+    assert stretch([letter(10, 11, "kalshi:A", venue="polymarket")])[:2] == (at(11), at(48))
+    assert stretch([letter(40, 48, "kalshi:A")]) == (at(0), at(40), one)
+    assert stretch([letter(5, 6), letter(40, 48, "kalshi:A")]) == (at(6), at(40), one)
+    assert stretch([letter(0, 30), letter(20, 48)]) == (None, None, "4 rows could not be read")
+    assert stretch([letter(10, 11, "kalshi:A", closed_at=at(60))])[:2] == (at(0), at(48)), "read since"
+    assert stretch([letter(10, 11, "kalshi:A", endpoint="import:x:y.csv")])[:2] == (at(0), at(48))
+    assert stretch([letter(50, 51, "kalshi:A")])[:2] == (at(0), at(48)), "outside of what is claimed"
+
+
+def test_a_day_with_an_unread_row_is_walked_but_not_complete(tmp_path: Path) -> None:
+    windows = [window(0, 48, 1), window(0, 48, 1, table_name="core.fills", scope="code-a", unit_id="u1")]
+    windows.append(window(0, 48, 1, table_name="core.fills", scope="code-b", unit_id="u2"))
+    letters = [letter(10, 11, "kalshi:A", unread_rows=2)]
+    letters.append(letter(30, 31, None, table_name="core.fills", scope="code-a"))
+    with catalog(tmp_path, ingest_windows=windows, dead_letters=letters) as connection:
+        found = connection.execute(
+            "SELECT table_name, scope, day(date), complete_minutes, unread_rows, is_complete FROM core.coverage_daily"
+        ).fetchall()
+        said = connection.execute(
+            "SELECT comment FROM duckdb_columns() WHERE table_name = 'coverage_daily' AND column_name = 'is_complete'"
+        ).fetchall()
+    assert found == [
+        ("core.fills", "code-a", 1, 1440, 0, True),
+        ("core.fills", "code-a", 2, 1440, 1, False),
+        ("core.fills", "code-b", 1, 1440, 0, True),
+        ("core.fills", "code-b", 2, 1440, 0, True),
+        ("core.trades", "configured", 1, 1440, 2, False),
+        ("core.trades", "configured", 2, 1440, 0, True),
+    ]
+    assert "scope" in str(said[0][0])

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline_tests.marts import UNREAD_ROWS
 from echelon_pipeline_tests.rows import DAY, Row, arrow, row
 
+_COVERAGE: list[tuple[str, pa.DataType]] = [
+    *((name, pa.string()) for name in ("venue", "table_name", "scope")),
+    ("date", pa.date32()),
+    ("complete_minutes", pa.float64()),
+]
+COVERAGE = pa.schema(_COVERAGE)
 VOLUME, CATEGORIES = "mart.trade_volume", "core.ticker_categories"
 
 
@@ -26,12 +34,37 @@ def category(instrument_id: str, name: str, **values: object) -> Row:
     return row(CATEGORIES, instrument_id=instrument_id, category=name, category_source="tag", **values)
 
 
-def views(volumes: Sequence[Row], categories: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+def walked(venue: str, day: date = DAY, *, scope: str = "configured", minutes: float = 1440) -> Row:
+    """A day of trades, walked for so many minutes."""
+    return {"venue": venue, "table_name": "core.trades", "scope": scope, "date": day, "complete_minutes": minutes}
+
+
+WALKED = [walked(v, DAY - timedelta(days=n)) for v in ("kalshi", "polymarket") for n in range(3)]
+
+
+def lost(instrument_id: str | None, rows: int = 1, venue: str = "kalshi", day: date = DAY) -> Row:
+    """Unread rows of trades."""
+    made = {"venue": venue, "table_name": "core.trades", "instrument_id": instrument_id, "date": day}
+    return {**made, "unread_rows": rows}
+
+
+def views(
+    volumes: Sequence[Row],
+    categories: Sequence[Row],
+    coverage: Sequence[Row] = WALKED,
+    unread: Sequence[Row] = (),
+) -> tuple[list[Row], list[Row]]:
     """Rows of category_volume and of venue_volume."""
     with connect(private=True) as connection:
-        for name, rows in ((VOLUME, volumes), (CATEGORIES, categories)):
-            connection.register("given_rows", arrow(name, rows))
-            connection.execute(f"CREATE SCHEMA {name.split('.')[0]}")
+        for schema in ("core", "mart"):
+            connection.execute(f"CREATE SCHEMA {schema}")
+        for name, rows in (
+            (VOLUME, arrow(VOLUME, volumes)),
+            (CATEGORIES, arrow(CATEGORIES, categories)),
+            ("core.coverage_daily", pa.Table.from_pylist(list(coverage), schema=COVERAGE)),
+            ("core.unread_rows", pa.Table.from_pylist(list(unread), schema=UNREAD_ROWS)),
+        ):
+            connection.register("given_rows", rows)
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given_rows")
         found = [
             connection.sql(statement(f"views/{name}").text).to_arrow_table().to_pylist()
@@ -59,6 +92,50 @@ def test_a_group_is_complete_where_all_of_its_rows_are_and_unknown_instruments_a
         ("kalshi", DAY, Decimal("4.5"), 9, False),
         ("polymarket", DAY - timedelta(days=2), 1, 3, True),
     ]
+
+
+def test_a_total_says_what_it_is_the_total_of() -> None:
+    coverage = [walked("kalshi", scope="configured"), walked("polymarket", scope="all")]
+    _, by_venue = views([volume("kalshi:A"), volume("polymarket:A")], [], coverage)
+    assert [(r["venue"], r["scope"], r["covered_share"], r["is_complete"]) for r in by_venue] == [
+        ("kalshi", "within_bounds", None, True),  # the venue gives no total to compare with
+        ("polymarket", "venue", 1.0, True),
+    ]
+
+
+def test_a_total_over_unread_rows_is_not_complete_and_says_how_many() -> None:
+    volumes = [volume("kalshi:A"), volume("kalshi:B"), volume("polymarket:A")]
+    known = [category("kalshi:A", "Sports"), category("kalshi:B", "Crypto")]
+    own = [lost("kalshi:A", 3)]  # no row of A need be there for this: the day of the venue lacks them
+    by_category, by_venue = views(volumes, known, unread=own)
+    assert {r["category"]: r["incomplete_reason"] for r in by_category if r["venue"] == "kalshi"} == {
+        "Sports": "3 rows could not be read",
+        "Crypto": None,
+    }
+    assert [(r["venue"], r["is_complete"], r["unread_rows"]) for r in by_venue] == [
+        ("kalshi", False, 3),
+        ("polymarket", True, 0),
+    ]
+    by_category, _ = views(volumes, known, unread=[*own, lost(None)])
+    assert {r["category"]: r["incomplete_reason"] for r in by_category if r["venue"] == "kalshi"} == {
+        "Sports": "4 rows could not be read",
+        "Crypto": "1 row could not be read",
+    }
+
+
+def test_a_day_that_was_not_walked_to_its_end_has_no_complete_total() -> None:
+    """Instruments without a trade so far have no row that could say so."""
+    _, by_venue = views([volume("kalshi:A")], [], [walked("kalshi", minutes=700)])
+    assert [(r["is_complete"], r["incomplete_reason"]) for r in by_venue] == [
+        (False, "trades of the day were not read to its end")
+    ]
+
+
+def test_the_columns_say_what_they_speak_of() -> None:
+    for name in ("category_volume", "venue_volume"):
+        said = statement(f"views/{name}").columns
+        assert {"scope", "covered_share", "is_complete", "incomplete_reason"} <= set(said)
+        assert "scope" in said["is_complete"]
 
 
 _ROWS = st.dictionaries(

@@ -1,6 +1,7 @@
 -- about: daily prices of the most traded instrument of each venue, all sources side by side
 -- grain: instrument, date, price_source
 -- inputs: core.daily_prices, core.trades
+-- The sources describe the same day: their volumes are compared here, never added up.
 WITH top AS (
     SELECT instrument_id
     FROM core.trades
