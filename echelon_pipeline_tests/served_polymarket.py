@@ -26,6 +26,14 @@ Body = dict[str, Any]
 Query = dict[str, list[str]]
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is none: a status and the venue's words."""
+
+    status: int
+    body: Body
+
+
 @dataclass
 class Polymarket:
     """What is served now. ``lists_closed``: closed markets are still in the listing of recently closed ones.
@@ -90,8 +98,9 @@ def served(venue: Polymarket) -> Iterator[Polymarket]:
 
         def _send(self) -> None:
             asked = urlsplit(self.path)
-            body = json.dumps(venue.answer(asked.path, parse_qs(asked.query))).encode()
-            self.send_response(200)
+            answer = venue.answer(asked.path, parse_qs(asked.query))
+            body = json.dumps(answer.body if isinstance(answer, Refusal) else answer).encode()
+            self.send_response(answer.status if isinstance(answer, Refusal) else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

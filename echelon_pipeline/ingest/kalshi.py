@@ -16,6 +16,7 @@ import msgspec
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.ingest.bounds import Ranked, TopN, measure
 from echelon_pipeline.ingest.listings import Scan
+from echelon_pipeline.ingest.narrow import GivenUp, narrowed
 from echelon_pipeline.ingest.peek import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
 from echelon_pipeline.ingest.walks import Group
@@ -69,6 +70,7 @@ class KalshiListings:
         self._settings = settings
         self._bounds = TopN(settings.instruments_bound("kalshi"), Decimal(settings.min_volume), rank)
         self._events: set[str] = set()
+        self.given_up: GivenUp = {}
 
     @property
     def filtered_out(self) -> int:
@@ -120,21 +122,25 @@ class KalshiListings:
     async def _their_events(self) -> AsyncIterator[Page]:
         """Events of the kept markets."""
         for tickers in batches(sorted(self._events), self._settings.kalshi_batch_size):
-            async for page in self._client.events(tickers=tickers):
+            async for page in narrowed(tickers, lambda some: self._client.events(tickers=some), self.given_up):
                 yield page
         self._events.clear()
 
     async def by_id(self, native_ids: Sequence[str]) -> AsyncIterator[Page]:
         """Known markets by ticker; those that the live tier no longer has come from the historical one."""
         for tickers in batches(native_ids, self._settings.kalshi_batch_size):
-            found: set[str] = set()
-            async for page in self._client.markets(tickers=tickers):
-                found.update(o.key for o in page.objects if o.key)
+            async for page in narrowed(tickers, self._known, self.given_up):
                 yield page
-            gone = [t for t in tickers if t not in found]
-            if gone:
-                async for page in self._client.historical_markets(tickers=gone):
-                    yield page
+
+    async def _known(self, tickers: Sequence[str]) -> AsyncIterator[Page]:
+        found: set[str] = set()
+        async for page in self._client.markets(tickers=tickers):
+            found.update(o.key for o in page.objects if o.key)
+            yield page
+        gone = [t for t in tickers if t not in found]
+        if gone:
+            async for page in self._client.historical_markets(tickers=gone):
+                yield page
 
 
 async def _chained(sources: Sequence[AsyncIterator[Page]]) -> AsyncIterator[Page]:

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Protocol
 from echelon_pipeline.errors import EchelonError, NotAvailable
 from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.narrow import GivenUp, note_given_up, sentence, windows_of
 from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kinds import PayloadKind
@@ -47,6 +48,7 @@ class ListingSource(Protocol):
 
     kinds: ClassVar[dict[str, PayloadKind]]
     parser_version: ClassVar[int]
+    given_up: GivenUp  # known instruments and events that could not be read by id
 
     @property
     def filtered_out(self) -> int:
@@ -73,21 +75,23 @@ async def fetch_listings(session: Session, venue: Venue, source: ListingSource, 
         store.flush()
         counts.filtered_out = source.filtered_out
         state, reason = verdict(failure)
+        span = (scan.now, session.clock())
         window = unit.window(
             venue,
             RAW,
             f"listings:{scan.mode}",
-            (scan.now, session.clock()),
+            span,
             state=state,
-            reason=reason,
+            reason=reason or sentence(source.given_up),
             counts=counts,
             rows=store.stored,
         )
         # The window goes before last_seen: killed between the two, the next scan stores the same
         # payloads once more; the other way round they would be skipped and never derived.
-        session.windows.record([window])
+        session.windows.record([window, *windows_of(unit, venue, RAW, span, source.given_up)])
         store.mark_seen()
         counts.unchanged = store.unchanged
+    note_given_up(counts, source.given_up, f"{venue} listings")
     if isinstance(failure, NotAvailable):
         note(counts, failure, f"the rest of {venue}'s listings is")
     elif failure:

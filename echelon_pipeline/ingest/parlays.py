@@ -22,6 +22,7 @@ from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.bounds import TopN
 from echelon_pipeline.ingest.kalshi import KalshiListings, rank
 from echelon_pipeline.ingest.listings import RAW
+from echelon_pipeline.ingest.narrow import GivenUp, narrowed, note_given_up, sentence, windows_of
 from echelon_pipeline.ingest.peek import peek, peek_all
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.sqlfiles import statement
@@ -60,6 +61,7 @@ class Sample:
     notes: list[str] = field(default_factory=list)
     _series: dict[str, str] = field(default_factory=dict)
     _shown: set[str] = field(default_factory=set)
+    given_up: GivenUp = field(default_factory=dict)
     _legs: dict[str, str] = field(default_factory=dict)
 
     async def pages(self) -> AsyncIterator[Page]:
@@ -71,13 +73,14 @@ class Sample:
             self._note_combos(page)
             yield page
         listings = KalshiListings(self.client, self.session.settings)
+        listings.given_up = self.given_up
         async for page in listings.by_id(self._again()):
             self._note_combos(page)
             yield page
         async for page in listings.by_id(sorted(set(self._legs) - self._shown)):
             yield page
         for tickers in batches(sorted(set(filter(None, self._legs.values()))), self._batch):
-            async for page in self.client.events(tickers=tickers):
+            async for page in narrowed(tickers, lambda some: self.client.events(tickers=some), self.given_up):
                 yield page
 
     @property
@@ -171,9 +174,12 @@ async def fetch_parlays(session: Session, client: KalshiClient) -> Counts:
         if failure is None and sample.stopped:
             state, reason = "partial", f"a sample: the scan ended after {session.settings.parlays_scan} open combos"
         span = (started, session.clock())
+        reason = reason or sentence(sample.given_up)
         window = unit.window(VENUE, RAW, SCOPE, span, state=state, reason=reason, counts=counts, rows=store.stored)
-        session.windows.record([window])  # before last_seen, as in listings.py
+        # Before last_seen, as in listings.py.
+        session.windows.record([window, *windows_of(unit, VENUE, RAW, span, sample.given_up)])
         store.mark_seen()
+    note_given_up(counts, sample.given_up, "combos and their legs")
     if isinstance(failure, NotAvailable):
         note(counts, failure, "the rest of the combos is")
     elif failure:

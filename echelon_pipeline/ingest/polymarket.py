@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.ingest.bounds import Ranked, TopN, measure
 from echelon_pipeline.ingest.listings import Scan
+from echelon_pipeline.ingest.narrow import GivenUp, narrowed
 from echelon_pipeline.ingest.peek import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
 from echelon_pipeline.ingest.walks import Group
@@ -77,6 +79,7 @@ class PolymarketListings:
         self.filtered_out = 0
         self._shown: set[str] = set()
         self._named: set[str] = set()
+        self.given_up: GivenUp = {}
 
     async def scan(self, scan: Scan) -> AsyncIterator[Page]:
         """Open events with their markets, markets whose end passed in the last days, and the events of those."""
@@ -104,10 +107,14 @@ class PolymarketListings:
             for closed in (True, False):
                 rest = [i for i in ids if i not in self._shown]
                 if rest:
-                    async for page in self._client.gamma.events(id=rest, closed=closed):
+                    ask = partial(self._events_by_id, closed=closed)
+                    async for page in narrowed(rest, ask, self.given_up):
                         if page.endpoint == "events":
                             self._shown.update(o.key for o in page.objects if o.key)
                             yield page
+
+    def _events_by_id(self, ids: Sequence[str], *, closed: bool) -> AsyncIterator[Page]:
+        return self._client.gamma.events(id=ids, closed=closed)
 
     async def _open_events(self) -> AsyncIterator[Page]:
         """Events in order of volume, until the bound on instruments is reached."""
@@ -154,14 +161,18 @@ class PolymarketListings:
     async def by_id(self, native_ids: Sequence[str]) -> AsyncIterator[Page]:
         """Known markets by condition id. Listings show open ones unless ``closed=true`` is asked for."""
         for ids in batches(native_ids, IDS_PER_REQUEST):
-            found: set[str] = set()
-            async for page in self._client.gamma.markets(condition_ids=ids, closed=True):
-                found.update(o.key for o in page.objects if o.key)
+            async for page in narrowed(ids, self._known, self.given_up):
                 yield page
-            rest = [i for i in ids if i not in found]
-            if rest:
-                async for page in self._client.gamma.markets(condition_ids=rest, closed=False):
-                    yield page
+
+    async def _known(self, ids: Sequence[str]) -> AsyncIterator[Page]:
+        found: set[str] = set()
+        async for page in self._client.gamma.markets(condition_ids=ids, closed=True):
+            found.update(o.key for o in page.objects if o.key)
+            yield page
+        rest = [i for i in ids if i not in found]
+        if rest:
+            async for page in self._client.gamma.markets(condition_ids=rest, closed=False):
+                yield page
 
 
 async def _one(page: Page) -> AsyncIterator[Page]:

@@ -6,6 +6,7 @@ in ``kalshi.py`` and ``polymarket.py``; how points become days is in ``sql/``.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,6 +20,7 @@ from echelon_pipeline.ingest.crew import each
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.letters import Asked, Reread, unread_rows
+from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, halves, note_given_up
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
 from echelon_pipeline.sqlfiles import statement
@@ -81,7 +83,10 @@ async def ingest_prices(
         total.add(batch.total)
         if batch.absent:
             session.windows.record(batch.windows(plan))
-            note(total, next(iter(batch.absent.values())), f"prices of {len(batch.absent)} instruments are")
+            lacking = [e for e in batch.absent.values() if isinstance(e, NotFound)]
+            if lacking:
+                note(total, lacking[0], f"prices of {len(lacking)} instruments are")
+            note_given_up(total, batch.given_up, f"{venue} prices")
         else:
             windows = [_window(unit, venue, day, asked_at, total) for day in sorted(set(days))]
             session.windows.record(windows, as_of=asked_at)
@@ -122,7 +127,9 @@ class _Batch:
         self.venue = venue
         self.feed = feed
         self.total = Counts()
-        self.absent: dict[str, NotFound] = {}
+        self.absent: dict[str, EchelonError] = {}
+        self.given_up: GivenUp = {}
+        self._any = False  # one request at least was answered
         self._session = unit.session
         # A price object holds a day's candles or more: a hundred times a trade's size.
         self._raw = unit.store(venue, feed.parser_version, share=20)
@@ -144,8 +151,28 @@ class _Batch:
         if self.again is not None and not self.absent:
             self._read.append(Reread(TABLE, self.again, ()))
         self._commit()
+        if len(self.given_up) > 1 and not self._any:
+            raise next(iter(self.given_up.values()))  # of several nothing at all can be read: that is the venue's
 
-    async def _fetch(self, request: PriceRequest, total: int) -> None:
+    async def _fetch(self, whole: PriceRequest, total: int) -> None:
+        """Does a request; one that fails is done in halves, down to the instruments that fail alone."""
+        waiting = deque([whole])
+        while waiting:
+            request = waiting.popleft()
+            try:
+                await self._answered(request)
+            except NARROWED as error:
+                if len(request.targets) > 1:
+                    waiting.extend(replace(request, targets=tuple(half)) for half in halves(request.targets))
+                else:
+                    only = request.targets[0].instrument_id
+                    self.absent[only] = self.given_up[only] = error
+        self._done += 1
+        self._session.progress(f"{self.venue} prices", self._done, total)
+        if self._page - self._from >= PAGES_PER_COMMIT:
+            self._commit()
+
+    async def _answered(self, request: PriceRequest) -> None:
         ids = tuple(t.instrument_id for t in request.targets)
         try:
             async for page in self.feed.fetch(request):
@@ -158,10 +185,7 @@ class _Batch:
             if not is_absent(error, request.targets):
                 raise
             self.absent |= {t.instrument_id: error for t in request.targets}
-        self._done += 1
-        self._session.progress(f"{self.venue} prices", self._done, total)
-        if self._page - self._from >= PAGES_PER_COMMIT:
-            self._commit()
+        self._any = True
 
     def windows(self, plan: Sequence[tuple[Span, list[PriceTarget]]]) -> list[Window]:
         """What was read instrument by instrument: what is absent for some must not be claimed for all."""
@@ -171,7 +195,8 @@ class _Batch:
             for target in targets:
                 absent, scope = self.absent.get(target.instrument_id), target.instrument_id
                 if absent is not None:
-                    state, reason, until = "unavailable", reason_of(absent), end
+                    state = "unavailable" if isinstance(absent, NotFound) else "partial"
+                    reason, until = reason_of(absent), end
                 else:
                     state, reason, until = "complete", None, over
                 if begin < until:

@@ -16,6 +16,7 @@ from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.errors import NotAvailable
 from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.narrow import GivenUp, narrowed, note_given_up, sentence, windows_of
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
@@ -34,9 +35,10 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
     with session.unit() as unit:
         store = unit.store(VENUE, PARSER_VERSION)
         failure: NotAvailable | None = None
+        given_up: GivenUp = {}
         try:
             for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):
-                async for page in client.data.resolutions(conditions):
+                async for page in narrowed(conditions, client.data.resolutions, given_up):
                     store.add(replace(page, number=counts.pages))
                     counts.pages += 1
                     counts.objects += len(page.objects)
@@ -51,10 +53,11 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
         counts.add(_judge(session, deriver))
         rows = counts.staged.get(TABLE, 0)
         state, reason = verdict(failure)
+        reason = reason or sentence(given_up)
         span = (started, session.clock())
-        session.windows.record(
-            [unit.window(VENUE, TABLE, "data_v2", span, state=state, reason=reason, counts=counts, rows=rows)]
-        )
+        window = unit.window(VENUE, TABLE, "data_v2", span, state=state, reason=reason, counts=counts, rows=rows)
+        session.windows.record([window, *windows_of(unit, VENUE, TABLE, span, given_up)])
+        note_given_up(counts, given_up, "payouts of Data API v2")
     return counts
 
 

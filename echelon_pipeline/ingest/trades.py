@@ -9,6 +9,7 @@ rows *at* that time may go on in the next page, so they are held back until the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,6 +21,7 @@ from echelon_pipeline.ingest.crew import each
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.letters import Reread, UnreadRows
+from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, note_given_up
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
 from echelon_pipeline.ingest.walks import EVERYTHING, Group, TradeFeed, Walk, keep
 from echelon_pipeline.sqlfiles import statement
@@ -65,7 +67,7 @@ async def ingest_trades(
         batch.whole, batch.again = (begin, end), refetch
         await batch.run(list(feed.groups(targets(session, venue, (begin, end), refetch=refetch))))
         total.add(batch.total)
-        if end > begin and not batch.absent:
+        if end > begin and not batch.has_gaps:
             rows = total.staged.get(TABLE, 0)
             window = unit.window(venue, TABLE, batch.scope, (begin, end), counts=total, rows=rows)
             session.windows.record([window], as_of=asked_at)
@@ -114,6 +116,7 @@ class _Batch:
         self.feed = feed
         self.total = Counts()
         self.absent: list[NotFound] = []
+        self.given_up: GivenUp = {}
         self._session = unit.session
         self.scope = trade_scope(self._session, venue)
         self.whole: Span | None = None  # what the run claims under ``scope`` once all walks have ended
@@ -124,6 +127,7 @@ class _Batch:
         self._held = 0
         self._walks: list[Walk] = []
         self._finished = 0
+        self._read = False  # one walk at least came to its end
 
     def unavailable(self, span: Span, reason: str) -> None:
         """Records that the venue cannot give a span."""
@@ -142,11 +146,38 @@ class _Batch:
             self._commit(claim=True)
             raise
         # What is absent for some must not be claimed for all: then each instrument gets its own windows.
-        self._commit(claim=bool(self.absent), ended=True)
+        self._commit(claim=self.has_gaps, ended=True)
+        if len(self.given_up) > 1 and not self._read:
+            raise next(iter(self.given_up.values()))  # of several nothing at all can be read: that is the venue's
+        note_given_up(self.total, self.given_up, f"{self.venue} trades")
         if self.absent:
             note(self.total, self.absent[0], f"{len(self.absent)} of {len(groups)} trade walks are")
 
-    async def _follow(self, walk: Walk, total: int) -> None:
+    @property
+    def has_gaps(self) -> bool:
+        """Whether something of what was asked for is in no walk that came to its end."""
+        return bool(self.absent or self.given_up)
+
+    async def _follow(self, whole: Walk, total: int) -> None:
+        """Walks a group; one that fails is walked on in halves, down to the instruments that fail alone."""
+        waiting = deque([whole])
+        while waiting:
+            walk = waiting.popleft()
+            try:
+                await self._pass(walk)
+            except NARROWED as error:
+                ids = walk.group.instrument_ids
+                if not ids:
+                    raise
+                if len(ids) > 1:
+                    walk.split = True
+                    waiting.extend(walk.parts())
+                else:
+                    walk.absent = self.given_up[ids[0]] = error
+        self._finished += 1
+        self._session.progress(f"{self.venue} trades", self._finished, total)
+
+    async def _pass(self, walk: Walk) -> None:
         self._walks.append(walk)
         try:
             async for page in self.feed.walk(walk.group):
@@ -159,8 +190,7 @@ class _Batch:
                 raise
             walk.absent = error
             self.absent.append(error)
-        self._finished += 1
-        self._session.progress(f"{self.venue} trades", self._finished, total)
+        self._read = True
 
     def _take(self, walk: Walk, page: Page) -> None:
         """Stores a page and notes how far the walk has come. Synchronous: no other walk interleaves."""
@@ -196,7 +226,7 @@ class _Batch:
         self.total.add(counts)
         if claim:
             self._session.windows.record(self._windows(deriver.unread))
-        self._walks = [w for w in self._walks if not w.done and w.absent is None]
+        self._walks = [w for w in self._walks if not w.ended]
         for walk in self._walks:
             walk.committed()
         self._batch_from, self._held = self._page, 0
@@ -209,7 +239,7 @@ class _Batch:
             for w in self._walks
             if w.done
         ]
-        if ended and self.again and self.whole is not None and not self.absent:
+        if ended and self.again and self.whole is not None and not self.has_gaps:
             found.append(Reread(TABLE, self.whole, ()))
         return found
 
@@ -228,8 +258,8 @@ class _Batch:
                 )
             if walk.absent is not None and walk.group.span[0] < begin:
                 rest, why = (walk.group.span[0], begin), reason_of(walk.absent)
+                state = "unavailable" if isinstance(walk.absent, NotFound) else "partial"
                 rows.extend(
-                    self.unit.window(self.venue, TABLE, scope, rest, state="unavailable", reason=why)
-                    for scope in walk.scopes
+                    self.unit.window(self.venue, TABLE, scope, rest, state=state, reason=why) for scope in walk.scopes
                 )
         return rows

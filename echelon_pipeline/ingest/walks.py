@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
 
-from echelon_pipeline.errors import NotFound
+from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.ingest.letters import Asked
+from echelon_pipeline.ingest.narrow import halves
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline.warehouse.duck import literal
@@ -52,7 +53,8 @@ class TradeFeed(Protocol):
 class Walk:
     """How far one group's walk has come. ``held``: stored pages by number that may hold rows which no commit
     has taken yet, each with its oldest time. ``taken``: commits have taken the rows from here on. ``absent``:
-    why nothing below ``low`` can be had. ``pages``: number, oldest and newest time of the pages since the last commit;
+    why nothing below ``low`` can be had. ``split``: parts of the group walk on from
+    ``low``. ``pages``: number, oldest and newest time of the pages since the last commit;
     ``above``: the newest time of the page before them."""
 
     group: Group
@@ -60,7 +62,8 @@ class Walk:
     done: bool = False
     held: dict[int, datetime] = field(default_factory=dict)
     taken: datetime | None = None
-    absent: NotFound | None = None
+    absent: EchelonError | None = None
+    split: bool = False
     pages: list[tuple[int, datetime | None, datetime | None]] = field(default_factory=list)
     above: datetime | None = None
 
@@ -68,6 +71,17 @@ class Walk:
     def scopes(self) -> tuple[str, ...]:
         """Scopes of this walk's windows."""
         return self.group.instrument_ids or (EVERYTHING,)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further page will come."""
+        return self.done or self.split or self.absent is not None
+
+    def parts(self) -> list[Walk]:
+        """What is left to read, by each half of the instruments."""
+        span = (self.group.span[0], self.span_read()[0])
+        both = zip(halves(self.group.instrument_ids), halves(self.group.native_ids), strict=True)
+        return [Walk(Group(tuple(ids), tuple(natives), span)) for ids, natives in both]
 
     def pass_page(self, number: int, times: Sequence[datetime]) -> None:
         """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing."""

@@ -26,7 +26,7 @@ INGEST_WINDOWS = Table(
             "complete (walked to the end: not asked for again; what was read is unread_rows), partial or unavailable",
             nullable=False,
         ),
-        Column("reason", T.TEXT, "why it is not complete"),
+        Column("reason", T.TEXT, "why it is not complete, or which members of a complete one could not be read"),
         Column("rows", T.BIGINT, "rows committed under it", nullable=False),
         Column("dead_letters", T.BIGINT, "payloads that could not be parsed", nullable=False),
         Column("filtered_out", T.BIGINT, "objects left out by the configured bounds", nullable=False),

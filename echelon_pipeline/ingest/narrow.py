@@ -1,0 +1,87 @@
+"""Batches narrowed down: one member that the venue cannot serve must not cost the others.
+
+Belongs here: which failures one member can cause, the halving, and how a run says what it gave up. A member that fails
+alone is given up for this run and asked for again by the next one; nothing of it is claimed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from echelon_pipeline.errors import AnswerTooLarge, BadRequest, EchelonError, SchemaDrift, VenueUnavailable
+from echelon_pipeline.ingest.absent import reason_of
+from echelon_pipeline.ingest.session import Counts, Unit
+from echelon_pipeline.venues.page import Page
+from echelon_pipeline.warehouse.windows import Window
+
+# What one record can bring upon a whole request. A limit, a missing key or an open breaker is the venue's or ours.
+NARROWED = (VenueUnavailable, AnswerTooLarge, BadRequest, SchemaDrift)
+NAMED = 5  # members that a message names; each has a window of its own
+
+Member = TypeVar("Member")
+GivenUp = dict[str, EchelonError]
+
+
+def halves(members: Sequence[Member]) -> list[Sequence[Member]]:
+    """Both halves of several members."""
+    middle = len(members) // 2
+    return [members[:middle], members[middle:]]
+
+
+async def narrowed(
+    members: Sequence[str], ask: Callable[[Sequence[str]], AsyncIterator[Page]], given_up: GivenUp
+) -> AsyncIterator[Page]:
+    """The pages of ``ask(members)``; where that fails, of its halves, down to the members that fail alone: they are
+    noted in ``given_up``. Raises the first failure where none of several members can be read: that is the venue's.
+
+    Halves wait behind other parts of the batch, so that parts that work lie between those that fail: a breaker that
+    counts failures in a row takes one bad record for no outage.
+    """
+    waiting = deque([list(members)])
+    first: EchelonError | None = None
+    failed: GivenUp = {}
+    while waiting:
+        some = waiting.popleft()
+        try:
+            pages = [page async for page in ask(some)]
+        except NARROWED as error:
+            first = first or error
+            if len(some) > 1:
+                waiting.extend(list(half) for half in halves(some))
+            else:
+                failed[some[0]] = error
+        else:
+            for page in pages:
+                yield page
+    if first is not None and len(members) > 1 and len(failed) == len(members):
+        raise first
+    given_up |= failed
+
+
+def sentence(given_up: Mapping[str, EchelonError]) -> str | None:
+    """What a window says of the members that were given up; None for none."""
+    if not given_up:
+        return None
+    names = ", ".join(list(given_up)[:NAMED]) + (" …" if len(given_up) > NAMED else "")
+    why = reason_of(next(iter(given_up.values())))
+    return f"{len(given_up)} could not be read and will be asked for again: {names}: {why}"
+
+
+def note_given_up(counts: Counts, given_up: Mapping[str, EchelonError], what: str) -> None:
+    """Says in the run's metadata, and at the end of the command, what was given up."""
+    found = sentence(given_up)
+    if found:
+        counts.absent.append(f"{what}: {found}")
+
+
+def windows_of(
+    unit: Unit, venue: str, table: str, span: tuple[datetime, datetime], given_up: Mapping[str, EchelonError]
+) -> list[Window]:
+    """A partial window for each member that was given up, in its own scope."""
+    return [
+        unit.window(venue, table, f"{venue}:{name}", span, state="partial", reason=reason_of(error))
+        for name, error in given_up.items()
+    ]
