@@ -84,10 +84,14 @@ class Walk:
         return [Walk(Group(tuple(ids), tuple(natives), span)) for ids, natives in both]
 
     def pass_page(self, number: int, times: Sequence[datetime]) -> None:
-        """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing."""
+        """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing, and one alone
+        at the end does not end the walk (the page after it shows whether it was odd)."""
         self.pages.append((number, min(times, default=None), max(times, default=None)))
         if times:
-            self.low = times[-1] if self.low is None else min(self.low, times[-1])
+            last = times[-1]
+            if last < self.group.span[0] and len(times) > 1:
+                last = max(last, times[-2])
+            self.low = last if self.low is None else min(self.low, last)
             self.held[number] = min(times)
             self.done = self.low < self.group.span[0]
 

@@ -47,6 +47,31 @@ def test_below_a_million_the_small_number_is_the_number(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (".48", "0.48"),
+        ("0.48", "0.48"),
+        ("-.5", "-0.5"),
+        ("1.", "1"),
+        ("1.50", "1.5"),
+        ("4.8e-1", "0.48"),
+        ("1E-3", "0.001"),
+        ("1e+2", "100"),
+        ("999999999999.999999999999", "999999999999.999999999999"),
+        *(
+            (text, None)
+            for text in ("", ".", "-", "e5", "1e", "+1", "1,5", " 1", "1_000", "NaN", "1e400", "1e12", "0x1")
+        ),
+        ("\u0663", None),
+    ],
+)
+def test_a_decimal_is_read_in_every_legal_spelling(text: str, number: str | None) -> None:
+    with connect() as connection:
+        row = connection.execute("SELECT as_number($t)", {"t": text}).fetchone()
+    assert row == (None if number is None else Decimal(number),)
+
+
+@pytest.mark.parametrize(
     ("text", "utc"),
     [
         ("2026-11-20T12:00:00.25Z", "2026-11-20 12:00:00.25+00"),

@@ -45,9 +45,9 @@ named AS (
 typed AS (
     SELECT *,
            as_epoch(CASE WHEN regexp_full_match(time_text, '[0-9]+') THEN time_text END) AS event_at,
-           CASE WHEN regexp_full_match(price_text, '-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?')
+           CASE WHEN regexp_full_match(price_text, '-?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?')
                 THEN TRY_CAST(price_text AS DECIMAL(18, 12)) END AS price,
-           CASE WHEN regexp_full_match(size_text, '-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?')
+           CASE WHEN regexp_full_match(size_text, '-?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?')
                 THEN TRY_CAST(size_text AS DECIMAL(18, 6)) END AS size
     FROM named
 )
