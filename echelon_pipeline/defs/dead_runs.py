@@ -40,7 +40,7 @@ def end_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY)):
         run = record.dagster_run
         process = Process.of(run.tags)
-        if process is not None and _is_gone(process, _last_sign(record, beats), datetime.now(UTC)):
+        if process is not None and _is_gone(process, beats.get(run.run_id), datetime.now(UTC)):
             _end(instance, run, process)
             _forget(settings, run.run_id)
             ended.append(run.run_id)
@@ -66,21 +66,15 @@ def holders(instance: dg.DagsterInstance, pool: str) -> list[str]:
     return found
 
 
-def _beats(settings: Settings) -> dict[str, datetime] | None:
-    """None where nothing is known: then no run of another machine is called dead."""
+def _beats(settings: Settings) -> dict[str, datetime]:
+    """The last heartbeat by run. A run of another machine that is not in it is not called dead: it may have a state
+    database of its own, or this one cannot be reached."""
     try:
         with State.of(settings) as state:
             return last_beats(state)
     except EchelonError as error:
         log.warning("heartbeats of runs cannot be read: %s", error)
-        return None
-
-
-def _last_sign(record: dg.RunRecord, beats: dict[str, datetime] | None) -> datetime | None:
-    if beats is None:
-        return None
-    # Between its creation and its first heartbeat a run has had only the former.
-    return max(beats.get(record.dagster_run.run_id, record.create_timestamp), record.create_timestamp)
+        return {}
 
 
 def _is_gone(process: Process, last: datetime | None, now: datetime) -> bool:

@@ -35,6 +35,7 @@ from echelon_pipeline.warehouse.publish import publish
 log = logging.getLogger(__name__)
 
 # Dagster's own console would say once more what our log says.
+_CONSOLE = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 _PARTITION = "dagster/partition"
 _RANGE_START = "dagster/asset_partition_range_start"
@@ -152,7 +153,7 @@ def _execute(
     run_id = make_new_run_id()
     try:
         result = core_execute_in_process(
-            run_config=config or {},
+            run_config={**_CONSOLE, **(config or {})},
             job=InMemoryJob(job.get_subset(asset_selection=chosen) if chosen else job),
             instance=instance,
             output_capturing_enabled=False,

@@ -107,6 +107,16 @@ def test_a_run_of_another_machine_is_dead_when_its_heartbeat_is_silent(
         finished(instance, run)
 
 
+def test_a_run_of_another_machine_that_never_said_it_lives_is_left_alone(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have a state database of its own."""
+    run = started(instance, ELSEWHERE)
+    later(monkeypatch, 1_000)
+    assert end_dead_runs(instance, settings) == []
+    finished(instance, run)
+
+
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(alive, "SILENCE", alive.SILENCE - seconds)
 
