@@ -196,7 +196,8 @@ def _notes(layout: Layout, tally: Tally) -> tuple[str, ...]:
         notes.append(f"a row of each member of {layout.names[-1]}")
     if tally.empty:
         notes.append(f"{tally.empty:,} records whose list {layout.names[-1]} is empty gave no row")
-    if tally.doubled:
-        held = "1 transaction holds" if len(tally.doubled) == 1 else f"{len(tally.doubled):,} transactions hold"
-        notes.append(f"{held} rows that add up to each other, which are not added; the first is {tally.doubled[0]}")
+    doubled, first = tally.doubled
+    if doubled:
+        held = "1 transaction holds" if doubled == 1 else f"{doubled:,} transactions hold"
+        notes.append(f"{held} rows that add up to each other, which are not added; the first is {first}")
     return tuple(notes)

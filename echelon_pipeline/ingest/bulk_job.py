@@ -7,7 +7,7 @@ a streaming query, so that memory stays bounded whatever the size of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,11 +19,12 @@ from echelon_pipeline.ingest.mappings import LISTS, Shape, Target, fields_query
 from echelon_pipeline.ingest.session import VENUES, Counts, Unit
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import TABLES, Table, quote
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.duck import STAGED, literal
 from echelon_pipeline.warehouse.parse import typed
 
 # Raised when the meaning of an imported row changes; part of a dead letter's key.
 IMPORT_VERSION = 2
+STRETCH = 100_000  # rows of the file whose dead letters are written, then committed, at once
 ANY_VENUE = "any"  # the file's rows name their venue themselves
 IDENTICAL_ROW = "duplicate: an identical row of the file is kept"
 SAME_KEY = "duplicate: another row of the file with the same key is kept"
@@ -34,8 +35,8 @@ STORED_ELSEWHERE = "duplicate: the lake holds another row under this key, which 
 class Tally:
     """What became of the rows; ``reasons`` of duplicates and dead letters, ``examples``: one place in the file of each.
 
-    ``empty``: records whose list has no members, so that they give no row. ``doubled``: transactions whose rows add up
-    to each other.
+    ``empty``: records whose list has no members, so that they give no row. ``doubled``: how many transactions hold
+    rows that add up to each other, and the first.
     """
 
     committed: int
@@ -45,7 +46,7 @@ class Tally:
     reasons: dict[str, int]
     examples: dict[str, str]
     empty: int
-    doubled: list[str]
+    doubled: tuple[int, str]
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Job:
     source: str
     naive_tz: str
     clocked: bool = True
+    dead_parts: list[Path] = field(default_factory=list)
 
     @property
     def table(self) -> Table:
@@ -95,6 +97,7 @@ class Job:
         name = self.target.table.split(".")[1].removeprefix("instrument_")
         self._view("fields", "SELECT * EXCLUDE (fault, fault_path) FROM all_fields WHERE fault IS NULL")
         if self.target.table == "core.trades":
+            self._save("legs", statement("import/legs").text)
             self._save("executions", statement("import/executions").text)
         self._save("typed_rows", statement(f"import/tables/{name}").text)
         aside = "aside" if self.target.table == "core.trades" else "NULL AS aside"
@@ -125,7 +128,7 @@ class Job:
             LEFT JOIN stored USING ({keys})
             """,
         )
-        self._save("dead", typed(TABLES["core.dead_letters"], self._dead_letters(), self.connection))
+        self._dead()
 
     def commit(self) -> Tally:
         """Commits data, then dead letters, then the window row; returns the accounting."""
@@ -137,7 +140,9 @@ class Job:
         )
         dead_letters = self.unit.session.lake.scan("core.dead_letters", where={"venue": list(VENUES)})
         self._view("stored_dead_letters", f"SELECT * FROM ({dead_letters}) WHERE endpoint = {literal(self.endpoint)}")
-        self._merge("core.dead_letters", statement("import/new_dead_letters").text)
+        for part in self.dead_parts:
+            self._view("dead_part", f"SELECT * FROM read_parquet({literal(str(part))})")
+            self._merge("core.dead_letters", statement("import/new_dead_letters").text)
         per_venue = self.connection.execute(statement("import/accounts").text).fetchall()
         reasons = self.connection.execute(statement("import/reasons").text).fetchall()
         self._windows(per_venue)
@@ -150,11 +155,15 @@ class Job:
             doubled=self._doubled(),
         )
 
-    def _doubled(self) -> list[str]:
+    def _doubled(self) -> tuple[int, str]:
         if self.target.table != "core.trades":
-            return []
-        query = "SELECT DISTINCT tx FROM executions WHERE fault.path = 'transaction_hash' ORDER BY tx"
-        return [str(tx) for (tx,) in self.connection.execute(query).fetchall()]
+            return 0, ""
+        query = (
+            "SELECT count(DISTINCT tx), min(transaction_hash) "
+            "FROM (SELECT row_no, tx FROM executions WHERE verdict = 'doubled') JOIN all_fields USING (row_no)"
+        )
+        held, first = self.connection.execute(query).fetchall()[0]
+        return int(held), str(first)
 
     def _given_fields(self, shape: Shape) -> list[str]:
         """The fields that the shape gives: relation ``given_fields``, its columns."""
@@ -212,6 +221,19 @@ class Job:
         key = ", ".join(f"{quote(c)} AS key_{i}" for i, c in enumerate(self.table.key))
         scan = self.unit.session.lake.scan(self.table.name, where=where)
         return f"SELECT {key}, {self._digest()} AS stored_digest, {source} AS stored_source FROM ({scan})"
+
+    def _dead(self) -> None:
+        """Relation ``dead``: letters with their records, a stretch of the file at a time, for a record may be large."""
+        self._save("refused", statement("import/refused").text)
+        query = f"SELECT DISTINCT row_no // {STRETCH} FROM refused ORDER BY ALL"
+        stretches = [int(row[0]) for row in self.connection.execute(query).fetchall()] or [0]
+        paths = self.dead_parts
+        for number in stretches:
+            paths.append(self.unit.scratch / f"dead-{number}.parquet")
+            bounds = {"first": number * STRETCH, "last": (number + 1) * STRETCH}
+            letters = typed(TABLES["core.dead_letters"], self._dead_letters(), self.connection, bounds)
+            self.connection.execute(f"COPY ({letters}) TO {literal(str(paths[-1]))} ({STAGED})", bounds)
+        self._view("dead", f"SELECT * FROM read_parquet([{', '.join(literal(str(path)) for path in paths)}])")
 
     def _dead_letters(self) -> str:
         return f"""

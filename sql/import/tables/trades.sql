@@ -17,7 +17,7 @@ WITH numbered AS (
         CASE WHEN lower(side) IN ('buy', 'yes', 'no', 'bid') THEN 'buy' WHEN lower(side) IN ('sell', 'ask') THEN 'sell' END
             AS word,
         venue = 'kalshi' AND coalesce(trade_id, '') <> '' AS is_strong, nth,
-        executions.aside, executions.fault AS unsided
+        executions.verdict
     FROM fields
     JOIN numbered ON numbered.row_no = fields.row_no AND numbered.place = coalesce(fields.item, -1)
     LEFT JOIN executions ON executions.row_no = fields.row_no AND coalesce(executions.item, -1) = numbered.place
@@ -31,7 +31,8 @@ WITH numbered AS (
     FROM named
 )
 SELECT
-    row_no, item, sha, venue, CASE WHEN aside IS NULL THEN nth ELSE -1 END AS preference, aside,
+    row_no, item, sha, venue, CASE WHEN verdict IS NULL THEN nth ELSE -1 END AS preference,
+    CASE WHEN verdict = 'maker' THEN 'duplicate: the maker''s side of an execution, which the taker''s row counts' END AS aside,
     CASE
         WHEN import_who(venue, instrument, token_id, known_instrument) IS NOT NULL
         THEN import_who(venue, instrument, token_id, known_instrument)
@@ -47,7 +48,12 @@ SELECT
         WHEN price IS NOT NULL AND price_0 IS NOT NULL AND idx IN (0, 1)
             AND import_price(price_0) <> CASE idx WHEN 0 THEN import_price(price) ELSE 1 - import_price(price) END
         THEN import_bad('price_0', 'the price is said twice and the two disagree')
-        WHEN unsided IS NOT NULL THEN unsided
+        WHEN verdict = 'unknown' THEN import_bad('role', 'role is not maker or taker')
+        WHEN verdict = 'alone'
+        THEN import_bad('role', 'the maker''s side of an execution whose taker''s row the file does not hold')
+        WHEN verdict = 'doubled'
+        THEN import_bad('transaction_hash', 'the rows of its transaction add up to each other, so they may be both sides of '
+            || 'one execution: map counterparty or role, so that the taker''s row is known (role==taker: all are takers)')
     END AS reject,
     utc_day(moment) AS date,
     CASE WHEN is_strong THEN trade_id

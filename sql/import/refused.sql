@@ -1,0 +1,9 @@
+-- about: every row that could not be loaded, and why; without its record, so that millions are narrow.
+-- grain: one row of the file
+-- inputs: members, all_fields, typed_rows
+SELECT row_no, NULL AS item, NULL AS venue, NULL AS path, fault AS reason
+FROM members WHERE fault IS NOT NULL AND fault IS DISTINCT FROM getvariable('import_empty')
+UNION ALL
+SELECT row_no, item, venue, fault_path, fault FROM all_fields WHERE fault IS NOT NULL
+UNION ALL
+SELECT row_no, item, venue, reject.path, reject.reason FROM typed_rows WHERE reject IS NOT NULL
