@@ -351,6 +351,25 @@ def test_an_older_schema_is_read_with_null_and_extended_by_the_next_write(lake: 
     assert newer.merge("core.trades", [path]).version is None
 
 
+def test_a_partition_of_older_files_alone_is_read_and_merged_once_the_table_has_more_columns(lake: Lake) -> None:
+    """Of the files that are read then, none has the column, though the table has it by now."""
+    merge(lake, "core.trades", trade(1))
+    newer = with_column(lake)
+    schema = newer.tables["core.trades"].arrow_schema()
+    for number, day in ((2, date(2026, 11, 21)), (3, date(2026, 11, 20))):
+        at = NOON + timedelta(days=day.day - 20)
+        path = newer.scratch / f"{number}.parquet"
+        rows = [{**trade(number, date=day, event_at=at), "venue_note": "hello"}]
+        pa.parquet.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+        assert newer.merge("core.trades", [path]).rows_new == 1
+    where = {"date": [date(2026, 11, 20)]}
+    with newer.duck() as connection:
+        found = connection.execute(
+            f"SELECT venue_note FROM ({newer.scan('core.trades', where=where)}) ORDER BY trade_id"
+        )
+        assert found.fetchall() == [(None,), ("hello",)]
+
+
 def test_a_table_of_newer_code_is_refused(lake: Lake) -> None:
     newer = with_column(lake)
     open_for_write(newer.tables["core.trades"], newer.uri("core.trades"))
