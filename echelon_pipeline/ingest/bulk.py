@@ -20,6 +20,7 @@ from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_files import read_records
 from echelon_pipeline.ingest.bulk_job import ANY_VENUE, Job, Tally
 from echelon_pipeline.ingest.bulk_paths import Layout
+from echelon_pipeline.ingest.later import derive_later
 from echelon_pipeline.ingest.mappings import Shape, mapped_shape, target_of
 from echelon_pipeline.ingest.presets import chosen, preset_shape, suggestion
 from echelon_pipeline.ingest.recorded import RECORDED, import_recorded, reasons_of
@@ -106,6 +107,8 @@ def import_file(
         job.read(shape)
         job.judge()
         tally = job.commit()
+    if job.table.name == "core.outcomes" and tally.new:
+        derive_later(session, "polymarket")  # trades of the tokens may be here already
     return ImportReport(
         rows_read=tally.committed + tally.duplicates + tally.dead,
         rows_committed=tally.committed,

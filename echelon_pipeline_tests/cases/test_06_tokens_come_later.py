@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import main
+from echelon_pipeline.ingest.bulk import import_file
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.later import derive_later
 from echelon_pipeline.ingest.session import Session
@@ -121,6 +122,19 @@ def test_a_killed_derivation_is_made_up_for(tmp_path: Path, monkeypatch: pytest.
         main.derive(session, "polymarket")
         assert rows(session, "core.trades", "outcome_index") == [(0,)]
         assert rows(session, "core.daily_prices", PRICED) == [(DAY, Decimal("0.3"), Decimal(7), 1, True)]
+
+
+def test_trades_that_were_read_before_get_the_outcomes_of_an_imported_file(tmp_path: Path) -> None:
+    with served(Polymarket(markets=[market(3)], trades=made()["trades"])) as venue:
+        venue.events = [{"id": "1", "title": "t", "closed": False, "markets": venue.markets}]
+        session = Home(tmp_path, venue).ingest(FIRST, [DAY], ECHELON_MAX_INSTRUMENTS="0")
+    assert rows(session, "core.trades", "outcome_index") == [(None,)]
+    file = tmp_path / "outcomes.csv"
+    file.write_text(f"c,i,t,l\n{condition(2)},0,211,Yes\n{condition(2)},1,212,No\n", encoding="utf-8")
+    fields = {"instrument": "c", "outcome_index": "i", "token_id": "t", "label": "l"}
+    import_file(session.settings, file, table="outcomes", venue="polymarket", mapping=fields)
+    assert rows(session, "core.trades", "outcome_index, price_0") == [(0, Decimal("0.3"))]
+    assert rows(session, "core.daily_prices", "date, close") == [(DAY, Decimal("0.3"))]
 
 
 def test_an_instrument_gets_the_category_of_an_event_and_series_that_come_later(tmp_path: Path) -> None:
