@@ -23,6 +23,7 @@ from echelon_pipeline.dagster_home import INSTANCE_FILE
 from echelon_pipeline.errors import BadSettings, EchelonError
 from echelon_pipeline.probes import Clock, Finding, Level, probe_venues
 from echelon_pipeline.settings import Settings, differences, env_names, load_settings, project_file
+from echelon_pipeline.store_probes import examine_stores
 from echelon_pipeline.stream_probes import probe_streams
 from echelon_pipeline.tables import TABLES
 
@@ -34,10 +35,11 @@ def examine(
     environ: Mapping[str, str] | None = None,
     *,
     offline: bool = False,
+    deep: bool = False,
     transport: httpx.BaseTransport | None = None,
     wall: Clock = lambda: datetime.now(UTC),
 ) -> Iterator[Finding]:
-    """Every finding, in the order of looking. ``offline`` leaves the venues alone."""
+    """Every finding, in the order of looking. ``offline`` leaves the venues alone. ``deep`` reads every data file."""
     yield _python()
     yield _packages()
     try:
@@ -50,6 +52,7 @@ def examine(
     yield _home(settings)
     yield _instance_file(settings)
     yield _lake(settings)
+    yield from examine_stores(settings, deep=deep)
     yield _publication(settings, wall)
     if not offline:
         yield from probe_venues(settings, transport, wall)

@@ -15,6 +15,8 @@ wrong and what was expected. Secrets, headers and full URLs with credentials nev
     │   ├── PagingStuck    a cursor repeats or a page adds no new id
     │   ├── RuleViolation  staged rows break a table's rules; nothing was committed
     │   ├── BadImport      a bulk file lacks columns or has the wrong ones
+    │   ├── MartsFailed    computed tables could not be built and keep their last version
+    │   ├── RefusedStatement   not one statement that reads
     │   ├── NewerLake      a table was written by newer code
     │   ├── CorruptStore   a lake partition or published file cannot be read
     │   ├── DatabaseRefused    Postgres refused a statement
@@ -30,6 +32,8 @@ wrong and what was expected. Secrets, headers and full URLs with credentials nev
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class EchelonError(Exception):
@@ -84,6 +88,18 @@ class RuleViolation(Permanent):
 
 class BadImport(Permanent):
     """A bulk file has missing, misnamed or untypable columns."""
+
+
+class MartsFailed(Permanent):
+    """Computed tables could not be built; each keeps its last version. ``reasons``: by table."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        self.reasons = dict(reasons)
+        super().__init__("; ".join(f"{name}: {reason}" for name, reason in self.reasons.items()))
+
+
+class RefusedStatement(Permanent):
+    """A text is not one statement that reads, where only such are run."""
 
 
 class NewerLake(Permanent):

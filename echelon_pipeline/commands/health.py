@@ -17,6 +17,9 @@ STYLES = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}
 
 def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Leave the venues alone.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also read every data file: checksums of files and of raw payloads.")
+    ] = False,
 ) -> None:
     """Check settings, packages, disk, lake, publication, venues and clocks."""
     from echelon_pipeline.doctor import examine, worst
@@ -24,7 +27,7 @@ def doctor(
 
     console = out()
     findings = []
-    for finding in examine(offline=offline):
+    for finding in examine(offline=offline, deep=deep):
         findings.append(finding)
         line = Text.assemble((f"{finding.level:<5}", STYLES[finding.level]), f"{finding.what}: {finding.text}")
         console.print(line, soft_wrap=True)

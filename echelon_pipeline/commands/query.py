@@ -36,28 +36,37 @@ def sql(
     database: Annotated[
         Path | None, typer.Option("--database", help="Another published file, say an older publication.")
     ] = None,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="For your own shell: any statement, any file that you may read or write.")
+    ] = False,
 ) -> None:
-    """Query the published file."""
+    """Query the published file: one statement that reads, without access to any other file."""
     if (query is None) == (file is None):
         raise typer.BadParameter('give either a statement ("SELECT …") or --file')
     text = query if file is None else file.read_text(encoding="utf-8")
     if limit is None:
         limit = TABLE_ROWS if format_ is Format.table else 0
-    run_sql(text or "", format_, limit, database)
+    run_sql(text or "", format_, limit, database, unsafe=unsafe)
 
 
-def run_sql(text: str, format_: Format, limit: int, database: Path | None = None) -> None:
-    """Runs one statement and writes its rows; a mistake in the SQL is one red line and exit code 1."""
+def run_sql(text: str, format_: Format, limit: int, database: Path | None = None, *, unsafe: bool = False) -> None:
+    """Runs one statement and writes its rows; a mistake in the SQL is one red line and exit code 1.
+
+    Raises RefusedStatement where it is not one statement that reads, unless ``unsafe``.
+    """
     import duckdb
 
-    from echelon_pipeline.warehouse.reader import read_published
+    from echelon_pipeline.warehouse.reader import read_published, require_reading
 
     settings = prepared()
+    if not unsafe:
+        require_reading(text)
     with read_published(
         database or settings.published_file,
         lake=None if database else settings.lake_root,
         memory_limit_mb=settings.memory_limit_mb,
         threads=settings.threads,
+        locked=not unsafe,
     ) as connection:
         try:
             result = connection.execute(text)

@@ -6,17 +6,18 @@ Belongs here: options and what is printed afterwards.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from echelon_pipeline.commands.common import building, err, out, warn
 from echelon_pipeline.commands.progress import shown_progress
-from echelon_pipeline.errors import RunFailed, RunPostponed
+from echelon_pipeline.errors import MartsFailed, RunFailed, RunPostponed
 from echelon_pipeline.settings import Settings
 
 
@@ -114,13 +115,28 @@ def derive_books(settings: Settings) -> None:
 
 
 def publish(
-    force: Annotated[bool, typer.Option("--force", help="Also when nothing changed or it is too soon.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Also when nothing changed or it is too soon; never over tables that vanished or went back."
+        ),
+    ] = False,
+    rebuilt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rebuilt",
+            metavar="TABLE",
+            help="This table was rebuilt or restored on purpose: accept it as it is. Repeat, or `all`.",
+        ),
+    ] = None,
 ) -> None:
     """Build the published DuckDB file anew from the lake, and bring the Postgres mirror up to it."""
     from echelon_pipeline.warehouse.publish import publish as build
 
     settings = building()
-    publication = build(settings, force=force)
+    publication = build(settings, force=force, rebuilt=rebuilt or ())
+    if rebuilt:
+        out().print(f"accepted as rebuilt on purpose: {', '.join(rebuilt)}", soft_wrap=True, highlight=False)
     if publication is None:
         out().print(
             f"{settings.published_file}: nothing new, or published less than {settings.publish_every} s ago "
@@ -133,7 +149,15 @@ def publish(
             soft_wrap=True,
             highlight=False,
         )
+        say_stale(publication.stale)
     mirror(settings)
+
+
+def say_stale(stale: Mapping[str, str]) -> None:
+    """One yellow line for each published table that keeps an older version."""
+    for name, reason in stale.items():
+        line = f"{name} keeps its last version: {reason}"
+        err().print(Text(line, style="yellow"), soft_wrap=True)
 
 
 def mirror(settings: Settings) -> None:
@@ -154,25 +178,38 @@ def mirror(settings: Settings) -> None:
 
 def refresh(
     again: Annotated[bool, typer.Option("--again", help="Also what is not older than its inputs.")] = False,
+    allow_empty: Annotated[
+        bool,
+        typer.Option("--allow-empty", help="Also where a table would lose all rows although its inputs have some."),
+    ] = False,
 ) -> None:
     """Compute the marts that are older than their inputs, then publish."""
-    bring_up(building(), again=again)
+    bring_up(building(), again=again, allow_empty=allow_empty)
 
 
-def bring_up(settings: Settings, *, again: bool = False) -> None:
-    """Builds stale marts, publishes, mirrors, and prints what it did."""
+def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = False) -> None:
+    """Builds stale marts, publishes, mirrors, and prints what it did. Raises MartsFailed after all of that."""
     from echelon_pipeline.warehouse.publish import publish as build
     from echelon_pipeline.warehouse.refresh import Refresh
 
     parts: dict[str, tuple[int, int]] = {}
-    for built in Refresh(settings).run(again=again):
-        days, rows = parts.get(built.table, (0, 0))
-        parts[built.table] = (days + 1, rows + built.rows)
+    failed: MartsFailed | None = None
+    try:
+        for built in Refresh(settings).run(again=again, allow_empty=allow_empty):
+            days, rows = parts.get(built.table, (0, 0))
+            parts[built.table] = (days + 1, rows + built.rows)
+    except MartsFailed as error:
+        failed = error
     for table, (days, rows) in parts.items():
         out().print(f"{table}: {days:,} part(s), {rows:,} rows", soft_wrap=True, highlight=False)
-    publication = build(settings, force=bool(parts))
+    # However young the published file is: it must not be older than the lake when the command says that it is done.
+    publication = build(settings, soon=True)
     out().print(f"published {publication.path}" if publication else "nothing new to publish", soft_wrap=True)
+    if publication is not None:
+        say_stale({n: r for n, r in publication.stale.items() if failed is None or n not in failed.reasons})
     mirror(settings)
+    if failed is not None:
+        raise failed
 
 
 def maintain() -> None:

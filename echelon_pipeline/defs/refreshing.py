@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from echelon_pipeline.defs import report
-from echelon_pipeline.defs.assets.closing import PUBLISHED
+from echelon_pipeline.defs.assets.closing import PUBLISHED, require_built
 from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
 from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
@@ -17,8 +17,9 @@ from echelon_pipeline.defs.jobs import WORK, daily_job, main_job
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.schedules import STATUS
 from echelon_pipeline.defs.sensors import STATUS as SENSOR_STATUS
+from echelon_pipeline.warehouse.builds import ALL
 from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.refresh import ALL, Built, Refresh
+from echelon_pipeline.warehouse.refresh import Built, Refresh
 
 
 def _materialized(built: Built) -> dg.AssetMaterialization:
@@ -46,7 +47,7 @@ def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, part
     """Publishes what was built, and whatever else changed, to the file and to Postgres where there is one."""
     settings = warehouse.settings()
     with report.classified():
-        done = publish(settings, force=parts > 0)
+        done = publish(settings, soon=parts > 0)
     context.log.info("%d parts built; %s", parts, "published" if done else "nothing to publish")
     for key in PUBLISHED if done else ():
         context.log_event(dg.AssetMaterialization(asset_key=key, metadata={"published": True}))
@@ -54,6 +55,7 @@ def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, part
     if settings.postgres_url is not None:
         with report.classified():
             context.log_event(dg.AssetMaterialization(asset_key=MIRROR, metadata=mirror(settings)))
+    require_built(settings)
 
 
 @dg.job(hooks={say_failure_class}, executor_def=steady_executor, tags=WORK)

@@ -189,6 +189,25 @@ def rules_passed(table: str, key: Sequence[str], rows: int) -> dg.AssetCheckResu
     )
 
 
+def built_check(table: str, key: Sequence[str]) -> dg.AssetCheckSpec:
+    """The check that says a mart is no older than its inputs allow."""
+    return dg.AssetCheckSpec(
+        "built",
+        asset=dg.AssetKey(list(key)),
+        description=f"The statement of {table} ran on its inputs; where it failed, the last version is kept.",
+    )
+
+
+def built_result(key: Sequence[str], failed: str) -> dg.AssetCheckResult:
+    """Failed where the last version is kept, with the reason."""
+    return dg.AssetCheckResult(
+        check_name="built",
+        asset_key=dg.AssetKey(list(key)),
+        passed=not failed,
+        metadata={"reason": failed or "built"},
+    )
+
+
 def parsed_check(key: Sequence[str]) -> dg.AssetCheckSpec:
     """The check that says every payload became rows."""
     return dg.AssetCheckSpec(

@@ -30,6 +30,7 @@ from echelon_pipeline.ingest.session import VENUES, Progress, Session, Venue, si
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.alive import Process
 from echelon_pipeline.warehouse.faults import require_space
+from echelon_pipeline.warehouse.lineage import require_whole_lake
 from echelon_pipeline.warehouse.publish import publish
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ def run_main_job(
     # Imported here: the loader of defs/ would find the definitions in this module and load them again.
     from echelon_pipeline.definitions import defs
 
+    require_whole_lake(settings)
     require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
     chosen = tuple(sorted(days or configured_days(settings)))
     job = defs().get_repository_def().get_job("main")
@@ -106,6 +108,7 @@ def run_books_job(
     """
     from echelon_pipeline.definitions import defs
 
+    require_whole_lake(settings)
     job = defs().get_repository_def().get_job("books")
     session, now = Session.of(settings), datetime.now(UTC)
     due = {h.starts_at for v in VENUES for h in hours_due(session, v, intents(session, v), now)}
@@ -183,7 +186,7 @@ def _end_broken_off(instance: dg.DagsterInstance, run_id: str) -> None:
 def _publish_what_there_is(settings: Settings) -> None:
     """What the steps that did not fail have committed. The failure of the run is what matters, not another one."""
     try:
-        publish(settings, force=True)
+        publish(settings, soon=True)
     except EchelonError as error:
         log.warning("what the other steps committed is not published: %s", error)
 

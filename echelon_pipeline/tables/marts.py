@@ -12,23 +12,31 @@ from echelon_pipeline.tables.schema import Column, Rule, T, Table
 MART_BUILDS = Table(
     name="core.mart_builds",
     mirrored=False,
-    about="One row is the last time that a part of a mart was checked, found stale, or built.",
+    about="One row is the last time that a part of a mart was checked, found stale, built, or held back.",
+    version=2,
     grain="table_name, part, kind",
     columns=(
         Column("table_name", T.TEXT, "the mart or derived table", nullable=False),
         Column("part", T.TEXT, "a UTC day, or all", nullable=False),
-        Column("kind", T.TEXT, "checked (up to which input versions), wanted (found stale) or built", nullable=False),
+        Column(
+            "kind",
+            T.TEXT,
+            "checked (up to which input versions), wanted (found stale), built; failed or emptied (the last version is "
+            "kept: the mart failed, reads one that failed, or would have become empty although its inputs have rows)",
+            nullable=False,
+        ),
         Column("inputs", T.TEXT, "JSON: version of each input that was read", is_json=True),
         Column("code", T.TEXT, "hash of the statement and its settings (built)"),
         Column("rows", T.BIGINT, "rows of the part (built)"),
         Column("run_id", T.TEXT, "the run that did it"),
         Column("pinned_at", T.TIME, "real time at which the inputs were pinned", nullable=False),
+        Column("reason", T.TEXT, "why the last version is kept (failed, emptied); NULL once the mart was built"),
     ),
     key=("table_name", "part", "kind"),
     partition_by=("table_name",),
     sort_by=("part", "kind"),
     newest="pinned_at",
-    rules=(Rule("kind is known", "kind IN ('checked', 'wanted', 'built')"),),
+    rules=(Rule("kind is known", "kind IN ('checked', 'wanted', 'built', 'failed', 'emptied')"),),
 )
 
 TRADE_VOLUME = Table(

@@ -8,7 +8,7 @@ Tables come from the registry; what is derived for readers comes from ``sql/publ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from graphlib import TopologicalSorter
 
@@ -27,9 +27,12 @@ PHYSICAL_BYTES = 64 * 2**20
 _META = (
     """CREATE TABLE meta.publication (
         table_name VARCHAR, version BIGINT, rows BIGINT, files BIGINT, is_view BOOLEAN,
-        lake VARCHAR, built_at TIMESTAMP WITH TIME ZONE, code_version VARCHAR)""",
+        lake VARCHAR, built_at TIMESTAMP WITH TIME ZONE, code_version VARCHAR, sequence BIGINT, table_id VARCHAR,
+        is_stale BOOLEAN, stale_reason VARCHAR)""",
     "CREATE TABLE meta.files (table_name VARCHAR, file VARCHAR)",
     "COMMENT ON TABLE meta.publication IS 'One row is one table of this publication and the version it was made from'",
+    "COMMENT ON COLUMN meta.publication.sequence IS 'number of the publication: a larger one is newer'",
+    "COMMENT ON COLUMN meta.publication.is_stale IS 'the last good version is kept, stale_reason says why'",
     "COMMENT ON TABLE meta.files IS 'One row is one lake file that a view of this publication reads, below the root'",
 )
 
@@ -59,10 +62,19 @@ class Source:
         return self.snapshot.select_from("[" + ", ".join(f"{base} || {literal(n)}" for n in names) + "]")
 
 
-def fill(
-    connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], *, root: str, built_at: datetime
-) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Imprint:
+    """What a publication says of itself. ``stale``: tables whose last good version is kept, and why."""
+
+    root: str
+    built_at: datetime
+    sequence: int = 1
+    stale: Mapping[str, str] = field(default_factory=dict)
+
+
+def fill(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], imprint: Imprint) -> tuple[str, ...]:
     """Creates everything in the connection's current database; names of its tables and views."""
+    root = imprint.root
     for schema in ("core", "mart", "meta"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for macro in statements("macros"):
@@ -73,7 +85,7 @@ def fill(
     for name, source in sources.items():
         if name not in derived:
             _create(connection, name, source.select(root), source.table.about, is_view=source.is_view)
-        _note(connection, name, source, root, built_at)
+        _note(connection, name, source, imprint)
     for name, statement in derived.items():
         own = sources.get(name)
         text = _with_lake(statement, sources, root)
@@ -114,15 +126,28 @@ def _with_lake(statement: Statement, sources: Mapping[str, Source], root: str) -
     return f"WITH {relations} SELECT * FROM ({statement.text})"
 
 
-def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, root: str, built_at: datetime) -> None:
+def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, imprint: Imprint) -> None:
     files = source.snapshot.files if source.snapshot else ()
     version = source.snapshot.version if source.snapshot else None
     connection.execute(
-        "INSERT INTO meta.publication VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [name, version, sum(f.rows for f in files), len(files), source.is_view, root, built_at, __version__],
+        f"INSERT INTO meta.publication VALUES ({', '.join('?' * 12)})",
+        [
+            name,
+            version,
+            sum(f.rows for f in files),
+            len(files),
+            source.is_view,
+            imprint.root,
+            imprint.built_at,
+            __version__,
+            imprint.sequence,
+            None if source.snapshot is None else str(source.snapshot.delta.metadata().id),
+            name in imprint.stale,
+            imprint.stale.get(name),
+        ],
     )
     if source.is_view:
-        rows = [[name, f.path.removeprefix(root)] for f in files]
+        rows = [[name, f.path.removeprefix(imprint.root)] for f in files]
         connection.execute(
             "INSERT INTO meta.files SELECT unnest($names), unnest($files)",
             {"names": [r[0] for r in rows], "files": [r[1] for r in rows]},

@@ -17,6 +17,7 @@ from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import Conflict
+from echelon_pipeline.warehouse.checksums import note
 from echelon_pipeline.warehouse.delta import (
     TARGET_FILE_SIZE,
     WRITER,
@@ -88,6 +89,7 @@ def write(snapshot: Snapshot, data: pa.RecordBatchReader, partitions: Iterable[P
             commit_properties=commit_properties("append", {v for p in partitions for v in p if isinstance(v, date)}),
         )
     committed = Snapshot(snapshot.table, snapshot.uri, snapshot.delta)
+    note(snapshot.uri, committed.version)
     keep(committed)
     return committed.version
 

@@ -22,6 +22,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from echelon_pipeline import stopping
 from echelon_pipeline.tables import T
+from echelon_pipeline.warehouse.checksums import note as note_checksums
 from echelon_pipeline.warehouse.delta import DataFile, Partition, Snapshot, commit_properties, keep, open_table, ranged
 from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.faults import storage_faults
@@ -177,6 +178,7 @@ def _commit(
             # No retries: delta-rs would let two writers fill the same empty partition, it does not know what we read.
             commit_properties=commit_properties(note, days, retries=0),
         )
+    note_checksums(snapshot.uri, snapshot.version + 1)
     keep(snapshot)
     return snapshot.version + 1
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.builds import EMPTIED, FAILED, held_back
+from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.refresh import Refresh
@@ -35,7 +37,7 @@ _UNREAD = """
 
 @dataclass(frozen=True)
 class Finding:
-    """``kind``: missing, partial, unread, unavailable, stale. ``what``: the table, day or mart."""
+    """``kind``: failed, missing, partial, unread, unavailable, stale. ``what``: the table, day or mart."""
 
     kind: str
     what: str
@@ -44,8 +46,8 @@ class Finding:
 
 def findings(settings: Settings) -> list[Finding]:
     """Everything that somebody should look at, worst first. Raises NotFound where nothing was published yet."""
-    found = [*_days(settings), *_stale_marts(settings)]
-    order = ("missing", "partial", "unread", "stale", "unavailable")
+    found = [*_days(settings), *_held_back(settings), *_stale_marts(settings)]
+    order = ("failed", "missing", "partial", "unread", "stale", "unavailable")
     return sorted(found, key=lambda f: (order.index(f.kind), f.what))
 
 
@@ -66,6 +68,14 @@ def _days(settings: Settings) -> Iterator[Finding]:
             f"{count:,} row(s) could not be read, {share:.2%} of the day (limit {settings.max_unread_share:.2%}); "
             f"why is in mart.dead_letter_reasons",
         )
+
+
+def _held_back(settings: Settings) -> Iterator[Finding]:
+    """Marts whose last version is kept: those that could not be built, and those that would have become empty."""
+    lake = Lake.of(settings)
+    for kind, word in ((FAILED, "failed"), (EMPTIED, "stale")):
+        for name, reason in held_back(lake, kind).items():
+            yield Finding(word, name, f"its last version is kept: {reason}")
 
 
 def _stale_marts(settings: Settings) -> Iterator[Finding]:

@@ -19,10 +19,11 @@ import psutil
 
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.checksums import gather
 from echelon_pipeline.warehouse.delta import Snapshot
+from echelon_pipeline.warehouse.editions import kept_publications
 from echelon_pipeline.warehouse.faults import storage_faults
 from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.publish import kept_publications
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.retention import expire
 
@@ -44,6 +45,7 @@ class Maintained:
     vacuumed_files: int = 0
     vacuumed_bytes: int = 0
     checkpoints: int = 0
+    checksums_added: int = 0
     scratch_folders: int = 0
     raw_deleted: int = 0
     raw_forgotten: int = 0
@@ -75,6 +77,7 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
         current = lake.open(table)
         if current is not None and "://" not in current.uri:
             _vacuum(current, named, keep_seconds, done)
+            done.checksums_added += gather(current.uri, [f.path for f in current.files])
     return done
 
 

@@ -131,19 +131,19 @@ def pin(lake: Lake, mart: Mart) -> dict[str, Snapshot | None]:
     return {name: lake.open(name) for name in mart.tables}
 
 
-def compute(
+def stage(
     lake: Lake, mart: Mart, pinned: Pinned, params: Params, days: tuple[date, date] | None, scratch: Path
-) -> dict[str, int]:
-    """Computes the days [first, last] (or everything) and puts them in the lake; rows of each part.
+) -> tuple[Path, dict[str, int]]:
+    """Computes the days [first, last] (or everything) into a file, ready for ``Lake.replace``; rows of each part.
 
-    Raises RuleViolation, Conflict, DiskFull, NewerLake, CorruptStore.
+    Raises DiskFull, CorruptStore, duckdb.Error where the statement fails on its rows.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     staged = scratch / f"{mart.name}-{days[0] if days else 'all'}.parquet"
     with lake.duck(private=True) as connection:
         lookback = timedelta(days=mart.lookback(params))
         expose(connection, mart.relations, pinned, (days[0] - lookback, days[1]) if days else None)
-        bound = mart.bound({**params, "from": days[0], "to": days[1] + timedelta(days=1)} if days else params)
+        bound = parameters_of(mart, params, days)
         query = typed(mart.table, mart.statement.text, connection, bound)
         # By day: each day's file is then written from its own row groups.
         order = " ORDER BY date" if days else ""
@@ -151,9 +151,12 @@ def compute(
         part = "date" if days else "'all'"
         counted = f"SELECT CAST({part} AS VARCHAR), count(*) FROM read_parquet({literal(str(staged))}) GROUP BY ALL"
         rows = dict(connection.execute(counted).fetchall())
-    lake.replace(mart.name, staged, days)
-    staged.unlink()
-    return rows
+    return staged, rows
+
+
+def parameters_of(mart: Mart, params: Params, days: tuple[date, date] | None) -> dict[str, Any]:
+    """What the statement is bound to for the days [first, last], or for everything."""
+    return mart.bound({**params, "from": days[0], "to": days[1] + timedelta(days=1)} if days else params)
 
 
 def expose(
@@ -161,14 +164,19 @@ def expose(
     relations: Sequence[str],
     pinned: Pinned,
     days: tuple[date, date] | None = None,
+    *,
+    only: str = "",
 ) -> None:
-    """Creates the relations as views under their published names; dated tables are limited to the days."""
+    """Creates the relations as views under their published names; dated tables are limited to the days, and stored
+    tables of instruments to the rows that meet the condition ``only``."""
     for schema in ("raw", "core", "mart"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     derived = _derived()
     for name in relations:
         if name in TABLES:
-            _view(connection, name, _rows(TABLES[name], pinned[name], days))
+            rows = _rows(TABLES[name], pinned[name], days)
+            is_limited = only and "instrument_id" in TABLES[name].names
+            _view(connection, name, f"SELECT * FROM ({rows}) WHERE {only}" if is_limited else rows)
     for name in relations:
         if name not in TABLES:
             _derive(connection, derived[name], pinned)

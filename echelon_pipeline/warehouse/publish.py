@@ -6,21 +6,34 @@ with ``reader.read_published``; nobody opens it for writing.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.catalog import Source, fill
+from echelon_pipeline.warehouse.builds import held_back
+from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
 from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.warehouse.editions import (
+    Edition,
+    Made,
+    drop,
+    fingerprint,
+    keep,
+    kept_publications,
+    last_edition,
+    next_sequence,
+    wal,
+)
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.lineage import register_rebuilt, require_lineage, table_id
 from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.state import State
@@ -29,26 +42,34 @@ from echelon_pipeline.warehouse.state import State
 STORAGE_VERSION = "v1.2.0"
 # A build takes seconds; whoever waits longer than this for another's tries again later.
 LOCK_SECONDS = 300.0
+MODE = 0o444
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A published file: its tables and views, the lake versions it was made from, how long it took."""
+    """A published file: its tables and views, the lake versions it was made from, how long it took, and
+    which tables keep an older version and why."""
 
     path: Path
     tables: tuple[str, ...]
     seconds: float
     built_at: datetime
     versions: dict[str, int | None]
+    stale: dict[str, str] = field(default_factory=dict)
 
 
-def publish(settings: Settings, *, force: bool = False) -> Publication | None:
+def publish(
+    settings: Settings, *, force: bool = False, soon: bool = False, rebuilt: Collection[str] = ()
+) -> Publication | None:
     """Builds and swaps in the published file from one set of table versions.
 
-    None where nothing changed since the last publication, or where that is younger than ``publish_every``
-    seconds; ``force`` builds anyway. A published file that cannot be read is simply replaced.
-    Raises Conflict where another process publishes for longer than five minutes, DiskFull, NewerLake,
-    CorruptStore (a lake file that cannot be read; the published file then stays as it was).
+    None where nothing changed since the last publication, or where that is younger than ``publish_every`` seconds.
+    ``soon``: whatever its age. ``force``: also where nothing changed. A published file that cannot be read, or that
+    another program has changed, is simply replaced. ``rebuilt``: tables that vanished or went back on purpose.
+    Raises Conflict where another process publishes for longer than five minutes, DiskFull, NewerLake, NotFound,
+    CorruptStore (a lake file that cannot be read, a table that vanished or went back; the published file then stays).
     """
     started = time.monotonic()
     target = settings.published_file.absolute()
@@ -57,42 +78,58 @@ def publish(settings: Settings, *, force: bool = False) -> Publication | None:
     lake = Lake.of(settings)
     with one_at_a_time(target.with_name(f"{target.name}.lock"), LOCK_SECONDS):
         _sweep(target)
+        if rebuilt:
+            register_rebuilt(settings, rebuilt)
         # One pass over all tables: this set of versions is what every table of the publication is made from.
         sources = {t.name: Source(t, lake.open(t.name)) for t in lake.tables.values() if t.published}
+        last = last_edition(target)
+        if last is not None:
+            require_lineage(settings, last, {n: s.snapshot for n, s in sources.items()})
         versions = {name: s.snapshot.version if s.snapshot else None for name, s in sources.items()}
-        if not force and _is_fresh(settings, target, versions):
+        changed = _is_changed(settings, target)
+        if not (force or changed) and _is_fresh(settings, last, versions, soon=soon):
             return None
-        built_at = datetime.now(UTC)
-        building = target.with_name(f"{target.name}.building-{os.getpid()}")
-        try:
-            with storage_faults(str(building)):
-                tables = _build(lake, building, sources, built_at)
-                _verify(building, tables)
-                _swap(building, target)
-                kept = _keep(target, built_at, settings.keep_publications)
-        finally:
-            for left in (building, _wal(building)):  # of a build that failed, on a disk that may be full
-                left.unlink(missing_ok=True)
+        if changed:
+            _drop_changed(target)
+        edition = Edition(target, next_sequence(target), datetime.now(UTC), _made(sources))
+        stale = held_back(lake)
+        tables, kept = _replace(settings, lake, sources, edition, stale)
         with State.of(settings) as state:
-            state.record_publication(kept, built_at, versions)
-    return Publication(target, tables, time.monotonic() - started, built_at, versions)
+            state.record_publication(
+                kept, edition.built_at, versions, sequence=edition.sequence, fingerprint=fingerprint(target)
+            )
+    return Publication(target, tables, time.monotonic() - started, edition.built_at, versions, stale)
 
 
-def kept_publications(target: Path) -> list[Path]:
-    """Kept copies of a published file, newest first; the first is the published file itself."""
-    return sorted(_folder(target).glob(f"{target.stem}-*.duckdb"), reverse=True)
+def _made(sources: Mapping[str, Source]) -> dict[str, Made]:
+    snapshots = {name: s.snapshot for name, s in sources.items() if s.snapshot is not None}
+    return {n: Made(s.version, table_id(s), sum(f.rows for f in s.files)) for n, s in snapshots.items()}
 
 
-def _folder(target: Path) -> Path:
-    return target.with_name("publications")
+def _replace(
+    settings: Settings, lake: Lake, sources: Mapping[str, Source], edition: Edition, stale: Mapping[str, str]
+) -> tuple[tuple[str, ...], Path]:
+    """Builds aside, verifies, swaps in and keeps a copy; names of the tables, and the copy."""
+    target = edition.path
+    building = target.with_name(f"{target.name}.building-{os.getpid()}")
+    try:
+        with storage_faults(str(building)):
+            tables = _build(lake, building, sources, Imprint(lake.root, edition.built_at, edition.sequence, stale))
+            _verify(building, tables)
+            _swap(building, target)
+            kept = keep(target, edition, settings.keep_publications)
+    finally:
+        for left in (building, wal(building)):  # of a build that failed, on a disk that may be full
+            left.unlink(missing_ok=True)
+    return tables, kept
 
 
-def _build(lake: Lake, building: Path, sources: Mapping[str, Source], built_at: datetime) -> tuple[str, ...]:
+def _build(lake: Lake, building: Path, sources: Mapping[str, Source], imprint: Imprint) -> tuple[str, ...]:
     with lake.duck(private=True) as connection:
         connection.execute(f"ATTACH {literal(str(building))} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE published")
         connection.execute("BEGIN")  # one commit: each of some 300 comments on columns would be one of its own
-        tables = fill(connection, sources, root=lake.root, built_at=built_at)
+        tables = fill(connection, sources, imprint)
         connection.execute("COMMIT")
         connection.execute("USE memory")
         connection.execute("DETACH published")
@@ -104,40 +141,49 @@ def _verify(building: Path, tables: tuple[str, ...]) -> None:
     with read_published(building) as connection:
         for name in tables:
             connection.execute(f"SELECT count(*) FROM {name}").fetchone()
-    _wal(building).unlink(missing_ok=True)
+    wal(building).unlink(missing_ok=True)
 
 
 def _swap(building: Path, target: Path) -> None:
+    # Readers only: a client that opens it as most do by default would lock all others out and could change it.
+    building.chmod(MODE)
     _fsync(building)
     # A stale log beside the new file would make it unopenable; readers never need the old file's.
-    _wal(target).unlink(missing_ok=True)
+    wal(target).unlink(missing_ok=True)
     building.replace(target)
     _fsync(target.parent)
 
 
-def _keep(target: Path, built_at: datetime, count: int) -> Path:
-    """Keeps a copy (a hard link: it costs no space while it is current) and drops the oldest beyond ``count``."""
-    folder = _folder(target)
-    folder.mkdir(exist_ok=True)
-    kept = folder / f"{target.stem}-{built_at:%Y%m%dT%H%M%S%f}.duckdb"
-    os.link(target, kept)
-    for old in kept_publications(target)[count:]:
-        old.unlink(missing_ok=True)
-        _wal(old).unlink(missing_ok=True)
-    return kept
+def _is_fresh(settings: Settings, last: Edition | None, versions: Mapping[str, int | None], *, soon: bool) -> bool:
+    """Whether the published file is young enough, or was made from exactly these versions."""
+    if last is None or last.path != settings.published_file.absolute():
+        return False
+    age = (datetime.now(UTC) - last.built_at).total_seconds()
+    is_young = not soon and 0 <= age < settings.publish_every
+    return is_young or {name: made.version for name, made in last.tables.items()} == dict(versions)
 
 
-def _is_fresh(settings: Settings, target: Path, versions: Mapping[str, int | None]) -> bool:
-    """Whether the published file is young enough, or was made from exactly these versions by this code."""
-    try:
-        with read_published(target) as connection:
-            rows = connection.execute("SELECT table_name, version, epoch(built_at) FROM meta.publication").fetchall()
-    except (NotFound, CorruptStore):
-        return False
-    if not rows:
-        return False
-    age = datetime.now(UTC).timestamp() - float(rows[0][2])
-    return 0 <= age < settings.publish_every or {name: version for name, version, _ in rows} == dict(versions)
+def _is_changed(settings: Settings, target: Path) -> bool:
+    """Whether another program has changed the published file, or left a log beside it."""
+    if wal(target).exists():
+        return True
+    copy = _linked(target)
+    with State.of(settings) as state:
+        noted = [p.fingerprint for p in state.publications() if p.path == copy]
+    return bool(noted) and noted[0] not in ("", fingerprint(target))
+
+
+def _linked(target: Path) -> Path | None:
+    """The kept copy that is the published file."""
+    return next((p for p in kept_publications(target) if target.exists() and p.samefile(target)), None)
+
+
+def _drop_changed(target: Path) -> None:
+    """The kept copy of a file that was changed is the changed file: it is no copy of what was published."""
+    log.warning("%s was changed by another program since it was published; it is built anew", target)
+    copy = _linked(target)
+    if copy is not None:
+        drop(copy)
 
 
 def _sweep(target: Path) -> None:
@@ -146,10 +192,6 @@ def _sweep(target: Path) -> None:
         pid = path.name.rpartition("building-")[2].split(".")[0]
         if pid == str(os.getpid()) or not (pid.isdigit() and psutil.pid_exists(int(pid))):
             path.unlink(missing_ok=True)
-
-
-def _wal(path: Path) -> Path:
-    return path.with_name(f"{path.name}.wal")
 
 
 def _fsync(path: Path) -> None:

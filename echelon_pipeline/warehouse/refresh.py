@@ -6,11 +6,14 @@ A look at a mart asks the log what its inputs' commits since the last look chang
 changed day and the lookback after it) are recorded as wanted, together with the versions that were looked at; a
 day is stale until it was built from versions pinned after that. Data is committed first, its record last: a
 refresh killed anywhere does the missing part again and ends with the same rows.
+
+A mart that fails stops only the marts that read it: these and itself keep their last version, all others are built.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import shutil
 from collections.abc import Collection, Iterator, Sequence
@@ -19,31 +22,34 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import duckdb
 
-from echelon_pipeline import stopping
+from echelon_pipeline.errors import MartsFailed, NewerLake, Transient
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.builds import ALL, EMPTIED, FAILED, Builds, Record, held_back
 from echelon_pipeline.warehouse.changes import EVERYTHING, Changed, changed_since
+from echelon_pipeline.warehouse.culprits import culprits
+from echelon_pipeline.warehouse.delta import DataFile
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.lineage import require_whole_lake
 from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.marts import (
     SPAN_DAYS,
     Mart,
     Params,
     Pinned,
-    compute,
     expose,
     listed,
     marts,
     pin,
     settings_params,
+    stage,
 )
 
-BUILDS = "core.mart_builds"
-ALL = "all"
+log = logging.getLogger(__name__)
+
 # A full build of a large lake takes minutes; whoever waits longer than this for another's tries again later.
 LOCK_SECONDS = 900.0
 
@@ -57,77 +63,141 @@ class Built:
     rows: int
 
 
-@dataclass(frozen=True)
-class _Record:
-    part: str
-    kind: str
-    pinned_at: datetime
-    inputs: str | None = None
-    code: str | None = None
-    rows: int | None = None
+Span = tuple[date, date] | None
 
 
 class Refresh:
     """One process's refresh of one lake; of one home, one at a time: an older one that ends last would win."""
 
     def __init__(self, settings: Settings, *, run_id: str | None = None) -> None:
+        self._settings = settings
         self._lake = Lake.of(settings)
         self._now = settings.clock()
         self._params: Params = settings_params(settings, self._now)
-        self._run_id = run_id
         self._lock = settings.home / "refresh.lock"
         self._scratch: Path = settings.scratch / f"refresh-{secrets.token_hex(4)}"
+        self._builds = Builds(self._lake, self._scratch, run_id)
 
     def run(
-        self, only: Collection[str] = (), *, days: Sequence[date] | None = None, again: bool = False
+        self,
+        only: Collection[str] = (),
+        *,
+        days: Sequence[date] | None = None,
+        again: bool = False,
+        allow_empty: bool = False,
     ) -> Iterator[Built]:
         """Builds what is stale (of the marts ``only``, of the ``days``), part by part, inputs first.
 
-        ``again``: fresh parts too. Raises RuleViolation, Conflict, DiskFull, NewerLake, CorruptStore.
+        ``again``: fresh parts too. ``allow_empty``: a mart may lose all its rows although its inputs have some.
+        Raises MartsFailed when all else is done; Conflict, DiskFull, NewerLake at once; CorruptStore where a table
+        vanished or went back since the last publication.
         """
+        failed: dict[str, str] = {}
         try:
             with one_at_a_time(self._lock, LOCK_SECONDS):
-                for mart in marts():
-                    if not only or mart.name in only:
-                        yield from self._mart(mart, days, again=again)
+                require_whole_lake(self._settings)
+                chosen = [m for m in marts() if not only or m.name in only]
+                broken = set(held_back(self._lake, FAILED)) - {m.name for m in chosen}
+                for mart in chosen:
+                    if read := sorted(broken & set(mart.tables)):
+                        failed[mart.name] = f"not built, it reads {', '.join(read)}"
+                        self._builds.hold(mart.name, FAILED, failed[mart.name], datetime.now(UTC))
+                    else:
+                        yield from self._attempt(mart, failed, days, again=again, allow_empty=allow_empty)
+                    broken |= failed.keys()
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
+        if failed:
+            raise MartsFailed(failed)
+
+    def _attempt(
+        self, mart: Mart, failed: dict[str, str], days: Sequence[date] | None, *, again: bool, allow_empty: bool
+    ) -> Iterator[Built]:
+        """Builds a mart; where it fails, its reason is in ``failed`` and in the records, and its last version stays."""
+        try:
+            yield from self._mart(mart, days, again=again, allow_empty=allow_empty)
+        except (Transient, NewerLake):
+            raise
+        except Exception as error:
+            log.exception("%s could not be built", mart.name)
+            failed[mart.name] = str(error).strip() or type(error).__name__
+            self._builds.hold(mart.name, FAILED, failed[mart.name], datetime.now(UTC))
 
     def stale(self, mart: Mart, *, unless_since: datetime | None = None) -> list[str]:
         """Parts that are older than their inputs: days, or "all"; none where the last look is no older than that."""
-        looked = [r.pinned_at for r in self._recorded(mart) if r.kind == "checked"]
+        looked = [r.pinned_at for r in self._builds.of(mart.name) if r.kind == "checked"]
         if unless_since is not None and looked and max(looked) >= unless_since:
             return []
         return self._look(mart, pin(self._lake, mart), datetime.now(UTC))[0]
 
-    def _mart(self, mart: Mart, days: Sequence[date] | None, *, again: bool) -> Iterator[Built]:
+    def _mart(self, mart: Mart, days: Sequence[date] | None, *, again: bool, allow_empty: bool) -> Iterator[Built]:
         at, pinned = datetime.now(UTC), pin(self._lake, mart)
         parts, records = self._look(mart, pinned, at)
         if again:
-            wanted = [r.part for r in (*self._recorded(mart), *records) if r.kind == "wanted"]
+            wanted = [r.part for r in (*self._builds.of(mart.name), *records) if r.kind == "wanted"]
             parts = sorted({*wanted, *map(str, _input_days(mart, pinned))}) if mart.is_dated else [ALL]
         if days is not None and mart.is_dated:
             parts = [p for p in parts if date.fromisoformat(p) in set(days)]
-        inputs, code = self._versions(mart, pinned), mart.code(self._params)
+        self._builds.record(mart.name, records)
+        emptied: list[tuple[Span, Path]] = []
         for span in _spans(parts) if mart.is_dated else [None] * bool(parts):
-            stopping.check()
-            rows = compute(self._lake, mart, pinned, self._params, span, self._scratch)
-            built = [Built(mart.name, p, rows.get(p, 0)) for p in _parts(span)]
-            records += [_Record(b.part, "built", at, inputs, code, b.rows) for b in built]
-            self._record(mart, records)
-            records = []
-            yield from built
-        self._record(mart, records)
+            staged, rows = self._stage(mart, pinned, span)
+            if not rows and self._rows(mart, span):
+                emptied.append((span, staged))
+            else:
+                yield from self._put(mart, pinned, span, staged, rows, at)
+        if emptied and not allow_empty and self._would_be_empty(mart, pinned, [span for span, _ in emptied]):
+            reason = "its statement gives no row any more although its inputs have rows"
+            log.warning(
+                "%s keeps its last version: %s. Build it empty with `echelon refresh --allow-empty`.", mart.name, reason
+            )
+            self._builds.hold(mart.name, EMPTIED, reason, at)
+            return
+        for span, staged in emptied:
+            yield from self._put(mart, pinned, span, staged, {}, at)
+        self._builds.release(mart.name, at)
 
-    def _look(self, mart: Mart, pinned: Pinned, at: datetime) -> tuple[list[str], list[_Record]]:
+    def _stage(self, mart: Mart, pinned: Pinned, span: Span) -> tuple[Path, dict[str, int]]:
+        try:
+            return stage(self._lake, mart, pinned, self._params, span, self._scratch)
+        except duckdb.Error as error:
+            found = culprits(self._lake, mart, pinned, self._params, span)
+            raise type(error)(f"{found + ': ' if found else ''}{str(error).splitlines()[0]}") from error
+
+    def _put(
+        self, mart: Mart, pinned: Pinned, span: Span, staged: Path, rows: dict[str, int], at: datetime
+    ) -> Iterator[Built]:
+        """Commits a staged part, then its record."""
+        self._lake.replace(mart.name, staged, span)
+        staged.unlink()
+        built = [Built(mart.name, p, rows.get(p, 0)) for p in _parts(span)]
+        inputs, code = self._versions(mart, pinned), mart.code(self._params)
+        self._builds.record(mart.name, [Record(b.part, "built", at, inputs, code, b.rows) for b in built])
+        yield from built
+
+    def _files(self, mart: Mart) -> tuple[DataFile, ...]:
+        snapshot = self._lake.open(mart.name)
+        return snapshot.files if snapshot else ()
+
+    def _rows(self, mart: Mart, span: Span) -> int:
+        """Rows that the mart holds now, of the span."""
+        return sum(f.rows for f in self._files(mart) if span is None or span[0] <= f.day <= span[1])
+
+    def _would_be_empty(self, mart: Mart, pinned: Pinned, spans: Sequence[Span]) -> bool:
+        """Whether the mart holds rows of these spans only, while its inputs have rows."""
+        left = self._rows(mart, None) - sum(self._rows(mart, span) for span in spans)
+        given = (snapshot for name in mart.inputs if (snapshot := pinned[name]))
+        return left == 0 and any(f.rows for snapshot in given for f in snapshot.files)
+
+    def _look(self, mart: Mart, pinned: Pinned, at: datetime) -> tuple[list[str], list[Record]]:
         """Stale parts, and what is to be recorded of this look: nothing where nothing changed."""
-        known = {(r.part, r.kind): r for r in self._recorded(mart)}
+        known = {(r.part, r.kind): r for r in self._builds.of(mart.name)}
         checked, versions = known.get((ALL, "checked")), self._versions(mart, pinned)
         if checked is None or checked.inputs != versions:
             seen = json.loads(checked.inputs or "{}") if checked else None
             changed = {i: EVERYTHING if seen is None else changed_since(pinned[i], seen.get(i)) for i in mart.inputs}
-            found = [_Record(p, "wanted", at) for p in self._wanted(mart, pinned, changed, known)]
-            found.append(_Record(ALL, "checked", at, versions))
+            found = [Record(p, "wanted", at) for p in self._wanted(mart, pinned, changed, known)]
+            found.append(Record(ALL, "checked", at, versions))
         else:
             found = []
         known |= {(r.part, r.kind): r for r in found}
@@ -162,28 +232,12 @@ class Refresh:
                 days |= {row[0] for row in connection.execute(statement.text).fetchall()}
         return days
 
-    def _recorded(self, mart: Mart) -> list[_Record]:
-        scan = self._lake.scan(BUILDS, where={"table_name": [mart.name]})
-        with self._lake.duck() as connection:
-            rows = connection.execute(f"SELECT part, kind, pinned_at, inputs, code, rows FROM ({scan})").fetchall()
-        return [_Record(*row) for row in rows]
-
-    def _record(self, mart: Mart, records: Sequence[_Record]) -> None:
-        if not records:
-            return
-        rows = [{"table_name": mart.name, "run_id": self._run_id, **vars(r)} for r in records]
-        path = self._scratch / f"{BUILDS}-{secrets.token_hex(4)}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(rows, schema=TABLES[BUILDS].arrow_schema()), path)
-        self._lake.merge(BUILDS, [path])
-        path.unlink()
-
 
 def _stale_statements(mart: Mart) -> list[Statement]:
     return [s for s in statements("stale") if s.header["of"] == mart.name]
 
 
-def _is_stale(known: dict[tuple[str, str], _Record], part: str, code: str) -> bool:
+def _is_stale(known: dict[tuple[str, str], Record], part: str, code: str) -> bool:
     built, wanted = known.get((part, "built")), known[part, "wanted"]
     return built is None or built.pinned_at < wanted.pinned_at or built.code != code
 

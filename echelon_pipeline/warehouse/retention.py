@@ -18,6 +18,7 @@ import duckdb
 from echelon_pipeline import stopping
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.checksums import note
 from echelon_pipeline.warehouse.commits import retried
 from echelon_pipeline.warehouse.datafiles import adopt, write_files
 from echelon_pipeline.warehouse.delta import Partition, Where, commit_properties, open_for_write
@@ -91,6 +92,7 @@ def _forget(lake: Lake, tries: int, before: datetime) -> int:
             done = snapshot.delta.delete(
                 f"last_seen_at < TIMESTAMP '{before.isoformat()}'", commit_properties=commit_properties("retention")
             )
+        note(snapshot.uri, snapshot.delta.version())
         return int(done["num_deleted_rows"] or 0)
 
     return retried(LAST_SEEN, tries, attempt)

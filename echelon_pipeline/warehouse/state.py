@@ -51,6 +51,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             run_id VARCHAR(200) PRIMARY KEY, host VARCHAR(400) NOT NULL, pid BIGINT NOT NULL,
             beat_at DOUBLE PRECISION NOT NULL)""",
     ),
+    (
+        "ALTER TABLE publications ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE publications ADD COLUMN fingerprint VARCHAR(100) NOT NULL DEFAULT ''",
+        """CREATE TABLE rebuilt_tables (
+            lake VARCHAR(1000) NOT NULL, name VARCHAR(200) NOT NULL, table_id VARCHAR(200) NOT NULL,
+            version BIGINT NOT NULL, noted_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (lake, name))""",
+    ),
 )
 
 # One statement, so that of two processes exactly one gets the lease.
@@ -64,8 +71,11 @@ _ACQUIRE = """
 _RENEW = "UPDATE leases SET expires_at = :expires_at WHERE name = :name AND owner = :owner AND epoch = :epoch"
 _HOLDS = "SELECT 1 FROM leases WHERE name = :name AND owner = :owner AND epoch = :epoch AND expires_at > :now"
 _PUBLISHED = """
-    INSERT INTO publications (path, built_at, versions) VALUES (:path, :built_at, :versions)
-    ON CONFLICT (path) DO UPDATE SET built_at = excluded.built_at, versions = excluded.versions
+    INSERT INTO publications (path, built_at, versions, sequence, fingerprint)
+    VALUES (:path, :built_at, :versions, :sequence, :fingerprint)
+    ON CONFLICT (path) DO UPDATE
+        SET built_at = excluded.built_at, versions = excluded.versions, sequence = excluded.sequence,
+            fingerprint = excluded.fingerprint
 """
 _DAMAGED = "Restore it from a backup, or move it away: listeners have to be added again, the lake does not depend on it"
 _MIGRATION_LOCK = 7_205_759  # any number, as long as nobody else of this database uses it
@@ -84,11 +94,14 @@ class Lease:
 
 @dataclass(frozen=True)
 class PublicationRow:
-    """A publication as recorded: the kept copy, when it was built, lake version by table."""
+    """A publication as recorded: the kept copy, when it was built, lake version by table, its number, and what its
+    file looked like when it was published."""
 
     path: Path
     built_at: datetime
     versions: dict[str, int | None]
+    sequence: int = 0
+    fingerprint: str = ""
 
 
 class State:
@@ -187,9 +200,18 @@ class State:
         if held is None:
             raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} is over")
 
-    def record_publication(self, path: Path, built_at: datetime, versions: Mapping[str, int | None]) -> None:
+    def record_publication(
+        self,
+        path: Path,
+        built_at: datetime,
+        versions: Mapping[str, int | None],
+        *,
+        sequence: int = 0,
+        fingerprint: str = "",
+    ) -> None:
         """Notes a publication; rows of copies that no longer exist are dropped."""
-        row = {"path": str(path), "built_at": built_at.timestamp(), "versions": json.dumps(dict(versions))}
+        row: dict[str, object] = {"path": str(path), "built_at": built_at.timestamp()}
+        row |= {"versions": json.dumps(dict(versions)), "sequence": sequence, "fingerprint": fingerprint}
         with self._engine.begin() as connection:
             for (known,) in connection.execute(sa.text("SELECT path FROM publications")).all():
                 if not Path(known).exists():
@@ -198,10 +220,15 @@ class State:
 
     def publications(self) -> list[PublicationRow]:
         """Recorded publications, newest first."""
-        query = "SELECT path, built_at, versions FROM publications ORDER BY built_at DESC"
+        query = (
+            "SELECT path, built_at, versions, sequence, fingerprint FROM publications ORDER BY sequence DESC, path DESC"
+        )
         with self._engine.begin() as connection:
             rows = connection.execute(sa.text(query)).all()
-        return [PublicationRow(Path(r.path), _time(r.built_at), json.loads(r.versions)) for r in rows]
+        return [
+            PublicationRow(Path(r.path), _time(r.built_at), json.loads(r.versions), int(r.sequence), r.fingerprint)
+            for r in rows
+        ]
 
     def _now(self) -> float:
         return self._clock().timestamp()

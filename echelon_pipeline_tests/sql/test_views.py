@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from echelon_pipeline.domain.intervals import newest, union
 from echelon_pipeline.sqlfiles import statement, statements
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.catalog import Source, fill
+from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
 from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import NOON, Row, arrow, row, staged, trade
@@ -55,7 +55,7 @@ def catalog(folder: Path, **tables: list[Row]) -> Iterator[duckdb.DuckDBPyConnec
             lake.merge(table, [staged(folder / "staged", table, rows)])
     sources = {t.name: Source(t, lake.open(t.name)) for t in TABLES.values() if t.published}
     with connect(private=True) as connection:
-        fill(connection, sources, root=lake.root, built_at=NOON)
+        fill(connection, sources, Imprint(lake.root, NOON))
         yield connection
 
 

@@ -18,8 +18,9 @@ from echelon_pipeline.errors import CorruptStore
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse import catalog
+from echelon_pipeline.warehouse.editions import kept_publications
 from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.publish import Publication, kept_publications, publish
+from echelon_pipeline.warehouse.publish import Publication, publish
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.state import State
 from echelon_pipeline_tests.rows import NOON, Row, row, staged, trade

@@ -12,6 +12,7 @@ import pytest
 from echelon_pipeline.errors import Conflict, RuleViolation
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.warehouse import refresh as module
+from echelon_pipeline.warehouse.builds import Builds, Record
 from echelon_pipeline.warehouse.changes import EVERYTHING, NOTHING, Changed, changed_since
 from echelon_pipeline.warehouse.delta import commit_properties
 from echelon_pipeline.warehouse.lake import Lake
@@ -152,7 +153,14 @@ def test_a_refresh_killed_after_its_data_does_that_part_again(
 ) -> None:
     _merge(lake, _trades(range(4)))
     with monkeypatch.context() as patch:
-        patch.setattr(Refresh, "_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        real = Builds.record
+
+        def killed(self: Builds, mart: str, records: Sequence[Record]) -> None:
+            if any(r.kind == "built" for r in records):
+                raise KeyboardInterrupt
+            real(self, mart, records)
+
+        patch.setattr(Builds, "record", killed)
         with pytest.raises(KeyboardInterrupt):
             _run(settings)
     before = stored(lake, VOLUME)

@@ -137,7 +137,7 @@ told AS (
             THEN CASE WHEN length(name) + length(left(tail, 40)) > most - 3
                 THEN left(name, most - 4 - length(left(tail, 40))) || '…'
                 ELSE name END || ' [' || left(tail, 40) || ']'
-            WHEN name = '' THEN left(native_id, most)
+            WHEN name = '' THEN left(coalesce(nullif(native_id, ''), instrument_id), most)
             ELSE name END || suffix AS display_name
     FROM twins
 )

@@ -83,7 +83,7 @@ intervals AS (
 ),
 
 grid AS (
-    SELECT venue, horizon, horizon_seconds, b.bucket, count(missing_reason) AS n_missing
+    SELECT venue, horizon, max(horizon_seconds) AS horizon_seconds, b.bucket, count(missing_reason) AS n_missing
     FROM mart.calibration
     CROSS JOIN range(10) b (bucket)
     GROUP BY ALL

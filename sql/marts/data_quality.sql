@@ -155,7 +155,7 @@ drifts AS (
         d.venue,
         coalesce(e.table_name, 'raw.objects') AS table_name,
         utc_day(d.observed_at) AS date,
-        sum(d.objects)::BIGINT AS drift_objects,
+        as_whole(sum(d.objects)) AS drift_objects,
         count(DISTINCT (d.endpoint, d.path, d.kind)) AS drift_fields
     FROM core.drift d
     LEFT JOIN endpoints e USING (venue, endpoint)

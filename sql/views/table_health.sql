@@ -13,11 +13,11 @@ SELECT
     count(*) FILTER (WHERE state = 'unread') AS unread_days,
     count(*) FILTER (WHERE state = 'stale') > 0 AS is_stale,
     max(last_read_at) AS last_read_at,
-    sum(rows)::BIGINT AS rows,
-    sum(late_rows)::BIGINT AS late_rows,
-    sum(dead_letters)::BIGINT AS dead_letters,
-    sum(unread_rows)::BIGINT AS unread_rows,
-    sum(drift_objects)::BIGINT AS drift_objects,
+    as_whole(sum(rows)) AS rows,
+    as_whole(sum(late_rows)) AS late_rows,
+    as_whole(sum(dead_letters)) AS dead_letters,
+    as_whole(sum(unread_rows)) AS unread_rows,
+    as_whole(sum(drift_objects)) AS drift_objects,
     list(date || ': ' || if(is_unread_over_limit AND state IN ('complete', 'open'), 'unread', state) ORDER BY date) FILTER (
         WHERE state IN ('missing', 'partial', 'unavailable', 'stale') OR is_unread_over_limit
     ) AS failed_days,

@@ -12,9 +12,13 @@ from echelon_pipeline.defs.assets.listings import DERIVED, core_key
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.ingest.recordings import expire_recordings
 from echelon_pipeline.ingest.session import VENUES
+from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.warehouse.builds import FAILED, held_back
+from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.maintain import maintain
 from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.publish import publish
@@ -52,7 +56,7 @@ ingest_windows, dead_letters, drift = (_log_asset(t) for t in _LOGS)
 
 
 class PublishConfig(dg.Config):
-    """``force``: publish although the last publication is younger than ECHELON_PUBLISH_EVERY."""
+    """``force``: publish what changed although the last publication is younger than ECHELON_PUBLISH_EVERY."""
 
     force: bool = False
 
@@ -96,7 +100,7 @@ def published_duckdb(warehouse: Warehouse, config: PublishConfig) -> Iterator[Ma
     """Publishes, unless the last publication is too young and nobody asked."""
     settings = warehouse.settings()
     with report.classified():
-        done = publish(settings, force=config.force)
+        done = publish(settings, soon=config.force)
     metadata: dict[str, Any] = {"published": done is not None}
     if done is not None:
         metadata |= {
@@ -104,8 +108,18 @@ def published_duckdb(warehouse: Warehouse, config: PublishConfig) -> Iterator[Ma
             "tables": len(done.tables),
             "seconds": round(done.seconds, 3),
         }
+        metadata["stale"] = dg.MetadataValue.json(done.stale)
     for key in PUBLISHED:
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+    require_built(settings)
+
+
+def require_built(settings: Settings) -> None:
+    """Fails the step, when everything else is published, where a mart could not be built. Raises dg.Failure."""
+    failed = held_back(Lake.of(settings), FAILED)
+    if failed:
+        with report.classified():
+            raise MartsFailed(failed)
 
 
 @dg.asset(

@@ -12,11 +12,12 @@ from echelon_pipeline.defs.partitions import DAILY, days_of
 from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.ingest.books import BOOK_TABLES
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.warehouse.marts import Mart, marts
 from echelon_pipeline.warehouse.raw import LAST_SEEN
-from echelon_pipeline.warehouse.refresh import Refresh
+from echelon_pipeline.warehouse.refresh import Built, Refresh
 
 # Every table of the lake that is written per venue; the others are one asset each.
 _OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices", *BOOK_TABLES}
@@ -68,7 +69,7 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="_".join(key),
         specs=[_spec(mart)],
-        check_specs=[report.rules_check(mart.name, key)],
+        check_specs=[report.rules_check(mart.name, key), report.built_check(mart.name, key)],
         partitions_def=DAILY if mart.is_dated else None,
         backfill_policy=dg.BackfillPolicy.single_run() if mart.is_dated else None,
         pool="marts",
@@ -77,7 +78,14 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
         days: Sequence[date] | None = days_of(context) if mart.is_dated else None
         with report.classified():
             refresh = Refresh(warehouse.settings(), run_id=context.run.run_id)
-            built = list(refresh.run([mart.name], days=days, again=config.again))
+            built: list[Built] = []
+            failed = ""
+            try:
+                built.extend(refresh.run([mart.name], days=days, again=config.again))
+            except MartsFailed as error:
+                # The step goes on: marts that do not read this one, and the publication, must not wait for it. The
+                # check is red, and the step that publishes fails when it is done.
+                failed = str(error)
             session = warehouse.session()
             state, plot = report.table_state(session, mart.name, None), plot_of(session, mart.name)
         for part in built if mart.is_dated else ():
@@ -89,7 +97,10 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
             metadata={"parts_built": len(built), "rows_built": sum(b.rows for b in built), **state, **plot},
-            check_results=[report.rules_passed(mart.name, key, sum(b.rows for b in built))],
+            check_results=[
+                report.rules_passed(mart.name, key, sum(b.rows for b in built)),
+                report.built_result(key, failed),
+            ],
         )
 
     return build

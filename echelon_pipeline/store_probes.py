@@ -1,0 +1,146 @@
+"""What ``echelon doctor`` looks at in the stores: data files, marts, the state database, Postgres and Redis.
+
+Belongs here: probes that look and never change anything. The lake's log and the publication are ``doctor.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.probes import Finding, Level
+from echelon_pipeline.settings import Settings
+
+# Files or payloads that one finding names; the rest is counted.
+NAMED = 3
+_RESTORE = "Restore the files from a backup, or fetch and derive their days again; see docs/operations.md."
+
+
+def examine_stores(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
+    """Findings about every store that is configured. ``deep`` reads all data files."""
+    yield from _files(settings, deep=deep)
+    yield from _lineage(settings)
+    yield from _marts(settings)
+    yield _state(settings)
+    if settings.postgres_url is not None:
+        yield _postgres(settings.postgres_url)
+    if settings.redis_url is not None:
+        yield _redis(settings)
+
+
+def _files(settings: Settings, *, deep: bool) -> Iterator[Finding]:
+    # Imported here: the Delta engine is loaded by those checks only that need it.
+    from echelon_pipeline.warehouse.lake import Lake
+    from echelon_pipeline.warehouse.verify import changed_payloads, missing_files, rotten_files
+
+    lake = Lake.of(settings)
+    missing: list[str] = []
+    rotten: list[str] = []
+    files, unknown = 0, 0
+    for name in lake.tables:
+        try:
+            snapshot = lake.open(name)
+            if snapshot is None:
+                continue
+            files += len(snapshot.files)
+            missing += missing_files(snapshot)
+        except Exception:  # noqa: BLE001, S112 - a table that cannot be opened is another check's finding
+            continue
+        if deep:
+            found, without = rotten_files(snapshot)
+            rotten += found
+            unknown += without
+    if missing:
+        yield Finding(Level.FAIL, "data files", _shown(missing), _RESTORE)
+    else:
+        yield Finding(Level.OK, "data files", f"{files:,} as the log says")
+    if deep:
+        yield _checksums(rotten, files, unknown)
+        changed = list(changed_payloads(lake)) if not missing else []
+        text = _shown(changed) if changed else "every raw payload is what was served"
+        yield Finding(Level.FAIL if changed else Level.OK, "payloads", text, _RESTORE if changed else "")
+
+
+def _checksums(rotten: list[str], files: int, unknown: int) -> Finding:
+    if rotten:
+        return Finding(Level.FAIL, "checksums", _shown(rotten), _RESTORE)
+    if unknown:
+        text = f"{files - unknown:,} files are what was committed, {unknown:,} have no checksum yet"
+        return Finding(Level.WARN, "checksums", text, "`echelon maintain` records them.")
+    return Finding(Level.OK, "checksums", f"{files:,} files are what was committed")
+
+
+def _lineage(settings: Settings) -> Iterator[Finding]:
+    from echelon_pipeline.warehouse.lineage import require_whole_lake
+
+    try:
+        require_whole_lake(settings)
+    except EchelonError as error:
+        yield Finding(Level.FAIL, "lake", str(error), "Mount the disk, or restore what is missing.")
+    except Exception:  # noqa: BLE001, S110 - a table that cannot be opened is another check's finding
+        pass
+
+
+def _marts(settings: Settings) -> Iterator[Finding]:
+    from echelon_pipeline.warehouse.builds import EMPTIED, FAILED, held_back
+    from echelon_pipeline.warehouse.lake import Lake
+
+    lake = Lake.of(settings)
+    for kind, level in ((FAILED, Level.FAIL), (EMPTIED, Level.WARN)):
+        try:
+            held = held_back(lake, kind)
+        except Exception:  # noqa: BLE001 - a table that cannot be opened is another check's finding
+            return
+        for name, reason in held.items():
+            advice = (
+                "`echelon refresh` tries again." if kind == FAILED else "`echelon refresh --allow-empty` empties it."
+            )
+            yield Finding(level, name, f"its last version is kept: {reason}", advice)
+
+
+def _state(settings: Settings) -> Finding:
+    from echelon_pipeline.warehouse.state import State
+
+    file = sa.make_url(settings.state_dsn).database if settings.state_url is None else None
+    if file and not Path(file).exists():
+        return Finding(Level.OK, "state", "no state database yet (made by the first run)")
+    try:
+        with State.of(settings) as state:
+            count = len(state.publications())
+    except (EchelonError, sa.exc.SQLAlchemyError) as error:
+        return Finding(Level.FAIL, "state", str(error).splitlines()[0], "See docs/operations.md, “The state database”.")
+    return Finding(Level.OK, "state", f"readable, {count} publication(s) recorded")
+
+
+def _postgres(url: SecretStr) -> Finding:
+    from echelon_pipeline.warehouse.postgres_faults import connected, database_faults
+
+    try:
+        with database_faults(), connected(url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchall()
+    except EchelonError as error:
+        return Finding(Level.FAIL, "postgres", str(error), "Start it, or correct ECHELON_POSTGRES_URL.")
+    return Finding(Level.OK, "postgres", "reachable")
+
+
+def _redis(settings: Settings) -> Finding:
+    from echelon_pipeline.warehouse.latest import latest_store
+
+    try:
+        store = latest_store(settings)
+        try:
+            store.get(["doctor:probe"])
+        finally:
+            store.close()
+    except EchelonError as error:
+        return Finding(Level.FAIL, "redis", str(error), "Start it, or correct REDIS_URL.")
+    return Finding(Level.OK, "redis", "reachable")
+
+
+def _shown(found: list[str]) -> str:
+    return "; ".join(found[:NAMED]) + (f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else "")

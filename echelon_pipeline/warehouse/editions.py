@@ -1,0 +1,142 @@
+"""Publications one after the other: their numbers, the copies that are kept, and what the last one was made from.
+
+Belongs here: names, order and retention of kept copies, and reading ``meta.publication``. Building and swapping is
+``publish.py``'s.
+
+Publications are ordered by a sequence number, never by time: a clock that was wrong once must not decide which one
+is the newest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from echelon_pipeline.errors import Conflict, CorruptStore, NotFound
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.marts import marts
+from echelon_pipeline.warehouse.reader import read_published
+
+_NUMBERED = re.compile(r"-(\d{10})-\d{8}T\d{12}\.duckdb$")
+# A table that lost more than this share of its rows lost more than corrections explain: no retention deletes rows of
+# published tables, while a re-derivation may drop a few.
+LOST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Made:
+    """What ``meta.publication`` says of one table. ``table_id``: Delta's, NULL in files of older code."""
+
+    version: int | None
+    table_id: str | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A publication as its file says it. ``sequence`` is 0 in files of older code."""
+
+    path: Path
+    sequence: int
+    built_at: datetime
+    tables: Mapping[str, Made] = field(default_factory=dict)
+
+    def has_lost(self, since: Edition) -> bool:
+        """Whether a table that venues feed has far fewer rows than in an earlier publication."""
+        computed = {m.name for m in marts()}
+        return any(
+            made.rows > 0 and (1 - LOST_SHARE) * made.rows > (self.tables[name].rows if name in self.tables else 0)
+            for name, made in since.tables.items()
+            if name in TABLES and name not in computed
+        )
+
+
+def read_edition(path: Path) -> Edition | None:
+    """What a published file says of itself; None where there is none or it cannot be read as one."""
+    try:
+        with read_published(path) as connection:
+            names = {row[0] for row in connection.execute("DESCRIBE meta.publication").fetchall()}
+            added = "sequence, table_id" if "sequence" in names else "0, NULL"
+            query = f"SELECT table_name, version, rows, built_at, {added} FROM meta.publication"
+            rows = connection.execute(query).fetchall()
+    except (NotFound, CorruptStore, Conflict, duckdb.Error):
+        return None
+    if not rows:
+        return None
+    return Edition(path, int(rows[0][4]), rows[0][3], {r[0]: Made(r[1], r[5], r[2]) for r in rows})
+
+
+def last_edition(target: Path) -> Edition | None:
+    """The published file, or the newest kept copy that can be read."""
+    return next((e for path in (target, *kept_publications(target)) if (e := read_edition(path))), None)
+
+
+def kept_publications(target: Path) -> list[Path]:
+    """Kept copies of a published file, newest first; the first is the published file itself."""
+    return sorted(_folder(target).glob(f"{target.stem}-*.duckdb"), key=_order, reverse=True)
+
+
+def next_sequence(target: Path) -> int:
+    """The number of the next publication: larger than that of any known one."""
+    published = read_edition(target)
+    known = [published.sequence if published else 0, *(_order(path)[0] for path in kept_publications(target))]
+    return max(known) + 1
+
+
+def keep(target: Path, edition: Edition, count: int) -> Path:
+    """Keeps a copy (a hard link: it costs no space while it is current) and drops the oldest beyond ``count``.
+
+    Copies from before a loss of rows are no older copies of the same: as many of them stay as well.
+    """
+    folder = _folder(target)
+    folder.mkdir(exist_ok=True)
+    kept = folder / f"{target.stem}-{edition.sequence:010d}-{edition.built_at:%Y%m%dT%H%M%S%f}.duckdb"
+    os.link(target, kept)
+    fuller, others = 0, 0
+    for path in kept_publications(target):
+        older = read_edition(path) if path != kept else edition
+        if older is not None and edition.has_lost(older):
+            fuller += 1
+            is_kept = fuller <= count
+        else:
+            others += 1
+            is_kept = others <= count
+        if not is_kept:
+            drop(path)
+    return kept
+
+
+def drop(path: Path) -> None:
+    """Deletes a kept copy."""
+    path.unlink(missing_ok=True)
+    wal(path).unlink(missing_ok=True)
+
+
+def fingerprint(path: Path) -> str:
+    """Changes with the file: its size and the time of its last change. NotFound-like files give ""."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ""
+    return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def wal(path: Path) -> Path:
+    """The log that DuckDB writes beside a file; a published file never has one of its own."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def _folder(target: Path) -> Path:
+    return target.with_name("publications")
+
+
+def _order(path: Path) -> tuple[int, str]:
+    """Copies of older code have no number: they come before all that have one, by the time in their names."""
+    match = _NUMBERED.search(path.name)
+    return int(match.group(1)) if match else 0, path.name

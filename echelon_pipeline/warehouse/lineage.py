@@ -1,0 +1,112 @@
+"""Tables that vanished or went back since the last publication: an unmounted disk, a lost log, a restored copy.
+
+Belongs here: comparing the lake with what was published, and the register of tables that were rebuilt on purpose.
+An empty folder where the lake was mounted looks like a new lake; publishing or computing from it would lose everything
+for readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from echelon_pipeline.errors import CorruptStore, NotFound
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.delta import Snapshot
+from echelon_pipeline.warehouse.editions import Edition, Made, last_edition
+from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.state import State
+
+_NOTE = """
+    INSERT INTO rebuilt_tables (lake, name, table_id, version, noted_at)
+    VALUES (:lake, :name, :table_id, :version, :noted_at)
+    ON CONFLICT (lake, name) DO UPDATE
+        SET table_id = excluded.table_id, version = excluded.version, noted_at = excluded.noted_at
+"""
+_NONE = ""  # the table does not exist
+
+
+def require_whole_lake(settings: Settings) -> None:
+    """Raises CorruptStore where a table vanished or went back since the last publication, unless it was on purpose."""
+    last = last_edition(settings.published_file.absolute())
+    if last is not None:
+        lake = Lake.of(settings)
+        require_lineage(settings, last, {n: lake.open(n) for n in last.tables if n in lake.tables})
+
+
+def require_lineage(settings: Settings, last: Edition, found: Mapping[str, Snapshot | None]) -> None:
+    """The same for tables that are already open."""
+    broken = {n: text for n, snapshot in found.items() if (text := _fault(last.tables.get(n), snapshot))}
+    if not broken:
+        return
+    accepted = _accepted(settings)
+    for name in list(broken):
+        if name in accepted and _is_accepted(accepted[name], found[name]):
+            del broken[name]
+    if broken:
+        shown = "; ".join(f"{name} {text}" for name, text in sorted(broken.items())[:3])
+        more = f" and {len(broken) - 3} more tables" if len(broken) > 3 else ""
+        raise CorruptStore(
+            f"{settings.lake_root} is not the lake that publication {last.sequence} was made from: {shown}{more}. "
+            "Nothing was published or computed. Is its disk mounted? If these tables were rebuilt or restored on "
+            "purpose, say so: `echelon publish --rebuilt TABLE` (or `--rebuilt all`)."
+        )
+
+
+def register_rebuilt(settings: Settings, tables: Collection[str]) -> dict[str, str]:
+    """Notes that tables are as they are on purpose, after a re-derivation or a restore; what each is now, in words.
+
+    Raises NotFound for a table that the registry does not have.
+    """
+    lake = Lake.of(settings)
+    names = sorted(lake.tables if "all" in tables else tables)
+    unknown = [name for name in names if name not in lake.tables]
+    if unknown:
+        raise NotFound(f"no table of the registry: {', '.join(unknown)}")
+    noted: dict[str, str] = {}
+    with State.of(settings) as state, state.begin() as connection:
+        for name in names:
+            snapshot = lake.open(name)
+            row = {"table_id": _table_id(snapshot), "version": snapshot.version if snapshot else -1}
+            row |= {"lake": settings.lake_root, "name": name, "noted_at": datetime.now(UTC).timestamp()}
+            connection.execute(sa.text(_NOTE), row)
+            noted[name] = f"version {snapshot.version}" if snapshot else "does not exist"
+    return noted
+
+
+def table_id(snapshot: Snapshot | None) -> str | None:
+    """Delta's id of a table: another one is another table, whatever its name."""
+    return None if snapshot is None else str(snapshot.delta.metadata().id)
+
+
+def _table_id(snapshot: Snapshot | None) -> str:
+    return table_id(snapshot) or _NONE
+
+
+def _fault(made: Made | None, snapshot: Snapshot | None) -> str:
+    """What is wrong with a table against what was published of it; "" where nothing is."""
+    if made is None or made.version is None:
+        return ""
+    if snapshot is None:
+        return f"has vanished (it had version {made.version} and {made.rows:,} rows)"
+    if made.table_id is not None and made.table_id != table_id(snapshot):
+        return f"is another table than the one published (version {snapshot.version}, before {made.version})"
+    if snapshot.version < made.version:
+        return f"went back from version {made.version} to {snapshot.version}"
+    return ""
+
+
+def _accepted(settings: Settings) -> dict[str, tuple[str, int]]:
+    query = sa.text("SELECT name, table_id, version FROM rebuilt_tables WHERE lake = :lake")
+    with State.of(settings) as state, state.begin() as connection:
+        rows = connection.execute(query, {"lake": settings.lake_root}).all()
+    return {row.name: (row.table_id, int(row.version)) for row in rows}
+
+
+def _is_accepted(noted: tuple[str, int], snapshot: Snapshot | None) -> bool:
+    """Whether a table is the noted one, or what it has become since."""
+    if snapshot is None:
+        return noted[0] == _NONE
+    return noted[0] in (_NONE, _table_id(snapshot)) and snapshot.version >= noted[1]

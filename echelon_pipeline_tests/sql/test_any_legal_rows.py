@@ -1,0 +1,121 @@
+"""Every mart, view, derived table and table macro builds from any rows that its inputs' types and rules allow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.tables import TABLES, T, quote
+from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
+from echelon_pipeline.warehouse.duck import connect, literal
+from echelon_pipeline.warehouse.marts import Mart, marts, settings_params
+from echelon_pipeline.warehouse.merge import check_rules, check_unique
+from echelon_pipeline.warehouse.parse import typed
+from echelon_pipeline_tests.legal_rows import BUILDER, INSTRUMENTS, legal_table
+from echelon_pipeline_tests.rows import DAY, NOON
+
+AT = literal(NOON.isoformat())
+CALLS = (
+    *(f"core.book_at({literal(i)}, {AT})" for i in INSTRUMENTS),
+    *(f"core.depth_within({literal(i)}, {AT}, 1)" for i in INSTRUMENTS),
+    *(
+        f"core.books_every({literal(i)}, INTERVAL {step}, {AT}, TIMESTAMPTZ {AT} + INTERVAL 2 HOUR)"
+        for i in INSTRUMENTS[:2]
+        for step in ("10 MINUTE", "0 SECOND")
+    ),
+    "mart.markets_filtered()",
+    "mart.markets_filtered(search := '%', after_volume := 1, after_id := 'x')",
+)
+
+
+class Given(Source):
+    """A table of the registry whose rows lie in the schema ``given``."""
+
+    def select(self, root: str) -> str:
+        del root
+        return f"SELECT * FROM given.{quote(self.table.name)}"
+
+
+def _params() -> dict[str, Any]:
+    return {
+        **settings_params(Settings(), NOON),
+        "builder_codes": [BUILDER],
+        "from": DAY - timedelta(days=1),
+        "to": DAY + timedelta(days=2),
+    }
+
+
+def _build(connection: duckdb.DuckDBPyConnection, mart: Mart) -> None:
+    """Builds a mart as a refresh does: typed, then checked."""
+    bound = mart.bound(_params())
+    query = typed(mart.table, mart.statement.text, connection, bound)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE built AS {query}", bound)
+    check_rules(connection, mart.table, "built")
+    check_unique(connection, mart.table, "built")
+    for column in mart.table.columns:
+        if column.type is T.STAT:
+            odd = f"SELECT count(*) FROM built WHERE NOT isfinite({quote(column.name)})"
+            assert connection.execute(odd).fetchall() == [(0,)], f"{column.name} is infinite or no number"
+
+
+def faults(seed: int, rows: int) -> dict[str, str]:
+    """What fails on the rows of a seed, by the relation's name."""
+    found: dict[str, str] = {}
+    with connect(private=True) as connection:
+        connection.execute("CREATE SCHEMA given")
+        sources = {}
+        for table in (t for t in TABLES.values() if t.published):
+            legal_table(connection, table, f"given.{quote(table.name)}", seed, rows)
+            sources[table.name] = Given(table, None)
+        connection.execute("BEGIN")  # as publish does: comments on columns would each be a transaction
+        fill(connection, sources, Imprint("/lake", NOON))
+        connection.execute("COMMIT")
+        for mart in marts():
+            try:
+                _build(connection, mart)
+            except (duckdb.Error, EchelonError, AssertionError) as error:
+                found[mart.name] = str(error)
+        views = [s.header["creates"] for folder in ("publish", "views") for s in statements(folder)]
+        for relation in (*views, *CALLS):
+            try:
+                connection.execute(f"SELECT * FROM {relation}").fetchall()
+            except duckdb.Error as error:
+                found[relation] = str(error)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_of_every_table_are_made(seed: int) -> None:
+    """The property is empty where no row survives the rules."""
+    with connect(private=True) as connection:
+        connection.execute("CREATE SCHEMA given")
+        counts = {
+            t.name: sum(
+                legal_table(connection, t, f"given.{quote(f'{t.name} {n}')}", seed * 9 + n, 30) for n in range(9)
+            )
+            for t in TABLES.values()
+            if t.published
+        }
+    assert {name for name, count in counts.items() if count == 0} == set()
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(seed=st.integers(0, 10**9), rows=st.integers(0, 12))
+@example(seed=0, rows=0)
+def test_every_relation_builds_from_any_legal_rows(seed: int, rows: int) -> None:
+    assert faults(seed, rows) == {}
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(seed=st.integers(0, 10**9), rows=st.integers(0, 40))
+def test_every_relation_builds_from_many_legal_rows(seed: int, rows: int) -> None:
+    assert faults(seed, rows) == {}
