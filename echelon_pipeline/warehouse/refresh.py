@@ -142,7 +142,7 @@ class Refresh:
         emptied: list[tuple[Span, Path]] = []
         for span in _spans(parts) if mart.is_dated else [None] * bool(parts):
             staged, rows = self._stage(mart, pinned, span)
-            if not rows and self._rows(mart, span):
+            if not any(rows.values()) and self._rows(mart, span):
                 emptied.append((span, staged))
             else:
                 yield from self._put(mart, pinned, span, staged, rows, at)
