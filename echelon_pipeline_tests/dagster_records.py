@@ -1,6 +1,7 @@
 """What Dagster's SQLite files of a home say, read as they lie: an instance of its own would take part in what it sees.
 
-Belongs here: reading. Runs of an instance for tests are made by ``orchestration/instances.py``.
+Belongs here: reading, and how the command whose records they are is started. Runs of an instance are made by
+``orchestration/instances.py``.
 """
 
 from __future__ import annotations
@@ -8,6 +9,14 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+
+# The command, also where the tests themselves run under ``nohup``: a hang-up that a parent ignores stays ignored.
+HEARING = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from echelon_pipeline.cli import app
+app()
+"""
 
 
 def rows(home: Path, file: str, query: str) -> list[tuple[str, ...]]:

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline_tests import promises
-from echelon_pipeline_tests.dagster_records import slots, status, statuses
+from echelon_pipeline_tests.dagster_records import HEARING, slots, status, statuses
 from echelon_pipeline_tests.integration.test_listen_processes import TERMINATE, ask, served
 
-COMMAND = [sys.executable, "-c", "from echelon_pipeline.cli import app; app()"]
+COMMAND = [sys.executable, "-c", HEARING]
 INGEST = [*COMMAND, "ingest", "--select", 'key:"raw/kalshi/listings"']
 POOL = "kalshi_api"
 

@@ -22,7 +22,7 @@ from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests import promises
-from echelon_pipeline_tests.dagster_records import slots, statuses, steps_begun
+from echelon_pipeline_tests.dagster_records import HEARING, slots, statuses, steps_begun
 from echelon_pipeline_tests.pipeline import contents, duplicates, ingest, settings_for
 
 _WORK = """
@@ -86,7 +86,7 @@ def test_fifty_random_kills_leave_the_same_tables(sandbox: SandboxProcess, tmp_p
     _campaign(sandbox, tmp_path, kills=50, seed=2)
 
 
-COMMAND = [sys.executable, "-c", "from echelon_pipeline.cli import app; app()", "ingest"]
+COMMAND = [sys.executable, "-c", HEARING, "ingest"]
 TINY = SandboxOptions(events=8, instruments=30, days=6, trades=1_000, seed=11)
 STEPS = 36  # of the main job, about
 # Seconds for the command that follows a kill.
