@@ -29,10 +29,7 @@ def check_url(text: str, schemes: Collection[str], *, credentials: bool = True) 
 
     ``credentials``: whether a user and a password may stand in it.
     """
-    if re.search(r"[\s\x00-\x1f\x7f]", text):
-        raise ValueError("a blank or control character stands in the URL: write a blank as %20")
-    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        raise ValueError("a % stands in the URL that two hexadecimal digits do not follow: write it as %25")
+    _check_characters(text)
     match = _SCHEME.fullmatch(text)
     if match is None or match[1].lower() not in schemes:
         raise ValueError(f"expected a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
@@ -53,6 +50,14 @@ def check_url(text: str, schemes: Collection[str], *, credentials: bool = True) 
     if not place and dict(parse_qsl(rest.partition("?")[2])).get("host"):
         return  # a socket's folder
     _check_place(place)
+
+
+def _check_characters(text: str) -> None:
+    """What no part of a URL may hold."""
+    if re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise ValueError("a blank or control character stands in the URL: write a blank as %20")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError("a % stands in the URL that two hexadecimal digits do not follow: write it as %25")
 
 
 def _check_place(place: str) -> None:
