@@ -60,7 +60,7 @@ def _files(settings: Settings, *, deep: bool) -> Iterator[Finding]:
         yield Finding(Level.OK, "data files", f"{files:,} as the log says")
     if deep:
         yield _checksums(rotten, files, unknown)
-        changed = list(changed_payloads(lake)) if not missing else []
+        changed = list(changed_payloads(lake)) if files and not missing else []
         text = _shown(changed) if changed else "every raw payload is what was served"
         yield Finding(Level.FAIL if changed else Level.OK, "payloads", text, _RESTORE if changed else "")
 
@@ -86,13 +86,13 @@ def _lineage(settings: Settings) -> Iterator[Finding]:
 
 
 def _marts(settings: Settings) -> Iterator[Finding]:
-    from echelon_pipeline.warehouse.builds import EMPTIED, FAILED, held_back
+    from echelon_pipeline.warehouse.builds import BUILDS, EMPTIED, FAILED, held_back
     from echelon_pipeline.warehouse.lake import Lake
 
     lake = Lake.of(settings)
     for kind, level in ((FAILED, Level.FAIL), (EMPTIED, Level.WARN)):
         try:
-            held = held_back(lake, kind)
+            held = held_back(lake, kind) if lake.version(BUILDS) is not None else {}
         except Exception:  # noqa: BLE001 - a table that cannot be opened is another check's finding
             return
         for name, reason in held.items():

@@ -182,8 +182,8 @@ class _Segment:
 
 
 def _written(path: Path, start: bytes) -> BinaryIO:
-    """A new file that durably begins with these bytes."""
-    file = path.open("xb")
+    """A new file that durably begins with these bytes. Its owner's alone: frames may tell of an account."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
     try:
         file.write(start)
         file.flush()

@@ -96,9 +96,13 @@ def recover(path: Path) -> Path | None:
     return renamed(path, CLOSED)
 
 
+def _owners(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+
 def _copy(file: BinaryIO, target: Path, length: int | None = None) -> None:
-    """The next bytes of a file, so many or the rest, durably in another."""
-    with space(target), target.open("wb") as copy:
+    """The next bytes of a file, so many or the rest, durably in another, which its owner alone may read."""
+    with space(target), os.fdopen(_owners(target), "wb") as copy:
         left = os.fstat(file.fileno()).st_size if length is None else length
         while some := file.read(min(2**20, left)):
             copy.write(some)

@@ -70,6 +70,7 @@ ACCOUNT_EVENTS = Table(
         Rule("price lies in 0..1", "price IS NULL OR price BETWEEN 0 AND 1"),
     ),
     published=False,
+    private=True,
     mirrored=False,
 )
 

@@ -90,6 +90,7 @@ class Table:
     ``physical``: copied into the published file whatever its size, because it is asked first.
     ``mirrored``: a published table that is small enough, or changes by day, is copied to Postgres too.
     ``indexes``: of Postgres, besides the key; a column may be followed by its order (``volume DESC NULLS LAST``).
+    ``private``: an account's own; its folder and files are their owner's alone (0700, 0600).
     ``version``: raised when columns change; older data is migrated on read (missing columns are NULL).
     """
 
@@ -106,6 +107,7 @@ class Table:
     version: int = 1
     append_only: bool = False
     published: bool = True
+    private: bool = False
     physical: bool = False
     mirrored: bool = True
     indexes: tuple[tuple[str, ...], ...] = field(default=())

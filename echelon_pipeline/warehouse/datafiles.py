@@ -79,6 +79,10 @@ def _write(
         parts = f"PARTITION_BY ({', '.join(by)}), FILENAME_PATTERN '{stem}-{{uuidv4}}', APPEND true"
         copied = f"COPY ({query}) TO {literal(snapshot.uri)} ({FORMAT}, {parts})"
     named = dict(zip(by, map(str, group[0]), strict=True))
+    written = connection.execute(copied).fetchall()
+    if snapshot.table.private and "://" not in snapshot.uri:
+        for path, *_ in written:
+            Path(path).chmod(0o600)
     return [
         AddAction(
             path=path.removeprefix(f"{snapshot.uri}/"),
@@ -88,7 +92,7 @@ def _write(
             data_change=True,
             stats=json.dumps(_statistics(snapshot, count, found)) if count else _NO_ROWS,
         )
-        for path, count, size, _, found, keys, *_ in connection.execute(copied).fetchall()
+        for path, count, size, _, found, keys, *_ in written
     ]
 
 

@@ -280,6 +280,8 @@ def _create(table: Table, uri: str) -> None:
     except DeltaError as error:
         # Two processes may create it at once; the loser finds the winner's table.
         raise CommitFailedError(str(error)) from error
+    if table.private and "://" not in uri:
+        Path(uri).chmod(0o700)
 
 
 def ranged(table: Table) -> list[str]:

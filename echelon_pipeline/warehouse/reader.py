@@ -89,11 +89,13 @@ def _program(held: re.Match[str]) -> str:
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, lake: str | None) -> None:
-    query = (
-        "SELECT list(coalesce($lake, p.lake) || f.file) FROM meta.files f JOIN meta.publication p USING (table_name)"
-    )
-    rows = connection.execute(query, {"lake": lake}).fetchall()
-    connection.execute("SET allowed_paths = $files", {"files": rows[0][0] or []})
+    # Another DuckDB file than a publication names no files.
+    listed = connection.execute("SELECT 1 FROM duckdb_tables() WHERE schema_name = 'meta' AND table_name = 'files'")
+    files: list[str] = []
+    if listed.fetchall():
+        query = "SELECT coalesce($lake, p.lake) || f.file FROM meta.files f JOIN meta.publication p USING (table_name)"
+        files = [row[0] for row in connection.execute(query, {"lake": lake}).fetchall()]
+    connection.execute("SET allowed_paths = $files", {"files": files})
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 

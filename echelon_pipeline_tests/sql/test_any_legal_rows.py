@@ -72,9 +72,14 @@ def faults(seed: int, rows: int) -> dict[str, str]:
     with connect(private=True) as connection:
         connection.execute("CREATE SCHEMA given")
         sources = {}
-        for table in (t for t in TABLES.values() if t.published):
+        for schema in ("raw", "core", "mart"):
+            connection.execute(f"CREATE SCHEMA {schema}")
+        for table in TABLES.values():
             legal_table(connection, table, f"given.{quote(table.name)}", seed, rows)
-            sources[table.name] = Given(table, None)
+            if table.published:
+                sources[table.name] = Given(table, None)
+            else:  # some marts look into raw
+                connection.execute(f"CREATE VIEW IF NOT EXISTS {table.name} AS FROM given.{quote(table.name)}")
         connection.execute("BEGIN")  # as publish does: comments on columns would each be a transaction
         fill(connection, sources, Imprint("/lake", NOON))
         connection.execute("COMMIT")
@@ -107,7 +112,7 @@ def test_rows_of_every_table_are_made(seed: int) -> None:
     assert {name for name, count in counts.items() if count == 0} == set()
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(seed=st.integers(0, 10**9), rows=st.integers(0, 12))
 @example(seed=0, rows=0)
 def test_every_relation_builds_from_any_legal_rows(seed: int, rows: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 from echelon_pipeline.probes import Level
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.store_probes import examine_stores
+from echelon_pipeline.streaming.log import _written
 from echelon_pipeline.warehouse.checksums import checksum, known
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.maintain import maintain
@@ -148,3 +149,20 @@ def test_a_lake_that_vanished_is_named(settings: Settings, lake: Lake) -> None:
 
 def test_every_table_may_be_looked_at_before_anything_exists(settings: Settings) -> None:
     assert set(_levels(settings).values()) == {Level.OK}
+
+
+def test_an_accounts_files_are_its_owners_alone(lake: Lake) -> None:
+    table = "core.account_events"
+    event = row(table, kind="order", instrument_id="kalshi:A", order_id="o1", hour=12, listener="l", connection_id="c")
+    lake.merge(table, [staged(lake.scratch, table, [event])])
+    _merge(lake, 1)
+    modes = {oct(Path(path).stat().st_mode & 0o777) for path in lake.files(table)}
+    assert modes == {"0o600"}
+    assert Path(lake.uri(table)).stat().st_mode & 0o777 == 0o700
+    assert Path(lake.files(TRADES)[0]).stat().st_mode & 0o777 != 0o600
+
+
+def test_recorded_frames_are_their_owners_alone(tmp_path: Path) -> None:
+    with _written(tmp_path / "segment", b"x"):
+        pass
+    assert (tmp_path / "segment").stat().st_mode & 0o777 == 0o600

@@ -224,7 +224,8 @@ def test_nobody_writes_to_the_published_file(published: Path) -> None:
     before = published.read_bytes()
     result = run("sql", "DELETE FROM core.numbers")
     assert result.exit_code == 1
-    assert "read-only" in result.stderr
+    assert "DELETE is refused" in result.stderr
+    assert "read-only" in run("sql", "--unsafe", "DELETE FROM core.numbers").stderr
     assert published.read_bytes() == before
 
 
