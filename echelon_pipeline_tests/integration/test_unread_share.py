@@ -120,7 +120,7 @@ class Claims:
         held = {i for (i,) in asked(self.settings, "SELECT instrument_id FROM core.instruments WHERE NOT is_combo")}
         true: dict[tuple[str, date], Decimal] = defaultdict(Decimal)
         for (instrument, day), values in self.true.items():
-            if instrument in held:
+            if instrument in held or not self.settings.max_instruments:
                 true[instrument.partition(":")[0], day] += values.volume
         found = {}
         rows = asked(
@@ -165,7 +165,8 @@ def test_no_claim_is_wrong_while_a_quarter_of_the_rows_is_unread_and_claims_come
         published(settings)
         assert asked(settings, "SELECT * FROM core.unread_rows") == []
         again, still_open = claims.volumes()
-        assert (again > complete, still_open) == (True, 0)
+        assert again > complete
+        assert still_open == 0 or not bound, "only a whole feed holds trades of combos, whose outcomes are not known"
         assert claims.prices() > 0
         totals = claims.totals()
         assert len(totals) == len(VENUES) * len(claims.over)

@@ -103,6 +103,15 @@ def test_a_total_says_what_it_is_the_total_of() -> None:
     ]
 
 
+def test_a_whole_feed_is_complete_whatever_is_not_held_and_imports_are_not_of_it() -> None:
+    combo = volume("kalshi:COMBO", is_complete=False)
+    whole = [walked("kalshi", scope="all")]
+    assert views([volume("kalshi:A"), combo], [], whole)[1][0]["is_complete"] is True
+    assert views([volume("kalshi:A"), combo], [])[1][0]["incomplete_reason"] == "1 of 2 instruments are not complete"
+    weak = volume("kalshi:B", is_complete=False, identity="weak")
+    assert views([volume("kalshi:A"), weak], [], whole)[1][0]["is_complete"] is False
+
+
 def test_a_total_over_unread_rows_is_not_complete_and_says_how_many() -> None:
     volumes = [volume("kalshi:A"), volume("kalshi:B"), volume("polymarket:A")]
     known = [category("kalshi:A", "Sports"), category("kalshi:B", "Crypto")]

@@ -9,6 +9,7 @@
 -- column unread_rows: rows of the day that could not be read and may be of the category
 -- column incomplete_reason: why is_complete is false
 -- An instrument has one category, so nothing is counted twice; prints of instruments that are not held are Other.
+-- Of a feed that was walked whole every trade is there, also of instruments that are not held (combos).
 WITH volumes AS (
     SELECT
         v.venue,
@@ -18,7 +19,8 @@ WITH volumes AS (
         sum(v.taker_notional_usd) AS taker_notional_usd,
         sum(v.trades)::BIGINT AS trades,
         count(*) AS instruments,
-        count(*) FILTER (WHERE NOT v.is_complete) AS open_instruments
+        count(*) FILTER (WHERE NOT v.is_complete) AS not_complete,
+        count(*) FILTER (WHERE v.identity <> 'strong') AS imported
     FROM mart.trade_volume v
     LEFT JOIN core.ticker_categories c USING (instrument_id)
     GROUP BY ALL
@@ -50,7 +52,8 @@ lost AS (
 
 judged AS (
     SELECT
-        v.*,
+        v.* EXCLUDE (not_complete, imported),
+        CASE WHEN coalesce(w.is_whole, false) THEN v.imported ELSE v.not_complete END AS open_instruments,
         CASE WHEN coalesce(w.is_whole, false) THEN 'venue' ELSE 'within_bounds' END AS scope,
         coalesce(w.is_walked, false) AS is_walked,
         (coalesce(own.unread_rows, 0) + coalesce(anyone.unread_rows, 0))::BIGINT AS unread_rows

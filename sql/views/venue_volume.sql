@@ -8,6 +8,7 @@
 -- column is_complete: every trade of the scope and day was read; it says nothing of what lies outside of the scope
 -- column unread_rows: rows of the day that could not be read
 -- column incomplete_reason: why is_complete is false
+-- Of a feed that was walked whole every trade is there, also of instruments that are not held (combos).
 WITH volumes AS (
     SELECT
         venue,
@@ -16,7 +17,8 @@ WITH volumes AS (
         sum(taker_notional_usd) AS taker_notional_usd,
         sum(trades)::BIGINT AS trades,
         count(*) AS instruments,
-        count(*) FILTER (WHERE NOT is_complete) AS open_instruments
+        count(*) FILTER (WHERE NOT is_complete) AS not_complete,
+        count(*) FILTER (WHERE identity <> 'strong') AS imported
     FROM mart.trade_volume
     GROUP BY venue, date
 ),
@@ -41,7 +43,8 @@ lost AS (
 
 judged AS (
     SELECT
-        v.*,
+        v.* EXCLUDE (not_complete, imported),
+        CASE WHEN coalesce(w.is_whole, false) THEN v.imported ELSE v.not_complete END AS open_instruments,
         CASE WHEN coalesce(w.is_whole, false) THEN 'venue' ELSE 'within_bounds' END AS scope,
         coalesce(w.is_walked, false) AS is_walked,
         coalesce(l.unread_rows, 0) AS unread_rows
