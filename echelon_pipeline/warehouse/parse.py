@@ -182,7 +182,7 @@ def _dead_letters(
                              THEN coalesce(a.reject_to_at, a.reject_from_at + INTERVAL 1 MICROSECOND)
                          ELSE coalesce(p.to_at, r.received_at + INTERVAL 1 MICROSECOND)
                      END AS to_at,
-                     a.reject_rows AS unread_rows
+                     coalesce(a.reject_rows, 1) AS unread_rows
               FROM ({_rejected(kind, stem, given)}) a
               JOIN counted_objects r USING (unit_id, page, position)
               LEFT JOIN asked_pages p ON p.page = r.page)
