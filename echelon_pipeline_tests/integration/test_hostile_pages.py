@@ -85,7 +85,6 @@ def test_kalshis_lists_land_around_hostile_members(tmp_path: Path) -> None:
         {"market_ticker": name, "candlesticks": [_candle(hour) for hour in range(1, 3)]} for name in ("GOOD", "FINE")
     ]
     served = {
-        "/markets/trades": page("trades", [kalshi_trade("a"), kalshi_trade("b"), kalshi_trade("c")], cursor=""),
         "/events": page("events", [{"event_ticker": "E", "series_ticker": "S", "title": "t"}], cursor=""),
         "/series": page("series", [{"ticker": "S", "title": "t"}, {"ticker": "R", "title": "t"}], cursor=""),
         "/markets/candlesticks": page("markets", candles),
@@ -96,6 +95,9 @@ def test_kalshis_lists_land_around_hostile_members(tmp_path: Path) -> None:
         path = path.removeprefix("/trade-api/v2")
         if path == "/markets" and query.get("status") == "open":
             return page("markets", [kalshi_market("GOOD"), kalshi_market("FINE")], cursor="")
+        if path == "/markets/trades":
+            good = [kalshi_trade(name) for name in "abc"] if query["ticker"] == "GOOD" else []
+            return page("trades", good, cursor="")
         return served.get(path)
 
     async def go() -> None:
