@@ -4,8 +4,8 @@ Belongs here: recording, reading and gathering checksums. Comparing them with th
 
 They lie beside the log, ``<table>/_sha256/<version>.json``: one small file per commit, which says the sha256 of each
 data file that the commit added; maintenance gathers them into one. Delta's own log has no room that lasts: what a
-commit says of itself is gone with the log entry after seven days. Hashing costs about 1 ms per MB right after the file was
-written, when the system still holds it in memory. An object store keeps checksums of its own: nothing is recorded.
+commit says of itself is gone with the log entry after seven days. Hashing costs about 1 ms per MB right after the file
+was written, when the system still holds it in memory. An object store keeps its own checksums: nothing is recorded.
 """
 
 from __future__ import annotations
