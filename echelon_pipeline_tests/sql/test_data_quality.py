@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kalshi.parse import KINDS as KALSHI
 from echelon_pipeline.venues.polymarket.parse import KINDS as POLYMARKET
+from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline_tests.marts import UNREAD_ROWS, computed, mart
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, row, trade
 
@@ -200,7 +200,7 @@ def test_a_table_with_a_day_that_is_not_whole_has_failed() -> None:
     coverage = [NOBODY, cover(2), cover(1, complete=1400, partial=40), *(cover(n, venue="polymarket") for n in (1, 2))]
     windows = [window(NOON), window(NOON, venue="polymarket")]
     rows = computed(QUALITY, {COVERAGE: coverage, "core.ingest_windows": windows})
-    with duckdb.connect() as connection:
+    with connect(private=True) as connection:
         connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA mart")
         connection.register("given_rows", arrow(QUALITY, rows))
         connection.execute("CREATE TABLE mart.data_quality AS SELECT * FROM given_rows")
@@ -216,7 +216,7 @@ def test_a_table_with_a_day_that_is_not_whole_has_failed() -> None:
 
 def test_counting_a_table_reads_only_its_days_and_clocks() -> None:
     """50 million trades are counted every hour: a column of text would be gigabytes."""
-    with duckdb.connect() as connection:
+    with connect(private=True) as connection:
         connection.execute("CREATE SCHEMA core")
         known = mart(QUALITY)
         for name in (r for r in known.relations if r != COVERAGE):
@@ -225,7 +225,6 @@ def test_counting_a_table_reads_only_its_days_and_clocks() -> None:
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given_rows")
         connection.register("given_rows", pa.Table.from_pylist([NOBODY]))
         connection.execute(f"CREATE TABLE {COVERAGE} AS SELECT * FROM given_rows")
-        connection.execute("CREATE MACRO utc_day(t) AS CAST(t AT TIME ZONE 'UTC' AS DATE)")
         params = known.bound({"now": NOON, "late_hours": 6, "stale_hours": 3, "max_unread_share": 0.001})
         plan = str(connection.execute(f"EXPLAIN (FORMAT json) {known.statement.text}", params).fetchall()[0][1])
     assert '"observed_at"' in plan
