@@ -571,6 +571,11 @@ def _shown(value: object) -> str:
     return "not set" if value is None else str(value)
 
 
+def dagster_url() -> str:
+    """Where Dagster's own records are, if not in the home; empty if there. For taking it out of messages."""
+    return os.environ.get(DAGSTER_URL, "")
+
+
 def project_file(*parts: str) -> Path:
     """A file of ``sql/`` or the top level, from the repository or from inside the wheel."""
     package = Path(__file__).parent

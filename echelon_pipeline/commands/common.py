@@ -17,6 +17,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from echelon_pipeline import stopping
+from echelon_pipeline.commands.faults import in_our_words
 from echelon_pipeline.errors import BadSettings, EchelonError, Transient
 from echelon_pipeline.ingest.homes import require_recorded_demo
 from echelon_pipeline.settings import Settings, differences, load_settings, record_settings
@@ -91,6 +92,13 @@ class EchelonGroup(TyperGroup):
             if _debugging():
                 err().print(traceback.format_exc(), soft_wrap=True, highlight=False, markup=False)
             raise fail(str(error), EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_PERMANENT) from None
+        except Exception as error:
+            known = in_our_words(error)
+            if known is None or isinstance(error, typer.Exit | typer.Abort):
+                raise
+            if _debugging():
+                err().print(traceback.format_exc(), soft_wrap=True, highlight=False, markup=False)
+            raise fail(str(known), EXIT_TRANSIENT if isinstance(known, Transient) else EXIT_PERMANENT) from None
         except KeyboardInterrupt as error:
             code = error.exit_code if isinstance(error, stopping.Interrupted) else EXIT_INTERRUPTED
             with suppress(OSError):  # the terminal that was hung up takes no words

@@ -69,6 +69,8 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
         locked=not unsafe,
     ) as connection:
         try:
+            if not duckdb.extract_statements(text):
+                raise fail('there is no statement: give one ("SELECT …") or --file')
             result = connection.execute(text)
             names = [column[0] for column in result.description or ()]
             rows = _rows(result)

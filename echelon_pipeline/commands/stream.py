@@ -18,14 +18,16 @@ import typer
 from rich.table import Table
 
 from echelon_pipeline import stopping
-from echelon_pipeline.commands.common import fail, out, prepared
+from echelon_pipeline.commands.common import fail, out, prepared, warn
 from echelon_pipeline.commands.demo import environment_of
 from echelon_pipeline.commands.work import VenueName
+from echelon_pipeline.errors import Permanent
 from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from echelon_pipeline.streaming.record import Recorded
+    from echelon_pipeline.venues.live import Feed
     from echelon_pipeline.warehouse.watchable import Watchable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,10 +64,14 @@ def record(
             listeners.mean(RECORD, [w.instrument_id for w in chosen])
             try:
                 stop = asyncio.Event()
-                done = stopping.run(_record(settings, chosen, seconds, stop), tell=stop.set, patience=RECORD_END)
+                done, refused = stopping.run(
+                    _record(settings, chosen, seconds, stop), tell=stop.set, patience=RECORD_END
+                )
             finally:
                 listeners.mean(RECORD, [])
             _show(done, root)
+            if nothing := [v for v in refused if not any(r.frames for n, r in done.items() if n.startswith(f"{v} "))]:
+                raise fail("; ".join(f"nothing of {v} was recorded: {refused[v]}" for v in nothing))
 
 
 @contextmanager
@@ -83,7 +89,8 @@ def own_venues(settings: Settings) -> Iterator[Settings]:
 
 async def _record(
     settings: Settings, chosen: Sequence[Watchable], seconds: float | None, stop: asyncio.Event
-) -> dict[str, Recorded]:
+) -> tuple[dict[str, Recorded], dict[str, str]]:
+    """What was recorded by feed, and by venue why a feed was given up. That of one venue ends none of another's."""
     from echelon_pipeline.streaming.feeds import feeds_of, instrument_of
     from echelon_pipeline.streaming.record import Pace, Recorded
     from echelon_pipeline.streaming.record import record as record_feed
@@ -91,30 +98,47 @@ async def _record(
     from echelon_pipeline.warehouse.listeners import RECORD
 
     metrics = WsMetrics()
-    feeds = feeds_of(settings, [instrument_of(w) for w in chosen], metrics)
+    refused: dict[str, str] = {}
+
+    @contextmanager
+    def given_up(venue: str) -> Iterator[None]:
+        try:
+            yield
+        except Permanent as error:  # a key that is missing, cannot be used or is refused
+            refused[venue] = str(error)
+            warn(f"{venue}: {error}")
+
+    feeds = []
+    for venue in dict.fromkeys(w.instrument_id.partition(":")[0] for w in chosen):
+        with given_up(venue):
+            some = [instrument_of(w) for w in chosen if w.instrument_id.startswith(f"{venue}:")]
+            feeds += feeds_of(settings, some, metrics)
     done = {f"{feed.venue} {feed.number}": Recorded() for feed in feeds}
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop.set)
     policy, pace = WsPolicy.of(settings), Pace.of(settings)
     epoch = int(time.time())  # later ones are larger, as a lease's; each recording is a chain of its own
+
+    async def one(feed: Feed, recorded: Recorded) -> None:
+        with given_up(feed.venue):
+            await record_feed(
+                feed,
+                settings.capture_root,
+                listener=RECORD,
+                epoch=epoch,
+                stop=stop,
+                policy=policy,
+                pace=pace,
+                recorded=recorded,
+            )
+
     try:
         async with asyncio.TaskGroup() as group:
             for feed, recorded in zip(feeds, done.values(), strict=True):
-                group.create_task(
-                    record_feed(
-                        feed,
-                        settings.capture_root,
-                        listener=RECORD,
-                        epoch=epoch,
-                        stop=stop,
-                        policy=policy,
-                        pace=pace,
-                        recorded=recorded,
-                    )
-                )
+                group.create_task(one(feed, recorded))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None  # the others' were ended because of it
-    return done
+    return done, refused
 
 
 def _show(done: dict[str, Recorded], root: Path) -> None:

@@ -80,6 +80,8 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Wa
     context.add_output_metadata({name: value for name, value in vars(worked).items() if name != "refused"})
     for words, times in worked.refused.items():
         context.log.warning("refused %d times: %s", times, words)
+    if worked.refused and not worked.frames:  # a key that is missing, cannot be used or is refused
+        raise dg.Failure(f"{listener.name}: nothing was recorded: {'; '.join(worked.refused)}", allow_retries=False)
     stopping.check()  # a run that was ended is shown as such, although nothing was lost
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 from dagster._core.utils import make_new_run_id
@@ -21,7 +22,7 @@ from echelon_pipeline import stopping
 from echelon_pipeline.defs.dead_runs import end_dead_runs
 from echelon_pipeline.defs.partitions import HOUR_KEY
 from echelon_pipeline.defs.resources import given
-from echelon_pipeline.errors import EchelonError, RunFailed, RunPostponed
+from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPostponed
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listening import intents
 from echelon_pipeline.ingest.listings import Mode
@@ -195,9 +196,25 @@ def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None
     graph = job.asset_layer.asset_graph
     wanted = job.asset_layer.selected_asset_keys
     if select is not None:
-        return sorted(dg.AssetSelection.from_string(select).resolve(graph) & wanted)
+        return sorted(_whole(graph, select) & wanted)
     others = {v for v in VENUES if v not in venues}
     return sorted(k for k in wanted if not others & set(k.path))
+
+
+def _whole(graph: AssetGraph, select: str) -> set[dg.AssetKey]:
+    """The assets that a text selects. Raises BadSettings where it selects none, or some of those made in one step."""
+    try:
+        found = set(dg.AssetSelection.from_string(select).resolve(graph))
+    except dg.DagsterError as error:
+        raise BadSettings(f"--select {select!r} cannot be read: {str(error).strip().splitlines()[0]}") from None
+    if not found:
+        raise BadSettings(f"--select {select!r} selects no asset")
+    for made in graph.assets_defs:
+        together = set(made.keys)
+        if not made.can_subset and found & together and together - found:
+            missing = ", ".join(sorted(k.to_user_string() for k in together - found))
+            raise BadSettings(f"--select {select!r} leaves out what is made in the same step: add {missing}")
+    return found
 
 
 def _config(venues: Sequence[Venue], mode: Mode, *, refetch: bool) -> dict[str, object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,8 @@ from echelon_pipeline.settings import Settings, env_names
 
 MARK = "sandbox.json"
 
-Universe = dict[str, Any]  # fields of SandboxOptions
+Universe = dict[str, Any]  # fields of SandboxOptions, those of a generated universe
+_FIELDS = {"events", "instruments", "trades", "days", "seed"}
 
 _VENUES = ("kalshi_base_url", "polymarket_gamma_url", "polymarket_api_url", "polymarket_data_url")
 
@@ -29,7 +31,9 @@ def claim_home(home: Path, universe: Universe) -> None:
     if made_from is None and (home / "lake").exists():
         raise BadSettings(f"{home} holds a lake that the demo did not make; choose another --home")
     home.mkdir(parents=True, exist_ok=True)
-    (home / MARK).write_text(json.dumps(universe), encoding="utf-8")
+    part = home / f"{MARK}.{os.getpid()}.part"
+    part.write_text(json.dumps(universe), encoding="utf-8")
+    part.replace(home / MARK)  # killed in between, it leaves no half mark
 
 
 def claimed_universe(home: Path) -> Universe | None:
@@ -37,7 +41,12 @@ def claimed_universe(home: Path) -> Universe | None:
     mark = home / MARK
     if not mark.exists():
         return None
-    found: Universe = json.loads(mark.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(mark.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or found.keys() - _FIELDS or not all(type(n) is int for n in found.values()):
+        raise BadSettings(f"{mark} is damaged: restore it from a backup, or make the demo's home anew")
     return found
 
 

@@ -173,6 +173,7 @@ def open_table(table: Table, uri: str, version: int | None = None) -> Snapshot |
         with storage_faults(f"{table.name} at {uri}"):
             snapshot = Snapshot(table, uri, DeltaTable(uri, version=version))
     except TableNotFoundError:
+        _require_folder(table, uri)
         return None
     if version is None:
         return _opened(snapshot)
@@ -229,6 +230,15 @@ def _entry(uri: str, version: int) -> _Entry | None:
 
 def _log_entry(uri: str, version: int) -> Path:
     return Path(uri, "_delta_log", f"{version:020d}.json")
+
+
+def _require_folder(table: Table, uri: str) -> None:
+    """Raises CorruptStore where a file stands in place of a folder of the table: it is not an empty one."""
+    if "://" in uri:
+        return
+    there = next(place for place in (Path(uri), *Path(uri).parents) if place.exists())
+    if not there.is_dir():
+        raise CorruptStore(f"{table.name}: {there} is a file where a folder of the lake was expected")
 
 
 def _require_whole_log(snapshot: Snapshot) -> None:

@@ -42,14 +42,14 @@ def file_fault(error: BaseException, path: str, advice: str) -> EchelonError:
     return CorruptStore(f"{path} is damaged or not ours: {said}. {advice}")
 
 
-def server_fault(error: BaseException, url: str) -> EchelonError:
-    """An error of Postgres' driver, without what is secret in the URL."""
+def server_fault(error: BaseException, url: str, what: str = "the state database") -> EchelonError:
+    """An error of Postgres' driver, without what is secret in the URL. ``what``: whose database it is."""
     said = without_secrets(" ".join(str(error).split()), url)
     if _PARAMETER.search(said) or isinstance(error, TypeError):
-        return BadSettings("ECHELON_STATE_URL has a parameter that the driver does not know")
+        return BadSettings(f"{what}: its URL has a parameter that the driver does not know")
     if isinstance(error, sa.exc.OperationalError) or type(error).__name__ == "OperationalError":
-        return DatabaseUnavailable(f"the state database: {said}")
-    return DatabaseRefused(f"the state database: {said}")
+        return DatabaseUnavailable(f"{what}: {said}")
+    return DatabaseRefused(f"{what}: {said}")
 
 
 def is_sqlite(error: BaseException) -> bool:

@@ -40,8 +40,12 @@ class Signer:
             return None
         if settings.kalshi_private_key is not None:
             pem = settings.kalshi_private_key.get_secret_value().encode()
-        elif settings.kalshi_private_key_path is not None and settings.kalshi_private_key_path.is_file():
-            pem = settings.kalshi_private_key_path.read_bytes()
+        elif settings.kalshi_private_key_path is not None:
+            try:
+                pem = settings.kalshi_private_key_path.read_bytes()
+            except OSError as error:
+                path = settings.kalshi_private_key_path
+                raise BadSettings(f"KALSHI_PRIVATE_KEY_PATH: {path} cannot be read: {error.strerror}") from error
         else:
             return None
         return cls(settings.kalshi_api_key.get_secret_value(), pem)

@@ -1,0 +1,97 @@
+"""Errors of the system and of libraries about files of a home, in our words.
+
+Belongs here: the last look before a traceback. Rooms translate what they open themselves; this is about what Dagster
+keeps in the home, and about folders and disks that anything may meet. What it does not know is a fault of the code and
+is shown whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from echelon_pipeline.errors import BadSettings, CorruptStore, DiskFull, EchelonError, VenueUnavailable
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_INSTANCE = "Dagster's records"
+_ADVICE = "Move the folder away: a new one is made, and the lake does not depend on it"
+# Kinds that opening an instance raises about its file, by name: importing Dagster takes a second.
+_CONFIGURATION = ("YAMLError", "DagsterInvalidConfigError", "DagsterInvariantViolationError", "CheckError")
+
+
+def in_our_words(error: BaseException) -> EchelonError | None:
+    """What an error says about the home, or None where it is not about it."""
+    for found in _chain(error):
+        known = _system(found) or _database(found) or _configuration(found) or _stored(found)
+        if known is not None:
+            return known
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from, the outermost first."""
+    found: BaseException | None = error
+    for _ in range(10):
+        if found is None:
+            return
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _system(error: BaseException) -> EchelonError | None:
+    if not isinstance(error, OSError):
+        return None
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    said = f"{place}: {error.strerror or error}" if place else str(error.strerror or error)
+    if error.errno in _FULL:
+        return DiskFull(f"no space left: {said}")
+    if isinstance(error, ConnectionError | TimeoutError):
+        return VenueUnavailable(said)
+    return BadSettings(f"the system refused: {said}")
+
+
+def _database(error: BaseException) -> EchelonError | None:
+    """SQLite's errors, as they are or inside of SQLAlchemy's; a server's are Dagster's in Postgres."""
+    original = getattr(error, "orig", error)
+    if isinstance(original, sqlite3.Error):
+        from echelon_pipeline.warehouse.state_faults import file_fault
+
+        return file_fault(original, _INSTANCE, _ADVICE)
+    if type(original).__module__.startswith("psycopg2"):
+        from echelon_pipeline.settings import dagster_url
+        from echelon_pipeline.warehouse.state_faults import server_fault
+
+        return server_fault(original, dagster_url(), _INSTANCE)
+    return None
+
+
+def _configuration(error: BaseException) -> EchelonError | None:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if not names & set(_CONFIGURATION) or not _opens_instance(error):
+        return None
+    said = " ".join(str(error).split())[:300]
+    return BadSettings(f"dagster.yaml cannot be used: {said}. `echelon doctor` shows where it lies")
+
+
+def _opens_instance(error: BaseException) -> bool:
+    """Whether it was raised while Dagster read its instance's file, not while a run was under way."""
+    trace, files = error.__traceback__, set()
+    while trace is not None:
+        files.add(Path(trace.tb_frame.f_code.co_filename).parts[-2:])
+        trace = trace.tb_next
+    return bool(files & {("instance", "ref.py"), ("instance", "config.py"), ("instance", "factory.py")})
+
+
+def _stored(error: BaseException) -> EchelonError | None:
+    module = type(error).__module__.partition(".")[0]
+    if module not in ("duckdb", "_duckdb", "deltalake", "_internal"):
+        return None
+    from echelon_pipeline.warehouse.faults import is_unreadable
+
+    said = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    if "no space left" in str(error).lower():
+        return DiskFull(said)
+    return CorruptStore(f"a file of the home cannot be read: {said}") if is_unreadable(error) else None
