@@ -24,12 +24,14 @@ from echelon_pipeline.books.batches import Batches, books_of
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.books.rows import BookRow, Reason, State
+from echelon_pipeline.commands import stream
 from echelon_pipeline.domain.scaled import scaled, shortest
 from echelon_pipeline.probes import Level
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.stream_probes import probe_streams
+from echelon_pipeline.streaming import feeds
 from echelon_pipeline.streaming.follow import chains
 from echelon_pipeline.streaming.record import Pace, Recorded, record
 from echelon_pipeline.streaming.replay import Replayed, replay
@@ -239,11 +241,11 @@ def test_a_killed_recorder_leaves_every_durable_frame_and_the_next_one_closes_it
 
 
 def command(settings: Settings, sandbox: SandboxProcess, *arguments: str, **given: str) -> str:
-    """Standard output of the command on this home."""
+    """What the command on this home shows, and its exit code."""
     program = [sys.executable, "-c", "from echelon_pipeline.cli import app; app()", *arguments]
     env = {**os.environ, **sandbox.env(), "ECHELON_HOME": str(settings.home), "ECHELON_MIN_FREE_MB": "0", **given}
     done = subprocess.run(program, env=env, capture_output=True, text=True, timeout=60)
-    return done.stdout + done.stderr
+    return f"{done.stdout}{done.stderr}exit {done.returncode}"
 
 
 def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, settings: Settings) -> None:
@@ -257,13 +259,21 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
     publish(settings)
     assert "not among the open instruments" in command(settings, sandbox, "record", "kalshi:NOPE")
     refused = command(settings, sandbox, "record", "--seconds", "5", KALSHI_API_KEY="nobody")
-    assert "error: kalshi stream: the venue answered 401" in refused
+    assert "error: nothing of kalshi was recorded: kalshi stream: the venue answered 401" in refused
     assert "Traceback" not in refused
+    assert refused.endswith("exit 1")
+    malformed = settings.home / "key.pem"
+    malformed.write_text("do-not-print-4711", encoding="utf-8")
+    for given in ({"KALSHI_PRIVATE_KEY_PATH": str(malformed)}, {"KALSHI_PRIVATE_KEY_PATH": "/nowhere/key.pem"}):
+        unusable = command(settings, sandbox, "record", "--seconds", "5", **given)
+        assert "error: nothing of kalshi was recorded: KALSHI_PRIVATE_KEY" in unusable
+        assert unusable.endswith("exit 1")
+        assert "do-not-print" not in unusable
     assert "kalshi 0" in command(settings, sandbox, "record", "--seconds", "1.5")
     with states.State.of(settings) as state:
         _, intents = Listeners(state).exported()
-    assert [(i["listener"], i["instrument_id"]) for i in intents] == [("record", name)] * 2
-    assert timedelta(seconds=1) < intents[1]["to_at"] - intents[1]["from_at"] < timedelta(seconds=10)
+    assert [(i["listener"], i["instrument_id"]) for i in intents] == [("record", name)] * 4  # the refused ones too
+    assert timedelta(seconds=1) < intents[3]["to_at"] - intents[3]["from_at"] < timedelta(seconds=10)
     assert "live 1" in command(settings, sandbox, "replay")
     shown = command(settings, sandbox, "book", name, "--levels", "1")
     bids, asks = truth(sandbox, name)
@@ -274,6 +284,18 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
     assert "in no segment" in command(settings, sandbox, "book", "kalshi:NOPE")
     command(settings, sandbox, "record", "--seconds", "1.5")
     assert len(chains(segments(settings.capture_root))) == 2  # else every hour between two recordings would be theirs
+
+
+def test_a_key_that_is_refused_ends_no_other_venues_recording(
+    sandbox: SandboxProcess, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "instrument_of", lambda chosen: chosen)
+    other = load_settings({**sandbox.env(), "KALSHI_API_KEY": "somebody", "ECHELON_HOME": str(settings.home)})
+    chosen: Any = [*kalshi_instruments(settings)[:2], *polymarket_instruments(settings)[:2]]
+    done, refused = asyncio.run(stream._record(other, chosen, 2.0, asyncio.Event()))
+    assert {name for name, recorded in done.items() if recorded.frames} == {"polymarket 0"}
+    assert list(refused) == ["kalshi"]
+    assert "401" in refused["kalshi"]
 
 
 def test_the_doctor_says_whether_streams_open(sandbox: SandboxProcess, settings: Settings) -> None:
