@@ -131,8 +131,8 @@ def _asks_for_page(scope: Scope) -> bool:
 
 async def _refuse(send: Send, status: int, reason: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     body = f"refused: {reason}\n".encode()
-    told = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": [*told, *_HEADERS]})
+    standard = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": [*standard, *_HEADERS]})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Sided(NamedTuple):
-    """``is_bid``: of the ladder that the level is told of; ``is_mirrored``: its price is the other outcome's."""
+    """``is_bid``: whether the level is on the bid side; ``is_mirrored``: its price is the other outcome's."""
 
     is_bid: bool
     is_mirrored: bool = False

@@ -192,14 +192,14 @@ def _facts(
     if market is not None and outcome is not None and str(outcome).isdigit():
         native = market.removeprefix(f"{venue}:")
         markets.add(f"{venue}:{native}", int(str(outcome)), name).learn(facts)
-    told: dict[str, object] = {} if market is None else {"market": market.removeprefix(f"{venue}:")}
+    fields: dict[str, object] = {} if market is None else {"market": market.removeprefix(f"{venue}:")}
     for ours in ("tick_size", "min_order_size", "last_trade_price"):
         if facts.get(ours) is not None:
-            told[ours] = str(facts[ours])
+            fields[ours] = str(facts[ours])
     risk = facts.get("is_neg_risk")
     if risk not in (None, ""):
-        told["neg_risk"] = str(risk).lower() in ("true", "1", "t", "yes")
-    return told
+        fields["neg_risk"] = str(risk).lower() in ("true", "1", "t", "yes")
+    return fields
 
 
 def _of_known(found: Recording, known: Mapping[str, Instrument]) -> tuple[list[Arrival], list[Lost]]:
@@ -242,21 +242,21 @@ class _Writer:
         content.update(b"%d %d" % (numbered, by_day))
         file = hashlib.sha256(f"{self._source}\0{self._path.name}".encode()).hexdigest()[:8]
         known = hashlib.sha256(msgspec.json.encode(self._instruments)).digest()
-        told = f"-import-{self._slug}-{file}-{hashlib.sha256(content.digest() + known).hexdigest()[:8]}-"
+        suffix = f"-import-{self._slug}-{file}-{hashlib.sha256(content.digest() + known).hexdigest()[:8]}-"
         folder = self._root / self._venue
-        if any(told in one.name for one in folder.glob(f"*-import-{self._slug}-{file}-*")):
+        if any(suffix in one.name for one in folder.glob(f"*-import-{self._slug}-{file}-*")):
             return False
         listener = f"{IMPORTED}{self._source}:{file}"
         for number, (connection, some) in enumerate(groupby(arrivals, lambda a: a.connection)):
-            self._connection(list(some), told, number, listener, connection if by_day else 0, numbered)
+            self._connection(list(some), suffix, number, listener, connection if by_day else 0, numbered)
         self._publish(folder, folder.glob(f"*-import-{self._slug}-{file}-*"))
         return True
 
     def _connection(
-        self, arrivals: list[Arrival], told: str, number: int, listener: str, epoch: int, numbered: bool
+        self, arrivals: list[Arrival], suffix: str, number: int, listener: str, epoch: int, numbered: bool
     ) -> None:
         first = _EPOCH + timedelta(microseconds=arrivals[0].at)
-        name = f"{first:%Y%m%dT%H%M%S%f}{told}{number:05d}"
+        name = f"{first:%Y%m%dT%H%M%S%f}{suffix}{number:05d}"
         url = f"{IMPORTED}{self._path.name}"
         about = Connection(self._venue, listener, epoch, 0, name, url, quotes=True, numbered=numbered)
         log = Log(self._scratch, about, self._instruments)

@@ -117,17 +117,17 @@ def _inside(value: Any, around: Obj) -> Iterator[Obj]:
         for one in value:
             yield from _inside(one, around)
     elif isinstance(value, dict):
-        told = {k: v for k, v in value.items() if not isinstance(v, dict | list)}
+        scalars = {k: v for k, v in value.items() if not isinstance(v, dict | list)}
         meta = value.get("_metadata")
-        told |= {k: v for k, v in meta.items() if not isinstance(v, dict | list)} if isinstance(meta, dict) else {}
+        scalars |= {k: v for k, v in meta.items() if not isinstance(v, dict | list)} if isinstance(meta, dict) else {}
         name = next((name for name in _BOOKS if isinstance(value.get(name), dict)), None)
         if name is not None:
-            yield {**around, **told, "_book": value[name]}
+            yield {**around, **scalars, "_book": value[name]}
         elif {"bids", "asks"} & value.keys() or "price" in value:
             yield {**around, **value}
         else:
             for one in value.values():
-                yield from _inside(one, {**around, **told})
+                yield from _inside(one, {**around, **scalars})
 
 
 class _Maker:
@@ -190,9 +190,9 @@ class _Maker:
     @staticmethod
     def _polymarket(at: int, name: str, bids: Levels, asks: Levels, event: int | None) -> Obj:
         sides = ([{"price": p, "size": s} for p, s in side] for side in (bids, asks))
-        told = dict(zip(("bids", "asks"), sides, strict=True))
+        levels = dict(zip(("bids", "asks"), sides, strict=True))
         stamp = str((at if event is None else event) // 1_000)
-        return {"event_type": "book", "asset_id": name, "timestamp": stamp, **told}
+        return {"event_type": "book", "asset_id": name, "timestamp": stamp, **levels}
 
     @staticmethod
     def _kalshi(name: str, bids: Levels, asks: Levels, event: int | None) -> Obj:
@@ -265,10 +265,10 @@ def _finest(book: Obj, side: str) -> Any:
 
 def _listed(side: Any) -> Levels:
     """Levels of a side: pairs, or objects with price and size, or JSON of these in a text. One of no size is none."""
-    told = json.loads(side, parse_float=str) if isinstance(side, str) and side.strip() else side or []
-    if not isinstance(told, list):
-        raise TypeError(f"expected a list of levels, got {str(told)[:40]!r}")
-    pairs = [(one["price"], one["size"]) if isinstance(one, dict) else tuple(one)[:2] for one in told]
+    levels = json.loads(side, parse_float=str) if isinstance(side, str) and side.strip() else side or []
+    if not isinstance(levels, list):
+        raise TypeError(f"expected a list of levels, got {str(levels)[:40]!r}")
+    pairs = [(one["price"], one["size"]) if isinstance(one, dict) else tuple(one)[:2] for one in levels]
     return [(_number(price), _number(size)) for price, size in pairs if Decimal(str(size))]
 
 

@@ -45,12 +45,12 @@ class Market:
         if not self.ladders or sorted(self.ladders) != list(range(len(self.ladders))):
             return None
         venue, _, native = self.instrument_id.partition(":")
-        told = self.facts.get("is_neg_risk")
+        neg_risk = self.facts.get("is_neg_risk")
         facts = Facts(
             native if venue == "polymarket" else None,
             _plain(self.facts.get("min_order_size")),
             _plain(self.facts.get("tick_size")),
-            None if told is None else str(told).lower() in ("true", "1", "t", "yes"),
+            None if neg_risk is None else str(neg_risk).lower() in ("true", "1", "t", "yes"),
         )
         return Instrument(
             self.instrument_id, tuple(self.ladders[n] for n in sorted(self.ladders)), self.close_at, facts
@@ -100,10 +100,10 @@ class Markets:
         try:
             data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
             is_lines = path.name.removesuffix(".gz").endswith(("jsonl", "ndjson"))
-            told = [json.loads(text) for text in (data.splitlines() if is_lines else [data]) if text.strip()]
+            records = [json.loads(text) for text in (data.splitlines() if is_lines else [data]) if text.strip()]
         except (OSError, EOFError, ValueError) as error:
             raise BadImport(f"{path}: cannot be read as markets: {error}") from error
-        for one in _objects(told):
+        for one in _objects(records):
             self._take(one)
         if len(self._by_ladder) == known:
             raise BadImport(

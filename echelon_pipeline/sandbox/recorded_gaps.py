@@ -29,8 +29,8 @@ def is_combo(market: Recording) -> bool:
 
 def settled_at(market: Recording) -> str | None:
     """When a market was settled: where its payload does not say, at its close at the earliest."""
-    told = market.get("settlement_ts")
-    return told or (market.get("close_time") if market.get("status") in ("finalized", "settled") else None)
+    stated = market.get("settlement_ts")
+    return stated or (market.get("close_time") if market.get("status") in ("finalized", "settled") else None)
 
 
 def spacing(ends: list[int]) -> int:
@@ -42,9 +42,9 @@ def spacing(ends: list[int]) -> int:
 
 def tokens_of(market: Recording) -> list[str]:
     """Token ids of a Gamma market; none where it says none that can be read."""
-    told = market.get("clobTokenIds")
+    served = market.get("clobTokenIds")
     try:
-        tokens = json.loads(told) if isinstance(told, str) else told
+        tokens = json.loads(served) if isinstance(served, str) else served
     except ValueError:
         return []
     return [str(token) for token in tokens] if isinstance(tokens, list) else []
@@ -103,8 +103,8 @@ def _polymarket(universe: RecordedUniverse) -> Iterator[tuple[str, str]]:
 
 
 def _events(market: Recording) -> list[dict[str, object]]:
-    told = market.get("events")
-    return [one for one in told if isinstance(one, dict) and "id" in one] if isinstance(told, list) else []
+    events = market.get("events")
+    return [one for one in events if isinstance(one, dict) and "id" in one] if isinstance(events, list) else []
 
 
 def _strangers(what: str, names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
