@@ -40,7 +40,10 @@ pytestmark = pytest.mark.xdist_group("postgres")
 SPAWN = multiprocessing.get_context("spawn")
 
 
-FEW = {name: TABLES[name] for name in ("core.series", "core.outcomes", "core.instruments", "core.daily_prices")}
+FEW = {
+    name: TABLES[name]
+    for name in ("core.series", "core.outcomes", "core.instruments", "core.daily_prices", "core.mart_builds")
+}
 
 
 @pytest.fixture
