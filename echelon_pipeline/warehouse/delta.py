@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -175,6 +176,12 @@ def open_table(table: Table, uri: str, version: int | None = None) -> Snapshot |
     except TableNotFoundError:
         _require_folder(table, uri)
         return None
+    except CorruptStore:
+        if missing := _hole(uri):
+            raise CorruptStore(
+                f"{table.name}: {missing} is missing from the table's log: restore it from a backup"
+            ) from None
+        raise
     if version is None:
         return _opened(snapshot)
     _require_whole_log(snapshot)
@@ -239,6 +246,13 @@ def _require_folder(table: Table, uri: str) -> None:
     there = next(place for place in (Path(uri), *Path(uri).parents) if place.exists())
     if not there.is_dir():
         raise CorruptStore(f"{table.name}: {there} is a file where a folder of the lake was expected")
+
+
+def _hole(uri: str) -> Path | None:
+    """The first log entry that is missing between others, where the table is in a folder."""
+    log = Path(uri, "_delta_log")
+    held = sorted(int(entry.stem) for entry in log.glob("*.json") if entry.stem.isdigit())
+    return next((_log_entry(uri, a + 1) for a, b in pairwise(held) if b > a + 1), None)
 
 
 def _require_whole_log(snapshot: Snapshot) -> None:

@@ -23,7 +23,7 @@ _DATA_FILE = re.compile(r"[^\s'\"\[(]+\.parquet")
 _UNREADABLE = re.compile(
     r"magic bytes|no files found|cannot open file|could not read|decompress|corrupt|thrift|tprotocol|footer|"
     r"too small to be a parquet|not a parquet|failed to read|no such file|os error 2\b|parsing object|"
-    r"json error|no table metadata",
+    r"json error|no table metadata|contiguous commit",
     re.IGNORECASE,
 )
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import duckdb
 
-from echelon_pipeline.errors import MartsFailed, NewerLake, Transient
+from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, Transient
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.tables import TABLES
@@ -119,7 +119,9 @@ class Refresh:
         except (Transient, NewerLake):
             raise
         except Exception as error:
-            log.exception("%s could not be built", mart.name)
+            # The reason of a known error is its message; of another one, a fault of the code, the traceback too.
+            whole = not isinstance(error, EchelonError)
+            log.log(logging.ERROR, "%s could not be built: %s", mart.name, error, exc_info=whole)
             failed[mart.name] = str(error).strip() or type(error).__name__
             self._builds.hold(mart.name, FAILED, failed[mart.name], datetime.now(UTC))
 
