@@ -70,7 +70,7 @@ def test_the_bound_is_the_largest_body() -> None:
         ("br", b"whatever"),
         ("gzip, gzip, gzip, gzip", b""),
         ("gzip", b"no gzip"),
-        ("gzip", gzip.compress(b"cut off")[:-9]),
+        ("gzip", gzip.compress(b"cut off", mtime=0)[:-9]),
         ("deflate", b"\xff\xff\xff\xff"),
     ],
 )
