@@ -181,7 +181,7 @@ def test_markets_in_cents_give_dollars() -> None:
     assert (found["volume"], found["open_interest"]) == (Decimal(35001), Decimal(13679))
 
 
-@pytest.mark.parametrize("text", ["-1739192.00", "-1", "x", "1e3", "1000000000000", "12.", " 3"])
+@pytest.mark.parametrize("text", ["-1739192.00", "-1", "x", "9e20", "1000000000000", "12..", " 3"])
 @pytest.mark.parametrize(("side", "other"), [("bid", "ask"), ("ask", "bid")])
 def test_a_size_that_is_none_loses_no_market_and_is_counted(side: str, other: str, text: str) -> None:
     field = f"yes_{side}_size_fp"
@@ -195,7 +195,18 @@ def test_a_size_that_is_none_loses_no_market_and_is_counted(side: str, other: st
 
 
 @pytest.mark.parametrize(
-    ("given", "size"), [("0.00", 0), ("0", 0), (5, 5), ("999999999999.99", Decimal("999999999999.99")), ("", None)]
+    ("given", "size"),
+    [
+        ("0.00", 0),
+        ("0", 0),
+        (5, 5),
+        ("1e3", 1000),
+        ("12.", 12),
+        (".5", Decimal("0.5")),
+        ("25e-1", Decimal("2.5")),
+        ("999999999999.99", Decimal("999999999999.99")),
+        ("", None),
+    ],
 )
 def test_a_size_of_0_or_more_is_kept_and_none_at_all_is_not_counted(given: object, size: Decimal | None) -> None:
     found = parsed(yes_bid_size_fp=given)

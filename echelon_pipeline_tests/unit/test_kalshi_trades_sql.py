@@ -144,7 +144,7 @@ def test_whole_contracts_beside_a_fraction_tell_the_number_beside_it() -> None:
         ({"count_fp": "999999999999.99999999"}, "$.count_fp", "below 1e12"),
         ({"count_fp": "0.0000001"}, "$.count_fp", "expected contracts above 0"),
         ({"count_fp": None}, "$.count_fp", "no size"),
-        ({"count_fp": "5e3"}, "$.count_fp", "got 5e3"),
+        ({"count_fp": "5e13"}, "$.count_fp", "got 5e13"),
         ({"yes_price_dollars": None, "no_price_dollars": ""}, "$.yes_price_dollars", "no price"),
         ({"yes_price_dollars": "0.4_3"}, "$.yes_price_dollars", "got 0.4_3"),
         ({"yes_price_dollars": ["0.43"]}, "$.yes_price_dollars", 'got ["0.43"]'),

@@ -192,6 +192,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         ids = {"instrument_id": f"kalshi:{name}", "native_id": name, "event_id": f"kalshi:E{name}"}
         event = {"event_id": f"kalshi:E{name}", "native_id": f"E{name}", "slug": f"slug-{name}"}
         figures = {"volume_24h": 400 - 100 * number, "venue_volume_24h": 400 - 100 * number, "open_interest": number}
+        figures |= {"liquidity_usd": 10 * number} if number else {}
         tables.setdefault("core.events", []).append(row("core.events", **event, series_id=f"kalshi:{series}"))
         tables.setdefault("core.instruments", []).append(
             row("core.instruments", **ids, is_combo=False, title=f"Will {name} happen?", category="Economics")
@@ -203,14 +204,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Settings:
                 status="active",
                 quality_flags=[],
                 **{k: Decimal(v) for k, v in figures.items()},
-            )
-        )
-        tables.setdefault("core.instrument_quotes", []).append(
-            row(
-                "core.instrument_quotes",
-                instrument_id=f"kalshi:{name}",
-                observed_at=NOON,
-                liquidity_usd=Decimal(10 * number) if number else None,
             )
         )
     for table, rows in tables.items():

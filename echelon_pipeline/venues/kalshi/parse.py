@@ -52,8 +52,8 @@ _FEE_TYPES = """
 """
 _STATUSES = "active amended closed determined disputed finalized inactive initialized open settled unopened"
 _STRIKES = "between custom functional greater greater_or_equal less less_or_equal structured"
-# Contracts, 0 or more and below 10^12, or nothing.
-_SIZE = "(([0-9]{1,12}[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?)?"
+# Contracts, 0 or more and below 10^12, or nothing. Exponents above 0 only where they cannot lead past that.
+_SIZE = "(([0-9]{1,12}([.][0-9]*)?|[.][0-9]+)([eE]-[0-9]{1,2})?|([0-9]{1,3}([.][0-9]*)?|[.][0-9]+)[eE][+]?[0-8])?"
 
 
 def _kind(
