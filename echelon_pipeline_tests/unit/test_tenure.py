@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from echelon_pipeline.errors import Conflict, DatabaseUnavailable
+from echelon_pipeline.errors import Conflict, CorruptStore
 from echelon_pipeline.warehouse.state import State
 from echelon_pipeline.warehouse.tenure import Tenure, holders
 from echelon_pipeline_tests.rows import NOON
@@ -113,10 +113,10 @@ def test_listeners_do_not_share_a_right(state: State) -> None:
     assert Tenure.begin(state, "other", "b", 30) is not None
 
 
-def test_a_state_database_that_is_gone_is_said_as_such(state: State) -> None:
+def test_a_state_database_without_its_tables_is_named_as_damaged(state: State) -> None:
     first = begun(state, "a")
     with state.begin() as connection:
         connection.execute(sa.text("DROP TABLE leases"))
     for use in (first.check, first.renew, first.release, first.is_overlapping):
-        with pytest.raises(DatabaseUnavailable, match="leases"):
+        with pytest.raises(CorruptStore, match="no such table: leases"):
             use()
