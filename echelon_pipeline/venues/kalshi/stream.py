@@ -151,21 +151,21 @@ def _message(payload: bytes, yes_priced: bool) -> Message:
 
 def _unread(payload: bytes, why: str) -> Message:
     """A frame that cannot be read, with its number in its subscription where that can be."""
-    told = doubts.loosely(payload)
-    if told is doubts.NOT_JSON:
+    decoded = doubts.loosely(payload)
+    if decoded is doubts.NOT_JSON:
         kinds = doubts.types(payload, "type")
         cut = [] if kinds and not kinds & _BOOKS else doubts.texts(payload, "market_ticker") or None
         return Message(doubts.unreadable(payload, why, cut))
-    if not isinstance(told, dict):
+    if not isinstance(decoded, dict):
         return Message(doubts.unreadable(payload, why, []))
-    kind, msg = told.get("type"), told.get("msg")
+    kind, msg = decoded.get("type"), decoded.get("msg")
     name = msg.get("market_ticker") if isinstance(msg, dict) else None
     names: list[str] | None = []
     if not isinstance(kind, str) or kind in _BOOKS:
         # A message about a book always names its market: without a name, only its type says that it is about one.
         of_a_book = isinstance(kind, str) or name
         names = [name] if doubts.is_name(name) else None if of_a_book else []
-    return Message(doubts.unreadable(payload, why, names), _natural(told.get("sid")), _natural(told.get("seq")))
+    return Message(doubts.unreadable(payload, why, names), _natural(decoded.get("sid")), _natural(decoded.get("seq")))
 
 
 def _natural(value: Any) -> int | None:
