@@ -145,8 +145,9 @@ def tables_page() -> str:
         "",
         "Names, types and units are the same in the lake and in the published DuckDB file. Prices are dollars per",
         "share of outcome 0 unless a column says otherwise, sizes are contracts or shares, money ends in `_usd`, times",
-        "end in `_at` and are UTC, dates are UTC days. Decimals are exact. A rule holds for every row: it is checked",
-        "before a commit.",
+        "end in `_at` and are UTC, dates are UTC days. Decimals are exact. A total of 10^12 or more fits no column of",
+        "sizes or money and is NULL, never a wrong figure: its row does not count as complete, and averages, ratios",
+        "and sums over it are NULL too. A rule holds for every row: it is checked before a commit.",
         "",
         *_table(
             ("Table", "One row", "Published"),

@@ -128,7 +128,8 @@ BUILDER_VOLUME = Table(
         _IS_RANGE,
         Rule(
             "maker and taker volume sum to volume",
-            "volume_usd IS NULL OR taker_volume_usd + maker_volume_usd = volume_usd",
+            "volume_usd IS NULL OR taker_volume_usd IS NULL OR maker_volume_usd IS NULL "
+            "OR CAST(taker_volume_usd AS DECIMAL(19, 6)) + maker_volume_usd = volume_usd",
         ),
         Rule("new users are users", "users IS NULL OR new_users <= users"),
         Rule("what is not complete has a reason", "is_complete OR reason IS NOT NULL"),
@@ -152,7 +153,8 @@ BUILDER_REVENUE = Table(
         Column("builder_fee_usd", T.MONEY, "builder fees of all final legs; NULL where one was not served", unit="USD"),
         Column("served_builder_fee_usd", T.MONEY, "builder fees that were served", unit="USD"),
         Column("unserved_builder_fee_legs", T.BIGINT, "legs for which no builder fee was served"),
-        Column("revenue_share", T.STAT, "builder fees / (venue + builder fees); NULL where one is unknown or both 0"),
+        Column("revenue_share", T.STAT, "builder fees / (venue + builder fees); NULL where one is unknown or negative, "
+               "or both 0"),
         Column("revenue_bps", T.STAT, "builder fees in basis points of the volume"),
         Column("arpu_usd", T.STAT, "builder fees per user", unit="USD"),
         Column("users", T.BIGINT, "as in mart.builder_volume"),
@@ -182,7 +184,8 @@ BUILDER_RANKS = Table(
         Column("range_start", T.DATE, "as in mart.builder_volume; venue_leaderboard: of the range in which the "
                "ranking was last seen, which may differ from what the venue sums", nullable=False),
         Column("builder_name", T.TEXT, "as the venue names it"),
-        Column("rank", T.INT, "configured: by volume, equal volumes share a rank; venue_leaderboard: as served"),
+        Column("rank", T.INT, "configured: by volume, equal volumes share a rank, NULL without one; "
+               "venue_leaderboard: as served"),
         Column("is_configured", T.BOOL, "the code is one of ECHELON_BUILDER_CODE", nullable=False),
         Column("contracts", T.SIZE, "volume in shares: what both scopes have", unit="contracts"),
         Column("volume_usd", T.MONEY, "configured only", unit="USD"),

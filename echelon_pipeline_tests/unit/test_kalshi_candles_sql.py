@@ -94,6 +94,16 @@ def test_a_day_is_made_of_candles_that_end_after_its_midnight_up_to_the_next() -
     assert (row["is_complete"], row["vwap"], row["trades"]) == (True, None, None)
 
 
+def test_a_volume_that_fits_no_column_is_null_and_its_day_not_complete() -> None:
+    ohlc = ("0.4", "0.4", "0.4", "0.4")
+    candles = [candle(ts(DAY, n), *ohlc, volume="999999999999.00") for n in (1, 2)]
+    (row,) = rows((candles, context()))
+    assert (row["volume"], row["close"], row["is_complete"]) == (None, Decimal("0.4"), False)
+    assert row["incomplete_reason"] == "a total is 10^12 or more, which no column holds"
+    (row,) = rows((candles[:1], context()))
+    assert (row["volume"], row["is_complete"]) == (Decimal(999999999999), True)
+
+
 def test_a_day_without_trades_has_quotes_and_the_previous_close_only() -> None:
     (row,) = rows(([candle(ts(DAY, 1)), candle(ts(DAY, 2))], context()))
     assert [row[k] for k in ("open", "high", "low", "close")] == [None] * 4

@@ -56,7 +56,7 @@ schedules AS (
 
 priced AS (
     -- The schedule that had been seen when it traded, never a later one. p (1 - p) is rounded to 12 digits, so that
-    -- a size of 12 digits and a rate of 12 decimals still fit 38.
+    -- a size of 12 digits and a rate of 12 decimals still fit 38. A fee that fits no column is unknown.
     SELECT
         m.*,
         s.fee_rate,
@@ -75,11 +75,11 @@ charged AS (
             WHEN fee_usd IS NOT NULL THEN fee_usd
             WHEN is_free THEN 0
             WHEN is_charged AND exponent IN (1, 2)
-                THEN CAST(round(
-                    CAST(CAST(size AS DECIMAL(19, 6)) * CAST(fee_rate AS DECIMAL(19, 8)) AS DECIMAL(25, 12))
+                THEN fits(round(
+                    TRY_CAST(CAST(size AS DECIMAL(19, 6)) * CAST(fee_rate AS DECIMAL(19, 8)) AS DECIMAL(25, 12))
                     * CASE exponent WHEN 1 THEN spread ELSE CAST(spread * CAST(spread AS DECIMAL(19, 12)) AS DECIMAL(13, 12)) END,
                     5
-                ) AS DECIMAL(18, 6))
+                ))
         END AS fee
     FROM priced
 )

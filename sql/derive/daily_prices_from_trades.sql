@@ -69,6 +69,28 @@ judged AS (
     LEFT JOIN covered c USING (instrument_id)
     CROSS JOIN lost l
     WHERE p.price_0 IS NOT NULL
+),
+
+-- A total that fits no column is NULL, and its day is not complete.
+summed AS (
+    SELECT
+        instrument_id,
+        arg_min(price_0, (event_at, trade_id)) FILTER (WHERE NOT is_block) AS open,
+        max(price_0) FILTER (WHERE NOT is_block) AS high,
+        min(price_0) FILTER (WHERE NOT is_block) AS low,
+        arg_max(price_0, (event_at, trade_id)) FILTER (WHERE NOT is_block) AS close,
+        sum(to_units(price_0, 12) * to_units(size, 6)) FILTER (WHERE NOT is_block) AS notional_units,
+        sum(to_units(size, 6)) FILTER (WHERE NOT is_block) AS size_units,
+        fits(sum(size)) AS volume,
+        fits(sum(taker_notional_usd)) AS taker_notional_usd,
+        count(*) AS trades,
+        any_value(is_complete) AND fits(sum(size)) IS NOT NULL AND fits(sum(taker_notional_usd)) IS NOT NULL AS is_complete,
+        max(observed_at) AS observed_at,
+        as_whole(any_value(unread_rows)) AS unread_rows,
+        any_value(is_covered) AS is_covered,
+        any_value(is_mapped) AS is_mapped
+    FROM judged
+    GROUP BY instrument_id
 )
 
 SELECT
@@ -76,27 +98,24 @@ SELECT
     $day AS date,
     instrument_id,
     'trades' AS price_source,
-    CAST(arg_min(price_0, (event_at, trade_id)) FILTER (WHERE NOT is_block) AS DECIMAL(9, 6)) AS open,
-    CAST(max(price_0) FILTER (WHERE NOT is_block) AS DECIMAL(9, 6)) AS high,
-    CAST(min(price_0) FILTER (WHERE NOT is_block) AS DECIMAL(9, 6)) AS low,
-    CAST(arg_max(price_0, (event_at, trade_id)) FILTER (WHERE NOT is_block) AS DECIMAL(9, 6)) AS close,
-    CASE WHEN any_value(is_complete) THEN exact_ratio(
-        sum(to_units(price_0, 12) * to_units(size, 6)) FILTER (WHERE NOT is_block),
-        sum(to_units(size, 6)) FILTER (WHERE NOT is_block)
-    ) END AS vwap,
-    CASE WHEN any_value(is_complete) THEN sum(size) END AS volume,
-    CASE WHEN any_value(is_complete) THEN sum(taker_notional_usd) END AS taker_notional_usd,
-    CASE WHEN any_value(is_complete) THEN count(*) END AS trades,
-    CAST(count(*) AS INTEGER) AS n_samples,
-    any_value(is_complete) AS is_complete,
+    CAST(open AS DECIMAL(9, 6)) AS open,
+    CAST(high AS DECIMAL(9, 6)) AS high,
+    CAST(low AS DECIMAL(9, 6)) AS low,
+    CAST(close AS DECIMAL(9, 6)) AS close,
+    CASE WHEN is_complete THEN exact_ratio(notional_units, size_units) END AS vwap,
+    CASE WHEN is_complete THEN volume END AS volume,
+    CASE WHEN is_complete THEN taker_notional_usd END AS taker_notional_usd,
+    CASE WHEN is_complete THEN trades END AS trades,
+    CAST(trades AS INTEGER) AS n_samples,
+    is_complete,
     'core.trades' AS source,
-    max(observed_at) AS observed_at,
-    CAST(any_value(unread_rows) AS BIGINT) AS unread_rows,
+    observed_at,
+    unread_rows,
     CASE
-        WHEN any_value(is_complete) THEN NULL
-        WHEN any_value(unread_rows) > 0 THEN unread_reason(any_value(CAST(unread_rows AS BIGINT)))
-        WHEN NOT any_value(is_covered) THEN 'trades of the day were not read to its end'
-        ELSE 'the outcome of a trade is unknown'
+        WHEN is_complete THEN NULL
+        WHEN unread_rows > 0 THEN unread_reason(unread_rows)
+        WHEN NOT is_covered THEN 'trades of the day were not read to its end'
+        WHEN NOT is_mapped THEN 'the outcome of a trade is unknown'
+        ELSE too_large_reason()
     END AS incomplete_reason
-FROM judged
-GROUP BY instrument_id
+FROM summed

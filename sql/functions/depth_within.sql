@@ -2,8 +2,9 @@
 -- creates: core.depth_within
 -- grain: one row
 -- inputs: core.book_at
--- NULL where there is no mid, which state, bid and ask explain, and for sums from 10^12 on, which no column holds. is_capped: the stored levels (at most 25 a side) end
--- inside of the distance while the book went on, so that the figures are lower bounds.
+-- NULL where there is no mid, which state, bid and ask explain, and for sums from 10^12 on, which no column holds.
+-- is_capped: the stored levels (at most 25 a side) end inside of the distance while the book went on, so that the
+-- figures are lower bounds.
 CREATE MACRO core.depth_within(instrument, t, distance) AS TABLE
     SELECT
         instrument_id,
@@ -14,17 +15,17 @@ CREATE MACRO core.depth_within(instrument, t, distance) AS TABLE
         bid,
         ask,
         mid,
-        CASE WHEN mid IS NOT NULL THEN
-            TRY_CAST(coalesce(list_sum(list_transform(bids, lambda l: l[2])), 0) AS DECIMAL(18, 6))
+        CASE WHEN mid IS NOT NULL AND list_count(list_transform(bids, lambda l: l[2])) = length(bids) THEN
+            fits(coalesce(list_sum(list_transform(bids, lambda l: l[2])), 0))
         END AS bid_size,
-        CASE WHEN mid IS NOT NULL THEN
-            TRY_CAST(coalesce(list_sum(list_transform(bids, lambda l: notional(l[1], l[2]))), 0) AS DECIMAL(18, 6))
+        CASE WHEN mid IS NOT NULL AND list_count(list_transform(bids, lambda l: l[2])) = length(bids) THEN
+            fits(coalesce(list_sum(list_transform(bids, lambda l: notional(l[1], l[2]))), 0))
         END AS bid_notional_usd,
-        CASE WHEN mid IS NOT NULL THEN
-            TRY_CAST(coalesce(list_sum(list_transform(asks, lambda l: l[2])), 0) AS DECIMAL(18, 6))
+        CASE WHEN mid IS NOT NULL AND list_count(list_transform(asks, lambda l: l[2])) = length(asks) THEN
+            fits(coalesce(list_sum(list_transform(asks, lambda l: l[2])), 0))
         END AS ask_size,
-        CASE WHEN mid IS NOT NULL THEN
-            TRY_CAST(coalesce(list_sum(list_transform(asks, lambda l: notional(l[1], l[2]))), 0) AS DECIMAL(18, 6))
+        CASE WHEN mid IS NOT NULL AND list_count(list_transform(asks, lambda l: l[2])) = length(asks) THEN
+            fits(coalesce(list_sum(list_transform(asks, lambda l: notional(l[1], l[2]))), 0))
         END AS ask_notional_usd,
         -- Every stored level lies within, and there are more.
         (bid_levels > length(bid_prices) AND length(bids) = length(bid_prices))

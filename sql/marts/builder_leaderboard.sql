@@ -3,7 +3,7 @@
 -- grain: builder_scope, builder code, range, range_start
 -- partition: none
 -- inputs: mart.builder_volume, mart.builder_revenue, core.builder_leaderboard
--- The venue ranks by shares and does not say where its ranges begin: its last ranking of each of our ranges is kept.
+-- A volume that fits no column is above all others and has no rank of its own. The venue ranks by shares and does not say where its ranges begin: its last ranking of each of our ranges is kept.
 WITH rankings AS (
     SELECT
         *,
@@ -22,7 +22,7 @@ configured AS (
     SELECT v.*, r.builder_fee_usd
     FROM mart.builder_volume v
     JOIN mart.builder_revenue r USING (builder_scope, venue, builder_code, range, range_start)
-    WHERE v.volume_usd IS NOT NULL
+    WHERE v.legs IS NOT NULL
 ),
 
 totals AS (
@@ -36,7 +36,9 @@ SELECT
     c.range,
     c.range_start,
     n.builder_name,
-    rank() OVER (PARTITION BY c.venue, c.range, c.range_start ORDER BY c.volume_usd DESC) AS rank,
+    CASE WHEN c.volume_usd IS NOT NULL THEN
+        rank() OVER (PARTITION BY c.venue, c.range, c.range_start ORDER BY c.volume_usd DESC NULLS FIRST)
+    END AS rank,
     true AS is_configured,
     c.contracts,
     c.volume_usd,

@@ -3,7 +3,8 @@
 -- grain: builder code, range, range_start
 -- partition: none
 -- inputs: core.builder_legs, mart.builder_volume
--- Fees are sums over all final legs, makers' and takers'; a sum with an unknown term is unknown.
+-- Fees are sums over all final legs, makers' and takers'; a sum with an unknown term is unknown. One that fits no column is
+-- NULL, its range is not complete.
 WITH legs AS (
     SELECT
         unnest([builder_code, 'all_codes']) AS builder_code,
@@ -51,19 +52,26 @@ figures AS (
         v.users,
         v.is_complete,
         v.reason,
-        CASE WHEN s.unknown_legs > 0 THEN NULL ELSE coalesce(s.reported_fee_usd + s.estimated_fee_usd, 0) END AS fee_usd,
+        s.unknown_legs IS NOT NULL
+        AND (
+            fits(s.reported_fee_usd) IS NULL
+            OR fits(s.estimated_fee_usd) IS NULL
+            OR fits(s.reported_fee_usd + s.estimated_fee_usd) IS NULL
+            OR fits(s.served_usd) IS NULL
+        ) AS is_too_large,
+        CASE WHEN s.unknown_legs > 0 THEN NULL ELSE fits(coalesce(s.reported_fee_usd + s.estimated_fee_usd, 0)) END AS fee_usd,
         CASE
             WHEN s.unknown_legs > 0 THEN 'unknown'
             WHEN s.estimated_legs > 0 THEN 'estimated'
             WHEN s.reported_legs > 0 THEN 'reported'
         END AS fee_source,
-        coalesce(s.reported_fee_usd, 0) AS reported_fee_usd,
-        coalesce(s.estimated_fee_usd, 0) AS estimated_fee_usd,
+        fits(coalesce(s.reported_fee_usd, 0)) AS reported_fee_usd,
+        fits(coalesce(s.estimated_fee_usd, 0)) AS estimated_fee_usd,
         coalesce(s.reported_legs, 0) AS reported_legs,
         coalesce(s.estimated_legs, 0) AS estimated_legs,
         coalesce(s.unknown_legs, 0) AS unknown_legs,
-        CASE WHEN s.unserved_builder_fee_legs > 0 THEN NULL ELSE coalesce(s.served_usd, 0) END AS builder_fee_usd,
-        coalesce(s.served_usd, 0) AS served_builder_fee_usd,
+        CASE WHEN s.unserved_builder_fee_legs > 0 THEN NULL ELSE fits(coalesce(s.served_usd, 0)) END AS builder_fee_usd,
+        fits(coalesce(s.served_usd, 0)) AS served_builder_fee_usd,
         coalesce(s.unserved_builder_fee_legs, 0) AS unserved_builder_fee_legs
     FROM mart.builder_volume v
     LEFT JOIN sums s
@@ -71,16 +79,22 @@ figures AS (
         AND v.range = s.range
         AND v.range_start = s.range_start
         AND v.venue = 'polymarket'
-    WHERE v.volume_usd IS NOT NULL
+    WHERE v.legs IS NOT NULL
 )
 
 SELECT
-    *,
-    builder_fee_usd::DOUBLE / nullif(fee_usd + builder_fee_usd, 0)::DOUBLE AS revenue_share,
+    * EXCLUDE (is_too_large)
+        REPLACE (
+            is_complete AND NOT is_too_large AS is_complete,
+            coalesce(reason, CASE WHEN is_too_large THEN too_large_reason() END) AS reason
+        ),
+    CASE WHEN fee_usd >= 0 AND builder_fee_usd >= 0 THEN
+        builder_fee_usd::DOUBLE / nullif(fee_usd::DECIMAL(19, 6) + builder_fee_usd, 0)::DOUBLE
+    END AS revenue_share,
     10000 * builder_fee_usd::DOUBLE / nullif(volume_usd, 0)::DOUBLE AS revenue_bps,
     builder_fee_usd::DOUBLE / nullif(users, 0) AS arpu_usd
 FROM figures
 UNION ALL BY NAME
 SELECT builder_scope, venue, builder_code, range, range_start, is_complete, reason
 FROM mart.builder_volume
-WHERE volume_usd IS NULL
+WHERE legs IS NULL

@@ -4,7 +4,8 @@
 -- partition: none
 -- inputs: core.builder_legs, core.coverage, core.unread_rows
 -- A code's feed holds its fills of every instrument, within the configured bounds of listings and outside of them.
--- A range that was read and in which nothing happened has zeros; one that was never read has NULLs.
+-- A range that was read and in which nothing happened has zeros; one that was never read has NULLs. A total that fits no
+-- column is NULL, its range is not complete.
 -- Kalshi's trades name no builder: a row says so.
 WITH codes AS (
     SELECT DISTINCT lower(unnest(CAST($builder_codes AS VARCHAR[]))) AS code
@@ -48,10 +49,10 @@ days AS (
     UNION ALL
     SELECT DISTINCT builder_code AS code, date, 0, 0, 0 FROM core.builder_legs
     UNION ALL
-    -- Holes between what was read.
-    SELECT code, unnest(generate_series(min(date), max(date), INTERVAL 1 DAY))::DATE AS date, 0, 0, 0
-    FROM read_days
-    GROUP BY code
+    -- Holes between what was read. More than 400 days are none.
+    SELECT code, unnest(generate_series(date, next_date, INTERVAL 1 DAY))::DATE AS date, 0, 0, 0
+    FROM (SELECT code, date, lead(date) OVER (PARTITION BY code ORDER BY date) AS next_date FROM read_days)
+    WHERE next_date - date <= 400
     UNION ALL
     -- Where the code cannot be told, the row may be of any.
     SELECT c.code, u.date, 0, 0, u.unread_rows
@@ -95,7 +96,7 @@ frame AS (
         count(*) FILTER (
             WHERE c.complete_minutes > c.wanted_minutes - 0.001 AND c.complete_minutes > 0 AND c.unread_rows = 0
         ) AS complete_codes,
-        sum(c.unread_rows)::BIGINT AS unread_rows,
+        as_whole(sum(c.unread_rows)) AS unread_rows,
         CASE WHEN s.builder_code = 'all_codes' THEN (SELECT count(*) FROM codes) ELSE 1 END AS wanted_codes,
         sum(c.complete_minutes) AS complete_minutes,
         sum(c.wanted_minutes) AS wanted_minutes
@@ -176,11 +177,19 @@ figures AS (
         v.* EXCLUDE (builder_code, range, range_start),
         u.users,
         u.new_users,
-        u.top_1_usd::DOUBLE / nullif(v.volume_usd, 0)::DOUBLE AS top_1_share,
-        u.top_10_usd::DOUBLE / nullif(v.volume_usd, 0)::DOUBLE AS top_10_share,
-        u.top_100_usd::DOUBLE / nullif(v.volume_usd, 0)::DOUBLE AS top_100_share,
+        u.top_1_usd::DOUBLE / nullif(fits(v.volume_usd), 0)::DOUBLE AS top_1_share,
+        u.top_10_usd::DOUBLE / nullif(fits(v.volume_usd), 0)::DOUBLE AS top_10_share,
+        u.top_100_usd::DOUBLE / nullif(fits(v.volume_usd), 0)::DOUBLE AS top_100_share,
         f.is_read OR v.legs IS NOT NULL AS is_known,
-        f.complete_codes = f.wanted_codes AS is_complete
+        v.legs IS NOT NULL
+        AND (
+            fits(v.volume_usd) IS NULL
+            OR fits(v.contracts) IS NULL
+            OR fits(v.taker_volume_usd) IS NULL
+            OR fits(v.maker_volume_usd) IS NULL
+            OR fits(v.open_volume_usd) IS NULL
+        ) AS is_too_large,
+        f.complete_codes = f.wanted_codes AND NOT is_too_large AS is_complete
     FROM frame f
     LEFT JOIN volumes v USING (builder_code, range, range_start)
     LEFT JOIN users u USING (builder_code, range, range_start)
@@ -192,16 +201,16 @@ SELECT
     builder_code,
     range,
     range_start,
-    CASE WHEN is_known THEN coalesce(volume_usd, 0) END AS volume_usd,
-    CASE WHEN is_known THEN coalesce(contracts, 0) END AS contracts,
-    CASE WHEN is_known THEN coalesce(taker_volume_usd, 0) END AS taker_volume_usd,
-    CASE WHEN is_known THEN coalesce(maker_volume_usd, 0) END AS maker_volume_usd,
+    CASE WHEN is_known THEN fits(coalesce(volume_usd, 0)) END AS volume_usd,
+    CASE WHEN is_known THEN fits(coalesce(contracts, 0)) END AS contracts,
+    CASE WHEN is_known THEN fits(coalesce(taker_volume_usd, 0)) END AS taker_volume_usd,
+    CASE WHEN is_known THEN fits(coalesce(maker_volume_usd, 0)) END AS maker_volume_usd,
     CASE WHEN is_known THEN coalesce(matches, 0) END AS matches,
     CASE WHEN is_known THEN coalesce(legs, 0) END AS legs,
     CASE WHEN is_known THEN coalesce(taker_legs, 0) END AS taker_legs,
     CASE WHEN is_known THEN coalesce(maker_legs, 0) END AS maker_legs,
     CASE WHEN is_known THEN coalesce(open_legs, 0) END AS open_legs,
-    CASE WHEN is_known THEN coalesce(open_volume_usd, 0) END AS open_volume_usd,
+    CASE WHEN is_known THEN fits(coalesce(open_volume_usd, 0)) END AS open_volume_usd,
     CASE WHEN is_known THEN coalesce(excluded_legs, 0) END AS excluded_legs,
     CASE WHEN is_known THEN coalesce(users, 0) END AS users,
     CASE WHEN is_known THEN coalesce(new_users, 0) END AS new_users,
@@ -213,6 +222,7 @@ SELECT
         WHEN is_complete THEN NULL
         WHEN wanted_minutes = 0 OR NOT is_read THEN 'never read'
         WHEN unread_rows > 0 THEN unread_reason(unread_rows)
+        WHEN is_too_large THEN too_large_reason()
         WHEN wanted_codes > 1 THEN complete_codes || ' of ' || wanted_codes || ' codes were read completely'
         ELSE floor(complete_minutes)::BIGINT || ' of ' || ceil(wanted_minutes)::BIGINT || ' minutes were read completely'
     END AS reason

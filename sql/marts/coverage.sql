@@ -6,7 +6,8 @@
 -- lookups: core.watched_time
 -- Expected is what core.watched_time says, up to what is recorded; of the hour that is still being recorded up to the
 -- last book of the venue. Books and trades count within that time only. Live trades have our clock and core.trades the
--- venue's: a print at an hour's edge can count in one hour here and in the next there.
+-- venue's: a print at an hour's edge can count in one hour here and in the next there. Contracts that fit no column are
+-- NULL, and so is their share.
 WITH hours AS (
     SELECT
         date,
@@ -18,7 +19,15 @@ WITH hours AS (
 ),
 
 books AS (
-    SELECT venue, date, hour, instrument_id, valid_from, valid_to, state
+    -- A book lasts until the next one begins: no instant counts twice.
+    SELECT
+        venue,
+        date,
+        hour,
+        instrument_id,
+        valid_from,
+        least(valid_to, lead(valid_from) OVER (PARTITION BY date, hour, instrument_id ORDER BY valid_from)) AS valid_to,
+        state
     FROM core.book_snapshots
     WHERE date >= $from AND date < $to
 ),
@@ -120,9 +129,9 @@ SELECT
     coalesce(h.live_us, 0)::DOUBLE / nullif(e.us, 0)::DOUBLE AS coverage,
     coalesce(l.gaps, 0) AS gaps,
     l.gap_reasons,
-    CASE WHEN e.us IS NOT NULL THEN coalesce(s.contracts, 0) END AS seen_contracts,
-    CASE WHEN e.us IS NOT NULL AND c.instrument_id IS NOT NULL THEN coalesce(t.contracts, 0) END AS venue_contracts,
-    CASE WHEN c.instrument_id IS NOT NULL THEN coalesce(s.contracts, 0)::DOUBLE / nullif(t.contracts, 0)::DOUBLE END AS seen_share
+    CASE WHEN e.us IS NOT NULL THEN fits(coalesce(s.contracts, 0)) END AS seen_contracts,
+    CASE WHEN e.us IS NOT NULL AND c.instrument_id IS NOT NULL THEN fits(coalesce(t.contracts, 0)) END AS venue_contracts,
+    seen_contracts::DOUBLE / nullif(venue_contracts, 0)::DOUBLE AS seen_share
 FROM named n
 LEFT JOIN expected e USING (date, hour, instrument_id)
 LEFT JOIN held h USING (date, hour, instrument_id)

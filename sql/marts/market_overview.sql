@@ -35,7 +35,8 @@ prints AS (
     WHERE NOT w.is_strong
 ),
 
--- Yesterday comes from the prints for the 24 hours and from mart.trade_volume for the 7 days.
+-- Yesterday comes from the prints for the 24 hours and from mart.trade_volume for the 7 days. There a total that fits no
+-- column is NULL: as 10^30 it makes one here that fits none either.
 volumes AS (
     SELECT
         instrument_id,
@@ -54,7 +55,13 @@ volumes AS (
         FROM prints
         WHERE date <> utc_day($now) - 1
         UNION ALL
-        SELECT instrument_id, identity = 'strong', NULL, NULL, contracts, taker_notional_usd
+        SELECT
+            instrument_id,
+            identity = 'strong',
+            NULL,
+            NULL,
+            coalesce(contracts, CAST('1e30' AS DECIMAL(38, 6))),
+            coalesce(taker_notional_usd, CAST('1e30' AS DECIMAL(38, 6)))
         FROM mart.trade_volume
         WHERE date BETWEEN utc_day($now) - 6 AND utc_day($now) - 1
     )
@@ -265,15 +272,19 @@ SELECT
     price - price_1d AS change_1d,
     price - price_7d AS change_7d,
     price - price_30d AS change_30d,
-    CASE WHEN is_read_24h THEN coalesce(contracts_24h, 0) END AS volume_24h,
-    CASE WHEN is_read_24h THEN coalesce(usd_24h, 0) END AS taker_notional_24h_usd,
+    CASE WHEN is_read_24h THEN fits(coalesce(contracts_24h, 0)) END AS volume_24h,
+    CASE WHEN is_read_24h THEN fits(coalesce(usd_24h, 0)) END AS taker_notional_24h_usd,
     is_read_now
     AND coalesce(is_strong_24h, true)
+    AND volume_24h IS NOT NULL
+    AND taker_notional_24h_usd IS NOT NULL
     AND coalesce(trades_complete_from <= greatest($now - INTERVAL 24 HOUR, opens_at), false) AS volume_24h_is_complete,
-    CASE WHEN is_read_7d THEN coalesce(contracts_7d, 0) END AS volume_7d,
-    CASE WHEN is_read_7d THEN coalesce(usd_7d, 0) END AS taker_notional_7d_usd,
+    CASE WHEN is_read_7d THEN fits(coalesce(contracts_7d, 0)) END AS volume_7d,
+    CASE WHEN is_read_7d THEN fits(coalesce(usd_7d, 0)) END AS taker_notional_7d_usd,
     is_read_now
     AND coalesce(is_strong_7d, true)
+    AND volume_7d IS NOT NULL
+    AND taker_notional_7d_usd IS NOT NULL
     AND coalesce(trades_complete_from <= greatest($now - INTERVAL 168 HOUR, opens_at), false) AS volume_7d_is_complete,
     volume_to_at,
     venue_volume_24h,

@@ -2,7 +2,7 @@
 -- creates: mart.category_volume
 -- grain: venue, category, date
 -- inputs: mart.trade_volume, core.ticker_categories, core.coverage_daily, core.unread_rows
--- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day
+-- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day; NULL where one of them is
 -- column scope: what the row speaks of, as in mart.venue_volume
 -- column covered_share: as in mart.venue_volume: 1 for the whole venue; NULL where the venue gives no total to compare with
 -- column is_complete: every trade of the scope, category and day was read; it says nothing of what lies outside of the scope
@@ -15,9 +15,9 @@ WITH volumes AS (
         v.venue,
         coalesce(c.category, 'Other') AS category,
         v.date,
-        sum(v.contracts) AS contracts,
-        sum(v.taker_notional_usd) AS taker_notional_usd,
-        sum(v.trades)::BIGINT AS trades,
+        sum_of_all(v.contracts) AS contracts,
+        sum_of_all(v.taker_notional_usd) AS taker_notional_usd,
+        as_whole(sum(v.trades)) AS trades,
         count(*) AS instruments,
         count(*) FILTER (WHERE NOT v.is_complete) AS not_complete,
         count(*) FILTER (WHERE v.identity <> 'strong') AS imported
@@ -56,7 +56,8 @@ judged AS (
         CASE WHEN coalesce(w.is_whole, false) THEN v.imported ELSE v.not_complete END AS open_instruments,
         CASE WHEN coalesce(w.is_whole, false) THEN 'venue' ELSE 'within_bounds' END AS scope,
         coalesce(w.is_walked, false) AS is_walked,
-        (coalesce(own.unread_rows, 0) + coalesce(anyone.unread_rows, 0))::BIGINT AS unread_rows
+        v.contracts IS NOT NULL AND v.taker_notional_usd IS NOT NULL AS is_known,
+        as_whole(coalesce(own.unread_rows, 0) + coalesce(anyone.unread_rows, 0)) AS unread_rows
     FROM volumes v
     LEFT JOIN walked w USING (venue, date)
     LEFT JOIN lost own ON v.venue = own.venue AND v.date = own.date AND v.category = own.category
@@ -72,12 +73,13 @@ SELECT
     trades,
     instruments,
     scope,
-    is_walked AND unread_rows = 0 AND open_instruments = 0 AS is_complete,
-    CASE WHEN scope = 'venue' AND is_walked AND unread_rows = 0 THEN 1.0::DOUBLE END AS covered_share,
+    is_walked AND unread_rows = 0 AND open_instruments = 0 AND is_known AS is_complete,
+    CASE WHEN scope = 'venue' AND is_walked AND unread_rows = 0 AND is_known THEN 1.0::DOUBLE END AS covered_share,
     unread_rows,
     CASE
         WHEN unread_rows > 0 THEN unread_reason(unread_rows)
         WHEN NOT is_walked THEN 'trades of the day were not read to its end'
+        WHEN NOT is_known THEN too_large_reason()
         WHEN open_instruments > 0 THEN open_instruments || ' of ' || instruments || ' instruments are not complete'
     END AS incomplete_reason
 FROM judged

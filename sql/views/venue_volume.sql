@@ -2,7 +2,7 @@
 -- creates: mart.venue_volume
 -- grain: venue, date
 -- inputs: mart.trade_volume, core.coverage_daily, core.unread_rows
--- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day
+-- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day; NULL where one of them is
 -- column scope: what the row speaks of: venue is every trade that the venue publishes; within_bounds the instruments within the configured bounds, without combos
 -- column covered_share: contracts of the scope in those of the venue: 1 for the whole venue; NULL where the venue gives no total to compare with
 -- column is_complete: every trade of the scope and day was read; it says nothing of what lies outside of the scope
@@ -13,9 +13,9 @@ WITH volumes AS (
     SELECT
         venue,
         date,
-        sum(contracts) AS contracts,
-        sum(taker_notional_usd) AS taker_notional_usd,
-        sum(trades)::BIGINT AS trades,
+        sum_of_all(contracts) AS contracts,
+        sum_of_all(taker_notional_usd) AS taker_notional_usd,
+        as_whole(sum(trades)) AS trades,
         count(*) AS instruments,
         count(*) FILTER (WHERE NOT is_complete) AS not_complete,
         count(*) FILTER (WHERE identity <> 'strong') AS imported
@@ -35,7 +35,7 @@ walked AS (
 ),
 
 lost AS (
-    SELECT venue, date, sum(unread_rows)::BIGINT AS unread_rows
+    SELECT venue, date, as_whole(sum(unread_rows)) AS unread_rows
     FROM core.unread_rows
     WHERE table_name = 'core.trades'
     GROUP BY venue, date
@@ -47,6 +47,7 @@ judged AS (
         CASE WHEN coalesce(w.is_whole, false) THEN v.imported ELSE v.not_complete END AS open_instruments,
         CASE WHEN coalesce(w.is_whole, false) THEN 'venue' ELSE 'within_bounds' END AS scope,
         coalesce(w.is_walked, false) AS is_walked,
+        v.contracts IS NOT NULL AND v.taker_notional_usd IS NOT NULL AS is_known,
         coalesce(l.unread_rows, 0) AS unread_rows
     FROM volumes v
     LEFT JOIN walked w USING (venue, date)
@@ -61,12 +62,13 @@ SELECT
     trades,
     instruments,
     scope,
-    is_walked AND unread_rows = 0 AND open_instruments = 0 AS is_complete,
-    CASE WHEN scope = 'venue' AND is_walked AND unread_rows = 0 THEN 1.0::DOUBLE END AS covered_share,
+    is_walked AND unread_rows = 0 AND open_instruments = 0 AND is_known AS is_complete,
+    CASE WHEN scope = 'venue' AND is_walked AND unread_rows = 0 AND is_known THEN 1.0::DOUBLE END AS covered_share,
     unread_rows,
     CASE
         WHEN unread_rows > 0 THEN unread_reason(unread_rows)
         WHEN NOT is_walked THEN 'trades of the day were not read to its end'
+        WHEN NOT is_known THEN too_large_reason()
         WHEN open_instruments > 0 THEN open_instruments || ' of ' || instruments || ' instruments are not complete'
     END AS incomplete_reason
 FROM judged

@@ -26,7 +26,8 @@ days AS (
            arg_min_null(previous_close, end_ts) AS previous_close,
            arg_max_null(bid_close, end_ts) AS bid_close,
            arg_max_null(ask_close, end_ts) AS ask_close,
-           TRY_CAST(sum(volume) AS DECIMAL(18, 6)) AS volume,
+           fits(sum(volume)) AS volume,
+           count(volume) > 0 AND fits(sum(volume)) IS NULL AS is_too_large,
            arg_max_null(open_interest, end_ts) AS open_interest,
            count(*) AS n_samples,
            bool_or(is_old) AS is_old,
@@ -63,7 +64,7 @@ lost AS (
 ),
 covered AS (
     SELECT d.*, s.ticker IS NOT NULL AS is_covered, coalesce(l.bad_rows, 0) AS unread_rows,
-           is_covered AND unread_rows = 0 AS is_complete
+           is_covered AND unread_rows = 0 AND NOT is_too_large AS is_complete
     FROM days d
     LEFT JOIN (
         -- A candle without an end may be of any day.
@@ -96,8 +97,11 @@ SELECT
     CASE WHEN is_old THEN 'kalshi historical/markets/candlesticks' ELSE 'kalshi markets/candlesticks' END AS source,
     observed_at,
     unread_rows,
-    CASE WHEN NOT is_complete THEN coalesce(unread_reason(unread_rows), 'the day was not read to its end') END
-        AS incomplete_reason
+    CASE
+        WHEN unread_rows > 0 THEN unread_reason(unread_rows)
+        WHEN NOT is_covered THEN 'the day was not read to its end'
+        WHEN is_too_large THEN too_large_reason()
+    END AS incomplete_reason
 FROM covered
 QUALIFY row_number() OVER (
     PARTITION BY ticker, date, price_source ORDER BY is_complete DESC, period_minutes) = 1
