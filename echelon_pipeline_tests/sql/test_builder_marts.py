@@ -185,6 +185,14 @@ def test_what_was_never_read_is_null_and_what_was_read_in_vain_is_zero() -> None
     assert found["all_codes", "day", WEEK[0].date()]["reason"] == "1 of 2 codes were read completely"
 
 
+def test_a_read_of_long_ago_makes_no_rows_of_the_days_since() -> None:
+    old = datetime(1970, 1, 1, tzinfo=UTC)
+    found = volumes([], [read(A, old, old + timedelta(days=1)), read(A, *WEEK)])
+    days = {start: r["is_complete"] for (code, range_, start), r in found.items() if (code, range_) == (A, "day")}
+    assert days == {old.date(): True, **{WEEK[0].date() + timedelta(days=n): True for n in range(7)}}
+    assert not found[A, "all", ALL]["is_complete"]
+
+
 def test_without_a_configured_code_there_are_no_rows() -> None:
     given_rows = {"core.fills": LEDGER, "core.coverage": READ}
     assert computed(LEGS, given_rows, builder_codes=[]) == []

@@ -119,6 +119,18 @@ def test_days_after_the_last_one_read_are_missing_and_today_is_stale() -> None:
         assert states([cover(0, complete=500)], [window(NOON - late)]) == {0: state}
 
 
+def test_a_day_read_long_before_or_after_the_others_is_one_row() -> None:
+    edges = [cover((DAY - d).days) for d in (date(1970, 1, 1), date(2099, 12, 31))]
+    found = states([*edges, cover(2)], [window(NOON)])
+    assert [found.pop((DAY - d).days) for d in (date(1970, 1, 1), date(2099, 12, 31))] == ["complete", "open"]
+    assert found == {2: "complete", 1: "missing", 0: "open"}
+
+
+def test_a_hole_of_400_days_is_one_and_a_longer_one_is_none() -> None:
+    assert len(states([cover(401), cover(1)])) == 402
+    assert len(states([cover(402), cover(1)])) == 3
+
+
 def test_a_window_to_the_end_of_a_day_that_is_not_over_does_not_hide_that_reading_stopped() -> None:
     ahead = window(
         NOON + timedelta(hours=12), recorded_at=NOON - timedelta(hours=5), state="partial", reason="not over"

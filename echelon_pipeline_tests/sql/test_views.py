@@ -374,3 +374,21 @@ def test_a_day_with_an_unread_row_is_walked_but_not_complete(tmp_path: Path) -> 
         ("core.trades", "configured", 2, 1440, 0, True),
     ]
     assert "scope" in str(said[0][0])
+
+
+def test_days_long_before_the_others_are_listed_without_the_days_between(tmp_path: Path) -> None:
+    old = (datetime(1970, 1, 1, tzinfo=UTC) - START) / timedelta(hours=1)
+    windows = [window(old, old + 24, 1, unit_id="u"), window(0, 24, 1, unit_id="u"), window(72, 80, 1, unit_id="u")]
+    bare = {"from_at": None, "to_at": None, "unit_id": "u"}
+    letters = [letter(0, 1, "kalshi:A", **bare), letter(0, 2, "kalshi:A", **{**bare, "from_at": at(75)})]
+    with catalog(tmp_path, ingest_windows=windows, dead_letters=letters) as connection:
+        days = connection.execute("SELECT date, missing_minutes FROM core.coverage_daily").fetchall()
+        lost = connection.execute("SELECT date, unread_rows, from_at, to_at FROM core.unread_rows").fetchall()
+    first = date(1970, 1, 1)
+    assert days == [(first, 0), (date(2026, 11, 1), 0), *((date(2026, 11, n), 1440) for n in (2, 3)),
+                    (date(2026, 11, 4), 960)]  # fmt: skip
+    assert lost == [
+        (first, 1, at(old), at(old + 24)),
+        (date(2026, 11, 1), 1, at(0), at(24)),
+        (date(2026, 11, 4), 2, at(72), at(80)),
+    ]

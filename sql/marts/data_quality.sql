@@ -125,7 +125,7 @@ letters AS (
 ),
 
 unread AS (
-    SELECT venue, table_name, date, sum(unread_rows)::BIGINT AS unread_rows
+    SELECT venue, table_name, date, as_whole(sum(unread_rows)) AS unread_rows
     FROM core.unread_rows
     GROUP BY venue, table_name, date
 ),
@@ -217,13 +217,24 @@ reads AS (
 ),
 
 claims AS (
-    -- From the first day that was ever read to today: days after the last one read are missing, not absent.
+    -- From the first day that was ever read to today: days after the last one read are missing, not absent. More than
+    -- 400 days without any reading are no hole: a single row of 1970 must not list every day since.
     SELECT
         venue,
         table_name,
-        unnest(generate_series(min(date), greatest(max(date), (SELECT date FROM today)), INTERVAL 1 DAY))::DATE AS date
-    FROM covered
-    GROUP BY venue, table_name
+        unnest(generate_series(date, if(next_date - date <= 400, next_date - 1, date), INTERVAL 1 DAY))::DATE AS date
+    FROM (
+        SELECT *, lead(date) OVER (PARTITION BY venue, table_name ORDER BY date) AS next_date
+        FROM (
+            SELECT venue, table_name, date FROM covered
+            UNION
+            SELECT venue, table_name, t.date
+            FROM covered
+            CROSS JOIN today t
+            GROUP BY venue, table_name, t.date
+            HAVING min(covered.date) <= t.date
+        )
+    )
 ),
 
 spine AS (
@@ -293,7 +304,7 @@ SELECT
         ELSE 'complete'
     END AS state,
     coalesce(u.unread_rows, 0) AS unread_rows,
-    u.unread_rows::DOUBLE / nullif(coalesce(c.rows, 0) + u.unread_rows, 0)::DOUBLE AS unread_share,
+    u.unread_rows::DOUBLE / nullif(coalesce(c.rows, 0)::HUGEINT + u.unread_rows, 0)::DOUBLE AS unread_share,
     coalesce(unread_share > $max_unread_share, false) AS is_unread_over_limit
 FROM minutes m
 LEFT JOIN counted c USING (venue, table_name, date)

@@ -5,24 +5,43 @@
 -- instrument_id is NULL where the row may be any of the venue's. A letter counts on every day that its row can belong
 -- to. Letters of earlier versions have no time: they count on the days of their unit's windows. Rows of an imported
 -- file are not the venue's feed, and nothing is claimed of them.
-WITH spans AS (
-    SELECT venue, table_name, unit_id, min(from_at) AS from_at, max(to_at) AS to_at
-    FROM core.ingest_windows
-    GROUP BY venue, table_name, unit_id
+WITH letters AS (
+    SELECT
+        venue,
+        table_name,
+        unit_id,
+        scope,
+        instrument_id,
+        from_at,
+        to_at,
+        coalesce(unread_rows, 1) AS unread_rows
+    FROM core.dead_letters
+    WHERE closed_at IS NULL AND NOT starts_with(endpoint, 'import:')
 ),
 
-letters AS (
+-- Only days that a window of the unit reaches, not those between two of them.
+unit_days AS (
     SELECT
-        l.venue,
-        l.table_name,
-        l.scope,
-        l.instrument_id,
-        coalesce(l.from_at, s.from_at) AS from_at,
-        coalesce(l.to_at, s.to_at) AS to_at,
-        coalesce(l.unread_rows, 1) AS unread_rows
-    FROM core.dead_letters l
-    LEFT JOIN spans s USING (venue, table_name, unit_id)
-    WHERE l.closed_at IS NULL AND NOT starts_with(l.endpoint, 'import:')
+        venue,
+        table_name,
+        unit_id,
+        min(from_at) AS from_at,
+        max(to_at) AS to_at,
+        day
+    FROM (
+        SELECT
+            *,
+            unnest(
+                generate_series(
+                    date_trunc('day', from_at AT TIME ZONE 'UTC'),
+                    to_at AT TIME ZONE 'UTC' - INTERVAL 1 MICROSECOND,
+                    INTERVAL 1 DAY
+                )
+            ) AS day
+        FROM core.ingest_windows
+        SEMI JOIN (SELECT * FROM letters WHERE from_at IS NULL OR to_at IS NULL) USING (venue, table_name, unit_id)
+    )
+    GROUP BY venue, table_name, unit_id, day
 ),
 
 days AS (
@@ -37,6 +56,14 @@ days AS (
         ) AS day
     FROM letters
     WHERE from_at < to_at
+    UNION ALL BY NAME
+    SELECT l.* REPLACE (greatest(l.from_at, u.from_at) AS from_at, least(l.to_at, u.to_at) AS to_at), u.day
+    FROM letters l
+    JOIN unit_days u USING (venue, table_name, unit_id)
+    WHERE (l.from_at IS NULL OR l.to_at IS NULL)
+        AND coalesce(l.from_at AT TIME ZONE 'UTC' < u.day + INTERVAL 1 DAY, true)
+        AND coalesce(l.to_at AT TIME ZONE 'UTC' > u.day, true)
+        AND greatest(l.from_at, u.from_at) < least(l.to_at, u.to_at)
 )
 
 SELECT
@@ -45,7 +72,7 @@ SELECT
     scope,
     instrument_id,
     CAST(day AS DATE) AS date,
-    sum(unread_rows)::BIGINT AS unread_rows,
+    as_whole(sum(unread_rows)) AS unread_rows,
     greatest(min(from_at), min(day) AT TIME ZONE 'UTC') AS from_at,
     least(max(to_at), (max(day) + INTERVAL 1 DAY) AT TIME ZONE 'UTC') AS to_at
 FROM days

@@ -254,7 +254,7 @@ islands AS (
         any_value(complete_to) AS complete_to,
         min(from_at) AS from_at,
         max(to_at) AS to_at,
-        sum(unread_rows)::BIGINT AS unread_rows
+        as_whole(sum(unread_rows)) AS unread_rows
     FROM numbered
     GROUP BY instrument_id, table_name, island
 ),

@@ -22,39 +22,43 @@ WITH stretches AS (
     WHERE scope IN ('all', 'configured') OR table_name = 'core.fills'
 ),
 
-days AS (
+read_days AS (
+    SELECT
+        *,
+        unnest(generate_series(date_trunc('day', from_at), to_at - INTERVAL 1 MICROSECOND, INTERVAL 1 DAY)) AS day
+    FROM stretches
+),
+
+-- Days between two stretches that nothing was read of. More than 400 of them are no hole.
+holes AS (
     SELECT
         venue,
         table_name,
         scope,
-        unnest(generate_series(date_trunc('day', min(from_at)), max(to_at) - INTERVAL 1 MICROSECOND, INTERVAL 1 DAY)) AS day
-    FROM stretches
-    GROUP BY venue, table_name, scope
+        unnest(generate_series(date_trunc('day', to_at), next_from - INTERVAL 1 MICROSECOND, INTERVAL 1 DAY)) AS day
+    FROM (
+        SELECT *, lead(from_at) OVER (PARTITION BY venue, table_name, scope ORDER BY from_at) AS next_from
+        FROM stretches
+    )
+    WHERE next_from <= to_at + INTERVAL 400 DAY
 ),
 
 pieces AS (
     SELECT
-        d.venue,
-        d.table_name,
-        d.scope,
-        d.day,
-        s.state,
-        s.reason,
-        CASE
-            WHEN s.state IS NOT NULL
-                THEN epoch(least(s.to_at, d.day + INTERVAL 1 DAY) - greatest(s.from_at, d.day)) / 60
-        END AS minutes
-    FROM days d
-    LEFT JOIN stretches s
-        ON s.venue = d.venue
-        AND s.table_name = d.table_name
-        AND s.scope = d.scope
-        AND s.from_at < d.day + INTERVAL 1 DAY
-        AND s.to_at > d.day
+        venue,
+        table_name,
+        scope,
+        day,
+        state,
+        reason,
+        epoch(least(to_at, day + INTERVAL 1 DAY) - greatest(from_at, day)) / 60 AS minutes
+    FROM read_days
+    UNION ALL BY NAME
+    SELECT * FROM holes
 ),
 
 lost AS (
-    SELECT venue, table_name, date, scope, sum(unread_rows)::BIGINT AS unread_rows
+    SELECT venue, table_name, date, scope, as_whole(sum(unread_rows)) AS unread_rows
     FROM core.unread_rows
     GROUP BY venue, table_name, date, scope
 ),
@@ -76,7 +80,7 @@ counted AS (
 
 -- Fills are read code by code: what is unread for one is not missing for another. Without a scope it may be of any.
 judged AS (
-    SELECT c.*, coalesce(own.unread_rows, 0) + coalesce(anyone.unread_rows, 0) AS unread_rows
+    SELECT c.*, as_whole(coalesce(own.unread_rows, 0)::HUGEINT + coalesce(anyone.unread_rows, 0)) AS unread_rows
     FROM counted c
     LEFT JOIN lost own
         ON c.venue = own.venue AND c.table_name = own.table_name AND c.date = own.date AND c.scope = own.scope

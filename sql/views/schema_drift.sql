@@ -9,7 +9,7 @@ SELECT
     path,
     kind,
     CASE WHEN kind = 'value' THEN value END AS value,
-    sum(objects)::BIGINT AS objects,
+    as_whole(sum(objects)) AS objects,
     count(DISTINCT unit_id) AS units,
     min(observed_at) AS first_seen_at,
     max(observed_at) AS last_seen_at
