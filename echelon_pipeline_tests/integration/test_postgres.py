@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -250,6 +251,21 @@ def test_a_lake_begun_anew_is_copied_though_its_versions_are_the_same(settings: 
     merge(settings, "core.series", series(2))
     assert "core.series" in mirrored(settings).copied
     assert asked(settings, "SELECT series_id FROM echelon.core_series") == [("kalshi:S2",)]
+
+
+def test_a_table_whose_column_need_no_longer_be_present_is_made_anew(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = TABLES["core.daily_prices"]
+    strict = replace(known, columns=tuple(replace(c, nullable=c.name != "close" and c.nullable) for c in known.columns))
+    with monkeypatch.context() as once:
+        once.setitem(TABLES, known.name, strict)
+        merge(settings, known.name, price(DAY, "0.5"))
+        mirrored(settings)
+    merge(settings, known.name, row(known.name, instrument_id="kalshi:I1", date=DAY - timedelta(days=1), close=None))
+    mirrored(settings)
+    rows = "SELECT close FROM echelon.core_daily_prices ORDER BY date"
+    assert asked(settings, rows) == [(None,), (Decimal("0.5"),)]
 
 
 def test_what_was_dropped_by_hand_comes_back_and_what_nobody_publishes_any_more_goes(settings: Settings) -> None:
