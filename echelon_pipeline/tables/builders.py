@@ -191,7 +191,8 @@ BUILDER_RANKS = Table(
         Column("volume_usd", T.MONEY, "configured only", unit="USD"),
         Column("builder_fee_usd", T.MONEY, "configured only", unit="USD"),
         Column("users", T.BIGINT, "configured: distinct maker addresses; venue_leaderboard: active users as served"),
-        Column("volume_share", T.STAT, "contracts of those of the same scope, range and ranking"),
+        Column("volume_share", T.STAT, "contracts of those of the same scope, range and ranking; NULL where one of "
+               "them is"),
         Column("revenue_share", T.STAT, "configured: builder fees of those of all codes"),
         Column("is_verified", T.BOOL, "venue_leaderboard only, as served"),
         Column("is_complete", T.BOOL, "configured: the range was read completely; venue_leaderboard: NULL"),

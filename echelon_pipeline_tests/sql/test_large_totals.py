@@ -227,6 +227,19 @@ def test_an_estimated_fee_that_fits_no_column_is_unknown() -> None:
     assert [(r["fee_usd"], r["fee_source"]) for r in found] == [(Decimal(5000), "estimated"), (None, "unknown")]
 
 
+def test_a_ranking_with_an_unknown_volume_has_no_shares() -> None:
+    def shares(*contracts: int | None) -> list[float | None]:
+        made = {"venue": "polymarket", "range": "day", "observed_at": NOON, "is_verified": True}
+        rows = [
+            row("core.builder_leaderboard", **made, builder_code=str(n), contracts=None if c is None else Decimal(c))
+            for n, c in enumerate(contracts)
+        ]
+        return [r["volume_share"] for r in computed("mart.builder_leaderboard", {"core.builder_leaderboard": rows})]
+
+    assert shares(1, 3) == [0.25, 0.75]
+    assert shares(1, None) == [None, None]
+
+
 # --- days of prices, books
 
 

@@ -18,6 +18,12 @@ names AS (
     GROUP BY venue, builder_code
 ),
 
+ranked AS (
+    SELECT venue, range, range_start, sum_of_all(contracts) AS contracts
+    FROM rankings
+    GROUP BY venue, range, range_start
+),
+
 configured AS (
     SELECT v.*, r.builder_fee_usd
     FROM mart.builder_volume v
@@ -61,9 +67,10 @@ SELECT
     builder_name,
     rank,
     builder_code IN (SELECT lower(unnest(CAST($builder_codes AS VARCHAR[])))) AS is_configured,
-    contracts,
-    active_users AS users,
-    contracts::DOUBLE / nullif(sum(contracts) OVER (PARTITION BY venue, range, range_start), 0)::DOUBLE AS volume_share,
-    is_verified,
-    observed_at
-FROM rankings
+    r.contracts,
+    r.active_users AS users,
+    r.contracts::DOUBLE / nullif(a.contracts, 0)::DOUBLE AS volume_share,
+    r.is_verified,
+    r.observed_at
+FROM rankings r
+JOIN ranked a USING (venue, range, range_start)

@@ -19,15 +19,7 @@ WITH hours AS (
 ),
 
 books AS (
-    -- A book lasts until the next one begins: no instant counts twice.
-    SELECT
-        venue,
-        date,
-        hour,
-        instrument_id,
-        valid_from,
-        least(valid_to, lead(valid_from) OVER (PARTITION BY date, hour, instrument_id ORDER BY valid_from)) AS valid_to,
-        state
+    SELECT venue, date, hour, instrument_id, valid_from, valid_to, state
     FROM core.book_snapshots
     WHERE date >= $from AND date < $to
 ),
@@ -57,6 +49,18 @@ expected AS (
     GROUP BY venue, date, hour, instrument_id
 ),
 
+-- A book lasts until the next one begins: no instant counts twice.
+lasting AS (
+    SELECT
+        date,
+        hour,
+        instrument_id,
+        valid_from,
+        least(valid_to, lead(valid_from) OVER (PARTITION BY date, hour, instrument_id ORDER BY valid_from)) AS valid_to,
+        state
+    FROM books
+),
+
 held AS (
     SELECT
         date,
@@ -67,7 +71,7 @@ held AS (
         sum(epoch_us(least(b.valid_to, p.to_at)) - epoch_us(greatest(b.valid_from, p.from_at)))
             FILTER (b.state = 'stale') AS stale_us
     FROM pieces p
-    JOIN books b USING (date, hour, instrument_id)
+    JOIN lasting b USING (date, hour, instrument_id)
     WHERE b.valid_from < p.to_at AND b.valid_to > p.from_at
     GROUP BY date, hour, instrument_id
 ),
