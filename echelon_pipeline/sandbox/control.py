@@ -37,7 +37,7 @@ def control_routes(
     async def advance(request: Request) -> Response:
         body = await json_body(request)
         seconds = body.get("seconds") if isinstance(body, dict) else None
-        if not isinstance(seconds, int | float) or seconds < 0:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
             return answer({"error": 'expected {"seconds": <non-negative number>}'}, 400)
         if clock.s + seconds > int(universe.ends_at.timestamp()):
             return answer({"error": f"the universe ends at {universe.ends_at.isoformat()}"}, 400)

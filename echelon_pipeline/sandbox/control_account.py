@@ -64,11 +64,11 @@ def _deed(world: World, body: Obj, us: int) -> Deed:
 def _placed(world: World, body: Obj, us: int) -> Order:
     found = world.find(str(body.get("instrument", "")))
     outcome, is_buy = body.get("outcome"), body.get("is_buy")
-    if found is None or outcome not in (0, 1) or not isinstance(is_buy, bool):
+    if found is None or type(outcome) is not int or outcome not in (0, 1) or not isinstance(is_buy, bool):
         raise Refused(400, {"error": f"expected {_EXPECTED}"})
     price, size = _scaled(body.get("price"), ONE), _scaled(body.get("size"), UNIT)
     name = str(body.get("client_order_id", ""))
-    return Order(0, "", *found, int(outcome), is_buy, price, size, name, placed_us=us, changed_us=us)
+    return Order(0, "", *found, outcome, is_buy, price, size, name, placed_us=us, changed_us=us)
 
 
 def _scaled(text: object, scale: int) -> int:

@@ -76,7 +76,7 @@ def read(text: str, find: Find, find_id: Find) -> Asked:
     if not isinstance(body, dict):
         raise CommandError(1, {})
     number = body.get("id")
-    id_part = {"id": number} if isinstance(number, int) and not isinstance(number, bool) and number > 0 else {}
+    id_part = {"id": number} if type(number) is int and number > 0 else {}  # true is an int to isinstance
     asked = Asked(str(body.get("cmd")), id_part)
     if asked.cmd not in ("subscribe", "unsubscribe", "update_subscription", "list_subscriptions"):
         raise asked.error(5)
@@ -98,7 +98,7 @@ def _sids(asked: Asked, params: Obj) -> list[int]:
     sids = params.get("sids")
     if not isinstance(sids, list) or not sids:
         raise asked.error(4)
-    if not all(isinstance(sid, int) for sid in sids):
+    if not all(type(sid) is int for sid in sids):
         raise asked.error(11)
     return sids
 
@@ -151,7 +151,7 @@ def _read_target(asked: Asked, params: Obj) -> None:
     sids = [params["sid"]] if "sid" in params else params.get("sids")
     if not isinstance(sids, list) or len(sids) != 1 or ("sid" in params and "sids" in params):
         raise asked.error(12)
-    if not isinstance(sids[0], int):
+    if type(sids[0]) is not int:
         raise asked.error(11)
     asked.sids, action = sids, params.get("action")
     if not action:

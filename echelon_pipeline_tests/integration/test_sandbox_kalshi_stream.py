@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.clock import SandboxClock
@@ -377,6 +377,8 @@ def shared_world() -> World:
 
 
 @settings(max_examples=200, deadline=None)
+@example([{"id": 1, "cmd": "unsubscribe", "params": {"sids": [True]}}])
+@example([{"id": 1, "cmd": "update_subscription", "params": {"sid": True, "action": "get_snapshot"}}])
 @given(st.lists(_COMMANDS | _VALUES, min_size=1, max_size=4))
 def test_whatever_a_client_sends_is_answered_by_frames_that_fit_the_specification(commands: list[Any]) -> None:
     client = Client(shared_world())
