@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -83,10 +84,12 @@ class Deriver:
         keep: Mapping[str, str] | None = None,
         asked: Iterable[Asked] | None = None,
         rereads: Sequence[Reread] = (),
+        listed_until: datetime | None = None,
     ) -> None:
         """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged. ``asked``:
         what its pages were asked for; without it they show a moment. ``rereads``: what has been walked to its end by
-        now: earlier dead letters in it that were not met again are closed."""
+        now: earlier dead letters in it that were not met again are closed. ``listed_until``: the slice is a whole
+        listing that ended then: so are earlier letters of records without an id that it does not serve."""
         session = self.unit.session
         places = None if asked is None else asked_pages(asked)
         with session.duck() as connection:
@@ -99,7 +102,10 @@ class Deriver:
                     raw = f"{scan} WHERE {source.condition()} AND {pages}"
                     self._parse_chunk(connection, kind, raw, source.counted(), keep or {}, places, letters)
             if letters.exist and rereads:
-                self._stage(connection, LETTERS, letters.reread(rereads, self._met_again()))
+                self._stage(connection, LETTERS, letters.reread(rereads, self._staged_letters()))
+            if letters.exist and listed_until is not None:
+                endpoints = [kind.endpoint for kind in self.kinds.values()]
+                self._stage(connection, LETTERS, letters.listed(endpoints, listed_until, self._staged_letters()))
 
     def _parse_chunk(
         self,
@@ -134,13 +140,13 @@ class Deriver:
             _copy(connection, f"SELECT * FROM {derived.drift}", path)
             self.drift.append(path)
 
-    def _met_again(self) -> str:
+    def _staged_letters(self) -> str:
         """A SELECT of the keys of the staged letters."""
         keys = "endpoint, sha256, path, parser_version"
         staged = self.staged.get(LETTERS, [])
         if not staged:
             return f"SELECT {keys} FROM open_letters WHERE false"
-        return f"SELECT {keys} FROM read_parquet({file_list([str(p) for p in staged])}) WHERE closed_at IS NULL"
+        return f"SELECT {keys} FROM read_parquet({file_list([str(p) for p in staged])})"
 
     def stage(self, connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
         """Stages the rows of a query for a table, typed by the registry; how many there were."""

@@ -4,7 +4,8 @@ Belongs here: what each page was asked for, the rows that stay unread under a wi
 read since. What a payload lacks is judged in ``sql/parse``; the open letters of a lake are ``core.unread_rows``.
 
 A letter is closed, never removed, where a later unit of work walked everything that it can belong to and did not meet
-it again, or where its object is parsed now. A letter that is met again is open again.
+it again, or where its object is parsed now. A listing closes it where it serves the instrument readable or, whole, no
+longer serves a record without an id. A letter that is met again is open again.
 """
 
 from __future__ import annotations
@@ -110,6 +111,7 @@ class OpenLetters:
         self._connection = connection
         self._closed_at = literal(unit.session.clock().isoformat())
         lake, run = unit.session.lake, connection.execute
+        self._last_seen = lake.scan("raw.last_seen", where={"venue": [venue]})
         run(f"CREATE OR REPLACE TEMP VIEW letters AS {lake.scan(TABLE, where={'venue': [venue]})}")
         windows = lake.scan(WINDOWS, where={"venue": [venue]})
         if not _any(connection, "letters WHERE closed_at IS NULL AND from_at IS NULL"):
@@ -123,8 +125,10 @@ class OpenLetters:
         self.exist = _any(connection, "open_letters")
 
     def inside(self, letters: str) -> str:
-        """A SELECT of new letters without those outside of what was asked for that are open as it is."""
-        return f"SELECT * FROM {letters} WHERE closed_at IS NULL OR ({_KEY}) NOT IN (SELECT ({_KEY}) FROM open_letters)"
+        """A SELECT of new letters without those outside of what was asked for that are open as it is: another walk of
+        this unit or an earlier unit asked for them."""
+        kept = f"SELECT ({_KEY}) FROM letters WHERE closed_at IS NULL"
+        return f"SELECT * FROM {letters} WHERE closed_at IS NULL OR ({_KEY}) NOT IN ({kept})"
 
     def parsed(self, endpoint: str, letters: str, rows: str | None) -> str:
         """A SELECT of the letters that an endpoint's parsed objects close: those of ``counted_objects`` that are not
@@ -137,8 +141,21 @@ class OpenLetters:
         )
 
     def reread(self, rereads: Sequence[Reread], again: str) -> str:
-        """A SELECT of the letters that walks close; ``again``: a SELECT of the keys of those that were met again."""
+        """A SELECT of the letters that walks close; ``again``: a SELECT of the keys of those that were met again or are
+        closed already."""
         return self._closing(" OR ".join(r.condition() for r in rereads), again, "walked again without it")
+
+    def listed(self, endpoints: Iterable[str], until: datetime, again: str) -> str:
+        """A SELECT of the letters of records without an id that a whole listing up to ``until`` closes, because it did
+        not serve them: nothing else can tell that such a record is gone. ``again`` as in reread()."""
+        those = ", ".join(map(literal, endpoints))
+        served = f"SELECT sha256 FROM ({self._last_seen})"
+        return self._closing(
+            f"endpoint IN ({those}) AND instrument_id IS NULL "
+            f"AND to_at <= TIMESTAMPTZ {literal(until.astimezone(UTC).isoformat())} AND sha256 NOT IN ({served})",
+            again,
+            "listed again without it",
+        )
 
     def _closing(self, condition: str, again: str, reason: str) -> str:
         keys = f"SELECT {_KEY} FROM open_letters WHERE ({condition})"

@@ -155,7 +155,8 @@ def derive_listings(session: Session, venue: Venue, kinds: dict[str, PayloadKind
     for raw in pending_units(session, venue, again=again):
         with session.unit() as unit:
             deriver = Deriver(unit, kinds)
-            deriver.parse(RawSlice(venue, (raw.unit_id,)))
+            whole = raw.scope == "listings:full" and raw.state == "complete"
+            deriver.parse(RawSlice(venue, (raw.unit_id,)), listed_until=raw.to_at if whole else None)
             counts = deriver.commit()
             total.add(counts)
             session.windows.record(

@@ -206,7 +206,7 @@ class _Batch:
 
     def _commit(self) -> None:
         self._raw.flush()
-        if self._page == self._from:
+        if self._page == self._from and not self._read:
             return
         deriver = Deriver(self.unit, self.feed.kinds)
         source = RawSlice(self.venue, (self.unit.unit_id,), page_from=self._from)

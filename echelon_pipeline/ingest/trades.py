@@ -206,7 +206,8 @@ class _Batch:
         """Derives and merges what has gathered. ``claim``: record per instrument what is complete now; at
         the end of a run without failures (``ended``) one row for all of them says the same."""
         self._raw.flush()
-        if not self._walks:
+        rereads = self._rereads(ended=ended)
+        if not self._walks and not rereads:
             return
         deriver = Deriver(self.unit, self.feed.kinds)
         source = RawSlice(
@@ -219,7 +220,7 @@ class _Batch:
             source,
             keep={TABLE: keep(self._walks)},
             asked=[page for walk in self._walks for page in walk.asked()],
-            rereads=self._rereads(ended=ended),
+            rereads=rereads,
         )
         counts = deriver.commit()
         counts.pages, counts.objects = self._page - self._batch_from, self._held

@@ -27,8 +27,12 @@ FIRST_READ = frozenset({"core.trades"})
 
 # A finer or complete observation is never replaced by a coarser or incomplete one: venues thin their
 # history out. A day of our own trades is what the trades say by now: a claim that no longer holds must go.
+# Of a dead letter that one walk asked for and another did not, the open one counts.
 # Terms of an order, best first; on stored rows (o) each term must not get worse.
-BETTER = {"core.daily_prices": ("is_complete DESC", "grain_seconds ASC NULLS LAST", "n_samples DESC")}
+BETTER = {
+    "core.daily_prices": ("is_complete DESC", "grain_seconds ASC NULLS LAST", "n_samples DESC"),
+    "core.dead_letters": ("closed_at ASC NULLS FIRST",),
+}
 NOT_WORSE = {
     "core.daily_prices": (
         "(s.source = 'core.trades' OR s.is_complete >= o.is_complete)",
