@@ -25,6 +25,7 @@ def examine_stores(settings: Settings, *, deep: bool = False) -> Iterator[Findin
     yield from _files(settings, deep=deep)
     yield from _lineage(settings)
     yield from _marts(settings)
+    yield from _unread(settings)
     yield _state(settings)
     if settings.postgres_url is not None:
         yield _postgres(settings.postgres_url)
@@ -100,6 +101,24 @@ def _marts(settings: Settings) -> Iterator[Finding]:
                 "`echelon refresh` tries again." if kind == FAILED else "`echelon refresh --allow-empty` empties it."
             )
             yield Finding(level, name, f"its last version is kept: {reason}", advice)
+
+
+def _unread(settings: Settings) -> Iterator[Finding]:
+    """Tables of which more could not be read, on a day of the last week, than the settings allow."""
+    from echelon_pipeline.warehouse.health import unread_days
+
+    if not settings.published_file.exists():
+        return
+    try:
+        found = list(unread_days(settings))
+    except Exception:  # noqa: BLE001 - a publication that cannot be read is another check's finding
+        return
+    for day in found:
+        advice = "See docs/operations.md, `warning: rows could not be read`."
+        yield Finding(Level.FAIL, "unread rows", f"{day.what}: {day.detail}", advice)
+    if not found:
+        text = f"no table's day of the last week is above the limit of {settings.max_unread_share:.2%}"
+        yield Finding(Level.OK, "unread rows", text)
 
 
 def _state(settings: Settings) -> Finding:

@@ -130,8 +130,12 @@ class Home:
 
     def session(self, at: str, **more: str) -> Session:
         """A session whose clock stands at ``at``."""
+        return Session.of(load_settings(self.env(at, **more)))
+
+    def env(self, at: str, **more: str) -> dict[str, str]:
+        """The environment of a process that reads this venue, its clock frozen at ``at``."""
         urls = {name: f"{self.venue.url}/{path}" for name, path in _URLS.items()}
-        env = {
+        return {
             "ECHELON_HOME": str(self.folder),
             "ECHELON_NOW": at,
             "ECHELON_RATE_SCALE": "100000",
@@ -141,7 +145,6 @@ class Home:
             **urls,
             **more,
         }
-        return Session.of(load_settings(env))
 
     def poll(self, at: str, **more: str) -> Session:
         """Lists and derives what is served now."""

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 LOOK, BURY, SAY = 0.25, 15.0, 60.0
 # Seconds between two looks at whether the run was terminated in the UI.
 TERMINATION = 2.0
+# The type of an input that is an order of steps and no value.
+NOTHING = "Nothing"
 _TERMINATED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
@@ -65,6 +67,13 @@ class _Active(ActiveExecution):
     pools: _Pools
     _said: float | None = None
     _buried: float | None = None
+
+    def _should_skip_step(self, step_key: str) -> bool:
+        """Only for want of a value: a mart that keeps its last version reports none, and what comes after it goes on
+        with that version."""
+        step = self.get_step_by_key(step_key)
+        takes_values = any(i.dagster_type_key != NOTHING for i in step.step_inputs)
+        return takes_values and bool(super()._should_skip_step(step_key))
 
     def sleep_til_ready(self) -> None:
         stopping.wait(LOOK)

@@ -17,18 +17,8 @@ from echelon_pipeline.defs.jobs import WORK, daily_job, main_job
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.schedules import STATUS
 from echelon_pipeline.defs.sensors import STATUS as SENSOR_STATUS
-from echelon_pipeline.warehouse.builds import ALL
 from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.refresh import Built, Refresh
-
-
-def _materialized(built: Built) -> dg.AssetMaterialization:
-    dated = built.part != ALL
-    return dg.AssetMaterialization(
-        asset_key=built.table.split("."),
-        partition=built.part if dated else None,
-        metadata={"dagster/partition_row_count" if dated else "dagster/row_count": built.rows},
-    )
+from echelon_pipeline.warehouse.refresh import Refresh
 
 
 @dg.op(pool="marts", out=dg.Out(int))
@@ -37,7 +27,7 @@ def refresh_marts(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
     parts = 0
     with report.classified():
         for built in Refresh(warehouse.settings(), run_id=context.run_id).run():
-            context.log_event(_materialized(built))
+            context.log_event(report.built_part(built))
             parts += 1
     return parts
 

@@ -19,6 +19,8 @@ from echelon_pipeline import stopping
 from echelon_pipeline.errors import DiskFull, EchelonError, Transient
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.tables import TABLES, Table
+from echelon_pipeline.warehouse.builds import ALL
+from echelon_pipeline.warehouse.refresh import Built
 
 # Assets write through the warehouse and hand no value on.
 Materialized = dg.MaterializeResult[None]
@@ -198,13 +200,25 @@ def built_check(table: str, key: Sequence[str]) -> dg.AssetCheckSpec:
     )
 
 
-def built_result(key: Sequence[str], failed: str) -> dg.AssetCheckResult:
-    """Failed where the last version is kept, with the reason."""
+def built_result(key: Sequence[str], failed: str, emptied: str = "") -> dg.AssetCheckResult:
+    """Failed where the last version is kept, with the reason: an error where the statement failed, a warning where it
+    gives no row any more."""
     return dg.AssetCheckResult(
         check_name="built",
         asset_key=dg.AssetKey(list(key)),
-        passed=not failed,
-        metadata={"reason": failed or "built"},
+        passed=not failed and not emptied,
+        severity=dg.AssetCheckSeverity.ERROR if failed else dg.AssetCheckSeverity.WARN,
+        metadata={"reason": failed or emptied or "built"},
+    )
+
+
+def built_part(built: Built) -> dg.AssetMaterialization:
+    """The report of a part of a mart: a day, or all of it."""
+    dated = built.part != ALL
+    return dg.AssetMaterialization(
+        asset_key=built.table.split("."),
+        partition=built.part if dated else None,
+        metadata={"dagster/partition_row_count" if dated else "dagster/row_count": built.rows},
     )
 
 

@@ -85,14 +85,15 @@ def run_main_job(
     require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
     chosen = tuple(sorted(days or configured_days(settings)))
     job = defs().get_repository_def().get_job("main")
+    selection = _selected(job, venues, select)
     with given(settings, progress or silent):
         result = _execute(
             job,
             settings,
             instance,
             tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
-            selection=_selected(job, venues, select),
-            config=_config(venues, mode, refetch=refetch) if select is None else None,
+            selection=selection,
+            config=_config(selection, venues, mode, refetch=refetch),
         )
     if not result.success:
         _publish_what_there_is(settings)
@@ -217,13 +218,17 @@ def _whole(graph: AssetGraph, select: str) -> set[dg.AssetKey]:
     return found
 
 
-def _config(venues: Sequence[Venue], mode: Mode, *, refetch: bool) -> dict[str, object]:
+def _config(
+    selection: Sequence[dg.AssetKey], venues: Sequence[Venue], mode: Mode, *, refetch: bool
+) -> dict[str, object]:
+    """Configuration of the selected steps, which are named after an asset of theirs."""
     ops: dict[str, object] = {"published_duckdb": {"config": {"force": True}}}
     for venue in venues:
         ops[f"raw_{venue}_listings"] = {"config": {"mode": mode}}
         for table in ("trades", "daily_prices"):
             ops[f"core_{venue}_{table}"] = {"config": {"refetch": refetch}}
-    return {"ops": ops}
+    steps = {"_".join(key.path) for key in selection}
+    return {"ops": {name: config for name, config in ops.items() if name in steps}}
 
 
 def _unread(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:

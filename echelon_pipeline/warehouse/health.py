@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.builds import EMPTIED, FAILED, held_back
@@ -46,21 +46,30 @@ class Finding:
 
 def findings(settings: Settings) -> list[Finding]:
     """Everything that somebody should look at, worst first. Raises NotFound where nothing was published yet."""
-    found = [*_days(settings), *_held_back(settings), *_stale_marts(settings)]
+    found = [*_days(settings), *unread_days(settings), *_held_back(settings), *_stale_marts(settings)]
     order = ("failed", "missing", "partial", "unread", "stale", "unavailable")
     return sorted(found, key=lambda f: (order.index(f.kind), f.what))
 
 
-def _days(settings: Settings) -> Iterator[Finding]:
+def _span(settings: Settings) -> dict[str, date]:
     today = settings.clock().date()
-    span = {"first": max(settings.first_day, today - timedelta(days=DAYS)), "today": today}
+    return {"first": max(settings.first_day, today - timedelta(days=DAYS)), "today": today}
+
+
+def _days(settings: Settings) -> Iterator[Finding]:
     with read_published(settings.published_file, lake=settings.lake_root) as connection:
-        rows = connection.execute(_DAYS, span).fetchall()
-        unread = connection.execute(_UNREAD, span).fetchall()
+        rows = connection.execute(_DAYS, _span(settings)).fetchall()
     for venue, table, day, state, minutes, read_at, reasons in rows:
         read = f"last read {read_at:%Y-%m-%d %H:%M} UTC" if read_at else "never read"
         complete = "" if minutes is None else f", {minutes:.0f} of 1440 minutes complete"
         yield Finding(state, f"{venue} {table} {day}", "; ".join([read + complete, *(reasons or [])]))
+
+
+def unread_days(settings: Settings) -> Iterator[Finding]:
+    """Days of tables of which more than ECHELON_MAX_UNREAD_SHARE could not be read. Raises NotFound where nothing was
+    published yet."""
+    with read_published(settings.published_file, lake=settings.lake_root) as connection:
+        unread = connection.execute(_UNREAD, _span(settings)).fetchall()
     for venue, table, day, count, share in unread:
         yield Finding(
             "unread",

@@ -15,6 +15,8 @@ from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.ingest.books import BOOK_TABLES
 from echelon_pipeline.ingest.session import VENUES
+from echelon_pipeline.warehouse.builds import EMPTIED, held_back
+from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import Mart, marts
 from echelon_pipeline.warehouse.raw import LAST_SEEN
 from echelon_pipeline.warehouse.refresh import Built, Refresh
@@ -24,6 +26,8 @@ _OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices", *BOOK_TABLES}
 _OF_POLYMARKET = {"core.fills", "core.builder_leaderboard"}
 # Combos come by an asset of their own into tables that the listings write.
 _FURTHER = {"core.parlays": [dg.AssetKey(PARLAYS)], "core.parlay_legs": [dg.AssetKey(PARLAYS)]}
+
+Reported = Materialized | dg.AssetCheckResult
 
 
 class MartConfig(dg.Config):
@@ -58,6 +62,7 @@ def _spec(mart: Mart) -> dg.AssetSpec:
     )
     return spec.replace_attributes(
         kinds={"duckdb", "sql", "delta"},
+        skippable=True,  # a mart that keeps its last version reports no new one
         code_version=mart.statement.version,
         metadata={**spec.metadata, "statement": dg.MetadataValue.md(f"```sql\n{mart.statement.text}\n```")},
     )
@@ -74,10 +79,11 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run() if mart.is_dated else None,
         pool="marts",
     )
-    def build(context: dg.AssetExecutionContext, warehouse: Warehouse, config: MartConfig) -> Iterator[Materialized]:
+    def build(context: dg.AssetExecutionContext, warehouse: Warehouse, config: MartConfig) -> Iterator[Reported]:
         days: Sequence[date] | None = days_of(context) if mart.is_dated else None
         with report.classified():
-            refresh = Refresh(warehouse.settings(), run_id=context.run.run_id)
+            settings = warehouse.settings()
+            refresh = Refresh(settings, run_id=context.run.run_id)
             built: list[Built] = []
             failed = ""
             try:
@@ -86,6 +92,17 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
                 # The step goes on: marts that do not read this one, and the publication, must not wait for it. The
                 # check is red, and the step that publishes fails when it is done.
                 failed = str(error)
+            emptied = held_back(Lake.of(settings), EMPTIED).get(mart.name, "")
+        checks = [
+            report.rules_passed(mart.name, key, sum(b.rows for b in built)),
+            report.built_result(key, failed, emptied),
+        ]
+        if failed or (emptied and not built):
+            for part in built:  # before it failed; of the other days the last version is kept
+                context.log_event(report.built_part(part))
+            yield from checks
+            return
+        with report.classified():
             session = warehouse.session()
             state, plot = report.table_state(session, mart.name, None), plot_of(session, mart.name)
         for part in built if mart.is_dated else ():
@@ -97,10 +114,7 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
             metadata={"parts_built": len(built), "rows_built": sum(b.rows for b in built), **state, **plot},
-            check_results=[
-                report.rules_passed(mart.name, key, sum(b.rows for b in built)),
-                report.built_result(key, failed),
-            ],
+            check_results=checks,
         )
 
     return build
