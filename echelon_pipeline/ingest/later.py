@@ -1,8 +1,8 @@
 """What stored rows lacked when they were derived and what is known by now: exactly those rows are derived again.
 
 Belongs here: finding them and committing them. Nothing is fetched: a trade's token says its outcome once the listing
-has the token. Prices of days are staged beside the trades that they are made of and committed before them, so that a
-run that is killed in between does both again.
+has the token; a day's prices count the rows of it that are unread by now. Prices of days are staged beside the trades
+that they are made of and committed before them, so that a run that is killed in between does both again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from datetime import date
 import duckdb
 
 from echelon_pipeline.ingest.derive import Deriver
+from echelon_pipeline.ingest.letters import unread_rows
 from echelon_pipeline.ingest.prices import stage_prices
 from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.sqlfiles import statement
 
-TRADES, FILLS, INSTRUMENTS = "core.trades", "core.fills", "core.instruments"
+TRADES, PRICES = "core.trades", "core.daily_prices"
+FILLS, INSTRUMENTS = "core.fills", "core.instruments"
 
 
 def derive_later(session: Session, venue: Venue) -> Counts:
@@ -30,6 +32,10 @@ def derive_later(session: Session, venue: Venue) -> Counts:
             _fills(deriver)
             for day in _days(session):
                 _trades(deriver, venue, day)
+        for day in _unread_days(session, venue):
+            trades = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
+            with session.duck() as connection:
+                stage_prices(deriver, connection, venue, day, trades)
         _instruments(deriver, venue)
         return deriver.commit()
 
@@ -46,6 +52,14 @@ def _days(session: Session) -> list[date]:
         trades = session.lake.scan(TRADES, where={"venue": ["polymarket"]})
         connection.execute(f"CREATE TEMP VIEW trades AS {trades}")
         return [day for (day,) in connection.execute(statement("derive/mapped_days").text).fetchall()]
+
+
+def _unread_days(session: Session, venue: Venue) -> list[date]:
+    """Days of our own trades whose prices count other unread rows than are unread by now."""
+    with session.duck() as connection:
+        connection.execute(f"CREATE TEMP VIEW prices AS {session.lake.scan(PRICES, where={'venue': [venue]})}")
+        connection.register("unread", unread_rows(session, venue, TRADES))
+        return [day for (day,) in connection.execute(statement("derive/unread_days").text).fetchall()]
 
 
 def _trades(deriver: Deriver, venue: Venue, day: date) -> None:

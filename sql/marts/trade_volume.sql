@@ -3,14 +3,23 @@
 -- grain: instrument, date
 -- partition: date
 -- inputs: core.trades, core.daily_prices
+-- lookups: core.unread_rows
 -- Prints imported without an id are counted only where no print with one is held: never both. The day is complete
--- where core.daily_prices says so of the same trades. Traders are counted by 64-bit hash: a hundred thousand of one
+-- where core.daily_prices says so of the same trades and none is unread by now (sql/stale/trade_volume.sql). Traders are counted by 64-bit hash: a hundred thousand of one
 -- instrument and day collide once in four thousand million such days, at half the cost; a list of them costs half of
 -- what count(DISTINCT) does. A total that fits no column is NULL, its day is not complete.
 WITH complete AS (
-    SELECT instrument_id, date, is_complete, unread_rows, incomplete_reason
+    SELECT instrument_id, date, is_complete, incomplete_reason
     FROM core.daily_prices
     WHERE price_source = 'trades' AND date >= $from AND date < $to
+),
+
+-- instrument_id NULL: rows that may be any of the venue's.
+unread AS (
+    SELECT venue, instrument_id, date, as_whole(sum(unread_rows)) AS unread_rows
+    FROM core.unread_rows
+    WHERE table_name = 'core.trades' AND date >= $from AND date < $to
+    GROUP BY venue, instrument_id, date
 ),
 
 volumes AS (
@@ -33,21 +42,33 @@ volumes AS (
     WHERE date >= $from AND date < $to
     GROUP BY venue, date, instrument_id, identity
     QUALIFY identity = 'strong' OR NOT bool_or(identity = 'strong') OVER (PARTITION BY instrument_id, date)
+),
+
+judged AS (
+    SELECT
+        v.*,
+        coalesce(c.is_complete, false) AS is_read,
+        coalesce(c.incomplete_reason, 'core.daily_prices has no row of the day') AS why_not_read,
+        coalesce(own.unread_rows, 0) + coalesce(anyone.unread_rows, 0) AS unread_rows
+    FROM volumes v
+    LEFT JOIN complete c USING (instrument_id, date)
+    LEFT JOIN unread own USING (venue, instrument_id, date)
+    LEFT JOIN unread anyone ON v.venue = anyone.venue AND v.date = anyone.date AND anyone.instrument_id IS NULL
 )
 
 SELECT
-    v.*,
-    v.contracts::DOUBLE / nullif(v.trades, 0) AS average_size,
-    (v.bought_0 - v.sold_0)::DOUBLE / nullif(v.bought_0::DECIMAL(19, 6) + v.sold_0, 0)::DOUBLE AS taker_imbalance,
-    coalesce(c.is_complete, false)
-    AND v.identity = 'strong'
-    AND v.contracts IS NOT NULL
-    AND v.taker_notional_usd IS NOT NULL AS is_complete,
-    c.unread_rows,
+    * EXCLUDE (is_read, why_not_read),
+    contracts::DOUBLE / nullif(trades, 0) AS average_size,
+    (bought_0 - sold_0)::DOUBLE / nullif(bought_0::DECIMAL(19, 6) + sold_0, 0)::DOUBLE AS taker_imbalance,
+    is_read
+    AND unread_rows = 0
+    AND identity = 'strong'
+    AND contracts IS NOT NULL
+    AND taker_notional_usd IS NOT NULL AS is_complete,
     CASE
-        WHEN v.identity <> 'strong' THEN 'only prints without an id are held'
-        WHEN NOT coalesce(c.is_complete, false) THEN coalesce(c.incomplete_reason, 'core.daily_prices has no row of the day')
-        WHEN v.contracts IS NULL OR v.taker_notional_usd IS NULL THEN too_large_reason()
+        WHEN identity <> 'strong' THEN 'only prints without an id are held'
+        WHEN unread_rows > 0 THEN unread_reason(unread_rows)
+        WHEN NOT is_read THEN why_not_read
+        WHEN contracts IS NULL OR taker_notional_usd IS NULL THEN too_large_reason()
     END AS incomplete_reason
-FROM volumes v
-LEFT JOIN complete c USING (instrument_id, date)
+FROM judged
