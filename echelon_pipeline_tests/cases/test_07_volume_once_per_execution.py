@@ -10,6 +10,7 @@ import pytest
 
 from echelon_pipeline.ingest.bulk import ImportReport
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.warehouse.refresh import Refresh
 from echelon_pipeline_tests.imported import CASES, Row, home_in, load, needs_cases, rows_of, write_csv
 
 CONDITION = f"0x{1:064x}"
@@ -23,6 +24,7 @@ FILLS = {
     "trader": "maker",
 }
 SIDED = FILLS | {"counterparty": "taker"}
+ALONE = "role: the maker's side of an execution whose taker's row the file does not hold"
 MAKERS = "duplicate: the maker's side of an execution, which the taker's row counts"
 
 
@@ -88,8 +90,41 @@ def test_a_makers_row_without_the_takers_and_an_unknown_role_are_dead_letters(ho
     report = fills(home, tmp_path, rows, FILLS | {"role": "role"})
     assert report.reasons == {
         "role: role is not maker or taker": 1,
-        "role: the maker's side of an execution whose taker's row the file does not hold": 1,
+        ALONE: 1,
     }
+
+
+def test_makers_rows_of_a_taker_who_is_not_in_the_file_are_no_volume(home: Settings, tmp_path: Path) -> None:
+    """The exchange is who stands beside takers elsewhere in the file."""
+    rows = [*EXECUTION, fill("0xm1", "0xgone", "6", "SELL", tx="0xbb"), fill("0xm2", "0xgone", "4", "SELL", tx="0xbb")]
+    report = fills(home, tmp_path, rows, SIDED)
+    assert report.reasons == {MAKERS: 2, ALONE: 2}
+    assert held(home) == [("0xtaker", Decimal(10), Decimal(4))]
+    list(Refresh(home).run(["mart.trade_volume"]))
+    assert [(r["contracts"], r["trades"], r["is_complete"]) for r in rows_of(home, "mart.trade_volume")] == [
+        (Decimal(10), 1, False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counterparty", "committed"),
+    [
+        ("0x4bFb41d5B3570DeFd03C39a9A4D8dE6Bd8B8982E", 1),
+        ("0xE111180000d2663C0091e4f400237545B87B996B", 1),
+        ("0xgone", 0),
+    ],
+)
+def test_a_lone_row_is_a_takers_where_its_counterparty_is_the_venues_contract(
+    home: Settings, tmp_path: Path, counterparty: str, committed: int
+) -> None:
+    report = fills(home, tmp_path, [fill("0xt", counterparty, "6", "SELL")], SIDED)
+    assert (report.rows_committed, report.dead_letters) == (committed, 1 - committed)
+
+
+def test_a_makers_row_without_a_transaction_has_no_takers_row(home: Settings, tmp_path: Path) -> None:
+    rows = [fill("0xm", "", "6", "SELL", tx="", role="maker"), fill("0xt", "", "7", "BUY", tx="", role="taker")]
+    report = fills(home, tmp_path, rows, FILLS | {"role": "role"})
+    assert (report.reasons, report.rows_committed) == ({ALONE: 1}, 1)
 
 
 def test_said_to_be_takers_all_rows_count(home: Settings, tmp_path: Path) -> None:

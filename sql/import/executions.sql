@@ -4,7 +4,8 @@
 -- grain: row_no, item
 -- inputs: legs
 -- role says the side of a row itself. Else counterparty does: a taker's fill names the exchange, a maker's names the
--- taker, who has a row of the same transaction. Without either, a transaction whose largest row is the sum of the others
+-- taker, who has a row of the same transaction; a counterparty that is no exchange and has none is a taker whose row is
+-- not there. Without either, a transaction whose largest row is the sum of the others
 -- holds both sides, unless all its rows are one trader's or the outcomes and sides exclude it.
 WITH traders AS (
     SELECT DISTINCT tx, who FROM legs WHERE tx IS NOT NULL AND who IS NOT NULL AND EXISTS (FROM legs WHERE other IS NOT NULL)
@@ -13,6 +14,19 @@ WITH traders AS (
     SELECT DISTINCT l.tx, l.who
     FROM legs l ANTI JOIN traders t ON t.tx = l.tx AND t.who = l.other
     WHERE l.tx IS NOT NULL AND l.other IS NOT NULL AND l.who IS NOT NULL
+), exchanges AS (
+    -- What the counterparty of a taker's row is: Polymarket's contracts, and what stands there in rows of known takers.
+    SELECT hash(address) AS other
+    FROM (VALUES
+        ('0x4bfb41d5b3570defd03c39a9a4d8de6bd8b8982e'), ('0xc5d563a36ae78145c45a50134d48a1215220f80a'),
+        ('0xe111180000d2663c0091e4f400237545b87b996b'), ('0xe2222d279d744050d28e00520010520000310f59'),
+        ('0xe3333700ca9d93003f00f0f71f8515005f6c00aa')) AS known (address)
+    UNION
+    SELECT l.other
+    FROM legs l
+    SEMI JOIN legs m ON m.tx = l.tx AND m.other = l.who
+    ANTI JOIN traders t ON t.tx = l.tx AND t.who = l.other
+    WHERE l.tx IS NOT NULL AND l.other IS NOT NULL
 ), taken AS (
     SELECT DISTINCT tx FROM legs WHERE role = 'taker' AND tx IS NOT NULL
 ), sided AS (
@@ -20,7 +34,8 @@ WITH traders AS (
         l.*,
         CASE WHEN l.role IS NOT NULL THEN l.role
             WHEN c.who IS NOT NULL THEN 'maker'
-            WHEN l.other IS NOT NULL AND t.who IS NULL THEN 'taker' END AS judged,
+            WHEN l.other IS NOT NULL AND t.who IS NULL
+            THEN CASE WHEN l.other IN (SELECT other FROM exchanges) THEN 'taker' ELSE 'alone' END END AS judged,
         k.tx IS NOT NULL AS is_taken
     FROM legs l
     LEFT JOIN crossing c ON c.tx = l.tx AND c.who = l.other
@@ -47,10 +62,10 @@ WITH traders AS (
 SELECT
     s.row_no, s.item, s.tx,
     CASE
-        WHEN s.judged = 'unknown' THEN 'unknown'
-        WHEN s.judged = 'maker' THEN CASE WHEN s.role IS NULL OR s.tx IS NULL OR s.is_taken THEN 'maker' ELSE 'alone' END
+        WHEN s.judged IN ('unknown', 'alone') THEN s.judged
+        WHEN s.judged = 'maker' THEN CASE WHEN s.role IS NULL OR s.is_taken THEN 'maker' ELSE 'alone' END
         ELSE 'doubled'
     END AS verdict
 FROM sided s
 LEFT JOIN doubled d ON d.tx = s.tx AND s.judged IS NULL
-WHERE s.judged IN ('maker', 'unknown') OR d.tx IS NOT NULL
+WHERE s.judged IN ('maker', 'alone', 'unknown') OR d.tx IS NOT NULL
