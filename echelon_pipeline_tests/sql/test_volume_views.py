@@ -112,6 +112,23 @@ def test_a_whole_feed_is_complete_whatever_is_not_held_and_imports_are_not_of_it
     assert views([volume("kalshi:A"), weak], [], whole)[1][0]["is_complete"] is False
 
 
+def test_a_total_says_whether_it_is_with_combos() -> None:
+    """Combos are read with the whole feed only; a bounded total is without them and has no share of the venue."""
+    combo = volume("kalshi:COMBO", is_complete=False)
+    said = ("scope", "covered_share", "is_complete", "contracts")
+    for rows, coverage, expected in (
+        ([volume("kalshi:A")], [walked("kalshi")], ("within_bounds", None, True, Decimal(2))),
+        ([volume("kalshi:A"), combo], [walked("kalshi")], ("within_bounds", None, False, Decimal(4))),
+        ([volume("kalshi:A"), combo], [walked("kalshi", scope="all")], ("venue", 1.0, True, Decimal(4))),
+    ):
+        for view in views(rows, [], coverage):
+            assert tuple(view[0][name] for name in said) == expected
+    for name in ("venue_volume", "category_volume", "coverage_daily"):
+        assert "scope" in statement(f"views/{name}").columns
+    assert "without combos" in statement("views/venue_volume").columns["scope"]
+    assert "without combos" in statement("views/coverage_daily").columns["scope"]
+
+
 def test_a_total_over_unread_rows_is_not_complete_and_says_how_many() -> None:
     volumes = [volume("kalshi:A"), volume("kalshi:B"), volume("polymarket:A")]
     known = [category("kalshi:A", "Sports"), category("kalshi:B", "Crypto")]

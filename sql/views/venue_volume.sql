@@ -3,7 +3,7 @@
 -- grain: venue, date
 -- inputs: mart.trade_volume, core.coverage_daily, core.unread_rows
 -- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day; NULL where one of them is
--- column scope: what the row speaks of: venue is every trade that the venue publishes; within_bounds the instruments within the configured bounds, without combos
+-- column scope: what the row speaks of: venue is every trade that the venue publishes; within_bounds the instruments within the configured bounds, without combos, whose trades are not read; where trades of one are held anyway, they count and the row is not complete
 -- column covered_share: contracts of the scope in those of the venue: 1 for the whole venue; NULL where the venue gives no total to compare with
 -- column is_complete: every trade of the scope and day was read; it says nothing of what lies outside of the scope
 -- column unread_rows: rows of the day that could not be read
