@@ -1,4 +1,4 @@
-"""How tests are spread over workers.
+"""How tests are spread over workers, and what holds for all of hypothesis.
 
 Belongs here: nothing that a test asks for; fixtures are beside the tests that share them.
 """
@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+# A statement's first run in a process may take a second on a busy machine: time is no property of a value.
+settings.register_profile("any_time", deadline=None)
+settings.load_profile("any_time")
 
 _ROOT = Path(__file__).parents[1]
 _MARK = re.compile(r'mark\.xdist_group\("(\w+)"\)')

@@ -145,9 +145,7 @@ def _counts(connection: duckdb.DuckDBPyConnection, done: Derived) -> tuple[dict[
     return {table: count(relation) for table, relation in done.outputs.items()}, count(done.dead_letters)
 
 
-quick = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+quick = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @quick
@@ -208,7 +206,7 @@ def test_every_candle_list_of_the_specification_is_days_or_a_dead_letter(
     assert rows["core.daily_prices"] <= sum(len(candles) for candles in lists)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(sorted(KINDS)), st.lists(anything, min_size=1, max_size=6), anything)
 def test_nothing_that_is_json_crashes_a_parser(endpoint: str, objects: list[Any], context: Any) -> None:
     texts = [json.dumps(one) for one in objects]

@@ -177,7 +177,7 @@ def test_the_driver_copies_every_decimal_exactly(postgres_server: str, kind: str
     with driver.connect(postgres_server) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE d (n bigint, v numeric({precision},{scale}))")
 
-        @run_with(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @run_with(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
         @given(st.lists(st.one_of(whole, st.integers(0, 18).map(lambda n: 10 ** min(n, precision - 1))), max_size=50))
         def holds(units: list[int]) -> None:
             values = [Decimal(f"{u}E-{scale}") for u in units]  # scaleb would round to 28 digits

@@ -376,7 +376,7 @@ def shared_world() -> World:
     return World(universe(), SandboxClock(universe().start))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example([{"id": 1, "cmd": "unsubscribe", "params": {"sids": [True]}}])
 @example([{"id": 1, "cmd": "update_subscription", "params": {"sid": True, "action": "get_snapshot"}}])
 @given(st.lists(_COMMANDS | _VALUES, min_size=1, max_size=4))

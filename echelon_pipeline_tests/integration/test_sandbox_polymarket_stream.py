@@ -380,7 +380,7 @@ def shared_world() -> World:
     return World(universe(), SandboxClock(universe().start))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_BODIES | _VALUES)
 def test_whatever_a_client_sends_its_connection_stays_healthy(body: object) -> None:
     client = Client(world=shared_world())

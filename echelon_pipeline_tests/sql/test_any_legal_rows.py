@@ -112,7 +112,7 @@ def test_rows_of_every_table_are_made(seed: int) -> None:
     assert {name for name, count in counts.items() if count == 0} == set()
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=4, suppress_health_check=list(HealthCheck), database=None)
 @given(seed=st.integers(0, 10**9), rows=st.integers(0, 12))
 @example(seed=0, rows=0)
 def test_every_relation_builds_from_any_legal_rows(seed: int, rows: int) -> None:
@@ -120,7 +120,7 @@ def test_every_relation_builds_from_any_legal_rows(seed: int, rows: int) -> None
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=400, suppress_health_check=list(HealthCheck), database=None)
 @given(seed=st.integers(0, 10**9), rows=st.integers(0, 40))
 def test_every_relation_builds_from_many_legal_rows(seed: int, rows: int) -> None:
     assert faults(seed, rows) == {}

@@ -207,7 +207,7 @@ def _expected(rows: Sequence[tuple[int, int, str, int]], instant: int, step: int
     return "unknown", False, None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     before=st.integers(1, 60),
     pieces=PIECES,

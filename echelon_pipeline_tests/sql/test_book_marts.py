@@ -188,7 +188,7 @@ def _ladder(start: int, sign: int, steps: Sequence[tuple[int, int]]) -> Ladder:
     return found
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(LADDERS, min_size=1, max_size=12))
 def test_depth_is_what_fractions_say(
     given_books: list[tuple[int, int, list[tuple[int, int]], list[tuple[int, int]], int]],

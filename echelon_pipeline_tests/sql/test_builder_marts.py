@@ -359,7 +359,7 @@ def _ledger(drawn: Sequence[Mapping[str, Any]]) -> list[Row]:
     ]  # fmt: skip
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(_LEGS)
 def test_volume_fees_and_users_are_those_of_plain_python(drawn: Sequence[Mapping[str, Any]]) -> None:
     fills = _ledger(drawn)
@@ -372,7 +372,7 @@ def test_volume_fees_and_users_are_those_of_plain_python(drawn: Sequence[Mapping
         }
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(_LEGS, st.randoms(use_true_random=False))
 def test_volume_does_not_depend_on_how_legs_are_split_or_ordered(
     drawn: Sequence[Mapping[str, Any]], random: Any
@@ -389,7 +389,7 @@ def test_volume_does_not_depend_on_how_legs_are_split_or_ordered(
     assert {k: [r[c] for c in kept] for k, r in before.items()} == {k: [r[c] for c in kept] for k, r in after.items()}
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(_LEGS)
 def test_volume_of_ranges_adds_up(drawn: Sequence[Mapping[str, Any]]) -> None:
     found = volumes(_ledger(drawn))

@@ -263,7 +263,7 @@ _ONE: Row = {"hours": 0, "is_timed": True, "payouts": ["1"], "opened": None, "tr
 _DAYS = (ENDED.date() - 4 * DAY, ENDED.date())
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(_SETTLED)
 def test_day_by_day_gives_the_rows_of_a_full_build_and_nothing_of_them_is_stale(markets: Sequence[Row]) -> None:
     held = _held(markets)
@@ -318,7 +318,7 @@ _POINTS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(_POINTS)
 def test_prices_are_those_that_plain_python_finds(points: Sequence[tuple[bool, float, str, int]]) -> None:
     trades: list[Row] = []
@@ -426,7 +426,7 @@ _CELLS = st.lists(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(_CELLS)
 def test_figures_are_those_of_exact_arithmetic(cells: Sequence[tuple[int, str, str | None]]) -> None:
     rows = [_row(n, str(Decimal(units) / 10**6), outcome, event) for n, (units, outcome, event) in enumerate(cells)]

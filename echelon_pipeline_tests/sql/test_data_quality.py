@@ -189,7 +189,7 @@ _TRADES = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(_TRADES, st.integers(0, 30))
 def test_rows_and_late_rows_are_those_of_plain_python(drawn: Sequence[tuple[str, int, int]], late_hours: int) -> None:
     trades = [

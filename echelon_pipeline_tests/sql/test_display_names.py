@@ -157,7 +157,7 @@ def test_outcomes_are_named_by_what_they_pay_on() -> None:
 WORDS = st.none() | st.text(max_size=12) | st.text("ab ·…é", min_size=100, max_size=300)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.lists(st.tuples(WORDS, WORDS, st.sampled_from("ab")), min_size=1, max_size=30), WORDS)
 def test_any_text_gives_a_name_of_1_to_120_characters_once_in_an_event(
     given_: list[tuple[str | None, str | None, str]], title: str | None

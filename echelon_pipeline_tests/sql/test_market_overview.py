@@ -195,7 +195,7 @@ _PRINTS = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(_PRINTS)
 def test_windows_end_now_and_begin_to_the_minute_as_plain_python_has_it(
     prints: Sequence[tuple[str, int, Decimal, int]],

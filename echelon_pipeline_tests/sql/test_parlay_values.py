@@ -233,7 +233,7 @@ def _all(quotes: list[Quote], legs: list[list[Row]]) -> list[Row]:
 _COMBOS = st.lists(st.tuples(_QUOTES, _LEGS, st.booleans()), min_size=10, max_size=30)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(_COMBOS)
 def test_the_verdict_is_that_of_exact_arithmetic(combos: list[tuple[Quote, list[tuple[Quote, int]], bool]]) -> None:
     rows, expected = [], []
@@ -246,7 +246,7 @@ def test_the_verdict_is_that_of_exact_arithmetic(combos: list[tuple[Quote, list[
     assert [(r["verdict"], r["verdict_reason"]) for r in found] == expected
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.lists(_SIDED, min_size=1, max_size=8), min_size=10, max_size=30))
 def test_the_product_of_independent_legs_lies_within_the_bounds(combos: list[list[tuple[Decimal, Decimal]]]) -> None:
     rows = [[_leg(n, *q) for n, q in enumerate(legs)] for legs in combos]
@@ -256,7 +256,7 @@ def test_the_product_of_independent_legs_lies_within_the_bounds(combos: list[lis
         assert abs(Fraction(found["leg_product"]) - exact) <= Fraction(1, 2 * 10**12) + Fraction(len(legs), 10**18)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(_SIDED, min_size=2, max_size=9))
 def test_another_leg_never_raises_a_bound(legs: list[tuple[Decimal, Decimal]]) -> None:
     made = [_leg(n, *q) for n, q in enumerate(legs)]

@@ -290,13 +290,13 @@ def _series(days: Sequence[tuple[int, str, str, str | None]]) -> list[Row]:
     return [_price(ago, close, source, instrument_id=f"kalshi:{i}") for ago, i, source, close in days]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(_DAYS)
 def test_figures_are_those_of_plain_python(days: Sequence[tuple[int, str, str, str | None]]) -> None:
     assert_equals_python(_found(_series(days)), _series(days), SHORT, LONG)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(_DAYS, st.sampled_from(SOURCES))
 def test_rows_of_one_source_never_change_anothers(
     days: Sequence[tuple[int, str, str, str | None]], source: str

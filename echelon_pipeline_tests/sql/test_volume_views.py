@@ -173,7 +173,7 @@ _KNOWN = st.dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(_ROWS, _KNOWN)
 def test_sums_over_categories_are_sums_over_venues_are_the_sum_of_the_mart(
     contracts: dict[tuple[str, int], Decimal], known: dict[str, str]

@@ -451,7 +451,7 @@ def macros() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=TEXTS)
 def test_prices_are_read_exactly_or_not_at_all(macros: duckdb.DuckDBPyConnection, text: str) -> None:
     query = "SELECT import_price($t), import_cents($t), import_off($t)"
@@ -470,7 +470,7 @@ def _exact(text: str) -> Decimal | None:
     return value if text.isascii() and value.is_finite() else None
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=30))
 def test_every_row_is_accounted_for_whatever_the_file_holds(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]

@@ -300,7 +300,7 @@ def usable(candles: list[dict[str, Any]]) -> list[oracle.Candle]:
     return good
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(hour_candles(), max_size=30, unique_by=lambda c: str(c["end_period_ts"])),
     st.integers(-48, 24),

@@ -259,7 +259,7 @@ def verdict(payload: dict[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(trades(), min_size=1, max_size=25, unique_by=lambda o: o["trade_id"]))
 def test_the_sql_agrees_with_plain_python_on_every_trade(payloads: list[dict[str, Any]]) -> None:
     found = parse_payloads(TRADES, payloads)

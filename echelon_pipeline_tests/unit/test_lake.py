@@ -162,7 +162,7 @@ def test_of_two_staged_prices_the_complete_and_finer_one_is_kept(lake: Lake) -> 
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 2)), max_size=8)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(merges=st.lists(ROWS, min_size=1, max_size=3))
 def test_merging_in_parts_and_all_at_once_give_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, merges: list[list[tuple[int, int, int]]]

@@ -140,7 +140,7 @@ ROWS = st.builds(
 )
 
 
-@run_with(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@run_with(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(puts=st.lists(st.lists(ROWS, max_size=4), max_size=4))
 def test_both_stores_say_what_a_dictionary_says(tmp_path: Path, redis_url: str, puts: list[list[Latest]]) -> None:
     (tmp_path / FILE).unlink(missing_ok=True)

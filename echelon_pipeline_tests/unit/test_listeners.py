@@ -123,7 +123,7 @@ def test_an_intent_never_ends_before_it_began(listeners: Listeners) -> None:
     assert intent["to_at"] == intent["from_at"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.frozensets(st.sampled_from("VWXYZ"))), max_size=12))
 def test_whatever_is_claimed_nothing_is_watched_twice_and_stretches_of_one_do_not_overlap(
     claims: list[tuple[str, frozenset[str]]],

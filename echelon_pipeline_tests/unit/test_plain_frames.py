@@ -227,7 +227,7 @@ HASHES = st.one_of(
 MILLISECONDS = st.one_of(st.integers(0, 10**17).map(str), DECIMALS)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(DECIMALS, DECIMALS, HASHES, MILLISECONDS), min_size=1, max_size=8))
 def test_every_text_has_the_value_that_the_reader_gives_it(said: list[tuple[str, str, str, str]]) -> None:
     told = [{**CHANGE, "side": "BUY", "price": p, "size": s, "hash": h} for p, s, h, _ in said]
@@ -278,7 +278,6 @@ def test_every_legal_spelling_of_a_decimal_is_plain_and_the_same_number(decode: 
     assert agree(decode, read, KNOWN, sizes) in (0, len(sizes))
 
 
-@settings(deadline=None)
 @given(st.lists(st.from_regex(r"[ab]{1,2}(xyz){0,9}[ab]{0,2}(uvw){0,9}[ab]{0,2}", fullmatch=True), min_size=1))
 def test_texts_that_differ_anywhere_have_different_numbers(names: list[str]) -> None:
     texts = Texts(names[: len(names) // 2])

@@ -92,7 +92,7 @@ contexts = st.sampled_from([None, "[]", "{}", '"x"', '{"tags":1,"series":{},"sta
 
 
 @pytest.mark.parametrize("endpoint", sorted(KINDS))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_mutated_payloads_become_rows_or_dead_letters_and_break_no_rule(endpoint: str, data: st.DataObject) -> None:
     served = data.draw(st.lists(st.tuples(mutants(TEMPLATES[endpoint]), contexts), min_size=1, max_size=12))

@@ -188,7 +188,7 @@ def reads(draw: st.DrawFn, v1: bool) -> list[Page]:
     return [page("trades", some, request=asked, number=n) for n, (asked, some) in enumerate(found)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.booleans().flatmap(lambda v1: st.tuples(st.just(v1), reads(v1))))
 def test_trades_sql_equals_a_plain_python_oracle(drawn: tuple[bool, list[Page]]) -> None:
     v1, pages = drawn

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echelon_pipeline.books.book import Instrument
@@ -116,14 +116,12 @@ def _compiled() -> None:
     both("kalshi", [K], sent([(framed("ok", {}), (MS, 1, 1, False, False))]), 1)
 
 
-@settings(deadline=None)
 @given(STREAM, st.integers(1, 9))
 def test_kalshi_frames_have_the_same_books_compiled(stream: list[Any], chunk: int) -> None:
     watched = [Instrument("kalshi:K", ("K",), CLOSE_AT), Instrument("kalshi:L", ("L",))]
     both("kalshi", watched, sent(stream), chunk)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.one_of(mutated(KALSHI_FRAMES), KALSHI.map(lambda m: json.dumps(m).encode())), min_size=1, max_size=8)
 )

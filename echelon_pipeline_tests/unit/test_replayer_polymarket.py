@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echelon_pipeline.books.book import Instrument
@@ -163,13 +163,11 @@ def _compiled() -> None:
     both("polymarket", [P], list(sent([])), 1)
 
 
-@settings(deadline=None)
 @given(st.lists(STEP, max_size=25), st.integers(1, 9), st.sampled_from([FACTS, FACTS, Facts("0xm", "1", "0.01")]))
 def test_polymarket_frames_have_the_same_books_compiled(steps: list[Any], chunk: int, facts: Facts) -> None:
     both("polymarket", [Instrument(P.instrument_id, P.tokens, START + 40_000 * MS, facts)], list(sent(steps)), chunk)
 
 
-@settings(deadline=None)
 @given(st.lists(STEP, max_size=6), st.lists(mutated(FRAMES), max_size=6))
 def test_polymarket_frames_are_the_same_columns_compiled(steps: list[Any], more: list[bytes]) -> None:
     payloads = [*(frame.payload for frame in sent(steps)), *more, b"PONG", b" PING", b"[]"]

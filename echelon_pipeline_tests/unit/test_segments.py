@@ -74,7 +74,6 @@ def test_frames_are_read_as_they_arrived(tmp_path_factory: pytest.TempPathFactor
     assert connection_of(path) == KALSHI
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_torn_segment_keeps_every_whole_block_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -98,7 +97,6 @@ def test_a_torn_segment_keeps_every_whole_block_and_nothing_else(
         assert recover(closed) == closed
 
 
-@settings(deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 def test_a_changed_byte_is_never_read_as_frames(
     tmp_path_factory: pytest.TempPathFactory, place: float, flip: int

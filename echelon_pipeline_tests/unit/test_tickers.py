@@ -197,7 +197,7 @@ def market(chance: Random) -> Row:
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 2**32))
 def test_the_statement_and_the_parser_agree_on_any_ticker(seed: int) -> None:
     chance = Random(seed)

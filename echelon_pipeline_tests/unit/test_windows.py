@@ -108,7 +108,7 @@ def test_a_span_is_answered_from_the_windows_that_meet_it_alone(windows: Windows
     ),
     span=st.tuples(st.integers(0, 12), st.integers(1, 5)),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_within_a_span_the_windows_that_meet_it_say_what_all_of_them_say(
     tmp_path: Path, recorded: list[tuple[int, int, str]], span: tuple[int, int]
 ) -> None:
