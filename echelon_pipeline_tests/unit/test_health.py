@@ -57,32 +57,28 @@ def _found(settings: Settings, windows: list[Window]) -> list[Finding]:
     return findings(settings)
 
 
-def test_what_was_read_completely_is_no_finding(settings: Settings) -> None:
-    assert _found(settings, [_window("core.trades", day) for day in DAYS]) == []
+def test_each_day_that_is_not_complete_is_a_finding_and_no_other(settings: Settings) -> None:
+    wide = settings.model_copy(update={"days_back": 4})
+    days = [NOW.date() - timedelta(days=n) for n in (4, 3, 2, 1)]
+    states = [("complete", 24), ("partial", 24), ("unavailable", 24), ("complete", 6)]
+    windows = [_window("core.trades", day, state, hours) for day, (state, hours) in zip(days, states, strict=True)]
+    found = _found(wide, windows)
+    assert [(f.kind, f.what) for f in found] == [
+        ("missing", "kalshi core.trades 2026-11-21"),
+        ("partial", "kalshi core.trades 2026-11-19"),
+        ("unavailable", "kalshi core.trades 2026-11-20"),
+    ]
+    details = [f.detail for f in found]
+    assert ["the venue said no" in detail for detail in details] == [False, True, True]
+    assert [f"{complete} of 1440 minutes complete" in d for complete, d in zip((360, 0, 0), details, strict=True)] == [
+        True
+    ] * 3
 
 
-@pytest.mark.parametrize(
-    ("state", "hours", "kind", "complete"),
-    [
-        ("partial", 24, "partial", 0),
-        ("unavailable", 24, "unavailable", 0),
-        ("complete", 6, "missing", 360),
-    ],
-)
-def test_a_day_that_is_not_complete_is_a_finding(
-    settings: Settings, state: str, hours: int, kind: str, complete: int
-) -> None:
-    windows = [_window("core.trades", DAYS[0]), _window("core.trades", DAYS[1], state, hours)]
-    (found,) = _found(settings, windows)
-    assert (found.kind, found.what) == (kind, "kalshi core.trades 2026-11-21")
-    assert f"{complete} of 1440 minutes complete" in found.detail
-    assert ("the venue said no" in found.detail) is (state != "complete")
-
-
-def test_a_mart_older_than_its_inputs_is_a_finding_once_nobody_looked_for_hours(
+def test_what_was_read_completely_is_no_finding_and_a_mart_older_than_its_inputs_is_one_after_hours_without_a_refresh(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _found(settings, [_window("core.trades", day) for day in DAYS])
+    assert _found(settings, [_window("core.trades", day) for day in DAYS]) == []
     lake = Lake.of(settings)
     lake.merge("core.trades", [staged(lake.scratch, "core.trades", [trade(1)])])
     assert findings(settings) == []
