@@ -107,7 +107,7 @@ WINDOWS = st.lists(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(given_windows=WINDOWS)
 def test_coverage_agrees_with_interval_arithmetic(given_windows: list[tuple[int, int, str]]) -> None:
     rows = [window(b, b + n, recorded=i, state=s) for i, (b, n, s) in enumerate(given_windows)]
@@ -203,7 +203,7 @@ PIECES = st.tuples(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(pieces=st.lists(PIECES, min_size=1, max_size=9), held=st.tuples(st.integers(0, 30), st.integers(0, 30)))
 def test_completeness_agrees_with_interval_arithmetic(
     pieces: list[tuple[int, int, int, str, str]], held: tuple[int, int]

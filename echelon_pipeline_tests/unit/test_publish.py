@@ -185,6 +185,7 @@ def test_readers_succeed_always_while_the_file_is_replaced(settings: Settings) -
             ).fetchall()[0]
         assert rows == noted
         seen.append(rows)
+        time.sleep(0.02)  # else the reader takes a processor from the writer
     writer.join()
     assert writer.exitcode == 0
     assert seen == sorted(seen)
