@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -28,14 +29,18 @@ EXIT_TRANSIENT = 75  # EX_TEMPFAIL: callers such as cron wrappers know it as "tr
 PIPE_COLUMNS = 160  # a pipe or log has no width; at the usual 80, tables of ten columns fold into ribbons
 
 
+# Names of files, sources and instruments are printed as they are: to rich, ``[x]`` is a style and ``:a:`` a picture.
+_VERBATIM: Mapping[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+
+
 def out() -> Console:
     """The console for results; made per call because tests and pipes swap standard output."""
-    return Console(width=shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns)
+    return Console(width=shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns, **_VERBATIM)
 
 
 def err() -> Console:
     """The console for errors and progress: standard error, so that results can be piped."""
-    return Console(stderr=True)
+    return Console(stderr=True, **_VERBATIM)
 
 
 def prepared() -> Settings:
@@ -90,14 +95,14 @@ class EchelonGroup(TyperGroup):
                 return super().invoke(ctx)
         except EchelonError as error:
             if _debugging():
-                err().print(traceback.format_exc(), soft_wrap=True, highlight=False, markup=False)
+                err().print(traceback.format_exc(), soft_wrap=True)
             raise fail(str(error), EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_PERMANENT) from None
         except Exception as error:
             known = in_our_words(error)
             if known is None or isinstance(error, typer.Exit | typer.Abort):
                 raise
             if _debugging():
-                err().print(traceback.format_exc(), soft_wrap=True, highlight=False, markup=False)
+                err().print(traceback.format_exc(), soft_wrap=True)
             raise fail(str(known), EXIT_TRANSIENT if isinstance(known, Transient) else EXIT_PERMANENT) from None
         except KeyboardInterrupt as error:
             code = error.exit_code if isinstance(error, stopping.Interrupted) else EXIT_INTERRUPTED

@@ -41,9 +41,9 @@ def accept(
     prepared()
     changed = accept_settings(names or [])
     for found in changed:
-        out().print(f"{found.name}: {found.home} -> {found.environment}", soft_wrap=True, highlight=False, markup=False)
+        out().print(f"{found.name}: {found.home} -> {found.environment}", soft_wrap=True)
     advice = "nothing differs" if not changed else "`echelon refresh` rebuilds the marts that depend on it"
-    out().print(advice, soft_wrap=True, highlight=False)
+    out().print(advice, soft_wrap=True)
 
 
 def _value(settings: Settings, field: str) -> str:

@@ -61,18 +61,18 @@ def demo(
     }
     claim_home(place, universe)
     console = out()
-    console.print(f"demo: two venues on loopback, {instruments:,} instruments, {trades:,} trades", highlight=False)
+    console.print(f"demo: two venues on loopback, {instruments:,} instruments, {trades:,} trades")
     with SandboxProcess(**universe) as sandbox:
         os.environ.update(environment_of(sandbox), ECHELON_HOME=str(place))
         settings = building()
         today = settings.clock().date()
         ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
     if listen:
-        console.print(f"demo: order books of each venue, live for {listen:g} s", highlight=False)
+        console.print(f"demo: order books of each venue, live for {listen:g} s")
         work_shifts(settings, listen)
         derive_books(settings)
     show_summary(console, settings)
-    console.print(f"demo: done in {time.monotonic() - begun:.0f} s", highlight=False)
+    console.print(f"demo: done in {time.monotonic() - begun:.0f} s")
     console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')
 
 
@@ -123,7 +123,7 @@ def show_summary(console: Console, settings: Settings) -> None:
             write_table(console, [column[0] for column in result.description or ()], result.fetchall())
     size = settings.published_file.stat().st_size / 1e6
     console.print()
-    console.print(f"file: {settings.published_file} ({size:.1f} MB)", soft_wrap=True, highlight=False)
+    console.print(f"file: {settings.published_file} ({size:.1f} MB)", soft_wrap=True)
 
 
 def heading(console: Console, text: str) -> None:

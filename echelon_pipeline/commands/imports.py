@@ -97,7 +97,7 @@ def show_presets() -> None:
             f"    {preset.about}",
         )
         for line in lines:
-            out().print(line, soft_wrap=True, highlight=False, markup=False)
+            out().print(line, soft_wrap=True)
 
 
 def field_map(pairs: list[str]) -> dict[str, str]:
@@ -124,4 +124,4 @@ def _show(report: ImportReport) -> None:
         place = report.examples.get(reason)
         lines.append(f"  {count:,}: {reason}" + (f" (one is {place})" if place else ""))
     for line in lines:
-        out().print(line, soft_wrap=True, highlight=False, markup=False)
+        out().print(line, soft_wrap=True)

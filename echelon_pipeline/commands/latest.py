@@ -51,7 +51,7 @@ def latest(
     rows = [_shown(row) for row in found]
     if format_ is Format.table:
         write_table(out(), NAMES, rows)
-        out().print(f"{len(rows)} books", style="dim", highlight=False)
+        out().print(f"{len(rows)} books", style="dim")
     else:
         WRITERS[format_](sys.stdout, NAMES, rows)
 

@@ -23,7 +23,7 @@ def shown_progress(console: Console) -> Iterator[Callback]:
     if console.is_terminal:
         with Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -77,4 +77,4 @@ class Lines:
 
     def _print(self, stage: str) -> None:
         line, self._shown[stage] = self._unshown.pop(stage)
-        self._console.print(line, highlight=False, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)

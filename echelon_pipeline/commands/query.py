@@ -79,7 +79,7 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
                 more = bool(limit) and next(rows, None) is not None
                 note = f"first {limit} rows; there are more: --limit 0 shows all" if more else f"{len(shown)} rows"
                 write_table(out(), names, shown)
-                out().print(note, style="dim", highlight=False)
+                out().print(note, style="dim")
             else:
                 WRITERS[format_](sys.stdout, names, islice(rows, limit) if limit else rows)
         except duckdb.Error as error:

@@ -143,7 +143,7 @@ def end_runs(settings: Settings, *, keep_listeners: bool, seconds: float = STOP_
             else:
                 name = f"listener {run.tags.get(LISTENER_TAG, '')}" if is_listener else run.job_name
                 until = "until its shift is over" if is_listener else "until it is done"
-                out().print(f"{name}: run {run.run_id} of {process} goes on {until}", soft_wrap=True, highlight=False)
+                out().print(f"{name}: run {run.run_id} of {process} goes on {until}", soft_wrap=True)
         deadline = time.monotonic() + seconds
         while any(process.lives() for _, process in ending) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
@@ -169,7 +169,7 @@ def sandbox(
         console = out()
         console.print(f"sandbox listening on {process.base_url} (Ctrl-C stops it); to use it:", soft_wrap=True)
         for name, value in process.env().items():
-            console.print(f"export {name}={value}", soft_wrap=True, highlight=False)
+            console.print(f"export {name}={value}", soft_wrap=True)
 
     with stopping.unheeded(), suppress(KeyboardInterrupt):
         run(options, announce=announce)

@@ -71,8 +71,8 @@ def ingest_days(
     with _in_dagster(settings), shown_progress(err()) as progress:
         run = run_main_job(settings, days, [v.value for v in venues], progress, select=select, refetch=refetch)
     for line in run.absent:
-        err().print(line, soft_wrap=True, highlight=False, markup=False)
-    out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True, highlight=False)
+        err().print(line, soft_wrap=True)
+    out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True)
     if run.unread:
         warn(
             "rows could not be read; the days that they may belong to are not complete "
@@ -110,7 +110,7 @@ def derive_books(settings: Settings) -> None:
             bring_up(settings)
             raise
     for hour in hours:
-        out().print(f"books of {hour:%Y-%m-%d %H}:00 derived", soft_wrap=True, highlight=False)
+        out().print(f"books of {hour:%Y-%m-%d %H}:00 derived", soft_wrap=True)
     bring_up(settings)
 
 
@@ -136,7 +136,7 @@ def publish(
     settings = building()
     publication = build(settings, force=force, rebuilt=rebuilt or ())
     if rebuilt:
-        out().print(f"accepted as rebuilt on purpose: {', '.join(rebuilt)}", soft_wrap=True, highlight=False)
+        out().print(f"accepted as rebuilt on purpose: {', '.join(rebuilt)}", soft_wrap=True)
     if publication is None:
         out().print(
             f"{settings.published_file}: nothing new, or published less than {settings.publish_every} s ago "
@@ -201,7 +201,7 @@ def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = Fal
     except MartsFailed as error:
         failed = error
     for table, (days, rows) in parts.items():
-        out().print(f"{table}: {days:,} part(s), {rows:,} rows", soft_wrap=True, highlight=False)
+        out().print(f"{table}: {days:,} part(s), {rows:,} rows", soft_wrap=True)
     # However young the published file is: it must not be older than the lake when the command says that it is done.
     publication = build(settings, soon=True)
     out().print(f"published {publication.path}" if publication else "nothing new to publish", soft_wrap=True)
@@ -221,6 +221,6 @@ def maintain() -> None:
     settings = building()
     done = tidy(settings)
     expired = expire_recordings(Session.of(settings), datetime.now(UTC))
-    out().print(f"recordings_deleted_bytes: {expired}", highlight=False)
+    out().print(f"recordings_deleted_bytes: {expired}")
     for what, value in done.as_dict().items():
-        out().print(f"{what}: {value}", soft_wrap=True, highlight=False)
+        out().print(f"{what}: {value}", soft_wrap=True)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,7 @@ from typer.testing import CliRunner, Result
 
 from echelon_pipeline import cli
 from echelon_pipeline.commands import imports, serve
-from echelon_pipeline.commands.common import EchelonGroup
+from echelon_pipeline.commands.common import EchelonGroup, err, out
 from echelon_pipeline.commands.progress import Lines, shown_progress
 from echelon_pipeline.commands.render import text_of, write_table
 from echelon_pipeline.dagster_home import child_environment, ensure_dagster_home
@@ -199,6 +200,17 @@ def test_markup_in_data_is_data() -> None:
     write_table(console, ["title"], [("[red]Will it[/red] rain?",)])
     assert isinstance(console.file, io.StringIO)
     assert "[red]Will it[/red] rain?" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("console", [out, err])
+def test_names_are_printed_as_they_are(console: Callable[[], Console], capsys: pytest.CaptureFixture[str]) -> None:
+    name = "import:a: [red]x[/] /tmp/[b]/:smile: 12"
+    console().print(name, soft_wrap=True)
+    with shown_progress(console()) as progress:
+        progress(name, 1, 2)
+    shown = capsys.readouterr()
+    assert f"{name}\n" in shown.out + shown.err
+    assert f"{name}: 1/2" in shown.out + shown.err
 
 
 def test_sql_from_a_file(published: Path, tmp_path: Path) -> None:
