@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 import psycopg2
 import pytest
 
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.settings import Settings
+from echelon_pipeline_tests.pipeline import contents, ingest, settings_for
 from echelon_pipeline_tests.postgres import server
 
 SMALL = SandboxOptions(events=24, instruments=120, days=12, trades=6_000, seed=11)
+# What a run costs is its number of steps and commits, more than its rows.
+TINY = SandboxOptions(events=8, instruments=30, days=6, trades=1_000, seed=11)
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +25,28 @@ def sandbox() -> Iterator[SandboxProcess]:
     """A small synthetic universe of both venues on loopback, without faults."""
     with SandboxProcess(SMALL) as process:
         yield process
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A home after one full ingest of ``SMALL``, and the contents of its tables then.
+
+    Whoever writes to it leaves the contents as they are, or works on a copy.
+    """
+
+    settings: Settings
+    contents: dict[str, tuple[int, str]]
+
+
+BACK = "3"
+
+
+@pytest.fixture(scope="session")
+def ingested(sandbox: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> Ingested:
+    """Tests that use it are of the xdist group ``ingested``: they share one."""
+    settings = settings_for(tmp_path_factory.mktemp("ingested") / "home", sandbox.env(), ECHELON_DAYS_BACK=BACK)
+    ingest(settings)
+    return Ingested(settings, contents(settings))
 
 
 @pytest.fixture(scope="session")

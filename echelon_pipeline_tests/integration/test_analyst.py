@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +17,18 @@ from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.refresh import Refresh
-from echelon_pipeline_tests.pipeline import ingest, settings_for
+from echelon_pipeline_tests.integration.conftest import Ingested
+from echelon_pipeline_tests.pipeline import settings_for
+
+pytestmark = pytest.mark.xdist_group("ingested")
 
 QUESTIONS = statements("analyst")
 
 
 @pytest.fixture(scope="module")
-def published(sandbox: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    settings = settings_for(tmp_path_factory.mktemp("home"), sandbox.env())
-    ingest(settings, back=3)
+def published(sandbox: SandboxProcess, ingested: Ingested, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = shutil.copytree(ingested.settings.home, tmp_path_factory.mktemp("analyst") / "home")
+    settings = settings_for(home, sandbox.env())
     list(Refresh(settings).run())
     publish(settings, force=True)
     return settings.published_file

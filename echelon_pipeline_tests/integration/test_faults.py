@@ -10,8 +10,10 @@ import pytest
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
-from echelon_pipeline_tests.integration.conftest import SMALL
+from echelon_pipeline_tests.integration.conftest import BACK, SMALL, Ingested
 from echelon_pipeline_tests.pipeline import contents, duplicates, ingest, settings_for
+
+pytestmark = pytest.mark.xdist_group("ingested")
 
 KINDS = ("429", "500", "timeout", "truncate", "malformed", "repeat_cursor")
 
@@ -28,21 +30,19 @@ def _ingest_until_done(settings: Settings, tries: int = 20) -> float:
 
 
 @pytest.mark.timeout(600)
-def test_ten_percent_of_failing_requests_change_nothing(sandbox: SandboxProcess, tmp_path: Path) -> None:
-    clean = settings_for(tmp_path / "clean", sandbox.env(), ECHELON_DAYS_BACK="2")
-    ingest(clean)
+def test_ten_percent_of_failing_requests_change_nothing(ingested: Ingested, tmp_path: Path) -> None:
     share = 0.10 / len(KINDS)
     faults = tuple(f"{kind}={share:.4f}" for kind in KINDS)
     with SandboxProcess(replace(SMALL, faults=faults)) as faulty:
         settings = settings_for(
             tmp_path / "faulty",
             faulty.env(),
-            ECHELON_DAYS_BACK="2",
+            ECHELON_DAYS_BACK=BACK,
             ECHELON_HTTP_TIMEOUT="2",
             ECHELON_HTTP_BACKOFF_MAX="0.05",
         )
         assert _ingest_until_done(settings) > 0
-        assert contents(settings) == contents(clean)
+        assert contents(settings) == ingested.contents
         assert duplicates(settings) == {}
 
 

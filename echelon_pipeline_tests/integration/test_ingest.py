@@ -1,8 +1,10 @@
-"""The main job against the sandbox: complete, exact, repeatable, resumable."""
+"""The main job against the sandbox: complete, exact, repeatable, resumable.
+
+Belongs here: one moment of the venues. Their clock moves on in ``test_truth.py``.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,17 +16,16 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables.books import BOOK_TABLES
 from echelon_pipeline.tables.own import OWN_TABLES
 from echelon_pipeline.warehouse.marts import marts
+from echelon_pipeline_tests.integration.conftest import BACK, Ingested
 from echelon_pipeline_tests.pipeline import contents, days_of, duplicates, ingest, settings_for
 
-BACK = "3"
+pytestmark = pytest.mark.xdist_group("ingested")
 
 
-@pytest.fixture(scope="module")
-def done(sandbox: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+@pytest.fixture
+def done(ingested: Ingested) -> Settings:
     """A home after one full ingest."""
-    settings = settings_for(tmp_path_factory.mktemp("home"), sandbox.env(), ECHELON_DAYS_BACK=BACK)
-    ingest(settings)
-    return settings
+    return ingested.settings
 
 
 def _one(settings: Settings, query: str) -> object:
@@ -89,14 +90,14 @@ def test_volume_of_days_equals_the_trades(done: Settings) -> None:
     assert wrong == 0
 
 
-def test_widening_the_days_adds_only_what_is_missing(sandbox: SandboxProcess, tmp_path: Path) -> None:
+def test_widening_the_days_adds_only_what_is_missing(
+    sandbox: SandboxProcess, ingested: Ingested, tmp_path: Path
+) -> None:
     narrow = settings_for(tmp_path / "a", sandbox.env(), ECHELON_DAYS_BACK="1")
     ingest(narrow)
     wide = settings_for(tmp_path / "a", sandbox.env(), ECHELON_DAYS_BACK=BACK)
     ingest(wide)
-    fresh = settings_for(tmp_path / "b", sandbox.env(), ECHELON_DAYS_BACK=BACK)
-    ingest(fresh)
-    assert contents(wide) == contents(fresh)
+    assert contents(wide) == ingested.contents
 
 
 def test_refetching_a_day_adds_no_row(done: Settings) -> None:
@@ -105,17 +106,3 @@ def test_refetching_a_day_adds_no_row(done: Settings) -> None:
     main.trades(session, "polymarket", days_of(done, 0), refetch=True)
     main.trades(session, "kalshi", days_of(done, 0), refetch=True)
     assert contents(done) == before
-
-
-def test_an_advanced_clock_brings_new_trades_and_keeps_the_old(tmp_path: Path) -> None:
-    from echelon_pipeline_tests.integration.conftest import SMALL
-
-    with SandboxProcess(SMALL) as sandbox:
-        settings = settings_for(tmp_path, sandbox.env(), ECHELON_DAYS_BACK="1")
-        ingest(settings)
-        before = contents(settings)["core.trades"][0]
-        sandbox.advance(timedelta(hours=6))
-        later = settings_for(tmp_path, sandbox.env(), ECHELON_DAYS_BACK="1")
-        ingest(later)
-        assert contents(later)["core.trades"][0] > before
-        assert duplicates(later) == {}

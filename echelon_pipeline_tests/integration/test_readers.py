@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 
+from echelon_pipeline.ingest import main
+from echelon_pipeline.ingest.session import VENUES, Session
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published
-from echelon_pipeline_tests.pipeline import ingest, settings_for
+from echelon_pipeline_tests.integration.conftest import BACK, Ingested
+from echelon_pipeline_tests.pipeline import days_of, settings_for
+
+pytestmark = pytest.mark.xdist_group("ingested")
 
 SPAWN = multiprocessing.get_context("spawn")
 EVERY = 0.25  # seconds between two openings
@@ -42,23 +48,25 @@ def _read_again_and_again(path: Path, stop: Event, log: Path) -> None:
 
 def _published(sandbox: SandboxProcess, home: Path, back: int) -> Settings:
     settings = settings_for(home, sandbox.env(), ECHELON_DAYS_BACK=str(back), ECHELON_PUBLISH_EVERY="0")
-    ingest(settings)
+    for venue in VENUES:
+        main.trades(Session.of(settings), venue, days_of(settings))
     assert publish(settings) is not None
     return settings
 
 
 @pytest.mark.timeout(300)
 def test_a_reader_every_250_ms_always_succeeds_and_one_held_open_keeps_its_state(
-    sandbox: SandboxProcess, tmp_path: Path
+    sandbox: SandboxProcess, ingested: Ingested, tmp_path: Path
 ) -> None:
-    first = _published(sandbox, tmp_path / "home", 0)
+    shutil.copytree(ingested.settings.home, tmp_path / "home")
+    first = _published(sandbox, tmp_path / "home", int(BACK))
     path, log, stop = first.published_file, tmp_path / "reads.log", SPAWN.Event()
     reader = SPAWN.Process(target=_read_again_and_again, args=(path, stop, log))
     with read_published(path) as held:
         before = held.execute(CONSISTENT).fetchall()
         reader.start()
-        for back in (1, 2):
-            _published(sandbox, tmp_path / "home", back)
+        for more in (1, 2):
+            _published(sandbox, tmp_path / "home", int(BACK) + more)
         stop.set()
         reader.join(30)
         assert held.execute(CONSISTENT).fetchall() == before
