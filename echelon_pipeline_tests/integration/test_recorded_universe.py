@@ -29,7 +29,8 @@ from echelon_pipeline_tests.clients.local import KALSHI as KALSHI_PATH
 from echelon_pipeline_tests.clients.local import Local
 from echelon_pipeline_tests.fakes import RECEIVED, RECORDINGS, needs_recordings
 
-pytestmark = needs_recordings
+# One worker: all ask one run of the command.
+pytestmark = [needs_recordings, pytest.mark.xdist_group("recorded")]
 
 Row = dict[str, Any]
 Count = dict[tuple[str, str], int]

@@ -23,6 +23,9 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.pipeline import days_of, duplicates, ingest, settings_for
 from echelon_pipeline_tests.truth import EXACT, Truth, counted
 
+# One worker: all but one compare one home.
+pytestmark = pytest.mark.xdist_group("truth")
+
 UNIVERSE = SandboxOptions(events=20, instruments=100, days=8, trades=4_000, seed=3)
 
 
