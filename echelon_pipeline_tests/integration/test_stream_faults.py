@@ -24,7 +24,7 @@ from echelon_pipeline.ingest.session import VENUES, Session, Venue
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline_tests.integration.test_record import control, feeds_of, recorded, truth
+from echelon_pipeline_tests.integration.test_record import PLAIN, control, feeds_of, recorded, truth
 
 SEED = 20_261_121
 FRAMES = {"ws_drop": 0.004, "ws_duplicate": 0.003, "ws_reorder": 0.003, "ws_garbage": 0.003, "ws_seq_gap": 0.003}
@@ -98,7 +98,7 @@ def _break(sandbox: SandboxProcess, kind: str) -> None:
 
 def _mark(sandbox: SandboxProcess, mark: dict[str, Any]) -> None:
     # Refused where it would change nothing: a book that is empty already, a market that has ended.
-    answer = httpx.post(f"{sandbox.base_url}/__sandbox__/ws/faults", json=mark)
+    answer = httpx.post(f"{sandbox.base_url}/__sandbox__/ws/faults", json=mark, verify=PLAIN)
     assert answer.status_code in (200, 400)
 
 
