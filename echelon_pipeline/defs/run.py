@@ -10,6 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -78,13 +79,10 @@ def run_main_job(
     ``select``: an asset selection text; default everything of the ``venues``. Steps that do not depend on
     a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
     """
-    # Imported here: the loader of defs/ would find the definitions in this module and load them again.
-    from echelon_pipeline.definitions import defs
-
     require_whole_lake(settings)
     require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
     chosen = tuple(sorted(days or configured_days(settings)))
-    job = defs().get_repository_def().get_job("main")
+    job = _job("main")
     selection = _selected(job, venues, select)
     with given(settings, progress or silent):
         result = _execute(
@@ -108,10 +106,8 @@ def run_books_job(
 
     Raises RunFailed, RunPostponed for the first hour that failed, when the others are done.
     """
-    from echelon_pipeline.definitions import defs
-
     require_whole_lake(settings)
-    job = defs().get_repository_def().get_job("books")
+    job = _job("books")
     session, now = Session.of(settings), datetime.now(UTC)
     due = {h.starts_at for v in VENUES for h in hours_due(session, v, intents(session, v), now)}
     failures = []
@@ -127,15 +123,26 @@ def run_books_job(
 
 def run_listen_job(settings: Settings, listener: str, *, instance: dg.DagsterInstance | None = None) -> str:
     """One shift of a listener in this process, as the sensor would start it; the run's id. Raises RunFailed."""
-    from echelon_pipeline.definitions import defs
-
-    job = defs().get_repository_def().get_job("listen")
+    job = _job("listen")
     with given(settings):
         config = {"ops": {"listening": {"config": {"listener": listener}}}, **_QUIET}
         result = _execute(job, settings, instance, config=config)
     if not result.success:
         raise _failure(result)
     return result.run_id
+
+
+@cache
+def _repository() -> dg.RepositoryDefinition:
+    """Loading what is in ``defs/`` takes a second."""
+    # Imported here: the loader of defs/ would find the definitions in this module and load them again.
+    from echelon_pipeline.definitions import defs
+
+    return defs().get_repository_def()
+
+
+def _job(name: str) -> dg.JobDefinition:
+    return _repository().get_job(name)
 
 
 def _execute(

@@ -12,11 +12,10 @@ import dagster as dg
 import pytest
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.definitions import defs
 from echelon_pipeline.defs import schedules
 from echelon_pipeline.defs.partitions import HOUR_KEY
 from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.defs.run import run_books_job
+from echelon_pipeline.defs.run import _job, run_books_job
 from echelon_pipeline.defs.schedules import books_recorded
 from echelon_pipeline.errors import RunFailed
 from echelon_pipeline.ingest.session import Session
@@ -24,6 +23,7 @@ from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.segments import Connection, segments
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline_tests.orchestration.conftest import Opened
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+def instance(opened: Opened, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
     # A tick opens the instance by its reference: one in memory has none.
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
+    with opened(tmp_path_factory.mktemp("instance") / "dagster") as made:
         yield made
 
 
@@ -65,7 +65,7 @@ def asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest | dg.SkipReaso
         return list(found)
 
 
-def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables(
+def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables_and_its_run_says_how_much_was_believed(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     [skipped] = asked_for(instance)
@@ -75,6 +75,7 @@ def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables(
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == starts_at.strftime(HOUR_KEY)
     assert run_books_job(settings, instance=instance) == [starts_at]
+    tell_rows_frames_and_how_much_of_the_time_was_believed(settings, instance)
     assert run_books_job(settings, instance=instance) == []
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
@@ -82,6 +83,19 @@ def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables(
     [again] = asked_for(instance)
     assert isinstance(again, dg.RunRequest)
     assert again.run_key != asked.run_key
+
+
+def tell_rows_frames_and_how_much_of_the_time_was_believed(settings: Settings, instance: dg.DagsterInstance) -> None:
+    lake = Lake.of(settings)
+    with lake.duck() as connection:
+        assert connection.execute(f"SELECT count(*) FROM ({lake.scan('core.book_events')})").fetchone() == (1,)
+    key = dg.AssetKey(["core", "kalshi", "book_snapshots"])
+    event = instance.get_latest_materialization_event(key)
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["frames"].value == 1
+    records = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(key, "covered"), limit=1)
+    assert [str(r.status.value) for r in records] == ["SUCCEEDED"]
 
 
 def test_an_hour_that_fails_stops_no_other_and_is_asked_for_again_an_hour_later(
@@ -117,31 +131,10 @@ def test_an_hour_whose_run_has_not_ended_is_not_asked_for_again(
 ) -> None:
     starts_at = record(settings, "1")
     tags = {"dagster/partition": starts_at.strftime(HOUR_KEY)}
-    run = instance.create_run_for_job(job_def=books_job_def(), tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
+    run = instance.create_run_for_job(job_def=_job("books"), tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
     assert "under way" in (skipped.skip_message or "")
     instance.delete_run(run.run_id)
     [asked] = asked_for(instance)
     assert isinstance(asked, dg.RunRequest)
-
-
-def books_job_def() -> dg.JobDefinition:
-    return defs().get_repository_def().get_job("books")
-
-
-def test_a_run_says_rows_frames_and_how_much_of_the_time_was_believed(
-    settings: Settings, instance: dg.DagsterInstance
-) -> None:
-    record(settings, "1")
-    run_books_job(settings, instance=instance)
-    lake = Lake.of(settings)
-    with lake.duck() as connection:
-        assert connection.execute(f"SELECT count(*) FROM ({lake.scan('core.book_events')})").fetchone() == (1,)
-    key = dg.AssetKey(["core", "kalshi", "book_snapshots"])
-    event = instance.get_latest_materialization_event(key)
-    assert event is not None
-    assert event.asset_materialization is not None
-    assert event.asset_materialization.metadata["frames"].value == 1
-    records = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(key, "covered"), limit=1)
-    assert [str(r.status.value) for r in records] == ["SUCCEEDED"]

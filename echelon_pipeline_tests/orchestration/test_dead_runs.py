@@ -29,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings({"ECHELON_HOME": str(tmp_path)})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ended() -> Process:
     """A process that has ended."""
     code = "from echelon_pipeline.warehouse.alive import *; print(*vars(Process.this()).values(), sep='\\n')"

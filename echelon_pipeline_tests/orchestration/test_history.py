@@ -12,9 +12,9 @@ import dagster as dg
 import pytest
 
 from echelon_pipeline.defs.history import Pruned, prune
-from echelon_pipeline.settings import project_file
 from echelon_pipeline.warehouse.alive import Process
 from echelon_pipeline_tests.dagster_records import rows
+from echelon_pipeline_tests.orchestration.conftest import Opened
 from echelon_pipeline_tests.orchestration.instances import started
 
 DAY = timedelta(days=1)
@@ -42,14 +42,12 @@ DEFS = dg.Definitions([measured], jobs=[dg.define_asset_job("small", selection=[
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    (tmp_path / "dagster").mkdir()
-    (tmp_path / "dagster" / "dagster.yaml").write_bytes(project_file("dagster.yaml").read_bytes())
     return tmp_path / "dagster"
 
 
 @pytest.fixture
-def records(home: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.from_config(str(home)) as made:
+def records(opened: Opened, home: Path) -> Iterator[dg.DagsterInstance]:
+    with opened(home) as made:
         yield made
 
 
