@@ -183,6 +183,22 @@ def test_the_invented_venue_is_believed_and_what_it_loses_is_found_by_hash() -> 
     assert [row["reason"] for row in found["rows"]] == [None, None, None, "hash"]
 
 
+@pytest.mark.parametrize(
+    ("broken", "reasons"),
+    [
+        (b'{"event_type": "price_change", "market": "0xo", "price_changes": [{"asset_id": "9", "pri', [None]),
+        (b'{"event_type": "book", "asset_id": "9", "bids": [}', [None]),
+        (b'{"event_type": "price_change", "price_changes": [{"asset_id": "2", "price": "0.4', [None, "unreadable"]),
+        # A market's id is no name that was subscribed to, and behind a cut list may stand any market.
+        (b'{"event_type": "price_change", "market": "0xo", "price_chan', [None, "unreadable"]),
+        (b'[{"event_type": "book", "asset_id": "9", "bids": [', [None, "unreadable"]),
+    ],
+)
+def test_a_broken_frame_that_names_other_tokens_alone_doubts_no_book(broken: bytes, reasons: list[str | None]) -> None:
+    _, found = both("polymarket", [P], list(sent([(broken, 400 * MS, "sent"), ([], 400 * MS, "sent")])), 100)
+    assert [row["reason"] for row in found["rows"]] == reasons
+
+
 def unhashed_frames(steps: list[Any]) -> list[Arrived]:
     """What the venue sends, without hashes."""
     return [f._replace(payload=re.sub(rb'"hash": "\w{40}"', b'"hash": ""', f.payload)) for f in sent(steps)]
