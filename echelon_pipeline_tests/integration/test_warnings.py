@@ -18,6 +18,7 @@ from echelon_pipeline.commands.common import EXIT_PERMANENT
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.health import health_report
 from echelon_pipeline.defs.resources import Warehouse, given
+from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import Counts, silent
 from echelon_pipeline.probes import Level
 from echelon_pipeline.settings import Settings, load_settings
@@ -29,6 +30,9 @@ from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.refresh import Refresh
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, market, served, trade
 from echelon_pipeline_tests.unit.test_refresh_failures import _changed
+
+# One worker: the home is made once for all of them.
+pytestmark = pytest.mark.xdist_group("warnings")
 
 DAY = "2026-11-20"
 NOW = f"{DAY}T20:00:00+00:00"
@@ -70,7 +74,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         env = Home(base, venue).env(NOW, ECHELON_DAYS_BACK="0")
         for name, value in env.items():
             patch.setenv(name, value)
-        Home(base, venue).poll(NOW)
+        session = Home(base, venue).poll(NOW)
+        main.trades(session, "polymarket", [session.clock().date()])
         yield World(venue, load_settings(), CliRunner(), [])
 
 

@@ -58,7 +58,7 @@ judged AS (
 
 SELECT
     * EXCLUDE (is_read, why_not_read),
-    contracts::DOUBLE / nullif(trades, 0) AS average_size,
+    v.contracts::DOUBLE / nullif(v.trades, 0) AS average_size,
     (bought_0 - sold_0)::DOUBLE / nullif(bought_0::DECIMAL(19, 6) + sold_0, 0)::DOUBLE AS taker_imbalance,
     is_read
     AND unread_rows = 0
@@ -71,4 +71,4 @@ SELECT
         WHEN NOT is_read THEN why_not_read
         WHEN contracts IS NULL OR taker_notional_usd IS NULL THEN too_large_reason()
     END AS incomplete_reason
-FROM judged
+FROM judged v
