@@ -102,14 +102,15 @@ def test_rows_of_every_table_are_made(seed: int) -> None:
     """The property is empty where no row survives the rules."""
     with connect(private=True) as connection:
         connection.execute("CREATE SCHEMA given")
-        counts = {
-            t.name: sum(
-                legal_table(connection, t, f"given.{quote(f'{t.name} {n}')}", seed * 9 + n, 30) for n in range(9)
-            )
+        empty = {
+            t.name
             for t in TABLES.values()
             if t.published
+            and not any(
+                legal_table(connection, t, f"given.{quote(f'{t.name} {n}')}", seed * 9 + n, 30) for n in range(9)
+            )
         }
-    assert {name for name, count in counts.items() if count == 0} == set()
+    assert empty == set()
 
 
 @settings(max_examples=4, suppress_health_check=list(HealthCheck), database=None)
