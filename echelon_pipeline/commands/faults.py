@@ -16,8 +16,6 @@ from pathlib import Path
 from echelon_pipeline.errors import BadSettings, CorruptStore, DiskFull, EchelonError, VenueUnavailable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_INSTANCE = "Dagster's records"
-_ADVICE = "Move the folder away: a new one is made, and the lake does not depend on it"
 # Kinds that opening an instance raises about its file, by name: importing Dagster takes a second.
 _CONFIGURATION = ("YAMLError", "DagsterInvalidConfigError", "DagsterInvariantViolationError", "CheckError")
 
@@ -57,14 +55,14 @@ def _database(error: BaseException) -> EchelonError | None:
     """SQLite's errors, as they are or inside of SQLAlchemy's; a server's are Dagster's in Postgres."""
     original = getattr(error, "orig", error)
     if isinstance(original, sqlite3.Error):
-        from echelon_pipeline.warehouse.state_faults import file_fault
+        from echelon_pipeline.warehouse.state_faults import records_fault
 
-        return file_fault(original, _INSTANCE, _ADVICE)
+        return records_fault(original)
     if type(original).__module__.startswith("psycopg2"):
         from echelon_pipeline.settings import dagster_url
-        from echelon_pipeline.warehouse.state_faults import server_fault
+        from echelon_pipeline.warehouse.state_faults import DAGSTER_RECORDS, server_fault
 
-        return server_fault(original, dagster_url(), _INSTANCE)
+        return server_fault(original, dagster_url(), DAGSTER_RECORDS)
     return None
 
 

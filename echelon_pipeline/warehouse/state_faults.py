@@ -42,6 +42,15 @@ def file_fault(error: BaseException, path: str, advice: str) -> EchelonError:
     return CorruptStore(f"{path} is damaged or not ours: {said}. {advice}")
 
 
+DAGSTER_RECORDS = "Dagster's records"
+
+
+def records_fault(error: sqlite3.Error) -> EchelonError:
+    """An error of SQLite about the files in which Dagster keeps its runs and events."""
+    advice = "Move the folder away: a new one is made, and the lake does not depend on it"
+    return file_fault(error, DAGSTER_RECORDS, advice)
+
+
 def server_fault(error: BaseException, url: str, what: str = "the state database") -> EchelonError:
     """An error of Postgres' driver, without what is secret in the URL. ``what``: whose database it is."""
     said = without_secrets(" ".join(str(error).split()), url)

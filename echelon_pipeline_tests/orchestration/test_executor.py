@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,12 +17,21 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from echelon_pipeline import stopping
 from echelon_pipeline.defs import executor, report
 from echelon_pipeline.defs.dead_runs import end_dead_runs
-from echelon_pipeline.defs.run import _execute
-from echelon_pipeline.errors import Conflict, DiskFull, EchelonError, RuleViolation, VenueUnavailable
+from echelon_pipeline.defs.run import _execute, _failure
+from echelon_pipeline.errors import (
+    Conflict,
+    DiskFull,
+    EchelonError,
+    RuleViolation,
+    RunFailed,
+    RunPostponed,
+    VenueUnavailable,
+)
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.warehouse.alive import Process, beat
 from echelon_pipeline.warehouse.state import State
@@ -122,6 +132,34 @@ def test_only_what_may_pass_within_a_minute_is_tried_again(
     failure = next(e for e in result.all_events if e.is_step_failure).step_failure_data.user_failure_data
     assert failure is not None
     assert failure.description == f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "line"),
+    [
+        ("database or disk is full", RunPostponed, "first: Dagster's records: database or disk is full"),
+        (
+            "file is not a database",
+            RunFailed,
+            "first: Dagster's records is damaged or not ours: file is not a database",
+        ),
+    ],
+)
+def test_a_step_that_could_not_be_recorded_says_so_in_a_line(
+    said: str, kind: type[EchelonError], line: str, instance: dg.DagsterInstance
+) -> None:
+    @dg.op
+    def first() -> None:
+        raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(said))
+
+    @dg.job
+    def one() -> None:
+        first()
+
+    failure = _failure(one.execute_in_process(instance=instance, raise_on_error=False))
+    assert type(failure) is kind
+    assert line in str(failure)
+    assert "\n" not in str(failure)
 
 
 def test_a_wait_for_another_attempt_ends_with_a_signal(settings: Settings, instance: dg.DagsterInstance) -> None:
