@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import VENUES, Session
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
+from echelon_pipeline_tests.integration.conftest import TINY
 from echelon_pipeline_tests.pipeline import contents, days_of, duplicates, settings_for
 
 SPAWN = multiprocessing.get_context("spawn")  # delta-rs must not cross a fork
@@ -37,6 +39,12 @@ def _list(settings: Settings) -> None:
     for venue in VENUES:
         main.fetch(session, venue)
         main.derive(session, venue)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxProcess]:
+    with SandboxProcess(replace(TINY, trades=4_000)) as process:
+        yield process
 
 
 @pytest.mark.timeout(300)

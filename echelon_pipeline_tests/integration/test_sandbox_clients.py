@@ -21,7 +21,10 @@ from echelon_pipeline_tests.clients.local import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no .venv-clients: `make test` builds it")
+pytestmark = [
+    pytest.mark.skipif(not PYTHON.exists(), reason="no .venv-clients: `make test` builds it"),
+    pytest.mark.xdist_group("clients"),
+]
 
 
 @pytest.fixture(scope="module")

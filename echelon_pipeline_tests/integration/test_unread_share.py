@@ -61,8 +61,7 @@ def asked(settings: Settings, query: str) -> list[tuple[Any, ...]]:
 
 
 def published(settings: Settings) -> None:
-    for _ in Refresh(settings).run():
-        pass
+    list(Refresh(settings).run(["mart.trade_volume", "mart.data_quality"]))
     publish(settings, force=True)
 
 

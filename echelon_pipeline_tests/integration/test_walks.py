@@ -262,7 +262,7 @@ def test_rows_held_back_at_one_commit_are_taken_by_the_next(tmp_path: Path, venu
 @BOTH
 @MODES
 def test_rows_of_one_time_on_several_pages_are_all_taken(tmp_path: Path, venue: Venue, bound: int) -> None:
-    points = [(5000, 0, 1)] * 7 + [(5000, 1, 2)] * 4 + [(4000, 0, 1), (6000, 2, 9), (3000, 1, 3)]
+    points = [(5000, 0, 1)] * 5 + [(5000, 1, 2)] * 2 + [(4000, 0, 1), (6000, 2, 9), (3000, 1, 3)]
     for size in (1, 3):
         prints = prints_of(venue, points)
         home = Scripted(tmp_path, venue, bound=bound, flush=size)
@@ -302,15 +302,23 @@ points = st.lists(
 )  # fmt: skip
 
 
+cuts = given(
+    points=points, size=st.integers(1, 4), flush=st.integers(1, 9), fails=st.lists(st.integers(0, 9), max_size=3)
+)
+
+
+def examples(most: int) -> settings:
+    return settings(
+        max_examples=most,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+
+
 @BOTH
 @MODES
-@settings(
-    max_examples=6,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(points=points, size=st.integers(1, 4), flush=st.integers(1, 9), fails=st.lists(st.integers(0, 9), max_size=3))
+@examples(4)
+@cuts
 def test_however_a_walk_is_cut_no_row_is_missing_double_or_claimed_too_early(
     tmp_path: Path,
     venue: Venue,
@@ -320,8 +328,29 @@ def test_however_a_walk_is_cut_no_row_is_missing_double_or_claimed_too_early(
     flush: int,
     fails: list[int],
 ) -> None:
-    prints = prints_of(venue, points)
-    home = Scripted(tmp_path, venue, bound=bound, flush=flush)
+    cut(Scripted(tmp_path, venue, bound=bound, flush=flush), prints_of(venue, points), size, fails)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@BOTH
+@MODES
+@examples(100)
+@cuts
+def test_a_hundred_cuts_of_walks_leave_no_row_missing_double_or_claimed_too_early(
+    tmp_path: Path,
+    venue: Venue,
+    bound: int,
+    points: list[tuple[int, int, int]],
+    size: int,
+    flush: int,
+    fails: list[int],
+) -> None:
+    cut(Scripted(tmp_path, venue, bound=bound, flush=flush), prints_of(venue, points), size, fails)
+
+
+def cut(home: Scripted, prints: list[Print], size: int, fails: list[int]) -> None:
+    """Walks that fail after so many pages, then one that does not, then all of it once more."""
     for pages in fails:
         try:
             home.run(Script(prints, size, fail_after=pages))

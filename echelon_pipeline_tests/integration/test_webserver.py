@@ -27,6 +27,9 @@ from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline_tests.ports import free_port
 
+# One worker: the server takes seconds to start.
+pytestmark = pytest.mark.xdist_group("webserver")
+
 CODE = """
 import dagster as dg
 
