@@ -9,14 +9,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from PIL import Image
 
 from echelon_pipeline.ingest.session import Session
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -84,6 +84,10 @@ def plot_of(session: Session, table: str) -> dict[str, Any]:
 
 
 def _png(draw: Callable[[Axes, Rows], None], rows: Rows) -> str:
+    # Imported here: it takes a second, and every process that loads the definitions would wait for it.
+    from matplotlib.figure import Figure
+    from PIL import Image
+
     figure = Figure(figsize=(6, 3.2), dpi=100, layout="constrained")
     axes = figure.subplots()
     draw(axes, rows)

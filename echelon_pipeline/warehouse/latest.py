@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import msgspec
-import redis
 
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
@@ -127,6 +126,9 @@ class RedisStore:
     """A key per instrument, which Redis lets expire, and a sorted set per venue of its instruments by expiry."""
 
     def __init__(self, url: str, ttl: float) -> None:
+        # Imported here: it takes 0.2 s, and every process that loads the definitions would wait for it.
+        import redis
+
         self._ttl, self._url = ttl, url
         with _redis_faults(url), _readable(url):
             self._client = redis.Redis.from_url(url, socket_timeout=BUSY_SECONDS, socket_connect_timeout=BUSY_SECONDS)
@@ -200,6 +202,8 @@ def _readable(url: str) -> Iterator[None]:
 
 @contextmanager
 def _redis_faults(url: str) -> Iterator[None]:
+    import redis
+
     try:
         yield
     except redis.RedisError as error:

@@ -15,10 +15,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from adbc_driver_manager.dbapi import Cursor
 
 from echelon_pipeline import __version__
 from echelon_pipeline.settings import Settings
@@ -27,6 +26,9 @@ from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.postgres_faults import connected, database_faults
 from echelon_pipeline.warehouse.postgres_plan import Held, Plan, Published, functions_on
 from echelon_pipeline.warehouse.postgres_tables import SCHEMA, STAGING
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Cursor
 
 # Any number, as long as nobody else of this database uses it.
 PUBLISH_LOCK = 7_205_760

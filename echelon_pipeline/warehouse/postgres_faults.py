@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as driver
-from adbc_driver_manager.dbapi import Connection
 from pydantic import SecretStr
 
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import BadSettings, DatabaseRefused, DatabaseUnavailable
 from echelon_pipeline.urls import POSTGRES, check_url
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
 
 # Classes of SQLSTATE that may pass: connection, resources, operator, serialization, locks.
 _PASSING = ("08", "53", "57", "40", "55P03")
@@ -30,6 +32,9 @@ def connected(url: SecretStr) -> Iterator[Connection]:
     Raises BadSettings for a URL that parsers may read differently, else DatabaseUnavailable; no message shows anything
     of the URL's user, password and parameters.
     """
+    # Imported here: it takes 0.4 s, most of it polars, and every process that loads the definitions would wait for it.
+    import adbc_driver_postgresql.dbapi as driver
+
     try:
         check_url(url.get_secret_value(), POSTGRES)
     except ValueError as error:
