@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from echelon_pipeline.errors import RuleViolation
 from echelon_pipeline.ingest.letters import TABLE as LETTERS
 from echelon_pipeline.ingest.letters import Asked, OpenLetters, Reread, UnreadRows, asked_pages
 from echelon_pipeline.ingest.session import Counts, Unit
@@ -30,6 +31,7 @@ MERGE_ORDER = (
     "core.events",
     "core.resolutions",
     "core.instruments",
+    "core.instrument_history",
     "core.outcomes",
     "core.instrument_quotes",
     "core.daily_prices",
@@ -164,22 +166,21 @@ class Deriver:
         return self.unit.scratch / f"{stem}-{self._files:05d}.parquet"
 
     def commit(self) -> Counts:
-        """Merges everything staged, in order; returns and forgets the counts so far."""
+        """Merges everything staged, in order; returns and forgets the counts so far.
+
+        Raises RuleViolation, before any commit, where rows are staged for a table that the order does not have."""
+        if unplaced := sorted(self.staged.keys() - set(MERGE_ORDER)):
+            raise RuleViolation(f"rows are staged for {', '.join(unplaced)}: no place in the order of merges")
         for table in MERGE_ORDER:
             if table == "core.instruments" and table in self.staged:
                 self._enrich_instruments()
-            paths = self.staged.pop(table, [])
-            if paths:
+            if paths := self.staged.pop(table, []):
                 self._merge(table, paths)
-                if table == "core.instruments":
-                    self._merge("core.instrument_history", self.staged.pop("core.instrument_history", []))
         self._append_drift()
         counts, self.counts = self.counts, Counts()
         return counts
 
     def _merge(self, table: str, paths: list[Path]) -> None:
-        if not paths:
-            return
         done = self.unit.session.lake.merge(table, paths)
         for counter, rows in (
             (self.counts.staged, done.rows_staged),
