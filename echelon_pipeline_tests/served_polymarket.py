@@ -93,12 +93,12 @@ def served(venue: Polymarket) -> Iterator[Polymarket]:
             self._send()
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self._send()
+            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            self._send({"markets": body.get("markets", [])})
 
-        def _send(self) -> None:
+        def _send(self, posted: Query | None = None) -> None:
             asked = urlsplit(self.path)
-            answer = venue.answer(asked.path, parse_qs(asked.query))
+            answer = venue.answer(asked.path, parse_qs(asked.query) | (posted or {}))
             body = json.dumps(answer.body if isinstance(answer, Refusal) else answer).encode()
             self.send_response(answer.status if isinstance(answer, Refusal) else 200)
             self.send_header("Content-Type", "application/json")

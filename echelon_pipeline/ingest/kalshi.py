@@ -70,7 +70,7 @@ class KalshiListings:
         self._settings = settings
         self._bounds = TopN(settings.instruments_bound("kalshi"), Decimal(settings.min_volume), rank)
         self._events: set[str] = set()
-        self.given_up: GivenUp = {}
+        self.given_up = GivenUp()
 
     @property
     def filtered_out(self) -> int:

@@ -7,7 +7,7 @@ alone is given up for this run and asked for again by the next one; nothing of i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -22,7 +22,22 @@ NARROWED = (VenueUnavailable, AnswerTooLarge, BadRequest, SchemaDrift)
 NAMED = 5  # members that a message names; each has a window of its own
 
 Member = TypeVar("Member")
-GivenUp = dict[str, EchelonError]
+
+
+class GivenUp(dict[str, EchelonError]):
+    """Members that could not be read, and why. ``before``: those that an earlier run gave up.
+
+    Where nothing at all can be read, and that of several, the venue is down. A run that asks for no others than those
+    that failed before proves nothing of the kind: it would fail for as long as they do.
+    """
+
+    def __init__(self, before: Collection[str] = ()) -> None:
+        super().__init__()
+        self.before = frozenset(before)
+
+    def is_the_venue(self, failed: Collection[str]) -> bool:
+        """Whether it is the venue's that these members failed, and no other was read."""
+        return len(failed) > 1 and len(set(failed) - self.before) > 0
 
 
 def halves(members: Sequence[Member]) -> list[Sequence[Member]]:
@@ -35,14 +50,15 @@ async def narrowed(
     members: Sequence[str], ask: Callable[[Sequence[str]], AsyncIterator[Page]], given_up: GivenUp
 ) -> AsyncIterator[Page]:
     """The pages of ``ask(members)``; where that fails, of its halves, down to the members that fail alone: they are
-    noted in ``given_up``. Raises the first failure where none of several members can be read: that is the venue's.
+    noted in ``given_up``. Raises the first failure where none of several members can be read, and not all of them
+    failed before: that is the venue's.
 
     Halves wait behind other parts of the batch, so that parts that work lie between those that fail: a breaker that
     counts failures in a row takes one bad record for no outage.
     """
     waiting = deque([list(members)])
     first: EchelonError | None = None
-    failed: GivenUp = {}
+    failed: dict[str, EchelonError] = {}
     while waiting:
         some = waiting.popleft()
         try:
@@ -56,9 +72,9 @@ async def narrowed(
         else:
             for page in pages:
                 yield page
-    if first is not None and len(members) > 1 and len(failed) == len(members):
+    if first is not None and len(failed) == len(members) and given_up.is_the_venue(failed):
         raise first
-    given_up |= failed
+    given_up.update(failed)
 
 
 def sentence(given_up: Mapping[str, EchelonError]) -> str | None:

@@ -61,7 +61,7 @@ class Sample:
     notes: list[str] = field(default_factory=list)
     _series: dict[str, str] = field(default_factory=dict)
     _shown: set[str] = field(default_factory=set)
-    given_up: GivenUp = field(default_factory=dict)
+    given_up: GivenUp = field(default_factory=GivenUp)
     _legs: dict[str, str] = field(default_factory=dict)
 
     async def pages(self) -> AsyncIterator[Page]:
@@ -156,7 +156,8 @@ class Sample:
 
 async def fetch_parlays(session: Session, client: KalshiClient) -> Counts:
     """Reads the sample into raw. One that fails midway keeps what it got, says partial, and raises."""
-    sample, counts, started = Sample(session, client), Counts(), session.clock()
+    given_up = GivenUp(session.windows.given_up(VENUE, RAW))
+    sample, counts, started = Sample(session, client, given_up=given_up), Counts(), session.clock()
     failure: EchelonError | None = None
     with session.unit() as unit:
         store = unit.store(VENUE, PARSER_VERSION, listing=True, every=True)

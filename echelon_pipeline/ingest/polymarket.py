@@ -79,7 +79,7 @@ class PolymarketListings:
         self.filtered_out = 0
         self._shown: set[str] = set()
         self._named: set[str] = set()
-        self.given_up: GivenUp = {}
+        self.given_up = GivenUp()
 
     async def scan(self, scan: Scan) -> AsyncIterator[Page]:
         """Open events with their markets, markets whose end passed in the last days, and the events of those."""

@@ -128,7 +128,8 @@ class _Batch:
         self.feed = feed
         self.total = Counts()
         self.absent: dict[str, EchelonError] = {}
-        self.given_up: GivenUp = {}
+        before = unit.session.windows.given_up(venue, TABLE)
+        self.given_up = GivenUp([f"{venue}:{name}" for name in before])
         self._any = False  # one request at least was answered
         self._session = unit.session
         # A price object holds a day's candles or more: a hundred times a trade's size.
@@ -151,8 +152,8 @@ class _Batch:
         if self.again is not None and not self.absent:
             self._read.append(Reread(TABLE, self.again, ()))
         self._commit()
-        if len(self.given_up) > 1 and not self._any:
-            raise next(iter(self.given_up.values()))  # of several nothing at all can be read: that is the venue's
+        if not self._any and self.given_up.is_the_venue(self.given_up):
+            raise next(iter(self.given_up.values()))
 
     async def _fetch(self, whole: PriceRequest, total: int) -> None:
         """Does a request; one that fails is done in halves, down to the instruments that fail alone."""

@@ -116,7 +116,8 @@ class _Batch:
         self.feed = feed
         self.total = Counts()
         self.absent: list[NotFound] = []
-        self.given_up: GivenUp = {}
+        before = unit.session.windows.given_up(venue, TABLE)
+        self.given_up = GivenUp([f"{venue}:{name}" for name in before])
         self._session = unit.session
         self.scope = trade_scope(self._session, venue)
         self.whole: Span | None = None  # what the run claims under ``scope`` once all walks have ended
@@ -145,10 +146,10 @@ class _Batch:
         except EchelonError:
             self._commit(claim=True)
             raise
+        if not self._read and self.given_up.is_the_venue(self.given_up):
+            raise next(iter(self.given_up.values()))
         # What is absent for some must not be claimed for all: then each instrument gets its own windows.
         self._commit(claim=self.has_gaps, ended=True)
-        if len(self.given_up) > 1 and not self._read:
-            raise next(iter(self.given_up.values()))  # of several nothing at all can be read: that is the venue's
         note_given_up(self.total, self.given_up, f"{self.venue} trades")
         if self.absent:
             note(self.total, self.absent[0], f"{len(self.absent)} of {len(groups)} trade walks are")

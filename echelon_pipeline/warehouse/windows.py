@@ -128,6 +128,15 @@ class Windows:
         )
         return dict(self._asked(venue, query, {"table": table}))
 
+    def given_up(self, venue: str, table: str) -> set[str]:
+        """Native ids whose last window in a scope of their own, ``<venue>:<native id>``, says partial."""
+        query = """
+            SELECT substr(scope, length($prefix) + 1) FROM windows
+            WHERE table_name = $table AND starts_with(scope, $prefix)
+            GROUP BY scope HAVING arg_max(state, (recorded_at, unit_id)) = 'partial'
+        """
+        return {name for (name,) in self._asked(venue, query, {"table": table, "prefix": f"{venue}:"})}
+
     def last_unit_with_rows(self, venue: str, table: str) -> str:
         """The latest unit that gave the table rows; '' where none has."""
         query = "SELECT coalesce(max(unit_id), '') FROM windows WHERE table_name = $table AND rows > 0"

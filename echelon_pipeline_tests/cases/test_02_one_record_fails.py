@@ -121,6 +121,28 @@ def test_batches_of_trades_and_prices_are_halved(tmp_path: Path, bad: str) -> No
             assert len(rows(session, "core.trades", "trade_id")) == 13
 
 
+def test_records_that_always_fail_fail_no_later_run_that_asks_for_them_alone(tmp_path: Path) -> None:
+    numbers = range(1, 8)
+    day = [date(2026, 11, 21)]
+    with served(Refusing(events=[event(1, *(market(n) for n in numbers))])) as venue:
+        assert isinstance(venue, Refusing)
+        venue.trades = [trade(n, f"{n}11", "2026-11-21T10:00:00", 0.4, n) for n in numbers]
+        session = Home(tmp_path, venue).poll(FIRST)
+        venue.refused = (condition(3), condition(6))
+        for _ in range(3):  # the first run reads the others; later ones ask for these two alone
+            counts = main.trades(session, "polymarket", day)
+            assert [line for line in counts.absent if condition(3) in line and condition(6) in line]
+        venue.refused = ("311", "611")
+        for _ in range(2):
+            counts = main.prices(session, "polymarket", day)
+            assert counts.absent
+        assert len(rows(session, "core.trades", "trade_id")) == 5
+        partial = rows(
+            session, "core.ingest_windows", "DISTINCT scope", "table_name = 'core.trades' AND state = 'partial'"
+        )
+        assert partial == [(f"polymarket:{condition(n)}",) for n in (3, 6)]
+
+
 def test_a_venue_that_serves_no_record_at_all_is_down(tmp_path: Path) -> None:
     """Then nothing is given up as if it were the record's fault."""
     numbers = range(1, 4)
@@ -130,4 +152,6 @@ def test_a_venue_that_serves_no_record_at_all_is_down(tmp_path: Path) -> None:
         venue.refused = tuple(condition(n) for n in numbers)
         with pytest.raises((VenueUnavailable, VenueDown)):
             main.trades(session, "polymarket", [date(2026, 11, 21)])
-        assert not rows(session, "core.ingest_windows", "scope", "table_name = 'core.trades' AND state = 'complete'")
+        assert not rows(session, "core.ingest_windows", "scope", "table_name = 'core.trades'")
+        with pytest.raises((VenueUnavailable, VenueDown)):  # nor by the next run
+            main.trades(session, "polymarket", [date(2026, 11, 21)])

@@ -198,7 +198,7 @@ class Listed(KalshiListings):
     """Serves these objects of each endpoint as the whole listing; nothing is asked for by id."""
 
     def __init__(self, **objects: Sequence[Any]) -> None:
-        self.given_up: GivenUp = {}
+        self.given_up = GivenUp()
         self._objects = objects
 
     @property
