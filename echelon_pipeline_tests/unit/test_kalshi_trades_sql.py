@@ -128,6 +128,23 @@ def test_whole_contracts_beside_a_fraction_tell_the_number_beside_it() -> None:
     assert only(count_fp="2.50", count=2)["size"] == Decimal("2.5")
 
 
+@pytest.mark.parametrize("second", ["999.00", "5.00"])
+def test_an_object_that_names_a_field_twice_is_a_dead_letter(second: str) -> None:
+    """Readers of JSON differ in which of the two values they take."""
+    served = json.dumps(BASE)
+    twice = served.replace('"count_fp"', f'"count_fp": "{second}", "count_fp"')
+    found = parse_payloads(TRADES, [served.replace("t-1", "t-2"), twice])
+    assert [row["trade_id"] for row in found.rows["core.trades"]] == ["t-2"]
+    assert [(d["path"], d["reason"], d["payload"]) for d in found.dead] == [
+        ("$.count_fp", "count_fp: the object has this field twice", twice)
+    ]
+
+
+def test_a_field_that_is_never_read_may_be_named_twice() -> None:
+    found = parse_payloads(TRADES, [json.dumps(BASE).replace("{", '{"note": 1, "note": 2, ', 1)])
+    assert (len(found.rows["core.trades"]), found.dead) == (1, [])
+
+
 @pytest.mark.parametrize(
     ("change", "path", "text"),
     [
