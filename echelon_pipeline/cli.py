@@ -33,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Polymarket and Kalshi in tables that can be trusted.",
     epilog="Settings come from the environment: docs/settings.md. Exit codes: 1 will fail again, 75 try again later, "
-    "128 + the signal: interrupted.",
+    "128 + the signal: interrupted; ui and sandbox, which serve until a signal, exit with 0.",
 )
 
 

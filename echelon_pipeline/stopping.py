@@ -8,6 +8,7 @@ time is ended: everything here survives a SIGKILL, so that costs nothing that wa
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -165,21 +167,34 @@ def heeded() -> Iterator[None]:
     if _watch is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    watch = _Watch()
+    _deaf_at_the_end()
+    watch = _watch = _Watch()
     watch.begin()
-    _watch = watch
     try:
         yield
         check()
     except GeneratorExit:
         raise
     except BaseException as error:
+        watch = _watch or watch  # another one after what was unheeded
         if watch.number is None or isinstance(error, Interrupted):
             raise
         raise Interrupted(watch.number) from error
     finally:
-        _watch = None
-        watch.end()
+        ended, _watch = _watch or watch, None
+        ended.end()
+
+
+@cache
+def _deaf_at_the_end() -> None:
+    """While the interpreter takes itself apart, all is done and the exit code stands: a signal that comes then must
+    not end the process by its raw number."""
+
+    def ignore() -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    atexit.register(ignore)
 
 
 @contextmanager

@@ -8,23 +8,24 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from echelon_pipeline import stopping
+from echelon_pipeline import attended, stopping
+from echelon_pipeline.commands import presence
 from echelon_pipeline.commands.common import building, fail, out, prepared
 from echelon_pipeline.commands.demo import environment_of
 from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment, enter_dagster_home
 from echelon_pipeline.ingest.homes import claimed_universe
+from echelon_pipeline.ports import require_port
 from echelon_pipeline.settings import Settings, project_file
 
-# Dagster's own shutdown of code servers takes up to ten seconds.
+# More than the children give themselves.
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.2
 LISTEN_JOB, LISTENER_TAG = "listen", "echelon/listener"  # of defs/listening.py, which takes a second to import
@@ -42,18 +43,20 @@ def ui(
 ) -> None:
     """Dagster's UI and daemon on this home, for this machine alone; Ctrl-C stops both, and the listeners."""
     settings = building()
-    _end_dead_runs(settings)
-    with stopping.unheeded(), ExitStack() as stack:
+    with presence.alone(settings, port) as present, stopping.unheeded(), noted_signals() as heard, ExitStack() as stack:
+        require_port(host, port)
+        _end_dead_runs(settings)
         environment = child_environment(settings, **_universe_of(settings, stack))
         stack.callback(end_runs, settings, keep_listeners=keep_listeners)  # after the daemon, which begins them again
         # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.
         children = {
-            name: subprocess.Popen([sys.executable, "-m", *command], env=environment, start_new_session=True)
+            name: attended.start(*command, env=environment, start_new_session=True)
             for name, command in _commands(host, port).items()
         }
+        present.note({name: child.pid for name, child in children.items()})
         stack.callback(stop, list(children.values()))
         out().print(f"UI: http://{host}:{port} on {settings.home} (Ctrl-C stops it)", soft_wrap=True)
-        gone = wait_for_end(children)
+        gone = wait_for_end(children, heard)
     if gone is not None:
         raise fail(f"the {gone} ended by itself (exit code {children[gone].returncode}); its messages are above")
 
@@ -77,27 +80,32 @@ def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:
     return environment_of(stack.enter_context(SandboxProcess(**universe)))
 
 
-def wait_for_end(children: dict[str, subprocess.Popen[bytes]]) -> str | None:
-    """Waits for a signal that ends us (None) or for the first child that ends by itself (its name)."""
-    asked = False
+@contextmanager
+def noted_signals() -> Iterator[Sequence[int]]:
+    """The signals that ask us to end: the first one is noted, and what stops in order is not broken off by others."""
+    heard: list[int] = []
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+    def ask(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
 
     # A closed terminal must not leave the children alone; one that is ignored (nohup) changes nothing.
-    heard = [n for n in stopping.SIGNALS if signal.getsignal(n) is not signal.SIG_IGN or n is not signal.SIGHUP]
-    before = {number: signal.signal(number, ask) for number in heard}
+    meant = [n for n in stopping.SIGNALS if signal.getsignal(n) is not signal.SIG_IGN or n is not signal.SIGHUP]
+    before = {number: signal.signal(number, ask) for number in meant}
     try:
-        while not asked:
-            for name, child in children.items():
-                if child.poll() is not None:
-                    return name
-            time.sleep(POLL_SECONDS)
-        return None
+        yield heard
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def wait_for_end(children: Mapping[str, subprocess.Popen[bytes]], heard: Sequence[int]) -> str | None:
+    """Waits for a signal that ends us (None) or for the first child that ends by itself (its name)."""
+    while not heard:
+        for name, child in children.items():
+            if child.poll() is not None:
+                return name
+        time.sleep(POLL_SECONDS)
+    return None
 
 
 def stop(children: Sequence[subprocess.Popen[bytes]], seconds: float = STOP_SECONDS) -> None:
@@ -171,5 +179,5 @@ def sandbox(
         for name, value in process.env().items():
             console.print(f"export {name}={value}", soft_wrap=True)
 
-    with stopping.unheeded(), suppress(KeyboardInterrupt):
+    with stopping.unheeded():
         run(options, announce=announce)

@@ -44,7 +44,7 @@ def parse(arguments: Sequence[str]) -> SandboxOptions:
 
 
 def main() -> int:
-    """Exit code: 0 after an interrupt, 1 where the options cannot be used."""
+    """Exit code: 0 after SIGINT, SIGTERM or SIGHUP, 1 where the options cannot be used."""
     options = parse(sys.argv[1:])
 
     def announce(port: int) -> None:
@@ -53,8 +53,6 @@ def main() -> int:
 
     try:
         run(options, announce=announce)
-    except KeyboardInterrupt:
-        return 0
     except EchelonError as error:
         sys.stderr.write(f"{error}\n")
         return 1

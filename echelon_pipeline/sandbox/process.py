@@ -1,4 +1,4 @@
-"""A sandbox in a process of its own, for tests and demos.
+"""A sandbox in a process of its own, for tests and demos; it ends with the process that started it.
 
 Belongs here: starting it, waiting until it listens, the environment that points the pipeline at it, ending it.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -15,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from echelon_pipeline import attended
 from echelon_pipeline.errors import VenueUnavailable
 from echelon_pipeline.sandbox.keys import API_KEY, KEY_ID, key_file
 from echelon_pipeline.sandbox.options import DEFAULT_NOW, KALSHI_PATH, MARKET_PATH, USER_PATH, SandboxOptions
@@ -30,7 +30,7 @@ class SandboxProcess:
     def __init__(self, options: SandboxOptions | None = None, **fields: Any) -> None:
         self.options = replace(options or SandboxOptions(), **fields)
         self.port = 0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def base_url(self) -> str:
@@ -67,12 +67,11 @@ class SandboxProcess:
         self.options = replace(self.options, now=datetime.fromisoformat(answer.json()["now"]))
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "echelon_pipeline.sandbox", *arguments(self.options)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._process = attended.start("echelon_pipeline.sandbox", *arguments(self.options), stdout=subprocess.PIPE)
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         for line in self._process.stdout:
-            if line.startswith(READY):
-                self.port = int(line.rsplit(":", 1)[1])
+            if line.startswith(READY.encode()):
+                self.port = int(line.rsplit(b":", 1)[1])
                 if self.options.now is None:  # a recorded universe tells its own time
                     health = (
                         httpx.get(f"{self.base_url}/__sandbox__/health", verify=_NO_CERTIFICATES)
@@ -89,8 +88,9 @@ class SandboxProcess:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(timeout=10)
-            if self._process.stdout is not None:
-                self._process.stdout.close()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
 
 def arguments(options: SandboxOptions) -> list[str]:

@@ -8,9 +8,11 @@ WebSockets are in ``sockets.py``.
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import uvicorn
@@ -22,6 +24,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.ports import require_port
 from echelon_pipeline.same_origin import SameOrigin
 from echelon_pipeline.sandbox.builders import Builders
 from echelon_pipeline.sandbox.captures import Capture
@@ -229,8 +232,27 @@ def build(options: SandboxOptions) -> Starlette:
 
 
 def run(options: SandboxOptions, *, announce: Callable[[int], None] | None = None) -> None:
-    """Serves until interrupted. ``announce`` gets the port once it is listening (port 0 picks a free one)."""
-    Server(build(options), options.host, options.port, announce or (lambda _: None)).run()
+    """Serves until SIGINT, SIGTERM or SIGHUP, its ordinary end. ``announce`` gets the port once it is listening (port
+    0 picks a free one). Raises BadSettings."""
+    require_port(options.host, options.port)
+    with _ending_in_order():
+        Server(build(options), options.host, options.port, announce or (lambda _: None)).run()
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Every signal that ends a server is to it what SIGINT is; a hang-up that the parent ignores (nohup) is none."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if before[signal.SIGHUP] is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Server(uvicorn.Server):

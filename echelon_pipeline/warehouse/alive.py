@@ -56,6 +56,12 @@ class Process:
         return cls(socket.gethostname(), _boot(), os.getpid(), _started(os.getpid()) or "")
 
     @classmethod
+    def at(cls, pid: int) -> Self | None:
+        """The process of this machine that has a pid now; None where there is none."""
+        started = _started(pid)
+        return None if started is None else cls(socket.gethostname(), _boot(), pid, started)
+
+    @classmethod
     def of(cls, tags: Mapping[str, str]) -> Self | None:
         """The process that a run's tags name; None where they name none."""
         if not all(tags.get(name) for name in (HOST, BOOT, PID, STARTED)) or not tags[PID].isdecimal():

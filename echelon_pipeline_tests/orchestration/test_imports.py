@@ -32,7 +32,9 @@ TOP = {
 GROUND = {"errors", "places", "settings", "sqlfiles", "stopping", "urls", ""}  # "" is the package itself: its version
 # What each room may import besides itself; the rooms at the top may import everything.
 MAY_IMPORT: dict[str, set[str]] = {
+    "attended": set(),
     "memory": set(),
+    "ports": {"errors"},
     "same_origin": set(),
     "places": set(),
     "urls": set(),
@@ -48,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "streaming": GROUND | {"tables", "domain", "books", "venues"},
     "warehouse": GROUND | {"tables", "domain", "venues"},
     "ingest": GROUND | {"tables", "domain", "books", "venues", "streaming", "warehouse"},
-    "sandbox": GROUND | {"same_origin", "tables", "domain", "venues", "warehouse"},
+    "sandbox": GROUND | {"attended", "ports", "same_origin", "tables", "domain", "venues", "warehouse"},
 }
 # The warehouse runs parsers of any venue, so it knows their value types and nothing else of them.
 WAREHOUSE_SEES_OF_VENUES = {"venues.kinds", "venues.page"}

@@ -494,16 +494,17 @@ def test_children_are_interrupted_and_the_stubborn_killed() -> None:
 
 def test_a_child_that_ends_by_itself_is_named() -> None:
     ends = child("print('ready', flush=True)")
-    assert serve.wait_for_end({"webserver": ends}) == "webserver"
+    assert serve.wait_for_end({"webserver": ends}, []) == "webserver"
 
 
 WAITING = """
 import subprocess, sys
 from echelon_pipeline.commands import serve
-code = "import os, signal, time; time.sleep(0.5); os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
+code = "import os, signal, time; time.sleep(1.0); os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
 child = subprocess.Popen([sys.executable, "-c", code])
-gone = serve.wait_for_end({"child": child})
-serve.stop([child])
+with serve.noted_signals() as heard:
+    gone = serve.wait_for_end({"child": child}, heard)
+    serve.stop([child])
 sys.exit(0 if gone is None and child.returncode else 1)
 """
 

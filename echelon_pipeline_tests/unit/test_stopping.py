@@ -147,6 +147,37 @@ with stopping.unheeded():
     assert ended(own, signal.SIGTERM)[0] == 7
 
 
+LATE = """
+import os, signal, sys
+from echelon_pipeline import stopping
+
+class Teardown:
+    def __del__(self):  # modules are taken apart: no handler of Python's is called any more
+        os.kill(os.getpid(), NUMBER)
+kept = Teardown()
+for number in stopping.SIGNALS:
+    signal.signal(number, signal.SIG_DFL)
+with stopping.heeded():
+    pass
+sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_the_exit_code_of_a_process_that_is_done_stands(number: int) -> None:
+    command = [sys.executable, "-c", LATE.replace("NUMBER", str(int(number)))]
+    assert subprocess.run(command, timeout=30, check=False).returncode == 7
+
+
+def test_after_what_was_unheeded_no_file_of_others_is_closed() -> None:
+    before = [signal.getsignal(n) for n in stopping.SIGNALS]
+    with stopping.heeded(), stopping.unheeded():
+        taken = os.pipe()  # the numbers of the files that the first watch had
+    for file in taken:
+        os.close(file)  # OSError where it was closed already
+    assert [signal.getsignal(n) for n in stopping.SIGNALS] == before
+
+
 def test_without_a_signal_nothing_is_changed() -> None:
     before = [signal.getsignal(number) for number in stopping.SIGNALS]
     with stopping.heeded():
