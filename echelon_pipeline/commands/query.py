@@ -83,7 +83,28 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
             else:
                 WRITERS[format_](sys.stdout, names, islice(rows, limit) if limit else rows)
         except duckdb.Error as error:
+            _require_whole(connection, None if database else settings.lake_root, error)
             raise fail(str(error).strip()) from None
+
+
+def _require_whole(connection: duckdb.DuckDBPyConnection, lake: str | None, error: duckdb.Error) -> None:
+    """Raises CorruptStore where a file of the lake that the publication's views read is damaged."""
+    import duckdb
+
+    from echelon_pipeline.warehouse.damage import may_be_damage, require_whole
+
+    if not may_be_damage(error):
+        return
+    query = """
+        SELECT table_name, coalesce($lake, lake), list(file)
+        FROM meta.files JOIN meta.publication USING (table_name) GROUP BY ALL
+    """
+    try:
+        views = connection.execute(query, {"lake": lake}).fetchall()
+    except duckdb.Error:  # another file than a publication
+        return
+    for table, root, files in views:
+        require_whole(table, f"{root}/{table.replace('.', '/')}", [root + file for file in files], error)
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:

@@ -27,6 +27,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from echelon_pipeline.errors import CorruptStore, NewerLake
 from echelon_pipeline.tables import Column, Table, quote
+from echelon_pipeline.warehouse.damage import note
 from echelon_pipeline.warehouse.duck import file_list, literal
 from echelon_pipeline.warehouse.faults import storage_faults
 
@@ -106,6 +107,7 @@ class Snapshot:
 
     def select_from(self, files: str) -> str:
         """The same over a SQL expression that gives a list of file names."""
+        note(self.table.name, self.uri, self.files)
         types = ", ".join(f"{literal(c)}: {self.table.column(c).type.value}" for c in self.table.partition_by)
         hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
         columns = ", ".join(self._column(c) for c in self.table.columns)

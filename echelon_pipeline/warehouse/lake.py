@@ -27,6 +27,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, Rule, T, Table
 from echelon_pipeline.warehouse.commits import Commit, chunks, group_partitions, retried, write
 from echelon_pipeline.warehouse.compaction import compact, crowded
+from echelon_pipeline.warehouse.damage import named_damage
 from echelon_pipeline.warehouse.datafiles import adopt, discard, write_files
 from echelon_pipeline.warehouse.delta import (
     DataFile,
@@ -113,8 +114,10 @@ class Lake:
 
     @contextmanager
     def duck(self, *, private: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A limited DuckDB session that spills into scratch; storage faults are named. See duck.connect."""
+        """A limited DuckDB session that spills into scratch; storage faults are named, down to
+        the damaged file. See duck.connect."""
         with (
+            named_damage(self.root),
             storage_faults(self.root),
             connect(
                 memory_limit_mb=self._memory_limit_mb, threads=self._threads, scratch=self.scratch, private=private
