@@ -10,6 +10,8 @@ as it was.
 
 from __future__ import annotations
 
+import csv
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,14 +21,23 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echelon_pipeline.domain.csv_records import LONGEST_RECORD
 from echelon_pipeline.errors import BadImport
-from echelon_pipeline.ingest.bulk_text import Text, header_of, mended, mended_lines, plain_name, text_of
+from echelon_pipeline.ingest.bulk_text import (
+    Text,
+    bounded,
+    header_of,
+    mended,
+    mended_lines,
+    plain_name,
+    text_of,
+)
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.tables import quote
 from echelon_pipeline.warehouse.duck import literal, one_file
 
 # Lines longer than this are refused; the longest recorded one has 26 kB.
-LONGEST_LINE = 8 * 1024 * 1024
+LONGEST_LINE = LONGEST_RECORD
 LARGEST_OBJECT = 4 * LONGEST_LINE
 # Keys of JSON records are looked for in this many records.
 KEY_SAMPLE = 1_000
@@ -66,16 +77,19 @@ def read_records(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Pat
         if name.endswith(".parquet"):
             columns, query, nested = _parquet(connection, path)
         elif name.endswith((".csv", ".tsv")):
-            columns, query, nested = *_csv(path, text_of(path, scratch)), False
+            text = text_of(path, scratch)
+            names, delimiter = header_of(path, text)
+            columns, query, nested = tuple(names), _csv(names, delimiter, text), False
         elif name.endswith((".jsonl", ".ndjson")):
             columns, query, nested = *_json(connection, _lines(text_of(path, scratch)), path), True
         elif name.endswith(".json"):
             columns, query, nested = *_json(connection, _document(connection, path, scratch), path), True
         else:
             raise BadImport(f"{path}: unknown format; known are {FORMATS}")
-        _copy(
-            connection, f"SELECT *, sha256(coalesce(payload, '')) AS sha, NULL::BIGINT AS line FROM ({query})", target
-        )
+        _copy(connection, _marked(query), target)
+        if name.endswith((".csv", ".tsv")) and _is_broken(connection):
+            text = bounded(text, delimiter, len(names), scratch)
+            _copy(connection, _marked(_csv(names, delimiter, text)), target)
         _add_rejects(connection, target)
         if nested:
             _mend(connection, target)
@@ -87,7 +101,7 @@ def read_records(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Pat
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (duckdb.Error, pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except (duckdb.Error, pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError) as error:
         raise BadImport(f"{path}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
 
 
@@ -111,15 +125,26 @@ def _text(name: str, kind: str) -> str:
     return f"CAST({value} AS VARCHAR)"
 
 
-def _csv(path: Path, text: Text) -> tuple[tuple[str, ...], str]:
-    names, delimiter = header_of(path, text)
+def _csv(names: list[str], delimiter: str, text: Text) -> str:
     places = {name: f"c{place}" for place, name in enumerate(names)}
     columns = "{" + ", ".join(f"{place}: 'VARCHAR'" for place in places.values()) + "}"
     source = (
         f"read_csv({_file(text)}, columns={columns}, header=true, auto_detect=false, "
         f"""delim={literal(delimiter)}, quote='"', escape='"', store_rejects=true, {_BUFFER})"""
     )
-    return tuple(names), _objects(places, source)
+    return _objects(places, source)
+
+
+def _is_broken(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether quotes of the CSV just read are not closed, so that other lines are lost in a value."""
+    if not _has_rejects(connection):
+        return False
+    query = "SELECT 1 FROM reject_errors WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM') LIMIT 1"
+    return bool(connection.execute(query).fetchall())
+
+
+def _marked(query: str) -> str:
+    return f"SELECT *, sha256(coalesce(payload, '')) AS sha, NULL::BIGINT AS line FROM ({query})"
 
 
 def _file(text: Text) -> str:
@@ -178,11 +203,15 @@ def _json(connection: duckdb.DuckDBPyConnection, source: str, path: Path) -> tup
 
 def _add_rejects(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
     """Appends lines that DuckDB refused (cells, encoding, length), as records with a fault."""
-    found = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall()
-    if not found or not connection.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0]:
+    if not _has_rejects(connection):
         return
     connection.execute(f"CREATE OR REPLACE TEMP VIEW good_records AS SELECT * FROM {_scan(target)}")
     _rewrite(connection, statement("import/rejects").text, target)
+
+
+def _has_rejects(connection: duckdb.DuckDBPyConnection) -> bool:
+    found = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall()
+    return bool(found and connection.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0])
 
 
 def _mend(connection: duckdb.DuckDBPyConnection, target: Path) -> None:

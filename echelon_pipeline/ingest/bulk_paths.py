@@ -16,7 +16,7 @@ import duckdb
 
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_files import Records
-from echelon_pipeline.ingest.bulk_structure import structure_of
+from echelon_pipeline.ingest.bulk_structure import Mixed, member_of, structure_of
 from echelon_pipeline.warehouse.duck import literal
 
 # Lists are looked for this deep in each other: venues nest two (markets of events).
@@ -71,12 +71,12 @@ class Layout:
         node: Any = self.structure
         keys: Keys = ()
         for key in _keys(each, self.structure):
-            if isinstance(node, list):
-                steps, keys, node = [*steps, keys], (), node[0]
+            if member_of(node) is not None and key not in node:
+                steps, keys, node = [*steps, keys], (), member_of(node)
             if not isinstance(node, dict) or key not in node:
                 raise BadImport(f"{self.path}: there is no {each} to make rows of{self.lists_hint()}")
             keys, node = (*keys, key), node[key]
-        if not isinstance(node, list):
+        if member_of(node) is None:
             raise BadImport(f"{self.path}: {each} is no list{self.lists_hint()}")
         return replace(self, each=(*steps, keys))
 
@@ -150,6 +150,8 @@ class Layout:
         if not self.each:
             return f"SELECT row_no, {exact} AS payload, sha, fault, {where} AS place FROM {self._scan}"
         name = self.names[-1]
+        missing = literal(f"there is no list {name}")
+        key = literal(json_path((name,)))
         kept = tuple(keep)
         return f"""
             WITH whole AS (SELECT row_no, {exact} AS payload, fault, {where} AS place FROM {self._scan}),
@@ -165,7 +167,8 @@ class Layout:
                 sha256(coalesce(member, payload)) AS sha,
                 CASE WHEN member IS NULL THEN coalesce(fault,
                     CASE json_type(payload, {literal(json_path(self.each[0]))}) WHEN 'ARRAY' THEN {literal(self.empty)}
-                    ELSE {literal(f"there is no list {name}")} END) END AS fault,
+                    ELSE {missing} END)
+                    WHEN NOT json_exists(member, {key}) THEN {missing} END AS fault,
                 place || CASE WHEN member IS NULL THEN '' ELSE {literal(f".{name}[")} || nth || ']' END AS place
             FROM spread
         """
@@ -191,7 +194,7 @@ class Layout:
         for step in self.each[:level]:
             for key in step:
                 node = node[key]
-            node = node[0]
+            node = member_of(node)
         return node
 
     def _members(self, level: int, value: str, around: tuple[str, ...], keep: tuple[Place, ...]) -> str:
@@ -205,7 +208,13 @@ class Layout:
         if level + 1 == len(self.each):
             pairs = ", ".join((*around, literal(self.names[-1]), item))
             return f"[CAST(json_object({pairs}) AS VARCHAR) FOR {item} IN {items}]"
-        return f"flatten([{self._members(level + 1, item, around, keep)} FOR {item} IN {items}])"
+        # A member without the list inside is a row with a fault: it has no key of the list's name.
+        lacking = f"[CAST(json_object({', '.join((*around, literal(self.names[level]), item))}) AS VARCHAR)]"
+        inner = (
+            f"CASE json_type({item}, {literal(json_path(self.each[level + 1]))}) "
+            f"WHEN 'ARRAY' THEN {self._members(level + 1, item, around, keep)} ELSE {lacking} END"
+        )
+        return f"flatten([{inner} FOR {item} IN {items}])"
 
 
 def json_path(keys: Keys) -> str:
@@ -221,6 +230,8 @@ def _keys(column: str, node: Any) -> Keys:
 def _place(level: int, keys: Keys, node: Any) -> Place:
     if isinstance(node, list):
         return Place(level, keys, "list")
+    if isinstance(node, Mixed):  # each record is judged by what it has
+        return Place(level, keys, "value")
     return Place(level, keys, "object", tuple(node)) if isinstance(node, dict) else Place(level, keys, "value")
 
 
@@ -231,9 +242,9 @@ def _lists(structure: Any) -> Iterator[tuple[Keys, ...]]:
         each, keys, node = pending.pop(0)
         if isinstance(node, dict):
             pending += [(each, (*keys, key), value) for key, value in node.items()]
-        elif isinstance(node, list) and isinstance(node[0], dict) and len(each) < DEEPEST:
+        if isinstance(member := member_of(node), dict) and len(each) < DEEPEST:
             yield (*each, keys)
-            pending.append(((*each, keys), (), node[0]))
+            pending.append(((*each, keys), (), member))
 
 
 def _without_lists(node: dict[str, Any] | Any, keys: Keys, spared: set[Keys]) -> dict[str, Any]:
@@ -241,8 +252,8 @@ def _without_lists(node: dict[str, Any] | Any, keys: Keys, spared: set[Keys]) ->
     patch: dict[str, Any] = {}
     for key, value in node.items() if isinstance(node, dict) else ():
         inner = (*keys, key)
-        if isinstance(value, list) and inner not in spared:
-            patch[key] = None
+        if member_of(value) is not None and inner not in spared:
+            patch[key] = _without_lists(value, inner, spared) if value and isinstance(value, dict) else None
         elif isinstance(value, dict) and (below := _without_lists(value, inner, spared)):
             patch[key] = below
     return patch

@@ -1,7 +1,8 @@
 """What keys and lists the records of a bulk file have, from a sample of them.
 
 Belongs here: the structure itself: a dict of keys, a list of what its members have in common, or the word ``value`` or
-``null``. Finding columns in it is ``bulk_paths.py``.
+``null``. Where records differ, all that some have is kept, so that one bad record costs no other. Finding columns in it
+is ``bulk_paths.py``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,20 @@ from echelon_pipeline.warehouse.duck import literal
 SAMPLE = 1_000
 SAMPLE_CHARACTERS = 64 * 1024 * 1024
 _VALUE, _NULL = "value", "null"
+
+
+class Mixed(dict[str, Any]):
+    """What is not the same thing in every record: the keys of those that have an object; ``member``: what lists have in
+    common, None where no record has a list."""
+
+    def __init__(self, keys: dict[str, Any], member: Any) -> None:
+        super().__init__(keys)
+        self.member = member
+
+
+def member_of(node: Any) -> Any:
+    """The structure of a list's members; None where there is no list."""
+    return node[0] if isinstance(node, list) else node.member if isinstance(node, Mixed) else None
 
 
 def structure_of(connection: duckdb.DuckDBPyConnection, records: Records) -> dict[str, Any]:
@@ -51,12 +66,17 @@ def _of(value: Any) -> Any:
 
 
 def _merged(one: Any, other: Any) -> Any:
-    if one == other or other == _NULL:
+    if other == _NULL:
         return one
     if one == _NULL:
         return other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one | {key: _merged(one.get(key, _NULL), value) for key, value in other.items()}
     if isinstance(one, list) and isinstance(other, list):
         return [_merged(one[0], other[0])]
+    if isinstance(one, dict | list) or isinstance(other, dict | list):
+        first, second = (node if isinstance(node, dict) else {} for node in (one, other))
+        keys = {**first, **{key: _merged(first.get(key, _NULL), value) for key, value in second.items()}}
+        if type(one) is type(other) is dict:
+            return keys
+        members = [member for node in (one, other) if (member := member_of(node)) is not None]
+        return Mixed(keys, reduce(_merged, members) if members else None)
     return _VALUE

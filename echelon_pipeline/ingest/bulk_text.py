@@ -6,18 +6,19 @@ Belongs here: what is certain from a file's first bytes. What records are in it 
 from __future__ import annotations
 
 import codecs
-import csv
 import gzip
 import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO, cast
 
 import pyarrow as pa
 
+from echelon_pipeline.domain.csv_records import LONGEST_RECORD, NO_END, cells, records
 from echelon_pipeline.errors import BadImport
 
 Compression = Literal["none", "gzip", "zstd"]
@@ -28,6 +29,8 @@ _DELIMITERS = ",\t;|"
 _CHUNK = 1 << 20
 # A whole JSON document is parsed here only where DuckDB refuses it, for the sake of its good members.
 LARGEST_MENDED = 64 * 1024 * 1024
+BROKEN = "\x1f"  # begins a line that stands for a broken one, which follows its number and another of these
+_MARK_OF_LATIN = codecs.BOM_UTF8.decode("latin-1")
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,17 @@ def text_of(path: Path, scratch: Path) -> Text:
 
 
 def header_of(path: Path, text: Text) -> tuple[list[str], str]:
-    """Column names and delimiter of a CSV. Raises BadImport for a header that is missing or names a column twice."""
+    """Column names and delimiter of a CSV. Raises BadImport for a header that is missing, too long, has a quote that is
+    not closed or names a column twice."""
     with text.opened("surrogateescape") as stream:
-        first = stream.readline()
-    delimiter = max(_DELIMITERS, key=first.count) if first else ","
-    with text.opened("surrogateescape") as stream:
-        names = next(csv.reader(stream, delimiter=delimiter), [])
+        first = stream.readline(LONGEST_RECORD + 1)
+        if len(first) > LONGEST_RECORD:
+            raise BadImport(f"{path}: the first line is longer than {LONGEST_RECORD >> 20} MB")
+        delimiter = max(_DELIMITERS, key=first.count) if first else ","
+        head = next(records(chain([first], stream), delimiter))
+    if head.is_broken:
+        raise BadImport(f"{path}: the header: {NO_END}")
+    names = cells(head.text, delimiter)
     if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
         raise BadImport(f"{path}: the header is not UTF-8; convert the file first (iconv -t UTF-8)")
     if not any(names):
@@ -95,6 +103,30 @@ def header_of(path: Path, text: Text) -> tuple[list[str], str]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BadImport(f"{path}: has two columns of one name: {', '.join(map(repr, twice))}, in {names}")
     return names, delimiter
+
+
+def bounded(text: Text, delimiter: str, width: int, scratch: Path) -> Text:
+    """A copy of a CSV of ``width`` columns in which a quote that is not closed breaks its own line only.
+
+    In the place of a broken line stands one that has not the cells of the header, begins with BROKEN in quotes, and
+    holds the number and the text of the broken one.
+    """
+    copy = scratch / "bounded.csv"
+    with (
+        text.binary() as stream,
+        io.TextIOWrapper(stream, encoding="latin-1", newline="") as source,
+        copy.open("w", encoding="latin-1", newline="") as target,
+    ):
+        first = source.readline().removeprefix(_MARK_OF_LATIN)
+        for record in records(chain([first], source), delimiter):
+            if record.is_broken:
+                plain = record.text.rstrip("\r\n")
+                line = f"{BROKEN}{record.line}{BROKEN}{plain}".replace('"', '""')
+                # Line ends stay as they are: DuckDB loses lines where they differ.
+                target.write(f'"{line}"' + (f"{delimiter}x" if width == 1 else "") + record.text[len(plain) :])
+            else:
+                target.write(record.text)
+    return Text(copy, "none")
 
 
 def mended(text: str) -> str | None:

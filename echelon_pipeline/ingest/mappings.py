@@ -164,7 +164,7 @@ def mapped_shape(
     return Shape(
         f"SELECT row_no, sha, {', '.join(parts)} FROM (SELECT row_no, sha, {values} AS v FROM file_rows)",
         layout,
-        keep=tuple(place for place in places.values() if place.kind == "list"),
+        keep=tuple(places.values()),
     )
 
 

@@ -36,6 +36,7 @@ WITH said AS (
             WHEN s.venue = 'kalshi' AND regexp_full_match(lower(s.id), '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
             THEN 'not a ticker, but a UUID'
             WHEN s.venue = 'kalshi' AND regexp_full_match(s.id, '[0-9]+') THEN 'not a ticker, but a number'
+            WHEN s.venue = 'kalshi' AND regexp_matches(s.id, '^[\[{]') THEN 'not a ticker, but a list or an object'
             WHEN s.venue = 'kalshi' AND (s.id <> upper(s.id) OR regexp_matches(s.id, '\s'))
             THEN 'not a ticker: tickers have no lower-case letters and no blanks'
         END AS reason

@@ -1,5 +1,6 @@
 -- about: the records of a text file, then the lines that are none, with the reason. Scans before the last one, which
 --        looked for keys, met some of the same lines.
+--        A broken line stands in quotes, with its number, in a line of bulk_text.bounded.
 -- grain: row_no
 -- inputs: good_records, reject_errors
 WITH lines AS (
@@ -17,10 +18,17 @@ WITH lines AS (
             ELSE 'the line does not have the cells of the header'
         END AS fault
     FROM lines
+), named AS (
+    SELECT *, regexp_extract(payload, '(?s)^"\x1f(\d+)\x1f(.*)"(?:.x)?$', ['line', 'payload']) AS broken FROM texts
+), whole AS (
+    SELECT coalesce(TRY_CAST(broken.line AS BIGINT), line) AS line,
+        CASE WHEN broken.line = '' THEN payload ELSE replace(broken.payload, '""', '"') END AS payload,
+        CASE WHEN broken.line = '' THEN fault ELSE 'a quoted value has no end, or text after its end' END AS fault
+    FROM named
 )
 FROM good_records
 UNION ALL BY NAME
 SELECT
     (SELECT count(*) FROM good_records) + row_number() OVER (ORDER BY line) - 1 AS row_no,
     payload, fault, sha256(payload) AS sha, line
-FROM texts
+FROM whole
