@@ -165,12 +165,27 @@ def _publication(settings: Settings, wall: Clock) -> Finding:
         with read_published(path, threads=1) as connection:
             connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
     except EchelonError as error:
-        return Finding(Level.FAIL, "publication", str(error), "Run `echelon publish --force`.")
+        advice = "Move it away, then run `echelon publish`." if path.is_dir() else "Run `echelon publish --force`."
+        return Finding(Level.FAIL, "publication", str(error), advice)
+    if _is_changed(settings):
+        text = f"{path} was changed by another program since it was published"
+        return Finding(Level.FAIL, "publication", text, "Run `echelon publish`: it builds the file anew.")
     age = wall() - datetime.fromtimestamp(path.stat().st_mtime, UTC)
     text = f"{path}: {path.stat().st_size / 1e6:,.1f} MB, {_age(age)} old"
     if age > OLD_PUBLICATION:
         return Finding(Level.WARN, "publication", text, "Nothing publishes: start the schedules, or `echelon ingest`.")
     return Finding(Level.OK, "publication", text)
+
+
+def _is_changed(settings: Settings) -> bool:
+    from echelon_pipeline.warehouse.editions import read_edition
+    from echelon_pipeline.warehouse.untouched import is_changed
+
+    path = settings.published_file.absolute()
+    try:
+        return is_changed(settings, path, read_edition(path))
+    except EchelonError:  # a state database that cannot be read is another check's finding
+        return False
 
 
 def _age(age: timedelta) -> str:

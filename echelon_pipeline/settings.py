@@ -43,6 +43,9 @@ _SCHEMES = {"state_url": STATE, "postgres_url": POSTGRES, "redis_url": REDIS}
 DAGSTER_URL = "DAGSTER_POSTGRES_URL"
 
 
+STATE_FILE = "state.sqlite"
+
+
 class Settings(BaseModel):
     """Everything that can be set. Durations are seconds, sizes as named. See ``docs/settings.md``."""
 
@@ -418,7 +421,7 @@ class Settings(BaseModel):
     def state_dsn(self) -> str:
         if self.state_url is not None:
             return self.state_url.get_secret_value()
-        return f"sqlite:///{quote(str(self.home / 'state.sqlite'))}"
+        return f"sqlite:///{quote(str(self.home / STATE_FILE))}"
 
     @property
     def builder_codes(self) -> tuple[str, ...]:

@@ -13,13 +13,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from echelon_pipeline.errors import Conflict, CorruptStore, NotFound
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.checksums import checksum
 from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.reader import read_published
 
@@ -94,9 +95,8 @@ def keep(target: Path, edition: Edition, count: int) -> Path:
 
     Copies from before a loss of rows are no older copies of the same: as many of them stay as well.
     """
-    folder = _folder(target)
-    folder.mkdir(exist_ok=True)
-    kept = folder / f"{target.stem}-{edition.sequence:010d}-{edition.built_at:%Y%m%dT%H%M%S%f}.duckdb"
+    kept = kept_name(edition)
+    kept.parent.mkdir(exist_ok=True)
     os.link(target, kept)
     fuller, others = 0, 0
     for path in kept_publications(target):
@@ -112,6 +112,15 @@ def keep(target: Path, edition: Edition, count: int) -> Path:
     return kept
 
 
+def kept_name(edition: Edition) -> Path:
+    """Where the copy of an edition that lies at its published place is kept."""
+    target = edition.path
+    return (
+        _folder(target)
+        / f"{target.stem}-{edition.sequence:010d}-{edition.built_at.astimezone(UTC):%Y%m%dT%H%M%S%f}.duckdb"
+    )
+
+
 def drop(path: Path) -> None:
     """Deletes a kept copy."""
     path.unlink(missing_ok=True)
@@ -119,7 +128,12 @@ def drop(path: Path) -> None:
 
 
 def fingerprint(path: Path) -> str:
-    """Changes with the file: its size and the time of its last change. NotFound-like files give ""."""
+    """What is recorded of a published file: how it looks, and its sha256. Of older code it has the looks alone."""
+    return f"{looks(path)}:{checksum(path)}"
+
+
+def looks(path: Path) -> str:
+    """Changes with the file, and with every copy of it: its size and the time of its last change. "" for no file."""
     try:
         found = path.stat()
     except FileNotFoundError:

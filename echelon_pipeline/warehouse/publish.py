@@ -26,7 +26,6 @@ from echelon_pipeline.warehouse.editions import (
     drop,
     fingerprint,
     keep,
-    kept_publications,
     last_edition,
     next_sequence,
     wal,
@@ -37,6 +36,7 @@ from echelon_pipeline.warehouse.lineage import register_rebuilt, require_lineage
 from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.warehouse.untouched import is_changed, linked, require_no_folder
 
 # Clients of DuckDB 1.2 and later open files of this storage version; it costs 3 % of size.
 STORAGE_VERSION = "v1.2.0"
@@ -69,10 +69,12 @@ def publish(
     ``soon``: whatever its age. ``force``: also where nothing changed. A published file that cannot be read, or that
     another program has changed, is simply replaced. ``rebuilt``: tables that vanished or went back on purpose.
     Raises Conflict where another process publishes for longer than five minutes, DiskFull, NewerLake, NotFound,
-    CorruptStore (a lake file that cannot be read, a table that vanished or went back; the published file then stays).
+    BadSettings (a folder in place of the file), CorruptStore (a lake file that cannot be read, a table that vanished
+    or went back; the published file then stays).
     """
     started = time.monotonic()
     target = settings.published_file.absolute()
+    require_no_folder(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     require_space(target.parent, settings.min_free_mb)
     lake = Lake.of(settings)
@@ -86,7 +88,7 @@ def publish(
         if last is not None:
             require_lineage(settings, last, {n: s.snapshot for n, s in sources.items()})
         versions = {name: s.snapshot.version if s.snapshot else None for name, s in sources.items()}
-        changed = _is_changed(settings, target)
+        changed = is_changed(settings, target, last)
         if not (force or changed) and _is_fresh(settings, last, versions, soon=soon):
             return None
         if changed:
@@ -163,25 +165,10 @@ def _is_fresh(settings: Settings, last: Edition | None, versions: Mapping[str, i
     return is_young or {name: made.version for name, made in last.tables.items()} == dict(versions)
 
 
-def _is_changed(settings: Settings, target: Path) -> bool:
-    """Whether another program has changed the published file, or left a log beside it."""
-    if wal(target).exists():
-        return True
-    copy = _linked(target)
-    with State.of(settings) as state:
-        noted = [p.fingerprint for p in state.publications() if p.path == copy]
-    return bool(noted) and noted[0] not in ("", fingerprint(target))
-
-
-def _linked(target: Path) -> Path | None:
-    """The kept copy that is the published file."""
-    return next((p for p in kept_publications(target) if target.exists() and p.samefile(target)), None)
-
-
 def _drop_changed(target: Path) -> None:
     """The kept copy of a file that was changed is the changed file: it is no copy of what was published."""
     log.warning("%s was changed by another program since it was published; it is built anew", target)
-    copy = _linked(target)
+    copy = linked(target)
     if copy is not None:
         drop(copy)
 

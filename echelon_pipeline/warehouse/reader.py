@@ -38,6 +38,10 @@ def read_published(
     """
     if not path.exists():
         raise NotFound(f"{path} does not exist yet. Run `echelon demo` or `echelon ingest`, then `echelon publish`.")
+    if path.is_dir():
+        raise CorruptStore(
+            f"{path} is a folder where the published file is to be: move it away, then `echelon publish`"
+        )
     # A folder of its own: DuckDB lets statements of a locked session read and write in its folder of temporary files.
     spill = tempfile.mkdtemp(prefix="echelon-spill-")
     try:

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from echelon_pipeline.errors import CorruptStore
+from echelon_pipeline.doctor import examine
+from echelon_pipeline.errors import BadSettings, CorruptStore
+from echelon_pipeline.probes import Level
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse import catalog
@@ -139,6 +142,68 @@ def test_a_corrupt_published_file_is_reported_and_simply_replaced(settings: Sett
     assert publish(settings) is not None
     assert published(settings, "SELECT count(*) FROM core.trades") == [(1,)]
     assert not settings.published_file.with_name("echelon.duckdb.wal").exists()
+
+
+COPIES: dict[str, list[str]] = {
+    "where it is": [],
+    "with links and times": ["cp", "-a"],
+    "with times": ["cp", "-r", "--preserve=mode,timestamps", "--no-preserve=links"],
+    "as new files": ["cp", "-r", "--no-preserve=links"],
+}
+
+
+def copied(settings: Settings, how: str) -> Settings:
+    if not COPIES[how]:
+        return settings
+    subprocess.run([*COPIES[how], str(settings.home), str(settings.home) + "-copy"], check=True)
+    return settings_of(settings.home.with_name(settings.home.name + "-copy"))
+
+
+def said_of_publication(settings: Settings) -> tuple[Level, str]:
+    found = examine({"ECHELON_HOME": str(settings.home)}, offline=True)
+    return next((f.level, f.text) for f in found if f.what == "publication")
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_changed_file_is_noticed_and_replaced_in_every_copy_of_a_home(settings: Settings, how: str) -> None:
+    merge(settings, "core.trades", trade(1))
+    publish(settings)
+    settings = copied(settings, how)
+    path = settings.published_file
+    assert publish(settings) is None
+    assert said_of_publication(settings)[0] is Level.OK
+    path.chmod(0o644)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DELETE FROM core.trades")
+    level, text = said_of_publication(settings)
+    assert (level, "was changed by another program" in text) == (Level.FAIL, True)
+    assert publish(settings) is not None
+    assert published(settings, "SELECT count(*) FROM core.trades") == [(1,)]
+    assert publish(settings) is None
+    assert said_of_publication(settings)[0] is Level.OK
+
+
+def test_without_its_record_a_file_is_held_against_its_kept_copy(settings: Settings) -> None:
+    merge(settings, "core.trades", trade(1))
+    publish(settings)
+    settings = copied(settings, "with times")
+    settings.home.joinpath("state.sqlite").unlink()
+    assert publish(settings) is None
+    settings.published_file.chmod(0o644)
+    with duckdb.connect(str(settings.published_file)) as connection:
+        connection.execute("DELETE FROM core.trades")
+    assert publish(settings) is not None
+    assert published(settings, "SELECT count(*) FROM core.trades") == [(1,)]
+
+
+def test_a_folder_in_place_of_the_file_is_named(settings: Settings) -> None:
+    path = settings.published_file
+    path.mkdir(parents=True)
+    with pytest.raises(BadSettings, match=f"{path} is a folder where the published file is to be: move it away"):
+        publish(settings, force=True)
+    with pytest.raises(CorruptStore, match=f"{path} is a folder"):
+        published(settings, "SELECT 1")
+    assert said_of_publication(settings)[0] is Level.FAIL
 
 
 def test_a_lake_file_that_cannot_be_read_leaves_the_published_file_as_it_was(settings: Settings) -> None:
