@@ -59,7 +59,7 @@ def import_(
         ),
     ] = None,
 ) -> None:
-    """Import bulk history into the same tables, source kept. Exits 1 where no row could be loaded."""
+    """Import bulk history into the same tables, source kept. Exits 1 where no row could be loaded, or there is none."""
     if preset == LIST:
         show_presets()
         return
@@ -80,6 +80,8 @@ def import_(
         markets=markets,
     )
     _show(report)
+    if not report.rows_read:
+        raise fail(f"{file}: holds no row")
     if report.is_all_dead:
         reasons = "; ".join(f"{reason} ({count:,})" for reason, count in list(report.reasons.items())[:FIRST_REASONS])
         raise fail(f"{file}: none of {report.rows_read:,} rows could be loaded: {reasons}")

@@ -4,19 +4,16 @@ Belongs here: whole books (answers of ``/book`` and ``/orderbook``, snapshots in
 names that they have or by a mapping. Whose books they are, and where frames go, is ``recorded.py``'s.
 
 Fields of a mapping: ``instrument`` (a ticker, a condition), ``token_id``, ``received_at`` and ``event_at`` (a text, or
-``_epoch_s``, ``_epoch_ms``, ``_epoch_us``, ``_epoch_ns``), ``bids`` and ``asks`` or ``yes`` and ``no`` (lists of
-levels); of a table of levels ``side``, ``price`` (or ``price_cents``), ``size``; of either ``hash``, ``tick_size``,
-``min_order_size``, ``is_neg_risk``, ``last_trade_price``, ``outcome_index``. Units come from names, never from
-magnitude.
+``_epoch_s``, ``_epoch_ms``, ``_epoch_us``, ``_epoch_ns``), ``bids`` and ``asks`` or ``yes`` and ``no`` (lists of levels
+in dollars; ``bids_cents`` and so on in cents); of a table of levels ``side``, ``price`` (or ``price_cents``), ``size``;
+of either ``hash``, ``tick_size``, ``min_order_size``, ``is_neg_risk``, ``last_trade_price``, ``outcome_index``. Units
+come from names, never from magnitude.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -26,15 +23,18 @@ from typing import Any, NamedTuple
 
 from echelon_pipeline.domain.sides import sided
 from echelon_pipeline.errors import BadImport
+from echelon_pipeline.ingest.recorded_records import BOOK, FAULT, LINE, reached, records
 
 Obj = dict[str, Any]
 Levels = list[tuple[str, str]]  # price, size as texts
 EPOCHS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": None}
 TIMES = ("received_at", "event_at")
+LISTS = ("bids", "asks", "yes", "no")  # sides as lists of levels
 FACTS = ("tick_size", "min_order_size", "is_neg_risk", "last_trade_price", "outcome_index")
 FIELDS = frozenset(
     {
-        *("instrument", "token_id", "bids", "asks", "yes", "no", "side", "price", "price_cents", "size", "hash"),
+        *("instrument", "token_id", "side", "price", "price_cents", "size", "hash", *LISTS),
+        *(f"{side}_cents" for side in LISTS),
         *("tick_size", "min_order_size", "is_neg_risk", "outcome_index", "last_trade_price"),
         *(f"{time}{unit}" for time in TIMES for unit in ("", *(f"_epoch_{unit}" for unit in EPOCHS))),
     }
@@ -58,7 +58,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "outcome_index": ("outcome_index",),
     "last_trade_price": ("last_trade_price",),
 }
-_BOOKS = ("raw_orderbook", "orderbook_fp", "orderbook")
+NO_UNIT = "yes and no have no unit: map yes and no (dollars) or yes_cents and no_cents"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,50 +84,17 @@ def wholes(path: Path, venue: str, mapping: Mapping[str, str] | None, zone: tzin
     unknown = sorted(set(mapping or ()) - FIELDS)
     if unknown:
         raise BadImport(f"{path}: books have no field {', '.join(unknown)}; known are {', '.join(sorted(FIELDS))}")
-    records = list(_records(path))
-    if not records:
-        raise BadImport(f"{path}: holds no book and no level")
+    columns = {field: column for field, column in (mapping or {}).items() if not column.startswith("=")}
+    levels = {*LISTS, *(f"{side}_cents" for side in LISTS), "price", "price_cents"}
+    read = records(path, [column for field, column in columns.items() if field in levels])
+    for field, column in columns.items():
+        if all(reached(record, column) is None for record in read):
+            raise BadImport(f"{path}: no record has {column} (for {field})")
     made = _Maker(venue, mapping, zone)
     found = []
-    for _, group in groupby(records, made.key):
+    for _, group in groupby(read, made.key):
         found += made.books(list(group))
     return sorted(found, key=lambda whole: whole.at)
-
-
-def _records(path: Path) -> Iterator[Obj]:
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        name = path.name.lower().removesuffix(".gz")
-        text = data.decode("utf-8-sig")
-        if name.endswith((".csv", ".tsv")):
-            rows = csv.DictReader(io.StringIO(text), delimiter="\t" if name.endswith(".tsv") else ",")
-            yield from (dict(row) for row in rows)
-        elif name.endswith(".json"):
-            yield from _inside(json.loads(text, parse_float=str), {})
-        else:
-            for line in filter(str.strip, text.splitlines()):
-                yield from _inside(json.loads(line, parse_float=str), {})
-    except (OSError, EOFError, ValueError, csv.Error) as error:
-        raise BadImport(f"{path}: cannot be read as books: {error}") from error
-
-
-def _inside(value: Any, around: Obj) -> Iterator[Obj]:
-    """Records with a book in them, wherever they are; what is said around them (a ticker, a time) goes with them."""
-    if isinstance(value, list):
-        for one in value:
-            yield from _inside(one, around)
-    elif isinstance(value, dict):
-        scalars = {k: v for k, v in value.items() if not isinstance(v, dict | list)}
-        meta = value.get("_metadata")
-        scalars |= {k: v for k, v in meta.items() if not isinstance(v, dict | list)} if isinstance(meta, dict) else {}
-        name = next((name for name in _BOOKS if isinstance(value.get(name), dict)), None)
-        if name is not None:
-            yield {**around, **scalars, "_book": value[name]}
-        elif {"bids", "asks"} & value.keys() or "price" in value:
-            yield {**around, **value}
-        else:
-            for one in value.values():
-                yield from _inside(one, {**around, **scalars})
 
 
 class _Maker:
@@ -142,10 +109,7 @@ class _Maker:
         if column is not None:
             if column.startswith("="):
                 return column[1:]
-            found: Any = record
-            for part in [column] if column in record else column.split("."):
-                found = found.get(part) if isinstance(found, dict) else None
-            return found
+            return reached(record, column)
         if name in ("received_at", "event_at") and any(f.startswith(name) for f in self._mapping):
             return None
         # An empty last trade says that there was none: it is hashed.
@@ -154,12 +118,15 @@ class _Maker:
 
     def key(self, record: Obj) -> tuple[Any, ...]:
         """Rows of levels with the same key are one book; a whole book is alone."""
-        if self.field(record, "side") is None or self.field(record, "bids") is not None:
+        lists = (self.field(record, f"{side}{unit}") for side in LISTS for unit in ("", "_cents"))
+        if FAULT in record or self.field(record, "side") is None or any(one is not None for one in lists):
             return (id(record),)
         names = ("token_id", "instrument", "hash", *sorted(f for f in FIELDS if f.startswith(TIMES)))
         return (*(self.field(record, name) for name in names), record.get("timestamp"), record.get("event_type"))
 
     def books(self, rows: list[Obj]) -> list[Whole]:
+        if FAULT in rows[0]:
+            return [Whole(0, "", None, {}, {}, rows[0][LINE], rows[0][FAULT])]
         try:
             return [self._book(rows)]
         except (ValueError, InvalidOperation, TypeError, KeyError, OverflowError) as error:
@@ -204,15 +171,17 @@ class _Maker:
 
     def _levels(self, rows: list[Obj]) -> tuple[Levels, Levels]:
         first = rows[0]
-        book = first.get("_book")
-        yes, no = self.field(first, "yes"), self.field(first, "no")
+        book = first.get(BOOK)
+        yes, no = self._side(first, "yes"), self._side(first, "no")
         if isinstance(book, dict):
-            yes, no = (_finest(book, side) for side in ("yes", "no"))
-        if isinstance(book, dict) or yes is not None or no is not None:
-            return _listed(yes), [(f"{1 - Decimal(price):f}", size) for price, size in _listed(no)]
-        bids, asks = self.field(first, "bids"), self.field(first, "asks")
+            yes, no = (_listed(_finest(book, side)) for side in ("yes", "no"))
+        if yes is not None or no is not None:
+            return yes or [], [(f"{1 - Decimal(price):f}", size) for price, size in no or []]
+        bids, asks = self._side(first, "bids"), self._side(first, "asks")
         if bids is not None or asks is not None:
-            return _listed(bids), _listed(asks)
+            return bids or [], asks or []
+        if any(isinstance(first.get(side), list) for side in ("yes", "no")):
+            raise ValueError(NO_UNIT)
         found: tuple[Levels, Levels] = ([], [])
         for row in rows:
             word = self.field(row, "side")
@@ -223,6 +192,13 @@ class _Maker:
             if Decimal(size):
                 found[not side.is_bid].append((f"{1 - Decimal(price):f}" if side.is_mirrored else price, size))
         return found
+
+    def _side(self, record: Obj, name: str) -> Levels | None:
+        """A list of levels in dollars; None where the record has none."""
+        cents, dollars = self.field(record, f"{name}_cents"), self.field(record, name)
+        if cents is not None:
+            return [(f"{Decimal(price) / 100:f}", size) for price, size in _listed(cents)]
+        return None if dollars is None else _listed(dollars)
 
     def _price(self, row: Obj) -> str:
         cents = self.field(row, "price_cents")

@@ -11,9 +11,8 @@ per level, made into the frames of its time.
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
+import zlib
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import groupby
@@ -22,13 +21,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from echelon_pipeline.domain.csv_records import NO_END, Record, table
 from echelon_pipeline.domain.sides import Sided, sided
 from echelon_pipeline.errors import BadImport
 
 Obj = dict[str, Any]
 _OF_THE_RECORDER = {"price_cents", "yes_bid", "yes_ask", "no_bid", "no_ask"}
 _CHANNELS = {"orderbook_delta", "ticker", "trade"}
+_LEVEL = ("asset_id", "market_id", "event_type", "hash", "timestamp", "side", "price", "size")
 MILLISECOND = 1_000
+# What a damaged file, or a record of another form, raises in its readers.
+_DAMAGES = (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 class Found(NamedTuple):
@@ -63,7 +66,7 @@ def _read(path: Path) -> Iterator[Found]:
         if name.endswith(".json"):
             return iter(list(_document(msgspec.json.decode(data))))
         return iter([_line(msgspec.json.decode(line)) for line in data.splitlines() if line])
-    except (OSError, EOFError, UnicodeDecodeError, msgspec.DecodeError, KeyError, ValueError, TypeError) as error:
+    except (*_DAMAGES, RecursionError) as error:
         raise BadImport(f"{path} cannot be read as a capture: {error!r}") from error
 
 
@@ -135,11 +138,14 @@ def _bare(frame: object) -> Found:
 
 
 def _csv(text: str) -> Iterator[Found]:
-    rows = csv.reader(io.StringIO(text))
-    head = next(rows)
+    head, rows = table(text, ",")
+    if missing := [name for name in _LEVEL if name not in head]:
+        raise ValueError(f"no column {', '.join(missing)}")
     good = []
     for row in rows:
-        if len(row) == len(head):
+        if isinstance(row, Record):
+            yield Found(0, NO_END, record=row.text.rstrip("\r\n"))
+        elif len(row) == len(head):
             good.append(dict(zip(head, row, strict=True)))
         else:
             yield Found(0, f"row with {len(row)} fields", record=row)

@@ -403,6 +403,20 @@ def test_an_import_reports_every_row(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert "3: no time, or not a time" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "table"),
+    [("t.csv", "market,at,price,count\n", "trades"), ("t.jsonl", '{"trades": []}\n', "trades")],
+)
+def test_an_import_of_no_row_is_an_error(tmp_path: Path, name: str, text: str, table: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    fields = {"instrument": "market", "event_at": "at", "price": "price", "size": "count"}
+    maps = [part for field, column in fields.items() for part in ("--map", f"{field}={column}")]
+    result = run("import", str(tmp_path / name), "--table", table, "--venue", "kalshi", *maps)
+    assert result.exit_code == 1, result.output
+    assert "\n" not in result.stderr.strip()
+    assert name in result.stderr
+
+
 # --- progress
 
 

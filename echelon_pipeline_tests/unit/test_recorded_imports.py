@@ -295,5 +295,5 @@ def test_a_book_of_one_market_proves_no_other(home: Settings) -> None:
 
 def test_a_field_that_books_do_not_have_is_named(home: Settings) -> None:
     path = write(home, "levels.csv", CSV)
-    with pytest.raises(BadImport, match="have no field volume; known are asks, bids"):
+    with pytest.raises(BadImport, match="have no field volume; known are asks, asks_cents, bids"):
         bring(home, path, "books", "kalshi", mapping={"volume": "contracts"})
