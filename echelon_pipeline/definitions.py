@@ -11,7 +11,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from echelon_pipeline.defs.executor import console, steady_executor
+from echelon_pipeline.defs.console import console
+from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.resources import Warehouse
 
 # A day and a half: the daily reconciliation may be late by half a day before anyone is told.

@@ -173,16 +173,6 @@ def _events(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) ->
         yield from inner_plan_execution_iterator(job_context, _Plan(*execution_plan), pools)
 
 
-def _console(context: dg.InitLoggerContext) -> logging.Logger:
-    """Dagster's own, but for what an interrupt breaks off: sixty lines of traceback where nothing failed."""
-    made = dg.colored_console_logger.logger_fn(context)
-    made.addFilter(lambda _: not stopping.asked())
-    return made
-
-
-console = dg.LoggerDefinition(_console, dg.colored_console_logger.config_schema, "Lines on standard error.")
-
-
 @dg.executor(name="in_process")
 def steady_executor(_context: dg.InitExecutorContext) -> SteadyExecutor:
     """All steps of a run in its process."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -14,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import DiskFull, EchelonError, Transient
@@ -21,6 +24,7 @@ from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.tables import TABLES, Table
 from echelon_pipeline.warehouse.builds import ALL
 from echelon_pipeline.warehouse.refresh import Built
+from echelon_pipeline.warehouse.state_faults import records_fault
 
 # Assets write through the warehouse and hand no value on.
 Materialized = dg.MaterializeResult[None]
@@ -28,6 +32,7 @@ Materialized = dg.MaterializeResult[None]
 OWNERS = ["team:echelon"]
 PREVIEW_ROWS = 5
 PREVIEW_WIDTH = 60
+UNEXPECTED = "unexpected"  # the class of a failure that has none: a fault of the code
 
 # Attempts after the first, for transient failures that the client's own retries did not outlive; seconds before the
 # second attempt, doubled before the third. A run whose disk is full is not tried again: what fills it will not go by
@@ -61,7 +66,7 @@ def _failure(error: Exception) -> dg.Failure:
     kind = "transient" if isinstance(error, Transient) else "permanent"
     return dg.Failure(
         description=f"{type(error).__name__}: {error}",
-        metadata={"failure_class": kind if isinstance(error, EchelonError) else "unexpected"},
+        metadata={"failure_class": kind if isinstance(error, EchelonError) else UNEXPECTED},
         allow_retries=False,
     )
 
@@ -264,3 +269,13 @@ def available(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"absent": "; ".join(dict.fromkeys(counts.absent)) or "nothing"},
     )
+
+
+def of_records(error: SerializableErrorInfo) -> EchelonError | None:
+    """What SQLite said when Dagster recorded an event in the midst of a step; None for other errors."""
+    cause: SerializableErrorInfo | None = error
+    while cause is not None:
+        if found := re.search(r"\(sqlite3\.\w+\) (.+)", cause.message):
+            return records_fault(sqlite3.OperationalError(found[1]))
+        cause = cause.cause
+    return None

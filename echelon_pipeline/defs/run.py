@@ -6,9 +6,7 @@ Belongs here: a job run without the UI, recorded in the same Dagster instance th
 from __future__ import annotations
 
 import logging
-import re
 import signal
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,11 +18,11 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 from dagster._core.utils import make_new_run_id
-from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import stopping
 from echelon_pipeline.defs.dead_runs import end_dead_runs
 from echelon_pipeline.defs.partitions import HOUR_KEY
+from echelon_pipeline.defs.report import of_records
 from echelon_pipeline.defs.resources import given
 from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPostponed, Transient
 from echelon_pipeline.ingest.homes import require_own_venues
@@ -37,7 +35,6 @@ from echelon_pipeline.warehouse.alive import Process
 from echelon_pipeline.warehouse.faults import require_space
 from echelon_pipeline.warehouse.lineage import require_whole_lake
 from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.state_faults import records_fault
 
 log = logging.getLogger(__name__)
 
@@ -266,7 +263,7 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed | RunPostponed:
         if event.is_step_failure:
             failure = event.step_failure_data
             given = failure.user_failure_data
-            ours = _of_records(failure.error) if failure.error and not given else None
+            ours = of_records(failure.error) if failure.error and not given else None
             what = given.description if given else str(ours) if ours else None
             error = failure.error.message.strip() if failure.error else "no reason given"
             lines.append(f"{event.step_key}: {what or error}")
@@ -275,13 +272,3 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed | RunPostponed:
             lasting = lasting or not transient
     kind = RunFailed if lasting or not lines else RunPostponed
     return kind(f"run {result.run_id}: " + ("; ".join(lines) or "failed before any step began"))
-
-
-def _of_records(error: SerializableErrorInfo) -> EchelonError | None:
-    """What SQLite said when Dagster recorded an event in the midst of a step; None for other errors."""
-    cause: SerializableErrorInfo | None = error
-    while cause is not None:
-        if found := re.search(r"\(sqlite3\.\w+\) (.+)", cause.message):
-            return records_fault(sqlite3.OperationalError(found[1]))
-        cause = cause.cause
-    return None
