@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from echelon_pipeline import stopping
 from echelon_pipeline.commands.faults import in_our_words
+from echelon_pipeline.commands.visible import VisibleConsole, visible
 from echelon_pipeline.errors import BadSettings, EchelonError, Transient
 from echelon_pipeline.ingest.homes import require_recorded_demo
 from echelon_pipeline.settings import Settings, differences, load_settings, record_settings
@@ -35,12 +36,19 @@ _VERBATIM: Mapping[str, Any] = {"markup": False, "emoji": False, "highlight": Fa
 
 def out() -> Console:
     """The console for results; made per call because tests and pipes swap standard output."""
-    return Console(width=shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns, **_VERBATIM)
+    return VisibleConsole(width=shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns, **_VERBATIM)
 
 
 def err() -> Console:
     """The console for errors and progress: standard error, so that results can be piped."""
-    return Console(stderr=True, **_VERBATIM)
+    return VisibleConsole(stderr=True, **_VERBATIM)
+
+
+class _VisibleFormatter(logging.Formatter):
+    """Lines of the log may quote what a venue said."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def prepared() -> Settings:
@@ -48,7 +56,9 @@ def prepared() -> Settings:
     settings = load_settings()
     # Other packages speak only when something is wrong: alembic alone would say 30 lines on a new home.
     others = "DEBUG" if settings.log_level == "DEBUG" else "WARNING"
-    logging.basicConfig(level=others, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_VisibleFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=others, handlers=[handler], force=True)
     logging.getLogger("echelon_pipeline").setLevel(settings.log_level)
     return settings
 
@@ -73,14 +83,14 @@ def building() -> Settings:
 
 def warn(message: str, *details: str) -> None:
     """Prints a yellow line and its details, indented, on standard error."""
-    err().print(Text(f"warning: {message}", style="bold yellow"), soft_wrap=True)
+    err().print(Text(visible(f"warning: {message}"), style="bold yellow"), soft_wrap=True)
     for detail in details:
-        err().print(Text(f"  {detail}", style="yellow"), soft_wrap=True)
+        err().print(Text(visible(f"  {detail}"), style="yellow"), soft_wrap=True)
 
 
 def fail(message: str, code: int = EXIT_PERMANENT) -> typer.Exit:
     """Prints one red line; the caller raises what this returns."""
-    err().print(Text(f"error: {message}", style="bold red"), soft_wrap=True)
+    err().print(Text(visible(f"error: {message}"), style="bold red"), soft_wrap=True)
     return typer.Exit(code)
 
 

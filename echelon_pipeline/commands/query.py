@@ -5,13 +5,15 @@ Belongs here: the options of the command. Values become text in ``render.py``.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from echelon_pipeline.commands.common import fail, out, prepared
 from echelon_pipeline.commands.render import WRITERS, Format, write_table
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
 
 TABLE_ROWS = 200
 BATCH = 1_000
+_COMMENTED = re.compile(r"--[^\s=]*\s")
+
+
+class SqlCommand(TyperCommand):
+    """Takes a statement that begins with a comment for a statement: no option has a blank in its name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Moves such a statement behind ``--``."""
+        if "--" not in args:
+            found = [a for a in args if _COMMENTED.match(a)]
+            args = [*(a for a in args if a not in found), *(["--", *found] if found else [])]
+        return super().parse_args(ctx, args)
 
 
 def sql(
@@ -28,7 +42,14 @@ def sql(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", exists=True, dir_okay=False, help="Read the statement from a file.")
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.table,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="How to write the result. table and markdown show control characters (\\x1b); csv and json are "
+            "exact: in json decimals, NaN and Infinity are text.",
+        ),
+    ] = Format.table,
     limit: Annotated[
         int | None,
         typer.Option(min=0, help=f"Most rows to show; 0 is all. Tables show {TABLE_ROWS} unless told, the rest all."),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,6 +18,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from echelon_pipeline.commands.visible import visible
 
 Rows = Iterable[Sequence[object]]
 
@@ -46,7 +49,10 @@ def text_of(value: object) -> str:
 
 
 def json_of(value: object) -> Any:
-    """A value for JSON. Decimals become strings: most readers would make floats of them."""
+    """A value for JSON. Decimals become strings: most readers would make floats of them. So do NaN and the infinities,
+    "NaN", "Infinity" and "-Infinity": JSON has no number for them, and null is NULL."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, datetime | date | time):
@@ -64,14 +70,14 @@ def is_number(value: object) -> bool:
 
 
 def write_table(console: Console, names: Sequence[str], rows: Rows) -> None:
-    """A table as wide as the terminal; wide values are folded, never cut."""
+    """A table as wide as the terminal; wide values are folded, never cut; control characters are shown."""
     body = list(rows)
     table = Table(header_style="bold")
     for index, name in enumerate(names):
         sample = next((row[index] for row in body if row[index] is not None), None)
-        table.add_column(Text(name), overflow="fold", justify="right" if is_number(sample) else "left")
+        table.add_column(Text(visible(name)), overflow="fold", justify="right" if is_number(sample) else "left")
     for row in body:
-        table.add_row(*(Text("NULL", style="dim") if v is None else Text(text_of(v)) for v in row))
+        table.add_row(*(Text("NULL", style="dim") if v is None else Text(visible(text_of(v))) for v in row))
     console.print(table)
 
 
@@ -87,15 +93,15 @@ def write_json(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
     stream.write("[")
     for index, row in enumerate(rows):
         record = {name: json_of(value) for name, value in zip(names, row, strict=True)}
-        stream.write((",\n " if index else "\n ") + json.dumps(record, ensure_ascii=False))
+        stream.write((",\n " if index else "\n ") + json.dumps(record, ensure_ascii=False, allow_nan=False))
     stream.write("\n]\n")
 
 
 def write_markdown(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
-    """A pipe table."""
+    """A pipe table; control characters are shown."""
 
     def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |\n"
+        return "| " + " | ".join(visible(c.replace("|", "\\|").replace("\n", " ")) for c in cells) + " |\n"
 
     stream.write(line(names) + line("---" for _ in names))
     stream.writelines(line(text_of(value) for value in row) for row in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -19,11 +20,13 @@ import duckdb
 import pytest
 import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 from typer.testing import CliRunner, Result
 
 from echelon_pipeline import cli
 from echelon_pipeline.commands import imports, serve
-from echelon_pipeline.commands.common import EchelonGroup, err, out
+from echelon_pipeline.commands.common import EchelonGroup, err, fail, out, prepared, warn
 from echelon_pipeline.commands.progress import Lines, shown_progress
 from echelon_pipeline.commands.render import text_of, write_table
 from echelon_pipeline.dagster_home import child_environment, ensure_dagster_home
@@ -157,6 +160,74 @@ def test_sql_as_json_keeps_decimals_as_text(published: Path) -> None:
     assert first["size"] == "31000000.999999"
     assert (first["ok"], first["tags"], first["day"]) == (True, ["a|b", "c"], "2026-11-20")
     assert second == {"name": "second", **dict.fromkeys(list(first)[1:])}
+
+
+def test_sql_as_json_is_json_whatever_the_numbers(published: Path) -> None:
+    query = "SELECT 'nan'::DOUBLE AS n, 'inf'::DOUBLE AS p, ['-inf'::FLOAT, 1.5] AS l, MAP {'k': 'nan'::DOUBLE} AS m, "
+    query += "NULL AS z"
+
+    def refused(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    [row] = json.loads(run("sql", query, "--format", "json").stdout, parse_constant=refused)
+    assert row == {"n": "NaN", "p": "Infinity", "l": ["-Infinity", 1.5], "m": {"k": "NaN"}, "z": None}
+
+
+STEERING = "SELECT 'a' || chr(27) || '[31mb' || chr(155) || chr(13) || chr(7) || chr(8238) || 'c' AS \"h\x1b[1m\""
+SHOWN = r"a\x1b[31mb\x9b\r\x07\u202ec"
+
+
+def test_what_would_steer_a_terminal_is_shown_to_people_and_exact_for_programs(published: Path) -> None:
+    for format_ in ("table", "markdown"):
+        text = run("sql", STEERING, "--format", format_).stdout
+        assert SHOWN in text
+        assert r"h\x1b[1m" in text
+        assert text.isprintable() or set(filter(lambda c: not c.isprintable(), text)) == {"\n"}
+    exact = "a\x1b[31mb\x9b\r\x07\u202ec"
+    assert json.loads(run("sql", STEERING, "--format", "json").stdout) == [{"h\x1b[1m": exact}]
+    assert exact in run("sql", STEERING, "--format", "csv").stdout_bytes.decode()
+
+
+@pytest.mark.parametrize("console", [out, err])
+def test_no_console_passes_on_what_steers_a_terminal(
+    console: Callable[[], Console], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "a\x1b[31mb\x9b\r\x07\u202ec"
+    table = Table("x", title=name)
+    table.add_row(name)
+    console().print(name, soft_wrap=True)
+    console().print(Text(name, style="bold"), soft_wrap=True)
+    console().print(table)
+    with shown_progress(console()) as progress:
+        progress(name, 1, 2)
+    fail(name)
+    warn(name, name)
+    prepared()
+    logging.getLogger("echelon_pipeline").error("%s", name)
+    shown = capsys.readouterr()
+    text = shown.out + shown.err
+    assert not [c for c in text if not c.isprintable() and c != "\n"]
+    assert text.count(r"a\x1b[31mb\x9b") >= 9
+    assert f"{SHOWN}\n" in text
+    logging.basicConfig(force=True)
+
+
+@pytest.mark.parametrize("comment", ["-- how many\n", "--how many\n", "--\n", "--\thow\n"])
+def test_a_statement_may_begin_with_a_comment(comment: str, published: Path) -> None:
+    statement = f"{comment}SELECT count(*) AS n FROM core.numbers"
+    for arguments in (
+        [statement, "--format", "csv"],
+        ["--format", "csv", statement],
+        ["--format", "csv", "--", statement],
+    ):
+        assert run("sql", *arguments).stdout == "n\n1000\n"
+
+
+def test_a_mistyped_option_of_sql_is_no_statement(published: Path) -> None:
+    for arguments in (["--fromat", "csv", "SELECT 1"], ["--fromat=a b", "SELECT 1"]):
+        result = run("sql", *arguments)
+        assert result.exit_code == 2
+        assert "No such option" in result.output
 
 
 def test_sql_as_json_without_rows_is_an_empty_list(published: Path) -> None:
