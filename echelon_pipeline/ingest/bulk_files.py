@@ -86,8 +86,9 @@ def read_records(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Pat
             columns, query, nested = *_json(connection, _document(connection, path, scratch), path), True
         else:
             raise BadImport(f"{path}: unknown format; known are {FORMATS}")
-        _copy(connection, _marked(query), target)
-        if name.endswith((".csv", ".tsv")) and _is_broken(connection):
+        if not name.endswith((".csv", ".tsv")):
+            _copy(connection, _marked(query), target)
+        elif not _is_copied(connection, _marked(query), target):
             text = bounded(text, delimiter, len(names), scratch)
             _copy(connection, _marked(_csv(names, delimiter, text)), target)
         _add_rejects(connection, target)
@@ -135,12 +136,19 @@ def _csv(names: list[str], delimiter: str, text: Text) -> str:
     return _objects(places, source)
 
 
-def _is_broken(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether quotes of the CSV just read are not closed, so that other lines are lost in a value."""
-    if not _has_rejects(connection):
-        return False
-    query = "SELECT 1 FROM reject_errors WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM') LIMIT 1"
-    return bool(connection.execute(query).fetchall())
+def _is_copied(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> bool:
+    """Copies a CSV. False where lines are lost in it: a quote is not closed, or line ends differ."""
+    try:
+        _copy(connection, query, target)
+    except duckdb.InvalidInputException as error:
+        if "invalid state" in str(error):
+            return False
+        raise
+    lost = "SELECT 1 FROM reject_errors WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM') LIMIT 1"
+    if not _has_rejects(connection) or not connection.execute(lost).fetchall():
+        return True
+    connection.execute("DELETE FROM reject_errors")  # the next scan may have none
+    return False
 
 
 def _marked(query: str) -> str:

@@ -106,7 +106,8 @@ def header_of(path: Path, text: Text) -> tuple[list[str], str]:
 
 
 def bounded(text: Text, delimiter: str, width: int, scratch: Path) -> Text:
-    """A copy of a CSV of ``width`` columns in which a quote that is not closed breaks its own line only.
+    """A copy of a CSV of ``width`` columns in which a quote that is not closed breaks its own line only, and all lines
+    end in the same way: DuckDB loses some where they differ.
 
     In the place of a broken line stands one that has not the cells of the header, begins with BROKEN in quotes, and
     holds the number and the text of the broken one.
@@ -119,13 +120,11 @@ def bounded(text: Text, delimiter: str, width: int, scratch: Path) -> Text:
     ):
         first = source.readline().removeprefix(_MARK_OF_LATIN)
         for record in records(chain([first], source), delimiter):
+            plain = record.text.rstrip("\r\n")
             if record.is_broken:
-                plain = record.text.rstrip("\r\n")
                 line = f"{BROKEN}{record.line}{BROKEN}{plain}".replace('"', '""')
-                # Line ends stay as they are: DuckDB loses lines where they differ.
-                target.write(f'"{line}"' + (f"{delimiter}x" if width == 1 else "") + record.text[len(plain) :])
-            else:
-                target.write(record.text)
+                plain = f'"{line}"' + (f"{delimiter}x" if width == 1 else "")
+            target.write(f"{plain}\n")
     return Text(copy, "none")
 
 

@@ -96,6 +96,19 @@ def test_rows_with_quotes_after_a_broken_line_keep_their_values(home: Settings) 
     assert [row["title"] for row in rows_of(home, "core.instruments")] == ['a, "b"\nc', "d", "\u20ac"]
 
 
+@pytest.mark.parametrize("ends", [("\r\n", "\n"), ("\n", "\r\n"), ("\n", "\r"), ("\r", "\n")])
+@pytest.mark.parametrize("odd", ["KXA-2,b", 'KXA-2,"b"', '"KXA-2"', "KXA-2,b,c", 'KXA-2,"b'])
+def test_line_ends_that_differ_lose_no_line(home: Settings, ends: tuple[str, str], odd: str) -> None:
+    """As of two files put behind each other: DuckDB refuses the file or loses lines beside it."""
+    text = "market,title{0}KXA-1,a{0}{2}{1}KXA-3,c{0}KXA-4,d{0}".format(*ends, odd)
+    (home.home.parent / "t.csv").write_text(text, encoding="utf-8", newline="")
+    report = load(home, home.home.parent / "t.csv", "instruments", NAMED)
+    is_good = odd in ("KXA-2,b", 'KXA-2,"b"')
+    assert (report.rows_read, report.dead_letters) == (4, int(not is_good))
+    titles = [row["title"] for row in rows_of(home, "core.instruments")]
+    assert titles == (["a", "b", "c", "d"] if is_good else ["a", "c", "d"])
+
+
 def test_more_lines_than_a_value_may_hold_are_rows_too(tmp_path: Path) -> None:
     count = 700_000
     (tmp_path / "t.csv").write_text('a,b\n1,"x\n' + "2,a title of some length\n" * count)
