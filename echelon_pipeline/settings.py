@@ -33,7 +33,7 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.places import usable_path
 from echelon_pipeline.recorded_settings import FILE as RECORDED_FILE
 from echelon_pipeline.recorded_settings import read_recorded, write_recorded
-from echelon_pipeline.urls import POSTGRES, REDIS, STATE, STORES, check_url
+from echelon_pipeline.urls import POSTGRES, REDIS, STATE, STORES, check_url, is_host
 
 KALSHI_PROD = "https://external-api.kalshi.com/trade-api/v2"
 KALSHI_DEMO = "https://external-api.demo.kalshi.co/trade-api/v2"
@@ -49,7 +49,7 @@ STATE_FILE = "state.sqlite"
 class Settings(BaseModel):
     """Everything that can be set. Durations are seconds, sizes as named. See ``docs/settings.md``."""
 
-    model_config = ConfigDict(populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
     # --- places
     home: Path = Field(
@@ -132,7 +132,7 @@ class Settings(BaseModel):
         description="Names that `echelon ui` may be asked for by, beside loopback; comma-separated, without ports.",
     )
     builder_code: str | None = Field(
-        None, description="Builder code(s), bytes32 hex, comma-separated; their fills are ingested."
+        None, description="Builder code(s), 0x and 64 hex digits, comma-separated; their fills are ingested."
     )
     log_level: str = Field(
         "INFO", validation_alias=AliasChoices("LOG_LEVEL", "log_level"), description="Level of the log."
@@ -364,6 +364,36 @@ class Settings(BaseModel):
             check_url(value, ("wss", "ws") if "ws_" in str(info.field_name) else ("https", "http"), credentials=False)
         return value
 
+    @field_validator("builder_code")
+    @classmethod
+    def _codes(cls, value: str | None) -> str | None:
+        for code in _listed(value):
+            if not re.fullmatch(r"0[xX][0-9a-fA-F]{64}", code):
+                raise ValueError("a builder code is 0x and 64 hexadecimal digits; several are separated by commas")
+        return value
+
+    @field_validator("ui_hosts")
+    @classmethod
+    def _names(cls, value: str | None) -> str | None:
+        for host in _listed(value):
+            if not is_host(host):
+                raise ValueError("expected names or addresses of hosts, without scheme, port and path, comma-separated")
+        return value
+
+    @field_validator("user_agent")
+    @classmethod
+    def _header(cls, value: str) -> str:
+        if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
+            raise ValueError("expected printable ASCII in one line, with no blank at its ends")
+        return value
+
+    @field_validator("kalshi_api_key", "polymarket_api_key", "polymarket_api_secret", "polymarket_api_passphrase")
+    @classmethod
+    def _one_line(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("a blank, a line feed or another character that no key has stands in it")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
@@ -425,23 +455,27 @@ class Settings(BaseModel):
 
     @property
     def builder_codes(self) -> tuple[str, ...]:
-        return tuple(c.strip() for c in (self.builder_code or "").split(",") if c.strip())
+        return _listed(self.builder_code)
 
     @property
     def ui_hosts_allowed(self) -> tuple[str, ...]:
         """Hosts beside loopback that the web pages answer for."""
-        return tuple(h.strip() for h in (self.ui_hosts or "").split(",") if h.strip())
+        return _listed(self.ui_hosts)
 
     @property
     def parlay_collections_allowed(self) -> tuple[str, ...]:
         """Collections whose combos are kept; empty: all."""
-        return tuple(c.strip() for c in (self.parlay_collections or "").split(",") if c.strip())
+        return _listed(self.parlay_collections)
 
     def instruments_bound(self, venue: Literal["kalshi", "polymarket"]) -> int:
         """How many instruments of a venue are kept; 0 is all."""
         if venue == "kalshi" and self.kalshi_max_instruments is not None:
             return self.kalshi_max_instruments
         return self.max_instruments
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def env_names() -> dict[str, str]:

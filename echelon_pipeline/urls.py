@@ -52,6 +52,15 @@ def check_url(text: str, schemes: Collection[str], *, credentials: bool = True) 
     _check_place(place)
 
 
+def is_host(text: str) -> bool:
+    """Whether a text is the name or the address of a host, without anything around it."""
+    try:
+        ipaddress.ip_address(text.removeprefix("[").removesuffix("]") if text.startswith("[") else text)
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?", text) is not None
+    return True
+
+
 def _check_characters(text: str) -> None:
     """What no part of a URL may hold."""
     if re.search(r"[\s\x00-\x1f\x7f]", text):

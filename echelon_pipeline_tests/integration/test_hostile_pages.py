@@ -156,7 +156,7 @@ def test_hostile_candles_cost_the_other_candles_of_their_market_nothing(tmp_path
 
 
 def test_polymarkets_lists_land_around_hostile_members(tmp_path: Path) -> None:
-    session = session_in(tmp_path, ECHELON_BUILDER_CODE="0xb1", ECHELON_HISTORY_DAYS="1")
+    session = session_in(tmp_path, ECHELON_BUILDER_CODE=f"0x{0xB1:064x}", ECHELON_HISTORY_DAYS="1")
     event = b'{"id": "1", "title": "e", "closed": false, "markets": ' + among([dumped(gamma_market("0xa"))]) + b"}"
     token = {"t": int(datetime(2026, 11, 20, 1, tzinfo=UTC).timestamp()), "p": 0.5}
     served = {

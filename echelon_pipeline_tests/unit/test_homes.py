@@ -77,7 +77,7 @@ STEPS: dict[str, Callable[[Session], Counts]] = {
 
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_that_asks_a_venue_refuses_before_it_asks(demo_home: Path, step: str) -> None:
-    session = Session.of(Settings(home=demo_home, min_free_mb=0, builder_code="0x1"))
+    session = Session.of(Settings(home=demo_home, min_free_mb=0, builder_code=f"0x{1:064x}"))
     with pytest.raises(BadSettings, match="made-up rows"):
         STEPS[step](session)
     assert not (demo_home / "lake").exists()

@@ -152,9 +152,61 @@ def test_the_kalshi_bound_wins_on_kalshi_only() -> None:
     assert load_settings({"ECHELON_MAX_INSTRUMENTS": "40"}).instruments_bound("kalshi") == 40
 
 
+CODE, OTHER = f"0x{0xA:064x}", "0x" + "Fe" * 32
+
+
 def test_builder_codes_are_separated_by_commas() -> None:
-    assert load_settings({"ECHELON_BUILDER_CODE": " 0xa ,0xb,"}).builder_codes == ("0xa", "0xb")
+    assert load_settings({"ECHELON_BUILDER_CODE": f" {CODE} ,{OTHER},"}).builder_codes == (CODE, OTHER)
     assert load_settings({}).builder_codes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        *(
+            (
+                "ECHELON_BUILDER_CODE",
+                v,
+                "a builder code is 0x and 64 hexadecimal digits; several are separated by commas",
+            )
+            for v in ("zzz", "0xa", CODE[2:], CODE + "0", f"{CODE} {OTHER}", f"{CODE},0x" + "g" * 64)
+        ),
+        *(
+            ("ECHELON_UI_HOSTS", v, "without scheme, port and path")
+            for v in ("http://x", "x:3000", "x/", "a b", "a,http://b", "user@x", "[::1]:3000", "*", "-x")
+        ),
+        *(("ECHELON_USER_AGENT", v, "printable ASCII in one line") for v in ("a\nb", "a\r\nX: y", " a", "a\t", "ä")),
+        *(
+            (name, v, "another character that no key has")
+            for name in ("KALSHI_API_KEY", "POLYMARKET_API_KEY", "ECHELON_POLYMARKET_API_PASSPHRASE")
+            for v in ("a\nb", "a ", "ä")
+        ),
+    ],
+)
+def test_a_value_that_would_fail_later_is_refused_with_its_name(name: str, value: str, said: str) -> None:
+    with pytest.raises(BadSettings, match=f"{name}: .*{said}"):
+        load_settings({name: value})
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "Infinity", "1e999"])
+def test_a_number_of_seconds_is_a_number(value: str) -> None:
+    names = [name for name, field in env_names().items() if Settings.model_fields[field].annotation is float]
+    assert "ECHELON_HTTP_TOTAL" in names
+    for name in names:
+        with pytest.raises(BadSettings, match=f"{name}: Input should be"):
+            load_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    "hosts", ["echelon.example", "box, box.local,10.0.0.7", "::1,[fd00::1]", "a_b", "xn--e1a.example."]
+)
+def test_hosts_of_the_ui_are_names_and_addresses(hosts: str) -> None:
+    assert load_settings({"ECHELON_UI_HOSTS": hosts}).ui_hosts_allowed == tuple(h.strip() for h in hosts.split(","))
+
+
+def test_an_agent_may_say_who_it_is() -> None:
+    agent = "me/1 (+https://me.example; mail)"
+    assert load_settings({"ECHELON_USER_AGENT": agent}).user_agent == agent
 
 
 @pytest.mark.parametrize("parts", [("dagster.yaml",), ("workspace.yaml",), ("sql", "macros", "utc_day.sql")])
