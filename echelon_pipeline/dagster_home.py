@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.settings import Settings, project_file
+from echelon_pipeline.settings import Settings, load_settings, project_file
 
 INSTANCE_FILE = "dagster.yaml"
 WORKSPACE_FILE = "workspace.yaml"
@@ -34,6 +34,16 @@ def ensure_dagster_home(settings: Settings) -> Path:
     except OSError as error:
         raise BadSettings(f"ECHELON_HOME: cannot make {home}: {error.strerror}") from error
     return home
+
+
+def damaged_records() -> list[Path]:
+    """Files of Dagster's records in the configured home that SQLite cannot read."""
+    from echelon_pipeline.warehouse.sqlite_files import problems
+
+    try:
+        return [path for path, _ in problems(load_settings().dagster_home)]
+    except BadSettings:
+        return []
 
 
 def child_environment(settings: Settings, **extra: str) -> dict[str, str]:

@@ -19,9 +19,10 @@ import httpx
 from packaging.requirements import Requirement
 from pydantic import SecretStr
 
-from echelon_pipeline.dagster_home import INSTANCE_FILE
 from echelon_pipeline.errors import BadSettings, EchelonError
+from echelon_pipeline.home_probes import examine_home
 from echelon_pipeline.probes import Clock, Finding, Level, probe_venues
+from echelon_pipeline.recorded_settings import FILE
 from echelon_pipeline.settings import Settings, differences, env_names, load_settings, project_file
 from echelon_pipeline.store_probes import examine_stores
 from echelon_pipeline.stream_probes import probe_streams
@@ -45,12 +46,12 @@ def examine(
     try:
         settings = load_settings(environ)
     except BadSettings as error:
-        yield Finding(Level.FAIL, "settings", str(error), "Correct or unset the variable; docs/settings.md lists all.")
+        yield Finding(Level.FAIL, "settings", str(error), _advice(error))
         return
     yield _settings(settings)
     yield from _recorded_settings(environ)
     yield _home(settings)
-    yield _instance_file(settings)
+    yield from examine_home(settings, deep=deep)
     yield _lake(settings)
     yield from examine_stores(settings, deep=deep)
     yield _publication(settings, wall)
@@ -58,6 +59,12 @@ def examine(
         yield from probe_venues(settings, transport, wall)
         if transport is None:  # a replaced network has no streams
             yield from probe_streams(settings)
+
+
+def _advice(error: BadSettings) -> str:
+    if FILE in str(error):
+        return "Restore the file, or move it away: the next command that builds records the environment's settings."
+    return "Correct or unset the variable; docs/settings.md lists all."
 
 
 def _python() -> Finding:
@@ -122,16 +129,6 @@ def _home(settings: Settings) -> Finding:
     if free_mb < 5 * settings.min_free_mb:
         return Finding(Level.WARN, "home", text, "Free disk soon, or run `echelon maintain`.")
     return Finding(Level.OK, "home", text)
-
-
-def _instance_file(settings: Settings) -> Finding:
-    ours = settings.dagster_home / INSTANCE_FILE
-    if not ours.exists():
-        return Finding(Level.OK, "dagster", "no instance yet (made by the first run)")
-    if ours.read_bytes() != project_file(INSTANCE_FILE).read_bytes():
-        advice = f"If that is not on purpose, remove {ours}: the next run copies the shipped file."
-        return Finding(Level.WARN, "dagster", f"{ours} differs from the shipped one", advice)
-    return Finding(Level.OK, "dagster", str(ours))
 
 
 def _lake(settings: Settings) -> Finding:

@@ -6,7 +6,7 @@ venue, no retries: the report says what is, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,6 +22,8 @@ SKEW_WARN_SECONDS = 3.0
 # Signed requests carry a timestamp, and an hour of drift would put trades on the wrong UTC day.
 SKEW_FAIL_SECONDS = 30.0
 PROBE_TIMEOUT_SECONDS = 10.0
+# Files or payloads that one finding names; the rest is counted.
+NAMED = 3
 
 Clock = Callable[[], datetime]
 
@@ -42,6 +44,11 @@ class Finding:
     what: str
     text: str
     advice: str = ""
+
+
+def shown(found: Sequence[str]) -> str:
+    """The first few of a list of faults; the rest is counted."""
+    return "; ".join(found[:NAMED]) + (f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else "")
 
 
 def probe_venues(settings: Settings, transport: httpx.BaseTransport | None, wall: Clock) -> Iterator[Finding]:

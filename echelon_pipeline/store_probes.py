@@ -12,12 +12,11 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.probes import Finding, Level
+from echelon_pipeline.probes import Finding, Level, shown
 from echelon_pipeline.settings import Settings
 
-# Files or payloads that one finding names; the rest is counted.
-NAMED = 3
 _RESTORE = "Restore the files from a backup, or fetch and derive their days again; see docs/operations.md."
+_STATE = "See docs/operations.md, “The state database”."
 
 
 def examine_stores(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
@@ -56,19 +55,19 @@ def _files(settings: Settings, *, deep: bool) -> Iterator[Finding]:
             rotten += found
             unknown += without
     if missing:
-        yield Finding(Level.FAIL, "data files", _shown(missing), _RESTORE)
+        yield Finding(Level.FAIL, "data files", shown(missing), _RESTORE)
     else:
         yield Finding(Level.OK, "data files", f"{files:,} as the log says")
     if deep:
         yield _checksums(rotten, files, unknown)
         changed = list(changed_payloads(lake)) if files and not missing else []
-        text = _shown(changed) if changed else "every raw payload is what was served"
+        text = shown(changed) if changed else "every raw payload is what was served"
         yield Finding(Level.FAIL if changed else Level.OK, "payloads", text, _RESTORE if changed else "")
 
 
 def _checksums(rotten: list[str], files: int, unknown: int) -> Finding:
     if rotten:
-        return Finding(Level.FAIL, "checksums", _shown(rotten), _RESTORE)
+        return Finding(Level.FAIL, "checksums", shown(rotten), _RESTORE)
     if unknown:
         text = f"{files - unknown:,} files are what was committed, {unknown:,} have no checksum yet"
         return Finding(Level.WARN, "checksums", text, "`echelon maintain` records them.")
@@ -122,16 +121,18 @@ def _unread(settings: Settings) -> Iterator[Finding]:
 
 
 def _state(settings: Settings) -> Finding:
-    from echelon_pipeline.warehouse.state import State
+    from echelon_pipeline.warehouse.state import State, is_emptied
 
     file = sa.make_url(settings.state_dsn).database if settings.state_url is None else None
     if file and not Path(file).exists():
         return Finding(Level.OK, "state", "no state database yet (made by the first run)")
+    if file and is_emptied(settings):
+        return Finding(Level.FAIL, "state", f"{file} is empty although this home has publications", _STATE)
     try:
         with State.of(settings) as state:
             count = len(state.publications())
     except (EchelonError, sa.exc.SQLAlchemyError) as error:
-        return Finding(Level.FAIL, "state", str(error).splitlines()[0], "See docs/operations.md, “The state database”.")
+        return Finding(Level.FAIL, "state", str(error).splitlines()[0], _STATE)
     return Finding(Level.OK, "state", f"readable, {count} publication(s) recorded")
 
 
@@ -159,7 +160,3 @@ def _redis(settings: Settings) -> Finding:
     except EchelonError as error:
         return Finding(Level.FAIL, "redis", str(error), "Start it, or correct REDIS_URL.")
     return Finding(Level.OK, "redis", "reachable")
-
-
-def _shown(found: list[str]) -> str:
-    return "; ".join(found[:NAMED]) + (f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else "")

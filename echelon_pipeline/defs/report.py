@@ -19,6 +19,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import stopping
+from echelon_pipeline.dagster_home import damaged_records
 from echelon_pipeline.errors import DiskFull, EchelonError, Transient
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.tables import TABLES, Table
@@ -276,6 +277,6 @@ def of_records(error: SerializableErrorInfo) -> EchelonError | None:
     cause: SerializableErrorInfo | None = error
     while cause is not None:
         if found := re.search(r"\(sqlite3\.\w+\) (.+)", cause.message):
-            return records_fault(sqlite3.OperationalError(found[1]))
+            return records_fault(sqlite3.OperationalError(found[1]), damaged_records())
         cause = cause.cause
     return None

@@ -43,7 +43,7 @@ def claimed_universe(home: Path) -> Universe | None:
         return None
     try:
         found = json.loads(mark.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.keys() - _FIELDS or not all(type(n) is int for n in found.values()):
         raise BadSettings(f"{mark} is damaged: restore it from a backup, or make the demo's home anew")

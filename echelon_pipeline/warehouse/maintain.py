@@ -24,8 +24,10 @@ from echelon_pipeline.warehouse.delta import Snapshot
 from echelon_pipeline.warehouse.editions import kept_publications
 from echelon_pipeline.warehouse.faults import storage_faults
 from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.warehouse.lineage import require_whole_lake
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.retention import expire
+from echelon_pipeline.warehouse.state import State
 
 # A reader that holds an older version, or a writer that has not committed its files yet, is given a day.
 KEEP_SECONDS = 24 * 3600.0
@@ -56,7 +58,10 @@ class Maintained:
 
 
 def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maintained:
-    """One round over every table. Raises DiskFull, CorruptStore, NewerLake."""
+    """One round over every table. Raises DiskFull, NewerLake, CorruptStore (also for a table that vanished or went back
+    and for a damaged state database), BadSettings where that cannot be opened."""
+    require_whole_lake(settings)
+    State.of(settings).close()  # what others refuse to write beside, this does too
     lake = Lake.of(settings)
     done = Maintained(scratch_folders=sweep_scratch(settings.scratch, keep_seconds=keep_seconds))
     named = _published_files(settings.published_file.absolute())

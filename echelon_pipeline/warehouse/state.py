@@ -7,6 +7,7 @@ The schema moves forward by numbered migrations, each applied once, in one trans
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from echelon_pipeline.errors import BadSettings, Conflict, NewerLake
-from echelon_pipeline.settings import Settings
+from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NewerLake
+from echelon_pipeline.settings import STATE_FILE, Settings
 from echelon_pipeline.urls import STATE, check_url
 from echelon_pipeline.warehouse.state_faults import file_fault, is_sqlite, server_fault
 
@@ -137,6 +138,8 @@ class State:
     @classmethod
     def of(cls, settings: Settings) -> State:
         """The configured state database. Leases run on the real clock, also where the pipeline's is frozen."""
+        if settings.state_url is None and is_emptied(settings):
+            raise CorruptStore(f"{settings.home / STATE_FILE} is empty although this home has publications. {_DAMAGED}")
         return cls(settings.state_dsn)
 
     def __enter__(self) -> Self:
@@ -248,6 +251,19 @@ class State:
                 for text in migration:
                     connection.execute(sa.text(text))
                 connection.execute(sa.text("INSERT INTO migrations VALUES (:version)"), {"version": number})
+
+
+def is_emptied(settings: Settings) -> bool:
+    """Whether the state database is a file without a byte in a home that has published, which needs one with rows.
+
+    A new home has no file. SQLite makes one empty and fills it in the same instant: it is looked at twice.
+    """
+    file, published = settings.home / STATE_FILE, settings.published_file
+    for pause in (0.2, 0.0):
+        if not file.is_file() or file.stat().st_size > 0 or not published.is_file():
+            return False
+        time.sleep(pause)
+    return True
 
 
 def _identity(lease: Lease) -> dict[str, str | int]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -45,10 +47,11 @@ def file_fault(error: BaseException, path: str, advice: str) -> EchelonError:
 DAGSTER_RECORDS = "Dagster's records"
 
 
-def records_fault(error: sqlite3.Error) -> EchelonError:
-    """An error of SQLite about the files in which Dagster keeps its runs and events."""
-    advice = "Move the folder away: a new one is made, and the lake does not depend on it"
-    return file_fault(error, DAGSTER_RECORDS, advice)
+def records_fault(error: sqlite3.Error, damaged: Sequence[Path] = ()) -> EchelonError:
+    """An error of SQLite about the files in which Dagster keeps its runs and events. ``damaged``: those that are."""
+    place = f"{DAGSTER_RECORDS} ({', '.join(map(str, damaged[:3]))})" if damaged else DAGSTER_RECORDS
+    what = "the file" if len(damaged) == 1 else "these files" if damaged else "the folder dagster/ of the home"
+    return file_fault(error, place, f"Move {what} away: a new one is made, and the lake does not depend on it")
 
 
 def server_fault(error: BaseException, url: str, what: str = "the state database") -> EchelonError:

@@ -23,6 +23,7 @@ TOP = {
     "definitions",
     "doctor",
     "probes",
+    "home_probes",
     "store_probes",
     "stream_probes",
     "docgen",

@@ -23,7 +23,9 @@ from typer.testing import CliRunner, Result
 from echelon_pipeline import cli
 from echelon_pipeline.commands.faults import in_our_words
 from echelon_pipeline.dagster_home import ensure_dagster_home
+from echelon_pipeline.doctor import examine, worst
 from echelon_pipeline.errors import BadSettings, DiskFull
+from echelon_pipeline.probes import Level
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.lake import Lake
@@ -94,6 +96,10 @@ def _no_data(home: Path) -> None:
         path.unlink()
 
 
+def _moved(home: Path) -> None:
+    (home / "lake").rename(home / "unmounted")
+
+
 def _file(home: Path) -> None:
     shutil.rmtree(home)
     home.write_bytes(b"")
@@ -106,6 +112,7 @@ def _below_a_file(home: Path) -> None:
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "state.sqlite is garbage": _put("state.sqlite", GARBAGE),
+    "state.sqlite is empty": _put("state.sqlite", b""),
     "state.sqlite is a folder": _folder("state.sqlite"),
     "latest.sqlite is garbage": _put("latest.sqlite", GARBAGE),
     "sandbox.json is garbage": _put("sandbox.json", GARBAGE),
@@ -118,6 +125,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a hole in a Delta log": _hole,
     "a Delta log of garbage": _garbled,
     "data files are gone": _no_data,
+    "the lake is elsewhere": _moved,
     "lake is a file": _put("lake", b""),
     "scratch is a file": _put("scratch", b""),
     "capture is a file": _put("capture", b""),
@@ -180,6 +188,12 @@ READ = [
     ("state.sqlite is garbage", "listeners list", 1, "state.sqlite is damaged or not ours"),
     ("state.sqlite is garbage", "publish", 1, "state.sqlite is damaged or not ours"),
     ("state.sqlite is a folder", "listeners list", 1, "state.sqlite cannot be opened"),
+    ("state.sqlite is empty", "listeners list", 1, "state.sqlite is empty although this home has publications"),
+    ("state.sqlite is empty", "publish", 1, "state.sqlite is empty although this home has publications"),
+    ("state.sqlite is empty", "maintain", 1, "state.sqlite is empty although this home has publications"),
+    ("state.sqlite is garbage", "maintain", 1, "state.sqlite is damaged or not ours"),
+    ("state.sqlite is a folder", "maintain", 1, "state.sqlite cannot be opened"),
+    ("the lake is elsewhere", "maintain", 1, "is not the lake that publication 1 was made from"),
     ("latest.sqlite is garbage", "latest", 1, "latest.sqlite is damaged or not ours"),
     ("sandbox.json is garbage", "refresh", 1, "sandbox.json is damaged"),
     ("sandbox.json is a list", "record", 1, "sandbox.json is damaged"),
@@ -187,6 +201,7 @@ READ = [
     ("settings.json is garbage", "settings", 1, "settings.json cannot be read"),
     ("echelon.duckdb is garbage", "sql", 1, "echelon.duckdb cannot be opened"),
     ("echelon.duckdb is a folder", "sql", 1, "echelon.duckdb"),
+    ("echelon.duckdb is a folder", "publish", 1, "echelon.duckdb is a folder where the published file is to be"),
     ("a hole in a Delta log", "publish", 1, "00000000000000000001.json is missing from the table's log"),
     ("a Delta log of garbage", "publish", 1, "core.dead_letters"),
     ("lake is a file", "publish", 1, "lake"),
@@ -194,7 +209,7 @@ READ = [
     ("dagster is a file", "prune", 1, "dagster"),
     ("dagster.yaml is no YAML", "prune", 1, "dagster.yaml cannot be used"),
     ("dagster.yaml has an unknown field", "prune", 1, "dagster.yaml cannot be used"),
-    ("Dagster's runs are garbage", "prune", 1, "Dagster's records"),
+    ("Dagster's runs are garbage", "prune", 1, "Dagster's records (HOME/dagster/history/runs.db)"),
     ("the home is a file", "listeners list", 1, "home"),
     ("the home lies below a file", "publish", 1, "home"),
 ]
@@ -218,7 +233,61 @@ def drive(command: str, arguments: list[str] | None = None) -> Result:
 def test_what_is_damaged_is_named_in_one_line(home: Path, damage: str, command: str, code: int, said: str) -> None:
     DAMAGES[damage](home)
     result = drive(command)
+    said = said.replace("HOME", str(home))
     assert (result.exit_code, said in result.stderr) == (code, True), result.output
+
+
+# What doctor says of damage that stops another command: the line and a part of it.
+DOCTOR = [
+    ("state.sqlite is garbage", "state", "state.sqlite is damaged or not ours"),
+    ("state.sqlite is empty", "state", "state.sqlite is empty although this home has publications"),
+    ("latest.sqlite is garbage", "latest", "latest.sqlite is damaged or not ours"),
+    ("sandbox.json is garbage", "demo", "sandbox.json is damaged"),
+    ("sandbox.json is a list", "demo", "sandbox.json is damaged"),
+    ("settings.json is garbage", "settings", "settings.json cannot be read"),
+    ("echelon.duckdb is garbage", "publication", "echelon.duckdb cannot be opened"),
+    ("echelon.duckdb is a folder", "publication", "echelon.duckdb is a folder"),
+    ("the lake is elsewhere", "lake", "is not the lake that publication 1 was made from"),
+    ("dagster is a file", "dagster records", "is no folder"),
+    ("dagster.yaml is no YAML", "dagster", "dagster.yaml cannot be used"),
+    ("dagster.yaml has an unknown field", "dagster", "dagster.yaml cannot be used"),
+    ("dagster.yaml is garbage", "dagster", "dagster.yaml cannot be used"),
+    ("Dagster's runs are garbage", "dagster records", "dagster/history/runs.db is damaged or not ours"),
+    ("Dagster's schedules are garbage", "dagster records", "dagster/schedules/schedules.db is damaged or not ours"),
+]
+
+
+@pytest.mark.parametrize(("damage", "what", "said"), DOCTOR)
+def test_doctor_fails_on_what_stops_other_commands_and_advises(home: Path, damage: str, what: str, said: str) -> None:
+    before = worst(list(examine(offline=True)))
+    DAMAGES[damage](home)
+    found = [f for f in examine(offline=True) if f.what == what and f.level is Level.FAIL]
+    assert before is not Level.FAIL
+    assert found
+    assert said in found[0].text
+    assert found[0].advice
+
+
+def test_a_damaged_file_of_settings_is_no_variable_to_correct(home: Path) -> None:
+    DAMAGES["settings.json is garbage"](home)
+    (found,) = (f for f in examine(offline=True) if f.what == "settings")
+    assert "Restore the file" in found.advice
+    assert "variable" not in found.advice
+
+
+def test_a_new_home_may_have_an_empty_state_database(tmp_path: Path) -> None:
+    settings = load_settings({"ECHELON_HOME": str(tmp_path)})
+    (tmp_path / "state.sqlite").touch()  # of a process killed in the instant in which SQLite made it
+    with State.of(settings) as state:
+        assert state.publications() == []
+
+
+def test_doctor_looks_at_databases_and_leaves_no_file_beside_them(home: Path) -> None:
+    before = sorted(home.rglob("*"))
+    assert worst(list(examine(offline=True, deep=True))) is not Level.FAIL
+    assert sorted(p for p in home.rglob("*") if not p.name.endswith(("-wal", "-shm"))) == [
+        p for p in before if not p.name.endswith(("-wal", "-shm"))
+    ]
 
 
 # The UI stays until it is stopped where the damage is none of its files.

@@ -17,6 +17,8 @@ import pytest
 from echelon_pipeline.doctor import examine, locked_versions, worst
 from echelon_pipeline.probes import Finding, Level
 from echelon_pipeline.settings import load_settings
+from echelon_pipeline.streaming.log import Log
+from echelon_pipeline.streaming.segments import Connection
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.lake import Lake
 
@@ -111,6 +113,23 @@ def drift_rows() -> pa.Table:
     row = dict.fromkeys(TABLES["core.drift"].names)
     row |= {"venue": "kalshi", "endpoint": "markets", "path": "new", "kind": "field", "objects": 1, "unit_id": "u"}
     return pa.Table.from_pylist([row | {"observed_at": NOW}], schema=TABLES["core.drift"].arrow_schema())
+
+
+def test_a_flipped_byte_of_a_recorded_segment_is_found_by_the_deep_look(tmp_path: Path) -> None:
+    root = load_settings({"ECHELON_HOME": str(tmp_path)}).capture_root
+    log = Log(root, Connection("kalshi", "all", 3, 0, "20261120T120000-a1", "wss://example.test/ws"))
+    log.add(1, b"a frame")
+    log.flush()
+    path = log.rotate()
+    assert path is not None
+    assert report(tmp_path, offline=True, deep=True)["recordings"].text == "1 segments are whole"
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 0xFF
+    path.write_bytes(data)
+    assert "recordings" not in report(tmp_path, offline=True)
+    found = report(tmp_path, offline=True, deep=True)["recordings"]
+    assert (found.level, str(path) in found.text) == (Level.FAIL, True)
+    assert "backup" in found.advice
 
 
 def test_a_lake_is_counted(tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ def test_only_settings_read_the_environment(path: Path) -> None:
         assert not text.startswith(("os.getenv(", "os.environ.get(")), f"{relative(path)}: {text}"
 
 
+@pytest.mark.parametrize("path", READERS, ids=relative)
+def test_a_section_that_code_names_is_one_of_the_document(path: Path) -> None:
+    """As ``docs/operations.md, “A table cannot be read”``."""
+    for name, section in re.findall(r"(docs/\w+\.md), “([^”]+)”", path.read_text(encoding="utf-8")):
+        titles = re.findall(r"^#+ (.+)$", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert section in titles, f"{relative(path)}: {name} has no section “{section}”"
+
+
 @pytest.mark.parametrize("path", DUCKDB, ids=relative)
 def test_a_sql_file_holds_one_statement(path: Path) -> None:
     assert len(duckdb.extract_statements(path.read_text(encoding="utf-8"))) == 1
