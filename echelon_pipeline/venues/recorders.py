@@ -30,6 +30,7 @@ _OF_THE_RECORDER = {"price_cents", "yes_bid", "yes_ask", "no_bid", "no_ask"}
 _CHANNELS = {"orderbook_delta", "ticker", "trade"}
 _LEVEL = ("asset_id", "market_id", "event_type", "hash", "timestamp", "side", "price", "size")
 MILLISECOND = 1_000
+NO_FRAME = "the line cannot be read as a frame"
 # What a damaged file, or a record of another form, raises in its readers.
 _DAMAGES = (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
@@ -65,9 +66,23 @@ def _read(path: Path) -> Iterator[Found]:
             return iter(list(_csv(data.decode())))
         if name.endswith(".json"):
             return iter(list(_document(msgspec.json.decode(data))))
-        return iter([_line(msgspec.json.decode(line)) for line in data.splitlines() if line])
+        return iter(_lines(data))
     except (*_DAMAGES, RecursionError) as error:
         raise BadImport(f"{path} cannot be read as a capture: {error!r}") from error
+
+
+def _lines(data: bytes) -> list[Found]:
+    """A line that is no frame costs no other; where none is one, the file is no recording."""
+    found, damaged = [], None
+    for line in filter(None, data.splitlines()):
+        try:
+            found.append(_line(msgspec.json.decode(line)))
+        except (*_DAMAGES, RecursionError) as error:
+            damaged = error
+            found.append(Found(0, NO_FRAME, record=line.decode(errors="replace")))
+    if damaged is not None and all(one.frame == NO_FRAME for one in found):
+        raise damaged
+    return found
 
 
 def _document(body: Any) -> Iterator[Found]:
@@ -154,7 +169,11 @@ def _csv(text: str) -> Iterator[Found]:
         for one in levels:
             if sided(one["side"]) is None:
                 yield Found(0, f"row with the side {one['side'][:20]!r}", record=one)
-        yield _leveled(levels)
+        try:
+            yield _leveled(levels)
+        except (ValueError, ArithmeticError):
+            for one in levels:
+                yield Found(0, "row of a frame with a level or a time that is no number", record=one)
 
 
 def _leveled(rows: list[Obj]) -> Found:

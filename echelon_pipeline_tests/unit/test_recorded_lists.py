@@ -18,6 +18,7 @@ from echelon_pipeline.ingest.bulk import ImportReport, import_file
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streaming.replay import book_of
 from echelon_pipeline.streaming.segments import segments
+from echelon_pipeline.venues.recorders import NO_FRAME
 from echelon_pipeline_tests.imported import home_in, rows_of
 
 AT = {"t": "2026-03-01T12:00:00Z", "ticker": "K"}
@@ -127,7 +128,37 @@ def test_a_book_in_a_cell_may_be_as_long_as_a_line(home: Settings) -> None:
     assert (report.rows_committed, book(home)) == (1, (State.LIVE, [(40, 1)], []))
 
 
-FRAMES = "asset_id,market_id,event_type,hash,timestamp,side,price,size\n"
+HEAD = "asset_id,market_id,event_type,hash,timestamp,side,price,size\n"
+FRAME = {"event_type": "book", "asset_id": "11", "market": "0xab", "timestamp": "1772366400000", "bids": [], "asks": []}
+MARKETS = [{"conditionId": "0xab", "clobTokenIds": '["11", "12"]', "orderPriceMinTickSize": 0.01, "orderMinSize": 5}]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "reason"),
+    [
+        ("b.jsonl", [json.dumps(FRAME), '{"recv_ms": '], NO_FRAME),
+        ("b.jsonl", ['{"recv_ms": "x", "event": 7, "payload_json": 7}', json.dumps(FRAME)], "frame without sid"),
+        ("b.jsonl", ['{"payload_json": 7}', json.dumps(FRAME)], NO_FRAME),
+        ("b.jsonl", ['{"event_type": "book", "timestamp": "soon"}', json.dumps(FRAME)], NO_FRAME),
+        (
+            "b.csv",
+            [HEAD + "11,0xab,book,h,1772366400000,BUY,0.4,1", "11,0xab,book,i,soon,BUY,0.4,1"],
+            "row of a frame with a level or a time that is no number",
+        ),
+        (
+            "b.csv",
+            [HEAD + '11,0xab,book,"h,1772366400000,BUY,0.4,1', "11,0xab,book,h,1772366400000,BUY,0.4,1"],
+            "a quoted value has no end, or text after its end",
+        ),
+    ],
+)
+def test_a_line_that_is_no_frame_costs_no_other(home: Settings, name: str, lines: list[str], reason: str) -> None:
+    markets = home.home.parent / "markets.json"
+    markets.write_text(json.dumps({"markets": MARKETS}))
+    report = bring(home, "\n".join(lines), name=name, table="frames", venue="polymarket", markets=markets)
+    assert (report.rows_read, report.rows_committed, report.reasons) == (2, 1, {reason: 1})
+
+
 DAMAGED = gzip.compress(b"a,b\n1,2\n" * 1000)[:20] + b"\xff" * 20
 
 
@@ -144,7 +175,6 @@ DAMAGED = gzip.compress(b"a,b\n1,2\n" * 1000)[:20] + b"\xff" * 20
         ("b.json", b"[" * 100_000),
         ("b.jsonl", b"[" * 100_000),
         ("b.jsonl", b'{"payload_json": 7, "event_type": "x", "local_recv_ns": 1, "channel": "trade"}'),
-        ("b.csv", FRAMES.encode() + b"1,2,book,h,17,BUY,x,1\n"),
         ("b.csv", b"a\x00,b\n1,2\n"),
         ("b.csv", b",,,\n1,2,3,4\n"),
         ("b.csv", b"\xff\xfea"),
