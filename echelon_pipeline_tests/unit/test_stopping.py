@@ -94,7 +94,8 @@ def ended(code: str, number: int, *arguments: str, child: str = CHILD, **popen: 
 def test_a_signal_ends_what_is_under_way_within_five_seconds(busy: str) -> None:
     code, took, errors = ended(BUSY[busy], signal.SIGTERM)
     assert (code, took < promises.seconds(5.0)) == (143, True), (took, errors)
-    assert ("by force" in errors) == (busy in {"deaf", "thread"}), errors
+    forced, may_be_late = "by force" in errors, promises.seconds(1.0) > 1.0
+    assert forced == (busy in {"deaf", "thread"}) or (forced and may_be_late), errors
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
