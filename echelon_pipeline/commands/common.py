@@ -14,7 +14,6 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 from typer.core import TyperGroup
 
 from echelon_pipeline import stopping
@@ -74,7 +73,7 @@ def building() -> Settings:
             f"{found.name}: the environment says {found.environment}, this home was built with {found.home}, which is "
             f"used; `echelon settings accept {found.name}` changes the home"
         )
-        err().print(Text(line, style="yellow"), soft_wrap=True)
+        err().print(line, style="yellow", soft_wrap=True)
     settings = load_settings()
     require_recorded_demo(settings)
     record_settings(settings)
@@ -83,14 +82,14 @@ def building() -> Settings:
 
 def warn(message: str, *details: str) -> None:
     """Prints a yellow line and its details, indented, on standard error."""
-    err().print(Text(visible(f"warning: {message}"), style="bold yellow"), soft_wrap=True)
+    err().print(f"warning: {message}", style="bold yellow", soft_wrap=True)
     for detail in details:
-        err().print(Text(visible(f"  {detail}"), style="yellow"), soft_wrap=True)
+        err().print(f"  {detail}", style="yellow", soft_wrap=True)
 
 
 def fail(message: str, code: int = EXIT_PERMANENT) -> typer.Exit:
     """Prints one red line; the caller raises what this returns."""
-    err().print(Text(visible(f"error: {message}"), style="bold red"), soft_wrap=True)
+    err().print(f"error: {message}", style="bold red", soft_wrap=True)
     return typer.Exit(code)
 
 

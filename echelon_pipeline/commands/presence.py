@@ -1,7 +1,7 @@
 """One ``echelon ui`` per home: two daemons would start every run twice.
 
-Belongs here: who serves a home, and what is left of one that was killed. The system gives the lock of a dead process
-back, so that nothing has to be cleaned up by hand.
+Belongs here: the lock and file of the process that serves a home, and ending the processes of one that was killed. The
+system releases the lock of a dead process, so nothing has to be cleaned up by hand.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,10 +20,9 @@ from echelon_pipeline.commands.common import err
 from echelon_pipeline.dagster_home import ensure_dagster_home
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.alive import Process
+from echelon_pipeline.warehouse.alive import Process, living_after
 
 FILE = "ui.json"
-POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -77,18 +75,14 @@ def _by(noted: Mapping[str, Any]) -> str:
 
 
 def _end_left(noted: Mapping[str, Any], patience: float) -> None:
-    """Waits for the end of what hears by itself that its parent is gone, then kills it."""
+    """Waits for the processes, which end by themselves when their parent is gone, and kills those that do not."""
     children = noted.get("children")
     named = [(name, Process.of(tags)) for name, tags in children.items()] if isinstance(children, dict) else []
     left = [(name, process) for name, process in named if process and process.is_here() and process.lives()]
     if not left:
         return
-    told = ", ".join(f"{name} ({process})" for name, process in left)
-    err().print(f"what is left of an `echelon ui` that was killed is ended: {told}", soft_wrap=True)
-    deadline = time.monotonic() + patience
-    while any(process.lives() for _, process in left) and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-    for _, process in left:
-        if process.lives():
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+    names = ", ".join(f"{name} ({process})" for name, process in left)
+    err().print(f"ending processes of an `echelon ui` that was killed: {names}", soft_wrap=True)
+    for process in living_after([process for _, process in left], patience):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)

@@ -24,6 +24,7 @@ from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment, ent
 from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.ports import require_port
 from echelon_pipeline.settings import Settings, project_file
+from echelon_pipeline.warehouse.alive import living_after
 
 # More than the children give themselves.
 STOP_SECONDS = 20.0
@@ -152,11 +153,9 @@ def end_runs(settings: Settings, *, keep_listeners: bool, seconds: float = STOP_
                 name = f"listener {run.tags.get(LISTENER_TAG, '')}" if is_listener else run.job_name
                 until = "until its shift is over" if is_listener else "until it is done"
                 out().print(f"{name}: run {run.run_id} of {process} goes on {until}", soft_wrap=True)
-        deadline = time.monotonic() + seconds
-        while any(process.lives() for _, process in ending) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+        living = living_after([process for _, process in ending], seconds)
         for run, process in ending:
-            if process.lives():
+            if process in living:
                 out().print(f"run {run.run_id} of {process} did not end in {seconds:g} s", soft_wrap=True)
 
 

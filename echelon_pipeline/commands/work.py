@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from echelon_pipeline.commands.common import building, err, out, warn
 from echelon_pipeline.commands.progress import shown_progress
@@ -147,7 +146,6 @@ def publish(
         out().print(
             f"published {publication.path}: {len(publication.tables)} tables in {publication.seconds:.1f} s",
             soft_wrap=True,
-            highlight=False,
         )
         say_stale(publication.stale)
     mirror(settings)
@@ -156,8 +154,7 @@ def publish(
 def say_stale(stale: Mapping[str, str]) -> None:
     """One yellow line for each published table that keeps an older version."""
     for name, reason in stale.items():
-        line = f"{name} keeps its last version: {reason}"
-        err().print(Text(line, style="yellow"), soft_wrap=True)
+        err().print(f"{name} keeps its last version: {reason}", style="yellow", soft_wrap=True)
 
 
 def mirror(settings: Settings) -> None:
@@ -172,7 +169,6 @@ def mirror(settings: Settings) -> None:
             f"mirrored to Postgres: {len(done.copied)} tables, {sum(done.copied.values()):,} rows copied, "
             f"{len(done.unchanged)} tables unchanged, {done.seconds:.1f} s",
             soft_wrap=True,
-            highlight=False,
         )
 
 

@@ -1,6 +1,6 @@
-"""What runs say on standard error: Dagster's own lines, without the traces of errors that are named.
+"""Console output of runs: Dagster's own lines, without stack traces for errors of a known class.
 
-Belongs here: what is said of a failure. All of it is in Dagster's records of the run, and at LOG_LEVEL=DEBUG here too.
+Belongs here: how a failure is printed. The trace is in Dagster's records of the run, and printed at LOG_LEVEL=DEBUG.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import errors, stopping
-from echelon_pipeline.defs.report import UNEXPECTED, of_records
+from echelon_pipeline.defs.report import UNEXPECTED, stated
 from echelon_pipeline.settings import load_settings
 
 _OURS = {
@@ -46,15 +46,11 @@ def _shorten(record: logging.LogRecord) -> bool:
 
 
 def _reason(event: DagsterEvent) -> str | None:
-    """What a failure says, where its class is known; empty where its step has said it."""
+    """Why it failed, where the class is known; empty where the failed step has said so; None for other events."""
     data = event.event_specific_data
     if isinstance(data, StepFailureData):
-        given = data.user_failure_data
-        if given is None:
-            ours = of_records(data.error) if data.error else None
-            return _line(f"{type(ours).__name__}: {ours}") if ours else None
-        stated = given.metadata.get("failure_class")
-        return None if stated is not None and stated.value == UNEXPECTED else _line(given.description or "")
+        failure = stated(data)
+        return None if failure.kind == UNEXPECTED else _line(failure.reason)
     if isinstance(data, JobFailureData):
         return "" if data.failure_reason is RunFailureReason.STEP_FAILURE else _named(data.error)
     return None

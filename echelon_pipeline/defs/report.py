@@ -11,11 +11,13 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import stopping
@@ -33,6 +35,7 @@ Materialized = dg.MaterializeResult[None]
 OWNERS = ["team:echelon"]
 PREVIEW_ROWS = 5
 PREVIEW_WIDTH = 60
+TRANSIENT = "transient"
 UNEXPECTED = "unexpected"  # the class of a failure that has none: a fault of the code
 
 # Attempts after the first, for transient failures that the client's own retries did not outlive; seconds before the
@@ -64,12 +67,15 @@ def classified(retries: int = RETRIES) -> Iterator[None]:
 
 
 def _failure(error: Exception) -> dg.Failure:
-    kind = "transient" if isinstance(error, Transient) else "permanent"
     return dg.Failure(
-        description=f"{type(error).__name__}: {error}",
-        metadata={"failure_class": kind if isinstance(error, EchelonError) else UNEXPECTED},
-        allow_retries=False,
+        description=f"{type(error).__name__}: {error}", metadata={"failure_class": _kind(error)}, allow_retries=False
     )
+
+
+def _kind(error: Exception) -> str:
+    if not isinstance(error, EchelonError):
+        return UNEXPECTED
+    return TRANSIENT if isinstance(error, Transient) else "permanent"
 
 
 def _delay() -> float:
@@ -272,7 +278,27 @@ def available(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
     )
 
 
-def of_records(error: SerializableErrorInfo) -> EchelonError | None:
+@dataclass(frozen=True)
+class Stated:
+    """Why a step failed, in words, and the class of the failure: transient, permanent or UNEXPECTED."""
+
+    reason: str
+    kind: str
+
+
+def stated(data: StepFailureData) -> Stated:
+    """What Dagster's record of a failed step states."""
+    given = data.user_failure_data
+    if given is not None:
+        kind = given.metadata.get("failure_class")
+        return Stated(given.description or "", "permanent" if kind is None else str(kind.value))
+    error = data.error and _of_records(data.error)
+    if error:
+        return Stated(f"{type(error).__name__}: {error}", _kind(error))
+    return Stated(data.error.message.strip() if data.error else "no reason given", UNEXPECTED)
+
+
+def _of_records(error: SerializableErrorInfo) -> EchelonError | None:
     """What SQLite said when Dagster recorded an event in the midst of a step; None for other errors."""
     cause: SerializableErrorInfo | None = error
     while cause is not None:

@@ -22,9 +22,9 @@ from dagster._core.utils import make_new_run_id
 from echelon_pipeline import stopping
 from echelon_pipeline.defs.dead_runs import end_dead_runs
 from echelon_pipeline.defs.partitions import HOUR_KEY
-from echelon_pipeline.defs.report import of_records
+from echelon_pipeline.defs.report import TRANSIENT, stated
 from echelon_pipeline.defs.resources import given
-from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPostponed, Transient
+from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPostponed
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listening import intents
 from echelon_pipeline.ingest.listings import Mode
@@ -261,14 +261,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed | RunPostponed:
     lines, lasting = [], False
     for event in result.all_events:
         if event.is_step_failure:
-            failure = event.step_failure_data
-            given = failure.user_failure_data
-            ours = of_records(failure.error) if failure.error and not given else None
-            what = given.description if given else str(ours) if ours else None
-            error = failure.error.message.strip() if failure.error else "no reason given"
-            lines.append(f"{event.step_key}: {what or error}")
-            stated = given.metadata.get("failure_class") if given else None
-            transient = isinstance(ours, Transient) if ours else stated is not None and stated.value == "transient"
-            lasting = lasting or not transient
+            failure = stated(event.step_failure_data)
+            lines.append(f"{event.step_key}: {failure.reason}")
+            lasting = lasting or failure.kind != TRANSIENT
     kind = RunFailed if lasting or not lines else RunPostponed
     return kind(f"run {result.run_id}: " + ("; ".join(lines) or "failed before any step began"))

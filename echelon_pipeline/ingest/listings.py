@@ -64,7 +64,7 @@ class ListingSource(Protocol):
 async def fetch_listings(session: Session, venue: Venue, source: ListingSource, mode: Mode = "auto") -> Counts:
     """Scans a venue into raw. A scan that fails midway keeps what it got, says partial, and raises."""
     scan = _plan(session, venue, mode)
-    source.given_up = GivenUp(session.windows.given_up(venue, RAW))
+    source.given_up = GivenUp(lambda: session.windows.given_up(venue, RAW))
     counts = Counts()
     failure: EchelonError | None = None
     with session.unit() as unit:

@@ -25,19 +25,20 @@ Member = TypeVar("Member")
 
 
 class GivenUp(dict[str, EchelonError]):
-    """Members that could not be read, and why. ``before``: those that an earlier run gave up.
+    """Members that could not be read, and why. ``before``: gives those that an earlier run gave up; it is called where
+    all members fail.
 
-    Where nothing at all can be read, and that of several, the venue is down. A run that asks for no others than those
-    that failed before proves nothing of the kind: it would fail for as long as they do.
+    If several members were requested and none could be read, the venue is down. A run that requests only members that
+    failed before is no evidence of that: it would fail for as long as they do.
     """
 
-    def __init__(self, before: Collection[str] = ()) -> None:
+    def __init__(self, before: Callable[[], Collection[str]] = tuple) -> None:
         super().__init__()
-        self.before = frozenset(before)
+        self._before = before
 
     def is_the_venue(self, failed: Collection[str]) -> bool:
-        """Whether it is the venue's that these members failed, and no other was read."""
-        return len(failed) > 1 and len(set(failed) - self.before) > 0
+        """Whether the venue is down, given that these members failed and no other was read."""
+        return len(failed) > 1 and bool(set(failed) - set(self._before()))
 
 
 def halves(members: Sequence[Member]) -> list[Sequence[Member]]:

@@ -156,7 +156,7 @@ class Sample:
 
 async def fetch_parlays(session: Session, client: KalshiClient) -> Counts:
     """Reads the sample into raw. One that fails midway keeps what it got, says partial, and raises."""
-    given_up = GivenUp(session.windows.given_up(VENUE, RAW))
+    given_up = GivenUp(lambda: session.windows.given_up(VENUE, RAW))
     sample, counts, started = Sample(session, client, given_up=given_up), Counts(), session.clock()
     failure: EchelonError | None = None
     with session.unit() as unit:

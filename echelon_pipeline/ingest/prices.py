@@ -128,8 +128,7 @@ class _Batch:
         self.feed = feed
         self.total = Counts()
         self.absent: dict[str, EchelonError] = {}
-        before = unit.session.windows.given_up(venue, TABLE)
-        self.given_up = GivenUp([f"{venue}:{name}" for name in before])
+        self.given_up = GivenUp(lambda: [f"{venue}:{name}" for name in unit.session.windows.given_up(venue, TABLE)])
         self._any = False  # one request at least was answered
         self._session = unit.session
         # A price object holds a day's candles or more: a hundred times a trade's size.

@@ -35,7 +35,7 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
     with session.unit() as unit:
         store = unit.store(VENUE, PARSER_VERSION)
         failure: NotAvailable | None = None
-        given_up = GivenUp(session.windows.given_up(VENUE, TABLE))
+        given_up = GivenUp(lambda: session.windows.given_up(VENUE, TABLE))
         try:
             for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):
                 async for page in narrowed(conditions, client.data.resolutions, given_up):

@@ -116,8 +116,7 @@ class _Batch:
         self.feed = feed
         self.total = Counts()
         self.absent: list[NotFound] = []
-        before = unit.session.windows.given_up(venue, TABLE)
-        self.given_up = GivenUp([f"{venue}:{name}" for name in before])
+        self.given_up = GivenUp(lambda: [f"{venue}:{name}" for name in unit.session.windows.given_up(venue, TABLE)])
         self._session = unit.session
         self.scope = trade_scope(self._session, venue)
         self.whole: Span | None = None  # what the run claims under ``scope`` once all walks have ended

@@ -9,7 +9,8 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ HOST, BOOT, PID, STARTED = (f"echelon/{name}" for name in ("host", "boot", "pid"
 # Seconds between heartbeats, and the age from which a run of another machine counts as dead: a machine that is busy,
 # or cut off from the state database, for less than this keeps its runs.
 BEAT, SILENCE = 10.0, 90.0
+POLL_SECONDS = 0.2
 
 _BEAT = """
     INSERT INTO run_heartbeats (run_id, host, pid, beat_at) VALUES (:run_id, :host, :pid, :beat_at)
@@ -82,6 +84,14 @@ class Process:
 
     def __str__(self) -> str:
         return f"process {self.pid}" + ("" if self.is_here() else f" of {self.host}")
+
+
+def living_after(processes: Sequence[Process], seconds: float) -> list[Process]:
+    """Waits until all have ended, at most so long; those that still live."""
+    deadline = time.monotonic() + seconds
+    while (living := [p for p in processes if p.lives()]) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return living
 
 
 def _boot() -> str:

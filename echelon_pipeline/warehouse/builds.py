@@ -65,14 +65,6 @@ class Builds:
         self._lake.merge(BUILDS, [path])
         path.unlink()
 
-    def hold(self, mart: str, kind: str, reason: str, at: datetime) -> None:
-        """Notes that the last version of a mart is kept, and why."""
-        self.record(mart, [Record(ALL, kind, at, reason=reason)])
-
-    def release(self, mart: str, at: datetime) -> None:
-        """Notes that a mart is held back no longer, where it was."""
-        self.record(mart, [Record(ALL, r.kind, at) for r in self.of(mart) if r.reason is not None])
-
 
 def held_back(lake: Lake, *kinds: str) -> dict[str, str]:
     """Marts whose last version is kept, and why; of all kinds unless some are given."""

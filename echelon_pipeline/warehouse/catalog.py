@@ -141,7 +141,7 @@ def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, impr
             imprint.built_at,
             __version__,
             imprint.sequence,
-            None if source.snapshot is None else str(source.snapshot.delta.metadata().id),
+            None if source.snapshot is None else source.snapshot.table_id,
             name in imprint.stale,
             imprint.stale.get(name),
         ],

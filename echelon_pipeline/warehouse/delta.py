@@ -83,6 +83,11 @@ class Snapshot:
 
         self.version = delta.version()
 
+    @property
+    def table_id(self) -> str:
+        """Delta's id of the table: another id is another table, whatever its name."""
+        return str(self.delta.metadata().id)
+
     @cached_property
     def files(self) -> tuple[DataFile, ...]:
         """Every data file, by name. Reads the log only, never the data."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from echelon_pipeline.errors import Conflict, CorruptStore, NotFound
+from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NotFound
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.checksums import checksum
 from echelon_pipeline.warehouse.marts import marts
@@ -66,7 +66,7 @@ def read_edition(path: Path) -> Edition | None:
             added = "sequence, table_id" if "sequence" in names else "0, NULL"
             query = f"SELECT table_name, version, rows, built_at, {added} FROM meta.publication"
             rows = connection.execute(query).fetchall()
-    except (NotFound, CorruptStore, Conflict, duckdb.Error):
+    except (NotFound, BadSettings, CorruptStore, Conflict, duckdb.Error):
         return None
     if not rows:
         return None
@@ -83,10 +83,9 @@ def kept_publications(target: Path) -> list[Path]:
     return sorted(_folder(target).glob(f"{target.stem}-*.duckdb"), key=_order, reverse=True)
 
 
-def next_sequence(target: Path) -> int:
-    """The number of the next publication: larger than that of any known one."""
-    published = read_edition(target)
-    known = [published.sequence if published else 0, *(_order(path)[0] for path in kept_publications(target))]
+def next_sequence(target: Path, last: Edition | None) -> int:
+    """The number of the next publication: larger than that of the last one and of any kept copy."""
+    known = [last.sequence if last else 0, *(_order(path)[0] for path in kept_publications(target))]
     return max(known) + 1
 
 

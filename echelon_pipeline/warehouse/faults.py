@@ -51,9 +51,8 @@ def storage_faults(where: str) -> Iterator[None]:
 
 def is_unreadable(error: BaseException) -> bool:
     """Whether an error says that a stored file is missing or damaged."""
-    if (
-        type(error) is duckdb.Error
-    ):  # what its Parquet reader throws unclassified: "Out of buffer", "TProtocolException"
+    # What DuckDB's Parquet reader throws has no class of its own: "Out of buffer", "TProtocolException".
+    if type(error) is duckdb.Error:
         return True
     kinds = (DeltaError, duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
     return isinstance(error, kinds) and _UNREADABLE.search(str(error)) is not None

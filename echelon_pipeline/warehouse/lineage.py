@@ -69,20 +69,13 @@ def register_rebuilt(settings: Settings, tables: Collection[str]) -> dict[str, s
     with State.of(settings) as state, state.begin() as connection:
         for name in names:
             snapshot = lake.open(name)
-            row = {"table_id": _table_id(snapshot), "version": snapshot.version if snapshot else -1}
+            row: dict[str, object] = {"table_id": _NONE, "version": -1}
+            if snapshot is not None:
+                row = {"table_id": snapshot.table_id, "version": snapshot.version}
             row |= {"lake": settings.lake_root, "name": name, "noted_at": datetime.now(UTC).timestamp()}
             connection.execute(sa.text(_NOTE), row)
             noted[name] = f"version {snapshot.version}" if snapshot else "does not exist"
     return noted
-
-
-def table_id(snapshot: Snapshot | None) -> str | None:
-    """Delta's id of a table: another one is another table, whatever its name."""
-    return None if snapshot is None else str(snapshot.delta.metadata().id)
-
-
-def _table_id(snapshot: Snapshot | None) -> str:
-    return table_id(snapshot) or _NONE
 
 
 def _fault(made: Made | None, snapshot: Snapshot | None) -> str:
@@ -91,7 +84,7 @@ def _fault(made: Made | None, snapshot: Snapshot | None) -> str:
         return ""
     if snapshot is None:
         return f"has vanished (it had version {made.version} and {made.rows:,} rows)"
-    if made.table_id is not None and made.table_id != table_id(snapshot):
+    if made.table_id is not None and made.table_id != snapshot.table_id:
         return f"is another table than the one published (version {snapshot.version}, before {made.version})"
     if snapshot.version < made.version:
         return f"went back from version {made.version} to {snapshot.version}"
@@ -109,4 +102,4 @@ def _is_accepted(noted: tuple[str, int], snapshot: Snapshot | None) -> bool:
     """Whether a table is the noted one, or what it has become since."""
     if snapshot is None:
         return noted[0] == _NONE
-    return noted[0] in (_NONE, _table_id(snapshot)) and snapshot.version >= noted[1]
+    return noted[0] in (_NONE, snapshot.table_id) and snapshot.version >= noted[1]

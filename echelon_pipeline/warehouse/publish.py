@@ -32,11 +32,11 @@ from echelon_pipeline.warehouse.editions import (
 )
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
 from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.lineage import register_rebuilt, require_lineage, table_id
+from echelon_pipeline.warehouse.lineage import register_rebuilt, require_lineage
 from echelon_pipeline.warehouse.locks import one_at_a_time
-from echelon_pipeline.warehouse.reader import read_published
+from echelon_pipeline.warehouse.reader import read_published, require_no_folder
 from echelon_pipeline.warehouse.state import State
-from echelon_pipeline.warehouse.untouched import is_changed, linked, require_no_folder
+from echelon_pipeline.warehouse.untouched import is_changed, linked
 
 # Clients of DuckDB 1.2 and later open files of this storage version; it costs 3 % of size.
 STORAGE_VERSION = "v1.2.0"
@@ -93,7 +93,7 @@ def publish(
             return None
         if changed:
             _drop_changed(target)
-        edition = Edition(target, next_sequence(target), datetime.now(UTC), _made(sources))
+        edition = Edition(target, next_sequence(target, last), datetime.now(UTC), _made(sources))
         stale = held_back(lake)
         tables, kept = _replace(settings, lake, sources, edition, stale)
         with State.of(settings) as state:
@@ -105,7 +105,7 @@ def publish(
 
 def _made(sources: Mapping[str, Source]) -> dict[str, Made]:
     snapshots = {name: s.snapshot for name, s in sources.items() if s.snapshot is not None}
-    return {n: Made(s.version, table_id(s), sum(f.rows for f in s.files)) for n, s in snapshots.items()}
+    return {n: Made(s.version, s.table_id, sum(f.rows for f in s.files)) for n, s in snapshots.items()}
 
 
 def _replace(

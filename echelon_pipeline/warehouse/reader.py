@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import psutil
 
-from echelon_pipeline.errors import Conflict, CorruptStore, NotFound, RefusedStatement
+from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NotFound, RefusedStatement
 
 _HELD = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 _EXPLAIN = re.compile(r"^\s*EXPLAIN\s+(?:ANALYZE\s+)?(?:\([^)]*\)\s*)?", re.IGNORECASE)
@@ -34,14 +34,11 @@ def read_published(
     ``lake``: root that the views over large tables read from; default is the root at publication. ``locked``: no
     access to any other file than those that the publication's views name, and no setting can be changed.
     Raises NotFound where nothing was published yet, Conflict where another process holds the file open for writing,
-    CorruptStore where it cannot be opened.
+    BadSettings where it is a folder, CorruptStore where it cannot be opened.
     """
     if not path.exists():
         raise NotFound(f"{path} does not exist yet. Run `echelon demo` or `echelon ingest`, then `echelon publish`.")
-    if path.is_dir():
-        raise CorruptStore(
-            f"{path} is a folder where the published file is to be: move it away, then `echelon publish`"
-        )
+    require_no_folder(path)
     # A folder of its own: DuckDB lets statements of a locked session read and write in its folder of temporary files.
     spill = tempfile.mkdtemp(prefix="echelon-spill-")
     try:
@@ -58,6 +55,12 @@ def read_published(
             connection.close()
     finally:
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def require_no_folder(path: Path) -> None:
+    """Raises BadSettings where a folder stands in place of the published file."""
+    if path.is_dir():
+        raise BadSettings(f"{path} is a folder where the published file is to be: move it away, then `echelon publish`")
 
 
 def _open(path: Path, memory_limit_mb: int, threads: int, spill: str) -> duckdb.DuckDBPyConnection:

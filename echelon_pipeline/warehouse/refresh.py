@@ -101,7 +101,7 @@ class Refresh:
                 for mart in chosen:
                     if read := sorted(broken & set(mart.tables)):
                         failed[mart.name] = f"not built, it reads {', '.join(read)}"
-                        self._builds.hold(mart.name, FAILED, failed[mart.name], datetime.now(UTC))
+                        self._fail(mart, failed[mart.name])
                     else:
                         yield from self._attempt(mart, failed, days, again=again, allow_empty=allow_empty)
                     broken |= failed.keys()
@@ -123,41 +123,49 @@ class Refresh:
             whole = not isinstance(error, EchelonError)
             log.log(logging.ERROR, "%s could not be built: %s", mart.name, error, exc_info=whole)
             failed[mart.name] = str(error).strip() or type(error).__name__
-            self._builds.hold(mart.name, FAILED, failed[mart.name], datetime.now(UTC))
+            self._fail(mart, failed[mart.name])
+
+    def _fail(self, mart: Mart, reason: str) -> None:
+        """Records that the last version of a mart is kept, and why."""
+        self._builds.record(mart.name, [Record(ALL, FAILED, datetime.now(UTC), reason=reason)])
 
     def stale(self, mart: Mart, *, unless_since: datetime | None = None) -> list[str]:
         """Parts that are older than their inputs: days, or "all"; none where the last look is no older than that."""
-        looked = [r.pinned_at for r in self._builds.of(mart.name) if r.kind == "checked"]
+        known = self._builds.of(mart.name)
+        looked = [r.pinned_at for r in known if r.kind == "checked"]
         if unless_since is not None and looked and max(looked) >= unless_since:
             return []
-        return self._look(mart, pin(self._lake, mart), datetime.now(UTC))[0]
+        return self._look(mart, pin(self._lake, mart), datetime.now(UTC), known)[0]
 
     def _mart(self, mart: Mart, days: Sequence[date] | None, *, again: bool, allow_empty: bool) -> Iterator[Built]:
-        at, pinned = datetime.now(UTC), pin(self._lake, mart)
-        parts, records = self._look(mart, pinned, at)
+        at, pinned, known = datetime.now(UTC), pin(self._lake, mart), self._builds.of(mart.name)
+        parts, records = self._look(mart, pinned, at, known)
         if again:
-            wanted = [r.part for r in (*self._builds.of(mart.name), *records) if r.kind == "wanted"]
+            wanted = [r.part for r in (*known, *records) if r.kind == "wanted"]
             parts = sorted({*wanted, *map(str, _input_days(mart, pinned))}) if mart.is_dated else [ALL]
         if days is not None and mart.is_dated:
             parts = [p for p in parts if date.fromisoformat(p) in set(days)]
-        self._builds.record(mart.name, records)
         emptied: list[tuple[Span, Path]] = []
         for span in _spans(parts) if mart.is_dated else [None] * bool(parts):
             staged, rows = self._stage(mart, pinned, span)
             if not any(rows.values()) and self._rows(mart, span):
                 emptied.append((span, staged))
             else:
-                yield from self._put(mart, pinned, span, staged, rows, at)
+                # What was found wanted goes with the first part: a commit of its own would cost a third of a refresh.
+                yield from self._put(mart, pinned, span, staged, rows, at, records)
+                records = []
         if emptied and not allow_empty and self._would_be_empty(mart, pinned, [span for span, _ in emptied]):
             reason = "its statement gives no row any more although its inputs have rows"
             log.warning(
                 "%s keeps its last version: %s. Build it empty with `echelon refresh --allow-empty`.", mart.name, reason
             )
-            self._builds.hold(mart.name, EMPTIED, reason, at)
+            self._builds.record(mart.name, [*records, Record(ALL, EMPTIED, at, reason=reason)])
             return
         for span, staged in emptied:
-            yield from self._put(mart, pinned, span, staged, {}, at)
-        self._builds.release(mart.name, at)
+            yield from self._put(mart, pinned, span, staged, {}, at, records)
+            records = []
+        # Held back no longer, where it was.
+        self._builds.record(mart.name, [*records, *(Record(ALL, r.kind, at) for r in known if r.reason is not None)])
 
     def _stage(self, mart: Mart, pinned: Pinned, span: Span) -> tuple[Path, dict[str, int]]:
         try:
@@ -167,14 +175,22 @@ class Refresh:
             raise type(error)(f"{found + ': ' if found else ''}{str(error).splitlines()[0]}") from error
 
     def _put(
-        self, mart: Mart, pinned: Pinned, span: Span, staged: Path, rows: dict[str, int], at: datetime
+        self,
+        mart: Mart,
+        pinned: Pinned,
+        span: Span,
+        staged: Path,
+        rows: dict[str, int],
+        at: datetime,
+        records: Sequence[Record],
     ) -> Iterator[Built]:
-        """Commits a staged part, then its record."""
+        """Commits a staged part, then its record and ``records``."""
         self._lake.replace(mart.name, staged, span)
         staged.unlink()
         built = [Built(mart.name, p, rows.get(p, 0)) for p in _parts(span)]
         inputs, code = self._versions(mart, pinned), mart.code(self._params)
-        self._builds.record(mart.name, [Record(b.part, "built", at, inputs, code, b.rows) for b in built])
+        done = [Record(b.part, "built", at, inputs, code, b.rows) for b in built]
+        self._builds.record(mart.name, [*records, *done])
         yield from built
 
     def _files(self, mart: Mart) -> tuple[DataFile, ...]:
@@ -191,9 +207,11 @@ class Refresh:
         given = (snapshot for name in mart.inputs if (snapshot := pinned[name]))
         return left == 0 and any(f.rows for snapshot in given for f in snapshot.files)
 
-    def _look(self, mart: Mart, pinned: Pinned, at: datetime) -> tuple[list[str], list[Record]]:
+    def _look(
+        self, mart: Mart, pinned: Pinned, at: datetime, recorded: Sequence[Record]
+    ) -> tuple[list[str], list[Record]]:
         """Stale parts, and what is to be recorded of this look: nothing where nothing changed."""
-        known = {(r.part, r.kind): r for r in self._builds.of(mart.name)}
+        known = {(r.part, r.kind): r for r in recorded}
         checked, versions = known.get((ALL, "checked")), self._versions(mart, pinned)
         if checked is None or checked.inputs != versions:
             seen = json.loads(checked.inputs or "{}") if checked else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import STATE_FILE, Settings
 from echelon_pipeline.warehouse.checksums import checksum
 from echelon_pipeline.warehouse.editions import (
@@ -19,12 +18,6 @@ from echelon_pipeline.warehouse.editions import (
     wal,
 )
 from echelon_pipeline.warehouse.state import State
-
-
-def require_no_folder(target: Path) -> None:
-    """Raises BadSettings where a folder stands in place of the published file."""
-    if target.is_dir():
-        raise BadSettings(f"{target} is a folder where the published file is to be: move it away")
 
 
 def is_changed(settings: Settings, target: Path, edition: Edition | None) -> bool:

@@ -137,11 +137,11 @@ def test_only_what_may_pass_within_a_minute_is_tried_again(
 @pytest.mark.parametrize(
     ("said", "kind", "line"),
     [
-        ("database or disk is full", RunPostponed, "first: Dagster's records: database or disk is full"),
+        ("database or disk is full", RunPostponed, "first: DiskFull: Dagster's records: database or disk is full"),
         (
             "file is not a database",
             RunFailed,
-            "first: Dagster's records is damaged or not ours: file is not a database",
+            "first: CorruptStore: Dagster's records is damaged or not ours: file is not a database",
         ),
     ],
 )

@@ -127,7 +127,7 @@ def test_what_a_killed_ui_left_is_ended_and_named(
         name = Process.at(child.pid)
         with presence.alone(settings, 3001, patience=3.0 if ends else 0.3):
             assert child.wait(10) == (0 if ends else -signal.SIGKILL)
-        assert capsys.readouterr().err == f"what is left of an `echelon ui` that was killed is ended: daemon ({name})\n"
+        assert capsys.readouterr().err == f"ending processes of an `echelon ui` that was killed: daemon ({name})\n"
         with presence.alone(settings, 3001):
             assert capsys.readouterr().err == ""
     finally:
