@@ -15,17 +15,17 @@ CREATE MACRO core.depth_within(instrument, t, distance) AS TABLE
         bid,
         ask,
         mid,
-        CASE WHEN mid IS NOT NULL AND list_count(list_transform(bids, lambda l: l[2])) = length(bids) THEN
-            fits(coalesce(list_sum(list_transform(bids, lambda l: l[2])), 0))
+        CASE WHEN mid IS NOT NULL THEN
+            fits(list_sum_of_all(list_transform(bids, lambda l: l[2])))
         END AS bid_size,
-        CASE WHEN mid IS NOT NULL AND list_count(list_transform(bids, lambda l: l[2])) = length(bids) THEN
-            fits(coalesce(list_sum(list_transform(bids, lambda l: notional(l[1], l[2]))), 0))
+        CASE WHEN mid IS NOT NULL THEN
+            fits(list_sum_of_all(list_transform(bids, lambda l: notional(l[1], l[2]))))
         END AS bid_notional_usd,
-        CASE WHEN mid IS NOT NULL AND list_count(list_transform(asks, lambda l: l[2])) = length(asks) THEN
-            fits(coalesce(list_sum(list_transform(asks, lambda l: l[2])), 0))
+        CASE WHEN mid IS NOT NULL THEN
+            fits(list_sum_of_all(list_transform(asks, lambda l: l[2])))
         END AS ask_size,
-        CASE WHEN mid IS NOT NULL AND list_count(list_transform(asks, lambda l: l[2])) = length(asks) THEN
-            fits(coalesce(list_sum(list_transform(asks, lambda l: notional(l[1], l[2]))), 0))
+        CASE WHEN mid IS NOT NULL THEN
+            fits(list_sum_of_all(list_transform(asks, lambda l: notional(l[1], l[2]))))
         END AS ask_notional_usd,
         -- Every stored level lies within, and there are more.
         (bid_levels > length(bid_prices) AND length(bids) = length(bid_prices))

@@ -3,7 +3,8 @@
 -- grain: builder_scope, builder code, range, range_start
 -- partition: none
 -- inputs: mart.builder_volume, mart.builder_revenue, core.builder_leaderboard
--- A volume that fits no column is above all others and has no rank of its own. The venue ranks by shares and does not say where its ranges begin: its last ranking of each of our ranges is kept.
+-- A volume that fits no column is above all others and has no rank of its own. The venue ranks by shares and does not
+-- say where its ranges begin: its last ranking of each of our ranges is kept.
 WITH rankings AS (
     SELECT
         *,

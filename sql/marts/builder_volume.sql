@@ -49,10 +49,10 @@ days AS (
     UNION ALL
     SELECT DISTINCT builder_code AS code, date, 0, 0, 0 FROM core.builder_legs
     UNION ALL
-    -- Holes between what was read. More than 400 days are none.
+    -- Holes between what was read.
     SELECT code, unnest(generate_series(date, next_date, INTERVAL 1 DAY))::DATE AS date, 0, 0, 0
     FROM (SELECT code, date, lead(date) OVER (PARTITION BY code ORDER BY date) AS next_date FROM read_days)
-    WHERE next_date - date <= 400
+    WHERE next_date - date <= longest_hole_days()
     UNION ALL
     -- Where the code cannot be told, the row may be of any.
     SELECT c.code, u.date, 0, 0, u.unread_rows

@@ -217,12 +217,11 @@ reads AS (
 ),
 
 claims AS (
-    -- From the first day that was ever read to today: days after the last one read are missing, not absent. More than
-    -- 400 days without any reading are no hole: a single row of 1970 must not list every day since.
+    -- From the first day that was ever read to today: days after the last one read are missing, not absent.
     SELECT
         venue,
         table_name,
-        unnest(generate_series(date, if(next_date - date <= 400, next_date - 1, date), INTERVAL 1 DAY))::DATE AS date
+        unnest(generate_series(date, if(next_date - date <= longest_hole_days(), next_date - 1, date), INTERVAL 1 DAY))::DATE AS date
     FROM (
         SELECT *, lead(date) OVER (PARTITION BY venue, table_name ORDER BY date) AS next_date
         FROM (

@@ -5,9 +5,10 @@
 -- inputs: core.trades, core.daily_prices
 -- lookups: core.unread_rows
 -- Prints imported without an id are counted only where no print with one is held: never both. The day is complete
--- where core.daily_prices says so of the same trades and none is unread by now (sql/stale/trade_volume.sql). Traders are counted by 64-bit hash: a hundred thousand of one
--- instrument and day collide once in four thousand million such days, at half the cost; a list of them costs half of
--- what count(DISTINCT) does. A total that fits no column is NULL, its day is not complete.
+-- where core.daily_prices says so of the same trades and none is unread by now (sql/stale/trade_volume.sql). Traders are
+-- counted by 64-bit hash: a hundred thousand of one instrument and day collide once in four thousand million such days,
+-- at half the cost; a list of them costs half of what count(DISTINCT) does. A total that fits no column is NULL, its day
+-- is not complete.
 WITH complete AS (
     SELECT instrument_id, date, is_complete, incomplete_reason
     FROM core.daily_prices

@@ -31,13 +31,7 @@ unit_days AS (
     FROM (
         SELECT
             *,
-            unnest(
-                generate_series(
-                    date_trunc('day', from_at AT TIME ZONE 'UTC'),
-                    to_at AT TIME ZONE 'UTC' - INTERVAL 1 MICROSECOND,
-                    INTERVAL 1 DAY
-                )
-            ) AS day
+            unnest(utc_days(from_at, to_at)) AS day
         FROM core.ingest_windows
         SEMI JOIN (SELECT * FROM letters WHERE from_at IS NULL OR to_at IS NULL) USING (venue, table_name, unit_id)
     )
@@ -47,13 +41,7 @@ unit_days AS (
 days AS (
     SELECT
         *,
-        unnest(
-            generate_series(
-                date_trunc('day', from_at AT TIME ZONE 'UTC'),
-                to_at AT TIME ZONE 'UTC' - INTERVAL 1 MICROSECOND,
-                INTERVAL 1 DAY
-            )
-        ) AS day
+        unnest(utc_days(from_at, to_at)) AS day
     FROM letters
     WHERE from_at < to_at
     UNION ALL BY NAME

@@ -29,7 +29,7 @@ read_days AS (
     FROM stretches
 ),
 
--- Days between two stretches that nothing was read of. More than 400 of them are no hole.
+-- Days between two stretches that nothing was read of.
 holes AS (
     SELECT
         venue,
@@ -40,7 +40,7 @@ holes AS (
         SELECT *, lead(from_at) OVER (PARTITION BY venue, table_name, scope ORDER BY from_at) AS next_from
         FROM stretches
     )
-    WHERE next_from <= to_at + INTERVAL 400 DAY
+    WHERE next_from <= to_at + longest_hole_days() * INTERVAL 1 DAY
 ),
 
 pieces AS (
