@@ -141,21 +141,26 @@ def _typed(connection: duckdb.DuckDBPyConnection, table: str, relation: str, que
 def _reject_ambiguous(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str) -> None:
     """Rejects objects that name a known field twice: readers of JSON differ in which value they take.
 
-    Objects of a kind have few sets of names, so that each set is looked at once (0.3 us an object).
+    Objects of a kind have few sets of names, and each set is looked at once: by its hash, since DuckDB would else
+    compare the names of each object (1.4 us an object instead of 4.8, beside 7 for the rest of parsing a trade).
     """
+    named = "SELECT unit_id, page, position, coalesce(TRY(json_keys(payload)), json_keys(as_json(payload))) AS names"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE sets_of_names AS "
+        f"SELECT any_value(names) AS names FROM ({named} FROM raw_objects) GROUP BY hash(names)"
+    )
     known = ", ".join(literal(f) for f in sorted(kind.known_fields)) or "''"
-    named = "SELECT unit_id, page, position, json_keys(as_json(payload)) AS names FROM raw_objects"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE ambiguous AS
         SELECT names, list_filter(names, lambda n: n IN ({known}) AND len(list_filter(names, lambda o: o = n)) > 1)[1]
                AS field
-        FROM (SELECT DISTINCT names FROM ({named}))
-        WHERE len(names) > len(list_distinct(names)) AND field IS NOT NULL""")
+        FROM sets_of_names
+        WHERE field IS NOT NULL""")
     if connection.execute("SELECT count(*) FROM ambiguous").fetchone() == (0,):
         return
     connection.execute(f"""
         UPDATE {stem}_all a SET reject_path = '$.' || n.field, reject_reason = n.field || {literal(AMBIGUOUS)}
-        FROM (SELECT unit_id, page, position, field FROM ({named}) JOIN ambiguous USING (names)) n
+        FROM (SELECT unit_id, page, position, field FROM ({named} FROM raw_objects) JOIN ambiguous USING (names)) n
         WHERE (a.unit_id, a.page, a.position) = (n.unit_id, n.page, n.position)""")
 
 

@@ -201,7 +201,7 @@ def test_a_folder_in_place_of_the_file_is_named(settings: Settings) -> None:
     path.mkdir(parents=True)
     with pytest.raises(BadSettings, match=f"{path} is a folder where the published file is to be: move it away"):
         publish(settings, force=True)
-    with pytest.raises(CorruptStore, match=f"{path} is a folder"):
+    with pytest.raises(BadSettings, match=f"{path} is a folder where the published file is to be: move it away"):
         published(settings, "SELECT 1")
     assert said_of_publication(settings)[0] is Level.FAIL
 
