@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.errors import VenueUnavailable
@@ -302,65 +302,30 @@ points = st.lists(
 )  # fmt: skip
 
 
-cuts = given(
-    points=points, size=st.integers(1, 4), flush=st.integers(1, 9), fails=st.lists(st.integers(0, 9), max_size=3)
-)
-
-
-def examples(most: int) -> settings:
-    return settings(
-        max_examples=most,
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-    )
-
-
 @BOTH
 @MODES
-@examples(4)
-@cuts
+@pytest.mark.parametrize("most", [4, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
 def test_however_a_walk_is_cut_no_row_is_missing_double_or_claimed_too_early(
-    tmp_path: Path,
-    venue: Venue,
-    bound: int,
-    points: list[tuple[int, int, int]],
-    size: int,
-    flush: int,
-    fails: list[int],
+    tmp_path: Path, venue: Venue, bound: int, most: int
 ) -> None:
-    cut(Scripted(tmp_path, venue, bound=bound, flush=flush), prints_of(venue, points), size, fails)
+    @settings(max_examples=most, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+    @given(points, st.integers(1, 4), st.integers(1, 9), st.lists(st.integers(0, 9), max_size=3))
+    def holds(walked: list[tuple[int, int, int]], size: int, flush: int, fails: list[int]) -> None:
+        """Walks that fail after so many pages, then one that does not, then all of it once more."""
+        prints = prints_of(venue, walked)
+        home = Scripted(tmp_path, venue, bound=bound, flush=flush)
+        for pages in fails:
+            try:
+                home.run(Script(prints, size, fail_after=pages))
+            except VenueUnavailable:
+                home.assert_claims_hold(prints)
+        home.run(Script(prints, size))
+        home.assert_claims_hold(prints)
+        assert home.stored() == expected(prints)
+        again = home.run(Script(prints, size), refetch=True)
+        assert (again.new.get("core.trades", 0), again.changed.get("core.trades", 0)) == (0, 0)
 
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@BOTH
-@MODES
-@examples(100)
-@cuts
-def test_a_hundred_cuts_of_walks_leave_no_row_missing_double_or_claimed_too_early(
-    tmp_path: Path,
-    venue: Venue,
-    bound: int,
-    points: list[tuple[int, int, int]],
-    size: int,
-    flush: int,
-    fails: list[int],
-) -> None:
-    cut(Scripted(tmp_path, venue, bound=bound, flush=flush), prints_of(venue, points), size, fails)
-
-
-def cut(home: Scripted, prints: list[Print], size: int, fails: list[int]) -> None:
-    """Walks that fail after so many pages, then one that does not, then all of it once more."""
-    for pages in fails:
-        try:
-            home.run(Script(prints, size, fail_after=pages))
-        except VenueUnavailable:
-            home.assert_claims_hold(prints)
-    home.run(Script(prints, size))
-    home.assert_claims_hold(prints)
-    assert home.stored() == expected(prints)
-    again = home.run(Script(prints, size), refetch=True)
-    assert (again.new.get("core.trades", 0), again.changed.get("core.trades", 0)) == (0, 0)
+    holds()
 
 
 @BOTH

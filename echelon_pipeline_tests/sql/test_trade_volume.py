@@ -93,7 +93,7 @@ _PRINTS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(_PRINTS)
 def test_sums_are_those_of_exact_arithmetic(prints: Sequence[tuple[str, Decimal, int | None, str | None]]) -> None:
     rows = [_print(n, str(size), way, instrument_id=f"kalshi:{i}", trader=t, taker_notional_usd=size / 4)

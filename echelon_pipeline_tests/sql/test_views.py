@@ -107,13 +107,21 @@ WINDOWS = st.lists(
 )
 
 
-@settings(max_examples=20)
-@given(given_windows=WINDOWS)
-def test_coverage_agrees_with_interval_arithmetic(given_windows: list[tuple[int, int, str]]) -> None:
-    rows = [window(b, b + n, recorded=i, state=s) for i, (b, n, s) in enumerate(given_windows)]
-    expected = newest((at(b), at(b + n), i, (i, s)) for i, (b, n, s) in enumerate(given_windows))
-    with derived(rows, []) as connection:
-        assert coverage(connection) == [(b, e, state) for b, e, (_, state) in expected]
+# Examples of a property: few in every run, many in a long campaign.
+EXAMPLES = pytest.mark.parametrize("most", [20, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+
+
+@EXAMPLES
+def test_coverage_agrees_with_interval_arithmetic(most: int) -> None:
+    @settings(max_examples=most)
+    @given(WINDOWS)
+    def holds(given_windows: list[tuple[int, int, str]]) -> None:
+        rows = [window(b, b + n, recorded=i, state=s) for i, (b, n, s) in enumerate(given_windows)]
+        expected = newest((at(b), at(b + n), i, (i, s)) for i, (b, n, s) in enumerate(given_windows))
+        with derived(rows, []) as connection:
+            assert coverage(connection) == [(b, e, state) for b, e, (_, state) in expected]
+
+    holds()
 
 
 def test_each_day_says_how_many_minutes_are_complete_partial_unavailable_and_missing(tmp_path: Path) -> None:
@@ -203,32 +211,34 @@ PIECES = st.tuples(
 )
 
 
-@settings(max_examples=20)
-@given(pieces=st.lists(PIECES, min_size=1, max_size=9), held=st.tuples(st.integers(0, 30), st.integers(0, 30)))
-def test_completeness_agrees_with_interval_arithmetic(
-    pieces: list[tuple[int, int, int, str, str]], held: tuple[int, int]
-) -> None:
-    rows = [
-        window(b, b + n, r, state=state, scope=scope, unit_id=f"u{i:02}")
-        for i, (b, n, r, state, scope) in enumerate(pieces)
-    ]
-    expected = {}
-    for name, held_at in zip(("k:A", "k:B"), held, strict=True):
-        counted = []
-        for scope in ("all", "configured", name):
-            own = [(b, b + n, (r, i), (state, r)) for i, (b, n, r, state, s) in enumerate(pieces) if s == scope]
-            for begin, end, (state, recorded) in newest(own):
-                if state == "complete" and (scope != "configured" or recorded >= held_at):
-                    counted.append((begin, end))
-        last = union(counted)[-1:]
-        expected[name] = (at(last[0][0]), at(last[0][1])) if last else (None, None)
-    instruments = [instrument(name, held_at) for name, held_at in zip(("k:A", "k:B"), held, strict=True)]
-    with derived(rows, instruments) as connection:
-        found = connection.execute(
-            "SELECT instrument_id, complete_from, complete_to FROM core.instrument_completeness "
-            "WHERE table_name = 'core.trades'"
-        ).fetchall()
-    assert {name: (begin, end) for name, begin, end in found} == expected
+@EXAMPLES
+def test_completeness_agrees_with_interval_arithmetic(most: int) -> None:
+    @settings(max_examples=most)
+    @given(st.lists(PIECES, min_size=1, max_size=9), st.tuples(st.integers(0, 30), st.integers(0, 30)))
+    def holds(pieces: list[tuple[int, int, int, str, str]], held: tuple[int, int]) -> None:
+        rows = [
+            window(b, b + n, r, state=state, scope=scope, unit_id=f"u{i:02}")
+            for i, (b, n, r, state, scope) in enumerate(pieces)
+        ]
+        expected = {}
+        for name, held_at in zip(("k:A", "k:B"), held, strict=True):
+            counted = []
+            for scope in ("all", "configured", name):
+                own = [(b, b + n, (r, i), (state, r)) for i, (b, n, r, state, s) in enumerate(pieces) if s == scope]
+                for begin, end, (state, recorded) in newest(own):
+                    if state == "complete" and (scope != "configured" or recorded >= held_at):
+                        counted.append((begin, end))
+            last = union(counted)[-1:]
+            expected[name] = (at(last[0][0]), at(last[0][1])) if last else (None, None)
+        instruments = [instrument(name, held_at) for name, held_at in zip(("k:A", "k:B"), held, strict=True)]
+        with derived(rows, instruments) as connection:
+            found = connection.execute(
+                "SELECT instrument_id, complete_from, complete_to FROM core.instrument_completeness "
+                "WHERE table_name = 'core.trades'"
+            ).fetchall()
+        assert {name: (begin, end) for name, begin, end in found} == expected
+
+    holds()
 
 
 def test_prices_have_their_own_completeness(tmp_path: Path) -> None:
