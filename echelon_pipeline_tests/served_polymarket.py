@@ -38,13 +38,15 @@ class Refusal:
 class Polymarket:
     """What is served now. ``lists_closed``: closed markets are still in the listing of recently closed ones.
 
-    ``asked``: condition ids by the endpoint that was asked about them, in order.
+    ``prices``: points of a token's history. ``asked``: condition ids (tokens of prices) by the endpoint that was asked
+    about them, in order.
     """
 
     events: list[Body] = field(default_factory=list)
     markets: list[Body] = field(default_factory=list)
     trades: list[Body] = field(default_factory=list)
     resolutions: list[Body] = field(default_factory=list)
+    prices: dict[str, list[Body]] = field(default_factory=dict)
     lists_closed: bool = True
     asked: list[tuple[str, str]] = field(default_factory=list)
     url: str = ""
@@ -62,7 +64,9 @@ class Polymarket:
         if path == "/data/v2/resolutions":
             return {"data": self._of(self.resolutions, "resolutions", query, "condition", "condition_id")}
         if path == "/clob/batch-prices-history":
-            return {"history": {}}
+            tokens = query["markets"]
+            self.asked += [("prices", token) for token in tokens]
+            return {"history": {token: self.prices[token] for token in tokens if token in self.prices}}
         if path.startswith("/data/v2/"):
             return {"data": [], "pagination": {"has_more": False, "next_cursor": None}}
         return []

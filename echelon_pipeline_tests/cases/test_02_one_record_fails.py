@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from echelon_pipeline.errors import VenueDown, VenueUnavailable
 from echelon_pipeline.ingest import main
+from echelon_pipeline.ingest.session import Counts
 from echelon_pipeline_tests.cases.files import given
 from echelon_pipeline_tests.served_polymarket import (
     Body,
@@ -94,31 +96,37 @@ def test_the_record_is_given_up_and_everything_else_is_read(tmp_path: Path, case
         assert {s for (s,) in rows(session, "core.instruments", "status")} == {"settled"}
 
 
-@pytest.mark.parametrize("bad", ["condition", "token"])
-def test_batches_of_trades_and_prices_are_halved(tmp_path: Path, bad: str) -> None:
+@pytest.mark.parametrize(
+    ("step", "table", "asked", "bad"),
+    [
+        (main.trades, "core.trades", "trades", condition(5)),
+        (main.prices, "core.daily_prices", "prices", "511"),
+    ],
+    ids=["trades", "prices"],
+)
+def test_batches_of_trades_and_prices_are_halved(
+    tmp_path: Path, step: Callable[..., Counts], table: str, asked: str, bad: str
+) -> None:
     numbers = range(1, 14)
-    markets = [market(n) for n in numbers]
-    at = "2026-11-21T{:02}:00:00"
-    with served(Refusing(events=[event(1, *markets)])) as venue:
+    whole = {f"polymarket:{condition(n)}" for n in numbers}
+    spoiled = {f"polymarket:{condition(5)}"}
+    day = [date(2026, 11, 20)]
+    with served(Refusing(events=[event(1, *(market(n) for n in numbers))])) as venue:
         assert isinstance(venue, Refusing)
-        venue.trades = [trade(n, f"{n}11", at.format(10), 0.4, n) for n in numbers]
-        home = Home(tmp_path, venue)
-        session = home.poll(FIRST)
-        venue.refused = (condition(5),) if bad == "condition" else ("511",)
-        day = [date(2026, 11, 21)]
-        counts = main.trades(session, "polymarket", day)
-        traded = {i for (i,) in rows(session, "core.trades", "DISTINCT instrument_id")}
-        assert traded == {f"polymarket:{condition(n)}" for n in numbers if bad == "token" or n != 5}
-        if bad == "condition":
-            assert any(condition(5) in line for line in counts.absent)
-            windows = dict(rows(session, "core.ingest_windows", "scope, state", "table_name = 'core.trades'"))
-            assert windows.pop(f"polymarket:{condition(5)}") == "partial"
-            assert windows == {f"polymarket:{condition(n)}": "complete" for n in numbers if n != 5}
-            # What could not be read is what the next run asks for.
-            venue.refused, venue.asked = (), []
-            main.trades(session, "polymarket", day)
-            assert {i for name, i in venue.asked if name == "trades"} == {condition(5)}
-            assert len(rows(session, "core.trades", "trade_id")) == 13
+        venue.trades = [trade(n, f"{n}11", "2026-11-20T10:00:00", 0.4, n) for n in numbers]
+        venue.prices = {f"{n}11": [{"t": venue.trades[0]["timestamp"], "p": 0.4}] for n in numbers}
+        session = Home(tmp_path, venue).poll(FIRST)
+        venue.refused = (bad,)
+        counts = step(session, "polymarket", day)
+        assert any(condition(5) in line for line in counts.absent)
+        assert {i for (i,) in rows(session, table, "instrument_id")} == whole - spoiled
+        windows = rows(session, "core.ingest_windows", "DISTINCT scope, state", f"table_name = '{table}'")
+        assert set(windows) == {(i, "complete") for i in whole - spoiled} | {(i, "partial") for i in spoiled}
+        # What could not be read is what the next run asks for.
+        venue.refused, venue.asked = (), []
+        step(session, "polymarket", day)
+        assert {i for name, i in venue.asked if name == asked} == {bad}
+        assert sorted(i for (i,) in rows(session, table, "instrument_id")) == sorted(whole)
 
 
 def test_records_that_always_fail_fail_no_later_run_that_asks_for_them_alone(tmp_path: Path) -> None:
