@@ -62,8 +62,7 @@ def test_a_server_ends_when_its_parent_is_killed(code: str, tmp_path: Path) -> N
     assert gone == [child]
 
 
-def test_a_server_that_hears_no_interrupt_is_ended_by_force(tmp_path: Path) -> None:
-    (tmp_path / "sleeper.py").write_text(DEAF, encoding="utf-8")
+def test_a_server_that_hears_no_interrupt_is_ended_by_force() -> None:
     watched = "import threading, os; from echelon_pipeline import attended\n"
     watched += "threading.Thread(target=attended.watch, args=(os.dup(0), 0.5), daemon=True).start()\n" + DEAF
     child = subprocess.Popen([sys.executable, "-c", watched], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
