@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.parse import derive
 
@@ -27,6 +27,8 @@ needs_recordings = pytest.mark.skipif(
 )
 
 Row = dict[str, Any]
+# (token_id, instrument_id, outcome_index), and a label where it matters.
+Outcome = tuple[str | None, str, int] | tuple[str | None, str, int, str]
 
 _OUTCOMES = pa.schema(
     [TABLES["core.outcomes"].column(name).arrow for name in ("token_id", "instrument_id", "outcome_index", "label")]
@@ -49,53 +51,63 @@ def recorded(name: str) -> Any:
     return json.loads(data)
 
 
-def raw_table(kind: PayloadKind, payloads: Iterable[bytes | str | object], context: str | None = None) -> pa.Table:
-    """Rows of ``raw.objects`` for payloads given as bytes, text or plain values."""
-    rows = []
-    for position, payload in enumerate(payloads):
-        text = (
-            payload.decode()
-            if isinstance(payload, bytes)
-            else payload
-            if isinstance(payload, str)
-            else json.dumps(payload)
-        )
-        rows.append(
-            {
-                "venue": kind.venue,
-                "endpoint": kind.endpoint,
-                "date": RECEIVED.date(),
-                "unit_id": "unit",
-                "request": "/test",
-                "page": 0,
-                "position": position,
-                "received_at": RECEIVED,
-                "object_key": None,
-                "sha256": hashlib.sha256(text.encode()).hexdigest(),
-                "payload": text,
-                "context": context,
-                "parser_version": 1,
-            }
-        )
+def raw_object(payload: object, context: str | None = None) -> RawObject:
+    """An object of an answer: given as such, as bytes, as text or as a plain value."""
+    if isinstance(payload, RawObject):
+        return payload
+    if isinstance(payload, bytes):
+        return RawObject(payload, context=context)
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    return RawObject(text.encode(), context=context)
+
+
+def raw_pages(kind: PayloadKind, pages: Iterable[Page], units: Sequence[str] = ()) -> pa.Table:
+    """Rows of ``raw.objects`` of pages; ``units``: the unit of work of each page (default: one for all)."""
+    rows = [
+        {
+            "venue": kind.venue,
+            "endpoint": kind.endpoint,
+            "date": page.received_at.date(),
+            "unit_id": units[n] if units else "unit",
+            "request": page.request,
+            "page": page.number,
+            "position": position,
+            "received_at": page.received_at,
+            "object_key": served.key,
+            "sha256": served.sha256,
+            "payload": served.payload.decode(errors="replace"),
+            "context": served.context,
+            "parser_version": 1,
+        }
+        for n, page in enumerate(pages)
+        for position, served in enumerate(page.objects)
+    ]
     return pa.Table.from_pylist(rows, schema=TABLES["raw.objects"].arrow_schema())
+
+
+def raw_table(kind: PayloadKind, payloads: Iterable[object], context: str | None = None) -> pa.Table:
+    """Rows of ``raw.objects`` of one page of payloads."""
+    objects = tuple(raw_object(payload, context) for payload in payloads)
+    return raw_pages(kind, [Page(kind.endpoint, "/test", 0, RECEIVED, objects)])
+
+
+def known_outcomes(outcomes: Iterable[Outcome]) -> pa.Table:
+    """What parsers know of tokens."""
+    rows = [dict(zip(_OUTCOMES.names, outcome, strict=False)) for outcome in outcomes]
+    return pa.Table.from_pylist(rows, schema=_OUTCOMES)
 
 
 def parse_payloads(
     kind: PayloadKind,
-    payloads: Iterable[bytes | str | object],
+    payloads: Iterable[object],
     *,
     context: str | None = None,
-    outcomes: Iterable[tuple[str | None, str, int] | tuple[str | None, str, int, str]] = (),
+    outcomes: Iterable[Outcome] = (),
 ) -> Parsed:
-    """Runs a kind's statements on payloads; ``outcomes``: (token_id, instrument_id, outcome_index[, label])."""
-    raw = raw_table(kind, payloads, context)
-    known = pa.Table.from_pylist(
-        [dict(zip(_OUTCOMES.names, outcome, strict=False)) for outcome in outcomes],
-        schema=_OUTCOMES,
-    )
+    """Runs a kind's statements on payloads."""
     with connect() as connection:
-        connection.register("raw_objects", raw)
-        connection.register("known_outcomes", known)
+        connection.register("raw_objects", raw_table(kind, payloads, context))
+        connection.register("known_outcomes", known_outcomes(outcomes))
         derived = derive(connection, kind, unit_id="unit")
 
         def rows(table: str) -> list[Row]:

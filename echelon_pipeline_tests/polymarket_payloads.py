@@ -9,8 +9,6 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
-import pyarrow as pa
-
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
@@ -20,56 +18,31 @@ from echelon_pipeline.venues.polymarket.parse import KINDS
 from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.merge import check_rules, check_unique
 from echelon_pipeline.warehouse.parse import derive
-from echelon_pipeline_tests.fakes import RECEIVED, RECORDINGS, Parsed
+from echelon_pipeline_tests.fakes import (
+    RECEIVED,
+    RECORDINGS,
+    Outcome,
+    Parsed,
+    known_outcomes,
+    raw_object,
+    raw_pages,
+)
 
 POLYMARKET = RECORDINGS / "polymarket"
-# (token_id, instrument_id, outcome_index), and a label where it matters.
-Outcome = tuple[str | None, str, int] | tuple[str | None, str, int, str]
 
 
 def page(endpoint: str, payloads: Iterable[object], *, request: str = "/test", number: int = 0) -> Page:
     """A page of payloads given as plain values, text, bytes or raw objects."""
-    return Page(endpoint, request, number, RECEIVED, tuple(_object(p) for p in payloads))
-
-
-def _object(payload: object) -> RawObject:
-    if isinstance(payload, RawObject):
-        return payload
-    if isinstance(payload, bytes):
-        return RawObject(payload)
-    text = payload if isinstance(payload, str) else json.dumps(payload)
-    return RawObject(text.encode())
+    return Page(endpoint, request, number, RECEIVED, tuple(raw_object(p) for p in payloads))
 
 
 def parse_pages(
     kind: PayloadKind, pages: Sequence[Page], outcomes: Iterable[Outcome] = (), units: Sequence[str] = ()
 ) -> Parsed:
     """Runs a kind over pages; ``units``: the unit of work of each page (default: one for all)."""
-    rows = [
-        {
-            "venue": kind.venue,
-            "endpoint": kind.endpoint,
-            "date": read.received_at.date(),
-            "unit_id": units[n] if units else "unit",
-            "request": read.request,
-            "page": read.number,
-            "position": position,
-            "received_at": read.received_at,
-            "object_key": found.key,
-            "sha256": found.sha256,
-            "payload": found.payload.decode(),
-            "context": found.context,
-            "parser_version": 1,
-        }
-        for n, read in enumerate(pages)
-        for position, found in enumerate(read.objects)
-    ]
-    outcome_columns = ("token_id", "instrument_id", "outcome_index", "label")
-    known = [dict(zip(outcome_columns, outcome, strict=False)) for outcome in outcomes]
-    known_schema = pa.schema([TABLES["core.outcomes"].column(name).arrow for name in outcome_columns])
     with connect() as connection:
-        connection.register("raw_objects", pa.Table.from_pylist(rows, schema=TABLES["raw.objects"].arrow_schema()))
-        connection.register("known_outcomes", pa.Table.from_pylist(known, schema=known_schema))
+        connection.register("raw_objects", raw_pages(kind, pages, units))
+        connection.register("known_outcomes", known_outcomes(outcomes))
         derived = derive(connection, kind, unit_id="unit")
 
         def fetched(relation: str) -> list[dict[str, Any]]:
@@ -78,7 +51,8 @@ def parse_pages(
 
         if kind.endpoint != "prices_history":  # there a parsed row is a point, not an object
             judged = connection.sql(f"SELECT unit_id, page, position FROM {kind.venue}_{kind.endpoint}_all").fetchall()
-            assert len(judged) == len(set(judged)) == len(rows), "every object is judged exactly once"
+            served = sum(len(read.objects) for read in pages)
+            assert len(judged) == len(set(judged)) == served, "every object is judged exactly once"
         dead, drift = fetched(derived.dead_letters), fetched(derived.drift)
         # A view would be computed again for each rule.
         stored = {table: f"{relation}_rows" for table, relation in derived.outputs.items()}

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline.venues.polymarket.parse import KINDS
-from echelon_pipeline_tests.polymarket_payloads import Outcome, dec, page, parse_pages
+from echelon_pipeline_tests.fakes import Outcome
+from echelon_pipeline_tests.polymarket_payloads import dec, page, parse_pages
 
 # Two outcomes; three outcomes; a token that two instruments claim.
 OUTCOMES: list[Outcome] = [
