@@ -6,18 +6,22 @@ Belongs here: what tests of marts share. Rows come from ``rows.row``; tables tha
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.sqlfiles import Statement, statements
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse import refresh
 from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.marts import Mart, marts, settings_params
 from echelon_pipeline.warehouse.merge import check_rules, check_unique
@@ -81,6 +85,15 @@ def invalid_days(name: str, given: Mapping[str, Iterable[Row]]) -> set[date]:
     with _connection().cursor() as connection:
         _load(connection, (*mart(name).relations, name), given)
         return {row[0] for row in connection.execute(found.text).fetchall()}
+
+
+def changed_statement(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[str], str]) -> None:
+    """Refreshes build a mart from another statement, as another version of the code would have it; its header stays."""
+    text = mart(name).statement.text
+    header = "\n".join(takewhile(lambda line: line.startswith("--"), text.splitlines()))
+    other = Statement(mart(name).statement.name, f"{header}\n{change(text)}")
+    changed = tuple(replace(m, statement=other) if m.name == name else m for m in marts())
+    monkeypatch.setattr(refresh, "marts", lambda: changed)
 
 
 def _params(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.refresh import Refresh
+from echelon_pipeline_tests.marts import changed_statement
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, market, served, trade
-from echelon_pipeline_tests.unit.test_refresh_failures import _changed
 
 # One worker: the home is made once for all of them.
 pytestmark = pytest.mark.xdist_group("warnings")
@@ -174,7 +174,8 @@ def test_a_mart_that_fails_reports_no_new_version_and_all_others_are_published(
 ) -> None:
     lake = Lake.of(world.settings)
     before = lake.version("mart.trade_volume")
-    _changed(monkeypatch, "mart.trade_volume", lambda t: t.replace("v.contracts::DOUBLE", "error('a fault')::DOUBLE"))
+    fault = ("v.contracts::DOUBLE", "error('a fault')::DOUBLE")
+    changed_statement(monkeypatch, "mart.trade_volume", lambda text: text.replace(*fault))
     result = world.ingest("--select", MARTS)
     assert result.exit_code == EXIT_PERMANENT
     assert "mart.trade_volume" in result.stderr

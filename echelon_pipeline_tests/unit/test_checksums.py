@@ -27,11 +27,6 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", publish_every=0, min_free_mb=0)
 
 
-@pytest.fixture
-def lake(settings: Settings) -> Lake:
-    return Lake.of(settings)
-
-
 def _merge(lake: Lake, *numbers: int, day: int = 0) -> None:
     later = timedelta(days=day)
     rows = [trade(n, date=DAY + later, event_at=trade(n)["event_at"] + later) for n in numbers]

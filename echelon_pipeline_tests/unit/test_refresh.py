@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from echelon_pipeline.errors import Conflict, RuleViolation
-from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse import refresh as module
 from echelon_pipeline.warehouse.builds import Builds, Record
 from echelon_pipeline.warehouse.changes import EVERYTHING, NOTHING, Changed, changed_since
@@ -23,16 +22,6 @@ from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, row, staged, stor
 VOLUME, CALIBRATION = "mart.trade_volume", "mart.calibration"
 TRADES = "core.trades"
 LATER = DAY + timedelta(days=1)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ECHELON_HOME": str(tmp_path)})
-
-
-@pytest.fixture
-def lake(settings: Settings) -> Lake:
-    return Lake.of(settings)
 
 
 def _trades(numbers: Sequence[int], day: date = DAY) -> list[Row]:

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from echelon_pipeline.errors import CorruptStore, DiskFull, MartsFailed
-from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.sqlfiles import Statement
+from echelon_pipeline.settings import Settings
 from echelon_pipeline.warehouse import refresh as module
 from echelon_pipeline.warehouse.builds import EMPTIED, FAILED, held_back
 from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.refresh import Built, Refresh
+from echelon_pipeline_tests.marts import changed_statement
 from echelon_pipeline_tests.rows import DAY, row, staged, stored, trade
 
 VOLUME, CALIBRATION, OVERVIEW = "mart.trade_volume", "mart.calibration", "mart.market_overview"
 NAMES = "core.display_names"
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ECHELON_HOME": str(tmp_path)})
-
-
-@pytest.fixture
-def lake(settings: Settings) -> Lake:
-    return Lake.of(settings)
-
-
 def _merge(lake: Lake, table: str, *rows: dict[str, object]) -> None:
     lake.merge(table, [staged(lake.scratch, table, rows)])
-
-
-def _changed(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[str], str]) -> None:
-    """Another statement of a mart, as another version of the code would have it; its header stays."""
-    text = next(m for m in marts() if m.name == name).statement.text
-    header = "\n".join(takewhile(lambda line: line.startswith("--"), text.splitlines()))
-    other = f"{header}\n{change(text)}"
-    found = tuple(replace(m, statement=Statement(m.statement.name, other)) if m.name == name else m for m in marts())
-    monkeypatch.setattr(module, "marts", lambda: found)
 
 
 def _broken(
@@ -52,7 +29,9 @@ def _broken(
 ) -> None:
     """The statement of trade_volume divides by zero on some rows, as another fault of it might."""
     average = "v.contracts::DOUBLE / nullif(v.trades, 0) AS average_size"
-    _changed(monkeypatch, VOLUME, lambda text: text.replace(average, f"v.contracts // ({divisor}) AS average_size"))
+    changed_statement(
+        monkeypatch, VOLUME, lambda text: text.replace(average, f"v.contracts // ({divisor}) AS average_size")
+    )
 
 
 def _instruments(lake: Lake) -> None:
@@ -142,7 +121,7 @@ def test_a_mart_that_would_lose_all_rows_keeps_its_last_version(
     list(Refresh(settings).run([NAMES]))
     before = stored(lake, NAMES)
     assert len(before) == 3
-    _changed(monkeypatch, NAMES, lambda text: f"SELECT * FROM ({text}) LIMIT 0")
+    changed_statement(monkeypatch, NAMES, lambda text: f"SELECT * FROM ({text}) LIMIT 0")
     assert list(Refresh(settings).run([NAMES])) == []
     assert stored(lake, NAMES) == before
     assert "core.display_names keeps its last version" in caplog.text
@@ -158,7 +137,7 @@ def test_a_dated_mart_may_lose_a_days_rows_but_not_its_last(
     _merge(lake, "core.trades", trade(1), trade(2, event_at=trade(2)["event_at"] + timedelta(days=1), date=later))
     list(Refresh(settings).run([VOLUME]))
     for condition, days in ((f"date <> DATE '{DAY}'", [later]), ("false", [later])):
-        _changed(monkeypatch, VOLUME, f"SELECT * FROM ({{}}) WHERE {condition}".format)
+        changed_statement(monkeypatch, VOLUME, f"SELECT * FROM ({{}}) WHERE {condition}".format)
         list(Refresh(settings).run([VOLUME], again=True))
         assert [r["date"] for r in stored(lake, VOLUME)] == days
     assert list(held_back(lake, EMPTIED)) == [VOLUME]
