@@ -66,19 +66,19 @@ _TIMES = ("event_at", "received_at", "valid_from", "from_at", "observed_at")
 def legal_table(connection: duckdb.DuckDBPyConnection, table: Table, target: str, seed: int, rows: int) -> int:
     """Creates the table ``target`` with at most so many rows that meet the table's rules and key; how many."""
     rng = random.Random(f"{seed} {table.name}")
-    # Rows without extremes and NULLs too: else no two of them would join.
+    # Rows without extremes and NULLs too: otherwise no two of them would join.
     style = rng.choice(("plain", "mixed", "extreme", "extreme"))
-    made = [_row(rng, table, n, style) for n in range(rows)]
-    connection.register("made_rows_", pa.Table.from_pylist(made, schema=table.arrow_schema()))
+    candidates = [_row(rng, table, n, style) for n in range(rows)]
+    connection.register("candidates_", pa.Table.from_pylist(candidates, schema=table.arrow_schema()))
     key = ", ".join(map(quote, table.key))
     kept = " AND ".join(f"coalesce({rule.sql}, false)" for rule in table.all_rules()) or "true"
     connection.execute(
-        f"CREATE TABLE {target} AS SELECT * FROM made_rows_ WHERE {kept} "
+        f"CREATE TABLE {target} AS SELECT * FROM candidates_ WHERE {kept} "
         f"QUALIFY row_number() OVER (PARTITION BY {key}) = 1"
     )
-    connection.unregister("made_rows_")
-    found = connection.execute(f"SELECT count(*) FROM {target}").fetchall()
-    return int(found[0][0])
+    connection.unregister("candidates_")
+    counts = connection.execute(f"SELECT count(*) FROM {target}").fetchall()
+    return int(counts[0][0])
 
 
 def _row(rng: random.Random, table: Table, number: int, style: str) -> Row:
@@ -172,11 +172,11 @@ def _value(rng: random.Random, table: Table, column: Column, number: int, style:
 @cache
 def _words(table: str) -> dict[str, list[str]]:
     """Words that the rules of a table list for a column."""
-    found: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
     for rule in TABLES[table].rules:
         for column, listed in _WORDS.findall(rule.sql):
-            found.setdefault(column, []).extend(re.findall(r"'([^']*)'", listed))
-    return found
+            words.setdefault(column, []).extend(re.findall(r"'([^']*)'", listed))
+    return words
 
 
 def _decimal(kind: T) -> Callable[[random.Random, str], Decimal]:

@@ -31,7 +31,7 @@ def sandbox() -> Iterator[SandboxProcess]:
 class Ingested:
     """A home after one full ingest of ``SMALL``, and the contents of its tables then.
 
-    Whoever writes to it leaves the contents as they are, or works on a copy.
+    A test that writes to it leaves the contents as they are, or works on a copy.
     """
 
     settings: Settings

@@ -60,14 +60,14 @@ def older_parser(kind: PayloadKind, cannot_read: str) -> Iterator[None]:
     """Parses this kind as a version that rejects rows for which a condition holds."""
 
     def older(name: str) -> Statement:
-        found = statement(name)
+        current = statement(name)
         if name != kind.parse:
-            return found
+            return current
         places = ""
         if kind.owner:
             places = f", {kind.owner} AS reject_instrument_id, event_at AS reject_from_at"
         text = f"""SELECT * REPLACE (coalesce(reject_reason, CASE WHEN {cannot_read} THEN 'an older parser' END)
-                   AS reject_reason{places}) FROM ({found.text})"""
+                   AS reject_reason{places}) FROM ({current.text})"""
         return Statement(name, text)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -98,15 +98,15 @@ def claimed(home: Scripted) -> list[tuple[Any, ...]]:
     for _ in Refresh(home.settings).run(["mart.trade_volume", "mart.data_quality"]):
         pass
     publish(home.settings, force=True)
-    found: list[tuple[Any, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     with read_published(home.settings.published_file, lake=home.settings.lake_root) as connection:
         for query in (
             "SELECT contracts, trades, is_complete, unread_rows FROM mart.trade_volume WHERE date = $day ORDER BY ALL",
             "SELECT contracts, is_complete, unread_rows FROM mart.venue_volume WHERE date = $day",
             "SELECT unread_rows, state FROM mart.data_quality WHERE table_name = 'core.trades' AND date = $day",
         ):
-            found += connection.execute(query, {"day": FIRST}).fetchall()
-    return found
+            rows += connection.execute(query, {"day": FIRST}).fetchall()
+    return rows
 
 
 @BOTH
@@ -223,8 +223,8 @@ def raw_object(endpoint: str, served: Any) -> RawObject:
 
 
 def market(ticker: str | None, **changed: object) -> dict[str, object]:
-    made = {"ticker": ticker, "event_ticker": "E", "title": "t", "status": "active", "last_price_dollars": "0.4000"}
-    return {**made, **changed}
+    fields = {"ticker": ticker, "event_ticker": "E", "title": "t", "status": "active", "last_price_dollars": "0.4000"}
+    return {**fields, **changed}
 
 
 class Listings:

@@ -126,8 +126,8 @@ def claimed(session: Session) -> list[tuple[Any, ...]]:
 
 
 def test_a_letter_without_a_place_counts_on_the_day_of_its_units_windows(session: Session) -> None:
-    found = unread_rows(session, "kalshi", "core.trades").to_pylist()
-    assert [(r["instrument_id"], r["date"], r["unread_rows"]) for r in found] == [(None, FIRST, 1)]
+    rows = unread_rows(session, "kalshi", "core.trades").to_pylist()
+    assert [(r["instrument_id"], r["date"], r["unread_rows"]) for r in rows] == [(None, FIRST, 1)]
 
 
 def test_marts_publication_and_doctor_read_the_older_tables(session: Session) -> None:
@@ -144,8 +144,8 @@ def test_marts_publication_and_doctor_read_the_older_tables(session: Session) ->
 def test_the_next_listing_corrects_days_that_claim_too_much(session: Session) -> None:
     derive_later(session, "kalshi")
     columns = "date, is_complete, unread_rows, incomplete_reason"
-    found = {tuple(r.values()) for r in stored(session.lake, "core.daily_prices", columns)}
-    assert (FIRST, False, 1, "1 row could not be read") in found
-    assert {r[1] for r in found if r[0] == FIRST} == {False}
-    assert {r[1] for r in found if r[0] == DAYS[1]} == {True}
+    rows = {tuple(r.values()) for r in stored(session.lake, "core.daily_prices", columns)}
+    assert (FIRST, False, 1, "1 row could not be read") in rows
+    assert {r[1] for r in rows if r[0] == FIRST} == {False}
+    assert {r[1] for r in rows if r[0] == DAYS[1]} == {True}
     assert derive_later(session, "kalshi").changed == {}

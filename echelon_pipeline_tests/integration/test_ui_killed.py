@@ -31,10 +31,10 @@ def answers(port: int) -> bool:
 def refusal(env: dict[str, str], port: int) -> str:
     """What a second one says, at once."""
     begun = time.monotonic()
-    found = subprocess.run([*UI, str(port)], env=env, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run([*UI, str(port)], env=env, capture_output=True, text=True, timeout=60, check=False)
     assert time.monotonic() - begun < 20
-    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (1, "", 1), found
-    return found.stderr
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1), result
+    return result.stderr
 
 
 def test_a_second_ui_is_refused_in_one_line_and_a_killed_one_leaves_nothing(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def busy() -> Iterator[SandboxProcess]:
 
 @pytest.fixture(scope="module", params=["500", "0"], ids=["bounded", "whole feed"])
 def listed(request: pytest.FixtureRequest, busy: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with both venues' listings; settings.json beside it says under which bound."""
+    """A home with both venues' listings; the file ``bound`` beside it holds the bound."""
     home = tmp_path_factory.mktemp("listed") / "home"
     settings_ = settings_for(home, busy.env(), ECHELON_MAX_INSTRUMENTS=request.param, **_SMALL)
     session = Session.of(settings_)

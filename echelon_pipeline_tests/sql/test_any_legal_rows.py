@@ -68,7 +68,7 @@ def _build(connection: duckdb.DuckDBPyConnection, mart: Mart) -> None:
 
 def faults(seed: int, rows: int) -> dict[str, str]:
     """What fails on the rows of a seed, by the relation's name."""
-    found: dict[str, str] = {}
+    failures: dict[str, str] = {}
     with connect(private=True) as connection:
         connection.execute("CREATE SCHEMA given")
         sources = {}
@@ -87,14 +87,14 @@ def faults(seed: int, rows: int) -> dict[str, str]:
             try:
                 _build(connection, mart)
             except (duckdb.Error, EchelonError, AssertionError) as error:
-                found[mart.name] = str(error)
+                failures[mart.name] = str(error)
         views = [s.header["creates"] for folder in ("publish", "views") for s in statements(folder)]
         for relation in (*views, *CALLS):
             try:
                 connection.execute(f"SELECT * FROM {relation}").fetchall()
             except duckdb.Error as error:
-                found[relation] = str(error)
-    return found
+                failures[relation] = str(error)
+    return failures
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -27,36 +27,36 @@ PRICES = "core.daily_prices"
 
 
 def sold(number: int, size: Decimal, usd: Decimal = Decimal(1), direction: int | None = 1, **values: object) -> Row:
-    made = {"instrument_id": A, "size": size, "taker_notional_usd": usd, "taker_direction": direction}
-    return trade(number, **{**made, **values})
+    fields = {"instrument_id": A, "size": size, "taker_notional_usd": usd, "taker_direction": direction}
+    return trade(number, **{**fields, **values})
 
 
 def volume_of(*prints: Row) -> Row:
-    (found,) = computed("mart.trade_volume", {"core.trades": prints, PRICES: [COMPLETE]})
-    return found
+    (total,) = computed("mart.trade_volume", {"core.trades": prints, PRICES: [COMPLETE]})
+    return total
 
 
 def test_the_largest_total_that_fits_is_exact() -> None:
-    found = volume_of(sold(1, HALF), sold(2, HALF + Decimal("0.000001"), direction=-1))
-    assert (found["contracts"], found["bought_0"], found["is_complete"]) == (MOST, HALF, True)
+    total = volume_of(sold(1, HALF), sold(2, HALF + Decimal("0.000001"), direction=-1))
+    assert (total["contracts"], total["bought_0"], total["is_complete"]) == (MOST, HALF, True)
 
 
 def test_a_volume_that_fits_no_column_is_null_and_its_day_not_complete() -> None:
-    found = volume_of(sold(1, MOST), sold(2, MOST, direction=-1))
-    assert (found["contracts"], found["average_size"], found["taker_notional_usd"]) == (None, None, 2)
-    assert (found["bought_0"], found["sold_0"], found["taker_imbalance"]) == (MOST, MOST, 0)
-    assert (found["trades"], found["largest_size"]) == (2, MOST)
-    assert (found["is_complete"], found["incomplete_reason"]) == (False, TOO_LARGE)
-    found = volume_of(sold(1, MOST), sold(2, MOST))
-    assert (found["bought_0"], found["sold_0"], found["taker_imbalance"]) == (None, 0, None)
-    found = volume_of(sold(1, Decimal(2), MOST), sold(2, Decimal(2), MOST))
-    assert (found["contracts"], found["taker_notional_usd"], found["is_complete"]) == (4, None, False)
+    total = volume_of(sold(1, MOST), sold(2, MOST, direction=-1))
+    assert (total["contracts"], total["average_size"], total["taker_notional_usd"]) == (None, None, 2)
+    assert (total["bought_0"], total["sold_0"], total["taker_imbalance"]) == (MOST, MOST, 0)
+    assert (total["trades"], total["largest_size"]) == (2, MOST)
+    assert (total["is_complete"], total["incomplete_reason"]) == (False, TOO_LARGE)
+    total = volume_of(sold(1, MOST), sold(2, MOST))
+    assert (total["bought_0"], total["sold_0"], total["taker_imbalance"]) == (None, 0, None)
+    total = volume_of(sold(1, Decimal(2), MOST), sold(2, Decimal(2), MOST))
+    assert (total["contracts"], total["taker_notional_usd"], total["is_complete"]) == (4, None, False)
 
 
 def test_a_reason_that_is_known_before_stands() -> None:
     unread = {**COMPLETE, "is_complete": False, "incomplete_reason": "1 row could not be read"}
-    (found,) = computed("mart.trade_volume", {"core.trades": [sold(1, MOST), sold(2, MOST)], PRICES: [unread]})
-    assert found["incomplete_reason"] == "1 row could not be read"
+    (total,) = computed("mart.trade_volume", {"core.trades": [sold(1, MOST), sold(2, MOST)], PRICES: [unread]})
+    assert total["incomplete_reason"] == "1 row could not be read"
 
 
 @pytest.mark.parametrize("scope", ["all", "configured"])
@@ -76,9 +76,9 @@ def test_a_sum_of_volumes_of_which_one_is_unknown_is_unknown(scope: str) -> None
             connection.register("given_rows", rows)
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given_rows")
         for view in ("venue_volume", "category_volume"):
-            (found,) = connection.sql(statement(f"views/{view}").text).to_arrow_table().to_pylist()
-            assert (found["contracts"], found["taker_notional_usd"], found["trades"]) == (None, 3, 3)
-            assert (found["is_complete"], found["covered_share"], found["incomplete_reason"]) == (
+            (total,) = connection.sql(statement(f"views/{view}").text).to_arrow_table().to_pylist()
+            assert (total["contracts"], total["taker_notional_usd"], total["trades"]) == (None, 3, 3)
+            assert (total["is_complete"], total["covered_share"], total["incomplete_reason"]) == (
                 False,
                 None,
                 TOO_LARGE,
@@ -98,19 +98,19 @@ def test_volumes_of_24_hours_and_7_days_that_fit_no_column_are_null_and_not_comp
             "reason": "",
         }
         given["core.instrument_completeness"] = [{"instrument_id": A, **read}]
-        (found,) = computed("mart.market_overview", given)
-        return found
+        (total,) = computed("mart.market_overview", given)
+        return total
 
     now = [sold(n, MOST, event_at=NOON - timedelta(minutes=n)) for n in (1, 2)]
     then = [sold(n, MOST, event_at=NOON - timedelta(days=3, minutes=n), date=DAY - timedelta(days=3)) for n in (3, 4)]
     one = sold(5, Decimal(5), event_at=NOON - timedelta(minutes=5))
-    found = of(*now)
-    assert (found["volume_24h"], found["volume_24h_is_complete"], found["taker_notional_24h_usd"]) == (None, False, 2)
-    assert (found["volume_7d"], found["volume_7d_is_complete"]) == (None, False)
-    found = of(one, *then)
-    assert (found["volume_24h"], found["volume_24h_is_complete"]) == (5, True)
-    assert (found["volume_7d"], found["volume_7d_is_complete"]) == (None, False)
-    assert "no_trades_read" not in found["quality_flags"]
+    total = of(*now)
+    assert (total["volume_24h"], total["volume_24h_is_complete"], total["taker_notional_24h_usd"]) == (None, False, 2)
+    assert (total["volume_7d"], total["volume_7d_is_complete"]) == (None, False)
+    total = of(one, *then)
+    assert (total["volume_24h"], total["volume_24h_is_complete"]) == (5, True)
+    assert (total["volume_7d"], total["volume_7d_is_complete"]) == (None, False)
+    assert "no_trades_read" not in total["quality_flags"]
     assert of(one)["volume_7d"] == 5
 
 
@@ -122,8 +122,8 @@ def test_contracts_seen_that_fit_no_column_have_no_share() -> None:
 
     def share(seen: Sequence[Row], of: Sequence[Row]) -> tuple[Any, ...]:
         given = {"core.watched_time": [meant], "core.live_trades": seen, "core.trades": of, PRICES: [COMPLETE]}
-        (found,) = computed("mart.coverage", given)
-        return found["seen_contracts"], found["venue_contracts"], found["seen_share"]
+        (total,) = computed("mart.coverage", given)
+        return total["seen_contracts"], total["venue_contracts"], total["seen_share"]
 
     assert share(live, traded) == (None, None, None)
     assert share(live[:1], traded) == (MOST, None, None)
@@ -134,8 +134,8 @@ def test_contracts_seen_that_fit_no_column_have_no_share() -> None:
 def test_books_that_overlap_count_each_instant_once() -> None:
     meant = {"venue": "kalshi", "instrument_id": A, "from_at": at(0), "to_at": at(3600), "recorded_to": at(3600)}
     rows = [book(0, 3600), book(600, 3600, state="stale")]
-    (found,) = computed("mart.coverage", {"core.watched_time": [meant], "core.book_snapshots": rows})
-    assert [found[f"{kind}_seconds"] for kind in ("live", "stale", "unknown")] == [600, 3000, 0]
+    (total,) = computed("mart.coverage", {"core.watched_time": [meant], "core.book_snapshots": rows})
+    assert [total[f"{kind}_seconds"] for kind in ("live", "stale", "unknown")] == [600, 3000, 0]
 
 
 # --- builders
@@ -145,7 +145,7 @@ CODE = "0xaa"
 
 
 def leg(number: int, **values: object) -> Row:
-    made: Row = {
+    fields: Row = {
         "venue": "polymarket",
         "fill_id": f"polymarket:{number}",
         "role": "taker",
@@ -159,7 +159,7 @@ def leg(number: int, **values: object) -> Row:
         "status": "confirmed",
         "is_terminal": True,
     }
-    return row("core.fills", **{**made, **values})
+    return row("core.fills", **{**fields, **values})
 
 
 def builders(*fills: Row, codes: Sequence[str] = (CODE,)) -> dict[str, dict[str, Row]]:
@@ -171,25 +171,25 @@ def builders(*fills: Row, codes: Sequence[str] = (CODE,)) -> dict[str, dict[str,
     ]  # fmt: skip
     given: dict[str, Any] = {"core.coverage": reads}
     given["core.builder_legs"] = computed("core.builder_legs", {"core.fills": fills}, builder_codes=codes)
-    found = {}
+    by_mart = {}
     for name in ("volume", "revenue", "leaderboard"):
         rows = given[f"mart.builder_{name}"] = computed(f"mart.builder_{name}", given, builder_codes=codes)
-        found[name] = {r["builder_code"]: r for r in rows if r["range"] == "day" and r["venue"] == "polymarket"}
-    return found
+        by_mart[name] = {r["builder_code"]: r for r in rows if r["range"] == "day" and r["venue"] == "polymarket"}
+    return by_mart
 
 
 def test_a_builders_volume_that_fits_no_column_is_null_and_its_range_not_complete() -> None:
     large = [leg(n, notional_usd=MOST, size=Decimal(5)) for n in (1, 2)]
-    found = builders(*large, leg(3, builder_code="0xbb", notional_usd=Decimal(7)), codes=(CODE, "0xbb"))
-    mine, other = found["volume"][CODE], found["volume"]["0xbb"]
+    by_mart = builders(*large, leg(3, builder_code="0xbb", notional_usd=Decimal(7)), codes=(CODE, "0xbb"))
+    mine, other = by_mart["volume"][CODE], by_mart["volume"]["0xbb"]
     assert (mine["volume_usd"], mine["taker_volume_usd"], mine["maker_volume_usd"]) == (None, None, 0)
     assert (mine["contracts"], mine["matches"], mine["top_1_share"]) == (10, 2, None)
     assert (mine["is_complete"], mine["reason"]) == (False, TOO_LARGE)
     assert (other["volume_usd"], other["top_1_share"], other["is_complete"]) == (7, 1, True)
-    revenue = found["revenue"][CODE]
+    revenue = by_mart["revenue"][CODE]
     assert (revenue["volume_usd"], revenue["builder_fee_usd"], revenue["revenue_bps"]) == (None, 6, None)
     assert (revenue["is_complete"], revenue["reason"]) == (False, TOO_LARGE)
-    ranks = found["leaderboard"]
+    ranks = by_mart["leaderboard"]
     assert {code: (r["rank"], r["is_complete"]) for code, r in ranks.items()} == {
         CODE: (None, False),
         "0xbb": (2, True),
@@ -197,18 +197,18 @@ def test_a_builders_volume_that_fits_no_column_is_null_and_its_range_not_complet
 
 
 def test_fees_that_fit_no_column_are_null_and_their_range_not_complete() -> None:
-    found = builders(leg(1, fee_usd=MOST), leg(2, fee_usd=MOST))["revenue"][CODE]
-    assert (found["fee_usd"], found["reported_fee_usd"], found["revenue_share"]) == (None, None, None)
-    assert (found["volume_usd"], found["builder_fee_usd"], found["revenue_bps"]) == (20, 6, 3000)
-    assert (found["is_complete"], found["reason"]) == (False, TOO_LARGE)
-    found = builders(leg(1, fee_usd=MOST, builder_fee_usd=MOST))["revenue"][CODE]
-    assert (found["fee_usd"], found["builder_fee_usd"], found["revenue_share"]) == (MOST, MOST, 0.5)
-    assert (found["is_complete"], found["reason"]) == (True, None)
+    total = builders(leg(1, fee_usd=MOST), leg(2, fee_usd=MOST))["revenue"][CODE]
+    assert (total["fee_usd"], total["reported_fee_usd"], total["revenue_share"]) == (None, None, None)
+    assert (total["volume_usd"], total["builder_fee_usd"], total["revenue_bps"]) == (20, 6, 3000)
+    assert (total["is_complete"], total["reason"]) == (False, TOO_LARGE)
+    total = builders(leg(1, fee_usd=MOST, builder_fee_usd=MOST))["revenue"][CODE]
+    assert (total["fee_usd"], total["builder_fee_usd"], total["revenue_share"]) == (MOST, MOST, 0.5)
+    assert (total["is_complete"], total["reason"]) == (True, None)
 
 
 def test_a_rebate_has_no_share() -> None:
-    found = builders(leg(1, fee_usd=Decimal(-2)))["revenue"][CODE]
-    assert (found["fee_usd"], found["builder_fee_usd"], found["revenue_share"]) == (-2, 3, None)
+    total = builders(leg(1, fee_usd=Decimal(-2)))["revenue"][CODE]
+    assert (total["fee_usd"], total["builder_fee_usd"], total["revenue_share"]) == (-2, 3, None)
 
 
 def test_an_estimated_fee_that_fits_no_column_is_unknown() -> None:
@@ -223,15 +223,15 @@ def test_an_estimated_fee_that_fits_no_column_is_unknown() -> None:
     )
     fills = [leg(n, size=size, fee_usd=None, price=Decimal("0.5")) for n, size in enumerate((Decimal(2), MOST))]
     given: Mapping[str, Any] = {"core.fills": fills, "core.instrument_history": [schedule]}
-    found = computed("core.builder_legs", given, builder_codes=[CODE])
-    assert [(r["fee_usd"], r["fee_source"]) for r in found] == [(Decimal(5000), "estimated"), (None, "unknown")]
+    legs = computed("core.builder_legs", given, builder_codes=[CODE])
+    assert [(r["fee_usd"], r["fee_source"]) for r in legs] == [(Decimal(5000), "estimated"), (None, "unknown")]
 
 
 def test_a_ranking_with_an_unknown_volume_has_no_shares() -> None:
     def shares(*contracts: int | None) -> list[float | None]:
-        made = {"venue": "polymarket", "range": "day", "observed_at": NOON, "is_verified": True}
+        fields = {"venue": "polymarket", "range": "day", "observed_at": NOON, "is_verified": True}
         rows = [
-            row("core.builder_leaderboard", **made, builder_code=str(n), contracts=None if c is None else Decimal(c))
+            row("core.builder_leaderboard", **fields, builder_code=str(n), contracts=None if c is None else Decimal(c))
             for n, c in enumerate(contracts)
         ]
         return [r["volume_share"] for r in computed("mart.builder_leaderboard", {"core.builder_leaderboard": rows})]
@@ -259,17 +259,17 @@ def test_a_day_of_prices_whose_volume_fits_no_column_is_not_complete() -> None:
                 ("held", pa.Table.from_pylist([{"instrument_id": A, "held_at": at(0)}])),
             ):
                 connection.register(name, rows)
-            (found,) = connection.sql(typed(TABLES[PRICES], query, connection)).to_arrow_table().to_pylist()
-            return dict(found)
+            (total,) = connection.sql(typed(TABLES[PRICES], query, connection)).to_arrow_table().to_pylist()
+            return dict(total)
 
     sizes = (Decimal(2), MOST, MOST)
     prints = [sold(n, size, price_0=Decimal("0.25")) for n, size in enumerate(sizes)]
-    found = day_of(prints[0])
-    assert (found["volume"], found["vwap"], found["is_complete"]) == (2, Decimal("0.25"), True)
-    found = day_of(*prints[1:])
-    assert (found["volume"], found["taker_notional_usd"], found["vwap"], found["trades"]) == (None, None, None, None)
-    assert (found["close"], found["n_samples"]) == (Decimal("0.25"), 2)
-    assert (found["is_complete"], found["incomplete_reason"]) == (False, TOO_LARGE)
+    total = day_of(prints[0])
+    assert (total["volume"], total["vwap"], total["is_complete"]) == (2, Decimal("0.25"), True)
+    total = day_of(*prints[1:])
+    assert (total["volume"], total["taker_notional_usd"], total["vwap"], total["trades"]) == (None, None, None, None)
+    assert (total["close"], total["n_samples"]) == (Decimal("0.25"), 2)
+    assert (total["is_complete"], total["incomplete_reason"]) == (False, TOO_LARGE)
 
 
 def test_a_level_that_fits_no_column_leaves_its_side_without_depth() -> None:

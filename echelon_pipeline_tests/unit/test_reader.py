@@ -1,4 +1,4 @@
-"""What readers of the published file may do, and what they are told when another program writes to it."""
+"""What readers of the published file may do, and the error they get while another program writes to it."""
 
 from __future__ import annotations
 
