@@ -145,7 +145,8 @@ def test_bad_points_are_counted_by_day_and_the_good_ones_stay() -> None:
 
 def test_a_bad_point_makes_its_own_day_incomplete_and_leaves_the_others() -> None:
     points = history(*((HOUR * n, 1.5 if n == 30 else 0.5) for n in range(48)))
-    first, second = run(read(points, end=DAY + 2 * FULL)).rows["core.daily_prices"]
+    rows = run(read(points, end=DAY + 2 * FULL)).rows["core.daily_prices"]
+    first, second = sorted(rows, key=lambda row: row["date"])
     assert (first["is_complete"], first["unread_rows"], first["incomplete_reason"]) == (True, 0, None)
     assert (second["is_complete"], second["unread_rows"]) == (False, 1)
     assert second["incomplete_reason"] == "1 row could not be read"
