@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.datafiles import adopt, write_files
 from echelon_pipeline.warehouse.delta import Partition, empty_select, open_for_write
-from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.lake import Lake
 
 DAY = date(2026, 11, 20)

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from echelon_pipeline.settings import project_file
-from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.warehouse.reader import read_published
 
 PAGE = ("docs", "analyst.md")

@@ -1,6 +1,6 @@
 """Keeps the process's memory near what is in use: allocators keep what was freed, each its own.
 
-Belongs here: allocator settings, once per process. Limits of computations are in ``warehouse/duck.py``.
+Belongs here: allocator settings, once per process. Limits of computations are in ``sqltools/duck.py``.
 
 A process has three allocators: glibc's (Python, Arrow), DuckDB's jemalloc and delta-rs's jemalloc. Each keeps what
 was freed while the next one needs as much again. Settings are read when a library is loaded, so this comes before any

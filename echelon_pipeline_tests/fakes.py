@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.parse import derive
 
 RECORDINGS = Path(__file__).resolve().parent.parent.parent / "shared" / "recordings"

@@ -17,8 +17,8 @@ import pytest
 
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.fakes import RECORDINGS
 

@@ -17,7 +17,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from echelon_pipeline.tables import TABLES, Column, T, Table, quote
+from echelon_pipeline.sqltools.text import quote
+from echelon_pipeline.tables import TABLES, Column, T, Table
 from echelon_pipeline_tests.rows import DAY, NOON, Row
 
 _WORDS = re.compile(r"\b(\w+) IN \(((?:'[^']*'(?:, )?)+)\)")

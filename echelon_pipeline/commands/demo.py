@@ -24,7 +24,7 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import Universe, claim_home
 from echelon_pipeline.places import usable_path
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.sqltools.statements import statements
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from echelon_pipeline.domain.categories import pattern_case, rules_values, words_values
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.statements import statement
 
 _CALL = re.compile(r"\bfirst_rule\('(\w+)', ([\w.]+), ([\w.]+)\)")
 

@@ -26,7 +26,7 @@ from echelon_pipeline.ingest.presets import chosen, preset_shape, suggestion
 from echelon_pipeline.ingest.recorded import RECORDED, import_recorded, reasons_of
 from echelon_pipeline.ingest.session import VENUES, Session
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.duck import load_macros
+from echelon_pipeline.sqltools.duck import load_macros
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,8 @@ from echelon_pipeline.ingest.bulk_text import (
     plain_name,
     text_of,
 )
-from echelon_pipeline.sqlfiles import statement
-from echelon_pipeline.tables import quote
-from echelon_pipeline.warehouse.duck import literal, one_file
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.sqltools.text import literal, one_file, quote
 
 # Lines longer than this are refused; the longest recorded one has 26 kB.
 LONGEST_LINE = LONGEST_RECORD

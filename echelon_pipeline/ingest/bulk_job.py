@@ -17,10 +17,10 @@ import duckdb
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.mappings import LISTS, Shape, Target, fields_query
 from echelon_pipeline.ingest.session import VENUES, Counts, Unit
-from echelon_pipeline.sqlfiles import statement
-from echelon_pipeline.tables import TABLES, Table, quote
-from echelon_pipeline.warehouse.duck import STAGED, literal
-from echelon_pipeline.warehouse.parse import typed
+from echelon_pipeline.sqltools.duck import STAGED
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.sqltools.text import literal, quote, typed
+from echelon_pipeline.tables import TABLES, Table
 
 # Raised when the meaning of an imported row changes; part of a dead letter's key.
 IMPORT_VERSION = 2

@@ -17,7 +17,7 @@ import duckdb
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_files import Records
 from echelon_pipeline.ingest.bulk_structure import Mixed, member_of, structure_of
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.sqltools.text import literal
 
 # Lists are looked for this deep in each other: venues nest two (markets of events).
 DEEPEST = 3

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from echelon_pipeline.ingest.bulk_files import Records
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.sqltools.text import literal
 
 # The structure is read from this many records, or this many characters of them; what they lack is looked for in the
 # whole file. Not by DuckDB's json_structure: a record nested 128 deep takes the whole database down with it (2.0.0).

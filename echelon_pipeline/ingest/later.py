@@ -15,7 +15,7 @@ from echelon_pipeline.ingest.derive import Deriver
 from echelon_pipeline.ingest.letters import unread_rows
 from echelon_pipeline.ingest.prices import stage_prices
 from echelon_pipeline.ingest.session import Counts, Session, Venue
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.statements import statement
 
 TRADES, PRICES = "core.trades", "core.daily_prices"
 FILLS, INSTRUMENTS = "core.fills", "core.instruments"

@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.ingest.session import Session, Unit, Venue
-from echelon_pipeline.sqlfiles import statement
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.warehouse.marts import expose
 from echelon_pipeline.warehouse.parse import ASKED_PAGES
 from echelon_pipeline.warehouse.windows import Span

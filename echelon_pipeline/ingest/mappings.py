@@ -18,8 +18,7 @@ import duckdb
 
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_paths import Layout, Place
-from echelon_pipeline.tables import quote
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.sqltools.text import literal, quote
 
 # Microseconds in one of each unit; nanoseconds are cut to the microsecond.
 EPOCHS = {"_epoch_s": "1000000", "_epoch_ms": "1000", "_epoch_us": "1", "_epoch_ns": "0.001"}

@@ -17,7 +17,7 @@ from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_paths import Layout
 from echelon_pipeline.ingest.mappings import Shape, near, suggest
 from echelon_pipeline.settings import project_file
-from echelon_pipeline.sqlfiles import Statement, statement
+from echelon_pipeline.sqltools.statements import Statement, statement
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from echelon_pipeline.ingest.letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, halves, note_given_up
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline.warehouse.windows import Span, Window

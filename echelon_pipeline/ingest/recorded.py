@@ -29,14 +29,14 @@ from echelon_pipeline.ingest.recorded_ladders import FIRST_MISSING, UNKNOWN_TOKE
 from echelon_pipeline.ingest.recordings import IMPORTED
 from echelon_pipeline.ingest.session import Session, Unit, Venue
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.sqltools.text import typed
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.replayer import READERS
 from echelon_pipeline.streaming.segments import Connection, fsync_folder
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.frames import READER_VERSION
 from echelon_pipeline.venues.recorders import frames_of
-from echelon_pipeline.warehouse.parse import typed
 
 RECORDED = frozenset({"frames", "books"})  # what is imported as recordings
 BLOCK = 10_000  # frames that are written at once

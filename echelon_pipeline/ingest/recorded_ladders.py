@@ -19,7 +19,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.session import Session, Venue
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.statements import statement
 
 UNKNOWN_TOKEN = (
     "its tokens are of no market that is known here: ingest the market, or name a file of markets (--markets)"  # noqa: S105

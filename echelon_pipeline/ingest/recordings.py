@@ -18,7 +18,7 @@ from echelon_pipeline import __version__
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.ingest.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of
 from echelon_pipeline.ingest.session import VENUES, Session, Venue
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.sqltools.statements import statements
 from echelon_pipeline.streaming.follow import LINGER, Chain, chains
 from echelon_pipeline.streaming.segments import OPEN, Connection, bounds, first_at, segments
 from echelon_pipeline.warehouse.windows import Recorded as Window

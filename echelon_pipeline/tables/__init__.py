@@ -16,7 +16,7 @@ from echelon_pipeline.tables.parlays import PARLAY_TABLES
 from echelon_pipeline.tables.quality import QUALITY_TABLES
 from echelon_pipeline.tables.raw import RAW_TABLES
 from echelon_pipeline.tables.records import RECORD_TABLES
-from echelon_pipeline.tables.schema import Column, Rule, T, Table, quote
+from echelon_pipeline.tables.schema import Column, Rule, T, Table
 from echelon_pipeline.tables.trading import TRADING_TABLES
 from echelon_pipeline.tables.trends import TREND_TABLES
 
@@ -41,4 +41,4 @@ TABLES: dict[str, Table] = {
     )
 }
 
-__all__ = ["TABLES", "Column", "Rule", "T", "Table", "quote"]
+__all__ = ["TABLES", "Column", "Rule", "T", "Table"]

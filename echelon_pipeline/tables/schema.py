@@ -1,7 +1,7 @@
 """What a table is: columns with types and units, key, grain, partitioning, rules.
 
 Belongs here: the vocabulary of the registry and conversions of types. The tables themselves are
-in ``core.py``, ``raw.py`` and ``marts.py``; nothing here reads or writes data.
+in the modules beside this one; nothing here reads or writes data.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pyarrow as pa
+
+from echelon_pipeline.sqltools.text import quote
 
 
 class T(StrEnum):
@@ -121,6 +123,11 @@ class Table:
         return tuple(c.name for c in self.columns)
 
     @property
+    def types(self) -> dict[str, str]:
+        """DuckDB's types of its columns, by name, in their order."""
+        return {c.name: c.type.value for c in self.columns}
+
+    @property
     def schema_name(self) -> str:
         return self.name.split(".", 1)[0]
 
@@ -141,8 +148,3 @@ class Table:
             Rule(f"{c.name} is present", f"{quote(c.name)} IS NOT NULL") for c in self.columns if not c.nullable
         )
         return required + self.rules
-
-
-def quote(name: str) -> str:
-    """A SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

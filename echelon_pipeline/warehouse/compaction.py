@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 
 import duckdb
 
-from echelon_pipeline.tables import Table, quote
+from echelon_pipeline.sqltools.text import quote
+from echelon_pipeline.tables import Table
 from echelon_pipeline.warehouse.datafiles import Rows, exchange, write_files
 from echelon_pipeline.warehouse.delta import TARGET_FILE_SIZE, DataFile, Partition, Snapshot, open_for_write
 

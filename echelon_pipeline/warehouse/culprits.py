@@ -11,11 +11,10 @@ from typing import TypeVar
 
 import duckdb
 
+from echelon_pipeline.sqltools.text import literal, typed
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import Mart, Params, Pinned, expose, parameters_of
-from echelon_pipeline.warehouse.parse import typed
 
 Part = TypeVar("Part")
 Days = tuple[date, date] | None

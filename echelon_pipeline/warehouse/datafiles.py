@@ -21,10 +21,10 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from echelon_pipeline import stopping
+from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import T
 from echelon_pipeline.warehouse.checksums import note as note_checksums
 from echelon_pipeline.warehouse.delta import DataFile, Partition, Snapshot, commit_properties, keep, open_table, ranged
-from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.faults import storage_faults
 
 # zstd, small row groups as delta-rs writes them for appends, encodings that every reader knows. A dictionary that is

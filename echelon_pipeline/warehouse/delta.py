@@ -26,9 +26,9 @@ from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from echelon_pipeline.errors import CorruptStore, NewerLake
-from echelon_pipeline.tables import Column, Table, quote
+from echelon_pipeline.sqltools.text import file_list, literal, quote
+from echelon_pipeline.tables import Column, Table
 from echelon_pipeline.warehouse.damage import note
-from echelon_pipeline.warehouse.duck import file_list, literal
 from echelon_pipeline.warehouse.faults import storage_faults
 
 Where = Mapping[str, Sequence[object]]

@@ -24,6 +24,8 @@ from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline.errors import DiskFull
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqltools.duck import STAGED, connect
+from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import TABLES, Rule, T, Table
 from echelon_pipeline.warehouse.commits import Commit, chunks, group_partitions, retried, write
 from echelon_pipeline.warehouse.compaction import compact, crowded
@@ -38,7 +40,6 @@ from echelon_pipeline.warehouse.delta import (
     open_for_write,
     open_table,
 )
-from echelon_pipeline.warehouse.duck import STAGED, connect, literal
 from echelon_pipeline.warehouse.faults import require_space, storage_faults
 from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules, check_unique, within
 

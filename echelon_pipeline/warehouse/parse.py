@@ -5,16 +5,16 @@ Belongs here: the execution of ``sql/parse``. What a payload means is in those s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from echelon_pipeline.sqlfiles import statement
-from echelon_pipeline.tables import TABLES, Table, quote
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.sqltools.text import cast, columns_of, literal
+from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.warehouse.duck import literal
 
 # Unknown fields are counted on at most this many objects of a unit, and on none that is long: enough to notice,
 # cheap enough for a million trades. All keys of some 2,000 objects are listed at once, each read into some ten
@@ -95,47 +95,20 @@ def derive(
     return Derived(outputs, dead, _drift(connection, kind, stem, unit_id))
 
 
-def typed(
-    table: Table, query: str, connection: duckdb.DuckDBPyConnection, params: Mapping[str, object] | None = None
-) -> str:
-    """A query with exactly the table's columns and types; columns the query lacks are NULL.
-
-    Raises duckdb.BinderException where the query gives a column that the table does not have.
-    """
-    return _cast(table, query, _given(connection, query, params))
-
-
-def _given(
-    connection: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, object] | None = None
-) -> tuple[str, ...]:
-    return tuple(row[0] for row in connection.execute(f"DESCRIBE {query}", params).fetchall())
-
-
-def _cast(table: Table, query: str, given: Collection[str]) -> str:
-    unknown = sorted(set(given) - set(table.names))
-    if unknown:
-        raise duckdb.BinderException(f"{table.name} has no column(s) {', '.join(unknown)}")
-    columns = ", ".join(
-        f"CAST({quote(c.name) if c.name in given else 'NULL'} AS {c.type.value}) AS {quote(c.name)}"
-        for c in table.columns
-    )
-    return f"SELECT {columns} FROM ({query})"
-
-
 # Columns of a kind's relations, which are the same for every chunk: asking DuckDB takes 6 ms.
 _COLUMNS: dict[str, tuple[str, ...]] = {}
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, ...]:
     if relation not in _COLUMNS:
-        _COLUMNS[relation] = _given(connection, f"FROM {relation}")
+        _COLUMNS[relation] = columns_of(connection, f"FROM {relation}")
     return _COLUMNS[relation]
 
 
 def _typed(connection: duckdb.DuckDBPyConnection, table: str, relation: str, query: str) -> str:
     if relation not in _COLUMNS:
-        _COLUMNS[relation] = _given(connection, query)
-    return _cast(TABLES[table], query, _COLUMNS[relation])
+        _COLUMNS[relation] = columns_of(connection, query)
+    return cast(TABLES[table], query, _COLUMNS[relation])
 
 
 def _reject_ambiguous(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str) -> None:

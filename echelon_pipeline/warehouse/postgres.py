@@ -21,8 +21,7 @@ import pyarrow as pa
 
 from echelon_pipeline import __version__
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.tables import quote
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.sqltools.text import literal, quote
 from echelon_pipeline.warehouse.postgres_faults import connected, database_faults
 from echelon_pipeline.warehouse.postgres_plan import Held, Plan, Published, functions_on
 from echelon_pipeline.warehouse.postgres_tables import SCHEMA, STAGING

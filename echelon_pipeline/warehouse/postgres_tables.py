@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from echelon_pipeline.tables import Column, Table, quote
-from echelon_pipeline.warehouse.duck import literal
+from echelon_pipeline.sqltools.text import literal, quote
+from echelon_pipeline.tables import Column, Table
 
 SCHEMA = "echelon"
 STAGING = "echelon_staging"

@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.warehouse.builds import held_back
 from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
-from echelon_pipeline.warehouse.duck import literal
 from echelon_pipeline.warehouse.editions import (
     Edition,
     Made,

@@ -26,7 +26,7 @@ import duckdb
 
 from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, Transient
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.builds import ALL, EMPTIED, FAILED, Builds, Record, held_back
 from echelon_pipeline.warehouse.changes import EVERYTHING, Changed, changed_since

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 import duckdb
 
 from echelon_pipeline import stopping
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.checksums import note
 from echelon_pipeline.warehouse.commits import retried

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.warehouse.reader import read_published
 
 # One text may stand alone.

@@ -13,9 +13,9 @@ from functools import cache
 from typing import Any
 
 from echelon_pipeline.domain.derived import display_names_sql, ticker_categories_sql
+from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.venues.kalshi.parse import KINDS
 from echelon_pipeline.venues.polymarket.parse import KINDS as POLYMARKET_KINDS
-from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline_tests.contract import test_bulk_recordings as bulk
 from echelon_pipeline_tests.contract import test_kalshi_recordings as kalshi
 from echelon_pipeline_tests.contract import test_polymarket_gamma as gamma

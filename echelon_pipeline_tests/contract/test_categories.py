@@ -15,7 +15,7 @@ import pytest
 
 from echelon_pipeline.domain.categories import Evidence, categorise, category_rules, pattern_case
 from echelon_pipeline.domain.tickers import COMBO_PREFIX
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline_tests.contract import test_bulk_recordings as bulk
 from echelon_pipeline_tests.contract import test_kalshi_recordings as kalshi
 from echelon_pipeline_tests.contract.recorded_instruments import Row, categorised, named, whole

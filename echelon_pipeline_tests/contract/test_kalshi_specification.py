@@ -18,9 +18,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kalshi.parse import KINDS
-from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline.warehouse.parse import Derived, derive
 from echelon_pipeline_tests.fakes import RECORDINGS, raw_table
 

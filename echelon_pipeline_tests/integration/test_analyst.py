@@ -13,7 +13,7 @@ import pytest
 from echelon_pipeline import answers
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import project_file
-from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.refresh import Refresh

@@ -21,7 +21,7 @@ from echelon_pipeline.ingest.narrow import GivenUp
 from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.ingest.trades import ingest_trades
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.sqlfiles import Statement, statement
+from echelon_pipeline.sqltools.statements import Statement, statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.warehouse import parse

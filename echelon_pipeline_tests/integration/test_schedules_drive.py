@@ -11,7 +11,7 @@ import pytest
 
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.publish import publish

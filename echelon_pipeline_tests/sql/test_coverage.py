@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.sqlfiles import statement
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline_tests.book_rows import BOOK, at, book, unknown
 from echelon_pipeline_tests.marts import computed, day_by_day, invalid_days
 from echelon_pipeline_tests.rows import DAY, Row, arrow, row

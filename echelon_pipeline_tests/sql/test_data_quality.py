@@ -11,10 +11,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.kalshi.parse import KINDS as KALSHI
 from echelon_pipeline.venues.polymarket.parse import KINDS as POLYMARKET
-from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline_tests.marts import UNREAD_ROWS, computed, mart
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, row, trade
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.domain.derived import display_names_sql
+from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline.sqltools.text import typed
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.duck import connect
-from echelon_pipeline.warehouse.parse import typed
 from echelon_pipeline_tests.rows import Row, row
 from echelon_pipeline_tests.ticker_rows import kalshi, register
 

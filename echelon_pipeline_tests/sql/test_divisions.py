@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from echelon_pipeline.domain.derived import MADE_ROWS
-from echelon_pipeline.sqlfiles import statements
+from echelon_pipeline.sqltools.statements import statements
 
 DIVISIONS = {"/", "//", "%", "divide", "mod", "fmod"}
 _MACRO = re.compile(r"^CREATE (?:OR REPLACE )?(?:TEMP )?MACRO .*?\)\s+AS\s+(TABLE\b)?", re.DOTALL)

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.sqltools.text import typed
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.duck import connect
-from echelon_pipeline.warehouse.parse import typed
 from echelon_pipeline_tests.book_rows import at, book
 from echelon_pipeline_tests.marts import UNREAD_ROWS, computed
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, row, trade

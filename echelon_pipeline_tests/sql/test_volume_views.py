@@ -10,8 +10,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.sqlfiles import statement
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline_tests.marts import UNREAD_ROWS
 from echelon_pipeline_tests.rows import DAY, Row, arrow, row
 

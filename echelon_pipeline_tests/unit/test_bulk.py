@@ -22,8 +22,8 @@ from echelon_pipeline.ingest.bulk_job import IDENTICAL_ROW, SAME_KEY, STORED_ELS
 from echelon_pipeline.ingest.mappings import TARGETS
 from echelon_pipeline.ingest.presets import presets
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqlfiles import statement
-from echelon_pipeline.warehouse.duck import connect, load_macros
+from echelon_pipeline.sqltools.duck import connect, load_macros
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.imported import Row, home_in, load, rows_of, write_csv
 

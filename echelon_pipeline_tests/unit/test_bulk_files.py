@@ -20,7 +20,7 @@ from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk import ImportReport
 from echelon_pipeline.ingest.bulk_files import read_records
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline_tests.imported import home_in, load, rows_of
 
 TRADE = {"market": "KXA-1", "at": "2026-01-02T03:04:05Z", "price": "0.25", "count": "10"}

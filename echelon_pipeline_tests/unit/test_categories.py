@@ -18,9 +18,9 @@ from echelon_pipeline.domain.categories import (
     pattern_case,
 )
 from echelon_pipeline.domain.derived import ticker_categories_sql
+from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline.sqltools.text import typed
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.duck import connect
-from echelon_pipeline.warehouse.parse import typed
 from echelon_pipeline_tests.rows import Row, row
 from echelon_pipeline_tests.ticker_rows import register
 

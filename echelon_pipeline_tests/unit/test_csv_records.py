@@ -19,7 +19,7 @@ from echelon_pipeline.domain.csv_records import NO_END, Record, cells, records
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_files import read_records
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline_tests.imported import home_in, load, rows_of
 
 NAMED = {"instrument": "market", "status": "=open", "title": "title"}

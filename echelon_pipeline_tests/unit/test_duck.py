@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from echelon_pipeline.warehouse import duck
+from echelon_pipeline.sqltools import duck
 
 
 def _session(number: int) -> int:

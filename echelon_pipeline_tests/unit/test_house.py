@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from echelon_pipeline.doctor import locked_versions
-from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.duck import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sorted(

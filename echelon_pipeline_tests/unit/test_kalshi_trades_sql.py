@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.sqlfiles import statement
+from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.kalshi.parse import KINDS
 from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.warehouse.duck import connect
 from echelon_pipeline_tests import kalshi_oracle as oracle
 from echelon_pipeline_tests.fakes import Parsed, parse_payloads, raw_table
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqltools.duck import connect
 
 MICRO = Decimal("0.000001")
 WIDE = Context(prec=50, rounding=ROUND_HALF_UP)

@@ -11,7 +11,7 @@ FREED = """
 import json, os
 import echelon_pipeline
 import pyarrow as pa
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqltools.duck import connect
 
 def resident():
     with open("/proc/self/statm") as file:

@@ -54,7 +54,7 @@ CHILD = """
 import asyncio, signal, sqlite3, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
 from echelon_pipeline import stopping
-from echelon_pipeline.warehouse.duck import connect
+from echelon_pipeline.sqltools.duck import connect
 
 def query(around="{}"):
     with connect() as connection:

@@ -10,7 +10,6 @@ each connection's. Sessions share nothing but macros: everything that is created
 from __future__ import annotations
 
 import atexit
-import re
 import shutil
 import threading
 import time
@@ -22,7 +21,8 @@ from pathlib import Path
 import duckdb
 
 from echelon_pipeline import stopping
-from echelon_pipeline.sqlfiles import Statement, statements
+from echelon_pipeline.sqltools.statements import Statement, statements
+from echelon_pipeline.sqltools.text import literal
 
 # Files in scratch, read once by DuckDB: half the time of the defaults and a seventh smaller. Most columns hold few
 # words or ids of their own; a dictionary that is given up after 2,000 values costs little. Small row groups are
@@ -114,19 +114,3 @@ def load_macros(connection: duckdb.DuckDBPyConnection, folder: str = "macros") -
                     raise
                 waiting.append(macro)
         pending = waiting
-
-
-def literal(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def one_file(path: Path) -> str:
-    """A SQL literal of one file's name for readers of files, whatever characters it has: patterns stand for themselves,
-    and a ``~`` at the beginning is no user's folder."""
-    return literal(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
-
-
-def file_list(paths: list[str]) -> str:
-    """A SQL list of file names for ``read_parquet``; the caller guards against an empty list."""
-    return "[" + ", ".join(literal(p) for p in paths) + "]"
