@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from echelon_pipeline.lake.datafiles import adopt, write_files
+from echelon_pipeline.lake.delta import Partition, empty_select, open_for_write
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.datafiles import adopt, write_files
-from echelon_pipeline.warehouse.delta import Partition, empty_select, open_for_write
-from echelon_pipeline.warehouse.lake import Lake
 
 DAY = date(2026, 11, 20)
 MIDNIGHT = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)

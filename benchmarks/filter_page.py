@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.common import isolated, report
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, Column
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published
 

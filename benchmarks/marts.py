@@ -15,8 +15,8 @@ from datetime import timedelta
 
 from benchmarks.common import Measured, isolated, report
 from benchmarks.marts_lake import BUILDER, DAYS, last_day, say_what_was_read, stage_late, write_lake
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.refresh import Refresh
 

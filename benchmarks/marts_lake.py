@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from echelon_pipeline.lake.datafiles import adopt, write_files
+from echelon_pipeline.lake.delta import Partition, empty_select, open_for_write
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.merge import within
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.datafiles import adopt, write_files
-from echelon_pipeline.warehouse.delta import Partition, empty_select, open_for_write
-from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.merge import within
 
 DAYS = 60
 BUILDER = "0x" + "b" * 64

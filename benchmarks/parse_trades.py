@@ -20,9 +20,9 @@ from benchmarks.common import isolated, median_of, report
 from benchmarks.incremental_start import NOW, settings_of
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.venues.kalshi.parse import KINDS
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse.raw import RawStore
 
 PAGE = 1_000
 

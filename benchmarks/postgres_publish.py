@@ -16,9 +16,9 @@ import psycopg2
 from pydantic import SecretStr
 
 from benchmarks.common import isolated, median_of, report
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, Column
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.postgres import publish_postgres
 from echelon_pipeline.warehouse.postgres_tables import Mirror
 from echelon_pipeline.warehouse.publish import publish

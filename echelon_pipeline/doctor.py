@@ -133,7 +133,7 @@ def _home(settings: Settings) -> Finding:
 
 def _lake(settings: Settings) -> Finding:
     # Opened only here: reading table versions loads the Delta engine, which the other checks don't need.
-    from echelon_pipeline.warehouse.lake import Lake
+    from echelon_pipeline.lake.lake import Lake
 
     lake = Lake.of(settings)
     held: dict[str, int] = {}

@@ -34,8 +34,8 @@ def examine_stores(settings: Settings, *, deep: bool = False) -> Iterator[Findin
 
 def _files(settings: Settings, *, deep: bool) -> Iterator[Finding]:
     # Imported here: the Delta engine is loaded by those checks only that need it.
-    from echelon_pipeline.warehouse.lake import Lake
-    from echelon_pipeline.warehouse.verify import changed_payloads, missing_files, rotten_files
+    from echelon_pipeline.lake.lake import Lake
+    from echelon_pipeline.lake.verify import changed_payloads, missing_files, rotten_files
 
     lake = Lake.of(settings)
     missing: list[str] = []
@@ -86,8 +86,8 @@ def _lineage(settings: Settings) -> Iterator[Finding]:
 
 
 def _marts(settings: Settings) -> Iterator[Finding]:
+    from echelon_pipeline.lake.lake import Lake
     from echelon_pipeline.warehouse.builds import BUILDS, EMPTIED, FAILED, held_back
-    from echelon_pipeline.warehouse.lake import Lake
 
     lake = Lake.of(settings)
     for kind, level in ((FAILED, Level.FAIL), (EMPTIED, Level.WARN)):

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.fakes import RECORDINGS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES, T
-from echelon_pipeline.warehouse.lake import Lake
 
 Row = dict[str, Any]
 

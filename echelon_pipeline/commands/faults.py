@@ -88,7 +88,7 @@ def _stored(error: BaseException) -> EchelonError | None:
     module = type(error).__module__.partition(".")[0]
     if module not in ("duckdb", "_duckdb", "deltalake", "_internal"):
         return None
-    from echelon_pipeline.warehouse.faults import is_unreadable
+    from echelon_pipeline.lake.faults import is_unreadable
 
     said = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
     if "no space left" in str(error).lower():

@@ -112,7 +112,7 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, lake: str | None, erro
     """Raises CorruptStore where a file of the lake that the publication's views read is damaged."""
     import duckdb
 
-    from echelon_pipeline.warehouse.damage import may_be_damage, require_whole
+    from echelon_pipeline.lake.damage import may_be_damage, require_whole
 
     if not may_be_damage(error):
         return

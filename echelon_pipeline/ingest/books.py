@@ -22,12 +22,12 @@ import pyarrow.parquet as pq
 from echelon_pipeline.ingest.hours import micros
 from echelon_pipeline.ingest.recordings import SCOPE, WINDOWED, Hour
 from echelon_pipeline.ingest.session import Counts, Session, Unit
+from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import literal, typed
 from echelon_pipeline.streaming.told import SCHEMAS, Span, Telling
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.frames import READER_VERSION
-from echelon_pipeline.warehouse.faults import storage_faults
 
 # In the order of commits; gaps are made from books.
 BOOK_TABLES = (

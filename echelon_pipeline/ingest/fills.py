@@ -16,9 +16,9 @@ from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.letters import Asked, Reread
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.ingest.trades import day_span
+from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
-from echelon_pipeline.warehouse.windows import Span
 
 TABLE = "core.fills"
 VENUE = "polymarket"

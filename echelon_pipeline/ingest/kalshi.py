@@ -20,13 +20,13 @@ from echelon_pipeline.ingest.narrow import GivenUp, narrowed
 from echelon_pipeline.ingest.peek import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
 from echelon_pipeline.ingest.walks import Group
+from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import Cutoff
 from echelon_pipeline.venues.kalshi.parse import KINDS, PARSER_VERSION
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse.windows import Span
 
 CANDLES_PER_REQUEST = 10_000  # documented limit of the batch endpoint
 BEGAN = 2000  # years before it are no times: 0001 is the venue's zero time

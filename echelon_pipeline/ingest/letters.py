@@ -18,11 +18,11 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.ingest.session import Session, Unit, Venue
+from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.warehouse.marts import expose
 from echelon_pipeline.warehouse.parse import ASKED_PAGES
-from echelon_pipeline.warehouse.windows import Span
 
 TABLE = "core.dead_letters"
 WINDOWS = "core.ingest_windows"

@@ -14,8 +14,8 @@ from typing import TypeVar
 from echelon_pipeline.errors import AnswerTooLarge, BadRequest, EchelonError, SchemaDrift, VenueUnavailable
 from echelon_pipeline.ingest.absent import reason_of
 from echelon_pipeline.ingest.session import Counts, Unit
+from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.venues.page import Page
-from echelon_pipeline.warehouse.windows import Window
 
 # What one record can bring upon a whole request. A limit, a missing key or an open breaker is the venue's or ours.
 NARROWED = (VenueUnavailable, AnswerTooLarge, BadRequest, SchemaDrift)

@@ -22,12 +22,12 @@ from echelon_pipeline.ingest.narrow import GivenUp, narrowed
 from echelon_pipeline.ingest.peek import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
 from echelon_pipeline.ingest.walks import Group
+from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
-from echelon_pipeline.warehouse.windows import Span
 
 CONDITIONS_PER_WALK = 20  # documented limit of data v2 filters
 TOKENS_PER_REQUEST = 20  # documented limit of batch-prices-history

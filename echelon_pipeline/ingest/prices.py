@@ -23,10 +23,10 @@ from echelon_pipeline.ingest.letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, halves, note_given_up
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
+from echelon_pipeline.lake.windows import Span, Window
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
-from echelon_pipeline.warehouse.windows import Span, Window
 
 TABLE = "core.daily_prices"
 # Answers between two commits: what a killed run has to ask again, some 20 s at 10 requests a second.

@@ -16,10 +16,10 @@ from typing import Literal
 
 import duckdb
 
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.raw import RawStore
+from echelon_pipeline.lake.windows import Window, Windows
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.raw import RawStore
-from echelon_pipeline.warehouse.windows import Window, Windows
 
 Venue = Literal["kalshi", "polymarket"]
 VENUES: tuple[Venue, ...] = ("kalshi", "polymarket")

@@ -13,10 +13,10 @@ from typing import ClassVar, Protocol
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.ingest.letters import Asked
 from echelon_pipeline.ingest.narrow import halves
+from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
-from echelon_pipeline.warehouse.windows import Span
 
 EVERYTHING = "all"  # scope: the venue's whole feed
 

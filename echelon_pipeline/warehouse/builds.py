@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.lake import Lake
 
 BUILDS = "core.mart_builds"
 ALL = "all"

@@ -15,10 +15,10 @@ from graphlib import TopologicalSorter
 import duckdb
 
 from echelon_pipeline import __version__
+from echelon_pipeline.lake.delta import Snapshot, empty_select
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, quote
 from echelon_pipeline.tables import Table
-from echelon_pipeline.warehouse.delta import Snapshot, empty_select
 
 # Below this many bytes of files a table is copied into the published file; above, it is a view over the
 # exact files. 64 MB copy in under a second, and most questions touch only such tables.

@@ -19,8 +19,8 @@ from pathlib import Path
 import duckdb
 
 from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NotFound
+from echelon_pipeline.lake.checksums import checksum
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.checksums import checksum
 from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.reader import read_published
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from echelon_pipeline.errors import CorruptStore, NotFound
+from echelon_pipeline.lake.delta import Snapshot
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.delta import Snapshot
 from echelon_pipeline.warehouse.editions import Edition, Made, last_edition
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.state import State
 
 _NOTE = """

@@ -25,12 +25,12 @@ from typing import Any
 import duckdb
 
 from echelon_pipeline.domain.derived import MADE_ROWS
+from echelon_pipeline.lake.delta import Snapshot, empty_select
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, typed
 from echelon_pipeline.tables import TABLES, Table
-from echelon_pipeline.warehouse.delta import Snapshot, empty_select
-from echelon_pipeline.warehouse.lake import Lake
 
 Params = Mapping[str, Any]
 Pinned = Mapping[str, Snapshot | None]

@@ -17,13 +17,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from echelon_pipeline.lake.changes import changed_since
+from echelon_pipeline.lake.delta import Snapshot
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.changes import changed_since
-from echelon_pipeline.warehouse.delta import Snapshot
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.postgres_tables import Mirror
 from echelon_pipeline.warehouse.reader import read_published
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from echelon_pipeline.lake.faults import require_space, storage_faults
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.warehouse.builds import held_back
@@ -30,8 +32,6 @@ from echelon_pipeline.warehouse.editions import (
     next_sequence,
     wal,
 )
-from echelon_pipeline.warehouse.faults import require_space, storage_faults
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.lineage import register_rebuilt, require_lineage
 from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.reader import read_published, require_no_folder

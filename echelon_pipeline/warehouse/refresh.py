@@ -25,14 +25,14 @@ from pathlib import Path
 import duckdb
 
 from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, Transient
+from echelon_pipeline.lake.changes import EVERYTHING, Changed, changed_since
+from echelon_pipeline.lake.delta import DataFile
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.builds import ALL, EMPTIED, FAILED, Builds, Record, held_back
-from echelon_pipeline.warehouse.changes import EVERYTHING, Changed, changed_since
 from echelon_pipeline.warehouse.culprits import culprits
-from echelon_pipeline.warehouse.delta import DataFile
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.lineage import require_whole_lake
 from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.marts import (

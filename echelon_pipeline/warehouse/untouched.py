@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from echelon_pipeline.lake.checksums import checksum
 from echelon_pipeline.settings import STATE_FILE, Settings
-from echelon_pipeline.warehouse.checksums import checksum
 from echelon_pipeline.warehouse.editions import (
     Edition,
     fingerprint,

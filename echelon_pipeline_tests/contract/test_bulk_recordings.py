@@ -31,9 +31,9 @@ from echelon_pipeline.ingest.bulk_files import read_records
 from echelon_pipeline.ingest.bulk_job import IDENTICAL_ROW
 from echelon_pipeline.ingest.bulk_paths import Layout
 from echelon_pipeline.ingest.presets import fitting, suggestion
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import connect
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.contract.positions import outcome_tokens
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings, recorded
 

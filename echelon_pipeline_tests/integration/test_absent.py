@@ -19,12 +19,12 @@ from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget, ingest_pri
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.ingest.trades import day_span, ingest_trades, targets
 from echelon_pipeline.ingest.walks import Group
+from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.venues.http import Policy, VenueHttp
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of
 from echelon_pipeline.venues.page import Page
-from echelon_pipeline.warehouse.windows import Span
 from echelon_pipeline_tests.pipeline import days_of, settings_for
 
 TRADES, PRICES = "core.trades", "core.daily_prices"

@@ -25,11 +25,11 @@ from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketTra
 from echelon_pipeline.ingest.prices import prices_from_trades
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.ingest.trades import ingest_trades
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import Row, staged, stored, trade
 
 NOW = "2026-11-20T12:00:00+00:00"

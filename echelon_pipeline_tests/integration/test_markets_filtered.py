@@ -16,8 +16,8 @@ from hypothesis import settings as run_with
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.postgres import publish_postgres
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published

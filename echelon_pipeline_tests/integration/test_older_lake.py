@@ -15,12 +15,12 @@ from echelon_pipeline.ingest.later import derive_later
 from echelon_pipeline.ingest.letters import unread_rows
 from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.ingest.walks import EVERYTHING
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.probes import Level
 from echelon_pipeline.tables import TABLES, Table
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published
-from echelon_pipeline.warehouse.windows import Window
 from echelon_pipeline_tests.integration.test_walks import BEGIN, DAYS, Scripted
 from echelon_pipeline_tests.rows import row, stored, trade
 

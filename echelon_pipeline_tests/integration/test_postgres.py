@@ -27,10 +27,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from echelon_pipeline.errors import DatabaseRefused, DatabaseUnavailable, NotFound
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.tables import TABLES, T
 from echelon_pipeline.warehouse import catalog, postgres
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.maintain import maintain
 from echelon_pipeline.warehouse.postgres import Mirrored, publish_postgres
 from echelon_pipeline.warehouse.publish import publish

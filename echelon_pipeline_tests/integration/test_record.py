@@ -29,6 +29,7 @@ from echelon_pipeline.books.rows import BookRow, Reason, State
 from echelon_pipeline.cli import app
 from echelon_pipeline.commands import stream
 from echelon_pipeline.domain.scaled import scaled, shortest
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.probes import Level
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
@@ -44,7 +45,6 @@ from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
 from echelon_pipeline.warehouse import state as states
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.listeners import Listeners
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline_tests.rows import row, staged

@@ -9,10 +9,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.sqltools.statements import statement
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published

@@ -25,9 +25,9 @@ from echelon_pipeline.ingest.polymarket import PolymarketTrades
 from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.ingest.trades import CONFIGURED, ingest_trades
 from echelon_pipeline.ingest.walks import EVERYTHING, Group
+from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse.windows import Window
 from echelon_pipeline_tests.rows import row, staged
 
 DAYS = [date(2026, 11, 19), date(2026, 11, 20)]

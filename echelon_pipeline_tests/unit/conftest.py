@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.warehouse.lake import Lake
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from echelon_pipeline.ingest.bulk import import_file
 from echelon_pipeline.ingest.bulk_job import IDENTICAL_ROW, SAME_KEY, STORED_ELSEWHERE
 from echelon_pipeline.ingest.mappings import TARGETS
 from echelon_pipeline.ingest.presets import presets
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import connect, load_macros
 from echelon_pipeline.sqltools.statements import statement
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.imported import Row, home_in, load, rows_of, write_csv
 
 TRADE = {"market": "KXA-1", "at": "2026-01-02T03:04:05Z", "price": "0.25", "count": "10", "taker": "yes"}

@@ -10,12 +10,12 @@ import pytest
 from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline.errors import DiskFull
+from echelon_pipeline.lake import compaction
+from echelon_pipeline.lake.changes import changed_since
+from echelon_pipeline.lake.datafiles import exchange
+from echelon_pipeline.lake.delta import Partition, open_for_write
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse import compaction
-from echelon_pipeline.warehouse.changes import changed_since
-from echelon_pipeline.warehouse.datafiles import exchange
-from echelon_pipeline.warehouse.delta import Partition, open_for_write
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import arrow, row, stored
 
 OBJECTS = "raw.objects"

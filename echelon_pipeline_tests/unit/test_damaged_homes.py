@@ -25,10 +25,10 @@ from echelon_pipeline.commands.faults import in_our_words
 from echelon_pipeline.dagster_home import ensure_dagster_home
 from echelon_pipeline.doctor import examine, worst
 from echelon_pipeline.errors import BadSettings, DiskFull
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.probes import Level
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.latest import latest_store
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.state import State

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake.exceptions import CommitFailedError
 
+from echelon_pipeline.lake import datafiles
+from echelon_pipeline.lake.datafiles import TOGETHER_ROWS, adopt, write_files
+from echelon_pipeline.lake.delta import Partition, Snapshot, open_for_write
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse import datafiles
-from echelon_pipeline.warehouse.datafiles import TOGETHER_ROWS, adopt, write_files
-from echelon_pipeline.warehouse.delta import Partition, Snapshot, open_for_write
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, staged, stored, trade
 
 TRADES = TABLES["core.trades"]

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from echelon_pipeline.lake import delta
+from echelon_pipeline.lake.changes import changed_since
+from echelon_pipeline.lake.delta import Snapshot, open_table
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse import delta
-from echelon_pipeline.warehouse.changes import changed_since
-from echelon_pipeline.warehouse.delta import Snapshot, open_table
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import DAY, Row, arrow, row, staged, stored, trade
 
 TRADES = "core.trades"

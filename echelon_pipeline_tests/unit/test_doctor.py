@@ -15,12 +15,12 @@ import pyarrow as pa
 import pytest
 
 from echelon_pipeline.doctor import examine, locked_versions, worst
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.probes import Finding, Level
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.segments import Connection
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.lake import Lake
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 500_000, tzinfo=UTC)
 SECRET = "do-not-print-4711"

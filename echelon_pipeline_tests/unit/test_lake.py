@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.errors import Conflict, CorruptStore, DiskFull, NewerLake, RuleViolation
+from echelon_pipeline.lake.compaction import GATHER_FILES
+from echelon_pipeline.lake.delta import open_for_write
+from echelon_pipeline.lake.faults import storage_faults
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES, Column, T
-from echelon_pipeline.warehouse.compaction import GATHER_FILES
-from echelon_pipeline.warehouse.delta import open_for_write
-from echelon_pipeline.warehouse.faults import storage_faults
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline_tests.rows import NOON, Row, arrow, row, staged, stored, trade
 
 LATER = NOON + timedelta(hours=2)
@@ -390,11 +390,11 @@ def test_a_writer_that_always_loses_gives_up_with_conflict(lake: Lake, monkeypat
     def open_and_lose(table: object, uri: str) -> object:
         snapshot = open_for_write(TABLES["core.trades"], uri)
         with monkeypatch.context() as undone:
-            undone.setattr("echelon_pipeline.warehouse.lake.open_for_write", open_for_write)
+            undone.setattr("echelon_pipeline.lake.lake.open_for_write", open_for_write)
             merge(rival, "core.trades", trade(next(numbers)))
         return snapshot
 
-    monkeypatch.setattr("echelon_pipeline.warehouse.lake.open_for_write", open_and_lose)
+    monkeypatch.setattr("echelon_pipeline.lake.lake.open_for_write", open_and_lose)
     lake = Lake(lake.root, scratch=lake.scratch, min_free_mb=0, tries=3)
     with pytest.raises(Conflict, match="3 times in a row"):
         merge(lake, "core.trades", trade(1))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from echelon_pipeline.warehouse.lake import Lake
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline_tests.rows import NOON, Row, staged, stored, trade
 
 SPAWN = multiprocessing.get_context("spawn")  # delta-rs must not cross a fork

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.raw import RawStore
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline.warehouse.refresh import Built, Refresh

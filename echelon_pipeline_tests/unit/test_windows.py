@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.domain.intervals import subtract
 from echelon_pipeline.errors import RuleViolation
-from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.windows import Window, Windows
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.windows import Window, Windows
 
 
 def hour(h: int) -> datetime:

@@ -15,10 +15,10 @@ from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.ingest.books import BOOK_TABLES
 from echelon_pipeline.ingest.session import VENUES
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.raw import LAST_SEEN
 from echelon_pipeline.warehouse.builds import EMPTIED, held_back
-from echelon_pipeline.warehouse.lake import Lake
 from echelon_pipeline.warehouse.marts import Mart, marts
-from echelon_pipeline.warehouse.raw import LAST_SEEN
 from echelon_pipeline.warehouse.refresh import Built, Refresh
 
 # Every table of the lake that is written per venue; the others are one asset each.

@@ -16,15 +16,15 @@ from datetime import date, datetime, timedelta
 import duckdb
 
 from echelon_pipeline import stopping
+from echelon_pipeline.lake.checksums import note
+from echelon_pipeline.lake.commits import retried
+from echelon_pipeline.lake.datafiles import adopt, write_files
+from echelon_pipeline.lake.delta import Partition, Where, commit_properties, open_for_write
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.raw import LAST_SEEN, OBJECTS
+from echelon_pipeline.lake.windows import Windows
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.checksums import note
-from echelon_pipeline.warehouse.commits import retried
-from echelon_pipeline.warehouse.datafiles import adopt, write_files
-from echelon_pipeline.warehouse.delta import Partition, Where, commit_properties, open_for_write
-from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.raw import LAST_SEEN, OBJECTS
-from echelon_pipeline.warehouse.windows import Windows
 
 _DERIVED = "core.instruments"  # its windows name the listings that have been derived
 _PLACE = "(date, unit_id, page, position)"

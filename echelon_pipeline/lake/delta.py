@@ -26,10 +26,10 @@ from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from echelon_pipeline.errors import CorruptStore, NewerLake
+from echelon_pipeline.lake.damage import note
+from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.sqltools.text import file_list, literal, quote
 from echelon_pipeline.tables import Column, Table
-from echelon_pipeline.warehouse.damage import note
-from echelon_pipeline.warehouse.faults import storage_faults
 
 Where = Mapping[str, Sequence[object]]
 Partition = tuple[object, ...]

@@ -15,12 +15,12 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echelon_pipeline.lake.delta import empty_select
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import file_list
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.page import Page
-from echelon_pipeline.warehouse.delta import empty_select
-from echelon_pipeline.warehouse.lake import Lake
 
 OBJECTS, LAST_SEEN = "raw.objects", "raw.last_seen"
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import duckdb
 
 from echelon_pipeline.errors import CorruptStore
-from echelon_pipeline.warehouse.checksums import checksum, known
+from echelon_pipeline.lake.checksums import checksum, known
 
 # Damaged files that one message names.
 NAMED = 3

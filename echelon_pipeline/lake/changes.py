@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
-from echelon_pipeline.warehouse.delta import Snapshot
+from echelon_pipeline.lake.delta import Snapshot
 
 _DATA = {"append", "merge"}
 _NO_DATA = {"compact", "retention"}

@@ -21,11 +21,11 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from echelon_pipeline import stopping
+from echelon_pipeline.lake.checksums import note as note_checksums
+from echelon_pipeline.lake.delta import DataFile, Partition, Snapshot, commit_properties, keep, open_table, ranged
+from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import T
-from echelon_pipeline.warehouse.checksums import note as note_checksums
-from echelon_pipeline.warehouse.delta import DataFile, Partition, Snapshot, commit_properties, keep, open_table, ranged
-from echelon_pipeline.warehouse.faults import storage_faults
 
 # zstd, small row groups as delta-rs writes them for appends, encodings that every reader knows. A dictionary that is
 # given up after 2,000 values costs little; sorted rows hold few values of most columns in a row group.

@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 
 from echelon_pipeline.errors import RuleViolation
+from echelon_pipeline.lake.delta import Partition
 from echelon_pipeline.sqltools.text import file_list, literal, quote, typed
 from echelon_pipeline.tables import Table
-from echelon_pipeline.warehouse.delta import Partition
 
 # Where a row was read from and when says nothing about the thing itself: alone it is no change.
 PROVENANCE = ("observed_at", "raw_sha256")

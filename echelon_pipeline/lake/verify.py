@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.warehouse.checksums import checksum, known
-from echelon_pipeline.warehouse.delta import DataFile, Snapshot
-from echelon_pipeline.warehouse.lake import Lake
-from echelon_pipeline.warehouse.raw import OBJECTS
+from echelon_pipeline.lake.checksums import checksum, known
+from echelon_pipeline.lake.delta import DataFile, Snapshot
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.raw import OBJECTS
 
 
 def missing_files(snapshot: Snapshot) -> Iterator[str]:

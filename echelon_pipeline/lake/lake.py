@@ -23,15 +23,11 @@ import pyarrow as pa
 from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline.errors import DiskFull
-from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqltools.duck import STAGED, connect
-from echelon_pipeline.sqltools.text import literal
-from echelon_pipeline.tables import TABLES, Rule, T, Table
-from echelon_pipeline.warehouse.commits import Commit, chunks, group_partitions, retried, write
-from echelon_pipeline.warehouse.compaction import compact, crowded
-from echelon_pipeline.warehouse.damage import named_damage
-from echelon_pipeline.warehouse.datafiles import adopt, discard, write_files
-from echelon_pipeline.warehouse.delta import (
+from echelon_pipeline.lake.commits import Commit, chunks, group_partitions, retried, write
+from echelon_pipeline.lake.compaction import compact, crowded
+from echelon_pipeline.lake.damage import named_damage
+from echelon_pipeline.lake.datafiles import adopt, discard, write_files
+from echelon_pipeline.lake.delta import (
     DataFile,
     Partition,
     Snapshot,
@@ -40,8 +36,12 @@ from echelon_pipeline.warehouse.delta import (
     open_for_write,
     open_table,
 )
-from echelon_pipeline.warehouse.faults import require_space, storage_faults
-from echelon_pipeline.warehouse.merge import Changes, Merge, check_rules, check_unique, within
+from echelon_pipeline.lake.faults import require_space, storage_faults
+from echelon_pipeline.lake.merge import Changes, Merge, check_rules, check_unique, within
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqltools.duck import STAGED, connect
+from echelon_pipeline.sqltools.text import literal
+from echelon_pipeline.tables import TABLES, Rule, T, Table
 
 log = logging.getLogger(__name__)
 

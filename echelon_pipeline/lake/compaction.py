@@ -11,10 +11,10 @@ from collections.abc import Collection, Sequence
 
 import duckdb
 
+from echelon_pipeline.lake.datafiles import Rows, exchange, write_files
+from echelon_pipeline.lake.delta import TARGET_FILE_SIZE, DataFile, Partition, Snapshot, open_for_write
 from echelon_pipeline.sqltools.text import quote
 from echelon_pipeline.tables import Table
-from echelon_pipeline.warehouse.datafiles import Rows, exchange, write_files
-from echelon_pipeline.warehouse.delta import TARGET_FILE_SIZE, DataFile, Partition, Snapshot, open_for_write
 
 # An append leaves at most so many files of so many bytes together in a partition: reading 64 footers takes 15 ms, and
 # writing 16 MB again every 64 appends takes half a second. Large ones wait for the daily round.

@@ -17,8 +17,8 @@ from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import Conflict
-from echelon_pipeline.warehouse.checksums import note
-from echelon_pipeline.warehouse.delta import (
+from echelon_pipeline.lake.checksums import note
+from echelon_pipeline.lake.delta import (
     TARGET_FILE_SIZE,
     WRITER,
     Partition,
@@ -26,7 +26,7 @@ from echelon_pipeline.warehouse.delta import (
     commit_properties,
     keep,
 )
-from echelon_pipeline.warehouse.faults import storage_faults
+from echelon_pipeline.lake.faults import storage_faults
 
 Result = TypeVar("Result")
 

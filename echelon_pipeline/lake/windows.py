@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 
 from echelon_pipeline.domain.intervals import newest, subtract
+from echelon_pipeline.lake.commits import Commit
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.commits import Commit
-from echelon_pipeline.warehouse.lake import Lake
 
 TABLE = "core.ingest_windows"
 Span = tuple[datetime, datetime]
