@@ -38,7 +38,7 @@ def ensure_dagster_home(settings: Settings) -> Path:
 
 def damaged_records() -> list[Path]:
     """Files of Dagster's records in the configured home that SQLite cannot read."""
-    from echelon_pipeline.warehouse.sqlite_files import problems
+    from echelon_pipeline.state.sqlite_files import problems
 
     try:
         return [path for path, _ in problems(load_settings().dagster_home)]

@@ -45,7 +45,7 @@ def _instance_file(settings: Settings) -> Finding:
 
 
 def _dagster_records(settings: Settings, *, deep: bool) -> Iterator[Finding]:
-    from echelon_pipeline.warehouse.sqlite_files import problems
+    from echelon_pipeline.state.sqlite_files import problems
 
     if not settings.dagster_home.exists():
         return
@@ -72,8 +72,8 @@ def _mark(settings: Settings) -> Iterator[Finding]:
 
 
 def _latest(settings: Settings, *, deep: bool) -> Iterator[Finding]:
-    from echelon_pipeline.warehouse.latest import FILE
-    from echelon_pipeline.warehouse.sqlite_files import problem
+    from echelon_pipeline.state.latest import FILE
+    from echelon_pipeline.state.sqlite_files import problem
 
     path = settings.home / FILE
     if text := problem(path, deep=deep):

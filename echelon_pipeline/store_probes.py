@@ -121,7 +121,7 @@ def _unread(settings: Settings) -> Iterator[Finding]:
 
 
 def _state(settings: Settings) -> Finding:
-    from echelon_pipeline.warehouse.state import State, is_emptied
+    from echelon_pipeline.state.database import State, is_emptied
 
     file = sa.make_url(settings.state_dsn).database if settings.state_url is None else None
     if file and not Path(file).exists():
@@ -149,7 +149,7 @@ def _postgres(url: SecretStr) -> Finding:
 
 
 def _redis(settings: Settings) -> Finding:
-    from echelon_pipeline.warehouse.latest import latest_store
+    from echelon_pipeline.state.latest import latest_store
 
     try:
         store = latest_store(settings)

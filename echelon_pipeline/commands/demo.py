@@ -88,8 +88,8 @@ def work_shifts(settings: Settings, seconds: float) -> None:
     so that nobody means to watch what nobody records."""
     from echelon_pipeline.commands.stream import own_venues
     from echelon_pipeline.defs.run import run_listen_job
-    from echelon_pipeline.warehouse.listeners import Listener, Listeners
-    from echelon_pipeline.warehouse.state import State
+    from echelon_pipeline.state.database import State
+    from echelon_pipeline.state.listeners import Listener, Listeners
 
     with own_venues(settings) as live:
         short = live.model_copy(update={"listen_shift": seconds, "listen_overlap": seconds / 2})

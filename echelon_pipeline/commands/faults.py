@@ -56,12 +56,12 @@ def _database(error: BaseException) -> EchelonError | None:
     original = getattr(error, "orig", error)
     if isinstance(original, sqlite3.Error):
         from echelon_pipeline.dagster_home import damaged_records
-        from echelon_pipeline.warehouse.state_faults import records_fault
+        from echelon_pipeline.state.faults import records_fault
 
         return records_fault(original, damaged_records())
     if type(original).__module__.startswith("psycopg2"):
         from echelon_pipeline.settings import dagster_url
-        from echelon_pipeline.warehouse.state_faults import DAGSTER_RECORDS, server_fault
+        from echelon_pipeline.state.faults import DAGSTER_RECORDS, server_fault
 
         return server_fault(original, dagster_url(), DAGSTER_RECORDS)
     return None

@@ -1,6 +1,6 @@
 """``echelon latest``: what listeners told last of each book.
 
-Belongs here: the options of the command, and units for people. Where the rows are is ``warehouse/latest.py``'s.
+Belongs here: the options of the command, and units for people. Where the rows are is ``state/latest.py``'s.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def latest(
 ) -> None:
     """Show the latest states of books that listeners told."""
     from echelon_pipeline.ingest.session import VENUES
-    from echelon_pipeline.warehouse.latest import by_venue, latest_store
+    from echelon_pipeline.state.latest import by_venue, latest_store
 
     store = latest_store(prepared())
     try:

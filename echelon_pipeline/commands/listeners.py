@@ -1,6 +1,6 @@
 """``echelon listeners``: what is listened to all the time.
 
-Belongs here: options and what is printed. Listeners are kept by ``warehouse/listeners.py`` and kept at work by Dagster.
+Belongs here: options and what is printed. Listeners are kept by ``state/listeners.py`` and kept at work by Dagster.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from echelon_pipeline.commands.common import fail, out, prepared
 from echelon_pipeline.commands.work import VenueName
 
 if TYPE_CHECKING:
-    from echelon_pipeline.warehouse.listeners import Known, Listeners
-    from echelon_pipeline.warehouse.state import State
+    from echelon_pipeline.state.database import State
+    from echelon_pipeline.state.listeners import Known, Listeners
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="What is listened to all the time."
@@ -57,8 +57,8 @@ def add(
     """Add a listener, or change the one of that name. All filters must hold; of one filter's texts any."""
     from pydantic import ValidationError
 
-    from echelon_pipeline.warehouse.listener_files import problems
-    from echelon_pipeline.warehouse.listeners import Listener
+    from echelon_pipeline.state.listener_files import problems
+    from echelon_pipeline.state.listeners import Listener
 
     given = {key: value for key, value in locals().items() if key in Listener.model_fields and value not in (None, [])}
     try:
@@ -126,7 +126,7 @@ def remove(name: Name) -> None:
 @app.command()
 def load(file: Annotated[Path, typer.Argument(help="YAML: listeners, a list with the fields of `add`.")]) -> None:
     """Add or change the listeners of a file, all or none; others stay."""
-    from echelon_pipeline.warehouse.listener_files import load_listeners
+    from echelon_pipeline.state.listener_files import load_listeners
 
     with _listeners() as (listeners, _):
         found = load_listeners(listeners, file)
@@ -135,8 +135,8 @@ def load(file: Annotated[Path, typer.Argument(help="YAML: listeners, a list with
 
 @contextmanager
 def _listeners() -> Iterator[tuple[Listeners, State]]:
-    from echelon_pipeline.warehouse.listener_files import seed
-    from echelon_pipeline.warehouse.state import State
+    from echelon_pipeline.state.database import State
+    from echelon_pipeline.state.listener_files import seed
 
     settings = prepared()
     with State.of(settings) as state:
@@ -144,7 +144,7 @@ def _listeners() -> Iterator[tuple[Listeners, State]]:
 
 
 def _work(known: Known, state: State) -> str:
-    from echelon_pipeline.warehouse.tenure import holders
+    from echelon_pipeline.state.tenure import holders
 
     shift, ending = holders(state, known.listener.name)
     told = [f"shift {shift.epoch} of run {shift.owner[:8]}"] if shift is not None else []

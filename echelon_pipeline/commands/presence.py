@@ -20,7 +20,7 @@ from echelon_pipeline.commands.common import err
 from echelon_pipeline.dagster_home import ensure_dagster_home
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.alive import Process, living_after
+from echelon_pipeline.state.processes import Process, living_after
 
 FILE = "ui.json"
 

@@ -24,7 +24,7 @@ from echelon_pipeline.dagster_home import WORKSPACE_FILE, child_environment, ent
 from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.ports import require_port
 from echelon_pipeline.settings import Settings, project_file
-from echelon_pipeline.warehouse.alive import living_after
+from echelon_pipeline.state.processes import living_after
 
 # More than the children give themselves.
 STOP_SECONDS = 20.0

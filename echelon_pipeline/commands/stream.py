@@ -43,10 +43,10 @@ def record(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long. Default: at Ctrl-C.")] = None,
 ) -> None:
     """Record live order books: every frame, durable within a second."""
+    from echelon_pipeline.state.database import State
+    from echelon_pipeline.state.listeners import RECORD, Listeners
+    from echelon_pipeline.state.locks import one_at_a_time
     from echelon_pipeline.streaming.segments import last_write, left_open, recover
-    from echelon_pipeline.warehouse.listeners import RECORD, Listeners
-    from echelon_pipeline.warehouse.locks import one_at_a_time
-    from echelon_pipeline.warehouse.state import State
     from echelon_pipeline.warehouse.watchable import watchable
 
     with own_venues(prepared()) as settings:
@@ -91,11 +91,11 @@ async def _record(
     settings: Settings, chosen: Sequence[Watchable], seconds: float | None, stop: asyncio.Event
 ) -> tuple[dict[str, Recorded], dict[str, str]]:
     """What was recorded by feed, and by venue why a feed was given up. That of one venue ends none of another's."""
+    from echelon_pipeline.state.listeners import RECORD
     from echelon_pipeline.streaming.feeds import feeds_of, instrument_of
     from echelon_pipeline.streaming.record import Pace, Recorded
     from echelon_pipeline.streaming.record import record as record_feed
     from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
-    from echelon_pipeline.warehouse.listeners import RECORD
 
     metrics = WsMetrics()
     refused: dict[str, str] = {}

@@ -16,8 +16,8 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.alive import Process, forget, last_beats, silent_since
-from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.processes import Process, forget, last_beats, silent_since
 
 log = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from dagster._core.executor.base import Executor
 from echelon_pipeline import stopping
 from echelon_pipeline.defs.dead_runs import end_dead_runs, holders
 from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.warehouse.alive import Process, beating
+from echelon_pipeline.state.processes import Process, beating
 
 log = logging.getLogger(__name__)
 

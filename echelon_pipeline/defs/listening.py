@@ -28,17 +28,17 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import require_own_streams, require_own_venues
 from echelon_pipeline.ingest.session import Venue
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.latest import latest_store
+from echelon_pipeline.state.listener_files import seed
+from echelon_pipeline.state.listeners import Listener, Listeners, chosen
+from echelon_pipeline.state.tenure import Tenure, holders, lease_names
 from echelon_pipeline.streaming.duty import Duty, Times
 from echelon_pipeline.streaming.feeds import feed_maker, instrument_of, own_maker
 from echelon_pipeline.streaming.record import Pace
 from echelon_pipeline.streaming.segments import bounds, connection_of, count_of
 from echelon_pipeline.streaming.shift import work
 from echelon_pipeline.venues.ws import WsPolicy
-from echelon_pipeline.warehouse.latest import latest_store
-from echelon_pipeline.warehouse.listener_files import seed
-from echelon_pipeline.warehouse.listeners import Listener, Listeners, chosen
-from echelon_pipeline.warehouse.state import State
-from echelon_pipeline.warehouse.tenure import Tenure, holders, lease_names
 
 TAG, EPOCH_TAG = "echelon/listener", "echelon/epoch"
 # How long a run may be under way before it holds its lease, and a started one without a lease before it is called

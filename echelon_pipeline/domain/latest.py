@@ -1,6 +1,6 @@
 """The latest state of one book, as a dashboard shows it.
 
-Belongs here: the shape, known to whoever makes it (a listener's shift) and to what keeps it (``warehouse/latest.py``).
+Belongs here: the shape, known to whoever makes it (a listener's shift) and to what keeps it (``state/latest.py``).
 """
 
 from __future__ import annotations

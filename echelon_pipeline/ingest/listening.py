@@ -1,6 +1,6 @@
 """Listeners, and what each meant to watch, from the state database to the lake.
 
-Belongs here: the export, and intents as derivation wants them. Both are edited in ``warehouse/listeners.py``.
+Belongs here: the export, and intents as derivation wants them. Both are edited in ``state/listeners.py``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from echelon_pipeline.ingest.hours import Intent
 from echelon_pipeline.ingest.session import Counts, Session, Venue
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.listeners import Listeners
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.listeners import Listeners
-from echelon_pipeline.warehouse.state import State
 
 LISTENERS, INTENTS = "core.listeners", "core.listener_intents"
 

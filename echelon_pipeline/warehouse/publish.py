@@ -20,6 +20,8 @@ from echelon_pipeline.lake.faults import require_space, storage_faults
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.locks import one_at_a_time
 from echelon_pipeline.warehouse.builds import held_back
 from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
 from echelon_pipeline.warehouse.editions import (
@@ -33,9 +35,7 @@ from echelon_pipeline.warehouse.editions import (
     wal,
 )
 from echelon_pipeline.warehouse.lineage import register_rebuilt, require_lineage
-from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.reader import read_published, require_no_folder
-from echelon_pipeline.warehouse.state import State
 from echelon_pipeline.warehouse.untouched import is_changed, linked
 
 # Clients of DuckDB 1.2 and later open files of this storage version; it costs 3 % of size.

@@ -30,11 +30,11 @@ from echelon_pipeline.lake.delta import DataFile
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
+from echelon_pipeline.state.locks import one_at_a_time
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.warehouse.builds import ALL, EMPTIED, FAILED, Builds, Record, held_back
 from echelon_pipeline.warehouse.culprits import culprits
 from echelon_pipeline.warehouse.lineage import require_whole_lake
-from echelon_pipeline.warehouse.locks import one_at_a_time
 from echelon_pipeline.warehouse.marts import (
     SPAN_DAYS,
     Mart,

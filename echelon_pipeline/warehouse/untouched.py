@@ -9,6 +9,7 @@ from pathlib import Path
 
 from echelon_pipeline.lake.checksums import checksum
 from echelon_pipeline.settings import STATE_FILE, Settings
+from echelon_pipeline.state.database import State
 from echelon_pipeline.warehouse.editions import (
     Edition,
     fingerprint,
@@ -17,7 +18,6 @@ from echelon_pipeline.warehouse.editions import (
     looks,
     wal,
 )
-from echelon_pipeline.warehouse.state import State
 
 
 def is_changed(settings: Settings, target: Path, edition: Edition | None) -> bool:

@@ -33,13 +33,13 @@ from echelon_pipeline.sandbox.mixing import Digests
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.sandbox.server import build_app
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.streaming.feeds import feed_maker, own_maker
 from echelon_pipeline.streaming.record import Recorded, record
 from echelon_pipeline.streaming.segments import connection_of, read, segments
 from echelon_pipeline.venues.live import OWN, Feed
 from echelon_pipeline.venues.polymarket import stream as polymarket
-from echelon_pipeline.warehouse.listeners import Listener, Listeners
-from echelon_pipeline.warehouse.state import State
 from echelon_pipeline_tests.clients.local import universe
 from echelon_pipeline_tests.clients.served import Served, sandbox_keys, signed
 from echelon_pipeline_tests.integration.test_record import (

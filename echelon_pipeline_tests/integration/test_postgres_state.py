@@ -12,9 +12,9 @@ import pytest
 
 from echelon_pipeline.errors import Conflict, NewerLake
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.listeners import Listener, Listeners
-from echelon_pipeline.warehouse.state import MIGRATIONS, State
-from echelon_pipeline.warehouse.tenure import Tenure
+from echelon_pipeline.state.database import MIGRATIONS, State
+from echelon_pipeline.state.listeners import Listener, Listeners
+from echelon_pipeline.state.tenure import Tenure
 
 pytestmark = pytest.mark.xdist_group("postgres")
 SPAWN = multiprocessing.get_context("spawn")

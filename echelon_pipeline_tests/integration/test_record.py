@@ -34,6 +34,8 @@ from echelon_pipeline.probes import Level
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.state import database as states
+from echelon_pipeline.state.listeners import Listeners
 from echelon_pipeline.stream_probes import probe_streams
 from echelon_pipeline.streaming import feeds
 from echelon_pipeline.streaming.follow import chains
@@ -44,8 +46,6 @@ from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
-from echelon_pipeline.warehouse import state as states
-from echelon_pipeline.warehouse.listeners import Listeners
 from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline_tests.rows import row, staged
 

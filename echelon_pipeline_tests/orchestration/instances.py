@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from echelon_pipeline.warehouse.alive import Process
+from echelon_pipeline.state.processes import Process
 
 
 @dg.job

@@ -14,9 +14,9 @@ import pytest
 from echelon_pipeline.defs.dead_runs import dead_runs, end_dead_runs, holders
 from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.warehouse import alive
-from echelon_pipeline.warehouse.alive import Process, beat
-from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.state import processes as alive
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.processes import Process, beat
 from echelon_pipeline_tests.orchestration.instances import finished, holding, pool_of, started, status_of
 
 STATUS = dg.DagsterRunStatus
@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(scope="module")
 def ended() -> Process:
     """A process that has ended."""
-    code = "from echelon_pipeline.warehouse.alive import *; print(*vars(Process.this()).values(), sep='\\n')"
+    code = "from echelon_pipeline.state.processes import *; print(*vars(Process.this()).values(), sep='\\n')"
     host, boot, pid, began = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.splitlines()

@@ -33,8 +33,8 @@ from echelon_pipeline.errors import (
     VenueUnavailable,
 )
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.warehouse.alive import Process, beat
-from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.processes import Process, beat
 from echelon_pipeline_tests import promises
 from echelon_pipeline_tests.orchestration.instances import finished, holding, pool_of, started
 
@@ -252,7 +252,7 @@ def test_a_run_names_its_process_and_its_heartbeat_ends_with_it(
 
 
 def beats(settings: Settings) -> set[str]:
-    from echelon_pipeline.warehouse.alive import last_beats
+    from echelon_pipeline.state.processes import last_beats
 
     with State.of(settings) as state:
         return set(last_beats(state))

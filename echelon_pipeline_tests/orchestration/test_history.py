@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from echelon_pipeline.defs.history import Pruned, prune
-from echelon_pipeline.warehouse.alive import Process
+from echelon_pipeline.state.processes import Process
 from echelon_pipeline_tests.dagster_records import rows
 from echelon_pipeline_tests.orchestration.conftest import Opened
 from echelon_pipeline_tests.orchestration.instances import started

@@ -17,9 +17,9 @@ from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, TAG, Keep
 from echelon_pipeline.defs.refreshing import refresh
 from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.warehouse.listeners import Listener, Listeners
-from echelon_pipeline.warehouse.state import State
-from echelon_pipeline.warehouse.tenure import Tenure
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.listeners import Listener, Listeners
+from echelon_pipeline.state.tenure import Tenure
 
 STARTED, FAILURE, QUEUED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.NOT_STARTED
 

@@ -18,7 +18,7 @@ from echelon_pipeline.commands import presence
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ports import require_port
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.alive import Process
+from echelon_pipeline.state.processes import Process
 
 SLEEPER = "import time\nprint('ready', flush=True)\ntime.sleep(600)\n"
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLEEPER

@@ -24,8 +24,8 @@ from echelon_pipeline import cli
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse import latest as module
-from echelon_pipeline.warehouse.latest import FILE, LatestStore, RedisStore, SqliteStore, latest_store
+from echelon_pipeline.state import latest as module
+from echelon_pipeline.state.latest import FILE, LatestStore, RedisStore, SqliteStore, latest_store
 from echelon_pipeline_tests.redis_server import server
 
 SHORT = 0.3
@@ -215,7 +215,7 @@ def test_what_expired_leaves_the_file(tmp_path: Path) -> None:
 READER = """
 import sys
 from pathlib import Path
-from echelon_pipeline.warehouse.latest import SqliteStore
+from echelon_pipeline.state.latest import SqliteStore
 store = SqliteStore(Path(sys.argv[1]), 60)
 print(len(store.all("kalshi")), flush=True)
 seen, wrong = 0, 0

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from echelon_pipeline import cli
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.listener_files import load_listeners, read_listeners, seed
-from echelon_pipeline.warehouse.listeners import Listener, Listeners
-from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.listener_files import load_listeners, read_listeners, seed
+from echelon_pipeline.state.listeners import Listener, Listeners
 
 GOOD = """
 listeners:

@@ -22,6 +22,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings, VenueUnavailable
 from echelon_pipeline.sandbox.keys import KEY_ID, key_file
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.state.database import State
 from echelon_pipeline.streaming.feeds import feed_maker, own_maker
 from echelon_pipeline.streaming.record import Pace, Recorded, record
 from echelon_pipeline.streaming.segments import connection_of, instruments_of, read, segments
@@ -30,7 +31,6 @@ from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import OWN, Feed, patient
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
-from echelon_pipeline.warehouse.state import State
 from echelon_pipeline_tests.unit.test_own_events import PLACED
 from echelon_pipeline_tests.unit.test_shift import TIMES, Office, acted, live, until
 

@@ -20,6 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import Conflict, DatabaseUnavailable, NotFound, Unauthorized
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.tenure import Tenure, holders
 from echelon_pipeline.streaming.duty import Duty, Times, Worked
 from echelon_pipeline.streaming.log import Log
 from echelon_pipeline.streaming.record import Pace
@@ -29,8 +31,6 @@ from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy, opened
-from echelon_pipeline.warehouse.state import State
-from echelon_pipeline.warehouse.tenure import Tenure, holders
 
 A, B, C = (Instrument(f"kalshi:{name}", (name,)) for name in "ABC")
 FAST = WsPolicy(open_timeout=2.0, backoff=0.01, backoff_max=0.02)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.errors import Conflict, NewerLake
-from echelon_pipeline.warehouse.state import MIGRATIONS, State
+from echelon_pipeline.state.database import MIGRATIONS, State
 
 SPAWN = multiprocessing.get_context("spawn")
 

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from echelon_pipeline.errors import Conflict, CorruptStore
-from echelon_pipeline.warehouse.state import State
-from echelon_pipeline.warehouse.tenure import Tenure, holders
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.tenure import Tenure, holders
 from echelon_pipeline_tests.rows import NOON
 
 

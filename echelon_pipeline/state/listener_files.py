@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.listeners import Listener, Listeners
-from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.listeners import Listener, Listeners
 
 _SEEN = "SELECT sha256 FROM listener_seeds WHERE path = :path"
 _NOTE = """

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.state.database import State
 from echelon_pipeline.warehouse.watchable import Filters, Watchable, watchable
 
 RECORD = "record"  # the name under which ``echelon record`` writes; no listener has it

@@ -11,7 +11,7 @@ import threading
 from datetime import datetime
 
 from echelon_pipeline.errors import Conflict
-from echelon_pipeline.warehouse.state import Lease, State
+from echelon_pipeline.state.database import Lease, State
 
 
 def lease_names(listener: str) -> tuple[str, str]:

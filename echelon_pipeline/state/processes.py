@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.state import State
+from echelon_pipeline.state.database import State
 
 log = logging.getLogger(__name__)
 
