@@ -16,9 +16,9 @@ from datetime import timedelta
 from benchmarks.common import Measured, isolated, report
 from benchmarks.marts_lake import BUILDER, DAYS, last_day, say_what_was_read, stage_late, write_lake
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts.marts import marts
+from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.warehouse.marts import marts
-from echelon_pipeline.warehouse.refresh import Refresh
 
 MEMORY_LIMIT_MB = 4096
 LATE_ROWS = 10_000

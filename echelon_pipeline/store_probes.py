@@ -87,7 +87,7 @@ def _lineage(settings: Settings) -> Iterator[Finding]:
 
 def _marts(settings: Settings) -> Iterator[Finding]:
     from echelon_pipeline.lake.lake import Lake
-    from echelon_pipeline.warehouse.builds import BUILDS, EMPTIED, FAILED, held_back
+    from echelon_pipeline.marts.builds import BUILDS, EMPTIED, FAILED, held_back
 
     lake = Lake.of(settings)
     for kind, level in ((FAILED, Level.FAIL), (EMPTIED, Level.WARN)):

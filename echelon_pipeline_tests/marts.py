@@ -19,13 +19,13 @@ import pyarrow as pa
 import pytest
 
 from echelon_pipeline.lake.merge import check_rules, check_unique
+from echelon_pipeline.marts import refresh
+from echelon_pipeline.marts.marts import Mart, marts, settings_params
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import typed
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse import refresh
-from echelon_pipeline.warehouse.marts import Mart, marts, settings_params
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow
 
 # Mostly nothing is unread: tests need not give this relation.

@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.refresh import Refresh
 
 Body = dict[str, Any]
 Query = dict[str, list[str]]

@@ -185,8 +185,8 @@ def refresh(
 
 def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = False) -> None:
     """Builds stale marts, publishes, mirrors, and prints what it did. Raises MartsFailed after all of that."""
+    from echelon_pipeline.marts.refresh import Refresh
     from echelon_pipeline.warehouse.publish import publish as build
-    from echelon_pipeline.warehouse.refresh import Refresh
 
     parts: dict[str, tuple[int, int]] = {}
     failed: MartsFailed | None = None

@@ -1,7 +1,7 @@
 """The refresh job: builds what is older than its inputs, day by day where it is dated, and publishes once.
 
 Belongs here: the job that asks the lake what is stale, when it runs, and its reports to Dagster. The question itself
-is ``warehouse/refresh.py``'s. Not an asset job: which parts it builds is known only when it looks.
+is ``marts/refresh.py``'s. Not an asset job: which parts it builds is known only when it looks.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from echelon_pipeline.defs.jobs import WORK, daily_job, main_job
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.schedules import STATUS
 from echelon_pipeline.defs.sensors import STATUS as SENSOR_STATUS
+from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.refresh import Refresh
 
 
 @dg.op(pool="marts", out=dg.Out(int))

@@ -24,10 +24,10 @@ from echelon_pipeline import stopping
 from echelon_pipeline.dagster_home import damaged_records
 from echelon_pipeline.errors import DiskFull, EchelonError, Transient
 from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.marts.builds import ALL
+from echelon_pipeline.marts.refresh import Built
 from echelon_pipeline.state.faults import records_fault
 from echelon_pipeline.tables import TABLES, Table
-from echelon_pipeline.warehouse.builds import ALL
-from echelon_pipeline.warehouse.refresh import Built
 
 # Assets write through the warehouse and hand no value on.
 Materialized = dg.MaterializeResult[None]

@@ -20,8 +20,8 @@ import duckdb
 
 from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NotFound
 from echelon_pipeline.lake.checksums import checksum
+from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.reader import read_published
 
 _NUMBERED = re.compile(r"-(\d{10})-\d{8}T\d{12}\.duckdb$")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts.builds import EMPTIED, FAILED, held_back
+from echelon_pipeline.marts.marts import marts
+from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.builds import EMPTIED, FAILED, held_back
-from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.reader import read_published
-from echelon_pipeline.warehouse.refresh import Refresh
 
 # Days that are looked at: what the sweeps read again lies within them.
 DAYS = 8

@@ -18,11 +18,11 @@ import psutil
 
 from echelon_pipeline.lake.faults import require_space, storage_faults
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts.builds import held_back
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.locks import one_at_a_time
-from echelon_pipeline.warehouse.builds import held_back
 from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
 from echelon_pipeline.warehouse.editions import (
     Edition,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.ingest.bulk import ImportReport
+from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.refresh import Refresh
 from echelon_pipeline_tests.imported import CASES, Row, home_in, load, needs_cases, rows_of, write_csv
 
 CONDITION = f"0x{1:064x}"

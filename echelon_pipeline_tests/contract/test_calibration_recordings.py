@@ -21,8 +21,8 @@ import pytest
 
 from echelon_pipeline.ingest.bulk import import_file
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.sqltools.duck import connect
-from echelon_pipeline.warehouse.refresh import Refresh
 from echelon_pipeline_tests.contract.test_bulk_recordings import (
     CANDLES,
     PANCAKE,

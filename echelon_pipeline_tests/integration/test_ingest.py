@@ -11,11 +11,11 @@ import pytest
 
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables.books import BOOK_TABLES
 from echelon_pipeline.tables.own import OWN_TABLES
-from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline_tests.integration.conftest import BACK, Ingested
 from echelon_pipeline_tests.pipeline import contents, days_of, duplicates, ingest, settings_for
 

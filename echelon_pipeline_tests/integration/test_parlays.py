@@ -15,10 +15,10 @@ from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.parlays import SCOPE
 from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.lake.windows import Recorded
+from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import statement
-from echelon_pipeline.warehouse.refresh import Refresh
 from echelon_pipeline_tests.pipeline import settings_for
 from echelon_pipeline_tests.rows import Row, stored
 

@@ -12,11 +12,11 @@ from echelon_pipeline.errors import Conflict, RuleViolation
 from echelon_pipeline.lake.changes import EVERYTHING, NOTHING, Changed, changed_since
 from echelon_pipeline.lake.delta import commit_properties
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts import refresh as module
+from echelon_pipeline.marts.builds import Builds, Record
+from echelon_pipeline.marts.marts import Mart
+from echelon_pipeline.marts.refresh import Built, Refresh
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse import refresh as module
-from echelon_pipeline.warehouse.builds import Builds, Record
-from echelon_pipeline.warehouse.marts import Mart
-from echelon_pipeline.warehouse.refresh import Built, Refresh
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, row, staged, stored, trade
 
 VOLUME, CALIBRATION = "mart.trade_volume", "mart.calibration"

@@ -9,10 +9,10 @@ import pytest
 
 from echelon_pipeline.errors import CorruptStore, DiskFull, MartsFailed
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts import refresh as module
+from echelon_pipeline.marts.builds import EMPTIED, FAILED, held_back
+from echelon_pipeline.marts.refresh import Built, Refresh
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse import refresh as module
-from echelon_pipeline.warehouse.builds import EMPTIED, FAILED, held_back
-from echelon_pipeline.warehouse.refresh import Built, Refresh
 from echelon_pipeline_tests.marts import changed_statement
 from echelon_pipeline_tests.rows import DAY, row, staged, stored, trade
 

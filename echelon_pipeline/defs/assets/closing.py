@@ -16,11 +16,11 @@ from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.ingest.recordings import expire_recordings
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts.builds import FAILED, held_back
+from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
-from echelon_pipeline.warehouse.builds import FAILED, held_back
 from echelon_pipeline.warehouse.maintain import maintain
-from echelon_pipeline.warehouse.marts import marts
 from echelon_pipeline.warehouse.publish import publish
 
 _DAILY = [

@@ -17,9 +17,9 @@ from echelon_pipeline.ingest.books import BOOK_TABLES
 from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import LAST_SEEN
-from echelon_pipeline.warehouse.builds import EMPTIED, held_back
-from echelon_pipeline.warehouse.marts import Mart, marts
-from echelon_pipeline.warehouse.refresh import Built, Refresh
+from echelon_pipeline.marts.builds import EMPTIED, held_back
+from echelon_pipeline.marts.marts import Mart, marts
+from echelon_pipeline.marts.refresh import Built, Refresh
 
 # Every table of the lake that is written per venue; the others are one asset each.
 _OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices", *BOOK_TABLES}

@@ -12,9 +12,9 @@ from typing import TypeVar
 import duckdb
 
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts.marts import Mart, Params, Pinned, expose, parameters_of
 from echelon_pipeline.sqltools.text import literal, typed
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.marts import Mart, Params, Pinned, expose, parameters_of
 
 Part = TypeVar("Part")
 Days = tuple[date, date] | None

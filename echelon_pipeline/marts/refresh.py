@@ -28,14 +28,9 @@ from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, Transi
 from echelon_pipeline.lake.changes import EVERYTHING, Changed, changed_since
 from echelon_pipeline.lake.delta import DataFile
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqltools.statements import Statement, statements
-from echelon_pipeline.state.locks import one_at_a_time
-from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.builds import ALL, EMPTIED, FAILED, Builds, Record, held_back
-from echelon_pipeline.warehouse.culprits import culprits
-from echelon_pipeline.warehouse.lineage import require_whole_lake
-from echelon_pipeline.warehouse.marts import (
+from echelon_pipeline.marts.builds import ALL, EMPTIED, FAILED, Builds, Record, held_back
+from echelon_pipeline.marts.culprits import culprits
+from echelon_pipeline.marts.marts import (
     SPAN_DAYS,
     Mart,
     Params,
@@ -47,6 +42,11 @@ from echelon_pipeline.warehouse.marts import (
     settings_params,
     stage,
 )
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqltools.statements import Statement, statements
+from echelon_pipeline.state.locks import one_at_a_time
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.warehouse.lineage import require_whole_lake
 
 log = logging.getLogger(__name__)
 
