@@ -12,9 +12,9 @@ from pathlib import Path
 
 from benchmarks.book_days import MIDNIGHT, VENUES, stored_bytes, write_hours
 from benchmarks.common import isolated, report
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 
 ASKED = 60
 INSTRUMENTS = 2_000

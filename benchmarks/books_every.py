@@ -17,9 +17,9 @@ import duckdb
 
 from benchmarks.book_days import MIDNIGHT, stored_bytes, write_hours
 from benchmarks.common import isolated, report
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 
 DENSE_ROWS_PER_SECOND = 3_000
 DENSE_BYTES = 2_344

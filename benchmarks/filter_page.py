@@ -12,10 +12,10 @@ import duckdb
 
 from benchmarks.common import isolated, report
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, Column
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 
 TABLE = TABLES["mart.market_overview"]
 RUNS = 9

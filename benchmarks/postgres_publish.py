@@ -17,12 +17,12 @@ from pydantic import SecretStr
 
 from benchmarks.common import isolated, median_of, report
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.postgres import publish_postgres
+from echelon_pipeline.publish.postgres_tables import Mirror
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES, Column
-from echelon_pipeline.warehouse.postgres import publish_postgres
-from echelon_pipeline.warehouse.postgres_tables import Mirror
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.postgres import server
 
 TABLE = TABLES["mart.price_trends"]

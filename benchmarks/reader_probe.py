@@ -15,11 +15,11 @@ from pathlib import Path
 
 from benchmarks.common import isolated, report
 from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.pipeline import ingest
 
 UNIVERSE = SandboxOptions(events=60, instruments=400, days=30, trades=40_000)

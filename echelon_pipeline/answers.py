@@ -14,9 +14,9 @@ from pathlib import Path
 
 import duckdb
 
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import project_file
 from echelon_pipeline.sqltools.statements import Statement, statements
-from echelon_pipeline.warehouse.reader import read_published
 
 PAGE = ("docs", "analyst.md")
 WIDTH = 48

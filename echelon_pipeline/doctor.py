@@ -151,7 +151,7 @@ def _lake(settings: Settings) -> Finding:
 
 
 def _publication(settings: Settings, wall: Clock) -> Finding:
-    from echelon_pipeline.warehouse.reader import read_published
+    from echelon_pipeline.publish.reader import read_published
 
     path = settings.published_file
     if not path.exists():
@@ -175,8 +175,8 @@ def _publication(settings: Settings, wall: Clock) -> Finding:
 
 
 def _is_changed(settings: Settings) -> bool:
-    from echelon_pipeline.warehouse.editions import read_edition
-    from echelon_pipeline.warehouse.untouched import is_changed
+    from echelon_pipeline.publish.editions import read_edition
+    from echelon_pipeline.publish.untouched import is_changed
 
     path = settings.published_file.absolute()
     try:

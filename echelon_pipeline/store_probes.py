@@ -75,7 +75,7 @@ def _checksums(rotten: list[str], files: int, unknown: int) -> Finding:
 
 
 def _lineage(settings: Settings) -> Iterator[Finding]:
-    from echelon_pipeline.warehouse.lineage import require_whole_lake
+    from echelon_pipeline.publish.lineage import require_whole_lake
 
     try:
         require_whole_lake(settings)
@@ -137,7 +137,7 @@ def _state(settings: Settings) -> Finding:
 
 
 def _postgres(url: SecretStr) -> Finding:
-    from echelon_pipeline.warehouse.postgres_faults import connected, database_faults
+    from echelon_pipeline.publish.postgres_faults import connected, database_faults
 
     try:
         with database_faults(), connected(url) as connection, connection.cursor() as cursor:

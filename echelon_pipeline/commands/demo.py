@@ -112,7 +112,7 @@ def environment_of(sandbox: SandboxProcess) -> dict[str, str]:
 
 def show_summary(console: Console, settings: Settings) -> None:
     """Tables with their rows, the sample queries with their answers, and where the file is."""
-    from echelon_pipeline.warehouse.reader import read_published
+    from echelon_pipeline.publish.reader import read_published
 
     with read_published(settings.published_file, lake=settings.lake_root) as connection:
         heading(console, "tables")

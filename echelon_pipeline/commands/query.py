@@ -77,7 +77,7 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
     """
     import duckdb
 
-    from echelon_pipeline.warehouse.reader import read_published, require_reading
+    from echelon_pipeline.publish.reader import read_published, require_reading
 
     settings = prepared()
     if not unsafe:

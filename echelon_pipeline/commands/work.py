@@ -130,7 +130,7 @@ def publish(
     ] = None,
 ) -> None:
     """Build the published DuckDB file anew from the lake, and bring the Postgres mirror up to it."""
-    from echelon_pipeline.warehouse.publish import publish as build
+    from echelon_pipeline.publish.publish import publish as build
 
     settings = building()
     publication = build(settings, force=force, rebuilt=rebuilt or ())
@@ -161,7 +161,7 @@ def mirror(settings: Settings) -> None:
     """Brings the Postgres mirror up to the published file, where one is configured."""
     if settings.postgres_url is None:
         return
-    from echelon_pipeline.warehouse.postgres import publish_postgres
+    from echelon_pipeline.publish.postgres import publish_postgres
 
     done = publish_postgres(settings)
     if done is not None:
@@ -186,7 +186,7 @@ def refresh(
 def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = False) -> None:
     """Builds stale marts, publishes, mirrors, and prints what it did. Raises MartsFailed after all of that."""
     from echelon_pipeline.marts.refresh import Refresh
-    from echelon_pipeline.warehouse.publish import publish as build
+    from echelon_pipeline.publish.publish import publish as build
 
     parts: dict[str, tuple[int, int]] = {}
     failed: MartsFailed | None = None

@@ -9,8 +9,8 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.sqltools.statements import statements
-from echelon_pipeline.warehouse.reader import read_published
 
 FILE = dg.AssetKey(["published", "duckdb"])
 SAMPLE = 5

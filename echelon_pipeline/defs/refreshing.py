@@ -18,7 +18,7 @@ from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.schedules import STATUS
 from echelon_pipeline.defs.sensors import STATUS as SENSOR_STATUS
 from echelon_pipeline.marts.refresh import Refresh
-from echelon_pipeline.warehouse.publish import publish
+from echelon_pipeline.publish.publish import publish
 
 
 @dg.op(pool="marts", out=dg.Out(int))

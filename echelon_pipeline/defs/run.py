@@ -31,10 +31,10 @@ from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.ingest.recordings import hours_due
 from echelon_pipeline.ingest.session import VENUES, Progress, Session, Venue, silent
 from echelon_pipeline.lake.faults import require_space
+from echelon_pipeline.publish.lineage import require_whole_lake
+from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.processes import Process
-from echelon_pipeline.warehouse.lineage import require_whole_lake
-from echelon_pipeline.warehouse.publish import publish
 
 log = logging.getLogger(__name__)
 

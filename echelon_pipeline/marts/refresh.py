@@ -42,11 +42,11 @@ from echelon_pipeline.marts.marts import (
     settings_params,
     stage,
 )
+from echelon_pipeline.publish.lineage import require_whole_lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.state.locks import one_at_a_time
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.lineage import require_whole_lake
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import EMPTIED, FAILED, held_back
 from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.reader import read_published
 
 # Days that are looked at: what the sweeps read again lies within them.
 DAYS = 8

@@ -23,11 +23,11 @@ from echelon_pipeline.lake.delta import Snapshot
 from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.retention import expire
+from echelon_pipeline.publish.editions import kept_publications
+from echelon_pipeline.publish.lineage import require_whole_lake
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
-from echelon_pipeline.warehouse.editions import kept_publications
-from echelon_pipeline.warehouse.lineage import require_whole_lake
-from echelon_pipeline.warehouse.reader import read_published
 
 # A reader that holds an older version, or a writer that has not committed its files yet, is given a day.
 KEEP_SECONDS = 24 * 3600.0

@@ -14,9 +14,9 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from echelon_pipeline.errors import NotFound
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import statement
-from echelon_pipeline.warehouse.reader import read_published
 
 # One text may stand alone.
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]

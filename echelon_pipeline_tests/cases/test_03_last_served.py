@@ -16,10 +16,10 @@ from echelon_pipeline.ingest.kalshi import KalshiListings
 from echelon_pipeline.ingest.listings import derive_listings, fetch_listings
 from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.cases.files import given
 from echelon_pipeline_tests.served_polymarket import Body, Home, Polymarket, market, rows, served
 

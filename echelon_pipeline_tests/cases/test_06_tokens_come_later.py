@@ -15,10 +15,10 @@ from echelon_pipeline.ingest.bulk import import_file
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.later import derive_later
 from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.venues.kalshi.parse import KINDS as KALSHI
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.cases.files import given
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, condition, market, rows, served, trade
 

@@ -12,11 +12,11 @@ import pytest
 
 from echelon_pipeline import answers
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import project_file
 from echelon_pipeline.sqltools.statements import Statement, statements
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.integration.conftest import Ingested
 from echelon_pipeline_tests.pipeline import settings_for
 

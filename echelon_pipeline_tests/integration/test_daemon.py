@@ -22,10 +22,10 @@ import httpx
 import psutil
 import pytest
 
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.reader import read_published
 
 UNIVERSE = SandboxOptions(events=8, instruments=40, trades=4_000, days=5)
 SECONDS = 180.0

@@ -22,13 +22,13 @@ from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.ingest.trades import ingest_trades
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.sqltools.statements import Statement, statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.warehouse import parse
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.integration.test_unread import (
     NAMES,
     PRICE,

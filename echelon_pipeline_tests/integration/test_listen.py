@@ -20,6 +20,7 @@ from echelon_pipeline.books.rows import Reason
 from echelon_pipeline.defs.listening import TAG, listen
 from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
@@ -28,7 +29,6 @@ from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.streaming.record import Recorded, record
 from echelon_pipeline.streaming.roster import Roster, watched_of
 from echelon_pipeline.streaming.segments import CLOSED, connection_of, segments
-from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline_tests.integration.test_record import (
     FAST,
     PACE,

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.postgres import publish_postgres
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.postgres import publish_postgres
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.rows import Row, row, staged
 
 pytestmark = pytest.mark.xdist_group("postgres")

@@ -18,9 +18,9 @@ from echelon_pipeline.ingest.walks import EVERYTHING
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.probes import Level
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.tables import TABLES, Table
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.integration.test_walks import BEGIN, DAYS, Scripted
 from echelon_pipeline_tests.rows import row, stored, trade
 

@@ -31,6 +31,7 @@ from echelon_pipeline.commands import stream
 from echelon_pipeline.domain.scaled import scaled, shortest
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.probes import Level
+from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
@@ -46,7 +47,6 @@ from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
-from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline_tests.rows import row, staged
 
 UNIVERSE = SandboxOptions(events=8, instruments=40, trades=2_000, days=5)

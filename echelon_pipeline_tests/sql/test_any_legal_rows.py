@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.lake.merge import check_rules, check_unique
 from echelon_pipeline.marts.marts import Mart, marts, settings_params
+from echelon_pipeline.publish.catalog import Imprint, Source, fill
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import statements
 from echelon_pipeline.sqltools.text import literal, quote, typed
 from echelon_pipeline.tables import TABLES, T
-from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
 from echelon_pipeline_tests.legal_rows import BUILDER, INSTRUMENTS, legal_table
 from echelon_pipeline_tests.rows import DAY, NOON
 

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish import catalog
+from echelon_pipeline.publish.catalog import Imprint, Source, fill
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import statement
-from echelon_pipeline.warehouse import catalog
-from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
 from echelon_pipeline_tests.book_rows import BOOK, MIDNIGHT, at, book, unknown
 from echelon_pipeline_tests.rows import NOON, Row, arrow, staged
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.domain.intervals import newest, union
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.catalog import Imprint, Source, fill
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import statement, statements
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
 from echelon_pipeline_tests.rows import NOON, Row, arrow, row, staged, trade
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -16,9 +16,9 @@ from echelon_pipeline.errors import CorruptStore, MartsFailed
 from echelon_pipeline.lake.damage import may_be_damage, named_damage, note
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.publish import catalog
+from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse import catalog
-from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline_tests.rows import row, staged, trade
 
 TRADES, MART = "core.trades", "mart.trade_volume"

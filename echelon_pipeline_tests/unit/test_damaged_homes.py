@@ -27,11 +27,11 @@ from echelon_pipeline.doctor import examine, worst
 from echelon_pipeline.errors import BadSettings, DiskFull
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.probes import Level
+from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline_tests.unit.test_places import row_of
 
 TABLE = "core.dead_letters"

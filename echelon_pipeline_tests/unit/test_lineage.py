@@ -12,12 +12,12 @@ import pytest
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.publish import publish as module
+from echelon_pipeline.publish.editions import kept_publications, read_edition
+from echelon_pipeline.publish.lineage import register_rebuilt
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse import publish as module
-from echelon_pipeline.warehouse.editions import kept_publications, read_edition
-from echelon_pipeline.warehouse.lineage import register_rebuilt
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.rows import staged, trade
 
 TRADES = "core.trades"

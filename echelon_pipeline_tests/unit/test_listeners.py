@@ -17,11 +17,11 @@ from pydantic import ValidationError
 
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import MIGRATIONS, State
 from echelon_pipeline.state.listeners import Listener, Listeners, chosen
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.publish import publish
 from echelon_pipeline.warehouse.watchable import Filters, watchable
 from echelon_pipeline_tests.rows import NOON, row, staged
 

@@ -16,13 +16,13 @@ from echelon_pipeline import cli
 from echelon_pipeline.dagster_home import ensure_dagster_home
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.sqltools.text import one_file
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
 from echelon_pipeline.tables import TABLES, T, Table
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.unit.test_urls import COMMANDS
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)

@@ -19,13 +19,13 @@ from echelon_pipeline.doctor import examine
 from echelon_pipeline.errors import BadSettings, CorruptStore
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.probes import Level
+from echelon_pipeline.publish import catalog
+from echelon_pipeline.publish.editions import kept_publications
+from echelon_pipeline.publish.publish import Publication, publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse import catalog
-from echelon_pipeline.warehouse.editions import kept_publications
-from echelon_pipeline.warehouse.publish import Publication, publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.rows import NOON, Row, row, staged, trade
 
 SPAWN = multiprocessing.get_context("spawn")

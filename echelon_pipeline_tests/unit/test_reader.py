@@ -12,11 +12,11 @@ import pytest
 
 from echelon_pipeline.errors import Conflict, RefusedStatement
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish import catalog
+from echelon_pipeline.publish.editions import kept_publications
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published, require_reading
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse import catalog
-from echelon_pipeline.warehouse.editions import kept_publications
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published, require_reading
 from echelon_pipeline_tests.rows import staged, trade
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.refresh import Built, Refresh
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.publish import publish
-from echelon_pipeline.warehouse.reader import read_published
 from echelon_pipeline_tests.marts import mart
 from echelon_pipeline_tests.rows import DAY, Row, row, staged, stored
 

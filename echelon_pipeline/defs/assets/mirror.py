@@ -7,8 +7,8 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.publish.postgres import publish_postgres
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.postgres import publish_postgres
 
 MIRROR = dg.AssetKey(["published", "postgres"])
 NOT_CONFIGURED = "not configured: ECHELON_POSTGRES_URL is not set"

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.lake.delta import Snapshot
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.editions import Edition, Made, last_edition
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
-from echelon_pipeline.warehouse.editions import Edition, Made, last_edition
 
 _NOTE = """
     INSERT INTO rebuilt_tables (lake, name, table_id, version, noted_at)

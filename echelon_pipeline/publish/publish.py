@@ -19,12 +19,8 @@ import psutil
 from echelon_pipeline.lake.faults import require_space, storage_faults
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import held_back
-from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqltools.text import literal
-from echelon_pipeline.state.database import State
-from echelon_pipeline.state.locks import one_at_a_time
-from echelon_pipeline.warehouse.catalog import Imprint, Source, fill
-from echelon_pipeline.warehouse.editions import (
+from echelon_pipeline.publish.catalog import Imprint, Source, fill
+from echelon_pipeline.publish.editions import (
     Edition,
     Made,
     drop,
@@ -34,9 +30,13 @@ from echelon_pipeline.warehouse.editions import (
     next_sequence,
     wal,
 )
-from echelon_pipeline.warehouse.lineage import register_rebuilt, require_lineage
-from echelon_pipeline.warehouse.reader import read_published, require_no_folder
-from echelon_pipeline.warehouse.untouched import is_changed, linked
+from echelon_pipeline.publish.lineage import register_rebuilt, require_lineage
+from echelon_pipeline.publish.reader import read_published, require_no_folder
+from echelon_pipeline.publish.untouched import is_changed, linked
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqltools.text import literal
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.locks import one_at_a_time
 
 # Clients of DuckDB 1.2 and later open files of this storage version; it costs 3 % of size.
 STORAGE_VERSION = "v1.2.0"

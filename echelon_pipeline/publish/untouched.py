@@ -8,9 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from echelon_pipeline.lake.checksums import checksum
-from echelon_pipeline.settings import STATE_FILE, Settings
-from echelon_pipeline.state.database import State
-from echelon_pipeline.warehouse.editions import (
+from echelon_pipeline.publish.editions import (
     Edition,
     fingerprint,
     kept_name,
@@ -18,6 +16,8 @@ from echelon_pipeline.warehouse.editions import (
     looks,
     wal,
 )
+from echelon_pipeline.settings import STATE_FILE, Settings
+from echelon_pipeline.state.database import State
 
 
 def is_changed(settings: Settings, target: Path, edition: Edition | None) -> bool:

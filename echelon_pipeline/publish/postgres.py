@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from echelon_pipeline import __version__
+from echelon_pipeline.publish.postgres_faults import connected, database_faults
+from echelon_pipeline.publish.postgres_plan import Held, Plan, Published, functions_on
+from echelon_pipeline.publish.postgres_tables import SCHEMA, STAGING
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal, quote
-from echelon_pipeline.warehouse.postgres_faults import connected, database_faults
-from echelon_pipeline.warehouse.postgres_plan import Held, Plan, Published, functions_on
-from echelon_pipeline.warehouse.postgres_tables import SCHEMA, STAGING
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor

@@ -20,12 +20,12 @@ import pyarrow as pa
 from echelon_pipeline.lake.changes import changed_since
 from echelon_pipeline.lake.delta import Snapshot
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.publish.postgres_tables import Mirror
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.postgres_tables import Mirror
-from echelon_pipeline.warehouse.reader import read_published
 
 # By table of the lake: its id and its version. A lake that was begun anew counts its versions from 0 again: the id
 # tells. ``code`` stands for the statements on the way.

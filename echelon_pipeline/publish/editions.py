@@ -21,8 +21,8 @@ import duckdb
 from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NotFound
 from echelon_pipeline.lake.checksums import checksum
 from echelon_pipeline.marts.marts import marts
+from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline.warehouse.reader import read_published
 
 _NUMBERED = re.compile(r"-(\d{10})-\d{8}T\d{12}\.duckdb$")
 # A table that lost more than this share of its rows lost more than corrections explain: no retention deletes rows of
