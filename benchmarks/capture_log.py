@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.common import isolated, report
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import Connection, read, segments
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.segments import Connection, read, segments
 
 A_SECOND = 28_000  # frames: both venues at once, measured live by others
 

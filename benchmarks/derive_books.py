@@ -17,13 +17,13 @@ from typing import Any
 
 from benchmarks.common import isolated, report
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.ingest import books
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.streaming import told
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import Connection
+from echelon_pipeline.streams import book_columns as told
+from echelon_pipeline.streams import book_tables as books
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.streams.segments import Connection
 
 HOUR = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MARKETS, A_SECOND = 200, 28_000

@@ -10,8 +10,8 @@ import tempfile
 from datetime import UTC, date, datetime, timedelta
 
 from benchmarks.common import isolated, median_of, report
-from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.ingest.trades import CONFIGURED, TABLE, day_span, targets
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import Settings, load_settings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -24,11 +24,11 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from benchmarks.common import report
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.streaming import log as logs
-from echelon_pipeline.streaming.follow import chains
-from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.replay import replay
-from echelon_pipeline.streaming.segments import count_of, segments
+from echelon_pipeline.streams import log as logs
+from echelon_pipeline.streams.chains import chains
+from echelon_pipeline.streams.record import Pace, Recorded, record
+from echelon_pipeline.streams.replay import replay
+from echelon_pipeline.streams.segments import count_of, segments
 from echelon_pipeline.venues.kalshi.stream import read
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened

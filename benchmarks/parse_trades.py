@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from benchmarks.common import isolated, median_of, report
 from benchmarks.incremental_start import NOW, settings_of
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.lake.raw import RawStore
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.venues.kalshi.parse import KINDS
 from echelon_pipeline.venues.page import Page, RawObject
 

@@ -24,9 +24,9 @@ import pyarrow as pa
 from benchmarks.common import isolated, report
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
-from echelon_pipeline.streaming.follow import FED
-from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
-from echelon_pipeline.streaming.segments import batch_of
+from echelon_pipeline.streams.chains import FED
+from echelon_pipeline.streams.replayer import ByMachine, Replayer, replayer
+from echelon_pipeline.streams.segments import batch_of
 
 MARKETS, PER_FRAME = 50, 2_635  # microseconds between frames
 PEER = Path(__file__).with_name("replay_peer.py")

@@ -83,7 +83,7 @@ def _latest(settings: Settings, *, deep: bool) -> Iterator[Finding]:
 
 
 def _recordings(settings: Settings) -> Iterator[Finding]:
-    from echelon_pipeline.streaming.segments import INSTRUMENTS, connection_of, instruments_of, read, segments
+    from echelon_pipeline.streams.segments import INSTRUMENTS, connection_of, instruments_of, read, segments
 
     root = settings.capture_root
     if not root.exists():

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import VENUES, Counts, Session, Venue
+from echelon_pipeline.lake.session import VENUES, Counts, Session, Venue
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.tables import TABLES
 

@@ -17,8 +17,8 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import Columns, Texts, columns_of
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.books.kernel import Kernel
-from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
-from echelon_pipeline.streaming.segments import batch_of
+from echelon_pipeline.streams.replayer import ByMachine, Replayer, replayer
+from echelon_pipeline.streams.segments import batch_of
 from echelon_pipeline_tests.recorded_streams import Recorded
 
 SECOND = 1_000_000

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.settings import load_settings
 

@@ -40,7 +40,7 @@ def latest(
     format_: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = Format.table,
 ) -> None:
     """Show the latest states of books that listeners told."""
-    from echelon_pipeline.ingest.session import VENUES
+    from echelon_pipeline.lake.session import VENUES
     from echelon_pipeline.state.latest import by_venue, latest_store
 
     store = latest_store(prepared())

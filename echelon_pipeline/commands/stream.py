@@ -26,9 +26,9 @@ from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from echelon_pipeline.streaming.record import Recorded
+    from echelon_pipeline.streams.record import Recorded
+    from echelon_pipeline.streams.selection import Watchable
     from echelon_pipeline.venues.live import Feed
-    from echelon_pipeline.warehouse.watchable import Watchable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RECORD_END = 10.0  # seconds that a recording may take to close its segments; frames are durable within one
@@ -46,8 +46,8 @@ def record(
     from echelon_pipeline.state.database import State
     from echelon_pipeline.state.listeners import RECORD, Listeners
     from echelon_pipeline.state.locks import one_at_a_time
-    from echelon_pipeline.streaming.segments import last_write, left_open, recover
-    from echelon_pipeline.warehouse.watchable import watchable
+    from echelon_pipeline.streams.segments import last_write, left_open, recover
+    from echelon_pipeline.streams.selection import watchable
 
     with own_venues(prepared()) as settings:
         chosen = watchable(settings, [v.value for v in venue or VenueName], ids=instrument or (), most=top)
@@ -92,9 +92,9 @@ async def _record(
 ) -> tuple[dict[str, Recorded], dict[str, str]]:
     """What was recorded by feed, and by venue why a feed was given up. That of one venue ends none of another's."""
     from echelon_pipeline.state.listeners import RECORD
-    from echelon_pipeline.streaming.feeds import feeds_of, instrument_of
-    from echelon_pipeline.streaming.record import Pace, Recorded
-    from echelon_pipeline.streaming.record import record as record_feed
+    from echelon_pipeline.streams.feeds import feeds_of, instrument_of
+    from echelon_pipeline.streams.record import Pace, Recorded
+    from echelon_pipeline.streams.record import record as record_feed
     from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
 
     metrics = WsMetrics()
@@ -159,8 +159,8 @@ def replay(
     ] = None,
 ) -> None:
     """Rebuild books from segments and say what can be believed."""
-    from echelon_pipeline.streaming.follow import chains
-    from echelon_pipeline.streaming.replay import replay as replay_feed
+    from echelon_pipeline.streams.chains import chains
+    from echelon_pipeline.streams.replay import replay as replay_feed
 
     table = Table("feed", "connections", "frames", "rows", "events", "gaps", "hashes", "books at the end", "met")
     for chain in chains(_segments(files)):
@@ -187,7 +187,7 @@ def book(
 ) -> None:
     """The order book of an instrument as it was known at an instant."""
     from echelon_pipeline.domain.scaled import shortest
-    from echelon_pipeline.streaming.replay import book_of
+    from echelon_pipeline.streams.replay import book_of
 
     until = None if at is None else (at.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) + 1
     row = book_of(_segments(None), instrument, until=until)
@@ -202,7 +202,7 @@ def book(
 
 
 def _segments(files: list[Path] | None) -> list[Path]:
-    from echelon_pipeline.streaming.segments import segments
+    from echelon_pipeline.streams.segments import segments
 
     found = files or segments(prepared().capture_root)
     if not found:

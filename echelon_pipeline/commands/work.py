@@ -210,8 +210,8 @@ def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = Fal
 
 def maintain() -> None:
     """Compact tables, remove files that no kept publication names, and recordings after their retention."""
-    from echelon_pipeline.ingest.recordings import expire_recordings
-    from echelon_pipeline.ingest.session import Session
+    from echelon_pipeline.lake.session import Session
+    from echelon_pipeline.streams.recordings import expire_recordings
     from echelon_pipeline.warehouse.maintain import maintain as tidy
 
     settings = building()

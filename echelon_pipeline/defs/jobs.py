@@ -8,7 +8,7 @@ from echelon_pipeline.defs.assets.books import book_keys
 from echelon_pipeline.defs.assets.further import LEADERBOARD, PARLAYS
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.ingest.session import VENUES
+from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.marts import marts
 
 _MAINTENANCE = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))

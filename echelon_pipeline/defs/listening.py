@@ -1,7 +1,7 @@
 """Listeners: the job that works one shift, and the sensor that keeps every active listener at work.
 
 Belongs here: what a shift is given, its reports to Dagster, and when one is started. The shift itself is
-``streaming/shift.py``'s. Leases say who is at work, not the states of runs: a run whose machine died stays started.
+``streams/shift.py``'s. Leases say who is at work, not the states of runs: a run whose machine died stays started.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ from echelon_pipeline.defs.sensors import STATUS
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import require_own_streams, require_own_venues
-from echelon_pipeline.ingest.session import Venue
+from echelon_pipeline.lake.session import Venue
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
 from echelon_pipeline.state.listener_files import seed
 from echelon_pipeline.state.listeners import Listener, Listeners, chosen
 from echelon_pipeline.state.tenure import Tenure, holders, lease_names
-from echelon_pipeline.streaming.duty import Duty, Times
-from echelon_pipeline.streaming.feeds import feed_maker, instrument_of, own_maker
-from echelon_pipeline.streaming.record import Pace
-from echelon_pipeline.streaming.segments import bounds, connection_of, count_of
-from echelon_pipeline.streaming.shift import work
+from echelon_pipeline.streams.feeds import feed_maker, instrument_of, own_maker
+from echelon_pipeline.streams.record import Pace
+from echelon_pipeline.streams.segments import bounds, connection_of, count_of
+from echelon_pipeline.streams.shift import work
+from echelon_pipeline.streams.shift_spec import Duty, Times
 from echelon_pipeline.venues.ws import WsPolicy
 
 TAG, EPOCH_TAG = "echelon/listener", "echelon/epoch"

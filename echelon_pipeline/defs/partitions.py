@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from echelon_pipeline.ingest.recordings import BEGINNING
 from echelon_pipeline.settings import load_settings
+from echelon_pipeline.streams.recordings import BEGINNING
 
 # Fixed, so that partitions never vanish from the UI as days go by; how much a first run reads is
 # ECHELON_DAYS_BACK. Widen with ECHELON_START_DATE.

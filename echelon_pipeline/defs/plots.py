@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from echelon_pipeline.ingest.session import Progress, Session, silent
+from echelon_pipeline.lake.session import Progress, Session, silent
 from echelon_pipeline.settings import Settings, load_settings, record_settings
 
 

@@ -26,15 +26,15 @@ from echelon_pipeline.defs.report import TRANSIENT, stated
 from echelon_pipeline.defs.resources import given
 from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPostponed
 from echelon_pipeline.ingest.homes import require_own_venues
-from echelon_pipeline.ingest.listening import intents
 from echelon_pipeline.ingest.listings import Mode
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import VENUES, Progress, Session, Venue, silent
 from echelon_pipeline.lake.faults import require_space
+from echelon_pipeline.lake.session import VENUES, Progress, Session, Venue, silent
 from echelon_pipeline.publish.lineage import require_whole_lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.processes import Process
+from echelon_pipeline.streams.intents import intents
+from echelon_pipeline.streams.recordings import hours_due
 
 log = logging.getLogger(__name__)
 

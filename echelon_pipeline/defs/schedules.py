@@ -21,10 +21,10 @@ from echelon_pipeline.defs.jobs import (
 )
 from echelon_pipeline.defs.partitions import HOUR_KEY
 from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.ingest.listening import intents
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import VENUES
+from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.settings import load_settings
+from echelon_pipeline.streams.intents import intents
+from echelon_pipeline.streams.recordings import hours_due
 
 STATUS = dg.DefaultScheduleStatus.RUNNING if load_settings().schedules else dg.DefaultScheduleStatus.STOPPED
 

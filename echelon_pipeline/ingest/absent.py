@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from echelon_pipeline.errors import EchelonError, NotAvailable, NotFound
-from echelon_pipeline.ingest.session import Counts, Session, Venue
+from echelon_pipeline.lake.session import Counts, Session, Venue
 
 
 def is_absent(error: EchelonError, asked: Sequence[object]) -> bool:

@@ -24,7 +24,7 @@ from echelon_pipeline.ingest.later import derive_later
 from echelon_pipeline.ingest.mappings import Shape, mapped_shape, target_of
 from echelon_pipeline.ingest.presets import chosen, preset_shape, suggestion
 from echelon_pipeline.ingest.recorded import RECORDED, import_recorded, reasons_of
-from echelon_pipeline.ingest.session import VENUES, Session
+from echelon_pipeline.lake.session import VENUES, Session
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import load_macros
 

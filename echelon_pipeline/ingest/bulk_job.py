@@ -16,7 +16,7 @@ import duckdb
 
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.mappings import LISTS, Shape, Target, fields_query
-from echelon_pipeline.ingest.session import VENUES, Counts, Unit
+from echelon_pipeline.lake.session import VENUES, Counts, Unit
 from echelon_pipeline.sqltools.duck import STAGED
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import literal, quote, typed

@@ -17,7 +17,7 @@ import pyarrow as pa
 from echelon_pipeline.errors import RuleViolation
 from echelon_pipeline.ingest.letters import TABLE as LETTERS
 from echelon_pipeline.ingest.letters import Asked, OpenLetters, Reread, UnreadRows, asked_pages
-from echelon_pipeline.ingest.session import Counts, Unit
+from echelon_pipeline.lake.session import Counts, Unit
 from echelon_pipeline.sqltools.duck import STAGED
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import file_list, literal, typed

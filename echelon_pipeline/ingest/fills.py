@@ -14,8 +14,8 @@ from echelon_pipeline.errors import EchelonError, NotAvailable
 from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.letters import Asked, Reread
-from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.ingest.trades import day_span
+from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION

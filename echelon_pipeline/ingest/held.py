@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import duckdb
 
-from echelon_pipeline.ingest.session import Session, Venue
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.sqltools.statements import statement
 
 _TABLES = {

@@ -14,7 +14,7 @@ import duckdb
 from echelon_pipeline.ingest.derive import Deriver
 from echelon_pipeline.ingest.letters import unread_rows
 from echelon_pipeline.ingest.prices import stage_prices
-from echelon_pipeline.ingest.session import Counts, Session, Venue
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.sqltools.statements import statement
 
 TRADES, PRICES = "core.trades", "core.daily_prices"

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
-from echelon_pipeline.ingest.session import Session, Unit, Venue
+from echelon_pipeline.lake.session import Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.marts.marts import expose
 from echelon_pipeline.sqltools.statements import statement

@@ -16,8 +16,8 @@ from echelon_pipeline.errors import EchelonError, NotAvailable
 from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.narrow import GivenUp, note_given_up, sentence, windows_of
-from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.lake.raw import RawStore
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.kinds import PayloadKind

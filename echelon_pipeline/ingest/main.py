@@ -21,8 +21,8 @@ from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listin
 from echelon_pipeline.ingest.parlays import fetch_parlays
 from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
 from echelon_pipeline.ingest.prices import ingest_prices, prices_from_trades
-from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span, ingest_trades, trade_scope
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of
 from echelon_pipeline.venues.polymarket.client import PolymarketClient

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from echelon_pipeline.errors import AnswerTooLarge, BadRequest, EchelonError, SchemaDrift, VenueUnavailable
 from echelon_pipeline.ingest.absent import reason_of
-from echelon_pipeline.ingest.session import Counts, Unit
+from echelon_pipeline.lake.session import Counts, Unit
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.venues.page import Page
 

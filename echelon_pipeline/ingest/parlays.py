@@ -24,7 +24,7 @@ from echelon_pipeline.ingest.kalshi import KalshiListings, rank
 from echelon_pipeline.ingest.listings import RAW
 from echelon_pipeline.ingest.narrow import GivenUp, narrowed, note_given_up, sentence, windows_of
 from echelon_pipeline.ingest.peek import peek, peek_all
-from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.parse import PARSER_VERSION

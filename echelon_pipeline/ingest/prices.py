@@ -21,8 +21,8 @@ from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, halves, note_given_up
-from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
+from echelon_pipeline.lake.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.lake.windows import Span, Window
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.kinds import PayloadKind

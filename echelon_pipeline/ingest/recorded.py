@@ -26,14 +26,14 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.recorded_books import wholes
 from echelon_pipeline.ingest.recorded_ladders import FIRST_MISSING, UNKNOWN_TOKEN, Markets, instruments_of
-from echelon_pipeline.ingest.recordings import IMPORTED
-from echelon_pipeline.ingest.session import Session, Unit, Venue
+from echelon_pipeline.lake.session import Session, Unit, Venue
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import typed
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.replayer import READERS
-from echelon_pipeline.streaming.segments import Connection, fsync_folder
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.recordings import IMPORTED
+from echelon_pipeline.streams.replayer import READERS
+from echelon_pipeline.streams.segments import Connection, fsync_folder
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.frames import READER_VERSION
 from echelon_pipeline.venues.recorders import frames_of

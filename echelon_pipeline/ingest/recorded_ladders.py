@@ -18,7 +18,7 @@ import duckdb
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.errors import BadImport
-from echelon_pipeline.ingest.session import Session, Venue
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.sqltools.statements import statement
 
 UNKNOWN_TOKEN = (

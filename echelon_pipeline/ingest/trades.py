@@ -22,8 +22,8 @@ from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.held import with_held
 from echelon_pipeline.ingest.letters import Reread, UnreadRows
 from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, note_given_up
-from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue
 from echelon_pipeline.ingest.walks import EVERYTHING, Group, TradeFeed, Walk, keep
+from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span, Window
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.page import Page

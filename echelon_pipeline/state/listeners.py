@@ -1,7 +1,7 @@
 """Listeners: what is watched all the time, and what each meant to watch when.
 
 Belongs here: their tables in the state database, and the choice of instruments for one of them. A listener at work is
-``streaming/shift.py``'s; its lease is ``tenure.py``'s.
+``streams/shift.py``'s; its lease is ``tenure.py``'s.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
-from echelon_pipeline.warehouse.watchable import Filters, Watchable, watchable
+from echelon_pipeline.streams.selection import Filters, Watchable, watchable
 
 RECORD = "record"  # the name under which ``echelon record`` writes; no listener has it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

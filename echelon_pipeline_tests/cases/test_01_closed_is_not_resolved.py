@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline_tests.cases.files import given
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, condition, market, rows, served, trade
 

@@ -12,7 +12,7 @@ import pytest
 
 from echelon_pipeline.errors import VenueDown, VenueUnavailable
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import Counts
+from echelon_pipeline.lake.session import Counts
 from echelon_pipeline_tests.cases.files import given
 from echelon_pipeline_tests.served_polymarket import (
     Body,

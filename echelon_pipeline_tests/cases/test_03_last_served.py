@@ -14,7 +14,7 @@ import pytest
 
 from echelon_pipeline.ingest.kalshi import KalshiListings
 from echelon_pipeline.ingest.listings import derive_listings, fetch_listings
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.parse import KINDS, PARSER_VERSION
 from echelon_pipeline.venues.page import Page, RawObject

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.ingest.books import derive_hour
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import Connection
+from echelon_pipeline.streams.book_tables import derive_hour
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.streams.segments import Connection
 from echelon_pipeline_tests.contract.test_kalshi_streams import BTC, FOLDER, Btc, watched
 from echelon_pipeline_tests.fakes import needs_recordings
 from echelon_pipeline_tests.recorded_streams import rotating, split_by_type

@@ -18,9 +18,9 @@ from echelon_pipeline.books.batches import books_of
 from echelon_pipeline.books.rows import BookRow, State
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.streaming.follow import chains
-from echelon_pipeline.streaming.replay import Replayed, replay
-from echelon_pipeline.streaming.segments import segments
+from echelon_pipeline.streams.chains import chains
+from echelon_pipeline.streams.replay import Replayed, replay
+from echelon_pipeline.streams.segments import segments
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings
 from echelon_pipeline_tests.imported import home_in
 

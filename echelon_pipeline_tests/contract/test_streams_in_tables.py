@@ -16,12 +16,12 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Change, Message, Snapshot, Traded
 from echelon_pipeline.books.machine import Machine
 from echelon_pipeline.books.rows import BookRow, State
-from echelon_pipeline.ingest.books import derive_hour
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import Session, Venue
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import Connection
+from echelon_pipeline.streams.book_tables import derive_hour
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.streams.segments import Connection
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
 from echelon_pipeline_tests.contract.test_kalshi_streams import BTC, FOLDER, MULTI, Btc, watched

@@ -23,9 +23,9 @@ from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiTrades
 from echelon_pipeline.ingest.listings import derive_listings, fetch_listings
 from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketTrades
 from echelon_pipeline.ingest.prices import prices_from_trades
-from echelon_pipeline.ingest.session import Counts, Session
 from echelon_pipeline.ingest.trades import ingest_trades
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of

@@ -8,7 +8,7 @@ import pytest
 
 from echelon_pipeline.errors import NotAvailable, VenueUnavailable
 from echelon_pipeline.ingest import leaderboards, main
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.venues.polymarket.data import Data
 from echelon_pipeline_tests.pipeline import settings_for

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import VENUES, Session
+from echelon_pipeline.lake.session import VENUES, Session
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.integration.conftest import TINY

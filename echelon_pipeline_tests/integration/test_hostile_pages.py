@@ -23,8 +23,8 @@ from echelon_pipeline.ingest.listings import derive_listings, fetch_listings
 from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
 from echelon_pipeline.ingest.prices import ingest_prices
 from echelon_pipeline.ingest.resolutions import ingest_resolutions
-from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.ingest.trades import ingest_trades
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of
 from echelon_pipeline.venues.polymarket.client import PolymarketClient

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings

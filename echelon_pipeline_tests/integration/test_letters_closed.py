@@ -18,8 +18,8 @@ import pytest
 from echelon_pipeline.ingest.kalshi import KalshiListings
 from echelon_pipeline.ingest.listings import Mode, Scan, derive_listings, fetch_listings
 from echelon_pipeline.ingest.narrow import GivenUp
-from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.ingest.trades import ingest_trades
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish.publish import publish

@@ -26,9 +26,9 @@ from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
 from echelon_pipeline.state.listeners import Listener, Listeners
-from echelon_pipeline.streaming.record import Recorded, record
-from echelon_pipeline.streaming.roster import Roster, watched_of
-from echelon_pipeline.streaming.segments import CLOSED, connection_of, segments
+from echelon_pipeline.streams.record import Recorded, record
+from echelon_pipeline.streams.segments import CLOSED, connection_of, segments
+from echelon_pipeline.streams.watchlist import Roster, watched_of
 from echelon_pipeline_tests.integration.test_record import (
     FAST,
     PACE,

@@ -13,9 +13,9 @@ from echelon_pipeline.commands.work import bring_up
 from echelon_pipeline.doctor import examine
 from echelon_pipeline.ingest.later import derive_later
 from echelon_pipeline.ingest.letters import unread_rows
-from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.ingest.walks import EVERYTHING
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.probes import Level
 from echelon_pipeline.publish.publish import publish

@@ -23,10 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from echelon_pipeline.books.events import OwnFill, OwnOrder
 from echelon_pipeline.defs.listening import listen
 from echelon_pipeline.defs.resources import Warehouse, given
-from echelon_pipeline.ingest.books import derive_hour
-from echelon_pipeline.ingest.listening import export_listeners
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import VENUES, Session
+from echelon_pipeline.lake.session import VENUES, Session
 from echelon_pipeline.sandbox.account import UNIT, Account, Order, fee_of
 from echelon_pipeline.sandbox.keys import API_KEY
 from echelon_pipeline.sandbox.mixing import Digests
@@ -35,9 +32,12 @@ from echelon_pipeline.sandbox.server import build_app
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.listeners import Listener, Listeners
-from echelon_pipeline.streaming.feeds import feed_maker, own_maker
-from echelon_pipeline.streaming.record import Recorded, record
-from echelon_pipeline.streaming.segments import connection_of, read, segments
+from echelon_pipeline.streams.book_tables import derive_hour
+from echelon_pipeline.streams.feeds import feed_maker, own_maker
+from echelon_pipeline.streams.intents import export_listeners
+from echelon_pipeline.streams.record import Recorded, record
+from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.streams.segments import connection_of, read, segments
 from echelon_pipeline.venues.live import OWN, Feed
 from echelon_pipeline.venues.polymarket import stream as polymarket
 from echelon_pipeline_tests.clients.local import universe

@@ -13,7 +13,7 @@ import pytest
 
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.parlays import SCOPE
-from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.lake.windows import Recorded
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.sandbox.process import SandboxProcess

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import VENUES, Session
+from echelon_pipeline.lake.session import VENUES, Session
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.sandbox.process import SandboxProcess

@@ -38,11 +38,11 @@ from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state import database as states
 from echelon_pipeline.state.listeners import Listeners
 from echelon_pipeline.stream_probes import probe_streams
-from echelon_pipeline.streaming import feeds
-from echelon_pipeline.streaming.follow import chains
-from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.replay import Replayed, replay
-from echelon_pipeline.streaming.segments import CLOSED, recover, segments
+from echelon_pipeline.streams import feeds
+from echelon_pipeline.streams.chains import chains
+from echelon_pipeline.streams.record import Pace, Recorded, record
+from echelon_pipeline.streams.replay import Replayed, replay
+from echelon_pipeline.streams.segments import CLOSED, recover, segments
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.polymarket import live as polymarket

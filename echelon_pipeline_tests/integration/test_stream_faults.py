@@ -18,12 +18,12 @@ from typing import Any
 import httpx
 import pytest
 
-from echelon_pipeline.ingest.books import derive_hour
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import VENUES, Session, Venue
+from echelon_pipeline.lake.session import VENUES, Session, Venue
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.streams.book_tables import derive_hour
+from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline_tests.integration.test_record import PLAIN, control, feeds_of, recorded, truth
 
 SEED = 20_261_121

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import VENUES, Session
+from echelon_pipeline.lake.session import VENUES, Session
 from echelon_pipeline.sandbox.builders import DEMO_BUILDER_CODE
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess

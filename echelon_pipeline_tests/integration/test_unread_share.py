@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import VENUES, Session
+from echelon_pipeline.lake.session import VENUES, Session
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from echelon_pipeline.errors import VenueUnavailable
 from echelon_pipeline.ingest.kalshi import KalshiTrades
 from echelon_pipeline.ingest.polymarket import PolymarketTrades
-from echelon_pipeline.ingest.session import Counts, Session, Venue
 from echelon_pipeline.ingest.trades import CONFIGURED, ingest_trades
 from echelon_pipeline.ingest.walks import EVERYTHING, Group
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.venues.page import Page, RawObject

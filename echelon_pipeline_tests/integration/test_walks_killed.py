@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import VENUES, Session, Venue
 from echelon_pipeline.ingest.trades import CONFIGURED
 from echelon_pipeline.ingest.walks import EVERYTHING
+from echelon_pipeline.lake.session import VENUES, Session, Venue
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings
@@ -35,7 +35,7 @@ _WORK = """
 import sys
 from datetime import date
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import load_settings
 main.trades(Session.of(load_settings()), sys.argv[1], [date.fromisoformat(d) for d in sys.argv[2:]])
 """

@@ -19,8 +19,8 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.health import health_report
 from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import Counts, silent
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.session import Counts, silent
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.probes import Level
 from echelon_pipeline.publish.publish import publish

@@ -18,11 +18,11 @@ from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.run import _job, run_books_job
 from echelon_pipeline.defs.schedules import books_recorded
 from echelon_pipeline.errors import RunFailed
-from echelon_pipeline.ingest.session import Session
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import Connection, segments
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.segments import Connection, segments
 from echelon_pipeline_tests.orchestration.conftest import Opened
 
 

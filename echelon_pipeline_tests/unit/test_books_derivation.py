@@ -19,16 +19,16 @@ import pytest
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import CorruptStore, DiskFull
-from echelon_pipeline.ingest import recordings
-from echelon_pipeline.ingest.books import derive_hour, ruling
-from echelon_pipeline.ingest.hours import HOUR, Intent
-from echelon_pipeline.ingest.recordings import expire_recordings, hours_due
-from echelon_pipeline.ingest.session import Counts, Session
+from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.roster import Rewatched
-from echelon_pipeline.streaming.segments import OPEN, Connection, segments
-from echelon_pipeline.streaming.told import Span
+from echelon_pipeline.streams import recordings
+from echelon_pipeline.streams.book_columns import Span
+from echelon_pipeline.streams.book_tables import derive_hour, ruling
+from echelon_pipeline.streams.hours import HOUR, Intent
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.recordings import expire_recordings, hours_due
+from echelon_pipeline.streams.segments import OPEN, Connection, segments
+from echelon_pipeline.streams.watchlist import Rewatched
 
 SECOND = 1_000_000
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -635,7 +635,7 @@ def test_a_disk_that_is_full_of_scratch_is_said_and_leaves_neither_threads_nor_o
             super().close()
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("echelon_pipeline.ingest.books.pq.ParquetWriter", Full)
+    monkeypatch.setattr("echelon_pipeline.streams.book_tables.pq.ParquetWriter", Full)
     tape = Tape(session, "1", "A")
     tape.book(0, "A", {"0.40": "1"}, {})
     tape.close()

@@ -14,7 +14,7 @@ from echelon_pipeline.probes import Level
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.store_probes import examine_stores
-from echelon_pipeline.streaming.log import _written
+from echelon_pipeline.streams.log import _written
 from echelon_pipeline.warehouse.maintain import maintain
 from echelon_pipeline_tests.rows import DAY, arrow, row, staged, trade
 

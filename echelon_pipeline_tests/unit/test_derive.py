@@ -8,7 +8,7 @@ import pytest
 
 from echelon_pipeline.errors import RuleViolation
 from echelon_pipeline.ingest.derive import MERGE_ORDER, Deriver
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.parse import KINDS as KALSHI
 from echelon_pipeline.venues.kinds import PayloadKind

@@ -18,8 +18,8 @@ from echelon_pipeline.doctor import examine, locked_versions, worst
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.probes import Finding, Level
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import Connection
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.segments import Connection
 from echelon_pipeline.tables import TABLES
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 500_000, tzinfo=UTC)

@@ -16,13 +16,13 @@ import duckdb
 import pytest
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.ingest.books import BOOK_TABLES, derive_hour
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import Session, Venue
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import ABOUT, Connection, block, connection_of, segments
+from echelon_pipeline.streams.book_tables import BOOK_TABLES, derive_hour
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.streams.segments import ABOUT, Connection, block, connection_of, segments
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.live import OWN
 from echelon_pipeline_tests.unit.test_own_events import FILL, MAKER, ORDER, PLACED, POSITION, TICK, TRADE, kalshi_frame

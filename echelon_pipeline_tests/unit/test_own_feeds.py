@@ -23,10 +23,10 @@ from echelon_pipeline.errors import BadSettings, VenueUnavailable
 from echelon_pipeline.sandbox.keys import KEY_ID, key_file
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
-from echelon_pipeline.streaming.feeds import feed_maker, own_maker
-from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.segments import connection_of, instruments_of, read, segments
-from echelon_pipeline.streaming.shift import work
+from echelon_pipeline.streams.feeds import feed_maker, own_maker
+from echelon_pipeline.streams.record import Pace, Recorded, record
+from echelon_pipeline.streams.segments import connection_of, instruments_of, read, segments
+from echelon_pipeline.streams.shift import work
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import OWN, Feed, patient
 from echelon_pipeline.venues.polymarket import live as polymarket

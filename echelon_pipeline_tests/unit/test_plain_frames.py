@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.books.columns import SPARE, Columns, Texts
 from echelon_pipeline.books.events import Message
-from echelon_pipeline.streaming.segments import batch_of
+from echelon_pipeline.streams.segments import batch_of
 from echelon_pipeline.venues.kalshi.columns import columns as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_kalshi
 from echelon_pipeline.venues.polymarket.columns import columns as polymarket

@@ -19,10 +19,10 @@ from websockets.exceptions import ConnectionClosed
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings, DiskFull, Unauthorized
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.streaming import log as logs
-from echelon_pipeline.streaming import segments as module
-from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.segments import CLOSED, OPEN, connection_of, instruments_of, read, recover, segments
+from echelon_pipeline.streams import log as logs
+from echelon_pipeline.streams import segments as module
+from echelon_pipeline.streams.record import Pace, Recorded, record
+from echelon_pipeline.streams.segments import CLOSED, OPEN, connection_of, instruments_of, read, recover, segments
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.live import Feed

@@ -15,14 +15,14 @@ import pytest
 
 from echelon_pipeline.books.rows import BookRow, State
 from echelon_pipeline.errors import BadImport, NotFound
-from echelon_pipeline.ingest.books import derive_hour
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
 from echelon_pipeline.ingest.recorded_ladders import UNKNOWN_TOKEN
-from echelon_pipeline.ingest.recordings import hours_due
-from echelon_pipeline.ingest.session import Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.streaming.replay import book_of
-from echelon_pipeline.streaming.segments import connection_of, instruments_of, read, segments
+from echelon_pipeline.streams.book_tables import derive_hour
+from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.streams.replay import book_of
+from echelon_pipeline.streams.segments import connection_of, instruments_of, read, segments
 from echelon_pipeline_tests.imported import NOW, home_in, rows_of
 
 AT = 1_772_366_400_000  # 2026-03-01 12:00:00 UTC

@@ -16,8 +16,8 @@ from echelon_pipeline.books.rows import BookRow, State
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.streaming.replay import book_of
-from echelon_pipeline.streaming.segments import segments
+from echelon_pipeline.streams.replay import book_of
+from echelon_pipeline.streams.segments import segments
 from echelon_pipeline.venues.recorders import NO_FRAME
 from echelon_pipeline_tests.imported import home_in, rows_of
 

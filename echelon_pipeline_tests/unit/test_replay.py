@@ -10,11 +10,11 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import CorruptStore, NotFound
-from echelon_pipeline.streaming.follow import Chain, Follower, chains
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.replay import book_of, replay
-from echelon_pipeline.streaming.segments import OPEN, Connection, segments
-from echelon_pipeline.streaming.told import Span, Telling
+from echelon_pipeline.streams.book_columns import Span, Telling
+from echelon_pipeline.streams.chains import Chain, Follower, chains
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.replay import book_of, replay
+from echelon_pipeline.streams.segments import OPEN, Connection, segments
 
 SECOND = 1_000_000
 A = Instrument("kalshi:A", ("A",))
@@ -134,7 +134,7 @@ def test_large_frames_are_replayed_in_smaller_pieces_and_say_the_same(
     stepped(tmp_path, "1", 10, 11, 12)
     [chain] = chains(segments(tmp_path))
     pieces, said = [[fed.frames.num_rows for fed in Follower(chain).play()]], [replay(chain)]
-    monkeypatch.setattr("echelon_pipeline.streaming.follow.FED_BYTES", 1)
+    monkeypatch.setattr("echelon_pipeline.streams.chains.FED_BYTES", 1)
     pieces.append([fed.frames.num_rows for fed in Follower(chain).play()])
     said.append(replay(chain))
     assert pieces == [[3], [1, 1, 1]]

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.streaming.replayer import ByMachine, replayer, unfit
-from echelon_pipeline.streaming.segments import batch_of
+from echelon_pipeline.streams.replayer import ByMachine, replayer, unfit
+from echelon_pipeline.streams.segments import batch_of
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.kalshi.columns import columns as kalshi_columns
 from echelon_pipeline_tests.book_streams import MS, START

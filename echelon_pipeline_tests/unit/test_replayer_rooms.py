@@ -15,8 +15,8 @@ from echelon_pipeline.books import kernel
 from echelon_pipeline.books.batches import Batches
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
-from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
-from echelon_pipeline.streaming.segments import batch_of
+from echelon_pipeline.streams.replayer import ByMachine, Replayer, replayer
+from echelon_pipeline.streams.segments import batch_of
 from echelon_pipeline_tests.book_streams import MS, START
 from echelon_pipeline_tests.replays import SECOND, in_order
 

@@ -16,11 +16,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import Conflict, CorruptStore
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.record import Pace, Recorded, record
-from echelon_pipeline.streaming.replay import book_of
-from echelon_pipeline.streaming.roster import CHANGES, Rewatched, Roster, watched_of
-from echelon_pipeline.streaming.segments import OPEN, Connection, left_open, read, recover, segments
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.record import Pace, Recorded, record
+from echelon_pipeline.streams.replay import book_of
+from echelon_pipeline.streams.segments import OPEN, Connection, left_open, read, recover, segments
+from echelon_pipeline.streams.watchlist import CHANGES, Rewatched, Roster, watched_of
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.live import Feed, placed, tokens_of

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.errors import CorruptStore, DiskFull
-from echelon_pipeline.streaming import segments as module
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.segments import (
+from echelon_pipeline.streams import segments as module
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.segments import (
     CLOSED,
     INSTRUMENTS,
     OPEN,

@@ -22,11 +22,11 @@ from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import Conflict, DatabaseUnavailable, NotFound, Unauthorized
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.tenure import Tenure, holders
-from echelon_pipeline.streaming.duty import Duty, Times, Worked
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.record import Pace
-from echelon_pipeline.streaming.segments import CLOSED, OPEN, Connection, connection_of, read, segments
-from echelon_pipeline.streaming.shift import work
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.record import Pace
+from echelon_pipeline.streams.segments import CLOSED, OPEN, Connection, connection_of, read, segments
+from echelon_pipeline.streams.shift import work
+from echelon_pipeline.streams.shift_spec import Duty, Times, Worked
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.live import Feed

@@ -7,9 +7,9 @@ from typing import NamedTuple, cast
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import BookRow, Reason, State
 from echelon_pipeline.domain.latest import Latest
-from echelon_pipeline.streaming.roster import Roster
-from echelon_pipeline.streaming.tops import Tops
-from echelon_pipeline.streaming.watch import Watch
+from echelon_pipeline.streams.latest_states import Tops
+from echelon_pipeline.streams.lost_books import Watch
+from echelon_pipeline.streams.watchlist import Roster
 
 A, B = Instrument("kalshi:A", ("A",)), Instrument("kalshi:B", ("B",))
 

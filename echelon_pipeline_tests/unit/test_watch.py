@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.streaming.watch import MOST, Watch
+from echelon_pipeline.streams.lost_books import MOST, Watch
 from echelon_pipeline.venues.kalshi.stream import read
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire

@@ -10,7 +10,7 @@ from echelon_pipeline.errors import NotFound
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.warehouse.watchable import watchable
+from echelon_pipeline.streams.selection import watchable
 from echelon_pipeline_tests.rows import row, staged
 
 

@@ -11,10 +11,10 @@ from echelon_pipeline.defs.assets.listings import core_key
 from echelon_pipeline.defs.partitions import HOUR_KEY, HOURLY, hours_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.ingest.books import BOOK_TABLES, believed_share, derive_hour
-from echelon_pipeline.ingest.listening import INTENTS, LISTENERS, export_listeners, intents
-from echelon_pipeline.ingest.recordings import hour_of
-from echelon_pipeline.ingest.session import VENUES, Counts, Venue
+from echelon_pipeline.lake.session import VENUES, Counts, Venue
+from echelon_pipeline.streams.book_tables import BOOK_TABLES, believed_share, derive_hour
+from echelon_pipeline.streams.intents import INTENTS, LISTENERS, export_listeners, intents
+from echelon_pipeline.streams.recordings import hour_of
 
 # Below this share of the time that was meant the hour deserves a look; a shift's change costs a second or two.
 COVERED = 0.99

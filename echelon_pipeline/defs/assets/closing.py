@@ -13,14 +13,14 @@ from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import MartsFailed
-from echelon_pipeline.ingest.recordings import expire_recordings
-from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.builds import FAILED, held_back
 from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
+from echelon_pipeline.streams.recordings import expire_recordings
 from echelon_pipeline.warehouse.maintain import maintain
 
 _DAILY = [

@@ -11,7 +11,7 @@ from echelon_pipeline.defs.partitions import DAILY, days_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import VENUES, Counts, Session, Venue
+from echelon_pipeline.lake.session import VENUES, Counts, Session, Venue
 
 Work = Callable[[Session, Sequence[date], bool], Counts]
 

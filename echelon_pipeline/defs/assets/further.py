@@ -9,7 +9,7 @@ from echelon_pipeline.defs.assets.listings import core_key
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import Counts, Session, Venue
+from echelon_pipeline.lake.session import Counts, Session, Venue
 
 RESOLUTIONS = ["core", "polymarket", "data_resolutions"]
 LEADERBOARD = ["core", "polymarket", "builder_leaderboard"]

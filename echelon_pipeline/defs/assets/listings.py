@@ -8,7 +8,7 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.session import VENUES, Venue
+from echelon_pipeline.lake.session import VENUES, Venue
 
 DERIVED = (
     "core.series",

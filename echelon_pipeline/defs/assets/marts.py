@@ -13,13 +13,13 @@ from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import MartsFailed
-from echelon_pipeline.ingest.books import BOOK_TABLES
-from echelon_pipeline.ingest.session import VENUES
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import LAST_SEEN
+from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.builds import EMPTIED, held_back
 from echelon_pipeline.marts.marts import Mart, marts
 from echelon_pipeline.marts.refresh import Built, Refresh
+from echelon_pipeline.streams.book_tables import BOOK_TABLES
 
 # Every table of the lake that is written per venue; the others are one asset each.
 _OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices", *BOOK_TABLES}

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echelon_pipeline.ingest.hours import Intent
-from echelon_pipeline.ingest.session import Counts, Session, Venue
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.listeners import Listeners
+from echelon_pipeline.streams.hours import Intent
 from echelon_pipeline.tables import TABLES
 
 LISTENERS, INTENTS = "core.listeners", "core.listener_intents"

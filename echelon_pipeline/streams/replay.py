@@ -13,8 +13,8 @@ from pathlib import Path
 from echelon_pipeline.books.batches import Batches, books_of
 from echelon_pipeline.books.rows import BookRow, State
 from echelon_pipeline.errors import NotFound
-from echelon_pipeline.streaming.follow import COMPILED_FROM, LINGER, Chain, Follower, chains
-from echelon_pipeline.streaming.roster import watched_of
+from echelon_pipeline.streams.chains import COMPILED_FROM, LINGER, Chain, Follower, chains
+from echelon_pipeline.streams.watchlist import watched_of
 
 
 @dataclass

@@ -32,7 +32,7 @@ from echelon_pipeline.books.events import (
     Traded,
     Unreadable,
 )
-from echelon_pipeline.streaming.segments import Connection
+from echelon_pipeline.streams.segments import Connection
 from echelon_pipeline.venues.kalshi import quotes as kalshi_quotes
 from echelon_pipeline.venues.live import OWN
 

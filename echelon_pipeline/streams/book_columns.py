@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from echelon_pipeline.books.batches import CHECKS, EVENTS, GAPS, ROWS, Batches
 from echelon_pipeline.books.rows import State
-from echelon_pipeline.streaming.besides import SCHEMAS as BESIDES
-from echelon_pipeline.streaming.besides import Besides
-from echelon_pipeline.streaming.follow import COMPILED_FROM, LINGER, Chain, Follower
-from echelon_pipeline.streaming.replayer import READERS
+from echelon_pipeline.streams.chains import COMPILED_FROM, LINGER, Chain, Follower
+from echelon_pipeline.streams.replayer import READERS
+from echelon_pipeline.streams.side_events import SCHEMAS as BESIDES
+from echelon_pipeline.streams.side_events import Besides
 
 _BIG = pa.int64()
 SCHEMAS: dict[str, pa.Schema] = {

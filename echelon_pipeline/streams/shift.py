@@ -11,11 +11,11 @@ import time
 from collections.abc import Sequence
 
 from echelon_pipeline.errors import Conflict, DatabaseUnavailable, EchelonError
-from echelon_pipeline.streaming.duty import Duty, Worked
-from echelon_pipeline.streaming.lines import Lines
-from echelon_pipeline.streaming.roster import Roster
-from echelon_pipeline.streaming.segments import left_open, recover
-from echelon_pipeline.streaming.tops import Tops
+from echelon_pipeline.streams.feed_tasks import Lines
+from echelon_pipeline.streams.latest_states import Tops
+from echelon_pipeline.streams.segments import left_open, recover
+from echelon_pipeline.streams.shift_spec import Duty, Worked
+from echelon_pipeline.streams.watchlist import Roster
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from echelon_pipeline import __version__
 from echelon_pipeline.errors import NotFound
-from echelon_pipeline.ingest.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of
-from echelon_pipeline.ingest.session import VENUES, Session, Venue
+from echelon_pipeline.lake.session import VENUES, Session, Venue
 from echelon_pipeline.lake.windows import Recorded as Window
 from echelon_pipeline.sqltools.statements import statements
-from echelon_pipeline.streaming.follow import LINGER, Chain, chains
-from echelon_pipeline.streaming.segments import OPEN, Connection, bounds, first_at, segments
+from echelon_pipeline.streams.chains import LINGER, Chain, chains
+from echelon_pipeline.streams.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of
+from echelon_pipeline.streams.segments import OPEN, Connection, bounds, first_at, segments
 
 log = logging.getLogger(__name__)
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # no recording of our own is older than this software

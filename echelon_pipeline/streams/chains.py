@@ -20,9 +20,9 @@ import pyarrow as pa
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.keeper import QUIET
 from echelon_pipeline.errors import CorruptStore
-from echelon_pipeline.streaming.replayer import ByMachine, Replayer, replayer
-from echelon_pipeline.streaming.roster import watched_of
-from echelon_pipeline.streaming.segments import CLOSED, Block, Connection, connection_of, count_of, first_at, read
+from echelon_pipeline.streams.replayer import ByMachine, Replayer, replayer
+from echelon_pipeline.streams.segments import CLOSED, Block, Connection, connection_of, count_of, first_at, read
+from echelon_pipeline.streams.watchlist import watched_of
 
 # Microseconds for which the last frame of a connection speaks: batches end within them, and an fsync a second later
 # would have kept what came.

@@ -14,8 +14,8 @@ import msgspec
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import CorruptStore
-from echelon_pipeline.streaming.segments import instruments_of
-from echelon_pipeline.streaming.watch import Watch
+from echelon_pipeline.streams.lost_books import Watch
+from echelon_pipeline.streams.segments import instruments_of
 
 CHANGES = "changes.jsonl"
 

@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Chosen(Protocol):
-    """An instrument of the published file (``warehouse/watchable.py``)."""
+    """An instrument of the published file (``streams/selection.py``)."""
 
     @property
     def instrument_id(self) -> str: ...

@@ -14,7 +14,7 @@ from typing import Protocol
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.streaming.record import Pace
+from echelon_pipeline.streams.record import Pace
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import WsPolicy
 

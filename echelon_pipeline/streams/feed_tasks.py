@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import Conflict, EchelonError
-from echelon_pipeline.streaming.duty import Duty, Worked
-from echelon_pipeline.streaming.record import Recorded, record
-from echelon_pipeline.streaming.roster import Roster
+from echelon_pipeline.streams.record import Recorded, record
+from echelon_pipeline.streams.shift_spec import Duty, Worked
+from echelon_pipeline.streams.watchlist import Roster
 from echelon_pipeline.venues.live import OWN, Feed, placed
 
 log = logging.getLogger(__name__)

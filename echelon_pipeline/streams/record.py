@@ -20,10 +20,10 @@ from typing import Any
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import Conflict, DiskFull, Transient, VenueUnavailable
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.streaming.log import Log
-from echelon_pipeline.streaming.roster import Rewatched, Roster
-from echelon_pipeline.streaming.segments import Connection
-from echelon_pipeline.streaming.watch import Watch
+from echelon_pipeline.streams.log import Log
+from echelon_pipeline.streams.lost_books import Watch
+from echelon_pipeline.streams.segments import Connection
+from echelon_pipeline.streams.watchlist import Rewatched, Roster
 from echelon_pipeline.venues.live import Feed, tokens_of
 from echelon_pipeline.venues.ws import Wire, WsPolicy, keep_connected
 

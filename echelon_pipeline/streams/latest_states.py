@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from echelon_pipeline.books.rows import BookRow, Reason, State
 from echelon_pipeline.domain.latest import Latest
-from echelon_pipeline.streaming.roster import Roster
+from echelon_pipeline.streams.watchlist import Roster
 
 _SHOWN = ("state", "reason", "bid", "ask", "bid_size", "ask_size")  # a frame that only makes it younger tells nothing
 NOT_WATCHED = "not_watched"  # the reason of a book that nobody listens to any more

@@ -19,8 +19,7 @@ import pyarrow as pa
 
 from echelon_pipeline import __version__
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.streaming.roster import CHANGES, Rewatched
-from echelon_pipeline.streaming.segments import (
+from echelon_pipeline.streams.segments import (
     ABOUT,
     CLOSED,
     FRAMES,
@@ -36,6 +35,7 @@ from echelon_pipeline.streaming.segments import (
     renamed,
     space,
 )
+from echelon_pipeline.streams.watchlist import CHANGES, Rewatched
 
 Pending = tuple[list[int], list[bytes]]
 

@@ -1,7 +1,7 @@
 """Recorded frames to tables of books, one venue and UTC hour at a time.
 
 Belongs here: committing what an hour's segments say. Which those are is ``recordings.py``'s, what frames say is
-``streaming/told.py``'s, what of it counts is ``sql/books``'s. The same segments give the same rows.
+``streams/book_columns.py``'s, what of it counts is ``sql/books``'s. The same segments give the same rows.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echelon_pipeline.ingest.hours import micros
-from echelon_pipeline.ingest.recordings import SCOPE, WINDOWED, Hour
-from echelon_pipeline.ingest.session import Counts, Session, Unit
 from echelon_pipeline.lake.faults import storage_faults
+from echelon_pipeline.lake.session import Counts, Session, Unit
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import literal, typed
-from echelon_pipeline.streaming.told import SCHEMAS, Span, Telling
+from echelon_pipeline.streams.book_columns import SCHEMAS, Span, Telling
+from echelon_pipeline.streams.hours import micros
+from echelon_pipeline.streams.recordings import SCOPE, WINDOWED, Hour
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.frames import READER_VERSION
 
