@@ -13,11 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from echelon_pipeline.ingest.parse import derive
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse.parse import derive
 
 RECORDINGS = Path(__file__).resolve().parent.parent.parent / "shared" / "recordings"
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)

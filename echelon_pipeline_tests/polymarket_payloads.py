@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
+from echelon_pipeline.ingest.parse import derive
 from echelon_pipeline.lake.merge import check_rules, check_unique
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
@@ -17,7 +18,6 @@ from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.polymarket.answers import as_context
 from echelon_pipeline.venues.polymarket.gamma import nested_markets
 from echelon_pipeline.venues.polymarket.parse import KINDS
-from echelon_pipeline.warehouse.parse import derive
 from echelon_pipeline_tests.fakes import (
     RECEIVED,
     RECORDINGS,

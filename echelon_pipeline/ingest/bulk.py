@@ -20,7 +20,7 @@ from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_files import read_records
 from echelon_pipeline.ingest.bulk_job import ANY_VENUE, Job, Tally
 from echelon_pipeline.ingest.bulk_paths import Layout
-from echelon_pipeline.ingest.later import derive_later
+from echelon_pipeline.ingest.late_values import derive_later
 from echelon_pipeline.ingest.mappings import Shape, mapped_shape, target_of
 from echelon_pipeline.ingest.presets import chosen, preset_shape, suggestion
 from echelon_pipeline.ingest.recorded import RECORDED, import_recorded, reasons_of

@@ -15,15 +15,15 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.errors import RuleViolation
-from echelon_pipeline.ingest.letters import TABLE as LETTERS
-from echelon_pipeline.ingest.letters import Asked, OpenLetters, Reread, UnreadRows, asked_pages
+from echelon_pipeline.ingest.dead_letters import TABLE as LETTERS
+from echelon_pipeline.ingest.dead_letters import Asked, OpenLetters, Reread, UnreadRows, asked_pages
+from echelon_pipeline.ingest.parse import derive as run_kind
 from echelon_pipeline.lake.session import Counts, Unit
 from echelon_pipeline.sqltools.duck import STAGED
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import file_list, literal, typed
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.warehouse.parse import derive as run_kind
 
 # A table is merged after those whose rows it is enriched with.
 MERGE_ORDER = (

@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
-from echelon_pipeline.ingest.absent import note, verdict
+from echelon_pipeline.ingest.dead_letters import Asked, Reread
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.letters import Asked, Reread
 from echelon_pipeline.ingest.trades import day_span
+from echelon_pipeline.ingest.unavailable import note, verdict
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.venues.polymarket.client import PolymarketClient

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
-from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.unavailable import note, verdict
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION

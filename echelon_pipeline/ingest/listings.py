@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Literal, Protocol
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
-from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.narrow import GivenUp, note_given_up, sentence, windows_of
+from echelon_pipeline.ingest.narrowing import GivenUp, note_given_up, sentence, windows_of
+from echelon_pipeline.ingest.unavailable import note, verdict
 from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Window

@@ -13,15 +13,15 @@ from typing import Any, cast, get_args
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import BadSettings, NotAvailable
 from echelon_pipeline.ingest import fills, leaderboards, resolutions
-from echelon_pipeline.ingest.absent import nothing_read
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiPrices, KalshiTrades
-from echelon_pipeline.ingest.later import derive_later
+from echelon_pipeline.ingest.late_values import derive_later
 from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
 from echelon_pipeline.ingest.parlays import fetch_parlays
 from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
 from echelon_pipeline.ingest.prices import ingest_prices, prices_from_trades
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span, ingest_trades, trade_scope
+from echelon_pipeline.ingest.unavailable import nothing_read
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of

@@ -18,12 +18,12 @@ import msgspec
 
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.errors import EchelonError, NotAvailable
-from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.bounds import TopN
 from echelon_pipeline.ingest.kalshi import KalshiListings, rank
 from echelon_pipeline.ingest.listings import RAW
-from echelon_pipeline.ingest.narrow import GivenUp, narrowed, note_given_up, sentence, windows_of
-from echelon_pipeline.ingest.peek import peek, peek_all
+from echelon_pipeline.ingest.narrowing import GivenUp, narrowed, note_given_up, sentence, windows_of
+from echelon_pipeline.ingest.payload_members import peek, peek_all
+from echelon_pipeline.ingest.unavailable import note, verdict
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.kalshi.client import KalshiClient

@@ -18,10 +18,10 @@ import msgspec
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.ingest.bounds import Ranked, TopN, measure
 from echelon_pipeline.ingest.listings import Scan
-from echelon_pipeline.ingest.narrow import GivenUp, narrowed
-from echelon_pipeline.ingest.peek import peek, peek_all, utc
+from echelon_pipeline.ingest.narrowing import GivenUp, narrowed
+from echelon_pipeline.ingest.payload_members import peek, peek_all, utc
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
-from echelon_pipeline.ingest.walks import Group
+from echelon_pipeline.ingest.walk_progress import Group
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kinds import PayloadKind

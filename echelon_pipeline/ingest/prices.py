@@ -15,13 +15,13 @@ from typing import ClassVar, Protocol
 import duckdb
 
 from echelon_pipeline.errors import EchelonError, NotFound
-from echelon_pipeline.ingest.absent import is_absent, note, reason_of
-from echelon_pipeline.ingest.crew import each
+from echelon_pipeline.ingest.concurrency import each
+from echelon_pipeline.ingest.dead_letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.held import with_held
-from echelon_pipeline.ingest.letters import Asked, Reread, unread_rows
-from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, halves, note_given_up
+from echelon_pipeline.ingest.known_instruments import with_held
+from echelon_pipeline.ingest.narrowing import NARROWED, GivenUp, halves, note_given_up
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
+from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.lake.windows import Span, Window
 from echelon_pipeline.sqltools.statements import statement

@@ -14,9 +14,9 @@ import duckdb
 
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.errors import NotAvailable
-from echelon_pipeline.ingest.absent import note, verdict
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.narrow import GivenUp, narrowed, note_given_up, sentence, windows_of
+from echelon_pipeline.ingest.narrowing import GivenUp, narrowed, note_given_up, sentence, windows_of
+from echelon_pipeline.ingest.unavailable import note, verdict
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.polymarket.client import PolymarketClient

@@ -16,13 +16,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.errors import EchelonError, NotFound
-from echelon_pipeline.ingest.absent import is_absent, note, reason_of
-from echelon_pipeline.ingest.crew import each
+from echelon_pipeline.ingest.concurrency import each
+from echelon_pipeline.ingest.dead_letters import Reread, UnreadRows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.held import with_held
-from echelon_pipeline.ingest.letters import Reread, UnreadRows
-from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, note_given_up
-from echelon_pipeline.ingest.walks import EVERYTHING, Group, TradeFeed, Walk, keep
+from echelon_pipeline.ingest.known_instruments import with_held
+from echelon_pipeline.ingest.narrowing import NARROWED, GivenUp, note_given_up
+from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
+from echelon_pipeline.ingest.walk_progress import EVERYTHING, Group, TradeFeed, Walk, keep
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span, Window
 from echelon_pipeline.sqltools.statements import statement

@@ -13,7 +13,7 @@ import pytest
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.bulk import import_file
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.later import derive_later
+from echelon_pipeline.ingest.late_values import derive_later
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published

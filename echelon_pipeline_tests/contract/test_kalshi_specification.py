@@ -18,10 +18,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from echelon_pipeline.ingest.parse import Derived, derive
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kalshi.parse import KINDS
-from echelon_pipeline.warehouse.parse import Derived, derive
 from echelon_pipeline_tests.fakes import RECORDINGS, raw_table
 
 SPEC = RECORDINGS.parent / "specs" / "kalshi" / "openapi.yaml"

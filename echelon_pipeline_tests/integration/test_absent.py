@@ -13,11 +13,11 @@ import pytest
 
 from echelon_pipeline.errors import EchelonError, NotAvailable, NotFound
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.absent import is_absent, verdict
 from echelon_pipeline.ingest.kalshi import KalshiPrices, KalshiTrades
 from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget, ingest_prices
 from echelon_pipeline.ingest.trades import day_span, ingest_trades, targets
-from echelon_pipeline.ingest.walks import Group
+from echelon_pipeline.ingest.unavailable import is_absent, verdict
+from echelon_pipeline.ingest.walk_progress import Group
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sandbox.process import SandboxProcess

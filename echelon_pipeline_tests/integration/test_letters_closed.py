@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from echelon_pipeline.ingest import parse
 from echelon_pipeline.ingest.kalshi import KalshiListings
 from echelon_pipeline.ingest.listings import Mode, Scan, derive_listings, fetch_listings
-from echelon_pipeline.ingest.narrow import GivenUp
+from echelon_pipeline.ingest.narrowing import GivenUp
 from echelon_pipeline.ingest.trades import ingest_trades
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
@@ -28,7 +29,6 @@ from echelon_pipeline.settings import load_settings
 from echelon_pipeline.sqltools.statements import Statement, statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse import parse
 from echelon_pipeline_tests.integration.test_unread import (
     NAMES,
     PRICE,

@@ -11,9 +11,9 @@ import pytest
 
 from echelon_pipeline.commands.work import bring_up
 from echelon_pipeline.doctor import examine
-from echelon_pipeline.ingest.later import derive_later
-from echelon_pipeline.ingest.letters import unread_rows
-from echelon_pipeline.ingest.walks import EVERYTHING
+from echelon_pipeline.ingest.dead_letters import unread_rows
+from echelon_pipeline.ingest.late_values import derive_later
+from echelon_pipeline.ingest.walk_progress import EVERYTHING
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.lake.windows import Window

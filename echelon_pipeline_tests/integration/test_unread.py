@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.ingest.letters import unread_rows
+from echelon_pipeline.ingest.dead_letters import unread_rows
 from echelon_pipeline.ingest.prices import prices_from_trades
 from echelon_pipeline.lake.session import Venue
 from echelon_pipeline_tests.integration.test_walks import BOTH, DAYS, MARKETS, MODES, PRINTS, Print, Script, Scripted

@@ -23,7 +23,7 @@ from echelon_pipeline.errors import VenueUnavailable
 from echelon_pipeline.ingest.kalshi import KalshiTrades
 from echelon_pipeline.ingest.polymarket import PolymarketTrades
 from echelon_pipeline.ingest.trades import CONFIGURED, ingest_trades
-from echelon_pipeline.ingest.walks import EVERYTHING, Group
+from echelon_pipeline.ingest.walk_progress import EVERYTHING, Group
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.settings import Settings, load_settings

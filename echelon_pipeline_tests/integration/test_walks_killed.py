@@ -21,7 +21,7 @@ import pytest
 
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.trades import CONFIGURED
-from echelon_pipeline.ingest.walks import EVERYTHING
+from echelon_pipeline.ingest.walk_progress import EVERYTHING
 from echelon_pipeline.lake.session import VENUES, Session, Venue
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.sandbox.process import SandboxProcess

@@ -11,10 +11,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from echelon_pipeline.ingest.parse import derive
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kalshi.parse import KINDS
-from echelon_pipeline.warehouse.parse import derive
 from echelon_pipeline_tests import kalshi_oracle as oracle
 from echelon_pipeline_tests.fakes import RECEIVED, Parsed, Row, raw_table
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 
+from echelon_pipeline.ingest import parse
+from echelon_pipeline.ingest.parse import DRIFT_BYTES, DRIFT_OBJECT_BYTES, DRIFT_SAMPLE
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.warehouse import parse
-from echelon_pipeline.warehouse.parse import DRIFT_BYTES, DRIFT_OBJECT_BYTES, DRIFT_SAMPLE
 from echelon_pipeline_tests.fakes import Parsed, parse_payloads, raw_table
 
 # Nothing but the count: every object is a row without outputs.

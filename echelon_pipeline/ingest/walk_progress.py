@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
 
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.ingest.letters import Asked
-from echelon_pipeline.ingest.narrow import halves
+from echelon_pipeline.ingest.dead_letters import Asked
+from echelon_pipeline.ingest.narrowing import halves
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.venues.kinds import PayloadKind

@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
+from echelon_pipeline.ingest.parse import ASKED_PAGES
 from echelon_pipeline.lake.session import Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.marts.marts import expose
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import literal
-from echelon_pipeline.warehouse.parse import ASKED_PAGES
 
 TABLE = "core.dead_letters"
 WINDOWS = "core.ingest_windows"

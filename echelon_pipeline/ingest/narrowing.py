@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from echelon_pipeline.errors import AnswerTooLarge, BadRequest, EchelonError, SchemaDrift, VenueUnavailable
-from echelon_pipeline.ingest.absent import reason_of
+from echelon_pipeline.ingest.unavailable import reason_of
 from echelon_pipeline.lake.session import Counts, Unit
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.venues.page import Page

@@ -11,8 +11,8 @@ from datetime import date
 
 import duckdb
 
+from echelon_pipeline.ingest.dead_letters import unread_rows
 from echelon_pipeline.ingest.derive import Deriver
-from echelon_pipeline.ingest.letters import unread_rows
 from echelon_pipeline.ingest.prices import stage_prices
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.sqltools.statements import statement
