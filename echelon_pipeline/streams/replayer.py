@@ -70,17 +70,17 @@ def replayer(
     """For the frames of a venue. ``instruments``: all that will be watched; the caller watches them."""
     if unfit(instruments):
         return ByMachine(venue, budget=budget, sequences=sequences)
-    from echelon_pipeline.books.kernel import Kernel
+    from echelon_pipeline.books.fast.kernel import Kernel
 
     return Kernel(_decoder(venue), budget=budget, sequences=sequences)
 
 
 def _decoder(venue: str) -> Callable[[pa.RecordBatch, Texts], Columns]:
     if venue == "kalshi":
-        from echelon_pipeline.venues.kalshi.columns import columns
+        from echelon_pipeline.venues.kalshi.fast import columns
 
         return columns
-    from echelon_pipeline.venues.polymarket.columns import columns
+    from echelon_pipeline.venues.polymarket.fast import columns
 
     return columns
 

@@ -12,9 +12,9 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Change, Snapshot
 from echelon_pipeline.venues.kalshi import stream as kalshi
-from echelon_pipeline.venues.kalshi.columns import columns as kalshi_columns
+from echelon_pipeline.venues.kalshi.fast import columns as kalshi_columns
 from echelon_pipeline.venues.polymarket import stream as polymarket
-from echelon_pipeline.venues.polymarket.columns import columns as polymarket_columns
+from echelon_pipeline.venues.polymarket.fast import columns as polymarket_columns
 from echelon_pipeline_tests.contract import test_polymarket_streams as recorded
 from echelon_pipeline_tests.contract.test_kalshi_streams import BTC, FOLDER, GOLD, MULTI, Btc, Gold, close_at, watched
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from echelon_pipeline.books.columns import SPARE, Columns, Texts
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.streams.segments import batch_of
-from echelon_pipeline.venues.kalshi.columns import columns as kalshi
+from echelon_pipeline.venues.kalshi.fast import columns as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_kalshi
-from echelon_pipeline.venues.polymarket.columns import columns as polymarket
+from echelon_pipeline.venues.polymarket.fast import columns as polymarket
 from echelon_pipeline.venues.polymarket.stream import read as read_polymarket
 from echelon_pipeline_tests.replays import agree, said
 from echelon_pipeline_tests.unit.test_frame_fuzz import damaged

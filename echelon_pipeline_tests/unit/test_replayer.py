@@ -17,7 +17,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.streams.replayer import ByMachine, replayer, unfit
 from echelon_pipeline.streams.segments import batch_of
 from echelon_pipeline.venues.kalshi import stream as kalshi
-from echelon_pipeline.venues.kalshi.columns import columns as kalshi_columns
+from echelon_pipeline.venues.kalshi.fast import columns as kalshi_columns
 from echelon_pipeline_tests.book_streams import MS, START
 from echelon_pipeline_tests.mutations import mutated
 from echelon_pipeline_tests.replays import Arrived, agree, both, in_order

@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.compiled import entry, sha1
 from echelon_pipeline.books.events import Facts, Side
+from echelon_pipeline.books.fast import entry, sha1
 from echelon_pipeline.books.hashes import finished, unhashed
 from echelon_pipeline.books.ladder import Ladder
 from echelon_pipeline.domain.scaled import CENT, ONE, shortest
 from echelon_pipeline.venues.polymarket import stream as polymarket
-from echelon_pipeline.venues.polymarket.columns import columns
+from echelon_pipeline.venues.polymarket.fast import columns
 from echelon_pipeline_tests.book_streams import MS, START
 from echelon_pipeline_tests.mutations import mutated
 from echelon_pipeline_tests.replays import Arrived, agree, both

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.books import kernel
 from echelon_pipeline.books.batches import Batches
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
+from echelon_pipeline.books.fast import kernel
 from echelon_pipeline.streams.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streams.segments import batch_of
 from echelon_pipeline_tests.book_streams import MS, START

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from echelon_pipeline.books.columns import Array, ends_of, mixed
-from echelon_pipeline.books.compiled import blocks, compiled
-from echelon_pipeline.books.compiled.blocks import BLOCK, NO_BITS, Bits, Memory, byte, lowest, word
+from echelon_pipeline.books.fast import blocks, compiled
+from echelon_pipeline.books.fast.blocks import BLOCK, NO_BITS, Bits, Memory, byte, lowest, word
 
 QUOTE, COMMA, COLON, DOT, MINUS, SPACE = (ord(c) for c in '",:.- ')
 OPEN, CLOSE, FIRST, LAST, ZERO, NINE = (ord(c) for c in "{}[]09")

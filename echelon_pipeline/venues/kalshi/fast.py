@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import Array, Kind
-from echelon_pipeline.books.compiled import compiled, constants, entry
-from echelon_pipeline.books.compiled.blocks import BLOCK as START
-from echelon_pipeline.books.compiled.blocks import Memory, byte, memory
-from echelon_pipeline.domain.scaled import ONE
-from echelon_pipeline.venues import decode, scan, values
-from echelon_pipeline.venues.kalshi.stream import read
-from echelon_pipeline.venues.scan import (
+from echelon_pipeline.books.fast import compiled, constants, decode, entry, scan, values
+from echelon_pipeline.books.fast.blocks import BLOCK as START
+from echelon_pipeline.books.fast.blocks import Memory, byte, memory
+from echelon_pipeline.books.fast.scan import (
     COMMA,
     FIRST,
     LAST,
@@ -28,7 +25,9 @@ from echelon_pipeline.venues.scan import (
     past,
     text_is,
 )
-from echelon_pipeline.venues.values import BAD, between, decimal, whole
+from echelon_pipeline.books.fast.values import BAD, between, decimal, whole
+from echelon_pipeline.domain.scaled import ONE
+from echelon_pipeline.venues.kalshi.stream import read
 
 ENVELOPE = scan.keys("msg", "type", "sid", "seq")
 MSG, TYPE, SID, SEQ = constants(0, 4)

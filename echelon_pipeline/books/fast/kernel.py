@@ -18,8 +18,8 @@ import pyarrow as pa
 from echelon_pipeline.books.batches import CHECKS, EVENTS, GAPS, NOTES, ROWS, Batches, one_of
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import NAMES, NONE, STRANGER, Array, Columns, Texts, besides, columns_of
-from echelon_pipeline.books.compiled import memory, results, rules, state
-from echelon_pipeline.books.compiled.told import level_events
+from echelon_pipeline.books.fast import memory, results, rules, state
+from echelon_pipeline.books.fast.level_events import level_events
 from echelon_pipeline.books.machine import BUDGET
 from echelon_pipeline.errors import Permanent
 

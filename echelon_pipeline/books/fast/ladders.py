@@ -5,8 +5,8 @@ Belongs here: levels and their sums. Who calls has seen to it that the pool has 
 
 from __future__ import annotations
 
-from echelon_pipeline.books.compiled import compiled, inside
-from echelon_pipeline.books.compiled.state import Memory
+from echelon_pipeline.books.fast import compiled, inside
+from echelon_pipeline.books.fast.state import Memory
 from echelon_pipeline.domain.scaled import ONE
 
 FIRST_ROOM = 32

@@ -11,10 +11,10 @@ import numpy as np
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import LEVEL, NONE, Array, Columns, Kind, Texts
-from echelon_pipeline.books.compiled import state, waits
-from echelon_pipeline.books.compiled.hashes import SCRATCH
-from echelon_pipeline.books.compiled.ladders import FIRST_ROOM
-from echelon_pipeline.books.compiled.state import Memory
+from echelon_pipeline.books.fast import state, waits
+from echelon_pipeline.books.fast.hashes import SCRATCH
+from echelon_pipeline.books.fast.ladders import FIRST_ROOM
+from echelon_pipeline.books.fast.state import Memory
 from echelon_pipeline.books.rows import Reason
 
 BEFORE_SNAPSHOT = state.REASONS.index(Reason.BEFORE_SNAPSHOT)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import NONE, STRANGER
-from echelon_pipeline.books.compiled import compiled, hashes, inside, ladders, rows, waits
-from echelon_pipeline.books.compiled.state import BELIEVED, CLOSED, LIVE, STALE, Made, Memory, number_of
+from echelon_pipeline.books.fast import compiled, hashes, inside, ladders, rows, waits
+from echelon_pipeline.books.fast.state import BELIEVED, CLOSED, LIVE, STALE, Made, Memory, number_of
 from echelon_pipeline.books.keeper import BEST, LADDER, QUIET, SECOND_LOOK
 from echelon_pipeline.books.rows import Reason
 from echelon_pipeline.domain.scaled import ONE

@@ -13,7 +13,8 @@ import pyarrow as pa
 from echelon_pipeline.books import batches
 from echelon_pipeline.books.batches import lists, named, nullable
 from echelon_pipeline.books.columns import MILLISECOND, Array
-from echelon_pipeline.books.compiled.state import (
+from echelon_pipeline.books.events import Facts
+from echelon_pipeline.books.fast.state import (
     AT_ASKS,
     AT_BIDS,
     AT_CHECKS,
@@ -25,7 +26,6 @@ from echelon_pipeline.books.compiled.state import (
     STATES,
     Made,
 )
-from echelon_pipeline.books.events import Facts
 from echelon_pipeline.books.rows import Note
 from echelon_pipeline.domain.scaled import three_decimals
 

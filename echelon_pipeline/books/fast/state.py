@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from echelon_pipeline.books.columns import Array, Kind
-from echelon_pipeline.books.compiled import constants
+from echelon_pipeline.books.fast import constants
 from echelon_pipeline.books.rows import Reason, State
 
 LEVELS = 25  # of a row, each side

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from echelon_pipeline.books.columns import HOPELESS, MATCHABLE, NONE, STRANGER, Array, mixed
-from echelon_pipeline.books.compiled import blocks, compiled
-from echelon_pipeline.books.compiled.blocks import BLOCK, NO_BITS, Memory, byte, lowest, word
-from echelon_pipeline.domain.scaled import ONE
-from echelon_pipeline.venues.scan import (
+from echelon_pipeline.books.fast import blocks, compiled
+from echelon_pipeline.books.fast.blocks import BLOCK, NO_BITS, Memory, byte, lowest, word
+from echelon_pipeline.books.fast.scan import (
     FROM_TEN,
     MINUS,
     SIGNED,
@@ -28,6 +27,7 @@ from echelon_pipeline.venues.scan import (
     length,
     past,
 )
+from echelon_pipeline.domain.scaled import ONE
 
 BAD = -(1 << 62)
 UNITS = np.array([10**6, 10**5, 10**4, 10**3, 10**2, 10, 1], "i8")  # millionths, by how many decimals there are

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from echelon_pipeline.books.columns import EVENT, FRAME, LEVEL, Array, Columns, Texts, columns_of, joined
-from echelon_pipeline.books.compiled.blocks import BLOCK
 from echelon_pipeline.books.events import Message
+from echelon_pipeline.books.fast.blocks import BLOCK
 
 LEVEL_BYTES = 8  # no level is shorter
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import NONE, Columns, Kind
-from echelon_pipeline.books.compiled import compiled, constants, entry, hashes, inside, keeper, rows, waits
-from echelon_pipeline.books.compiled.state import (
+from echelon_pipeline.books.fast import compiled, constants, entry, hashes, inside, keeper, rows, waits
+from echelon_pipeline.books.fast.state import (
     AT_CHECKS,
     AT_GAPS,
     AT_NOTES,

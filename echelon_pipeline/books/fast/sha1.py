@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from echelon_pipeline.books.columns import Array
-from echelon_pipeline.books.compiled import compiled
+from echelon_pipeline.books.fast import compiled
 
 BLOCK = 64
 U = np.uint32

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from echelon_pipeline.books.columns import Array
-from echelon_pipeline.books.compiled import compiled
+from echelon_pipeline.books.fast import compiled
 
 BEFORE, AFTER, SINCE = 0, 1, 2
 

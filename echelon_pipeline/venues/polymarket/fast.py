@@ -9,12 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import NONE, STRANGER, Array, Kind
-from echelon_pipeline.books.compiled import compiled, constants, entry
-from echelon_pipeline.books.compiled.blocks import BLOCK, Memory, byte, memory
-from echelon_pipeline.domain.scaled import ONE
-from echelon_pipeline.venues import decode, scan, values
-from echelon_pipeline.venues.polymarket.stream import TIMESTAMP_DIGITS, read
-from echelon_pipeline.venues.scan import (
+from echelon_pipeline.books.fast import compiled, constants, decode, entry, scan, values
+from echelon_pipeline.books.fast.blocks import BLOCK, Memory, byte, memory
+from echelon_pipeline.books.fast.scan import (
     COMMA,
     FIRST,
     LAST,
@@ -27,7 +24,9 @@ from echelon_pipeline.venues.scan import (
     past,
     text_is,
 )
-from echelon_pipeline.venues.values import BAD, decimal
+from echelon_pipeline.books.fast.values import BAD, decimal
+from echelon_pipeline.domain.scaled import ONE
+from echelon_pipeline.venues.polymarket.stream import TIMESTAMP_DIGITS, read
 
 FIELDS = scan.keys(
     *("price_changes", "bids", "asks", "event_type", "asset_id", "timestamp", "hash", "market"),

@@ -5,8 +5,8 @@ Belongs here: writing what is finished into arrays. Who calls has seen to it tha
 
 from __future__ import annotations
 
-from echelon_pipeline.books.compiled import compiled, inside
-from echelon_pipeline.books.compiled.state import (
+from echelon_pipeline.books.fast import compiled, inside
+from echelon_pipeline.books.fast.state import (
     AT_ASKS,
     AT_BIDS,
     AT_GAPS,

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from echelon_pipeline.books.batches import EVENTS, named, nullable
 from echelon_pipeline.books.columns import MILLISECOND, Array, Columns
-from echelon_pipeline.books.compiled import entry
-from echelon_pipeline.books.compiled.rules import SNAPSHOT
+from echelon_pipeline.books.fast import entry
+from echelon_pipeline.books.fast.rules import SNAPSHOT
 
 NO_SIDE = -1  # of an empty snapshot
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import MATCHABLE, NONE
-from echelon_pipeline.books.compiled import compiled, inside, sha1
-from echelon_pipeline.books.compiled.state import AT_CHECKS, BY_PRICE, Made, Memory
+from echelon_pipeline.books.fast import compiled, inside, sha1
+from echelon_pipeline.books.fast.state import AT_CHECKS, BY_PRICE, Made, Memory
 from echelon_pipeline.books.verify import MISSES_OF_WRONG_FACTS
 from echelon_pipeline.domain.scaled import ONE
 
