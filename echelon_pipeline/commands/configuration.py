@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from echelon_pipeline.commands.common import out, prepared
 from echelon_pipeline.commands.render import write_table
-from echelon_pipeline.recorded_settings import read_recorded
 from echelon_pipeline.settings import SHAPES_DATA, Settings, accept_settings, env_names
+from echelon_pipeline.settings.recorded import read_recorded
 
 app = typer.Typer(
     invoke_without_command=True, no_args_is_help=False, help="Settings in force; what this home was built with."

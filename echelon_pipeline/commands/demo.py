@@ -22,8 +22,8 @@ from echelon_pipeline.commands.render import write_table
 from echelon_pipeline.commands.work import VenueName, derive_books, ingest_days
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import Universe, claim_home
-from echelon_pipeline.places import usable_path
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.settings.places import usable_path
 from echelon_pipeline.sqltools.statements import statements
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import BadSettings, DatabaseRefused, DatabaseUnavailable
-from echelon_pipeline.urls import POSTGRES, check_url
+from echelon_pipeline.settings.urls import POSTGRES, check_url
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection

@@ -20,8 +20,8 @@ import sqlalchemy as sa
 
 from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NewerLake
 from echelon_pipeline.settings import STATE_FILE, Settings
+from echelon_pipeline.settings.urls import STATE, check_url
 from echelon_pipeline.state.faults import file_fault, is_sqlite, server_fault
-from echelon_pipeline.urls import STATE, check_url
 
 # Each entry is one version: statements that run on SQLite and Postgres alike. Only ever append.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (

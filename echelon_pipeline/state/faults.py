@@ -21,7 +21,7 @@ from echelon_pipeline.errors import (
     DiskFull,
     EchelonError,
 )
-from echelon_pipeline.urls import without_secrets
+from echelon_pipeline.settings.urls import without_secrets
 
 _FULL = re.compile(r"disk is full|no space left", re.IGNORECASE)
 _HELD = re.compile(r"locked|busy", re.IGNORECASE)

@@ -23,8 +23,8 @@ import msgspec
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.settings.urls import REDIS, check_url, without_secrets
 from echelon_pipeline.state.faults import file_fault
-from echelon_pipeline.urls import REDIS, check_url, without_secrets
 
 FILE = "latest.sqlite"
 BUSY_SECONDS = 5.0  # a writer holds the file for milliseconds; whoever waits longer tries again later

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from echelon_pipeline import cli
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import DAGSTER_URL, load_settings
-from echelon_pipeline.urls import POSTGRES, STORES, check_url, without_secrets
+from echelon_pipeline.settings.urls import POSTGRES, STORES, check_url, without_secrets
 
 # Parts of the password, so that half of one is noticed too.
 CANARY = ("hunter2", "tango7", "zulu9")

@@ -30,10 +30,10 @@ from pydantic import (
 )
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.places import usable_path
-from echelon_pipeline.recorded_settings import FILE as RECORDED_FILE
-from echelon_pipeline.recorded_settings import read_recorded, write_recorded
-from echelon_pipeline.urls import POSTGRES, REDIS, STATE, STORES, check_url, is_host
+from echelon_pipeline.settings.places import usable_path
+from echelon_pipeline.settings.recorded import FILE as RECORDED_FILE
+from echelon_pipeline.settings.recorded import read_recorded, write_recorded
+from echelon_pipeline.settings.urls import POSTGRES, REDIS, STATE, STORES, check_url, is_host
 
 KALSHI_PROD = "https://external-api.kalshi.com/trade-api/v2"
 KALSHI_DEMO = "https://external-api.demo.kalshi.co/trade-api/v2"
