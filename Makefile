@@ -77,7 +77,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 docs: $(VENV)/.installed
-	@$(BIN)/python -m echelon_pipeline.docgen
+	@$(BIN)/python -m echelon_pipeline.ops.docgen
 
 test: lint $(CLIENTS_READY)
 	@echo "== pytest"

@@ -55,7 +55,7 @@ def _database(error: BaseException) -> EchelonError | None:
     """SQLite's errors, as they are or inside of SQLAlchemy's; a server's are Dagster's in Postgres."""
     original = getattr(error, "orig", error)
     if isinstance(original, sqlite3.Error):
-        from echelon_pipeline.dagster_home import damaged_records
+        from echelon_pipeline.ops.dagster_home import damaged_records
         from echelon_pipeline.state.faults import records_fault
 
         return records_fault(original, damaged_records())

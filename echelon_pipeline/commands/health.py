@@ -22,8 +22,8 @@ def doctor(
     ] = False,
 ) -> None:
     """Check settings, packages, disk, lake, publication, venues and clocks."""
-    from echelon_pipeline.doctor import examine, worst
-    from echelon_pipeline.probes import Level
+    from echelon_pipeline.ops.doctor import examine, worst
+    from echelon_pipeline.ops.venue_probes import Level
 
     console = out()
     findings = []

@@ -26,9 +26,9 @@ def prune(
     """
     import dagster as dg
 
-    from echelon_pipeline.dagster_home import enter_dagster_home
     from echelon_pipeline.defs.dead_runs import end_dead_runs
     from echelon_pipeline.defs.history import prune as delete
+    from echelon_pipeline.ops.dagster_home import enter_dagster_home
 
     settings = prepared()
     enter_dagster_home(settings)

@@ -85,7 +85,7 @@ def _in_dagster(settings: Settings) -> Iterator[None]:
     """Runs begun inside are recorded in the home's Dagster instance."""
     from dagster import BetaWarning, PreviewWarning
 
-    from echelon_pipeline.dagster_home import enter_dagster_home
+    from echelon_pipeline.ops.dagster_home import enter_dagster_home
 
     for notice in (BetaWarning, PreviewWarning):  # addressed to us, not to whoever runs the command
         warnings.simplefilter("ignore", notice)
@@ -211,8 +211,8 @@ def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = Fal
 def maintain() -> None:
     """Compact tables, remove files that no kept publication names, and recordings after their retention."""
     from echelon_pipeline.lake.session import Session
+    from echelon_pipeline.ops.maintain import maintain as tidy
     from echelon_pipeline.streams.recordings import expire_recordings
-    from echelon_pipeline.warehouse.maintain import maintain as tidy
 
     settings = building()
     done = tidy(settings)

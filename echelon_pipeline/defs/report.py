@@ -21,11 +21,11 @@ from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import stopping
-from echelon_pipeline.dagster_home import damaged_records
 from echelon_pipeline.errors import DiskFull, EchelonError, Transient
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.marts.builds import ALL
 from echelon_pipeline.marts.refresh import Built
+from echelon_pipeline.ops.dagster_home import damaged_records
 from echelon_pipeline.state.faults import records_fault
 from echelon_pipeline.tables import TABLES, Table
 

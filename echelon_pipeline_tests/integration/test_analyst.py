@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from echelon_pipeline import answers
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.ops import answers
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.sandbox.process import SandboxProcess
@@ -48,7 +48,7 @@ def test_a_question_is_answered_with_the_columns_that_the_page_shows(
     result = connection.execute(question.text)
     columns = [column[0] for column in result.description or ()]
     shown = text.split(f"```sql\n{answers.body(question)}\n```\n\n")
-    assert len(shown) == 2, "the page shows another statement: python -m echelon_pipeline.answers <file>"
+    assert len(shown) == 2, "the page shows another statement: python -m echelon_pipeline.ops.answers <file>"
     assert shown[1].splitlines()[0] == "| " + " | ".join(columns) + " |"
     assert shown[1].splitlines()[2].startswith("| "), "the page shows no answer"
 

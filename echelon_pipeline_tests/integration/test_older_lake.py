@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.commands.work import bring_up
-from echelon_pipeline.doctor import examine
 from echelon_pipeline.ingest.dead_letters import unread_rows
 from echelon_pipeline.ingest.late_values import derive_later
 from echelon_pipeline.ingest.walk_progress import EVERYTHING
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.lake.windows import Window
-from echelon_pipeline.probes import Level
+from echelon_pipeline.ops.doctor import examine
+from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.tables import TABLES, Table

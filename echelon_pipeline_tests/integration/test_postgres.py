@@ -28,13 +28,13 @@ from pydantic import SecretStr
 
 from echelon_pipeline.errors import DatabaseRefused, DatabaseUnavailable, NotFound
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.ops.maintain import maintain
 from echelon_pipeline.publish import catalog, postgres
 from echelon_pipeline.publish.postgres import Mirrored, publish_postgres
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.tables import TABLES, T
-from echelon_pipeline.warehouse.maintain import maintain
 from echelon_pipeline_tests.rows import DAY, Row, row, staged, trade
 
 pytestmark = pytest.mark.xdist_group("postgres")

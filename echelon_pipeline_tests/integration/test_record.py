@@ -30,14 +30,14 @@ from echelon_pipeline.cli import app
 from echelon_pipeline.commands import stream
 from echelon_pipeline.domain.scaled import scaled, shortest
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.probes import Level
+from echelon_pipeline.ops.stream_probes import probe_streams
+from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.sandbox.options import SandboxOptions
 from echelon_pipeline.sandbox.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state import database as states
 from echelon_pipeline.state.listeners import Listeners
-from echelon_pipeline.stream_probes import probe_streams
 from echelon_pipeline.streams import feeds
 from echelon_pipeline.streams.chains import chains
 from echelon_pipeline.streams.record import Pace, Recorded, record

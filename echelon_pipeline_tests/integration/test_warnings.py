@@ -22,12 +22,12 @@ from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import Counts, silent
 from echelon_pipeline.marts.refresh import Refresh
-from echelon_pipeline.probes import Level
+from echelon_pipeline.ops.health import findings
+from echelon_pipeline.ops.store_probes import _unread
+from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.store_probes import _unread
-from echelon_pipeline.warehouse.health import findings
 from echelon_pipeline_tests.marts import changed_statement
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, market, served, trade
 

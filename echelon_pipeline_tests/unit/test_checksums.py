@@ -10,12 +10,12 @@ import pytest
 
 from echelon_pipeline.lake.checksums import checksum, known
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.probes import Level
+from echelon_pipeline.ops.maintain import maintain
+from echelon_pipeline.ops.store_probes import examine_stores
+from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.store_probes import examine_stores
 from echelon_pipeline.streams.log import _written
-from echelon_pipeline.warehouse.maintain import maintain
 from echelon_pipeline_tests.rows import DAY, arrow, row, staged, trade
 
 TRADES, OBJECTS = "core.trades", "raw.objects"

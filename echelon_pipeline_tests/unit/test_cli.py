@@ -29,8 +29,8 @@ from echelon_pipeline.commands import imports, serve
 from echelon_pipeline.commands.common import EchelonGroup, err, fail, out, prepared, warn
 from echelon_pipeline.commands.progress import Lines, shown_progress
 from echelon_pipeline.commands.render import text_of, write_table
-from echelon_pipeline.dagster_home import child_environment, ensure_dagster_home
 from echelon_pipeline.errors import BadSettings, EchelonError, RuleViolation, VenueDown
+from echelon_pipeline.ops.dagster_home import child_environment, ensure_dagster_home
 from echelon_pipeline.settings import load_settings, project_file
 
 VALUES = """

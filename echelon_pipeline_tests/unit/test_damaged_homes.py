@@ -22,11 +22,11 @@ from typer.testing import CliRunner, Result
 
 from echelon_pipeline import cli
 from echelon_pipeline.commands.faults import in_our_words
-from echelon_pipeline.dagster_home import ensure_dagster_home
-from echelon_pipeline.doctor import examine, worst
 from echelon_pipeline.errors import BadSettings, DiskFull
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.probes import Level
+from echelon_pipeline.ops.dagster_home import ensure_dagster_home
+from echelon_pipeline.ops.doctor import examine, worst
+from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.state.database import State

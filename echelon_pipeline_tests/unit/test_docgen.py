@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from echelon_pipeline import docgen
+from echelon_pipeline.ops import docgen
 from echelon_pipeline.settings import env_names, project_file
 from echelon_pipeline.tables import TABLES
 

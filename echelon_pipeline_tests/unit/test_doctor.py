@@ -14,9 +14,9 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from echelon_pipeline.doctor import examine, locked_versions, worst
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.probes import Finding, Level
+from echelon_pipeline.ops.doctor import examine, locked_versions, worst
+from echelon_pipeline.ops.venue_probes import Finding, Level
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.segments import Connection

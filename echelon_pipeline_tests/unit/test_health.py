@@ -10,10 +10,10 @@ import pytest
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.windows import Window, Windows
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.ops import health
+from echelon_pipeline.ops.health import Finding, findings
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.warehouse import health
-from echelon_pipeline.warehouse.health import Finding, findings
 from echelon_pipeline_tests.rows import staged, trade
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 import yaml
 
-from echelon_pipeline.doctor import locked_versions
+from echelon_pipeline.ops.doctor import locked_versions
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.tables import TABLES

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.ops.maintain import KEEP_SECONDS, maintain, sweep_scratch
 from echelon_pipeline.publish import catalog
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.warehouse.maintain import KEEP_SECONDS, maintain, sweep_scratch
 from echelon_pipeline_tests.rows import arrow, row, staged, stored, trade
 
 TWO_DAYS = 2 * KEEP_SECONDS

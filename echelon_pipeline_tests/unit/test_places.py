@@ -13,9 +13,9 @@ from dagster import DagsterInstance
 from typer.testing import CliRunner
 
 from echelon_pipeline import cli
-from echelon_pipeline.dagster_home import ensure_dagster_home
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.ops.dagster_home import ensure_dagster_home
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import load_settings

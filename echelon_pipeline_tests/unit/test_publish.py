@@ -15,10 +15,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from echelon_pipeline.doctor import examine
 from echelon_pipeline.errors import BadSettings, CorruptStore
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.probes import Level
+from echelon_pipeline.ops.doctor import examine
+from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish import catalog
 from echelon_pipeline.publish.editions import kept_publications
 from echelon_pipeline.publish.publish import Publication, publish

@@ -10,9 +10,9 @@ import pytest
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.lake.windows import Window, Windows
+from echelon_pipeline.ops.maintain import Maintained, maintain
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.warehouse.maintain import Maintained, maintain
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

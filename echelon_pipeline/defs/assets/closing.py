@@ -17,11 +17,11 @@ from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.builds import FAILED, held_back
 from echelon_pipeline.marts.marts import marts
+from echelon_pipeline.ops.maintain import maintain
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.streams.recordings import expire_recordings
-from echelon_pipeline.warehouse.maintain import maintain
 
 _DAILY = [
     *(dg.AssetKey(core_key(v, t)) for v in VENUES for t in ("core.trades", "core.daily_prices")),

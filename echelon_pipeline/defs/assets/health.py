@@ -9,7 +9,7 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.hooks import TAG
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.warehouse.health import Finding, findings
+from echelon_pipeline.ops.health import Finding, findings
 
 KEY = ["health", "report"]
 # Runs of the last day are reported, each once: the report is made daily.

@@ -1,6 +1,6 @@
 """Writes docs/analyst.md: questions, their SQL, and the answers of a published file.
 
-``python -m echelon_pipeline.answers <file>``. Belongs here: the page. The questions are in ``sql/analyst``; the file
+``python -m echelon_pipeline.ops.answers <file>``. Belongs here: the page. The questions are in ``sql/analyst``; the file
 is the demo's, so that a reader gets the same answers.
 """
 
@@ -26,7 +26,7 @@ _OPENING = """# An analyst's first day
 Everything below runs on the published file: `.echelon/echelon.duckdb` after `make demo`, with `echelon sql "…"`, the
 DuckDB shell, or any client of DuckDB 1.2 or later. The answers are the demo's, a made-up universe that is the same on
 every machine but for order books (11 to 13), which are recorded live; yours will be about the real venues.
-`python -m echelon_pipeline.answers <file>` writes this page anew.
+`python -m echelon_pipeline.ops.answers <file>` writes this page anew.
 
 Four things to know first:
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.probes import Finding, Level, shown
+from echelon_pipeline.ops.venue_probes import Finding, Level, shown
 from echelon_pipeline.settings import Settings
 
 _RESTORE = "Restore the files from a backup, or fetch and derive their days again; see docs/operations.md."
@@ -104,7 +104,7 @@ def _marts(settings: Settings) -> Iterator[Finding]:
 
 def _unread(settings: Settings) -> Iterator[Finding]:
     """Tables of which more could not be read, on a day of the last week, than the settings allow."""
-    from echelon_pipeline.warehouse.health import unread_days
+    from echelon_pipeline.ops.health import unread_days
 
     if not settings.published_file.exists():
         return

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from echelon_pipeline.dagster_home import INSTANCE_FILE
 from echelon_pipeline.errors import BadSettings, CorruptStore, NotFound
-from echelon_pipeline.probes import Finding, Level, shown
+from echelon_pipeline.ops.dagster_home import INSTANCE_FILE
+from echelon_pipeline.ops.venue_probes import Finding, Level, shown
 from echelon_pipeline.settings import Settings, project_file
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from echelon_pipeline.errors import BadSettings, EchelonError, Unauthorized
-from echelon_pipeline.probes import PROBE_TIMEOUT_SECONDS, Finding, Level
+from echelon_pipeline.ops.venue_probes import PROBE_TIMEOUT_SECONDS, Finding, Level
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.auth import Signer

@@ -1,4 +1,4 @@
-"""Writes docs/settings.md, docs/tables.md and the lists in docs/importing.md: ``python -m echelon_pipeline.docgen``.
+"""Writes docs/settings.md, docs/tables.md and the lists in docs/importing.md: ``python -m echelon_pipeline.ops.docgen``.
 
 Belongs here: turning the settings and the schema registry into text. ``--check`` writes nothing and exits
 with 1 where a file is not current; a test does the same.
@@ -221,7 +221,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes the files, or checks them; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m echelon_pipeline.docgen", description="Generates reference pages.")
+    parser = argparse.ArgumentParser(
+        prog="python -m echelon_pipeline.ops.docgen", description="Generates reference pages."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a page is not current")
     parser.add_argument("--docs", type=Path, default=project_file("docs"), help="folder of the pages")
     options = parser.parse_args(argv)

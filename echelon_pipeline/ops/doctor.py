@@ -20,12 +20,12 @@ from packaging.requirements import Requirement
 from pydantic import SecretStr
 
 from echelon_pipeline.errors import BadSettings, EchelonError
-from echelon_pipeline.home_probes import examine_home
-from echelon_pipeline.probes import Clock, Finding, Level, probe_venues
+from echelon_pipeline.ops.home_probes import examine_home
+from echelon_pipeline.ops.store_probes import examine_stores
+from echelon_pipeline.ops.stream_probes import probe_streams
+from echelon_pipeline.ops.venue_probes import Clock, Finding, Level, probe_venues
 from echelon_pipeline.settings import Settings, differences, env_names, load_settings, project_file
 from echelon_pipeline.settings.recorded import FILE
-from echelon_pipeline.store_probes import examine_stores
-from echelon_pipeline.stream_probes import probe_streams
 from echelon_pipeline.tables import TABLES
 
 # The publication is built at most every five minutes and refreshed hourly: a day old means nobody publishes.
