@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from echelon_pipeline import attended
 from echelon_pipeline.commands.common import err
 from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.hosting import attended
 from echelon_pipeline.ops.dagster_home import ensure_dagster_home
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.processes import Process, living_after

@@ -16,13 +16,14 @@ from typing import Annotated
 
 import typer
 
-from echelon_pipeline import attended, stopping
+from echelon_pipeline import stopping
 from echelon_pipeline.commands import presence
 from echelon_pipeline.commands.common import building, fail, out, prepared
 from echelon_pipeline.commands.demo import environment_of
+from echelon_pipeline.hosting import attended
+from echelon_pipeline.hosting.ports import require_port
 from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.ops.dagster_home import WORKSPACE_FILE, child_environment, enter_dagster_home
-from echelon_pipeline.ports import require_port
 from echelon_pipeline.settings import Settings, project_file
 from echelon_pipeline.state.processes import living_after
 

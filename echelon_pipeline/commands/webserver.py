@@ -23,7 +23,7 @@ from dagster_webserver.version import __version__
 from starlette.types import ASGIApp
 
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.same_origin import SameOrigin
+from echelon_pipeline.hosting.same_origin import SameOrigin
 from echelon_pipeline.settings import load_settings
 
 GRAPHQL = "/graphql"

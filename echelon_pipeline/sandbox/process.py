@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import httpx
 
-from echelon_pipeline import attended
 from echelon_pipeline.errors import VenueUnavailable
+from echelon_pipeline.hosting import attended
 from echelon_pipeline.sandbox.keys import API_KEY, KEY_ID, key_file
 from echelon_pipeline.sandbox.options import DEFAULT_NOW, KALSHI_PATH, MARKET_PATH, USER_PATH, SandboxOptions
 

@@ -24,8 +24,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.ports import require_port
-from echelon_pipeline.same_origin import SameOrigin
+from echelon_pipeline.hosting.ports import require_port
+from echelon_pipeline.hosting.same_origin import SameOrigin
 from echelon_pipeline.sandbox.builders import Builders
 from echelon_pipeline.sandbox.captures import Capture
 from echelon_pipeline.sandbox.captures import load as load_capture

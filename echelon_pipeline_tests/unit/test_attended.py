@@ -16,7 +16,7 @@ import pytest
 
 from echelon_pipeline.commands import presence
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.ports import require_port
+from echelon_pipeline.hosting.ports import require_port
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.state.processes import Process
 
@@ -24,7 +24,7 @@ SLEEPER = "import time\nprint('ready', flush=True)\ntime.sleep(600)\n"
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLEEPER
 PARENT = """
 import subprocess, sys, time
-from echelon_pipeline import attended
+from echelon_pipeline.hosting import attended
 attended.PATIENCE = 1.0
 child = attended.start("sleeper", stdout=subprocess.PIPE)
 child.stdout.readline()

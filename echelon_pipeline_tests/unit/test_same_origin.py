@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.commands.webserver import guarded
-from echelon_pipeline.same_origin import SameOrigin
+from echelon_pipeline.hosting.same_origin import SameOrigin
 
 OURS = "127.0.0.1:3000"
 Headers = Mapping[str, str] | list[tuple[str, str]]

@@ -1,4 +1,4 @@
-"""``python -m echelon_pipeline.attended MODULE ARGUMENTS``: a server that ends with its parent, however that ends.
+"""``python -m echelon_pipeline.hosting.attended MODULE ARGUMENTS``: a server that ends with its parent, however that ends.
 
 Belongs here: watching the parent. Its standard input is a pipe of which the parent alone holds the other end: the
 system closes that also where the parent is killed. Then the server is interrupted as Ctrl-C would do it, and ended by
@@ -22,7 +22,7 @@ PATIENCE = 15.0
 
 def start(module: str, *arguments: str, **popen: Any) -> subprocess.Popen[bytes]:
     """Starts ``python -m module``, which lives no longer than this process, nor than the object that is returned."""
-    command = [sys.executable, "-m", "echelon_pipeline.attended", module, *arguments]
+    command = [sys.executable, "-m", "echelon_pipeline.hosting.attended", module, *arguments]
     return subprocess.Popen(command, stdin=subprocess.PIPE, **popen)
 
 
