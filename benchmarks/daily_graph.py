@@ -17,8 +17,8 @@ import dagster as dg
 from benchmarks.common import isolated, report
 from echelon_pipeline.definitions import defs
 from echelon_pipeline.defs.run import run_main_job
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
 
 UNIVERSE = SandboxOptions()

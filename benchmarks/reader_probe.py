@@ -17,8 +17,8 @@ from benchmarks.common import isolated, report
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline_tests.pipeline import ingest
 

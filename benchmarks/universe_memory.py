@@ -16,8 +16,8 @@ from collections.abc import Callable
 from benchmarks.common import isolated, report
 from echelon_pipeline.ingest import main as steps
 from echelon_pipeline.lake.session import VENUES, Counts, Session
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline_tests.pipeline import days_of
 

@@ -18,7 +18,7 @@ import dagster as dg
 
 from echelon_pipeline.definitions import defs
 from echelon_pipeline.defs.resources import Warehouse, given
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 
 

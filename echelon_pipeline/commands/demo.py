@@ -29,7 +29,7 @@ from echelon_pipeline.sqltools.statements import statements
 if TYPE_CHECKING:
     import duckdb
 
-    from echelon_pipeline.sandbox.process import SandboxProcess
+    from echelon_pipeline.sandbox.server.process import SandboxProcess
 
 
 WATCHED = 20  # instruments of each venue whose books the demo records, the most traded first
@@ -47,7 +47,7 @@ def demo(
     listen: Annotated[float, typer.Option(min=0, help="Seconds of a live shift of each venue: order books.")] = 5.0,
 ) -> None:
     """Sandbox, full pipeline, published file, and a summary. Needs no network and no keys."""
-    from echelon_pipeline.sandbox.process import SandboxProcess
+    from echelon_pipeline.sandbox.server.process import SandboxProcess
 
     begun = time.monotonic()
     settings = prepared()
@@ -105,7 +105,7 @@ def work_shifts(settings: Settings, seconds: float) -> None:
 
 def environment_of(sandbox: SandboxProcess) -> dict[str, str]:
     """Environment that points the pipeline at a sandbox, with the builder code whose fills it has."""
-    from echelon_pipeline.sandbox.builders import DEMO_BUILDER_CODE
+    from echelon_pipeline.sandbox.polymarket.builders import DEMO_BUILDER_CODE
 
     return {**sandbox.env(), "ECHELON_BUILDER_CODE": DEMO_BUILDER_CODE}
 

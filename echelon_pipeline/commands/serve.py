@@ -77,7 +77,7 @@ def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:
     universe = claimed_universe(settings.home)
     if universe is None:
         return {}
-    from echelon_pipeline.sandbox.process import SandboxProcess
+    from echelon_pipeline.sandbox.server.process import SandboxProcess
 
     return environment_of(stack.enter_context(SandboxProcess(**universe)))
 
@@ -165,8 +165,8 @@ def sandbox(
 ) -> None:
     """Serve both venues on loopback."""
     from echelon_pipeline.sandbox.__main__ import parse
-    from echelon_pipeline.sandbox.process import SandboxProcess
-    from echelon_pipeline.sandbox.server import run
+    from echelon_pipeline.sandbox.server.app import run
+    from echelon_pipeline.sandbox.server.process import SandboxProcess
 
     options = parse(arguments or [])
     prepared()

@@ -81,7 +81,7 @@ def own_venues(settings: Settings) -> Iterator[Settings]:
     if universe is None:
         yield settings
         return
-    from echelon_pipeline.sandbox.process import SandboxProcess
+    from echelon_pipeline.sandbox.server.process import SandboxProcess
 
     with SandboxProcess(**{**universe, "speed": 1.0}) as sandbox:
         yield load_settings({**os.environ, **environment_of(sandbox), "ECHELON_HOME": str(settings.home)})

@@ -26,32 +26,32 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.hosting.ports import require_port
 from echelon_pipeline.hosting.same_origin import SameOrigin
-from echelon_pipeline.sandbox.builders import Builders
-from echelon_pipeline.sandbox.captures import Capture
-from echelon_pipeline.sandbox.captures import load as load_capture
-from echelon_pipeline.sandbox.clock import SandboxClock
-from echelon_pipeline.sandbox.control import book_routes, control_routes, recording_routes
-from echelon_pipeline.sandbox.control_account import account_routes
-from echelon_pipeline.sandbox.control_ws import ws_routes
-from echelon_pipeline.sandbox.faults import FaultPlan, Faults
-from echelon_pipeline.sandbox.hub import Hub
-from echelon_pipeline.sandbox.keys import KEY_ID, Keys, key_file, public_key
-from echelon_pipeline.sandbox.limits import Limits
-from echelon_pipeline.sandbox.link import Link
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.recorded import RecordedUniverse, load
-from echelon_pipeline.sandbox.recorded_gaps import left_out
-from echelon_pipeline.sandbox.recorded_kalshi import RecordedKalshi
-from echelon_pipeline.sandbox.recorded_polymarket import RecordedPolymarket
-from echelon_pipeline.sandbox.replays import Numbers
-from echelon_pipeline.sandbox.routes_clob import Clob
-from echelon_pipeline.sandbox.routes_data import Data
-from echelon_pipeline.sandbox.routes_gamma import SUNSET, Gamma
-from echelon_pipeline.sandbox.routes_kalshi import Kalshi
-from echelon_pipeline.sandbox.sockets import Sockets
-from echelon_pipeline.sandbox.universe import Universe
-from echelon_pipeline.sandbox.wire import Refused, answer, json_body
-from echelon_pipeline.sandbox.world import World
+from echelon_pipeline.sandbox.faults.faults import FaultPlan, Faults
+from echelon_pipeline.sandbox.kalshi.recorded import RecordedKalshi
+from echelon_pipeline.sandbox.kalshi.routes import Kalshi
+from echelon_pipeline.sandbox.polymarket.builders import Builders
+from echelon_pipeline.sandbox.polymarket.clob_routes import Clob
+from echelon_pipeline.sandbox.polymarket.data_routes import Data
+from echelon_pipeline.sandbox.polymarket.gamma_routes import SUNSET, Gamma
+from echelon_pipeline.sandbox.polymarket.recorded import RecordedPolymarket
+from echelon_pipeline.sandbox.server.clock import SandboxClock
+from echelon_pipeline.sandbox.server.control import book_routes, control_routes, recording_routes
+from echelon_pipeline.sandbox.server.control_account import account_routes
+from echelon_pipeline.sandbox.server.control_ws import ws_routes
+from echelon_pipeline.sandbox.server.hub import Hub
+from echelon_pipeline.sandbox.server.keys import KEY_ID, Keys, key_file, public_key
+from echelon_pipeline.sandbox.server.limits import Limits
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.replays import Numbers
+from echelon_pipeline.sandbox.server.sockets import Sockets
+from echelon_pipeline.sandbox.server.websocket import Link
+from echelon_pipeline.sandbox.server.wire import Refused, answer, json_body
+from echelon_pipeline.sandbox.universe.captures import Capture
+from echelon_pipeline.sandbox.universe.captures import load as load_capture
+from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse, load
+from echelon_pipeline.sandbox.universe.recorded_gaps import left_out
+from echelon_pipeline.sandbox.universe.universe import Universe
+from echelon_pipeline.sandbox.universe.world import World
 
 log = logging.getLogger(__name__)
 Handler = Callable[..., Any]

@@ -14,14 +14,14 @@ from functools import cached_property
 
 import polars as pl
 
-from echelon_pipeline.sandbox.catalog import DAY
-from echelon_pipeline.sandbox.columns import Ints, view
-from echelon_pipeline.sandbox.markets import odds
-from echelon_pipeline.sandbox.mixing import Digests, Scramble, cell, salt
-from echelon_pipeline.sandbox.options import DEFAULT_NOW, SandboxOptions
-from echelon_pipeline.sandbox.paths import ONE, Shape, mid
-from echelon_pipeline.sandbox.topics import Topic, topics
-from echelon_pipeline.sandbox.trades import TradeTable, build_trades
+from echelon_pipeline.sandbox.server.options import DEFAULT_NOW, SandboxOptions
+from echelon_pipeline.sandbox.universe.catalog import DAY
+from echelon_pipeline.sandbox.universe.columns import Ints, view
+from echelon_pipeline.sandbox.universe.markets import odds
+from echelon_pipeline.sandbox.universe.mixing import Digests, Scramble, cell, salt
+from echelon_pipeline.sandbox.universe.paths import ONE, Shape, mid
+from echelon_pipeline.sandbox.universe.topics import Topic, topics
+from echelon_pipeline.sandbox.universe.trades import TradeTable, build_trades
 
 NEVER = 2**40  # a time after all times
 _COLUMNS = ("event", "position", "key", "base", "swing", "final", "created", "opens", "closes", "determined", "settled")

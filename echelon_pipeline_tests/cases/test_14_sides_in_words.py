@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from echelon_pipeline.sandbox.server.app import build
 
-from echelon_pipeline.sandbox.captures import load
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.server import build
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.universe.captures import load
 from echelon_pipeline_tests.imported import CASES, needs_cases
 
 FILE = CASES / "14-sides-in-words.csv"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import psycopg2
 import pytest
 
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.pipeline import contents, ingest, settings_for
 from echelon_pipeline_tests.postgres import server

@@ -20,7 +20,7 @@ from echelon_pipeline.ingest.unavailable import is_absent, verdict
 from echelon_pipeline.ingest.walk_progress import Group
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.lake.windows import Span
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.venues.http import Policy, VenueHttp
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of

@@ -14,7 +14,7 @@ from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.ops import answers
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import project_file
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline_tests.integration.conftest import Ingested

@@ -9,7 +9,7 @@ import pytest
 from echelon_pipeline.errors import NotAvailable, VenueUnavailable
 from echelon_pipeline.ingest import leaderboards, main
 from echelon_pipeline.lake.session import Session
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.venues.polymarket.data import Data
 from echelon_pipeline_tests.pipeline import settings_for
 from echelon_pipeline_tests.rows import stored

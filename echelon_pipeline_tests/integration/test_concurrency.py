@@ -17,7 +17,7 @@ import pytest
 
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import VENUES, Session
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.integration.conftest import TINY
 from echelon_pipeline_tests.pipeline import contents, days_of, duplicates, settings_for

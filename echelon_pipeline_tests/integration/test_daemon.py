@@ -23,8 +23,8 @@ import psutil
 import pytest
 
 from echelon_pipeline.publish.reader import read_published
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
 
 UNIVERSE = SandboxOptions(events=8, instruments=40, trades=4_000, days=5)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.integration.conftest import BACK, SMALL, Ingested
 from echelon_pipeline_tests.pipeline import contents, duplicates, ingest, settings_for

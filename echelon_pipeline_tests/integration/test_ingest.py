@@ -12,7 +12,7 @@ import pytest
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.marts.marts import marts
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables.books import BOOK_TABLES
 from echelon_pipeline.tables.own import OWN_TABLES

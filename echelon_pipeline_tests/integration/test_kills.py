@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests import promises
 from echelon_pipeline_tests.dagster_records import HEARING, slots, statuses, steps_begun

@@ -21,7 +21,7 @@ from echelon_pipeline.defs.listening import TAG, listen
 from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish.publish import publish
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store

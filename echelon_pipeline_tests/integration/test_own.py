@@ -18,17 +18,17 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from echelon_pipeline.sandbox.server.app import build_app
 from websockets.exceptions import ConnectionClosed
 
 from echelon_pipeline.books.events import OwnFill, OwnOrder
 from echelon_pipeline.defs.listening import listen
 from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.lake.session import VENUES, Session
-from echelon_pipeline.sandbox.account import UNIT, Account, Order, fee_of
-from echelon_pipeline.sandbox.keys import API_KEY
-from echelon_pipeline.sandbox.mixing import Digests
-from echelon_pipeline.sandbox.process import SandboxProcess
-from echelon_pipeline.sandbox.server import build_app
+from echelon_pipeline.sandbox.server.keys import API_KEY
+from echelon_pipeline.sandbox.server.process import SandboxProcess
+from echelon_pipeline.sandbox.universe.account import UNIT, Account, Order, fee_of
+from echelon_pipeline.sandbox.universe.mixing import Digests
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.listeners import Listener, Listeners

@@ -16,7 +16,7 @@ from echelon_pipeline.ingest.parlays import SCOPE
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.lake.windows import Recorded
 from echelon_pipeline.marts.refresh import Refresh
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline_tests.pipeline import settings_for

@@ -33,8 +33,8 @@ from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.ops.stream_probes import probe_streams
 from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish.publish import publish
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state import database as states
 from echelon_pipeline.state.listeners import Listeners

@@ -22,8 +22,8 @@ import httpx
 import pytest
 
 from echelon_pipeline.publish.reader import read_published
-from echelon_pipeline.sandbox.process import SandboxProcess
-from echelon_pipeline.sandbox.recorded import load
+from echelon_pipeline.sandbox.server.process import SandboxProcess
+from echelon_pipeline.sandbox.universe.recorded import load
 from echelon_pipeline_tests import kalshi_oracle
 from echelon_pipeline_tests.clients.local import KALSHI as KALSHI_PATH
 from echelon_pipeline_tests.clients.local import Local

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.sandbox.books import ASK, BID, Book, Books, changes
-from echelon_pipeline.sandbox.clob_views import book_hash
-from echelon_pipeline.sandbox.clock import SandboxClock
-from echelon_pipeline.sandbox.marks import Mark
-from echelon_pipeline.sandbox.paths import ONE, bid_ask
-from echelon_pipeline.sandbox.trades import ticks
-from echelon_pipeline.sandbox.world import World
+from echelon_pipeline.sandbox.polymarket.clob_views import book_hash
+from echelon_pipeline.sandbox.server.clock import SandboxClock
+from echelon_pipeline.sandbox.universe.book_faults import Mark
+from echelon_pipeline.sandbox.universe.books import ASK, BID, Book, Books, changes
+from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask
+from echelon_pipeline.sandbox.universe.trades import ticks
+from echelon_pipeline.sandbox.universe.world import World
 from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 
 SECOND = 1_000_000

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from echelon_pipeline.sandbox.server.app import build_app
 from websockets.exceptions import InvalidStatus
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.sandbox.captures import Capture, load
-from echelon_pipeline.sandbox.recorded import load as load_universe
-from echelon_pipeline.sandbox.replays import KalshiReplay, PolymarketReplay
-from echelon_pipeline.sandbox.server import build_app
+from echelon_pipeline.sandbox.server.replays import KalshiReplay, PolymarketReplay
+from echelon_pipeline.sandbox.universe.captures import Capture, load
+from echelon_pipeline.sandbox.universe.recorded import load as load_universe
 from echelon_pipeline_tests.clients.local import universe
 from echelon_pipeline_tests.clients.served import Served, sandbox_keys, signed
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from echelon_pipeline.sandbox.builders import DEMO_BUILDER_CODE
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.polymarket.builders import DEMO_BUILDER_CODE
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline_tests.clients.local import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,12 +11,12 @@ import pytest
 
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.__main__ import parse
-from echelon_pipeline.sandbox.builders import CODES, DEMO_BUILDER_CODE
-from echelon_pipeline.sandbox.catalog import DAY
-from echelon_pipeline.sandbox.faults import NAMES, WS_NAMES, FaultPlan
-from echelon_pipeline.sandbox.limits import RULES, Bucket
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess, arguments
+from echelon_pipeline.sandbox.faults.faults import NAMES, WS_NAMES, FaultPlan
+from echelon_pipeline.sandbox.polymarket.builders import CODES, DEMO_BUILDER_CODE
+from echelon_pipeline.sandbox.server.limits import RULES, Bucket
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess, arguments
+from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 
 

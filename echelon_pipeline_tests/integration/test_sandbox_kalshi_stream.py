@@ -15,10 +15,10 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.sandbox.clock import SandboxClock
-from echelon_pipeline.sandbox.kalshi_session import KalshiSession
-from echelon_pipeline.sandbox.marks import Mark
-from echelon_pipeline.sandbox.world import World
+from echelon_pipeline.sandbox.kalshi.session import KalshiSession
+from echelon_pipeline.sandbox.server.clock import SandboxClock
+from echelon_pipeline.sandbox.universe.book_faults import Mark
+from echelon_pipeline.sandbox.universe.world import World
 from echelon_pipeline_tests.clients.local import universe
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "specs" / "kalshi" / "asyncapi.yaml"

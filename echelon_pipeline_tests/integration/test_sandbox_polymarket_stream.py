@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.sandbox.clob_views import book_hash
-from echelon_pipeline.sandbox.clock import SandboxClock
-from echelon_pipeline.sandbox.keys import API_KEY
-from echelon_pipeline.sandbox.marks import Mark
-from echelon_pipeline.sandbox.polymarket_session import MarketSession, UserSession
-from echelon_pipeline.sandbox.world import World
+from echelon_pipeline.sandbox.polymarket.clob_views import book_hash
+from echelon_pipeline.sandbox.polymarket.session import MarketSession, UserSession
+from echelon_pipeline.sandbox.server.clock import SandboxClock
+from echelon_pipeline.sandbox.server.keys import API_KEY
+from echelon_pipeline.sandbox.universe.book_faults import Mark
+from echelon_pipeline.sandbox.universe.world import World
 from echelon_pipeline_tests.clients.local import universe
 
 SECOND = 1_000_000
@@ -307,7 +307,7 @@ def test_unknown_and_closed_tokens_get_an_empty_array_and_a_healthy_connection()
 
 
 def test_beyond_the_limit_assets_get_nothing_and_nobody_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("echelon_pipeline.sandbox.polymarket_session.MOST_ASSETS", 4)
+    monkeypatch.setattr("echelon_pipeline.sandbox.polymarket.session.MOST_ASSETS", 4)
     client = Client()
     (dump,) = client.subscribe()
     assert [book["asset_id"] for book in dump] == list(client.tokens)[:4]

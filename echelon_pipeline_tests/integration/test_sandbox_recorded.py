@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.sandbox.recorded import RecordedUniverse, load
+from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse, load
 from echelon_pipeline_tests.clients.local import KALSHI, Local
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings, recorded
 

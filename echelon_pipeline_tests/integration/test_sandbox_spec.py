@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from echelon_pipeline.sandbox.catalog import DAY
+from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "specs" / "kalshi" / "openapi.yaml"

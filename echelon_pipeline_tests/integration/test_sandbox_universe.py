@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon_pipeline.sandbox.catalog import DAY
-from echelon_pipeline.sandbox.clob_views import book_hash
-from echelon_pipeline.sandbox.mixing import Scramble, cell, mix
-from echelon_pipeline.sandbox.paths import HIGHEST, LOWEST, Shape, mid, mids
+from echelon_pipeline.sandbox.polymarket.clob_views import book_hash
+from echelon_pipeline.sandbox.universe.catalog import DAY
+from echelon_pipeline.sandbox.universe.mixing import Scramble, cell, mix
+from echelon_pipeline.sandbox.universe.paths import HIGHEST, LOWEST, Shape, mid, mids
 from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 
 WORDS = st.integers(min_value=0, max_value=2**32 - 1)

@@ -14,8 +14,8 @@ from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline_tests.rows import stored
 from echelon_pipeline_tests.schedule_driver import Driver, due

@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from echelon_pipeline.lake.session import VENUES, Session, Venue
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.streams.book_tables import derive_hour
 from echelon_pipeline.streams.recordings import hours_due

@@ -23,9 +23,9 @@ from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.ops.health import findings
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
-from echelon_pipeline.sandbox.builders import DEMO_BUILDER_CODE
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.polymarket.builders import DEMO_BUILDER_CODE
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.pipeline import days_of, ingest, settings_for
 from echelon_pipeline_tests.truth import Truth

@@ -23,7 +23,7 @@ import websockets
 from dagster import DagsterInstance
 
 from echelon_pipeline.ops.dagster_home import ensure_dagster_home
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline_tests.ports import free_port
 

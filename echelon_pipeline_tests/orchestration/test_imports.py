@@ -131,7 +131,7 @@ def test_rooms_do_not_import_in_circles() -> None:
         ("warehouse.parse", "from echelon_pipeline.venues import http"),
         ("ingest.session", "import dagster as dg"),
         ("ingest.session", "from dagster_postgres import x"),
-        ("ingest.session", "from echelon_pipeline.sandbox.options import SandboxOptions"),
+        ("ingest.session", "from echelon_pipeline.sandbox.server.options import SandboxOptions"),
         ("tables.core", "from echelon_pipeline.domain import prices"),
         ("domain.prices", "from . import trades"),
         ("settings", "from echelon_pipeline.cli import app"),
@@ -148,7 +148,7 @@ def test_the_rules_find_what_they_forbid(module: str, source: str) -> None:
         ("warehouse.parse", "from echelon_pipeline.venues.kinds import PayloadKind"),
         ("warehouse.parse", "from echelon_pipeline.venues import kinds"),
         ("ingest.session", "from echelon_pipeline import __version__"),
-        ("cli", "from echelon_pipeline.sandbox.server import run"),
+        ("cli", "from echelon_pipeline.sandbox.server.app import run"),
     ],
 )
 def test_the_rules_let_pass_what_they_allow(module: str, source: str) -> None:

@@ -33,7 +33,7 @@ time.sleep(600)
 """
 SANDBOX = """
 import time
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 with SandboxProcess(events=2, instruments=4, trades=10, days=1) as sandbox:
     print(sandbox._process.pid, flush=True)
     time.sleep(600)

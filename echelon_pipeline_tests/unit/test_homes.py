@@ -14,8 +14,8 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.homes import claim_home, claimed_universe, require_own_venues
 from echelon_pipeline.lake.session import Counts, Session
-from echelon_pipeline.sandbox.options import SandboxOptions
-from echelon_pipeline.sandbox.process import SandboxProcess
+from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 
 

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings, VenueUnavailable
-from echelon_pipeline.sandbox.keys import KEY_ID, key_file
+from echelon_pipeline.sandbox.server.keys import KEY_ID, key_file
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.streams.feeds import feed_maker, own_maker

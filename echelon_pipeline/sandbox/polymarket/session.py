@@ -1,0 +1,207 @@
+"""Polymarket's WebSocket channels on one connection: market data, and a user's own orders.
+
+Belongs here: what is answered and what is pushed, without a socket (reference: Polymarket 5). Beyond 500 assets a
+connection gets nothing more, without a word, as was seen at the venue. Words the venue answers to text that is no
+JSON are not known; ``INVALID OPERATION`` is our reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from echelon_pipeline.sandbox.polymarket.frames import BOTH, PolymarketFrames
+from echelon_pipeline.sandbox.server.account_frames import polymarket_bodies
+from echelon_pipeline.sandbox.server.frames import Frame
+from echelon_pipeline.sandbox.server.keys import API_KEY
+from echelon_pipeline.sandbox.universe.account import Deed
+from echelon_pipeline.sandbox.universe.books import Book, changes
+from echelon_pipeline.sandbox.universe.happenings import Moment, Moments
+from echelon_pipeline.sandbox.universe.world import World
+
+Obj = dict[str, Any]
+MOST_ASSETS = 500
+INVALID = "INVALID OPERATION"
+
+
+class MarketSession:
+    """Assets are (row, outcome), with their custom-feature flag; ``books`` is what was told last, by row."""
+
+    def __init__(self, world: World, us: int) -> None:
+        self._world, self._us = world, us
+        self._frames = PolymarketFrames(world.clob)
+        self._moments = Moments(world.polymarket.books)
+        self._assets: dict[tuple[int, int], bool] = {}
+        self._books: dict[int, Book] = {}
+        self._is_custom = False
+        self.unserved = 0  # assets beyond the limit
+
+    def rows(self) -> set[int]:
+        return set(self._books)
+
+    # --- commands
+
+    def receive(self, text: str, us: int) -> list[Frame]:
+        before = self.advance(us)
+        if text == "PING":
+            return [*before, Frame("PONG", us, is_pong=True)]
+        try:
+            body = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return [*before, Frame(INVALID, us)]
+        tokens = body.get("assets_ids") if isinstance(body, dict) else None
+        operation = body.get("operation", "subscribe") if isinstance(body, dict) else ""
+        known = operation in ("subscribe", "unsubscribe") and ("operation" in body or body.get("type") == "market")
+        if not known or not isinstance(tokens, list):
+            return [*before, Frame(INVALID, us)]
+        if operation == "unsubscribe":
+            self._unsubscribe(tokens)
+            return before
+        return [*before, *self._subscribe(tokens, body)]
+
+    def _subscribe(self, tokens: list[object], body: Obj) -> list[Frame]:
+        """One array with a book per asset that has one; subscribing again sets the flag anew."""
+        is_custom = body.get("custom_feature_enabled") is True
+        self._is_custom = self._is_custom or is_custom
+        dump, dumped = body.get("initial_dump") is not False, []
+        for token in tokens:
+            asset = self._find(str(token))
+            if asset is None:
+                continue
+            if asset not in self._assets and len(self._assets) >= MOST_ASSETS:
+                self.unserved += 1
+                continue
+            self._assets[asset] = is_custom
+            self._books.setdefault(asset[0], self._world.polymarket.books.at(asset[0], self._us))
+            if self._world.polymarket.books.is_open(asset[0], self._us):
+                dumped.append(self._book(asset, self._us))
+        instrument = self._world.instrument("polymarket", next(iter(self._books))) if dumped else ""
+        return [Frame(dumped, self._us, instrument)] if dump else []
+
+    def _find(self, token: str) -> tuple[int, int] | None:
+        """Row and outcome of a token that has a book, or had one: combos never do."""
+        found, state = self._world.polymarket.names.find_token(token), self._world.polymarket
+        known = found is not None and state.listed(found[0], self._us // 1_000_000) and state.has_book(found[0])
+        return found if known else None
+
+    def _book(self, asset: tuple[int, int], us: int, *, after_trade: bool = False) -> Obj:
+        books, row = self._world.polymarket.books, asset[0]
+        touched = books.touched(row, us)
+        return self._frames.book(row, asset[1], books.at(row, us), us, touched, after_trade=after_trade)
+
+    def _unsubscribe(self, tokens: list[object]) -> None:
+        for token in tokens:
+            asset = self._world.polymarket.names.find_token(str(token))
+            if asset is not None and self._assets.pop(asset, None) is not None and not self._of(asset[0]):
+                del self._books[asset[0]]
+
+    def _of(self, row: int) -> list[int]:
+        """Outcomes of a row that are subscribed."""
+        return [outcome for outcome in BOTH if (row, outcome) in self._assets]
+
+    def _custom(self, row: int) -> list[int]:
+        return [outcome for outcome in BOTH if self._assets.get((row, outcome))]
+
+    # --- data
+
+    def advance(self, us: int) -> list[Frame]:
+        after, self._us = self._us, max(us, self._us)
+        if us <= after or not self._assets:
+            return []
+        found = self._moments.steps(self._books, after, us) + self._moments.trades(self._books, after, us)
+        found += self._moments.results(self._books, after, us)
+        if self._is_custom:
+            found += self._moments.created(after, us)
+        return [
+            Frame(body, moment.us, self._world.instrument("polymarket", moment.row))
+            for moment in sorted(found)
+            for body in self._told(moment)
+        ]
+
+    def _told(self, moment: Moment) -> Iterable[Obj | list[Obj]]:
+        row, us = moment.row, moment.us
+        if moment.kind == "created":
+            if self._world.polymarket.listed(row, us // 1_000_000):
+                yield self._frames.new_market(row, us)
+        elif moment.kind == "settled":
+            if self._custom(row):
+                yield self._frames.resolved(row, us)
+        elif moment.kind == "trade":
+            yield from self._trade(moment)
+        elif moment.kind == "book":
+            yield from self._change(row, us)
+
+    def _change(self, row: int, us: int) -> Iterable[Obj]:
+        old, new = self._books[row], self._world.polymarket.books.at(row, us)
+        self._books[row] = new
+        if old.tick != new.tick:
+            for outcome in self._of(row):
+                yield self._frames.tick(row, outcome, old.tick, new.tick, us)
+        yield from self._frames.price_changes(row, old, changes(old, new), new.tick, us)
+        if old.best != new.best:
+            for outcome in self._custom(row):
+                yield self._frames.best(row, outcome, new, us)
+
+    def _trade(self, moment: Moment) -> Iterable[Obj | list[Obj]]:
+        """The print and the books after it, in an order that is not guaranteed; some books come as an array."""
+        row, us = moment.row, moment.us
+        yield from self._change(row, us)
+        outcome, trade = self._frames.trade(moment.number)
+        told = [trade] if outcome in self._of(row) else []
+        books = [self._book((row, n), us, after_trade=True) for n in self._of(row)]
+        order = self._world.polymarket.venue.trades.key[moment.number] // 2**14 % 4
+        if order == 0:
+            yield from (*books, *told)
+        elif order == 1:
+            yield from told
+            yield books
+        else:
+            yield from (*told, *books)
+
+
+class UserSession:
+    """The user channel of the sandbox's own account: other credentials are refused. ``markets``: conditions that it
+    was asked for; None is all."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self._world = world
+        self._markets: set[str] | None = None
+        self.is_refused = self.is_open = False
+
+    def rows(self) -> set[int]:
+        return set()
+
+    def advance(self, us: int) -> list[Frame]:  # noqa: ARG002 - only deeds are told
+        return []
+
+    def tell(self, deed: Deed) -> list[Frame]:
+        if self._world is None or not self.is_open or deed.order.venue != "polymarket":
+            return []
+        names, instrument = self._world.polymarket.names, self._world.instrument("polymarket", deed.order.row)
+        if self._markets is not None and names.condition(deed.order.row) not in self._markets:
+            return []
+        bodies = polymarket_bodies(deed, names, self._world.universe.digests, API_KEY["apiKey"])
+        return [Frame(body, deed.us, instrument) for body in bodies]
+
+    def receive(self, text: str, us: int) -> list[Frame]:
+        if text == "PING":
+            return [Frame("PONG", us, is_pong=True)]
+        try:
+            body = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return [Frame(INVALID, us)]
+        if not isinstance(body, dict):
+            return []
+        markets = body.get("markets")
+        named = {str(one) for one in markets} if isinstance(markets, list) else set()
+        if body.get("type") == "user":
+            self.is_open = body.get("auth") == API_KEY
+            self.is_refused = not self.is_open
+            self._markets = named or None
+        elif body.get("operation") == "subscribe":
+            self._markets = (self._markets or set()) | named
+        elif body.get("operation") == "unsubscribe":
+            self._markets = (self._markets or set()) - named
+        return []

@@ -1,0 +1,60 @@
+"""What every Polymarket surface agrees on: what is listed, phases, quotes.
+
+Belongs here: state of an instrument at a time. Objects are in the views.
+"""
+
+from __future__ import annotations
+
+from echelon_pipeline.sandbox.universe.books import Books
+from echelon_pipeline.sandbox.universe.catalog import DAY
+from echelon_pipeline.sandbox.universe.names import PolymarketNames
+from echelon_pipeline.sandbox.universe.paths import ONE
+from echelon_pipeline.sandbox.universe.universe import Universe
+
+
+class PolymarketState:
+    """What every Polymarket surface agrees on: quotes, phases, totals."""
+
+    def __init__(self, universe: Universe) -> None:
+        self.universe = universe
+        self.venue = universe.polymarket
+        self.names = PolymarketNames(universe)
+        self.books = Books(universe.polymarket, has_book=self.has_book, refines=True, base_ms=universe.options.book_ms)
+
+    def listed(self, i: int, now: int) -> bool:
+        """Gamma and the CLOB know it; combos have no page."""
+        return self.venue.columns["created"][i] <= now and i < self.venue.ordinary
+
+    def trading(self, i: int, now: int) -> bool:
+        return self.books.is_open(i, now * 1_000_000)
+
+    def settled(self, i: int, now: int) -> bool:
+        return now * 1_000_000 >= self.books.settles(i)[1]
+
+    def has_book(self, i: int) -> bool:
+        """Markets with three outcomes are relics without an order book."""
+        return len(self.names.outcomes(i)) == 2
+
+    def tick(self, i: int, now: int) -> int:
+        return self.books.tick(i, now * 1_000_000)
+
+    def quote(self, i: int, at: int) -> tuple[int, int]:
+        """Best bid and ask of outcome 0; (0, ONE) where nobody quotes."""
+        return self.books.quote(i, at * 1_000_000)
+
+    def middle(self, i: int, at: int) -> int:
+        """Half-way between the quotes in 1e-5 dollars, as the CLOB's midpoint; the payout once settled."""
+        if self.settled(i, at):
+            return self.venue.columns["final"][i] * 10
+        bid, ask = self.quote(i, at)
+        return (bid + ask) * 5 if ask < ONE or bid else self.venue.mid(i, at) * 10
+
+    def uma(self, i: int, now: int) -> str | None:
+        """UMA's word: None before anything was proposed."""
+        c = self.venue.columns
+        if now < c["closes"][i] + 60:
+            return None
+        if now >= c["settled"][i]:
+            return "resolved"
+        disputed = now >= c["determined"][i] and c["settled"][i] - c["determined"][i] > DAY
+        return "disputed" if disputed else "proposed"

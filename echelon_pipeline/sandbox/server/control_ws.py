@@ -1,0 +1,100 @@
+"""Control routes about WebSockets: who is connected, faults on purpose, keys.
+
+Belongs here: what lies below /__sandbox__/ws, for tests.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.sandbox.faults.faults import CONNECTION_FAULTS, FRAME_FAULTS
+from echelon_pipeline.sandbox.server.hub import EMPTY_US, Hub
+from echelon_pipeline.sandbox.server.keys import Keys
+from echelon_pipeline.sandbox.server.wire import Refused, answer, json_body
+from echelon_pipeline.sandbox.universe.book_faults import MARKS
+from echelon_pipeline.sandbox.universe.captures import Capture
+
+_KINDS = (*FRAME_FAULTS, *CONNECTION_FAULTS, "seq_gap")
+
+
+def ws_routes(hub: Hub, keys: Keys, capture: Capture | None) -> list[Route]:
+    """Routes: GET connections, capture, faults (the log); POST faults {"kind", "connection"?, "instrument"?,
+    "seconds"?}, keys {"key_id", "public_key"}."""
+
+    async def connections(_: Request) -> Response:
+        found = {
+            name: {
+                "sent": c.sent,
+                "received": c.received,
+                "waiting": c.queue.qsize(),
+                "instruments": len(c.session.rows()),
+                "is_silent": c.line.is_silent,
+                "is_broken": c.line.is_broken,
+            }
+            for name, c in hub.connections.items()
+        }
+        return answer(found)
+
+    async def faults(request: Request) -> Response:
+        if request.method == "POST":
+            body = await json_body(request)
+            try:
+                _inject(hub, body if isinstance(body, dict) else {})
+            except Refused as refused:
+                return answer(refused.body, refused.status)
+        return answer(hub.log.body())
+
+    async def captured(_: Request) -> Response:
+        if capture is None:
+            return answer({"error": "no capture is served here"}, 404)
+        last = capture.frames[-1].us
+        skipped = dict(capture.skipped)
+        return answer({"venue": capture.venue, "frames": len(capture.frames), "last_us": last, "skipped": skipped})
+
+    async def add_key(request: Request) -> Response:
+        body = await json_body(request)
+        if not isinstance(body, dict) or not {"key_id", "public_key"} <= body.keys():
+            return answer({"error": 'expected {"key_id": .., "public_key": <PEM>}'}, 400)
+        try:
+            keys.add(str(body["key_id"]), str(body["public_key"]).encode())
+        except BadSettings as error:
+            return answer({"error": str(error)}, 400)
+        return answer({"key_id": body["key_id"]})
+
+    return [
+        Route("/__sandbox__/ws/connections", connections),
+        Route("/__sandbox__/ws/capture", captured),
+        Route("/__sandbox__/ws/faults", faults, methods=["GET", "POST"]),
+        Route("/__sandbox__/ws/keys", add_key, methods=["POST"]),
+    ]
+
+
+def _inject(hub: Hub, body: dict[str, object]) -> None:
+    """One fault on purpose: of a connection (all where none is named), or of an instrument's book."""
+    hub.pump()
+    kind, instrument = str(body.get("kind")), str(body.get("instrument") or "")
+    if kind in MARKS:
+        _mark(hub, kind, instrument, body.get("seconds"))
+        return
+    if kind not in _KINDS:
+        raise Refused(400, {"error": f"kind: expected one of {', '.join((*_KINDS, *MARKS))}"})
+    name = body.get("connection")
+    if name is not None and name not in hub.connections:
+        raise Refused(404, {"error": f"no connection {name}"})
+    for connection in [hub.connections[str(name)]] if name else list(hub.connections.values()):
+        connection.put(connection.line.force(kind, instrument, hub.us))
+
+
+def _mark(hub: Hub, kind: str, instrument: str, seconds: object) -> None:
+    """From the next millisecond on: what was told stays true."""
+    found = hub.world.find(instrument) if hub.world else None
+    if found is None or hub.world is None:
+        raise Refused(404, {"error": "instrument: expected <venue>:<native id>"})
+    since = (hub.us // 1000 + 1) * 1000
+    lasts = int(seconds * 1_000_000) if isinstance(seconds, int | float) and seconds > 0 else EMPTY_US
+    mark = next(m for m in MARKS if m == kind)
+    if not hub.mark(hub.world, *found, mark, since, since + lasts):
+        raise Refused(400, {"error": f"{kind} would change nothing about {instrument}"})

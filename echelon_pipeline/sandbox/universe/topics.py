@@ -1,0 +1,105 @@
+"""Topics: what the events of both venues are about, drawn from the catalogue.
+
+Belongs here: which family and subject, when it trades, on which venue, how many markets, and the words
+of its title and outcomes. A topic on both venues gives the same question to both.
+"""
+
+from __future__ import annotations
+
+from calendar import month_name
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import accumulate
+
+from echelon_pipeline.sandbox.universe.catalog import DAY, FAMILIES, HOUR, SERIES, WEIGHTS, Family
+from echelon_pipeline.sandbox.universe.mixing import cell, salt
+
+_MONTHS = tuple(month_name)[1:]  # strftime takes ten times as long
+_BOUNDS = tuple(accumulate(WEIGHTS))
+_FIRST_SERIES = {family.name: next(i for i, s in enumerate(SERIES) if s[0] is family) for family in FAMILIES}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Times are Unix seconds. ``series``: index into ``catalog.SERIES``. ``key``: 32 random bits."""
+
+    number: int
+    key: int
+    series: int
+    announced: int
+    opens: int
+    closes: int
+    on_kalshi: bool
+    on_polymarket: bool
+
+    @property
+    def family(self) -> Family:
+        return SERIES[self.series][0]
+
+    @property
+    def about(self) -> str:
+        return SERIES[self.series][2]
+
+    def bits(self, purpose: int) -> int:
+        """32 random bits of this topic."""
+        return cell(self.key, purpose)
+
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Two different teams (code, name)."""
+        pool = self.family.pool
+        a = self.bits(11) % len(pool)
+        b = (a + 1 + self.bits(12) % (len(pool) - 1)) % len(pool)
+        return pool[a], pool[b]
+
+    def title(self) -> str:
+        at = datetime.fromtimestamp(self.closes, UTC)
+        month, eastern = _MONTHS[at.month - 1], (at.hour - 5) % 24
+        words = {
+            "subject": self.about,
+            "date": f"{month} {at.day}",
+            "hour": f"{eastern % 12 or 12}:{at.minute:02d}{'AM' if eastern < 12 else 'PM'} ET",
+            "month": f"{month} {at.year}",
+            "year": str(at.year),
+        }
+        if "{side_a}" in self.family.title:
+            (_, words["side_a"]), (_, words["side_b"]) = self.sides()
+        return self.family.title.format_map(words)
+
+
+def topics(
+    seed: int, now: int, *, days: int, horizon_days: int, events: int, created_by_now: bool = True
+) -> Iterator[Topic]:
+    """Topics until about ``events`` events exist at ``now`` on both venues together, then those that open
+    within the horizon, at the same pace."""
+    count, number = 0, 0
+    while count < events:
+        topic = _topic(seed, number, now, days, 0)
+        count += topic.on_kalshi + topic.on_polymarket
+        number += 1
+        yield topic
+    if created_by_now and horizon_days:
+        later = max(1, number * horizon_days // (days + 60))
+        for extra in range(later):
+            yield _topic(seed, number + extra, now, days, horizon_days)
+
+
+def _topic(seed: int, number: int, now: int, days: int, horizon_days: int) -> Topic:
+    key = cell(salt(seed, "topic"), number)
+    pick = cell(key, 1) % _BOUNDS[-1]
+    family = FAMILIES[next(i for i, bound in enumerate(_BOUNDS) if pick < bound)]
+    series = _FIRST_SERIES[family.name] + cell(key, 2) % len(family.subjects)
+    life = family.life * (50 + cell(key, 3) % 51) // 100
+    if horizon_days:
+        opens = now + 2 * HOUR + cell(key, 4) * (horizon_days * DAY) // 2**32
+    elif cell(key, 5) % 100 < 15:  # keep every family represented among what trades now
+        opens = now - cell(key, 4) * life // 2**32
+    elif cell(key, 5) % 100 >= 96:  # listed already, not open yet
+        opens = now + HOUR + cell(key, 4) * 2 * DAY // 2**32
+    else:
+        opens = now - cell(key, 4) * (days * DAY + life // 2) // 2**32
+    opens = opens // 60 * 60
+    closes = max(-(-(opens + life) // family.aligned) * family.aligned, opens + 900)
+    venue = cell(key, 6) % 100
+    announced = min(opens, now if not horizon_days else opens) - 600 - cell(key, 7) % HOUR
+    return Topic(number, key, series, announced, opens, closes, venue < 65, venue < 30 or venue >= 65)
