@@ -615,7 +615,7 @@ def dagster_url() -> str:
 
 def project_file(*parts: str) -> Path:
     """A file of ``sql/`` or the top level, from the repository or from inside the wheel."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for root in (package.parent, package / "_deploy"):
         candidate = root.joinpath(*parts)
         if candidate.exists():

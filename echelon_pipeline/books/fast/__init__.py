@@ -41,8 +41,7 @@ def _sources() -> str:
     paths = [
         *Path(__file__).parent.glob("*.py"),
         _PACKAGE / "books/columns.py",
-        *(_PACKAGE / "venues" / name for name in ("scan.py", "values.py")),
-        *_PACKAGE.glob("venues/*/columns.py"),
+        *_PACKAGE.glob("venues/*/fast.py"),
     ]
     for path in sorted(paths):
         found.update(path.read_bytes())
