@@ -1,19 +1,29 @@
 """Echelon Pipeline: Polymarket and Kalshi in tables that can be trusted.
 
-The rooms, from the top down. A room imports only rooms below it (a test holds this):
+The rooms, from the ground up. A room imports only rooms above it in this list (a test holds this):
 
-    cli.py, definitions.py, defs/   the command and the Dagster wiring; no business rules
-    ingest/                         units of work: fetch, keep raw, derive, commit, say what is complete
-    sandbox/                        both venues on loopback, for demos and tests
-    streaming/                      a listener's shift: the log of every frame that arrived
-    venues/                         talk to a venue: URLs, paging, limits, payload kinds; no Dagster
-    books/                          exact order books from a stream's frames, and how far to believe them
-    warehouse/                      the only room that opens the lake, DuckDB, Postgres or the state database
-    domain/                         pure functions on values and frames; no network, no clock, no disk
-    tables/                         the schema registry: columns, types, units, keys, grain
-    settings.py, errors.py          the only reader of the environment; the error tree
-    stopping.py                     how a signal ends a process at any step
-    memory.py                       allocator settings of the process
+    errors.py       the error tree
+    memory.py       allocator settings of the process
+    stopping.py     how a signal ends a process at any step
+    settings/       the only reader of the environment and of paths
+    hosting/        what every server process needs: a free port, an end with its parent
+    sqltools/       statements from sql/, SQL text, typed casts, sessions of DuckDB
+    tables/         the schema registry: columns, types, units, keys, grain
+    domain/         pure functions on values; no network, no clock, no disk
+    books/          exact order books from a stream's frames; fast/: the same compiled
+    venues/         talk to a venue: URLs, paging, limits, payload kinds; no Dagster
+    lake/           Delta tables, raw payloads, ingest windows
+    state/          the state database: leases, listeners, latest states
+    marts/          tables computed by one SQL statement each
+    publish/        the DuckDB file and the mirror in Postgres
+    streams/        recording of frames, replay, tables of books
+    ingest/         units of work: fetch, keep raw, derive, commit, record what is complete
+    sandbox/        both venues on loopback, for demos and tests
+    ops/            the doctor, maintenance, health, generated pages
+    defs/           Dagster wiring; no business rules
+    definitions.py  what Dagster loads
+    commands/       the subcommands
+    cli.py          the command
 
 SQL lives in ``sql/`` at the top of the repository, one statement per file.
 """

@@ -4,8 +4,8 @@ Belongs here: allocator settings, once per process. Limits of computations are i
 
 A process has three allocators: glibc's (Python, Arrow), DuckDB's jemalloc and delta-rs's jemalloc. Each keeps what
 was freed while the next one needs as much again. Settings are read when a library is loaded, so this comes before any
-import of them. DuckDB's is made to give back in ``duck.py``, when a session ends: giving back at once costs it a
-fifth of its speed.
+import of them. DuckDB's is made to give back in ``sqltools/duck.py``, when a session ends: giving back at once
+costs it a fifth of its speed.
 """
 
 from __future__ import annotations

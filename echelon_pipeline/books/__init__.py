@@ -12,7 +12,7 @@ waits.py    deadlines of one length
 
 columns.py  events of many frames as arrays
 batches.py  what a replay gives out, as Arrow
-kernel.py   the machine over arrays; compiled/ has its rules
+fast/       the machine and its rules once more, compiled
 
 The rules, for whatever else replays frames:
 

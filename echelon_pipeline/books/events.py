@@ -1,8 +1,8 @@
 """What both venues' frames say, in one vocabulary.
 
 Belongs here: values. Prices and sizes are millionths (``domain/scaled.py``), times are microseconds since
-1970 UTC, sides are those of the named ladder. Which bytes become which event is the venues' ``stream.py``;
-what an event does to a book is ``book.py``.
+1970 UTC, sides are those of the named ladder. The venues' ``stream`` modules turn bytes into events; what an event
+does to a book is ``book.py``.
 
 A ladder is named by the venue's own word (``token``): a Kalshi ticker, a Polymarket token id.
 """

@@ -1,6 +1,6 @@
 """Polymarket's order-book hash: SHA-1 over a ten-key JSON of a token's whole ladder.
 
-Belongs here: the bytes that are hashed. What a miss means is ``proof.py``. Prices and sizes are served without
+Belongs here: the bytes that are hashed. What a miss means is ``verify.py``. Prices and sizes are served without
 trailing zeros (all 35,130 levels of the recorded REST books), so millionths give back the text that was hashed.
 """
 

@@ -1,6 +1,6 @@
 """``echelon settings``: the settings in force, where each comes from, and what a home was built with.
 
-Belongs here: showing settings and accepting changes. What is recorded is decided in ``settings.py``.
+Belongs here: showing settings and accepting changes. What is recorded is decided in ``settings/``.
 """
 
 from __future__ import annotations

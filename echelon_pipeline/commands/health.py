@@ -1,6 +1,6 @@
-"""``echelon doctor``: the report of ``doctor.py``, one line per finding.
+"""``echelon doctor``: the report of ``ops/doctor.py``, one line per finding.
 
-Belongs here: how findings look. What is looked at is in ``doctor.py``.
+Belongs here: how findings look. What is looked at is in ``ops/doctor.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """``echelon record``, ``replay`` and ``book``: order books from the venues' streams, without Dagster.
 
-Belongs here: options and what is printed. Recording and replaying are ``streaming/``'s.
+Belongs here: options and what is printed. Recording and replaying are ``streams/``'s.
 """
 
 from __future__ import annotations

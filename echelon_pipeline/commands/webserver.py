@@ -1,4 +1,4 @@
-"""``python -m echelon_pipeline.commands.webserver``: Dagster's web pages behind ``same_origin.py``, until interrupted.
+"""``python -m echelon_pipeline.commands.webserver``: Dagster's web pages behind the same-origin rule.
 
 Belongs here: starting Dagster's application as ``dagster-webserver`` does, with our layer around it. Dagster takes
 mutations by GET, with any Host and Origin; it has no setting for that.

@@ -185,13 +185,13 @@ def refresh(
 
 def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = False) -> None:
     """Builds stale marts, publishes, mirrors, and prints what it did. Raises MartsFailed after all of that."""
-    from echelon_pipeline.marts.refresh import Refresh
+    from echelon_pipeline.publish.lineage import guarded_refresh
     from echelon_pipeline.publish.publish import publish as build
 
     parts: dict[str, tuple[int, int]] = {}
     failed: MartsFailed | None = None
     try:
-        for built in Refresh(settings).run(again=again, allow_empty=allow_empty):
+        for built in guarded_refresh(settings).run(again=again, allow_empty=allow_empty):
             days, rows = parts.get(built.table, (0, 0))
             parts[built.table] = (days + 1, rows + built.rows)
     except MartsFailed as error:

@@ -3,7 +3,7 @@
 Belongs here: what Dagster's own in-process executor lacks. Its waits (for a slot of a pool, before another attempt)
 hear no signal and say nothing; a run that is interrupted without the UI counts as failed; its process has no name, so
 that its death stays unnoticed. The parts of Dagster that are subclassed here are not public: tests hold what is relied
-on (``orchestration/test_executor.py``).
+on (``echelon_pipeline_tests/orchestration/test_executor.py``).
 """
 
 from __future__ import annotations

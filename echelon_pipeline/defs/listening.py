@@ -31,11 +31,12 @@ from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
 from echelon_pipeline.state.listener_files import seed
-from echelon_pipeline.state.listeners import Listener, Listeners, chosen
+from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.state.tenure import Tenure, holders, lease_names
 from echelon_pipeline.streams.feeds import feed_maker, instrument_of, own_maker
 from echelon_pipeline.streams.record import Pace
 from echelon_pipeline.streams.segments import bounds, connection_of, count_of
+from echelon_pipeline.streams.selection import chosen
 from echelon_pipeline.streams.shift import work
 from echelon_pipeline.streams.shift_spec import Duty, Times
 from echelon_pipeline.venues.ws import WsPolicy

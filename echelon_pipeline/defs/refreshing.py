@@ -17,7 +17,7 @@ from echelon_pipeline.defs.jobs import WORK, daily_job, main_job
 from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.defs.schedules import STATUS
 from echelon_pipeline.defs.sensors import STATUS as SENSOR_STATUS
-from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.publish.lineage import guarded_refresh
 from echelon_pipeline.publish.publish import publish
 
 
@@ -26,7 +26,7 @@ def refresh_marts(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
     """Builds every stale part and reports it as a materialization; how many."""
     parts = 0
     with report.classified():
-        for built in Refresh(warehouse.settings(), run_id=context.run_id).run():
+        for built in guarded_refresh(warehouse.settings(), run_id=context.run_id).run():
             context.log_event(report.built_part(built))
             parts += 1
     return parts

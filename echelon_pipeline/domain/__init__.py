@@ -1,1 +1,12 @@
-"""Pure functions on values: no network, no clock, no disk."""
+"""Pure functions on values: no network, no clock, no disk.
+
+scaled.py        exact decimals as whole numbers of millionths
+intervals.py     sets of half-open intervals
+batches.py       sequences in batches
+csv_records.py   records of a CSV
+sides.py         sides of an order book, as recorders write them
+latest.py        the latest state of a book
+tickers.py       what a Kalshi ticker says
+categories.py    one taxonomy for both venues
+derived.py       the statements of categories and display names
+"""

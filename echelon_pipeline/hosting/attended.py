@@ -1,4 +1,4 @@
-"""``python -m echelon_pipeline.hosting.attended MODULE ARGUMENTS``: a server that ends with its parent, however that ends.
+"""``python -m echelon_pipeline.hosting.attended MODULE ARGUMENTS``: a server that ends with its parent.
 
 Belongs here: watching the parent. Its standard input is a pipe of which the parent alone holds the other end: the
 system closes that also where the parent is killed. Then the server is interrupted as Ctrl-C would do it, and ended by

@@ -1,27 +1,47 @@
-"""Units of work: fetch, keep raw, derive, check, commit, and say last what is complete.
+"""Units of work: fetch, keep raw, derive, check, commit, and record last what is complete.
 
-    session.py     what a unit needs: settings, lake, windows, clock, progress, ids
-    homes.py       which universe a home is of: made-up rows and live ones never share one
-    crew.py        a few workers over a list of work
-    peek.py        what scans and walks look at in payloads before they are parsed
-    absent.py      what a venue does not have, and how windows say so
-    bounds.py      the top N of a listing, nothing dropped uncounted
-    derive.py      raw objects of a unit to committed rows
-    listings.py    instruments, events, series: scan, bounds, re-reads of known instruments
-    held.py        the instruments that we hold, as relations of sql/derive
-    walks.py       one walk over a trade feed: how far it has come
-    trades.py      trade walks that can be killed anywhere and go on
-    prices.py      daily prices from candles, sampled midpoints and complete trades
-    fills.py       builder-attributed fills
-    parlays.py     a bounded sample of combos, and their legs
-    resolutions.py what other endpoints say about payouts
-    later.py       what rows lacked when they were derived and what is known by now
-    recordings.py  which segments speak of an hour, and whether its tables are of them; hours.py its arithmetic
-    books.py       an hour's segments to tables of books
-    listening.py   what listeners meant to watch, as rows
-    main.py        the entry points of the main job
-    bulk.py, bulk_files.py, bulk_job.py, mappings.py   imports of bulk history
-    kalshi.py, polymarket.py   what each venue is asked for: the only modules here that know a venue
+Shared by all units:
+
+    main.py                the entry points, one per asset
+    homes.py               a home has either sandbox rows or live ones
+    concurrency.py         a few workers over a list of work
+    bounds.py              the top N of a listing, the rest counted
+    payload_members.py     members of payloads that scans look at before parsing
+    unavailable.py         what a venue does not have, and how windows say so
+    narrowing.py           one failing member of a batch does not cost the others
+    parse.py               the statements of ``sql/parse``: payloads to typed rows and dead letters
+    derive.py              raw objects of a unit to committed rows
+    dead_letters.py        where dead letters count, and when they are closed
+    known_instruments.py   known instruments as relations for ``sql/derive``
+    late_values.py         rows derived again once what they lacked is known
+
+What is fetched:
+
+    listings.py            instruments, events, series
+    trades.py              trade walks that can be killed anywhere and go on
+    walk_progress.py       how far a trade walk has come
+    prices.py              daily prices: candles, sampled midpoints, complete trades
+    fills.py               builder-attributed fills
+    resolutions.py         payouts from other endpoints
+    leaderboards.py        the venue's ranking of builders
+    parlays.py             a bounded sample of combos, and their legs
+    kalshi.py              what Kalshi is asked for
+    polymarket.py          what Polymarket is asked for
+
+What is imported:
+
+    bulk.py                files of others into the same tables
+    bulk_files.py          files as records
+    bulk_text.py           text files as UTF-8
+    bulk_structure.py      keys and lists of the records
+    bulk_paths.py          where the values are
+    bulk_job.py            one import: typed, compared, committed
+    mappings.py            what the columns mean
+    presets.py             data sets known by their columns
+    recorded.py            recordings of others to segments
+    recorded_records.py    records with a book or a level
+    recorded_books.py      recorded books as frames
+    recorded_ladders.py    which instrument a recorded ladder is of
 
 A unit commits data first and its row in ``core.ingest_windows`` last: what is not under a complete
 window is not claimed. Killed anywhere, the next run does the missing part again and ends with the same

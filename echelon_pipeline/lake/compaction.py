@@ -1,6 +1,6 @@
 """Small files made into large ones: appends add a file each, and every read looks into all of them.
 
-Belongs here: compacting a partition. When it is done is ``maintain.py``'s, and ``lake.py``'s after an append.
+Belongs here: compacting a partition. When it is done is ``ops/maintain.py``'s, and ``lake.py``'s after an append.
 Not by delta-rs: it lets two compactions of the same files commit, and every row is there twice.
 """
 

@@ -1,6 +1,6 @@
 """Data files of a merge or a mart: DuckDB writes one per partition, a Delta commit adopts them by name.
 
-Belongs here: writing and adopting files. Which rows they hold is decided in ``merge.py`` and ``marts.py``. DuckDB
+Belongs here: writing and adopting files. Which rows they hold is decided in ``merge.py`` and ``marts/marts.py``. DuckDB
 sorts and writes on all cores and within its memory limit; rows that go through Arrow to delta-rs are written by one
 core and held in memory until the commit: for a million trades 1.6 times the processor time and 200 MB more.
 """

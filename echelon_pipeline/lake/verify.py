@@ -1,7 +1,7 @@
 """Whether the lake's data files are what the log and their checksums say, and raw payloads what was served.
 
 Belongs here: looking at files, never changing them. Findings are texts that name table and file; showing them is
-``doctor.py``'s.
+``ops/doctor.py``'s.
 """
 
 from __future__ import annotations

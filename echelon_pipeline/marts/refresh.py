@@ -16,7 +16,7 @@ import json
 import logging
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
@@ -42,7 +42,6 @@ from echelon_pipeline.marts.marts import (
     settings_params,
     stage,
 )
-from echelon_pipeline.publish.lineage import require_whole_lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.state.locks import one_at_a_time
@@ -69,8 +68,12 @@ Span = tuple[date, date] | None
 class Refresh:
     """One process's refresh of one lake; of one home, one at a time: an older one that ends last would win."""
 
-    def __init__(self, settings: Settings, *, run_id: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, run_id: str | None = None, guard: Callable[[Settings], None] | None = None
+    ) -> None:
+        """``guard``: called before anything is computed; it raises where the lake must not be computed from."""
         self._settings = settings
+        self._guard = guard
         self._lake = Lake.of(settings)
         self._now = settings.clock()
         self._params: Params = settings_params(settings, self._now)
@@ -89,13 +92,13 @@ class Refresh:
         """Builds what is stale (of the marts ``only``, of the ``days``), part by part, inputs first.
 
         ``again``: fresh parts too. ``allow_empty``: a mart may lose all its rows although its inputs have some.
-        Raises MartsFailed when all else is done; Conflict, DiskFull, NewerLake at once; CorruptStore where a table
-        vanished or went back since the last publication.
+        Raises MartsFailed when all else is done; Conflict, DiskFull, NewerLake and what the guard raises at once.
         """
         failed: dict[str, str] = {}
         try:
             with one_at_a_time(self._lock, LOCK_SECONDS):
-                require_whole_lake(self._settings)
+                if self._guard:
+                    self._guard(self._settings)
                 chosen = [m for m in marts() if not only or m.name in only]
                 broken = set(held_back(self._lake, FAILED)) - {m.name for m in chosen}
                 for mart in chosen:

@@ -1,7 +1,7 @@
 """Writes docs/analyst.md: questions, their SQL, and the answers of a published file.
 
-``python -m echelon_pipeline.ops.answers <file>``. Belongs here: the page. The questions are in ``sql/analyst``; the file
-is the demo's, so that a reader gets the same answers.
+Run it as ``python -m echelon_pipeline.ops.answers <file>``. Belongs here: the page. The questions are in
+``sql/analyst``; the file is the demo's, so that a reader gets the same answers.
 """
 
 from __future__ import annotations

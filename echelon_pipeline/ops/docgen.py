@@ -1,4 +1,6 @@
-"""Writes docs/settings.md, docs/tables.md and the lists in docs/importing.md: ``python -m echelon_pipeline.ops.docgen``.
+"""Writes docs/settings.md, docs/tables.md and the lists in docs/importing.md.
+
+Run it as ``python -m echelon_pipeline.ops.docgen``.
 
 Belongs here: turning the settings and the schema registry into text. ``--check`` writes nothing and exits
 with 1 where a file is not current; a test does the same.

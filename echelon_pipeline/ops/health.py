@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import EMPTIED, FAILED, held_back
 from echelon_pipeline.marts.marts import marts
-from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.publish.lineage import guarded_refresh
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 
@@ -88,7 +88,7 @@ def _held_back(settings: Settings) -> Iterator[Finding]:
 
 
 def _stale_marts(settings: Settings) -> Iterator[Finding]:
-    refresh = Refresh(settings)
+    refresh = guarded_refresh(settings)
     for mart in marts():
         parts = refresh.stale(mart, unless_since=datetime.now(UTC) - LOOKED_WITHIN)
         if parts:

@@ -32,7 +32,7 @@ def _instance_file(settings: Settings) -> Finding:
     try:
         if ours.read_bytes() == project_file(INSTANCE_FILE).read_bytes():
             return Finding(Level.OK, "dagster", str(ours))
-        from echelon_pipeline.defs.instance_file import refused
+        from echelon_pipeline.ops.instance_file import refused
 
         said = refused(ours.parent)
     except OSError as error:

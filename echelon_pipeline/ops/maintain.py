@@ -1,7 +1,7 @@
 """Keeping the lake small: retention, compaction, vacuum, logs, leftovers of dead processes.
 
-Belongs here: what may be rewritten or deleted, and when. Raw payloads are deleted by ``retention.py`` alone, where a
-setting asks for it. Safe beside writers: a compaction that loses against one is left to the next round.
+Belongs here: what may be rewritten or deleted, and when. Raw payloads are deleted by ``lake/retention.py`` alone,
+where a setting asks for it. Safe beside writers: a compaction that loses against one is left to the next round.
 """
 
 from __future__ import annotations

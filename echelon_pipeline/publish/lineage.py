@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.lake.delta import Snapshot
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish.editions import Edition, Made, last_edition
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
@@ -34,6 +35,11 @@ def require_whole_lake(settings: Settings) -> None:
     if last is not None:
         lake = Lake.of(settings)
         require_lineage(settings, last, {n: lake.open(n) for n in last.tables if n in lake.tables})
+
+
+def guarded_refresh(settings: Settings, *, run_id: str | None = None) -> Refresh:
+    """A refresh that raises CorruptStore, before it computes anything, where the lake is not whole."""
+    return Refresh(settings, run_id=run_id, guard=require_whole_lake)
 
 
 def require_lineage(settings: Settings, last: Edition, found: Mapping[str, Snapshot | None]) -> None:

@@ -4,10 +4,12 @@ Belongs here: generated and recorded universes, the venues' REST behaviour (page
 bodies, limits) and their WebSockets (handshakes, subscriptions, frames), faults on demand. Nothing outside this room
 and the command imports it. Options, faults and control routes: ``docs/sandbox.md``.
 
-WebSocket, bottom up: ``books`` (the true book at a time, with its ``marks``), ``moments`` (what happens between two
-times), ``*_frames`` (messages), ``kalshi_desk``/``*_session``/``replays`` (one connection without a socket), ``line``
-(what goes wrong on the way), ``hub`` (all connections under one clock), ``sockets`` and ``link`` (the socket itself).
+    universe/     events, instruments, trades, books: generated or recorded
+    kalshi/       Kalshi's REST and WebSocket over a universe
+    polymarket/   Polymarket's
+    faults/       what goes wrong on purpose
+    server/       both venues in one process: clock, limits, sockets, control routes
 
 Where no recording or specification backs an endpoint, what it serves is evidence of our reading only:
-those are listed in ``server.OUR_READING``.
+those are listed in ``server.app.OUR_READING``.
 """

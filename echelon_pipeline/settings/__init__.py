@@ -3,7 +3,11 @@
 Belongs here: every setting with its name, type, default and meaning (``docs/settings.md`` is generated
 from the field descriptions), and the places of files. Secrets are ``SecretStr``: their values never
 print. Nothing below this module reads ``os.environ``. Settings that decide what the data says are recorded in
-the home by the first command that builds it; from then on the recorded values win (``recorded_settings.py``).
+the home by the first command that builds it; from then on the recorded values win.
+
+    places.py     which folders and files can be used everywhere
+    urls.py       which URLs can be used, and messages without their secrets
+    recorded.py   the settings that a home was built with, as a file
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The settings that a home was built with, as a file of the home.
 
 Belongs here: reading and writing that file. Which settings it holds and that its values win over the environment
-is ``settings.py``'s.
+is ``settings/``'s.
 """
 
 from __future__ import annotations

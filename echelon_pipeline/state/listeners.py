@@ -1,13 +1,13 @@
 """Listeners: what is watched all the time, and what each meant to watch when.
 
-Belongs here: their tables in the state database, and the choice of instruments for one of them. A listener at work is
-``streams/shift.py``'s; its lease is ``tenure.py``'s.
+Belongs here: their tables in the state database. Their filters are ``filters.py``'s, the choice of instruments is
+``streams/selection.py``'s, a listener at work ``streams/shift.py``'s, its lease ``tenure.py``'s.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,8 @@ import sqlalchemy as sa
 from pydantic import Field, model_validator
 
 from echelon_pipeline.errors import NotFound
-from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
-from echelon_pipeline.streams.selection import Filters, Watchable, watchable
+from echelon_pipeline.state.filters import Filters
 
 RECORD = "record"  # the name under which ``echelon record`` writes; no listener has it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -229,29 +228,6 @@ class Listeners:
     def now(self, at: datetime | None = None) -> int:
         """Microseconds since 1970 of an instant, by default of the present one."""
         return ((at or self._state.now()) - _EPOCH) // timedelta(microseconds=1)
-
-
-def chosen(settings: Settings, listeners: Listeners, name: str) -> list[Watchable] | None:
-    """What a listener is to watch from now on, which it means to from now on; None where it is paused or gone.
-
-    What active listeners before it by name would choose is not its own, nor what another still watches: that one
-    drops it with its next choice. Raises NotFound where nothing was published yet, CorruptStore.
-    """
-    active = [known.listener for known in listeners.all() if known.listener.is_active]
-    this = next((one for one in active if one.name == name), None)
-    if this is None:
-        return None
-    taken: list[str] = []
-    for one in active:
-        if one.venue == this.venue and one.name < name:
-            taken += [w.instrument_id for w in _pick(settings, one, taken)]
-    found = _pick(settings, this, taken)
-    granted = listeners.claim(name, [w.instrument_id for w in found])
-    return None if granted is None else [w for w in found if w.instrument_id in granted]
-
-
-def _pick(settings: Settings, listener: Listener, taken: Sequence[str]) -> list[Watchable]:
-    return watchable(settings, [listener.venue], most=listener.most, filters=listener.filters, without=taken)
 
 
 def _listener(row: sa.RowMapping) -> Listener:

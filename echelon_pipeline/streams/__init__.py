@@ -1,15 +1,33 @@
-"""One listener's shift: what arrives on its connections, kept so that nothing durable is ever lost.
+"""Streams: recording frames, and turning recorded frames into books and tables.
 
-    segments.py    the append-only log of a connection: its format, reading, recovery
-    log.py         writing it
-    roster.py      what its connections watch, which may change while they are open
-    feeds.py       the venues' feeds by name
-    record.py      a feed's successive connections, durable within a second
-    watch.py       which books of a connection are to be asked for again
-    follow.py      segments through the books' rules, compiled or by the machine (replayer.py)
-    replay.py      what came of it in sum; told.py: as columns for derivation
-    shift.py       a listener's shift: lease, choice of instruments, feeds, successor (duty.py: what it is given,
-                   lines.py: its feeds at work, tops.py: what dashboards are told)
+Recording:
 
-Nothing here imports Dagster or opens the lake: closed segments are what derivation starts from.
+    segments.py        the append-only log of a connection: format, reading, recovery
+    log.py             writing it
+    watchlist.py       the instruments that a feed watches
+    feeds.py           the venues' streams by name
+    record.py          the successive connections of a feed, durable within a second
+    lost_books.py      which books of a connection have to be asked for again
+    shift_spec.py      what a shift is given, and what it reports
+    shift.py           a listener's shift: lease, choice of instruments, feeds, successor
+    feed_tasks.py      the feeds of a shift at work
+    latest_states.py   best prices for dashboards
+    selection.py       which instruments a listener records
+
+Replay:
+
+    chains.py          segments that follow each other, through the rules of books
+    replayer.py        the compiled rules, or the machine where they do not fit
+    replay.py          a chain in sum, and its last books
+    book_columns.py    a chain as columns for tables
+    side_events.py     trades, quotes, lifecycles and account events of frames, as columns
+
+Tables:
+
+    hours.py           UTC hours, and intervals cut by them
+    intents.py         what listeners declared to watch, from the state database to the lake
+    recordings.py      which segments cover an hour, and whether its tables are made from them
+    book_tables.py     the frames of an hour to tables
+
+Nothing here imports Dagster.
 """

@@ -1,8 +1,8 @@
 """Chains: which recorded frames follow each other, and how they reach the rules of books.
 
 Belongs here: what was watched from which frame on, where a connection was over, what is damaged, where our clock
-stepped back. What is said of the frames is ``replay.py``'s and ``told.py``'s, the rules are ``books/``'s. Times are
-microseconds.
+stepped back. What is said of the frames is ``replay.py``'s and ``book_columns.py``'s, the rules are ``books/``'s.
+Times are microseconds.
 """
 
 from __future__ import annotations

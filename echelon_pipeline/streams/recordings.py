@@ -1,6 +1,6 @@
 """What was recorded of a venue, hour by hour: which segments speak of an hour, and whether its tables are of them.
 
-Belongs here: segments on disk and what was meant to be watched. Making rows of them is ``books.py``'s.
+Belongs here: segments on disk and what was meant to be watched. Making rows of them is ``book_tables.py``'s.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Segments to books: what a chain's frames say in sum, and the books at the end.
 
-Belongs here: counts and last books. Which frames follow each other is ``follow.py``'s, the rules are ``books/``'s.
+Belongs here: counts and last books. Which frames follow each other is ``chains.py``'s, the rules are ``books/``'s.
 """
 
 from __future__ import annotations

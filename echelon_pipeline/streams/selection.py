@@ -1,6 +1,6 @@
-"""What a listener can watch: open instruments of the published file.
+"""What a listener can watch: open instruments of the published file, and its share of them beside other listeners.
 
-Belongs here: choosing them. What is done with them is ``streaming/``'s.
+Belongs here: choosing them. What is recorded of them is ``shift.py``'s.
 """
 
 from __future__ import annotations
@@ -8,53 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import statement
-
-# One text may stand alone.
-Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
-
-
-class Filters(BaseModel):
-    """Which instruments: each filter that is set must hold, any of its texts will do, in any case of letters.
-
-    ``series``, ``event``: native id, full id or slug; ``slug``: of instrument or event; ``category``: the venue's or
-    ours; ``title``: a part of title or display name. Bounds are on what the venue said last, in its units (Kalshi
-    counts contracts, Polymarket USD; liquidity is USD): volume of 24 hours; where nothing is known no bound holds.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    series: Texts = ()
-    tag: Texts = ()
-    slug: Texts = ()
-    condition: Texts = ()
-    event: Texts = ()
-    ticker: Texts = ()
-    category: Texts = ()
-    title: Texts = ()
-    min_liquidity: Decimal | None = None
-    max_liquidity: Decimal | None = None
-    min_volume: Decimal | None = None
-    max_volume: Decimal | None = None
-    min_open_interest: Decimal | None = None
-    max_open_interest: Decimal | None = None
-
-    def parameters(self) -> dict[str, object]:
-        """Of ``sql/capture/instruments.sql``: a Kalshi ticker and a Polymarket condition are both native ids."""
-        given = {
-            name: tuple(text.lower() for text in value) if isinstance(value, tuple) else value
-            for name, value in ((name, getattr(self, name)) for name in Filters.model_fields)
-        }
-        native = given.pop("condition") + given.pop("ticker")
-        return {**given, "native": native}
+from echelon_pipeline.state.filters import Filters
+from echelon_pipeline.state.listeners import Listener, Listeners
 
 
 @dataclass(frozen=True)
@@ -97,3 +57,26 @@ def watchable(
     if unknown:
         raise NotFound(f"not among the open instruments of {settings.published_file}: {', '.join(unknown)}")
     return found
+
+
+def chosen(settings: Settings, listeners: Listeners, name: str) -> list[Watchable] | None:
+    """What a listener is to watch from now on, which it means to from now on; None where it is paused or gone.
+
+    What active listeners before it by name would choose is not its own, nor what another still watches: that one
+    drops it with its next choice. Raises NotFound where nothing was published yet, CorruptStore.
+    """
+    active = [known.listener for known in listeners.all() if known.listener.is_active]
+    this = next((one for one in active if one.name == name), None)
+    if this is None:
+        return None
+    taken: list[str] = []
+    for one in active:
+        if one.venue == this.venue and one.name < name:
+            taken += [w.instrument_id for w in _pick(settings, one, taken)]
+    found = _pick(settings, this, taken)
+    granted = listeners.claim(name, [w.instrument_id for w in found])
+    return None if granted is None else [w for w in found if w.instrument_id in granted]
+
+
+def _pick(settings: Settings, listener: Listener, taken: Sequence[str]) -> list[Watchable]:
+    return watchable(settings, [listener.venue], most=listener.most, filters=listener.filters, without=taken)

@@ -1,5 +1,22 @@
 """The schema registry: every table of the lake, once.
 
+    schema.py        what a table is: columns, types, units, key, grain, rules
+    columns.py       columns and rules that several tables share
+    raw.py           payloads
+    instruments.py   series, events, instruments, outcomes, quotes
+    trading.py       daily prices, trades, fills, resolutions
+    parlays.py       combos and their legs
+    builders.py      the builder programme
+    books.py         order books
+    own.py           quotes and account events of streams
+    records.py       windows, dead letters, drift
+    derived.py       categories and display names
+    marts.py         marts of traded volume, and the record of builds
+    overview.py      the overview of instruments
+    trends.py        marts of prices
+    quality.py       marts about the data itself
+    book_marts.py    marts of order books
+
 It types the lake, runs as rules before every commit, and generates Dagster column metadata and the
 table catalogue. Belongs here: what a table *is*. How rows come about is in ``sql/`` and ``ingest/``.
 """

@@ -1,7 +1,7 @@
 """Marts: tables computed by one statement of ``sql/marts`` each, and the record of what they were computed from.
 
-Belongs here: traded volume and the record; other marts have modules of their own by subject. Units as in ``core.py``;
-ratios and statistics are DOUBLE.
+Belongs here: traded volume and the record; other marts have modules of their own by subject. Units as in
+``trading.py``; ratios and statistics are DOUBLE.
 """
 
 from __future__ import annotations

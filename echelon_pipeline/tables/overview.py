@@ -1,6 +1,6 @@
 """The overview of instruments as they are now: what an analyst filters before anything else.
 
-Belongs here: columns, key and rules of ``mart.market_overview``. Units as in ``core.py``.
+Belongs here: columns, key and rules of ``mart.market_overview``. Units as in ``trading.py``.
 """
 
 from __future__ import annotations

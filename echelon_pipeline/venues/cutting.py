@@ -1,8 +1,8 @@
 """Cuts JSON into its members byte for byte, however odd the members themselves are.
 
-Belongs here: what both venues' ``answers.py`` and everything that looks into payloads share. Sound JSON goes through
-msgspec; where one member is odd (half of a surrogate pair, nesting without end, bytes that are not UTF-8, a number
-that no type holds) the body is cut at its quotes and brackets alone, so that only the odd member is odd.
+Belongs here: what both venues' ``answers`` modules and everything that looks into payloads share. Sound JSON goes
+through msgspec; where one member is odd (half of a surrogate pair, nesting without end, bytes that are not UTF-8, a
+number that no type holds) the body is cut at its quotes and brackets alone, so that only the odd member is odd.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Frames that cannot be read: what of them can be, so that they make no more books unknown than they must.
 
 Belongs here: reading JSON loosely, and mending what is legal JSON that strict readers refuse. Which names and types are
-books' is each venue's ``stream.py``.
+books' is decided in each venue's ``stream`` module.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What both venues' frame readers share: exact numbers in their bounds, and what counts as unreadable.
 
-Belongs here: pure functions of a frame's parts. Which part means what is each venue's ``stream.py``.
+Belongs here: pure functions of a frame's parts. Which part means what is decided in each venue's ``stream`` module.
 """
 
 from __future__ import annotations

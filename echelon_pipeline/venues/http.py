@@ -1,8 +1,8 @@
 """One HTTP policy for both venues: token buckets, retries, breaker, classified errors, metrics.
 
 Belongs here: everything about *how* a request is made. Which URL and what an answer means is in each
-venue's ``client.py``; how a body is read within its bound is ``bodies.py``. Limits are per address, not per process:
-callers outside hold the venue's pool.
+venue's ``client`` module; how a body is read within its bound is ``bodies.py``. Limits are per address, not per
+process: callers outside hold the venue's pool.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the objects of one endpoint become rows.
 
-Belongs here: the value type that each venue's ``parse.py`` fills. The SQL itself is in ``sql/parse``.
+Belongs here: the value type that each venue's ``parse`` module fills. The SQL itself is in ``sql/parse``.
 
 A parse statement is one SELECT over the relation ``raw_objects`` (columns of the table ``raw.objects``).
 It gives one typed, wide row per thing in the payload plus ``reject_reason`` (NULL where the row is good,

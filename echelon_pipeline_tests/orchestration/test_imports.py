@@ -1,11 +1,13 @@
-"""Who may import whom: the rooms of the package, read from the source.
+"""Who may import whom, and whether the signs of the rooms name what is there: read from the source.
 
-Belongs here: rules about imports. What modules contain is ``unit/test_house.py``.
+Belongs here: rules about imports, and about the lists of modules in the docstrings of rooms. What modules contain is
+``unit/test_house.py``.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,55 +16,51 @@ import pytest
 import echelon_pipeline
 
 PACKAGE = Path(echelon_pipeline.__file__).parent
+ROOT = PACKAGE.parent
 NAME = "echelon_pipeline"
-
-TOP = {
-    "cli",
-    "commands",
-    "defs",
-    "definitions",
-    "doctor",
-    "probes",
-    "home_probes",
-    "store_probes",
-    "stream_probes",
-    "docgen",
-    "answers",
-    "dagster_home",
-}
-GROUND = {"errors", "places", "settings", "sqlfiles", "stopping", "urls", ""}  # "" is the package itself: its version
-# What each room may import besides itself; the rooms at the top may import everything.
-MAY_IMPORT: dict[str, set[str]] = {
-    "attended": set(),
-    "memory": set(),
-    "ports": {"errors"},
-    "same_origin": set(),
-    "places": set(),
-    "urls": set(),
-    "errors": set(),
-    "stopping": set(),
-    "recorded_settings": {"errors"},
-    "settings": {"errors", "places", "recorded_settings", "urls"},
-    "sqlfiles": {"settings", "errors"},
-    "tables": GROUND,
-    "domain": GROUND | {"tables"},
-    "books": {"errors", "tables", "domain"},
-    "venues": GROUND | {"tables", "domain", "books"},
-    "streaming": GROUND | {"tables", "domain", "books", "venues"},
-    "warehouse": GROUND | {"tables", "domain", "venues"},
-    "ingest": GROUND | {"tables", "domain", "books", "venues", "streaming", "warehouse"},
-    "sandbox": GROUND | {"attended", "ports", "same_origin", "tables", "domain", "venues", "warehouse"},
-}
-# The warehouse runs parsers of any venue, so it knows their value types and nothing else of them.
-WAREHOUSE_SEES_OF_VENUES = {"venues.kinds", "venues.page"}
-DAGSTER_ROOMS = {"cli", "commands", "defs", "definitions"}
-
 MODULES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = sorted(path.parent for path in MODULES if path.name == "__init__.py")
+
+DAGSTER_ROOMS = {"cli", "commands", "defs", "definitions", "ops"}
+# Modules that only these may import: the compiled replay is optional, and slow to import.
+ONLY_FROM = {"books.fast": {"streams.replayer", "venues.kalshi.fast", "venues.polymarket.fast"}}
+# What a room sees of another one, where it is not all of it.
+SEES_ONLY = {
+    ("lake", "venues"): {"venues.kinds", "venues.page"},
+    ("sandbox", "venues"): {"venues.recorders"},
+    ("venues.kalshi", "venues.polymarket"): set[str](),
+    ("venues.polymarket", "venues.kalshi"): set[str](),
+}
+UNSEEN_BY_SANDBOX = {"lake", "state", "marts", "publish", "streams", "ingest"}  # it must be evidence of its own
+# Runs of jobs in this process need the definitions that are made of the jobs.
+UPWARDS = {("defs.run", "definitions")}
 
 
 def module_name(path: Path) -> str:
     """``venues.http`` for ``echelon_pipeline/venues/http.py``; empty for the package itself."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
+
+
+NAMES = {module_name(path) for path in MODULES}
+
+
+def docstring(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
+def listed(sign: str) -> list[str]:
+    """What the indented lists of a sign name: ``http.py`` and ``kalshi/``."""
+    lines = re.findall(r"^(?: {4})?([\w/.,* ]+?)(?:   ?|:)[^\n]*$", sign, flags=re.MULTILINE)
+    named = [word.strip(" ,") for line in lines for word in line.split()]
+    return [word for word in named if word.endswith((".py", "/"))]
+
+
+def floors() -> list[str]:
+    """The rooms from the ground up, as the sign of the package lists them."""
+    return [word.removesuffix(".py").removesuffix("/") for word in listed(docstring(PACKAGE / "__init__.py"))]
+
+
+FLOORS = floors()
 
 
 def imports(source: str) -> Iterator[tuple[int, str]]:
@@ -86,55 +84,74 @@ def violations(module: str, source: str) -> list[str]:
         elif name.split(".")[0].startswith("dagster") and room not in DAGSTER_ROOMS:
             found.append(f"{where}: only {sorted(DAGSTER_ROOMS)} import Dagster, not {room}")
         elif name.split(".")[0] == NAME:
-            found += [f"{where} {problem}" for problem in _own(room, name.removeprefix(NAME).removeprefix("."))]
+            target = name.removeprefix(NAME).removeprefix(".")
+            found += [f"{where} imports {target}: {problem}" for problem in _own(module, target)]
     return found
 
 
-def _own(room: str, target: str) -> Iterator[str]:
-    other = target.split(".", maxsplit=1)[0]
-    other = other if other in MAY_IMPORT or other in TOP else ""
-    if room in TOP or other == room or room == "":
+def _own(module: str, target: str) -> Iterator[str]:
+    room, other = module.split(".", maxsplit=1)[0], target.split(".", maxsplit=1)[0]
+    if other not in FLOORS or room not in FLOORS:  # the package itself: its version
         return
-    if other not in MAY_IMPORT[room]:
-        yield f"imports {target}: {room} lies below {other}"
-    elif room == "warehouse" and other == "venues" and ".".join(target.split(".")[:2]) not in WAREHOUSE_SEES_OF_VENUES:
-        yield f"imports {target}: the warehouse sees only {sorted(WAREHOUSE_SEES_OF_VENUES)} of the venues"
+    if FLOORS.index(other) > FLOORS.index(room) and (module, other) not in UPWARDS:
+        yield f"{room} lies below {other}"
+    if room == "sandbox" and other in UNSEEN_BY_SANDBOX:
+        yield "the sandbox uses nothing of the pipeline that it tests"
+    for (seer, seen), allowed in SEES_ONLY.items():
+        if _inside(module, seer) and _inside(target, seen) and not any(_inside(target, a) for a in allowed):
+            yield f"{seer} sees only {sorted(allowed)} of {seen}"
+    for inner, users in ONLY_FROM.items():
+        if _inside(target, inner) and not _inside(module, inner) and module not in users:
+            yield f"only {sorted(users)} import {inner}"
+
+
+def _inside(name: str, room: str) -> bool:
+    return name == room or name.startswith(f"{room}.")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: module_name(path) or NAME)
-def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
+def test_a_module_imports_only_rooms_above_its_own_in_the_list(path: Path) -> None:
     assert violations(module_name(path), path.read_text(encoding="utf-8")) == []
 
 
-def test_every_module_is_in_a_room() -> None:
-    rooms = {module_name(path).split(".", maxsplit=1)[0] for path in MODULES}
-    assert rooms <= TOP | set(MAY_IMPORT) | {""}
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.relative_to(PACKAGE).as_posix())
+def test_the_sign_of_a_room_names_every_module_that_is_there_and_no_other(room: Path) -> None:
+    there = {f"{p.name}/" if p.is_dir() else p.name for p in room.iterdir() if p.suffix == ".py" or p in ROOMS}
+    there -= {"__init__.py", "__main__.py"}
+    named = listed(docstring(room / "__init__.py"))
+    assert set(named) == there
+    assert len(named) == len(there), "a module is listed twice"
 
 
-def test_rooms_do_not_import_in_circles() -> None:
-    """What a room may import lies strictly below it, all the way down."""
-    settled = {""}
-    pending = dict(MAY_IMPORT)
-    while pending:
-        ready = {room for room, below in pending.items() if below <= settled}
-        assert ready, f"circle among {sorted(pending)}"
-        settled |= ready
-        pending = {room: below for room, below in pending.items() if room not in ready}
+TEXTS = sorted([*MODULES, *(ROOT / "sql").rglob("*.sql"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_module_that_a_text_names_exists(path: Path) -> None:
+    """As ``lake/raw.py``: from the package, from the top of the repository, or beside the module that names it."""
+    named = re.findall(r"`((?:[\w*]+/)*[\w*]+\.py)`", path.read_text(encoding="utf-8"))
+    bases = (path.parent, *(p for p in path.parents if p.is_relative_to(PACKAGE)), PACKAGE, ROOT)
+    missing = [name for name in named if not any(next(base.glob(name), None) for base in bases)]
+    assert missing == []
 
 
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("venues.http", "from echelon_pipeline.warehouse import lake"),
+        ("venues.http", "from echelon_pipeline.lake import lake"),
         ("venues.http", "def f():\n    import echelon_pipeline.ingest.derive"),
-        ("warehouse.parse", "from echelon_pipeline.venues.http import VenueHttp"),
-        ("warehouse.parse", "from echelon_pipeline.venues import http"),
-        ("ingest.session", "import dagster as dg"),
-        ("ingest.session", "from dagster_postgres import x"),
-        ("ingest.session", "from echelon_pipeline.sandbox.server.options import SandboxOptions"),
-        ("tables.core", "from echelon_pipeline.domain import prices"),
-        ("domain.prices", "from . import trades"),
-        ("settings", "from echelon_pipeline.cli import app"),
+        ("venues.kalshi.client", "from echelon_pipeline.venues.polymarket import client"),
+        ("lake.raw", "from echelon_pipeline.venues.http import VenueHttp"),
+        ("lake.raw", "from echelon_pipeline.venues import http"),
+        ("books.machine", "from echelon_pipeline.books.fast.kernel import Kernel"),
+        ("ingest.derive", "import dagster as dg"),
+        ("ingest.derive", "from dagster_postgres import x"),
+        ("ingest.derive", "from echelon_pipeline.sandbox.server.options import SandboxOptions"),
+        ("sandbox.server.app", "from echelon_pipeline.lake.lake import Lake"),
+        ("tables.schema", "from echelon_pipeline.domain import scaled"),
+        ("domain.scaled", "from . import trades"),
+        ("settings.urls", "from echelon_pipeline.cli import app"),
+        ("defs.jobs", "from echelon_pipeline.definitions import defs"),
     ],
 )
 def test_the_rules_find_what_they_forbid(module: str, source: str) -> None:
@@ -145,9 +162,10 @@ def test_the_rules_find_what_they_forbid(module: str, source: str) -> None:
     ("module", "source"),
     [
         ("defs.jobs", "import dagster as dg"),
-        ("warehouse.parse", "from echelon_pipeline.venues.kinds import PayloadKind"),
-        ("warehouse.parse", "from echelon_pipeline.venues import kinds"),
-        ("ingest.session", "from echelon_pipeline import __version__"),
+        ("lake.raw", "from echelon_pipeline.venues.page import Page"),
+        ("lake.raw", "from echelon_pipeline.venues import page"),
+        ("streams.replayer", "from echelon_pipeline.books.fast.kernel import Kernel"),
+        ("ingest.derive", "from echelon_pipeline import __version__"),
         ("cli", "from echelon_pipeline.sandbox.server.app import run"),
     ],
 )

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sorted(
     p for folder in ("echelon_pipeline", "echelon_pipeline_tests", "benchmarks") for p in (ROOT / folder).rglob("*.py")
 )
-READERS = [p for p in PYTHON if p.is_relative_to(ROOT / "echelon_pipeline") and p.name != "settings.py"]
+READERS = [p for p in PYTHON if p.is_relative_to(ROOT / "echelon_pipeline") and "settings" not in p.parts]
 SQL = sorted((ROOT / "sql").rglob("*.sql"))
 DUCKDB = [p for p in SQL if p.parent.name != "postgres"]  # Postgres itself refuses several statements at once
 LOCKS = sorted(ROOT.glob("requirements*.lock"))

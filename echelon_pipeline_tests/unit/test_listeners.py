@@ -20,8 +20,9 @@ from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import MIGRATIONS, State
-from echelon_pipeline.state.listeners import Listener, Listeners, chosen
-from echelon_pipeline.streams.selection import Filters, watchable
+from echelon_pipeline.state.filters import Filters
+from echelon_pipeline.state.listeners import Listener, Listeners
+from echelon_pipeline.streams.selection import chosen, watchable
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import NOON, row, staged
 

@@ -1,6 +1,6 @@
 """What venues tell an account about itself, read: exact, in one direction's words, and nothing that raises.
 
-Belongs here: the venues' ``own.py`` and Kalshi's ``quotes.py``, by the examples of the venues' specifications.
+Belongs here: ``venues/*/own.py`` and ``venues/kalshi/quotes.py``, by the examples of the venues' specifications.
 """
 
 from __future__ import annotations

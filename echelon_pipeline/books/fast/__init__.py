@@ -9,13 +9,17 @@ rows.py     rows and gaps as they end
 keeper.py   batches and losses
 rules.py    one frame after another
 memory.py   room for all of it
-told.py     levels as frames told them, as Arrow
+level_events.py  levels as frames changed them, as Arrow
 blocks.py   many bytes at once
+scan.py     where the values of a JSON object are
+values.py   the numbers of those values
+decode.py   Arrow batches of frames to columns
+kernel.py   the machine's calls over all of this
 results.py  what was written, as Arrow
 
 Belongs here: functions for numba over those arrays and nothing that talks to anybody. ``books/machine.py`` says what
 is right; a property test holds both against each other, rule by rule. Importing this room imports numba, which takes
-half a second: only replays do.
+half a second: only ``streams/replayer.py`` and the venues' ``fast`` modules do.
 """
 
 from __future__ import annotations

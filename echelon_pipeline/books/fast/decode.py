@@ -1,6 +1,7 @@
 """Arrow batches of frames to columns: what is plain by compiled functions, the rest by the venue's reader.
 
-Belongs here: the room that compiled functions read and write in. Which frames are plain is the venues' ``columns.py``.
+Belongs here: the room that compiled functions read and write in. The venues' ``fast`` modules decide which
+frames are plain.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """JSON of plain shape, compiled: where the values of an object are, block by block.
 
-Belongs here: what both venues' ``columns.py`` share; what values say is ``values.py``. Plain is a subset of JSON in
+Belongs here: what both venues' ``fast`` modules share; what values say is ``values.py``. Plain is a subset of JSON in
 which a text is its bytes: ASCII without escapes, no name twice, nothing nested that is not asked for. Everything else,
-broken or only unusual, is for the venue's ``stream.py``; these functions say so by a number below zero and never guess.
+broken or only unusual, is for the venue's ``stream`` module; these functions return a number below zero and never
+guess.
 
 A frame is read in a room of its own, zeros behind it: its length need not be asked for at each byte, for no zero is in
 a plain frame. Spans are pairs: where a value begins and where it ends, 0 where there is none of that name.

@@ -1,4 +1,4 @@
-"""What the compiled rules remember, as arrays; the names are those of ``book.py``, ``machine.py`` and ``rows.py``.
+"""What the compiled rules remember, as arrays; the names are those of ``book``, ``machine`` and ``rows``.
 
 Belongs here: shapes. A book has two ladders at most (2 * book + outcome), a ladder two sides (2 * ladder + side); a
 side is a stretch of ``pool``, prices ascending. Claimed hashes are linked lists in ``claims``. Venue times are

@@ -1,7 +1,7 @@
 """What the values of plain frames say, compiled: decimals, whole numbers, hashes, the numbers of texts.
 
 Belongs here: from the place of a value to its number, eight bytes at a time. Where values are is ``scan.py``; which
-of them a frame must have is the venues' ``columns.py``. Importing this imports numba.
+of them a frame must have is decided by the venues' ``fast`` modules. Importing this imports numba.
 """
 
 from __future__ import annotations

@@ -1,1 +1,11 @@
-"""One module per kind of asset; each venue gets its own keys from the same factory."""
+"""One module per kind of asset; each venue gets its own keys from the same factory.
+
+listings.py   payloads into raw; events, series, instruments
+daily.py      trades, prices, builder fills of UTC days
+further.py    resolutions, leaderboards, combos
+books.py      order books by UTC hour
+marts.py      one asset per mart
+closing.py    reports and the publication at the end of a run
+health.py     the daily report
+mirror.py     the mirror in Postgres
+"""

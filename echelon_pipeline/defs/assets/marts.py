@@ -18,7 +18,8 @@ from echelon_pipeline.lake.raw import LAST_SEEN
 from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.builds import EMPTIED, held_back
 from echelon_pipeline.marts.marts import Mart, marts
-from echelon_pipeline.marts.refresh import Built, Refresh
+from echelon_pipeline.marts.refresh import Built
+from echelon_pipeline.publish.lineage import guarded_refresh
 from echelon_pipeline.streams.book_tables import BOOK_TABLES
 
 # Every table of the lake that is written per venue; the others are one asset each.
@@ -83,7 +84,7 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
         days: Sequence[date] | None = days_of(context) if mart.is_dated else None
         with report.classified():
             settings = warehouse.settings()
-            refresh = Refresh(settings, run_id=context.run.run_id)
+            refresh = guarded_refresh(settings, run_id=context.run.run_id)
             built: list[Built] = []
             failed = ""
             try:

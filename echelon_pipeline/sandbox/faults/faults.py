@@ -1,7 +1,7 @@
 """Faults on demand: what goes wrong, how often, and the ASGI layer that does it.
 
 Belongs here: the plan (rates per fault) and its effect on answers; what it does to WebSockets is in
-``line.py``. Which request is hit follows from the
+``transport.py``. Which request is hit follows from the
 seed and the number of the request, so a run can be repeated; the header ``x-sandbox-fault: <name>`` hits
 one request on purpose, ``x-sandbox-fault: none`` spares it.
 """

@@ -1,7 +1,7 @@
 """Recorded WebSocket streams as the sandbox plays them.
 
 Belongs here: frames in the order of their times, and which venue's they are. The formats are
-``venues/recorders.py``'s; playing is ``replays.py``. What is no frame is counted by reason.
+``venues/recorders.py``'s; playing is ``server/replays.py``. What is no frame is counted by reason.
 """
 
 from __future__ import annotations

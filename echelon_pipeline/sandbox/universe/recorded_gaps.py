@@ -1,6 +1,6 @@
 """What a recorded universe holds and cannot serve as its venue would, by name, so that nothing of it is missing unsaid.
 
-Belongs here: looking for it. What is served is ``recorded_kalshi.py`` and ``recorded_polymarket.py``.
+Belongs here: looking for it. What is served is ``kalshi/recorded.py`` and ``polymarket/recorded.py``.
 """
 
 from __future__ import annotations

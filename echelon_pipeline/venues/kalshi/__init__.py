@@ -1,11 +1,15 @@
-"""Kalshi: one REST host, its listings and payload kinds.
+"""Kalshi: one REST host, its listings and payload kinds, its streams.
 
-answers.py  cuts objects out of answers, byte for byte; forms of query values
-auth.py     signatures, for the public endpoints that may want one
-reader.py   the connection: rates, walks, the signed second try of a book
-feeds.py    trades, candles and order books
-client.py   everything that can be asked: listings, and the feeds
-cutoff.py   where the live tier begins
-stream.py   what WebSocket frames say, every generation
-parse.py    which SQL in sql/parse/kalshi makes which table's rows
+answers.py   cuts objects out of answers, byte for byte; forms of query values
+auth.py      signatures
+reader.py    the connection: rates, walks, the signed second try of a book
+feeds.py     trades, candles and order books
+client.py    everything that can be asked: listings, and the feeds
+cutoff.py    where the live tier begins
+parse.py     which SQL in sql/parse/kalshi makes which table's rows
+live.py      handshake and subscriptions of its stream
+stream.py    what WebSocket frames say, every generation
+own.py       what the private channels say
+quotes.py    all that a ticker frame says
+fast.py      frames to columns, compiled
 """

@@ -1,10 +1,13 @@
-"""Polymarket: three hosts, their listings and payload kinds.
+"""Polymarket: three hosts, their listings and payload kinds, its streams.
 
-answers.py  cuts objects out of answers, byte for byte; asks one host for pages
-gamma.py    metadata: markets, events, series, tags
-clob.py     sampled prices, books, market flags, builder trades
-data.py     trades, tokens, resolutions, builder statistics (Data API v2)
-client.py   the three together, with rates, retries and metrics from the settings
-stream.py   what WebSocket frames and books say, every generation
-parse.py    which SQL in sql/parse/polymarket makes which table's rows
+answers.py   cuts objects out of answers, byte for byte; asks one host for pages
+gamma.py     metadata: markets, events, series, tags
+clob.py      sampled prices, books, market flags, builder trades
+data.py      trades, tokens, resolutions, builder statistics (Data API v2)
+client.py    the three together, with rates, retries and metrics from the settings
+parse.py     which SQL in sql/parse/polymarket makes which table's rows
+live.py      subscriptions of its market and user channels
+stream.py    what WebSocket frames and books say, every generation
+own.py       what the user channel says
+fast.py      frames to columns, compiled
 """
