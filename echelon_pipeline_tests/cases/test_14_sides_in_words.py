@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from echelon_pipeline.sandbox.server.app import build
 
+from echelon_pipeline.sandbox.server.app import build
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.universe.captures import load
 from echelon_pipeline_tests.imported import CASES, needs_cases

@@ -11,13 +11,13 @@ from functools import cache
 from typing import Any
 
 import httpx
-from echelon_pipeline.sandbox.server.app import build_app
-from echelon_pipeline.sandbox.universe.universe import Universe
 
 from echelon_pipeline.sandbox.faults.faults import FaultPlan
+from echelon_pipeline.sandbox.server.app import build_app
 from echelon_pipeline.sandbox.server.clock import SandboxClock
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse
+from echelon_pipeline.sandbox.universe.universe import Universe
 
 KALSHI = "/trade-api/v2"
 OPTIONS = SandboxOptions(events=120, instruments=800, trades=20_000, days=100)

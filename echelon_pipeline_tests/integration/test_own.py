@@ -18,13 +18,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from echelon_pipeline.sandbox.server.app import build_app
 from websockets.exceptions import ConnectionClosed
 
 from echelon_pipeline.books.events import OwnFill, OwnOrder
 from echelon_pipeline.defs.listening import listen
 from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.lake.session import VENUES, Session
+from echelon_pipeline.sandbox.server.app import build_app
 from echelon_pipeline.sandbox.server.keys import API_KEY
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.sandbox.universe.account import UNIT, Account, Order, fee_of

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from echelon_pipeline.sandbox.server.app import build_app
 from websockets.exceptions import InvalidStatus
 
 from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.sandbox.server.app import build_app
 from echelon_pipeline.sandbox.server.replays import KalshiReplay, PolymarketReplay
 from echelon_pipeline.sandbox.universe.captures import Capture, load
 from echelon_pipeline.sandbox.universe.recorded import load as load_universe

@@ -15,7 +15,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from echelon_pipeline.sandbox.server.app import build_app
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
@@ -24,6 +23,7 @@ from echelon_pipeline.sandbox.faults.faults import FaultPlan
 from echelon_pipeline.sandbox.polymarket.session import UserSession
 from echelon_pipeline.sandbox.server import app as server
 from echelon_pipeline.sandbox.server import hub, sockets
+from echelon_pipeline.sandbox.server.app import build_app
 from echelon_pipeline.sandbox.server.keys import API_KEY, KEY_ID, key_file
 from echelon_pipeline.sandbox.server.options import KALSHI_PATH, SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess

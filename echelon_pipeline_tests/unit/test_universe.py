@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from echelon_pipeline.sandbox.universe.universe import Universe
 
 from echelon_pipeline.sandbox.server.options import SandboxOptions
+from echelon_pipeline.sandbox.universe.universe import Universe
 
 
 @pytest.mark.parametrize("instruments", [2, 30])

@@ -1,0 +1,152 @@
+"""Settings from the environment, and those that a home was built with.
+
+Belongs here: reading variables, recording and comparing. Nothing else reads ``os.environ``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.settings.model import Settings
+from echelon_pipeline.settings.recorded import FILE as RECORDED_FILE
+from echelon_pipeline.settings.recorded import read_recorded, write_recorded
+from echelon_pipeline.settings.urls import POSTGRES, check_url
+
+# Dagster reads it itself: it is no field, and is checked with the others.
+DAGSTER_URL = "DAGSTER_POSTGRES_URL"
+
+
+def env_names() -> dict[str, str]:
+    """Environment name of every setting, mapped to its field."""
+    return {str(info.validation_alias): field for field, info in Settings.model_fields.items()}
+
+
+# What these say decides which rows a home holds and what its marts say. The range of days is not among them: each
+# run names its own.
+SHAPES_DATA = (
+    "now",
+    "builder_code",
+    "max_instruments",
+    "kalshi_max_instruments",
+    "min_volume",
+    "history_days",
+    "reread_days",
+    "parlays_max",
+    "parlays_scan",
+    "parlays_reread",
+    "parlay_collections",
+    "overlap_minutes",
+    "trend_short_days",
+    "trend_long_days",
+    "late_hours",
+    "stale_hours",
+    "max_unread_share",
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting whose value in the environment is not the one that the home was built with."""
+
+    name: str
+    environment: str
+    home: str
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; of ``SHAPES_DATA`` those that the home was built with, where it says so.
+
+    Raises BadSettings for an unknown ``ECHELON_*`` name (with the nearest known one) and for a value
+    that cannot be used; the message names the variable and never shows its value.
+    """
+    values = _environment(environ)
+    settings = _validated(values)
+    recorded = _recorded(settings.home)
+    return _validated({**values, **recorded}, settings.home / RECORDED_FILE) if recorded else settings
+
+
+def record_settings(settings: Settings) -> None:
+    """Records what the home is built with, unless it is recorded already. Raises BadSettings."""
+    recorded = _recorded(settings.home)
+    if not recorded.keys() >= set(SHAPES_DATA):  # a newer version may bring a setting that an older one did not record
+        write_recorded(settings.home, {**_shaping(settings), **recorded}, first=not recorded)
+
+
+def differences(environ: Mapping[str, str] | None = None) -> list[Difference]:
+    """Settings that the environment sets to another value than the home was built with. Raises BadSettings."""
+    given = _validated(_environment(environ))
+    names = {field: name for name, field in env_names().items()}
+    ours = _shaping(given)
+    recorded = _shaping(load_settings(environ))
+    changed = [f for f in SHAPES_DATA if f in given.model_fields_set and ours[f] != recorded[f]]
+    return [Difference(names[f], _shown(ours[f]), _shown(recorded[f])) for f in changed]
+
+
+def accept_settings(names: Sequence[str], environ: Mapping[str, str] | None = None) -> list[Difference]:
+    """Records the environment's values of these variables, of all that differ without names; what was changed.
+
+    A named variable that is not set gets its default. Raises BadSettings for a name that no home records.
+    """
+    known = {name: field for name, field in env_names().items() if field in SHAPES_DATA}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BadSettings(f"{', '.join(unknown)}: no home records it; recorded are {', '.join(sorted(known))}")
+    given = _validated(_environment(environ))
+    ours, recorded = _shaping(given), _shaping(load_settings(environ))
+    wanted = names or [d.name for d in differences(environ)]
+    changed = [name for name in wanted if ours[known[name]] != recorded[known[name]]]
+    write_recorded(given.home, {**recorded, **{known[name]: ours[known[name]] for name in changed}})
+    return [Difference(name, _shown(ours[known[name]]), _shown(recorded[known[name]])) for name in changed]
+
+
+def _environment(environ: Mapping[str, str] | None) -> dict[str, Any]:
+    environ = os.environ if environ is None else environ
+    known = env_names()
+    for name in environ:
+        if name.startswith("ECHELON_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise BadSettings(f"Unknown environment variable {name}.{hint}")
+    try:
+        check_url(environ.get(DAGSTER_URL) or "postgresql://localhost", POSTGRES)
+    except ValueError as error:
+        raise BadSettings(f"Settings that cannot be used: {DAGSTER_URL}: {error}") from None
+    return {field: environ[name] for name, field in known.items() if environ.get(name, "") != ""}
+
+
+def _validated(values: Mapping[str, Any], file: Path | None = None) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        names = {field: name for name, field in env_names().items()}
+        problems = "; ".join(
+            f"{names.get(str(item['loc'][0]), item['loc'][0])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
+        where = f"{file}: settings" if file else "Settings"
+        raise BadSettings(f"{where} that cannot be used: {problems}") from None
+
+
+def _recorded(home: Path) -> dict[str, Any]:
+    return {field: value for field, value in read_recorded(home).items() if field in SHAPES_DATA}
+
+
+def _shaping(settings: Settings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", include=set(SHAPES_DATA))
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is None else str(value)
+
+
+def dagster_url() -> str:
+    """Where Dagster's own records are, if not in the home; empty if there. For taking it out of messages."""
+    return os.environ.get(DAGSTER_URL, "")

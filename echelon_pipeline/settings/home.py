@@ -1,0 +1,102 @@
+"""Places and limits of a home, and its clock.
+
+Belongs here: fields, their checks, and what follows from them alone.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from echelon_pipeline.settings.group import Group
+from echelon_pipeline.settings.places import usable_path
+from echelon_pipeline.settings.urls import STORES, check_url
+
+
+class HomeSettings(Group):
+    """Home: places, limits, clock"""
+
+    home: Path = Field(
+        Path(".echelon"), validate_default=True, description="Folder of the lake, the published file, state and logs."
+    )
+    lake: str | None = Field(None, description="Lake root: a folder or object-store URL. Default: <home>/lake.")
+    published: Path | None = Field(None, description="Published DuckDB file. Default: <home>/echelon.duckdb.")
+    keep_publications: int = Field(3, ge=1, description="How many publications are kept, the current one included.")
+    publish_every: int = Field(300, ge=0, description="Least seconds between two publications that nobody asked for.")
+    memory_limit_mb: int = Field(
+        512, ge=64, description="Memory limit of each DuckDB computation; above it, it spills."
+    )
+    threads: int = Field(2, ge=1, description="Threads of each DuckDB computation.")
+    raw_flush_objects: int = Field(
+        20_000, ge=1, le=40_000, description="Raw objects kept in memory before they are written and derived."
+    )
+    raw_retention_days: int = Field(
+        0,
+        ge=0,
+        description="Maintenance deletes raw objects last served longer ago than this many days; 0 keeps all.",
+    )
+    merge_tries: int = Field(10, ge=1, description="Tries to commit against concurrent writers.")
+    min_free_mb: int = Field(200, ge=0, description="Refuse to start a unit of work below this much free disk.")
+    now: datetime | None = Field(None, description="Frozen clock (ISO 8601, UTC) for recorded or sandbox universes.")
+    start_date: date | None = Field(None, description="First UTC day of the partitions. Default: now - days_back.")
+    days_back: int = Field(7, ge=0, description="How many days before today the first run ingests.")
+
+    @field_validator("now")
+    @classmethod
+    def _utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @field_validator("home", "published")
+    @classmethod
+    def _usable(cls, value: Path | None) -> Path | None:
+        return None if value is None else usable_path(value)
+
+    @field_validator("lake")
+    @classmethod
+    def _usable_lake(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if "://" not in value and not re.match(r"[\w+.-]+:", value):
+            return str(usable_path(value))
+        check_url(value, STORES, credentials=False)
+        if re.search(r"[?*\[\]]", value):
+            raise ValueError(
+                "the URL of a lake has neither parameters, which the store's own variables take, nor patterns"
+            )
+        return value
+
+    def clock(self) -> datetime:
+        """Now in UTC: the frozen clock where one is set."""
+        return self.now or datetime.now(UTC)
+
+    @property
+    def first_day(self) -> date:
+        """First UTC day of the daily partitions."""
+        return self.start_date or (self.clock() - timedelta(days=self.days_back)).date()
+
+    @property
+    def lake_root(self) -> str:
+        return self.lake or str(self.home / "lake")
+
+    @property
+    def capture_root(self) -> Path:
+        """Where received frames are logged, by venue and connection."""
+        return self.home / "capture"
+
+    @property
+    def published_file(self) -> Path:
+        return self.published or self.home / "echelon.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def scratch(self) -> Path:
+        """Staging files of units of work; whatever lies here after a crash may be deleted."""
+        return self.home / "scratch"

@@ -1,0 +1,62 @@
+"""Schedules, log, web pages, and the databases that a home may use.
+
+Belongs here: fields, their checks, and what follows from them alone.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+from echelon_pipeline.settings.group import Group, listed
+from echelon_pipeline.settings.urls import POSTGRES, REDIS, STATE, check_url, is_host
+
+# Secrets that are URLs.
+_SCHEMES = {"state_url": STATE, "postgres_url": POSTGRES, "redis_url": REDIS}
+STATE_FILE = "state.sqlite"
+
+
+class ServersSettings(Group):
+    """Servers: schedules, log, web pages, databases"""
+
+    schedules: bool = Field(False, description="Start schedules and sensors by default.")
+    ui_hosts: str | None = Field(
+        None,
+        description="Names that `echelon ui` may be asked for by, beside loopback; comma-separated, without ports.",
+    )
+    log_level: str = Field("INFO", validation_alias="LOG_LEVEL", description="Level of the log.")
+    postgres_url: SecretStr | None = Field(
+        None, description="Postgres that gets a mirror of marts and reference tables. Default: no mirror."
+    )
+    postgres_reader: str = Field("echelon_reader", description="Postgres role that may read the mirror, if it exists.")
+    state_url: SecretStr | None = Field(
+        None, description="State database (SQLAlchemy URL). Default: <home>/state.sqlite."
+    )
+    redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL", description="Redis for latest state.")
+
+    @field_validator("state_url", "postgres_url", "redis_url")
+    @classmethod
+    def _readable_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None:
+            check_url(value.get_secret_value(), _SCHEMES[str(info.field_name)])
+        return value
+
+    @field_validator("ui_hosts")
+    @classmethod
+    def _names(cls, value: str | None) -> str | None:
+        for host in listed(value):
+            if not is_host(host):
+                raise ValueError("expected names or addresses of hosts, without scheme, port and path, comma-separated")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        level = value.upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+            raise ValueError("expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return level
+
+    @property
+    def ui_hosts_allowed(self) -> tuple[str, ...]:
+        """Hosts beside loopback that the web pages answer for."""
+        return listed(self.ui_hosts)
