@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-LINK = "sandbox.link"  # where a connection's scope has its link
+LINK = "sandbox.websocket"  # where a connection's scope has its link
 HEARTBEAT = b"heartbeat"
 _KALSHI = "/trade-api/"
 
