@@ -6,6 +6,7 @@
     peek.py        what scans and walks look at in payloads before they are parsed
     absent.py      what a venue does not have, and how windows say so
     bounds.py      the top N of a listing, nothing dropped uncounted
+    versions.py    payload kinds of each venue, and which version of the parsers is current
     derive.py      raw objects of a unit to committed rows
     listings.py    instruments, events, series: scan, bounds, re-reads of known instruments
     held.py        the instruments that we hold, as relations of sql/derive

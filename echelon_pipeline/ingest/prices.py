@@ -23,6 +23,7 @@ from echelon_pipeline.ingest.letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.narrow import NARROWED, GivenUp, halves, note_given_up
 from echelon_pipeline.ingest.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
+from echelon_pipeline.ingest.versions import current_version
 from echelon_pipeline.sqlfiles import statement
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page
@@ -240,4 +241,4 @@ def stage_prices(deriver: Deriver, connection: duckdb.DuckDBPyConnection, venue:
     query = statement("derive/daily_prices_from_trades").text
     for parameter, value in (("$day", f"DATE '{day}'"), ("$venue", f"'{venue}'")):
         query = query.replace(parameter, value)
-    deriver.stage(connection, TABLE, query)
+    deriver.stage(connection, TABLE, f"SELECT *, {current_version(venue, TABLE)} AS parser_version FROM ({query})")
