@@ -88,11 +88,17 @@ def derive(
     for table_name, output in kind.outputs.items():
         target = f"{stem}__{table_name.replace('.', '_')}"
         connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {target} AS {_typed(connection, table_name, target, statement(output).text)}"
+            f"CREATE OR REPLACE TEMP VIEW {target} AS "
+            f"{_typed(connection, table_name, target, _versioned(table_name, statement(output).text, kind.version))}"
         )
         outputs[table_name] = target
     dead = _dead_letters(connection, kind, stem, unit_id, given)
     return Derived(outputs, dead, _drift(connection, kind, stem, unit_id))
+
+
+def _versioned(table: str, query: str, version: int) -> str:
+    """The query with the version of the parser, where the table has a column for it."""
+    return f"SELECT *, {version} AS parser_version FROM ({query})" if "parser_version" in TABLES[table].names else query
 
 
 # Columns of a kind's relations, which are the same for every chunk: asking DuckDB takes 6 ms.
@@ -162,7 +168,7 @@ def _dead_letters(
     name = f"{stem}__dead_letters"
     query = f"""
         SELECT venue, {literal(kind.main)} AS table_name, endpoint, sha256,
-               coalesce(reject_path, '$') AS path, parser_version, reject_reason AS reason,
+               coalesce(reject_path, '$') AS path, {kind.version} AS parser_version, reject_reason AS reason,
                raw_payload AS payload, {literal(unit_id)} AS unit_id, received_at AS observed_at,
                scope, instrument_id, unread_rows,
                coalesce(to_at <= begin_at OR from_at >= end_at, false) AS is_outside,
@@ -170,7 +176,7 @@ def _dead_letters(
                CASE WHEN is_outside THEN to_at ELSE least(to_at, end_at) END AS to_at,
                CASE WHEN is_outside THEN received_at END AS closed_at,
                CASE WHEN is_outside THEN {literal(OUTSIDE)} END AS closed_reason
-        FROM (SELECT a.reject_path, a.reject_reason, r.venue, r.endpoint, r.sha256, r.parser_version,
+        FROM (SELECT a.reject_path, a.reject_reason, r.venue, r.endpoint, r.sha256,
                      r.payload AS raw_payload, r.received_at, p.scope, p.begin_at, p.end_at,
                      CASE
                          WHEN length(p.instrument_ids) = 1 THEN p.instrument_ids[1]

@@ -22,6 +22,7 @@ from echelon_pipeline.ingest.known_instruments import with_held
 from echelon_pipeline.ingest.narrowing import NARROWED, GivenUp, halves, note_given_up
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
 from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
+from echelon_pipeline.ingest.versions import current_version
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.lake.windows import Span, Window
 from echelon_pipeline.sqltools.statements import statement
@@ -240,4 +241,4 @@ def stage_prices(deriver: Deriver, connection: duckdb.DuckDBPyConnection, venue:
     query = statement("derive/daily_prices_from_trades").text
     for parameter, value in (("$day", f"DATE '{day}'"), ("$venue", f"'{venue}'")):
         query = query.replace(parameter, value)
-    deriver.stage(connection, TABLE, query)
+    deriver.stage(connection, TABLE, f"SELECT *, {current_version(venue, TABLE)} AS parser_version FROM ({query})")

@@ -21,6 +21,9 @@ from echelon_pipeline.tables import Table
 # Where a row was read from and when says nothing about the thing itself: alone it is no change.
 PROVENANCE = ("observed_at", "raw_sha256")
 
+# The version of the parsers that made rows before rows had a column for it.
+FIRST_PARSER = 1
+
 # observed_at says when a row was first read: a row that is staged again keeps the stored time.
 FIRST_READ = frozenset({"core.trades"})
 
@@ -168,11 +171,20 @@ class Merge:
 
     def _replaces(self) -> str:
         differs = " OR ".join(f"s.{quote(c)} IS DISTINCT FROM o.{quote(c)}" for c in self._compared())
-        wins = [f"({differs})", *NOT_WORSE.get(self.table.name, ())]
+        wins = [*NOT_WORSE.get(self.table.name, ())]
         if self.table.newest:
             newest = quote(self.table.newest)
             wins.append(f"(s.{newest} >= o.{newest} OR o.{newest} IS NULL)")
-        return " AND ".join(wins)
+        if not wins:
+            return f"({differs})"
+        return f"({differs}) AND (({' AND '.join(wins)}) OR {self._reads_again()})"
+
+    def _reads_again(self) -> str:
+        """Whether a newer parser made the staged row of the same reading: then the row counts, whatever it says."""
+        if "parser_version" not in self.table.names:
+            return "false"
+        reading = "raw_sha256" if "raw_sha256" in self.table.names else "observed_at"
+        return f"(s.{reading} = o.{reading} AND s.parser_version > coalesce(o.parser_version, {FIRST_PARSER}))"
 
     def _kept(self, column: str) -> str:
         name = quote(column)

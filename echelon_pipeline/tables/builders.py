@@ -6,7 +6,7 @@ Belongs here: columns, keys and rules of ``core.builder_*`` and ``mart.builder_*
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.columns import DATE, INSTRUMENT, VENUE
+from echelon_pipeline.tables.columns import DATE, INSTRUMENT, PARSER, VENUE
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 _RANGES = "('day', 'week', 'month', 'all')"
@@ -17,6 +17,7 @@ _RANGE_START = Column(
 
 VENUE_RANKING = Table(
     name="core.builder_leaderboard",
+    version=2,
     about="One row is one builder's place in the venue's own ranking, as served.",
     grain="range, builder, observation",
     columns=(
@@ -31,6 +32,7 @@ VENUE_RANKING = Table(
         Column("active_users", T.BIGINT, "as served"),
         Column("is_verified", T.BOOL, "as served"),
         Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from"),
+        PARSER,
     ),
     key=("venue", "range", "builder_code", "observed_at"),
     partition_by=("venue", "date"),

@@ -19,6 +19,11 @@ OBSERVED = Column(
     nullable=False,
 )
 SHA = Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from")
+PARSER = Column(
+    "parser_version",
+    T.INT,
+    "version of the parser that made the row; NULL in imported and in older rows",
+)
 
 
 def in_unit(column: str) -> Rule:

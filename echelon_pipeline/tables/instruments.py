@@ -6,7 +6,17 @@ shares, money in US dollars (suffix ``_usd``), times in UTC (suffix ``_at``).
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.columns import BUCKET, INSTRUMENT, IS_VENUE, OBSERVED, SHA, VENUE, in_unit, not_negative
+from echelon_pipeline.tables.columns import (
+    BUCKET,
+    INSTRUMENT,
+    IS_VENUE,
+    OBSERVED,
+    PARSER,
+    SHA,
+    VENUE,
+    in_unit,
+    not_negative,
+)
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 STATUSES = ("unopened", "active", "paused", "closed", "determined", "settled")
@@ -14,6 +24,7 @@ STATUSES = ("unopened", "active", "paused", "closed", "determined", "settled")
 
 SERIES = Table(
     name="core.series",
+    version=2,
     about="One row is one series: the recurring family that events belong to.",
     grain="series",
     columns=(
@@ -33,6 +44,7 @@ SERIES = Table(
         Column("updated_at", T.TIME, "the venue's last change of the metadata"),
         OBSERVED,
         SHA,
+        PARSER,
     ),
     key=("series_id",),
     partition_by=("venue", "bucket"),
@@ -43,6 +55,7 @@ SERIES = Table(
 
 EVENTS = Table(
     name="core.events",
+    version=2,
     about="One row is one event: the question that groups instruments.",
     grain="event",
     columns=(
@@ -68,6 +81,7 @@ EVENTS = Table(
         Column("updated_at", T.TIME, "the venue's last metadata change"),
         OBSERVED,
         SHA,
+        PARSER,
     ),
     key=("event_id",),
     partition_by=("venue", "bucket"),
@@ -122,9 +136,10 @@ _SLOW = (
 
 INSTRUMENTS = Table(
     name="core.instruments",
+    version=2,
     about="One row is one instrument (a Kalshi market, a Polymarket condition) as it is now.",
     grain="instrument",
-    columns=(VENUE, BUCKET, INSTRUMENT, *_SLOW, OBSERVED, SHA),
+    columns=(VENUE, BUCKET, INSTRUMENT, *_SLOW, OBSERVED, SHA, PARSER),
     key=("instrument_id",),
     partition_by=("venue", "bucket"),
     sort_by=("instrument_id",),
@@ -159,6 +174,7 @@ INSTRUMENT_HISTORY = Table(
 
 OUTCOMES = Table(
     name="core.outcomes",
+    version=2,
     about="One row is one tradable side of an instrument.",
     grain="instrument, outcome_index",
     columns=(
@@ -171,6 +187,7 @@ OUTCOMES = Table(
         Column("is_affirmative", T.BOOL, "the label means yes; NULL where it says neither yes nor no"),
         OBSERVED,
         SHA,
+        PARSER,
     ),
     key=("instrument_id", "outcome_index"),
     partition_by=("venue", "bucket"),
@@ -182,6 +199,7 @@ OUTCOMES = Table(
 
 INSTRUMENT_QUOTES = Table(
     name="core.instrument_quotes",
+    version=2,
     mirrored=False,
     about="One row is one poll's view of an instrument's prices, volume and open interest.",
     grain="instrument, observed_at",
@@ -203,6 +221,7 @@ INSTRUMENT_QUOTES = Table(
         Column("open_interest", T.SIZE, "Kalshi: contracts", unit="contracts"),
         Column("open_interest_usd", T.MONEY, "Polymarket: USD", unit="USD"),
         SHA,
+        PARSER,
     ),
     key=("instrument_id", "observed_at"),
     partition_by=("venue", "date"),

@@ -5,7 +5,17 @@ Belongs here: columns, keys and rules of these tables; units are those of ``inst
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.columns import BUCKET, INSTRUMENT, IS_VENUE, OBSERVED, SHA, VENUE, in_unit, not_negative
+from echelon_pipeline.tables.columns import (
+    BUCKET,
+    INSTRUMENT,
+    IS_VENUE,
+    OBSERVED,
+    PARSER,
+    SHA,
+    VENUE,
+    in_unit,
+    not_negative,
+)
 from echelon_pipeline.tables.schema import Column, Rule, T, Table
 
 _DATE = Column("date", T.DATE, "UTC day of event_at", nullable=False)
@@ -14,7 +24,7 @@ DAILY_PRICES = Table(
     name="core.daily_prices",
     about="One row is one instrument's UTC day from one price source. The sources describe the same day: choose one "
     "price_source before adding anything up; mart.trade_volume is safe to sum.",
-    version=2,
+    version=3,
     grain="instrument, date, price_source",
     columns=(
         VENUE,
@@ -48,6 +58,7 @@ DAILY_PRICES = Table(
         OBSERVED,
         Column("unread_rows", T.BIGINT, "rows of the day that could not be read; NULL in older and imported rows"),
         Column("incomplete_reason", T.TEXT, "why is_complete is false; NULL in older and imported rows too"),
+        PARSER,
     ),
     key=("instrument_id", "date", "price_source"),
     partition_by=("venue", "date"),
@@ -66,6 +77,7 @@ DAILY_PRICES = Table(
 
 TRADES = Table(
     name="core.trades",
+    version=2,
     mirrored=False,
     about="One row is one taker execution as published.",
     grain="Kalshi: one match; Polymarket: one taker aggregate (column grain)",
@@ -111,6 +123,7 @@ TRADES = Table(
         Column("source", T.TEXT, "endpoint with its filters, or imported file", nullable=False),
         Column("observed_at", T.TIME, "when we first read it", nullable=False),
         SHA,
+        PARSER,
     ),
     key=("trade_id",),
     replace_by=("set_id",),
@@ -130,6 +143,7 @@ TRADES = Table(
 
 FILLS = Table(
     name="core.fills",
+    version=2,
     about="One row is one order leg of a match (maker or taker), with builder attribution and fees.",
     grain="venue leg id",
     columns=(
@@ -160,6 +174,7 @@ FILLS = Table(
         Column("updated_at", T.TIME, "the venue's last change"),
         OBSERVED,
         SHA,
+        PARSER,
     ),
     key=("fill_id",),
     partition_by=("venue", "date"),
@@ -170,6 +185,7 @@ FILLS = Table(
 
 RESOLUTIONS = Table(
     name="core.resolutions",
+    version=2,
     about="One row is what one source says about how an instrument paid out.",
     grain="instrument, source",
     columns=(
@@ -195,6 +211,7 @@ RESOLUTIONS = Table(
         Column("resolved_at", T.TIME, "when it became final"),
         OBSERVED,
         SHA,
+        PARSER,
     ),
     key=("instrument_id", "source"),
     partition_by=("venue", "bucket"),

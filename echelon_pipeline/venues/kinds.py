@@ -35,8 +35,9 @@ class PayloadKind:
     and counted. ``known_patterns``: fields and the regular expression that their whole text must match; other
     texts are counted, for the statements make NULL of them. ``main``: the table named in dead letters of this
     kind. ``chunk_bytes``: payload bytes parsed at once, whole pages at least; ``whole``: a unit's pages are
-    never parsed apart. ``owner``: SQL of the instrument of a parsed row, for kinds whose rows are asked for by
-    instrument: a row of another one than was asked for is not to be believed.
+    never parsed apart. ``version``: raised when its statements make other rows of the same payload; kinds that
+    make rows of one table have the same. ``owner``: SQL of the instrument of a parsed row, for kinds whose rows are
+    asked for by instrument: a row of another one than was asked for is not to be believed.
     """
 
     venue: str
@@ -50,4 +51,5 @@ class PayloadKind:
     uses_outcomes: bool = False
     chunk_bytes: int = ROWS_CHUNK
     whole: bool = False
+    version: int = 1
     owner: str = ""

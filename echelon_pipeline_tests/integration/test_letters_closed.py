@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,9 @@ def still_open(session: Session) -> int:
 
 
 def run_as(home: Scripted, script: Script, version: int) -> None:
-    """A refetch whose objects are stored by this version of the parsers."""
+    """A refetch that this version of the parsers reads."""
     feed = FEEDS[home.venue](script, home.settings)
-    feed.parser_version = version  # type: ignore[misc]
+    feed.kinds = {name: replace(kind, version=version) for name, kind in feed.kinds.items()}  # type: ignore[misc]
     asyncio.run(ingest_trades(home.session, home.venue, feed, DAYS, refetch=True))
 
 

@@ -409,7 +409,7 @@ def test_an_interrupted_ingest_says_that_nothing_is_lost(monkeypatch: pytest.Mon
         (["maintain"], "ops.maintain.maintain"),
         (["prune"], "defs.history.prune"),
         (["record"], "streams.selection.watchable"),
-        (["doctor"], "doctor.examine"),
+        (["doctor"], "ops.doctor.examine"),
         (["import", __file__, "--table", "trades", "--venue", "kalshi"], "ingest.bulk.import_file"),
         (["sql", "SELECT 1"], "publish.reader.read_published"),
     ],

@@ -219,6 +219,23 @@ def test_two_staged_rows_that_disagree_on_a_key_are_refused(lake: Lake) -> None:
     assert merge(lake, "core.trades", trade(1), trade(1, observed_at=LATER)) == (1, 0, 0)
 
 
+def test_a_newer_parser_replaces_what_an_older_one_made_of_the_same_payload(lake: Lake) -> None:
+    made = row("core.instruments", instrument_id="kalshi:A", raw_sha256="1", observed_at=LATER, parser_version=1)
+    merge(lake, "core.instruments", made)
+    merge(lake, "core.instruments", {**made, "observed_at": NOON, "title": "older payload", "raw_sha256": "0"})
+    merge(lake, "core.instruments", {**made, "observed_at": NOON, "title": "read anew", "parser_version": 2})
+    assert [(r["title"], r["parser_version"]) for r in stored(lake, "core.instruments")] == [("read anew", 2)]
+
+
+def test_a_newer_parser_may_make_a_worse_day_of_the_same_reading_and_of_no_other(lake: Lake) -> None:
+    best = row("core.daily_prices", is_complete=True, grain_seconds=60, observed_at=NOON, parser_version=1)
+    merge(lake, "core.daily_prices", best)
+    merge(lake, "core.daily_prices", {**best, "grain_seconds": 3600, "observed_at": LATER, "parser_version": 2})
+    assert [r["grain_seconds"] for r in stored(lake, "core.daily_prices")] == [60]
+    merge(lake, "core.daily_prices", {**best, "is_complete": False, "parser_version": 2})
+    assert [r["is_complete"] for r in stored(lake, "core.daily_prices")] == [False]
+
+
 def test_an_append_is_checked_too(lake: Lake) -> None:
     with pytest.raises(RuleViolation, match="kind is present"):
         lake.append("core.drift", arrow("core.drift", [row("core.drift"), row("core.drift", kind=None)]))
@@ -329,7 +346,7 @@ def test_storage_errors_get_their_names_and_others_pass(error: Exception, named:
 def with_column(lake: Lake) -> Lake:
     """The same lake, read by code whose trades have one more column."""
     trades = TABLES["core.trades"]
-    newer = replace(trades, version=2, columns=(*trades.columns, Column("venue_note", T.TEXT, "new")))
+    newer = replace(trades, version=trades.version + 1, columns=(*trades.columns, Column("venue_note", T.TEXT, "new")))
     scratch, root = lake.scratch, lake.root
     return Lake(root, scratch=scratch, min_free_mb=0, tables={**TABLES, "core.trades": newer})
 
@@ -373,7 +390,7 @@ def test_a_partition_of_older_files_alone_is_read_and_merged_once_the_table_has_
 def test_a_table_of_newer_code_is_refused(lake: Lake) -> None:
     newer = with_column(lake)
     open_for_write(newer.tables["core.trades"], newer.uri("core.trades"))
-    with pytest.raises(NewerLake, match="version 2 of its columns, this code knows 1"):
+    with pytest.raises(NewerLake, match="version 3 of its columns, this code knows 2"):
         merge(lake, "core.trades", trade(1))
     with pytest.raises(NewerLake, match="upgrade"):
         lake.scan("core.trades")

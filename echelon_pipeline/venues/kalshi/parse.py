@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from echelon_pipeline.venues.kinds import POINTS_CHUNK, ROWS_CHUNK, TRADES_CHUNK, PayloadKind
 
-# Raised when a statement below changes what rows come out of the same payload.
+# Of every kind that names no version of its own. Raised when statements make other rows of the same payloads.
 PARSER_VERSION = 1
 
 _SERIES_FIELDS = """
@@ -62,6 +62,7 @@ def _kind(
     fields: str,
     values: Mapping[str, frozenset[str]] | None = None,
     patterns: Mapping[str, str] | None = None,
+    version: int = PARSER_VERSION,
 ) -> PayloadKind:
     folder = f"parse/kalshi/{endpoint}"
     return PayloadKind(
@@ -73,6 +74,7 @@ def _kind(
         known_fields=frozenset(fields.split()),
         known_values=values or {},
         known_patterns=patterns or {},
+        version=version,
         owner="'kalshi:' || ticker" if endpoint == "trades" else "",
         chunk_bytes={"candlesticks": POINTS_CHUNK, "trades": TRADES_CHUNK}.get(endpoint, ROWS_CHUNK),
     )

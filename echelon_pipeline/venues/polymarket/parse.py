@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from echelon_pipeline.venues.kinds import POINTS_CHUNK, ROWS_CHUNK, PayloadKind
 
-# Raised when a statement below changes what rows come out of the same payload.
+# Of every kind that names no version of its own. Raised when statements make other rows of the same payloads.
 PARSER_VERSION = 1
 
 _MARKET_FIELDS = """
@@ -91,6 +91,7 @@ def _kind(
     statements: str | None = None,
     words: Mapping[str, frozenset[str]] | None = None,
     uses_outcomes: bool = False,
+    version: int = PARSER_VERSION,
 ) -> PayloadKind:
     """A kind whose files are named after it: ``<endpoint>.sql`` and ``<endpoint>_<table>.sql``."""
     stem = f"parse/polymarket/{statements or endpoint}"
@@ -103,6 +104,7 @@ def _kind(
         known_fields=frozenset(fields.split()),
         known_values=words or {},
         uses_outcomes=uses_outcomes,
+        version=version,
         owner="'polymarket:' || condition_id" if tables[0] == "core.trades" else "",
         chunk_bytes=POINTS_CHUNK if endpoint == "prices_history" else ROWS_CHUNK,
         # Identical prints are numbered over a walk; a ranking is one observation however many pages it has.

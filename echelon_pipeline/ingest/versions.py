@@ -1,0 +1,28 @@
+"""The payload kinds of each venue, and which version of the parsers makes rows of a table now.
+
+Belongs here: the question of what is current. Stored rows that are older are found elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from echelon_pipeline.lake.session import Venue
+from echelon_pipeline.venues.kalshi import parse as kalshi
+from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.polymarket import parse as polymarket
+
+KINDS: Mapping[Venue, Mapping[str, PayloadKind]] = {"kalshi": kalshi.KINDS, "polymarket": polymarket.KINDS}
+
+
+def feeding(venue: Venue, table: str) -> dict[str, PayloadKind]:
+    """The kinds whose payloads make rows of a table, by endpoint."""
+    return {name: kind for name, kind in KINDS[venue].items() if table in kind.outputs}
+
+
+def current_version(venue: Venue, table: str) -> int:
+    """The version of the parsers of a table's rows; ValueError for a table that no payload makes rows of."""
+    found = {kind.version for kind in feeding(venue, table).values()}
+    if len(found) != 1:
+        raise ValueError(f"{table} of {venue}: expected one version of the parsers, got {sorted(found)}")
+    return found.pop()
