@@ -11,10 +11,9 @@ import pytest
 
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish import publish as module
 from echelon_pipeline.publish.editions import kept_publications, read_edition
-from echelon_pipeline.publish.lineage import register_rebuilt
+from echelon_pipeline.publish.lineage import guarded_refresh, register_rebuilt
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
@@ -55,7 +54,7 @@ def test_a_lake_that_is_not_there_is_not_published(published: Settings, force: b
     with pytest.raises(CorruptStore, match=r"core\.trades has vanished \(it had version \d and 20 rows\)"):
         publish(published, force=force)
     with pytest.raises(CorruptStore, match="Is its disk mounted"):
-        list(Refresh(published).run())
+        list(guarded_refresh(published).run())
     assert list(Path(published.lake_root).iterdir()) == []  # nothing was made in the place of the lake
     assert _trades(published.published_file) == 20
     Path(published.lake_root).rmdir()
