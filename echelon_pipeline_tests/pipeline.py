@@ -16,7 +16,7 @@ from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.tables import TABLES
 
 # Bookkeeping that names the unit or run that did the work: differs between runs by design.
-BOOKKEEPING = {"raw.objects", "raw.last_seen", "core.ingest_windows", "core.drift"}
+BOOKKEEPING = {"raw.objects", "raw.last_seen", "raw.pages", "core.ingest_windows", "core.drift"}
 PROVENANCE = {"unit_id", "run_id"}
 
 

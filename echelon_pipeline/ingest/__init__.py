@@ -11,6 +11,7 @@ Shared by all units:
     narrowing.py           one failing member of a batch does not cost the others
     parse.py               the statements of ``sql/parse``: payloads to typed rows and dead letters
     versions.py            payload kinds of each venue, and the current versions of their parsers
+    pages.py               what each page of raw was asked for, and what of it was kept
     derive.py              raw objects of a unit to committed rows
     dead_letters.py        where dead letters count, and when they are closed
     known_instruments.py   known instruments as relations for ``sql/derive``

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -33,13 +33,24 @@ _KEY = "endpoint, sha256, path, parser_version"
 @dataclass(frozen=True)
 class Asked:
     """What one page was asked for. ``instrument_ids``: empty for any of the venue's. ``within``: where rows of the page
-    lie in time; ``claimed``: the span that the unit's window speaks of."""
+    lie in time; ``claimed``: the span that the unit's window speaks of. ``objects``: how many it holds. ``times``: the
+    oldest and the newest that can be read on it. ``kept_from``: its walk's rows from here on are kept by now (None:
+    all of what is claimed)."""
 
     page: int
     instrument_ids: tuple[str, ...]
     within: Span
     claimed: Span
     scope: str | None = None
+    objects: int = 0
+    times: Span | None = None
+    kept_from: datetime | None = None
+
+
+def moment_pages(objects: Sequence[int], moment: Span) -> list[Asked]:
+    """Pages that show a moment; ``objects``: how many each holds."""
+    span = (moment[0], max(moment[1], moment[0] + timedelta(microseconds=1)))
+    return [Asked(n, (), span, span, objects=count) for n, count in enumerate(objects)]
 
 
 def asked_pages(pages: Iterable[Asked]) -> pa.Table:
@@ -129,6 +140,10 @@ class OpenLetters:
         this unit or an earlier unit asked for them."""
         kept = f"SELECT ({_KEY}) FROM letters WHERE closed_at IS NULL"
         return f"SELECT * FROM {letters} WHERE closed_at IS NULL OR ({_KEY}) NOT IN ({kept})"
+
+    def unknown(self, letters: str) -> str:
+        """A SELECT of the letters that are not stored, open or closed: of raw that is derived again."""
+        return f"SELECT * FROM {letters} WHERE ({_KEY}) NOT IN (SELECT ({_KEY}) FROM letters)"
 
     def parsed(self, endpoint: str, letters: str, rows: str | None) -> str:
         """A SELECT of the letters that an endpoint's parsed objects close: those of ``counted_objects`` that are not

@@ -6,7 +6,7 @@ Belongs here: the order in which derived tables are built and committed. What a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow as pa
 from echelon_pipeline.errors import RuleViolation
 from echelon_pipeline.ingest.dead_letters import TABLE as LETTERS
 from echelon_pipeline.ingest.dead_letters import Asked, OpenLetters, Reread, UnreadRows, asked_pages
+from echelon_pipeline.ingest.pages import page_rows, record
 from echelon_pipeline.ingest.parse import derive as run_kind
 from echelon_pipeline.lake.session import Counts, Unit
 from echelon_pipeline.sqltools.duck import STAGED
@@ -47,16 +48,19 @@ Staged = dict[str, list[Path]]
 @dataclass(frozen=True)
 class RawSlice:
     """Which raw objects: of these units, pages from ``page_from`` on, and ``also_pages`` before it, which are read
-    again for rows that were held back."""
+    again for rows that were held back. ``only_pages``: these and no others, where some are named."""
 
     venue: str
     unit_ids: tuple[str, ...]
     page_from: int = 0
     also_pages: tuple[int, ...] = ()
+    only_pages: tuple[int, ...] = ()
 
     def condition(self) -> str:
         """A SQL condition on ``raw.objects``."""
         units = ", ".join(literal(u) for u in self.unit_ids)
+        if self.only_pages:
+            return f"unit_id IN ({units}) AND page IN ({', '.join(map(str, self.only_pages))})"
         pages = f"page >= {self.page_from}"
         if self.also_pages:
             pages += f" OR page IN ({', '.join(map(str, self.also_pages))})"
@@ -69,14 +73,23 @@ class RawSlice:
 
 @dataclass
 class Deriver:
-    """Derives slices of raw into staged files, then commits them table by table."""
+    """Derives slices of raw into staged files, then commits them table by table.
+
+    ``again``: raw that was derived before. Then nothing is counted twice: drift and pages are on record, and of dead
+    letters those that are known stay as they are. ``tables``: rows of these alone are committed; None: of all.
+    ``absent``: raw files to be passed over.
+    """
 
     unit: Unit
     kinds: Mapping[str, PayloadKind]
+    again: bool = False
+    tables: frozenset[str] | None = None
+    absent: Collection[str] = ()
     staged: Staged = field(default_factory=dict)
     drift: list[Path] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     unread: UnreadRows = field(default_factory=UnreadRows)
+    pages: list[tuple[str, str, Asked]] = field(default_factory=list)
     _files: int = 0
 
     def parse(
@@ -87,19 +100,24 @@ class Deriver:
         asked: Iterable[Asked] | None = None,
         rereads: Sequence[Reread] = (),
         listed_until: datetime | None = None,
+        served: Sequence[Asked] = (),
     ) -> None:
         """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged. ``asked``:
         what its pages were asked for; without it they show a moment. ``rereads``: what has been walked to its end by
         now: earlier dead letters in it that were not met again are closed. ``listed_until``: the slice is a whole
-        listing that ended then: so are earlier letters of records without an id that it does not serve."""
+        listing that ended then: so are earlier letters of records without an id that it does not serve.
+        ``served``: its pages, where they show a moment: they are put on record, and are no place for dead letters."""
         session = self.unit.session
+        asked = None if asked is None else list(asked)
+        main = next((kind.main for kind in self.kinds.values()), "")
+        if not self.again:
+            self.pages += [(source.venue, main, page) for page in (*(asked or ()), *served) if page.objects]
         places = None if asked is None else asked_pages(asked)
         with session.duck() as connection:
             letters = OpenLetters(self.unit, connection, source.venue)
             for kind in self.kinds.values():
-                scan = session.lake.scan(
-                    "raw.objects", where={"venue": [source.venue], "endpoint": [kind.endpoint]}, units=source.unit_ids
-                )
+                where = {"venue": [source.venue], "endpoint": [kind.endpoint]}
+                scan = session.lake.scan("raw.objects", where=where, units=source.unit_ids, without=self.absent)
                 for pages in _chunks(connection, scan, source.condition(), kind):
                     raw = f"{scan} WHERE {source.condition()} AND {pages}"
                     self._parse_chunk(connection, kind, raw, source.counted(), keep or {}, places, letters)
@@ -132,12 +150,13 @@ class Deriver:
         # Mostly there is nothing odd: writing a file to see that takes 8 ms.
         dead = derived.dead_letters
         if _has_rows(connection, dead):
-            self.counts.dead_letters += self._stage(connection, LETTERS, letters.inside(dead))
+            kept = letters.unknown(dead) if self.again else letters.inside(dead)
+            self.counts.dead_letters += self._stage(connection, LETTERS, kept)
             self.counts.unread_rows += self.unread.add(connection, dead)
         if letters.exist:
             shown = derived.outputs[kind.main] if asked is None and "instrument_id" in TABLES[kind.main].names else None
             self._stage(connection, LETTERS, letters.parsed(kind.endpoint, dead, shown))
-        if _has_rows(connection, derived.drift):
+        if not self.again and _has_rows(connection, derived.drift):
             path = self._path("drift")
             _copy(connection, f"SELECT * FROM {derived.drift}", path)
             self.drift.append(path)
@@ -155,6 +174,8 @@ class Deriver:
         return self._stage(connection, table, typed(TABLES[table], query, connection))
 
     def _stage(self, connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
+        if self.tables is not None and table not in self.tables and table != LETTERS:
+            return 0
         path = self._path(table)
         rows = _copy(connection, query, path)
         if rows:
@@ -171,12 +192,15 @@ class Deriver:
         Raises RuleViolation, before any commit, where rows are staged for a table that the order does not have."""
         if unplaced := sorted(self.staged.keys() - set(MERGE_ORDER)):
             raise RuleViolation(f"rows are staged for {', '.join(unplaced)}: no place in the order of merges")
+        pages = page_rows(self.unit, self.pages, self.staged)
         for table in MERGE_ORDER:
             if table == "core.instruments" and table in self.staged:
                 self._enrich_instruments()
             if paths := self.staged.pop(table, []):
                 self._merge(table, paths)
         self._append_drift()
+        record(self.unit, pages)
+        self.pages = []
         counts, self.counts = self.counts, Counts()
         return counts
 

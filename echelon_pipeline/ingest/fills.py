@@ -37,7 +37,7 @@ async def ingest_fills(session: Session, client: PolymarketClient, days: Sequenc
 
 
 async def _one_code(session: Session, client: PolymarketClient, code: str, span: Span) -> Counts:
-    counts = Counts()
+    counts, asked = Counts(), list[Asked]()
     with session.unit() as unit:
         store = unit.store(VENUE, PARSER_VERSION)
         failure: EchelonError | None = None
@@ -46,6 +46,8 @@ async def _one_code(session: Session, client: PolymarketClient, code: str, span:
             after = _first_open(session, code, span[0]) - timedelta(seconds=1)
             async for page in client.clob.builder_trades(code, after=after, before=span[1] + timedelta(seconds=1)):
                 store.add(replace(page, number=counts.pages))
+                times = (after, span[1] + timedelta(seconds=1))
+                asked.append(Asked(counts.pages, (), span, span, code, objects=len(page.objects), times=times))
                 counts.pages += 1
                 counts.objects += len(page.objects)
                 session.progress("polymarket fills", counts.objects, None)
@@ -55,7 +57,7 @@ async def _one_code(session: Session, client: PolymarketClient, code: str, span:
         deriver = Deriver(unit, {"builder_trades": KINDS["builder_trades"]})
         deriver.parse(
             RawSlice(VENUE, (unit.unit_id,)),
-            asked=[Asked(n, (), span, span, code) for n in range(counts.pages)],
+            asked=asked,
             rereads=[] if failure else [Reread(TABLE, span, scope=code)],
         )
         counts.add(deriver.commit())

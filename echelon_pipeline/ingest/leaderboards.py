@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
+from echelon_pipeline.ingest.dead_letters import moment_pages
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.unavailable import note, verdict
 from echelon_pipeline.lake.session import Counts, Session
@@ -22,7 +23,7 @@ RANGES = ("day", "week", "month", "all")
 
 async def ingest_leaderboard(session: Session, client: PolymarketClient) -> Counts:
     """Reads the ranking of every range as it is now; a range that fails leaves those before it."""
-    counts = Counts()
+    counts, objects = Counts(), list[int]()
     started = session.clock()
     with session.unit() as unit:
         store = unit.store(VENUE, PARSER_VERSION)
@@ -31,6 +32,7 @@ async def ingest_leaderboard(session: Session, client: PolymarketClient) -> Coun
             for number, wanted in enumerate(RANGES):
                 async for page in client.data.builders_leaderboard(wanted):
                     store.add(replace(page, number=counts.pages))
+                    objects.append(len(page.objects))
                     counts.pages += 1
                     counts.objects += len(page.objects)
                 session.progress("polymarket builders", number + 1, len(RANGES))
@@ -38,7 +40,7 @@ async def ingest_leaderboard(session: Session, client: PolymarketClient) -> Coun
             failure = error
         store.flush()
         deriver = Deriver(unit, {ENDPOINT: KINDS[ENDPOINT]})
-        deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
+        deriver.parse(RawSlice(VENUE, (unit.unit_id,)), served=moment_pages(objects, (started, session.clock())))
         counts.add(deriver.commit())
         state, reason = verdict(failure)
         span, rows = (started, session.clock()), counts.staged.get(TABLE, 0)

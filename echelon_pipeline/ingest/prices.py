@@ -178,7 +178,7 @@ class _Batch:
         try:
             async for page in self.feed.fetch(request):
                 self._raw.add(replace(page, number=self._page))
-                self._asked.append(Asked(self._page, ids, request.span, request.span))
+                self._asked.append(Asked(self._page, ids, request.span, request.span, objects=len(page.objects)))
                 self._page += 1
                 self.total.objects += len(page.objects)
             self._read.append(Reread(TABLE, request.span, ids, unnamed=False))

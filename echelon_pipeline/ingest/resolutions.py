@@ -14,6 +14,7 @@ import duckdb
 
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.errors import NotAvailable
+from echelon_pipeline.ingest.dead_letters import moment_pages
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.narrowing import GivenUp, narrowed, note_given_up, sentence, windows_of
 from echelon_pipeline.ingest.unavailable import note, verdict
@@ -29,7 +30,7 @@ CONDITIONS_PER_REQUEST = 20  # documented limit of data v2 filters
 
 async def ingest_resolutions(session: Session, client: PolymarketClient) -> Counts:
     """Asks about every ended instrument whose payout is not final in this source yet."""
-    counts = Counts()
+    counts, objects = Counts(), list[int]()
     wanted = _unresolved(session)
     started = session.clock()
     with session.unit() as unit:
@@ -40,6 +41,7 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
             for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):
                 async for page in narrowed(conditions, client.data.resolutions, given_up):
                     store.add(replace(page, number=counts.pages))
+                    objects.append(len(page.objects))
                     counts.pages += 1
                     counts.objects += len(page.objects)
                 session.progress("polymarket resolutions", number * CONDITIONS_PER_REQUEST, len(wanted))
@@ -48,7 +50,7 @@ async def ingest_resolutions(session: Session, client: PolymarketClient) -> Coun
             note(counts, error, "resolutions of Data API v2 are")
         store.flush()
         deriver = Deriver(unit, {"resolutions": KINDS["resolutions"]})
-        deriver.parse(RawSlice(VENUE, (unit.unit_id,)))
+        deriver.parse(RawSlice(VENUE, (unit.unit_id,)), served=moment_pages(objects, (started, session.clock())))
         counts.add(deriver.commit())
         counts.add(_judge(session, deriver))
         rows = counts.staged.get(TABLE, 0)

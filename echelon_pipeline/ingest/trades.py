@@ -198,7 +198,7 @@ class _Batch:
         self._page += 1
         self._raw.add(numbered)
         self._held += len(page.objects)
-        walk.pass_page(numbered.number, self.feed.times(page))
+        walk.pass_page(numbered.number, self.feed.times(page), len(page.objects))
         if self._held >= self._session.settings.raw_flush_objects:
             self._commit(claim=True)
 

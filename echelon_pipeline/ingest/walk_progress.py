@@ -6,7 +6,7 @@ Belongs here: the arithmetic of walks, and what a venue's feed must offer. Commi
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
 
@@ -54,8 +54,9 @@ class Walk:
     """How far one group's walk has come. ``held``: stored pages by number that may hold rows which no commit
     has taken yet, each with its oldest time. ``taken``: commits have taken the rows from here on. ``absent``:
     why nothing below ``low`` can be had. ``split``: parts of the group walk on from
-    ``low``. ``pages``: number, oldest and newest time of the pages since the last commit;
-    ``above``: the newest time of the page before them."""
+    ``low``. ``pages``: number, oldest and newest time, and objects of the pages since the last commit;
+    ``above``: the newest time of the page before them; ``latest``: what the last of the pages before them was asked
+    for."""
 
     group: Group
     low: datetime | None = None
@@ -64,8 +65,9 @@ class Walk:
     taken: datetime | None = None
     absent: EchelonError | None = None
     split: bool = False
-    pages: list[tuple[int, datetime | None, datetime | None]] = field(default_factory=list)
+    pages: list[tuple[int, datetime | None, datetime | None, int]] = field(default_factory=list)
     above: datetime | None = None
+    latest: Asked | None = None
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -83,10 +85,11 @@ class Walk:
         both = zip(halves(self.group.instrument_ids), halves(self.group.native_ids), strict=True)
         return [Walk(Group(tuple(ids), tuple(natives), span)) for ids, natives in both]
 
-    def pass_page(self, number: int, times: Sequence[datetime]) -> None:
+    def pass_page(self, number: int, times: Sequence[datetime], objects: int | None = None) -> None:
         """Notes a page. The last row says how far the walk is: a lone odd time above it moves nothing, and one alone
         at the end does not end the walk (the page after it shows whether it was odd)."""
-        self.pages.append((number, min(times, default=None), max(times, default=None)))
+        count = len(times) if objects is None else objects
+        self.pages.append((number, min(times, default=None), max(times, default=None), count))
         if times:
             last = times[-1]
             if last < self.group.span[0] and len(times) > 1:
@@ -97,23 +100,38 @@ class Walk:
 
     def committed(self) -> None:
         """Lets go of pages whose rows have all been taken."""
-        begin = self.taken = self.span_read()[0]
+        begin = self.span_read()[0]
         self.held = {number: low for number, low in self.held.items() if low <= begin}
-        self.above = next((high for _, _, high in reversed(self.pages) if high is not None), self.above)
-        self.pages = []
+        self.above = next((high for _, _, high, _ in reversed(self.pages) if high is not None), self.above)
+        self.latest = next((a for a in reversed(self.asked()) if a.objects), self.latest)
+        self.pages, self.taken = [], begin
 
     def asked(self) -> list[Asked]:
         """What the pages since the last commit were asked for. A row whose time cannot be read lies within the times of
-        its page and of the pages around it; those of the last page may reach down to where the span begins."""
-        begin, end = self.group.span
+        its page and of the pages around it; those of the last page may reach down to where the span begins. Where none
+        has come but the walk has, the last page before says so."""
+        (begin, end), kept_from = self.group.span, self.span_read()[0]
+        if not any(objects for *_, objects in self.pages) and self.latest and self.latest.kept_from != kept_from:
+            return [replace(self.latest, kept_from=kept_from)]
         found = []
-        for place, (number, low, high) in enumerate(self.pages):
-            newer = next((h for _, _, h in reversed(self.pages[:place]) if h is not None), self.above)
-            older = next((o for _, o, _ in self.pages[place + 1 :] if o is not None), None)
+        for place, (number, low, high, objects) in enumerate(self.pages):
+            newer = next((h for _, _, h, _ in reversed(self.pages[:place]) if h is not None), self.above)
+            older = next((o for _, o, _, _ in self.pages[place + 1 :] if o is not None), None)
             first = min(t for t in (older or begin, low) if t is not None)
             last = max(t for t in (newer or end, high) if t is not None) + timedelta(microseconds=1)
             within = (max(first, begin), min(last, end)) if first < end and last > begin else (first, last)
-            found.append(Asked(number, self.group.instrument_ids, within, self.group.span))
+            times = None if low is None or high is None else (low, high)
+            found.append(
+                Asked(
+                    number,
+                    self.group.instrument_ids,
+                    within,
+                    self.group.span,
+                    objects=objects,
+                    times=times,
+                    kept_from=kept_from,
+                )
+            )
         return found
 
     def span_new(self) -> Span:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -101,17 +101,35 @@ class Lake:
         return [f.path for f in _pruned(snapshot, where, units)] if snapshot else []
 
     def scan(
-        self, table: str, *, where: Where | None = None, version: int | None = None, units: Sequence[str] = ()
+        self,
+        table: str,
+        *,
+        where: Where | None = None,
+        version: int | None = None,
+        units: Sequence[str] = (),
+        without: Collection[str] = (),
     ) -> str:
         """SQL: a SELECT of exactly the registry's columns and types over the files of one version.
 
         ``where``: values of partition columns. ``units``: for tables sorted by ``unit_id`` (raw), files that
-        cannot hold one of these units are left out; rows of other units in the rest are not.
+        cannot hold one of these units are left out; rows of other units in the rest are not. ``without``: files to be
+        passed over.
         """
         snapshot = self.open(table, version)
         if snapshot is None:
             return empty_select(self.tables[table])
-        return snapshot.select([f.path for f in _pruned(snapshot, where, units)])
+        return snapshot.select([f.path for f in _pruned(snapshot, where, units) if f.path not in without])
+
+    def absent(self, table: str) -> frozenset[str]:
+        """Files that the latest version names and that do not exist."""
+        snapshot = self.open(table)
+        if snapshot is None:
+            return frozenset()
+        if "://" in snapshot.uri:
+            with storage_faults(f"{table} at {snapshot.uri}"):
+                gone = {unquote(name) for name in snapshot.delta.repair(dry_run=True)["files_removed"]}
+            return frozenset(f.path for f in snapshot.files if f.path.removeprefix(f"{snapshot.uri}/") in gone)
+        return frozenset(f.path for f in snapshot.files if not Path(f.path).exists())
 
     @contextmanager
     def duck(self, *, private: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -53,4 +53,32 @@ RAW_LAST_SEEN = Table(
     published=False,
 )
 
-RAW_TABLES = (RAW_OBJECTS, RAW_LAST_SEEN)
+RAW_PAGES = Table(
+    name="raw.pages",
+    about="One row is one page whose rows a unit of work committed: what it was asked for, and what was kept of it.",
+    grain="unit, page, commit that took rows of it",
+    columns=(
+        Column("venue", T.TEXT, "polymarket or kalshi", nullable=False),
+        Column("table_name", T.TEXT, "the table that its rows are of", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work that fetched it; sorts by time", nullable=False),
+        Column("page", T.INT, "page number within the unit, from 0", nullable=False),
+        Column("objects", T.BIGINT, "objects of the page in raw.objects", nullable=False),
+        Column("scope", T.TEXT, "the builder code that was asked for"),
+        Column("instrument_ids", T.TEXTS, "the instruments that were asked for; NULL: any of the venue's"),
+        Column("from_at", T.TIME, "its rows are not older", nullable=False),
+        Column("to_at", T.TIME, "and older than this", nullable=False),
+        Column("low_at", T.TIME, "the oldest time that can be read on it, where its rows have times"),
+        Column("high_at", T.TIME, "the newest time that can be read on it"),
+        Column("begin_at", T.TIME, "begin of what was asked for: older rows were not kept", nullable=False),
+        Column("end_at", T.TIME, "end of what was asked for: rows at it and newer ones were not kept", nullable=False),
+        Column("kept_from_at", T.TIME, "of the walk's rows those from here on were kept by now", nullable=False),
+        Column("rows", T.BIGINT, "rows of the commit in the place of the page, at least", nullable=False),
+    ),
+    key=("unit_id", "page", "kept_from_at"),
+    partition_by=("venue", "table_name"),
+    sort_by=("unit_id", "page"),
+    append_only=True,
+    published=False,
+)
+
+RAW_TABLES = (RAW_OBJECTS, RAW_LAST_SEEN, RAW_PAGES)

@@ -1,0 +1,91 @@
+"""The record of pages: what each page of raw was asked for, and how much of it was kept.
+
+Belongs here: ``raw.pages``, written by every commit of pages and read where raw is derived again. With the page's row
+and its objects in ``raw.objects``, nothing else is needed to make the same rows once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from echelon_pipeline.ingest.dead_letters import Asked
+from echelon_pipeline.lake.session import Unit
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.sqltools.text import file_list
+from echelon_pipeline.tables import TABLES
+
+TABLE = "raw.pages"
+_MIDNIGHT = "CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC'"
+
+# Of each table that is read page by page: when a row is of, which scope it is of, and which rows pages bring.
+PLACES = {
+    "core.trades": ("event_at", "NULL", "identity = 'strong'"),
+    "core.daily_prices": (_MIDNIGHT, "NULL", "price_source <> 'trades'"),
+    "core.fills": ("event_at", "builder_code", "true"),
+    "core.builder_leaderboard": ("observed_at", "NULL", "true"),
+    "core.resolutions": ("observed_at", "NULL", "source = 'data_v2'"),
+}
+
+
+def placed(table: str, rows: str) -> str:
+    """A SELECT of instrument_id, at, scope of the rows that pages of a table bring. ``rows``: a SELECT of all rows."""
+    at, scope, condition = PLACES[table]
+    instrument = "instrument_id" if "instrument_id" in TABLES[table].names else "NULL"
+    return f"SELECT {instrument} AS instrument_id, {at} AS at, {scope} AS scope FROM ({rows}) WHERE {condition}"
+
+
+def page_rows(
+    unit: Unit, pages: Sequence[tuple[str, str, Asked]], staged: Mapping[str, Sequence[Path]]
+) -> list[dict[str, Any]]:
+    """Rows of the record for pages (venue, table, what was asked for) whose rows are staged, before they are merged."""
+    found: list[dict[str, Any]] = []
+    for venue, table in dict.fromkeys((venue, table) for venue, table, _ in pages):
+        rows = [_row(unit, venue, table, page) for v, t, page in pages if (v, t) == (venue, table)]
+        if paths := staged.get(table):
+            with unit.session.duck() as connection:
+                counts = _counts(connection, rows, table, paths)
+            for row in rows:
+                row["rows"] = counts[row["page"], row["kept_from_at"]]
+        found += rows
+    return found
+
+
+def record(unit: Unit, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Puts pages on record, once their rows are committed."""
+    if rows:
+        unit.session.lake.append(TABLE, pa.Table.from_pylist(list(rows), schema=TABLES[TABLE].arrow_schema()))
+
+
+def _row(unit: Unit, venue: str, table: str, page: Asked) -> dict[str, Any]:
+    return {
+        "venue": venue,
+        "table_name": table,
+        "unit_id": unit.unit_id,
+        "page": page.page,
+        "objects": page.objects,
+        "scope": page.scope,
+        "instrument_ids": list(page.instrument_ids) or None,
+        "from_at": page.within[0],
+        "to_at": page.within[1],
+        "low_at": page.times[0] if page.times else None,
+        "high_at": page.times[1] if page.times else None,
+        "begin_at": page.claimed[0],
+        "end_at": page.claimed[1],
+        "kept_from_at": page.kept_from or page.claimed[0],
+        "rows": 0,
+    }
+
+
+def _counts(
+    connection: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]], table: str, paths: Sequence[Path]
+) -> dict[tuple[int, Any], int]:
+    connection.register("pages", pa.Table.from_pylist(list(rows), schema=TABLES[TABLE].arrow_schema()))
+    files = file_list([str(p) for p in paths])
+    connection.execute(f"CREATE TEMP VIEW placed AS {placed(table, f'SELECT * FROM read_parquet({files})')}")
+    found = connection.execute(statement("raw/page_rows").text).fetchall()
+    return {(page, kept_from): count for page, kept_from, count in found}
