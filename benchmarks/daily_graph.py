@@ -15,8 +15,8 @@ from pathlib import Path
 import dagster as dg
 
 from benchmarks.common import isolated, report
-from echelon_pipeline.definitions import defs
-from echelon_pipeline.defs.run import run_main_job
+from echelon_pipeline.defs.build import build_defs
+from echelon_pipeline.ops.launching import run_main_job
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
@@ -29,14 +29,15 @@ def graph(home: str, env: dict[str, str], days: int, recorded: bool = True) -> f
 
     ``recorded``: with Dagster's records in its SQLite files, as the demo keeps them for the UI; else in memory.
     """
-    defs().get_repository_def()
     settings = load_settings({**env, "ECHELON_HOME": home, "ECHELON_MAX_INSTRUMENTS": "0"})
+    definitions = build_defs(settings)
+    definitions.get_repository_def()
     today = settings.clock().date()
     records = Path(home) / "dagster"
     records.mkdir(parents=True, exist_ok=True)
     with dg.DagsterInstance.local_temp(str(records)) if recorded else dg.DagsterInstance.ephemeral() as instance:
         begun = time.perf_counter()
-        run_main_job(settings, [today - timedelta(days=n) for n in range(days)], instance=instance)
+        run_main_job(definitions, settings, [today - timedelta(days=n) for n in range(days)], instance=instance)
         return time.perf_counter() - begun
 
 

@@ -16,10 +16,11 @@ from typing import Any
 
 import dagster as dg
 
-from echelon_pipeline.definitions import defs
-from echelon_pipeline.defs.resources import Warehouse, given
+from echelon_pipeline.ops.launching import on_home
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline_tests.loaded import defs
 
 
 def due(cron: str, at: datetime) -> bool:
@@ -77,18 +78,17 @@ class Driver:
             self.instance,
             scheduled_execution_time=at,
             repository_def=repository,
-            resources={"warehouse": Warehouse()},
+            resources={"warehouse": Warehouse(self.settings)},
         )
-        with given(self.settings):
-            requests = schedule.evaluate_tick(context).run_requests or []
+        requests = schedule.evaluate_tick(context).run_requests or []
         for request in requests:
             job = repository.get_job(request.job_name or schedule.job_name)
             self.run(job, request.run_config, dict(request.tags), request.partition_key)
 
     def run(self, job: dg.JobDefinition, config: Any = None, tags: Any = None, partition: str | None = None) -> None:
         """Runs a job now; AssertionError where it fails."""
-        with given(self.settings), quiet():
-            result = job.execute_in_process(
+        with quiet():
+            result = on_home(job, self.settings).execute_in_process(
                 instance=self.instance, run_config=config, tags=tags, partition_key=partition
             )
         assert result.success, job.name

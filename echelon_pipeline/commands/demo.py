@@ -87,7 +87,8 @@ def work_shifts(settings: Settings, seconds: float) -> None:
     """A listener of each venue, at work for so long as the keeper sensor would have it for hours; then it is paused,
     so that nobody means to watch what nobody records."""
     from echelon_pipeline.commands.stream import own_venues
-    from echelon_pipeline.defs.run import run_listen_job
+    from echelon_pipeline.defs.build import build_defs
+    from echelon_pipeline.ops.launching import run_listen_job
     from echelon_pipeline.state.database import State
     from echelon_pipeline.state.listeners import Listener, Listeners
 
@@ -98,7 +99,7 @@ def work_shifts(settings: Settings, seconds: float) -> None:
             with State.of(short) as state:
                 Listeners(state).save(listener)
                 try:
-                    run_listen_job(short, listener.name)
+                    run_listen_job(build_defs(short), short, listener.name)
                 finally:
                     Listeners(state).activate(listener.name, active=False)
 

@@ -127,7 +127,7 @@ def stop(children: Sequence[subprocess.Popen[bytes]], seconds: float = STOP_SECO
 def _end_dead_runs(settings: Settings) -> None:
     import dagster as dg
 
-    from echelon_pipeline.defs.dead_runs import end_dead_runs
+    from echelon_pipeline.ops.dead_runs import end_dead_runs
 
     enter_dagster_home(settings)
     with dg.DagsterInstance.get() as instance:
@@ -139,7 +139,7 @@ def end_runs(settings: Settings, *, keep_listeners: bool, seconds: float = STOP_
     venues end with us, every run. Other runs come to their end by themselves. Says what goes on."""
     import dagster as dg
 
-    from echelon_pipeline.defs.dead_runs import launched_here
+    from echelon_pipeline.ops.dead_runs import launched_here
 
     enter_dagster_home(settings)
     with dg.DagsterInstance.get() as instance:

@@ -1,6 +1,6 @@
 """``echelon prune``: Dagster's old runs, deleted.
 
-Belongs here: options and what is printed. What belongs to a run is ``defs/history.py``'s to know.
+Belongs here: options and what is printed. What belongs to a run is ``ops/history.py``'s to know.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def prune(
     """
     import dagster as dg
 
-    from echelon_pipeline.defs.dead_runs import end_dead_runs
-    from echelon_pipeline.defs.history import prune as delete
     from echelon_pipeline.ops.dagster_home import enter_dagster_home
+    from echelon_pipeline.ops.dead_runs import end_dead_runs
+    from echelon_pipeline.ops.history import prune as delete
 
     settings = prepared()
     enter_dagster_home(settings)

@@ -65,10 +65,13 @@ def ingest_days(
     refetch: bool = False,
 ) -> None:
     """Runs the main job on this home, showing progress on standard error. Raises RunFailed."""
-    from echelon_pipeline.defs.run import run_main_job
+    from echelon_pipeline.defs.build import build_defs
+    from echelon_pipeline.ops.launching import run_main_job
 
     with _in_dagster(settings), shown_progress(err()) as progress:
-        run = run_main_job(settings, days, [v.value for v in venues], progress, select=select, refetch=refetch)
+        run = run_main_job(
+            build_defs(settings), settings, days, [v.value for v in venues], progress, select=select, refetch=refetch
+        )
     for line in run.absent:
         err().print(line, soft_wrap=True)
     out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True)
@@ -100,11 +103,12 @@ def derive() -> None:
 
 def derive_books(settings: Settings) -> None:
     """The same for these settings. Raises RunFailed, RunPostponed, when all else is done."""
-    from echelon_pipeline.defs.run import run_books_job
+    from echelon_pipeline.defs.build import build_defs
+    from echelon_pipeline.ops.launching import run_books_job
 
     with _in_dagster(settings):
         try:
-            hours = run_books_job(settings)
+            hours = run_books_job(build_defs(settings), settings)
         except (RunFailed, RunPostponed):
             bring_up(settings)
             raise

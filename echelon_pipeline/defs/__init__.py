@@ -1,18 +1,15 @@
 """Dagster wiring only: assets, checks, partitions, resources, jobs, schedules, hooks.
 
+    build.py        all definitions of one home
     assets/         one module per kind of asset
     checks.py       checks across tables
     partitions.py   UTC days and hours
-    resources.py    the warehouse session
     jobs.py         selections of assets
     refreshing.py   the refresh job
     schedules.py    when what is read
     sensors.py      what follows from the outcome of a run
     listening.py    shifts of listeners, and the sensor that keeps them at work
     executor.py     the steps of a run in one process, which a signal ends
-    run.py          jobs run in this process
-    dead_runs.py    runs whose process is gone
-    history.py      old runs, deleted on request
     hooks.py        what happens when a step fails
     report.py       metadata of definitions and of materializations
     plots.py        pictures in metadata

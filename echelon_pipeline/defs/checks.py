@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from echelon_pipeline.defs import report
-from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.sqltools.statements import statements
 
@@ -24,10 +24,10 @@ CHECKS = {s.name.rpartition("/")[2]: s for s in statements("checks")}
     ],
     pool="publication",
 )
-def across_tables(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+def across_tables(warehouse: Resource) -> Iterator[dg.AssetCheckResult]:
     """Runs every statement on the published file; a row is a finding."""
     settings = warehouse.settings()
-    with report.classified(), read_published(settings.published_file, lake=settings.lake_root) as connection:
+    with classified(), read_published(settings.published_file, lake=settings.lake_root) as connection:
         for name, check in CHECKS.items():
             found = connection.execute(check.text).fetchall()
             yield dg.AssetCheckResult(

@@ -13,24 +13,27 @@ from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import errors, stopping
-from echelon_pipeline.defs.report import UNEXPECTED, stated
-from echelon_pipeline.settings import load_settings
+from echelon_pipeline.ops.failures import UNEXPECTED, stated
 
 _OURS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.EchelonError)
 }
 
 
-def _console(context: dg.InitLoggerContext) -> logging.Logger:
-    """Dagster's own, but for what an interrupt breaks off: sixty lines of traceback where nothing failed."""
-    made = dg.colored_console_logger.logger_fn(context)
-    made.addFilter(lambda _: not stopping.asked())
-    if load_settings().log_level != "DEBUG":
-        made.addFilter(_shorten)
-    return made
+def console(*, whole: bool = False) -> dg.LoggerDefinition:
+    """Dagster's own, but for what an interrupt breaks off: sixty lines of traceback where nothing failed.
 
+    ``whole``: with the traces of all errors.
+    """
 
-console = dg.LoggerDefinition(_console, dg.colored_console_logger.config_schema, "Lines on standard error.")
+    def logger(context: dg.InitLoggerContext) -> logging.Logger:
+        made = dg.colored_console_logger.logger_fn(context)
+        made.addFilter(lambda _: not stopping.asked())
+        if not whole:
+            made.addFilter(_shorten)
+        return made
+
+    return dg.LoggerDefinition(logger, dg.colored_console_logger.config_schema, "Lines on standard error.")
 
 
 def _shorten(record: logging.LogRecord) -> bool:

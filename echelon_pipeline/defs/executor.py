@@ -30,8 +30,8 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 
 from echelon_pipeline import stopping
-from echelon_pipeline.defs.dead_runs import end_dead_runs, holders
-from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ops.dead_runs import end_dead_runs, holders
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.state.processes import Process, beating
 
 log = logging.getLogger(__name__)

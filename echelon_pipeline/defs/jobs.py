@@ -70,3 +70,15 @@ parlays_job = dg.define_asset_job("parlays", selection=_PARLAYS, hooks=HOOKS, ta
 
 # An hour's books from what was recorded.
 books_job = dg.define_asset_job("books", selection=_BOOKS, hooks=HOOKS, tags=WORK)
+
+JOBS = (
+    main_job,
+    instruments_job,
+    daily_job,
+    publish_job,
+    maintenance_job,
+    health_job,
+    builders_job,
+    parlays_job,
+    books_job,
+)

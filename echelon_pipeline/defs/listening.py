@@ -17,17 +17,16 @@ import dagster as dg
 
 from echelon_pipeline import stopping
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.books import capture_key
 from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.defs.sensors import STATUS
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import require_own_streams, require_own_venues
 from echelon_pipeline.lake.session import Venue
-from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
+from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
 from echelon_pipeline.state.listener_files import seed
@@ -41,6 +40,7 @@ from echelon_pipeline.streams.shift import work
 from echelon_pipeline.streams.shift_spec import Duty, Times
 from echelon_pipeline.venues.ws import WsPolicy
 
+LISTEN = "listen"  # the name of the job
 TAG, EPOCH_TAG = "echelon/listener", "echelon/epoch"
 # How long a run may be under way before it holds its lease, and a started one without a lease before it is called
 # dead: a run begins within some 10 s, and a shift that is over ends its run within 2.
@@ -61,10 +61,10 @@ class ShiftConfig(dg.Config):
 
 
 @dg.op
-def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Warehouse) -> None:
+def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Resource) -> None:
     """Works one shift of a listener, unless another is at work."""
     settings = warehouse.settings()
-    with report.classified(retries=0), State.of(settings) as state:
+    with classified(retries=0), State.of(settings) as state:
         require_own_venues(settings)
         require_own_streams(settings)
         listeners = _seeded(settings, state, context.log)
@@ -148,22 +148,29 @@ def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(asset_key=capture_key(venue), metadata=told)
 
 
-_SHIFT = int(load_settings().listen_shift)
+def listen_job(shift: float) -> dg.JobDefinition:
+    """The job of one shift of ``shift`` seconds: no run is longer, however stuck. Only the sensor starts it again."""
+
+    @dg.job(
+        name=LISTEN,
+        hooks={say_failure_class},
+        executor_def=steady_executor,
+        tags={"dagster/max_retries": "0", "dagster/max_runtime": str(int(shift) + 600)},
+    )
+    def listen() -> None:
+        """One shift of one listener: its instruments' streams, recorded."""
+        listening()
+
+    return listen
 
 
-@dg.job(
-    hooks={say_failure_class},
-    executor_def=steady_executor,
-    # The sensor is the only one that starts it again. No shift is longer, however stuck.
-    tags={"dagster/max_retries": "0", "dagster/max_runtime": str(_SHIFT + 600)},
-)
-def listen() -> None:
-    """One shift of one listener: its instruments' streams, recorded."""
-    listening()
+def listeners_sensor(job: dg.JobDefinition, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """Keeps every active listener at work."""
+    made = dg.sensor(name="listeners", job=job, minimum_interval_seconds=30, default_status=status)
+    return made(listeners_at_work)
 
 
-@dg.sensor(name="listeners", job=listen, minimum_interval_seconds=30, default_status=STATUS)
-def listeners_at_work(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
+def listeners_at_work(context: dg.SensorEvaluationContext, warehouse: Resource) -> dg.SensorResult:
     """Starts a shift of every active listener that has none, or whose shift has begun to hand over."""
     settings = warehouse.settings()
     dead: dict[str, float] = json.loads(context.cursor) if context.cursor else {}
@@ -210,7 +217,7 @@ class Keeper:
         epoch = 1 if last is None else last.epoch + 1
         tags = {TAG: name, EPOCH_TAG: str(epoch)}
         # A key never starts a run again: that of an epoch whose run ended before it was a shift is another one's.
-        attempt = self._instance.get_runs_count(dg.RunsFilter(job_name=listen.name, tags=tags, statuses=_ENDED))
+        attempt = self._instance.get_runs_count(dg.RunsFilter(job_name=LISTEN, tags=tags, statuses=_ENDED))
         config = {"ops": {listening.name: {"config": {"listener": name}}}}
         return dg.RunRequest(run_key=f"{name}:{epoch}:{attempt}", run_config=config, tags=tags)
 
@@ -227,7 +234,7 @@ class Keeper:
     def _records(
         self, name: str, statuses: list[dg.DagsterRunStatus], since: datetime | None = None
     ) -> list[dg.RunRecord]:
-        wanted = dg.RunsFilter(job_name=listen.name, tags={TAG: name}, statuses=statuses, updated_after=since)
+        wanted = dg.RunsFilter(job_name=LISTEN, tags={TAG: name}, statuses=statuses, updated_after=since)
         return list(self._instance.get_run_records(wanted))
 
 

@@ -1,10 +1,8 @@
 """The refresh job: builds what is older than its inputs, day by day where it is dated, and publishes once.
 
-Belongs here: the job that asks the lake what is stale, when it runs, and its reports to Dagster. The question itself
+Belongs here: the job that asks the lake what is stale, and its reports to Dagster. The question itself
 is ``marts/refresh.py``'s. Not an asset job: which parts it builds is known only when it looks.
 """
-
-from collections.abc import Iterator
 
 import dagster as dg
 
@@ -13,19 +11,18 @@ from echelon_pipeline.defs.assets.closing import PUBLISHED, require_built
 from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
 from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.defs.jobs import WORK, daily_job, main_job
-from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.defs.schedules import STATUS
-from echelon_pipeline.defs.sensors import STATUS as SENSOR_STATUS
+from echelon_pipeline.defs.jobs import WORK
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.lineage import guarded_refresh
 from echelon_pipeline.publish.publish import publish
 
 
 @dg.op(pool="marts", out=dg.Out(int))
-def refresh_marts(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
+def refresh_marts(context: dg.OpExecutionContext, warehouse: Resource) -> int:
     """Builds every stale part and reports it as a materialization; how many."""
     parts = 0
-    with report.classified():
+    with classified():
         for built in guarded_refresh(warehouse.settings(), run_id=context.run_id).run():
             context.log_event(report.built_part(built))
             parts += 1
@@ -33,17 +30,17 @@ def refresh_marts(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
 
 
 @dg.op(pool="publication")
-def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, parts: int) -> None:
+def publish_refreshed(context: dg.OpExecutionContext, warehouse: Resource, parts: int) -> None:
     """Publishes what was built, and whatever else changed, to the file and to Postgres where there is one."""
     settings = warehouse.settings()
-    with report.classified():
+    with classified():
         done = publish(settings, soon=parts > 0)
     context.log.info("%d parts built; %s", parts, "published" if done else "nothing to publish")
     for key in PUBLISHED if done else ():
         context.log_event(dg.AssetMaterialization(asset_key=key, metadata={"published": True}))
     # Also where there is nothing new: the mirror may be older than the file.
     if settings.postgres_url is not None:
-        with report.classified():
+        with classified():
             context.log_event(dg.AssetMaterialization(asset_key=MIRROR, metadata=mirror(settings)))
     require_built(settings)
 
@@ -52,23 +49,3 @@ def publish_refreshed(context: dg.OpExecutionContext, warehouse: Warehouse, part
 def refresh() -> None:
     """What is stale is built, inputs first, then published once."""
     publish_refreshed(refresh_marts())
-
-
-refresh_schedule = dg.ScheduleDefinition(
-    name="refresh_hourly", job=refresh, cron_schedule="33 * * * *", default_status=STATUS
-)
-
-
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[daily_job, main_job],
-    request_job=refresh,
-    default_status=SENSOR_STATUS,
-)
-def refresh_after_backfill(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """A backfill's days are in the marts without waiting for the hour."""
-    backfill = context.dagster_run.tags.get("dagster/backfill")
-    if backfill is None:
-        yield dg.SkipReason("not a backfill")
-    else:
-        yield dg.RunRequest(run_key=f"{backfill}:{context.dagster_run.run_id}")

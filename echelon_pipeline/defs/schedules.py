@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from echelon_pipeline.defs.jobs import (
     books_job,
@@ -19,14 +20,12 @@ from echelon_pipeline.defs.jobs import (
     parlays_job,
     publish_job,
 )
-from echelon_pipeline.defs.partitions import HOUR_KEY
-from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.defs.refreshing import refresh
 from echelon_pipeline.lake.session import VENUES
-from echelon_pipeline.settings import load_settings
+from echelon_pipeline.ops.warehouse import Resource
+from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import intents
 from echelon_pipeline.streams.recordings import hours_due
-
-STATUS = dg.DefaultScheduleStatus.RUNNING if load_settings().schedules else dg.DefaultScheduleStatus.STOPPED
 
 _DAILY_OPS = [
     "core_kalshi_trades",
@@ -37,19 +36,39 @@ _DAILY_OPS = [
 ]
 
 
-def _instruments(name: str, cron: str, mode: str) -> dg.ScheduleDefinition:
+def schedules(status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
+    """Every schedule; ``status``: whether it runs before anyone has said so in the UI."""
+
+    def plain(name: str, job: UnresolvedAssetJobDefinition | dg.JobDefinition, cron: str) -> dg.ScheduleDefinition:
+        return dg.ScheduleDefinition(name=name, job=job, cron_schedule=cron, default_status=status)
+
+    return [
+        _instruments("instruments_scope", "*/15 * * * *", "scope", status),
+        _instruments("instruments_changes", "5 * * * *", "changes", status),
+        _instruments("instruments_full", "20 3 * * *", "full", status),
+        _days("days_today", "*/15 * * * *", (0,), status),
+        _days("days_yesterday", "10 0-6 * * *", (1,), status),
+        _days("days_sweeps", "40 4 * * *", (2, 7), status, refetch=True),
+        plain("maintenance_daily", maintenance_job, "50 5 * * *"),
+        plain("publish", publish_job, "12,27,42,57 * * * *"),
+        plain("health_daily", health_job, "30 6 * * *"),
+        plain("builders_hourly", builders_job, "25 * * * *"),
+        plain("parlays_hourly", parlays_job, "22 * * * *"),
+        plain("refresh_hourly", refresh, "33 * * * *"),
+        dg.schedule(job=books_job, cron_schedule="*/10 * * * *", default_status=status)(books_recorded),
+    ]
+
+
+def _instruments(name: str, cron: str, mode: str, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
     config = {"ops": {f"raw_{venue}_listings": {"config": {"mode": mode}} for venue in VENUES}}
     return dg.ScheduleDefinition(
-        name=name, job=instruments_job, cron_schedule=cron, run_config=config, default_status=STATUS
+        name=name, job=instruments_job, cron_schedule=cron, run_config=config, default_status=status
     )
 
 
-instruments_scope = _instruments("instruments_scope", "*/15 * * * *", "scope")
-instruments_changes = _instruments("instruments_changes", "5 * * * *", "changes")
-instruments_full = _instruments("instruments_full", "20 3 * * *", "full")
-
-
-def _days(name: str, cron: str, days_ago: tuple[int, ...], *, refetch: bool = False) -> dg.ScheduleDefinition:
+def _days(
+    name: str, cron: str, days_ago: tuple[int, ...], status: dg.DefaultScheduleStatus, *, refetch: bool = False
+) -> dg.ScheduleDefinition:
     config = {"ops": {op: {"config": {"refetch": refetch}} for op in _DAILY_OPS}}
 
     def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
@@ -59,33 +78,9 @@ def _days(name: str, cron: str, days_ago: tuple[int, ...], *, refetch: bool = Fa
             yield dg.RunRequest(run_key=f"{name}:{now.isoformat()}:{day}", partition_key=str(day), run_config=config)
 
     return dg.ScheduleDefinition(
-        name=name, job=daily_job, cron_schedule=cron, execution_fn=requests, default_status=STATUS
+        name=name, job=daily_job, cron_schedule=cron, execution_fn=requests, default_status=status
     )
 
-
-days_today = _days("days_today", "*/15 * * * *", (0,))
-days_yesterday = _days("days_yesterday", "10 0-6 * * *", (1,))
-days_sweeps = _days("days_sweeps", "40 4 * * *", (2, 7), refetch=True)
-
-maintenance_daily = dg.ScheduleDefinition(
-    name="maintenance_daily", job=maintenance_job, cron_schedule="50 5 * * *", default_status=STATUS
-)
-
-publish_schedule = dg.ScheduleDefinition(
-    name="publish", job=publish_job, cron_schedule="12,27,42,57 * * * *", default_status=STATUS
-)
-
-health_daily = dg.ScheduleDefinition(
-    name="health_daily", job=health_job, cron_schedule="30 6 * * *", default_status=STATUS
-)
-
-builders_hourly = dg.ScheduleDefinition(
-    name="builders_hourly", job=builders_job, cron_schedule="25 * * * *", default_status=STATUS
-)
-
-parlays_hourly = dg.ScheduleDefinition(
-    name="parlays_hourly", job=parlays_job, cron_schedule="22 * * * *", default_status=STATUS
-)
 
 # Hours that one tick asks for: the newest, so that what is live waits for nothing, and of the others the oldest. After
 # a long pause the rest follows with the next ticks.
@@ -98,9 +93,8 @@ _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _UNDER_WAY = [s for s in dg.DagsterRunStatus if s not in (*_FAILED, dg.DagsterRunStatus.SUCCESS)]
 
 
-@dg.schedule(job=books_job, cron_schedule="*/10 * * * *", default_status=STATUS)
 def books_recorded(
-    context: dg.ScheduleEvaluationContext, warehouse: Warehouse
+    context: dg.ScheduleEvaluationContext, warehouse: Resource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Hours whose segments are not what their tables are made of; the one that is being recorded is among them.
 

@@ -1,4 +1,4 @@
-"""Operating a home: the doctor and its probes, maintenance, health, Dagster's folder, generated pages.
+"""Operating a home: runs of jobs, the doctor and its probes, maintenance, health, generated pages.
 
     doctor.py          what is wrong with this installation
     venue_probes.py    whether each venue answers, and what time it is there
@@ -7,6 +7,11 @@
     store_probes.py    data files, marts, databases
     health.py          what is missing, partial or stale
     maintain.py        compaction, vacuum, leftovers
+    launching.py       jobs run in this process
+    warehouse.py       the resource of all assets: sessions on the lake
+    failures.py        classes of failures, in Dagster's records
+    dead_runs.py       runs whose process is gone
+    history.py         old runs, deleted on request
     dagster_home.py    the folder of Dagster's records
     instance_file.py   whether Dagster accepts its configuration
     docgen.py          docs/settings.md, docs/tables.md, docs/importing.md

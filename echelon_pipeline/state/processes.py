@@ -1,6 +1,6 @@
 """Which processes are still there: names that outlast a process, and heartbeats of runs for other machines to see.
 
-Belongs here: saying of a process, from its name, whether it lives. What follows for its run is ``defs/dead_runs.py``'s.
+Belongs here: saying of a process, from its name, whether it lives. What follows for its run is ``ops/dead_runs.py``'s.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 HOUR = timedelta(hours=1)
+HOUR_KEY = "%Y-%m-%d-%H:%M"  # how an hour is named as a partition
 T = TypeVar("T")
 Stretches: TypeAlias = tuple[tuple[str, int, int], ...]  # instrument, from, to in microseconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

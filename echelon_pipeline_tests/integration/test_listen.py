@@ -17,8 +17,7 @@ import dagster as dg
 import pytest
 
 from echelon_pipeline.books.rows import Reason
-from echelon_pipeline.defs.listening import TAG, listen
-from echelon_pipeline.defs.resources import Warehouse, given
+from echelon_pipeline.defs.listening import TAG
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.sandbox.server.process import SandboxProcess
@@ -38,6 +37,7 @@ from echelon_pipeline_tests.integration.test_record import (
     replayed,
     truth,
 )
+from echelon_pipeline_tests.loaded import job_of
 from echelon_pipeline_tests.rows import row, staged
 
 
@@ -118,12 +118,12 @@ def test_a_run_records_reports_its_segments_and_ends_when_its_listener_is_paused
         with State.of(settings) as other:
             Listeners(other).activate("l", active=False)
 
-    with State.of(settings) as state, given(settings), dg.DagsterInstance.ephemeral() as instance:
+    with State.of(settings) as state, dg.DagsterInstance.ephemeral() as instance:
         Listeners(state).save(Listener(name="l", venue="kalshi", discover_every=0.2))
         thread = threading.Thread(target=pause)
         thread.start()
         config = {"ops": {"listening": {"config": {"listener": "l"}}}}
-        result = listen.execute_in_process(run_config=config, instance=instance, resources={"warehouse": Warehouse()})
+        result = job_of("listen", settings).execute_in_process(run_config=config, instance=instance)
         thread.join()
         run = instance.get_run_by_id(result.run_id)
         assert run is not None

@@ -21,8 +21,6 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from echelon_pipeline.books.events import OwnFill, OwnOrder
-from echelon_pipeline.defs.listening import listen
-from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.lake.session import VENUES, Session
 from echelon_pipeline.sandbox.server.app import build_app
 from echelon_pipeline.sandbox.server.keys import API_KEY
@@ -51,6 +49,7 @@ from echelon_pipeline_tests.integration.test_record import (
     polymarket_instruments,
 )
 from echelon_pipeline_tests.integration.test_sandbox_kalshi_stream import Client, check
+from echelon_pipeline_tests.loaded import job_of
 
 PLACE = {"do": "place", "outcome": 0, "is_buy": True, "price": "0.42", "size": "10"}
 
@@ -359,12 +358,12 @@ def test_a_run_records_an_account_though_nothing_was_published_and_says_nothing_
         with State.of(settings) as other:
             Listeners(other).activate("mine", active=False)
 
-    with State.of(settings) as state, given(settings), dg.DagsterInstance.ephemeral() as instance:
+    with State.of(settings) as state, dg.DagsterInstance.ephemeral() as instance:
         Listeners(state).save(Listener(name="mine", venue="polymarket", own=True, discover_every=0.2))
         thread = threading.Thread(target=busy)
         thread.start()
         config = {"ops": {"listening": {"config": {"listener": "mine"}}}}
-        result = listen.execute_in_process(run_config=config, instance=instance, resources={"warehouse": Warehouse()})
+        result = job_of("listen", settings).execute_in_process(run_config=config, instance=instance)
         thread.join()
         run = instance.get_run_by_id(result.run_id)
         told = repr(run) + "".join(repr(entry) for entry in instance.all_logs(result.run_id))

@@ -11,10 +11,9 @@ import psycopg2
 import pytest
 import yaml
 
-from echelon_pipeline.definitions import defs
 from echelon_pipeline.defs.assets.mirror import MIRROR
-from echelon_pipeline.defs.resources import given
 from echelon_pipeline.settings import load_settings
+from echelon_pipeline_tests.loaded import job_of
 
 pytestmark = pytest.mark.xdist_group("postgres")
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,9 +49,7 @@ def test_a_job_runs_with_its_records_in_postgres_and_brings_the_mirror_up_to_dat
     tmp_path: Path, database: str, instance: dg.DagsterInstance
 ) -> None:
     home = {"ECHELON_HOME": str(tmp_path / "home"), "ECHELON_POSTGRES_URL": database, "ECHELON_MIN_FREE_MB": "0"}
-    with given(load_settings(home)):
-        job = defs().get_repository_def().get_job("refresh")
-        done = job.execute_in_process(instance=instance)
+    done = job_of("refresh", load_settings(home)).execute_in_process(instance=instance)
     assert done.success
     assert asked(database, "SELECT status, pipeline_name FROM runs") == [("SUCCESS", "refresh")]
     assert asked(database, "SELECT count(*) > 10 FROM event_logs") == [(True,)]

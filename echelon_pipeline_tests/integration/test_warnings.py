@@ -17,14 +17,14 @@ from echelon_pipeline.cli import app
 from echelon_pipeline.commands.common import EXIT_PERMANENT
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.health import health_report
-from echelon_pipeline.defs.resources import Warehouse, given
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.lake.session import Counts, silent
+from echelon_pipeline.lake.session import Counts
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.ops.health import findings
 from echelon_pipeline.ops.store_probes import _unread
 from echelon_pipeline.ops.venue_probes import Level
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings, load_settings
@@ -111,10 +111,8 @@ def materialized() -> set[str]:
 
 def healthy(settings: Settings) -> tuple[bool, dg.AssetCheckSeverity]:
     """The check of the health report."""
-    with given(settings, silent):
-        result = dg.materialize(
-            [health_report], resources={"warehouse": Warehouse()}, instance=dg.DagsterInstance.get()
-        )
+    resources = {"warehouse": Warehouse(settings)}
+    result = dg.materialize([health_report], resources=resources, instance=dg.DagsterInstance.get())
     (check,) = result.get_asset_check_evaluations()
     return check.passed, check.severity
 

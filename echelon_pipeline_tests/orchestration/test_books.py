@@ -13,16 +13,17 @@ import pytest
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.defs import schedules
-from echelon_pipeline.defs.partitions import HOUR_KEY
-from echelon_pipeline.defs.resources import Warehouse
-from echelon_pipeline.defs.run import _job, run_books_job
 from echelon_pipeline.defs.schedules import books_recorded
 from echelon_pipeline.errors import RunFailed
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import Session
+from echelon_pipeline.ops.launching import run_books_job
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.segments import Connection, segments
+from echelon_pipeline_tests.loaded import defs
 from echelon_pipeline_tests.orchestration.conftest import Opened
 
 
@@ -60,7 +61,7 @@ def record(settings: Settings, name: str, hours_ago: int = 0) -> datetime:
 def asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest | dg.SkipReason]:
     """What the schedule's tick says."""
     with dg.build_schedule_context(instance=instance, resources={"warehouse": Warehouse()}) as context:
-        found = books_recorded(context)
+        found = books_recorded(context, Warehouse())
         assert isinstance(found, Iterator)
         return list(found)
 
@@ -74,9 +75,9 @@ def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables_and_i
     [asked] = asked_for(instance)
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == starts_at.strftime(HOUR_KEY)
-    assert run_books_job(settings, instance=instance) == [starts_at]
+    assert run_books_job(defs(), settings, instance=instance) == [starts_at]
     tell_rows_frames_and_how_much_of_the_time_was_believed(settings, instance)
-    assert run_books_job(settings, instance=instance) == []
+    assert run_books_job(defs(), settings, instance=instance) == []
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
     record(settings, "2")
@@ -105,7 +106,7 @@ def test_an_hour_that_fails_stops_no_other_and_is_asked_for_again_an_hour_later(
     damaged = segments(settings.capture_root)[0]
     damaged.write_bytes(damaged.read_bytes() + b"and more")
     with pytest.raises(RunFailed, match=str(damaged)):
-        run_books_job(settings, instance=instance)
+        run_books_job(defs(), settings, instance=instance)
     assert [w.from_at for w in Session.of(settings).windows.recorded("kalshi", "core.book_snapshots")] == [newer]
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
@@ -131,7 +132,9 @@ def test_an_hour_whose_run_has_not_ended_is_not_asked_for_again(
 ) -> None:
     starts_at = record(settings, "1")
     tags = {"dagster/partition": starts_at.strftime(HOUR_KEY)}
-    run = instance.create_run_for_job(job_def=_job("books"), tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
+    run = instance.create_run_for_job(
+        job_def=defs().resolve_job_def("books"), tags=tags, status=dg.DagsterRunStatus.NOT_STARTED
+    )
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
     assert "under way" in (skipped.skip_message or "")

@@ -7,11 +7,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from echelon_pipeline.defs import report
 from echelon_pipeline.defs.console import console
 from echelon_pipeline.defs.executor import steady_executor
-from echelon_pipeline.defs.run import _execute
 from echelon_pipeline.errors import AnswerTooLarge, CorruptStore, RuleViolation, VenueUnavailable
+from echelon_pipeline.ops import failures
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.launching import execute
 from echelon_pipeline.settings import Settings, load_settings
 
 NAMED = [
@@ -28,24 +29,31 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("ECHELON_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("ECHELON_MIN_FREE_MB", "0")
     monkeypatch.setenv("LOG_LEVEL", "")
-    monkeypatch.setattr(report, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(failures, "RETRY_DELAY", 0.01)
     return load_settings()
 
 
-def said(error: Exception, settings: Settings, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]) -> str:
+def said(
+    error: Exception,
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    whole: bool = False,
+) -> str:
     """The console of a run whose only step fails; its trace is in the records all the same."""
 
     @dg.op
     def step() -> None:
-        with report.classified():
+        with classified():
             raise error
 
-    @dg.job(executor_def=steady_executor, logger_defs={"console": console})
+    @dg.job(executor_def=steady_executor, logger_defs={"console": console(whole=whole)})
     def failing() -> None:
         step()
 
     capsys.readouterr()
-    result = _execute(failing, settings, instance)
+    result = execute(failing, settings, instance)
     failure = next(e for e in result.all_events if e.is_step_failure).step_failure_data
     assert failure.error is not None
     assert failure.error.stack
@@ -78,10 +86,6 @@ def test_a_fault_of_the_code_keeps_its_trace(
 
 
 def test_debug_shows_every_trace(
-    settings: Settings,
-    instance: dg.DagsterInstance,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
-    assert "Stack Trace:" in said(RuleViolation("x"), settings, instance, capsys)
+    assert "Stack Trace:" in said(RuleViolation("x"), settings, instance, capsys, whole=True)

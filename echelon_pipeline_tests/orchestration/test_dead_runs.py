@@ -11,8 +11,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from echelon_pipeline.defs.dead_runs import dead_runs, end_dead_runs, holders
-from echelon_pipeline.defs.resources import Warehouse, given
+from echelon_pipeline.defs.sensors import dead_runs
+from echelon_pipeline.ops.dead_runs import end_dead_runs, holders
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state import processes as alive
 from echelon_pipeline.state.database import State
@@ -152,10 +153,7 @@ def test_slots_of_ended_and_deleted_runs_are_freed(settings: Settings, instance:
 
 @pytest.fixture
 def tick(settings: Settings, instance: dg.DagsterInstance) -> Iterator[dg.SensorEvaluationContext]:
-    with (
-        given(settings),
-        dg.build_sensor_context(instance=instance, resources={"warehouse": Warehouse()}) as context,
-    ):
+    with dg.build_sensor_context(instance=instance, resources={"warehouse": Warehouse(settings)}) as context:
         yield context
 
 

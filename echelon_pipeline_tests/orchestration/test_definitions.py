@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from echelon_pipeline.definitions import defs
+from echelon_pipeline_tests.loaded import defs
 
 SNAPSHOT = Path(__file__).parent / "definitions.json"
 

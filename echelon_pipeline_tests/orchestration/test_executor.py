@@ -20,9 +20,7 @@ import pytest
 import sqlalchemy as sa
 
 from echelon_pipeline import stopping
-from echelon_pipeline.defs import executor, report
-from echelon_pipeline.defs.dead_runs import end_dead_runs
-from echelon_pipeline.defs.run import _execute, _failure
+from echelon_pipeline.defs import executor
 from echelon_pipeline.errors import (
     Conflict,
     DiskFull,
@@ -32,6 +30,10 @@ from echelon_pipeline.errors import (
     RunPostponed,
     VenueUnavailable,
 )
+from echelon_pipeline.ops import failures
+from echelon_pipeline.ops.dead_runs import end_dead_runs
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.launching import _failure, execute
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.processes import Process, beat
@@ -52,13 +54,13 @@ def job_of(step: Callable[[], None], pool: str | None = None) -> tuple[dg.JobDef
     @dg.op(pool=pool)
     def first() -> None:
         begun.append("first")
-        with report.classified():
+        with classified():
             step()
 
     @dg.op
     def second() -> None:
         begun.append("second")
-        with report.classified():
+        with classified():
             stopping.check()
 
     @dg.job(executor_def=executor.steady_executor)
@@ -80,7 +82,7 @@ def test_a_signal_ends_the_run_as_canceled_and_nothing_is_tried_again(
     job, begun = job_of(step, "api")
     clock = time.monotonic()
     with pytest.raises(stopping.Interrupted), stopping.heeded():
-        _execute(job, settings, instance)
+        execute(job, settings, instance)
     assert time.monotonic() - clock < promises.seconds(5.0)
     [run] = instance.get_runs(dg.RunsFilter(job_name="both"), limit=1)
     assert run.status is dg.DagsterRunStatus.CANCELED
@@ -103,7 +105,7 @@ def test_a_run_that_is_terminated_in_the_records_ends(settings: Settings, instan
     job, _ = job_of(step)
     clock = time.monotonic()
     with pytest.raises(stopping.Interrupted) as caught, stopping.heeded():
-        _execute(job, settings, instance)
+        execute(job, settings, instance)
     assert caught.value.exit_code == 143
     assert time.monotonic() - clock < promises.seconds(10.0)
     assert instance.get_runs(limit=1)[0].status is dg.DagsterRunStatus.CANCELED
@@ -120,13 +122,13 @@ def test_only_what_may_pass_within_a_minute_is_tried_again(
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(report, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(failures, "RETRY_DELAY", 0.01)
 
     def step() -> None:
         raise error
 
     job, begun = job_of(step)
-    result = _execute(job, settings, instance)
+    result = execute(job, settings, instance)
     assert not result.success
     assert begun.count("first") == attempts
     failure = next(e for e in result.all_events if e.is_step_failure).step_failure_data.user_failure_data
@@ -170,7 +172,7 @@ def test_a_wait_for_another_attempt_ends_with_a_signal(settings: Settings, insta
     job, _ = job_of(step)
     clock = time.monotonic()
     with pytest.raises(stopping.Interrupted), stopping.heeded():
-        _execute(job, settings, instance)
+        execute(job, settings, instance)
     assert time.monotonic() - clock < promises.seconds(5.0)
     assert instance.get_runs(limit=1)[0].status is dg.DagsterRunStatus.CANCELED
 
@@ -191,7 +193,7 @@ def test_a_step_waits_for_the_slot_of_a_living_run_and_says_for_which(
     thread = threading.Thread(target=free_when_waiting)
     thread.start()
     with caplog.at_level(logging.WARNING):
-        assert _execute(job, settings, instance).success
+        assert execute(job, settings, instance).success
     thread.join()
     words = f"waiting for run {other.run_id[:8]} (other) of process {os.getpid()}, which holds the pool shared"
     assert words in caplog.text
@@ -215,7 +217,7 @@ def test_a_wait_for_a_slot_ends_with_a_signal(
     thread = threading.Thread(target=interrupt_when_waiting)
     thread.start()
     with caplog.at_level(logging.WARNING), pytest.raises(stopping.Interrupted), stopping.heeded():
-        _execute(job, settings, instance)
+        execute(job, settings, instance)
     assert time.monotonic() - signalled[0] < promises.seconds(5.0)
     thread.join()
     assert begun == ["second"]
@@ -226,7 +228,7 @@ def test_the_slot_of_a_dead_run_is_freed_before_the_next_one(settings: Settings,
     dead = started(instance, Process(**{**vars(Process.this()), "pid": 2**22 - 1}))
     holding(instance, dead, "orphaned")
     job, begun = job_of(lambda: None, "orphaned")
-    assert _execute(job, settings, instance).success
+    assert execute(job, settings, instance).success
     assert begun == ["first", "second"]
     assert instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
 
@@ -245,7 +247,7 @@ def test_a_run_names_its_process_and_its_heartbeat_ends_with_it(
         seen.append((Process.of(run.tags), run.run_id in beats(settings)))
 
     job, _ = job_of(step)
-    result = _execute(job, settings, instance)
+    result = execute(job, settings, instance)
     assert seen == [(Process.this(), True)]
     assert result.run_id not in beats(settings)
     assert result.dagster_run.tags["dagster/max_retries"] == "0"
@@ -260,7 +262,7 @@ def beats(settings: Settings) -> set[str]:
 
 def test_no_step_has_a_retry_policy_of_dagster() -> None:
     """It takes an interrupt for a failure: the step is tried again, and the run goes on."""
-    from echelon_pipeline.definitions import defs
+    from echelon_pipeline_tests.loaded import defs
 
     repository = defs().get_repository_def()
     for name in repository.job_names:

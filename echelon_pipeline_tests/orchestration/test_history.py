@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from echelon_pipeline.defs.history import Pruned, prune
+from echelon_pipeline.ops.history import Pruned, prune
 from echelon_pipeline.state.processes import Process
 from echelon_pipeline_tests.dagster_records import rows
 from echelon_pipeline_tests.orchestration.conftest import Opened

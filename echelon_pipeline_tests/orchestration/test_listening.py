@@ -13,22 +13,21 @@ from dagster._core.test_utils import create_run_for_test
 
 from echelon_pipeline.defs import listening
 from echelon_pipeline.defs.jobs import WORK, books_job, daily_job, main_job
-from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, TAG, Keeper, listen, listeners_at_work
+from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, LISTEN, TAG, Keeper, listeners_at_work
 from echelon_pipeline.defs.refreshing import refresh
-from echelon_pipeline.defs.resources import Warehouse, given
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.state.tenure import Tenure
+from echelon_pipeline_tests.loaded import defs
 
 STARTED, FAILURE, QUEUED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.NOT_STARTED
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Iterator[Settings]:
-    made = load_settings({"ECHELON_HOME": str(tmp_path)})
-    with given(made):
-        yield made
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"ECHELON_HOME": str(tmp_path)})
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, name: str = "l", epoch: int = 1) -> dg.DagsterRun:
     made: dg.DagsterRun = create_run_for_test(
-        instance, job_name=listen.name, status=status, tags={TAG: name, EPOCH_TAG: str(epoch)}
+        instance, job_name=LISTEN, status=status, tags={TAG: name, EPOCH_TAG: str(epoch)}
     )
     return made
 
@@ -129,8 +128,7 @@ def test_the_sensor_looks_after_active_listeners_only(
     instance: dg.DagsterInstance, settings: Settings, state: State
 ) -> None:
     def ticked() -> dg.SensorResult:
-        context = dg.build_sensor_context(instance=instance, resources={"warehouse": Warehouse()})
-        found = listeners_at_work(context)
+        found = listeners_at_work(dg.build_sensor_context(instance=instance), Warehouse(settings))
         assert isinstance(found, dg.SensorResult)
         return found
 
@@ -146,13 +144,12 @@ def test_a_mistake_in_the_file_of_listeners_stops_nobody(tmp_path: Path, instanc
     path = tmp_path / "listeners.yaml"
     path.write_text("listeners: [{name: a, venue: kalshi}]", encoding="utf-8")
     found = []
-    with given(load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_LISTENERS_FILE": str(path)})):
-        for _ in range(2):
-            context = dg.build_sensor_context(instance=instance, resources={"warehouse": Warehouse()})
-            result = listeners_at_work(context)
-            assert isinstance(result, dg.SensorResult)
-            found += [request.tags[TAG] for request in result.run_requests or []]
-            path.write_text("listeners: [{name: a}]", encoding="utf-8")
+    warehouse = Warehouse(load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_LISTENERS_FILE": str(path)}))
+    for _ in range(2):
+        result = listeners_at_work(dg.build_sensor_context(instance=instance), warehouse)
+        assert isinstance(result, dg.SensorResult)
+        found += [request.tags[TAG] for request in result.run_requests or []]
+        path.write_text("listeners: [{name: a}]", encoding="utf-8")
     assert found == ["a", "a"]
 
 
@@ -164,6 +161,7 @@ def test_listeners_take_no_places_of_other_work() -> None:
         limits = {limit["key"]: limit["limit"] for limit in runs["tag_concurrency_limits"]}
         assert limits == {"echelon/kind": 4, "dagster/backfill": 4, TAG: 2}
         assert runs["max_concurrent_runs"] == 4 + 8
+    listen = defs().resolve_job_def(LISTEN)
     assert not WORK.items() & listen.tags.items()
     for job in (main_job, daily_job, books_job, refresh):
         assert WORK.items() <= dict(job.tags or {}).items()

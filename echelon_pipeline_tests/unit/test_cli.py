@@ -351,12 +351,12 @@ def test_values_as_text(value: object, text: str) -> None:
 
 def called(monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None) -> list[tuple[Any, ...]]:
     """Stands in for the main job; gives the calls it got."""
-    from echelon_pipeline.defs import run as running
+    from echelon_pipeline.ops import launching as running
 
     calls: list[tuple[Any, ...]] = []
 
     def stand_in(
-        settings: Any, days: Any, venues: Any, progress: Any, *, select: str | None, refetch: bool
+        _definitions: Any, settings: Any, days: Any, venues: Any, progress: Any, *, select: str | None, refetch: bool
     ) -> running.MainRun:
         progress("kalshi trades", 1, 1)
         calls.append((settings.home, days, venues, select, refetch))
@@ -402,12 +402,12 @@ def test_an_interrupted_ingest_says_that_nothing_is_lost(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "work"),
     [
-        (["ingest"], "defs.run.run_main_job"),
-        (["derive"], "defs.run.run_books_job"),
+        (["ingest"], "ops.launching.run_main_job"),
+        (["derive"], "ops.launching.run_books_job"),
         (["refresh"], "marts.refresh.Refresh.run"),
         (["publish"], "publish.publish.publish"),
         (["maintain"], "ops.maintain.maintain"),
-        (["prune"], "defs.history.prune"),
+        (["prune"], "ops.history.prune"),
         (["record"], "streams.selection.watchable"),
         (["doctor"], "ops.doctor.examine"),
         (["import", __file__, "--table", "trades", "--venue", "kalshi"], "ingest.bulk.import_file"),

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from echelon_pipeline.cli import app
-from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import claim_home, require_own_venues
 from echelon_pipeline.ops.doctor import examine
 from echelon_pipeline.ops.venue_probes import Level
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import (
     SHAPES_DATA,
     Settings,

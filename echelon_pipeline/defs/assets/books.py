@@ -8,11 +8,13 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.listings import core_key
-from echelon_pipeline.defs.partitions import HOUR_KEY, HOURLY, hours_of
+from echelon_pipeline.defs.partitions import HOURLY, hours_of
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.lake.session import VENUES, Counts, Venue
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.streams.book_tables import BOOK_TABLES, believed_share, derive_hour
+from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import INTENTS, LISTENERS, export_listeners, intents
 from echelon_pipeline.streams.recordings import hour_of
 
@@ -28,10 +30,10 @@ _LISTENER_KEYS = {name: name.split(".") for name in (LISTENERS, INTENTS)}
         for name, key in _LISTENER_KEYS.items()
     ],
 )
-def core_listeners(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
+def core_listeners(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
     """Exports listeners and intents where they changed."""
     session = warehouse.session(context.run.run_id)
-    with report.classified():
+    with classified():
         counts = export_listeners(session)
     for name, key in _LISTENER_KEYS.items():
         state = report.table_state(session, name, None)
@@ -51,9 +53,6 @@ def _capture(venue: Venue) -> dg.AssetSpec:
         owners=report.OWNERS,
         kinds={"python", "arrow"},
     )
-
-
-kalshi_capture, polymarket_capture = (_capture(venue) for venue in VENUES)
 
 
 def book_keys(venue: Venue) -> dict[str, dg.AssetKey]:
@@ -88,10 +87,10 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="books",
     )
-    def books(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
+    def books(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)
         total, share = Counts(), None
-        with report.classified():
+        with classified():
             now, meant = datetime.now(UTC), intents(session, venue)  # frames have the machine's time
             for starts_at in hours_of(context):
                 hour = hour_of(session, venue, starts_at, meant, now)
@@ -121,4 +120,8 @@ def _covered(key: dg.AssetKey, share: float | None) -> dg.AssetCheckResult:
     )
 
 
-kalshi_books, polymarket_books = (_books(venue) for venue in VENUES)
+ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
+    core_listeners,
+    *(_capture(venue) for venue in VENUES),
+    *(_books(venue) for venue in VENUES),
+]

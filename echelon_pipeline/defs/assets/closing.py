@@ -11,13 +11,14 @@ from echelon_pipeline.defs.assets.further import RESOLUTIONS
 from echelon_pipeline.defs.assets.listings import DERIVED, core_key
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.builds import FAILED, held_back
 from echelon_pipeline.marts.marts import marts
+from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.maintain import maintain
+from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
@@ -45,14 +46,11 @@ def _log_asset(table: str) -> dg.AssetsDefinition:
         name="_".join(key),
         specs=[report.spec_of(table, key, deps=_LAST, about="Written by every unit of work; reported here.")],
     )
-    def log_table(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Materialized:
+    def log_table(context: dg.AssetExecutionContext, warehouse: Resource) -> Materialized:
         session = warehouse.session(context.run.run_id)
         return dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=report.table_state(session, table, None))
 
     return log_table
-
-
-ingest_windows, dead_letters, drift = (_log_asset(t) for t in _LOGS)
 
 
 class PublishConfig(dg.Config):
@@ -96,10 +94,10 @@ def _view_spec(name: str, view: Statement) -> dg.AssetSpec:
     ],
     pool="publication",
 )
-def published_duckdb(warehouse: Warehouse, config: PublishConfig) -> Iterator[Materialized]:
+def published_duckdb(warehouse: Resource, config: PublishConfig) -> Iterator[Materialized]:
     """Publishes, unless the last publication is too young and nobody asked."""
     settings = warehouse.settings()
-    with report.classified():
+    with classified():
         done = publish(settings, soon=config.force)
     metadata: dict[str, Any] = {"published": done is not None}
     if done is not None:
@@ -118,7 +116,7 @@ def require_built(settings: Settings) -> None:
     """Fails the step, when everything else is published, where a mart could not be built. Raises dg.Failure."""
     failed = held_back(Lake.of(settings), FAILED)
     if failed:
-        with report.classified():
+        with classified():
             raise MartsFailed(failed)
 
 
@@ -128,10 +126,13 @@ def require_built(settings: Settings) -> None:
     kinds={"delta"},
     pool="publication",
 )
-def lake_maintenance(warehouse: Warehouse) -> Materialized:
+def lake_maintenance(warehouse: Resource) -> Materialized:
     """One row is one table of the lake: compacted, and rid of files that no kept publication names."""
-    with report.classified():
+    with classified():
         done = maintain(warehouse.settings())
         expired = expire_recordings(warehouse.session(), datetime.now(UTC))
     told = {**done.as_dict(), "recordings_deleted_bytes": expired}
     return dg.MaterializeResult(metadata={"done": dg.MetadataValue.json(told)})
+
+
+ASSETS = [*(_log_asset(table) for table in _LOGS), published_duckdb, lake_maintenance]

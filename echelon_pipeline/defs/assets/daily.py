@@ -7,11 +7,12 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.listings import core_key
-from echelon_pipeline.defs.partitions import DAILY, days_of
+from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import VENUES, Counts, Session, Venue
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
 
 Work = Callable[[Session, Sequence[date], bool], Counts]
 
@@ -26,7 +27,9 @@ class DayConfig(dg.Config):
     refetch: bool = False
 
 
-def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work: Work) -> dg.AssetsDefinition:
+def _daily_asset(
+    days: dg.DailyPartitionsDefinition, venue: Venue, table: str, deps: Sequence[str], about: str, work: Work
+) -> dg.AssetsDefinition:
     key = core_key(venue, table)
     spec = report.spec_of(table, key, deps=[dg.AssetKey(core_key(venue, d)) for d in deps], about=about)
 
@@ -34,16 +37,16 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
         name="_".join(key),
         specs=[spec],
         check_specs=[report.rules_check(table, key), report.parsed_check(key), report.available_check(key)],
-        partitions_def=DAILY,
+        partitions_def=days,
         backfill_policy=BACKFILL,
         pool=f"{venue}_api",
     )
-    def daily(context: dg.AssetExecutionContext, warehouse: Warehouse, config: DayConfig) -> Iterator[Materialized]:
+    def daily(context: dg.AssetExecutionContext, warehouse: Resource, config: DayConfig) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)
-        days = days_of(context)
-        with report.classified():
-            counts = work(session, days, config.refetch)
-        for day in days:
+        owned = days_of(context)
+        with classified():
+            counts = work(session, owned, config.refetch)
+        for day in owned:
             context.add_asset_metadata(
                 report.table_state(session, table, venue, [day]), asset_key=key, partition_key=str(day)
             )
@@ -60,33 +63,40 @@ def _daily_asset(venue: Venue, table: str, deps: Sequence[str], about: str, work
     return daily
 
 
-def _trades(venue: Venue) -> dg.AssetsDefinition:
+def _trades(days: dg.DailyPartitionsDefinition, venue: Venue) -> dg.AssetsDefinition:
     return _daily_asset(
+        days,
         venue,
         "core.trades",
         ("core.instruments", "core.outcomes"),
         f"Trades of {venue}, walked from new to old; what is complete is in core.ingest_windows.",
-        lambda session, days, refetch: main.trades(session, venue, days, refetch=refetch),
+        lambda session, owned, refetch: main.trades(session, venue, owned, refetch=refetch),
     )
 
 
-def _prices(venue: Venue) -> dg.AssetsDefinition:
+def _prices(days: dg.DailyPartitionsDefinition, venue: Venue) -> dg.AssetsDefinition:
     source = "hourly candles" if venue == "kalshi" else "hourly sampled midpoints"
     return _daily_asset(
+        days,
         venue,
         "core.daily_prices",
         ("core.instruments", "core.outcomes", "core.trades"),
         f"{venue}: {source}, and OHLC, VWAP and volume of our own trades.",
-        lambda session, days, refetch: main.prices(session, venue, days, refetch=refetch),
+        lambda session, owned, refetch: main.prices(session, venue, owned, refetch=refetch),
     )
 
 
-kalshi_trades, polymarket_trades = (_trades(venue) for venue in VENUES)
-kalshi_prices, polymarket_prices = (_prices(venue) for venue in VENUES)
-polymarket_fills = _daily_asset(
-    "polymarket",
-    "core.fills",
-    ("core.outcomes",),
-    "Builder-attributed legs of the configured codes (ECHELON_BUILDER_CODE).",
-    lambda session, days, _refetch: main.builder_fills(session, days),
-)
+def daily_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """Assets that are partitioned by UTC day and ask a venue."""
+    return [
+        *(_trades(days, venue) for venue in VENUES),
+        *(_prices(days, venue) for venue in VENUES),
+        _daily_asset(
+            days,
+            "polymarket",
+            "core.fills",
+            ("core.outcomes",),
+            "Builder-attributed legs of the configured codes (ECHELON_BUILDER_CODE).",
+            lambda session, owned, _refetch: main.builder_fills(session, owned),
+        ),
+    ]

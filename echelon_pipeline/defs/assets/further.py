@@ -7,9 +7,10 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.listings import core_key
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session, Venue
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
 
 RESOLUTIONS = ["core", "polymarket", "data_resolutions"]
 LEADERBOARD = ["core", "polymarket", "builder_leaderboard"]
@@ -27,8 +28,8 @@ def _asset(
         check_specs=[report.rules_check(table, key), report.available_check(key)],
         pool=f"{venue}_api",
     )
-    def asked(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
-        with report.classified():
+    def asked(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
+        with classified():
             counts = work(warehouse.session(context.run.run_id))
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(list(key)),
@@ -39,7 +40,7 @@ def _asset(
     return asked
 
 
-data_resolutions = _asset(
+_data_resolutions = _asset(
     RESOLUTIONS,
     "core.resolutions",
     "polymarket",
@@ -47,14 +48,14 @@ data_resolutions = _asset(
     main.data_resolutions,
     after="core.instruments",
 )
-builder_leaderboard = _asset(
+_builder_leaderboard = _asset(
     LEADERBOARD,
     "core.builder_leaderboard",
     "polymarket",
     "The venue's own ranking, in shares; our codes' volume in dollars is in the marts.",
     main.builder_leaderboard,
 )
-parlays = _asset(
+_parlays = _asset(
     PARLAYS,
     "raw.objects",
     "kalshi",
@@ -62,3 +63,5 @@ parlays = _asset(
     main.parlays,
     after="core.instruments",
 )
+
+ASSETS = [_data_resolutions, _builder_leaderboard, _parlays]

@@ -8,8 +8,9 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.hooks import TAG
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.health import Finding, findings
+from echelon_pipeline.ops.warehouse import Resource
 
 KEY = ["health", "report"]
 # Runs of the last day are reported, each once: the report is made daily.
@@ -48,10 +49,10 @@ def _markdown(found: list[Finding]) -> str:
         dg.AssetCheckSpec("healthy", asset=dg.AssetKey(KEY), description="There is nothing that somebody should see.")
     ],
 )
-def health_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Materialized]:
+def health_report(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
     """Looks, and fails its check where there is a finding: an error where rows are unread above the limit, else a
     warning."""
-    with report.classified():
+    with classified():
         found = [*_failed_runs(context.instance), *findings(warehouse.settings())]
     kinds = {kind: sum(f.kind == kind for f in found) for kind in dict.fromkeys(f.kind for f in found)}
     yield dg.MaterializeResult(
@@ -67,3 +68,6 @@ def health_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
             )
         ],
     )
+
+
+ASSETS = [health_report]

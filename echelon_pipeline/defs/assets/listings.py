@@ -6,9 +6,10 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import VENUES, Venue
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
 
 DERIVED = (
     "core.series",
@@ -54,10 +55,10 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
         pool=f"{venue}_api",
     )
     def listings(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, config: ListingConfig
+        context: dg.AssetExecutionContext, warehouse: Resource, config: ListingConfig
     ) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)
-        with report.classified():
+        with classified():
             counts = main.fetch(session, venue, main.as_mode(config.mode))
         metadata = report.run_metadata(counts, "raw.objects")
         checks = [report.available(key, counts)]
@@ -74,10 +75,10 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name=f"core_{venue}_instruments", specs=specs, check_specs=checks)
     def instruments(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, config: DeriveConfig
+        context: dg.AssetExecutionContext, warehouse: Resource, config: DeriveConfig
     ) -> Iterator[Materialized]:
         session = warehouse.session(context.run.run_id)
-        with report.classified():
+        with classified():
             counts = main.derive(session, venue, again=config.again)
         for table in DERIVED:
             key = core_key(venue, table)
@@ -94,4 +95,3 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
 
 
 ASSETS = [build(venue) for venue in VENUES for build in (_raw_asset, _core_assets)]
-kalshi_raw, kalshi_core, polymarket_raw, polymarket_core = ASSETS

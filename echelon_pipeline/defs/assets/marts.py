@@ -8,10 +8,9 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.further import PARLAYS, RESOLUTIONS
 from echelon_pipeline.defs.assets.listings import DERIVED, core_key
-from echelon_pipeline.defs.partitions import DAILY, days_of
+from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import LAST_SEEN
@@ -19,6 +18,8 @@ from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.builds import EMPTIED, held_back
 from echelon_pipeline.marts.marts import Mart, marts
 from echelon_pipeline.marts.refresh import Built
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.lineage import guarded_refresh
 from echelon_pipeline.streams.book_tables import BOOK_TABLES
 
@@ -69,20 +70,20 @@ def _spec(mart: Mart) -> dg.AssetSpec:
     )
 
 
-def _asset(mart: Mart) -> dg.AssetsDefinition:
+def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDefinition:
     key = mart.name.split(".")
 
     @dg.multi_asset(
         name="_".join(key),
         specs=[_spec(mart)],
         check_specs=[report.rules_check(mart.name, key), report.built_check(mart.name, key)],
-        partitions_def=DAILY if mart.is_dated else None,
+        partitions_def=partitions if mart.is_dated else None,
         backfill_policy=dg.BackfillPolicy.single_run() if mart.is_dated else None,
         pool="marts",
     )
-    def build(context: dg.AssetExecutionContext, warehouse: Warehouse, config: MartConfig) -> Iterator[Reported]:
+    def build(context: dg.AssetExecutionContext, warehouse: Resource, config: MartConfig) -> Iterator[Reported]:
         days: Sequence[date] | None = days_of(context) if mart.is_dated else None
-        with report.classified():
+        with classified():
             settings = warehouse.settings()
             refresh = guarded_refresh(settings, run_id=context.run.run_id)
             built: list[Built] = []
@@ -103,7 +104,7 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
                 context.log_event(report.built_part(part))
             yield from checks
             return
-        with report.classified():
+        with classified():
             session = warehouse.session()
             state, plot = report.table_state(session, mart.name, None), plot_of(session, mart.name)
         for part in built if mart.is_dated else ():
@@ -121,4 +122,6 @@ def _asset(mart: Mart) -> dg.AssetsDefinition:
     return build
 
 
-MARTS = [_asset(mart) for mart in marts()]
+def mart_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """One asset per mart; dated ones are partitioned by UTC day."""
+    return [_asset(days, mart) for mart in marts()]

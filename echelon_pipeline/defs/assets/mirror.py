@@ -6,7 +6,8 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.defs.resources import Warehouse
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.postgres import publish_postgres
 from echelon_pipeline.settings import Settings
 
@@ -37,11 +38,14 @@ def mirror(settings: Settings) -> dict[str, Any]:
     kinds={"postgres"},
     pool="publication",
 )
-def published_postgres(warehouse: Warehouse) -> Materialized:
+def published_postgres(warehouse: Resource) -> Materialized:
     """One row is one table of the Postgres mirror, all from the publication that the DuckDB file is.
 
     Marts and reference tables, copied where they changed and swapped in one transaction. Does nothing, and says so,
     where ECHELON_POSTGRES_URL is not set.
     """
-    with report.classified():
+    with classified():
         return dg.MaterializeResult(metadata=mirror(warehouse.settings()))
+
+
+ASSETS = [published_postgres]

@@ -1,6 +1,7 @@
 """Runs jobs in this process: what ``echelon ingest``, ``derive`` and the demo call.
 
-Belongs here: a job run without the UI, recorded in the same Dagster instance that the UI shows.
+Belongs here: a job run without the UI, recorded in the same Dagster instance that the UI shows. The definitions are
+the caller's (``defs/build.py``); the home that a run works on is put into them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -20,19 +20,19 @@ from dagster._core.execution.execute_in_process import core_execute_in_process
 from dagster._core.utils import make_new_run_id
 
 from echelon_pipeline import stopping
-from echelon_pipeline.defs.dead_runs import end_dead_runs
-from echelon_pipeline.defs.partitions import HOUR_KEY
-from echelon_pipeline.defs.report import TRANSIENT, stated
-from echelon_pipeline.defs.resources import given
 from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPostponed
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.lake.faults import require_space
 from echelon_pipeline.lake.session import VENUES, Progress, Session, Venue, silent
+from echelon_pipeline.ops.dead_runs import end_dead_runs
+from echelon_pipeline.ops.failures import TRANSIENT, stated
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.publish.lineage import require_whole_lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.processes import Process
+from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import intents
 from echelon_pipeline.streams.recordings import hours_due
 
@@ -65,6 +65,7 @@ def configured_days(settings: Settings) -> tuple[date, ...]:
 
 
 def run_main_job(
+    definitions: dg.Definitions,
     settings: Settings,
     days: Sequence[date] | None = None,
     venues: Sequence[Venue] = VENUES,
@@ -83,17 +84,17 @@ def run_main_job(
     require_whole_lake(settings)
     require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
     chosen = tuple(sorted(days or configured_days(settings)))
-    job = _job("main")
+    job = definitions.resolve_job_def("main")
     selection = _selected(job, venues, select)
-    with given(settings, progress or silent):
-        result = _execute(
-            job,
-            settings,
-            instance,
-            tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
-            selection=selection,
-            config=_config(selection, venues, mode, refetch=refetch),
-        )
+    result = execute(
+        job,
+        settings,
+        instance,
+        progress=progress,
+        tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
+        selection=selection,
+        config=_config(selection, venues, mode, refetch=refetch),
+    )
     if not result.success:
         _publish_what_there_is(settings)
         raise _failure(result)
@@ -101,62 +102,55 @@ def run_main_job(
 
 
 def run_books_job(
-    settings: Settings, progress: Progress | None = None, *, instance: dg.DagsterInstance | None = None
+    definitions: dg.Definitions,
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    instance: dg.DagsterInstance | None = None,
 ) -> list[datetime]:
     """Derives every hour whose recorded segments are not in the tables yet, in this process; which they were.
 
     Raises RunFailed, RunPostponed for the first hour that failed, when the others are done.
     """
     require_whole_lake(settings)
-    job = _job("books")
+    job = definitions.resolve_job_def("books")
     session, now = Session.of(settings), datetime.now(UTC)
     due = {h.starts_at for v in VENUES for h in hours_due(session, v, intents(session, v), now)}
     failures = []
-    with given(settings, progress or silent):
-        for starts_at in sorted(due):
-            result = _execute(job, settings, instance, tags={_PARTITION: starts_at.strftime(HOUR_KEY)})
-            if not result.success:
-                failures.append(_failure(result))
+    for starts_at in sorted(due):
+        tags = {_PARTITION: starts_at.strftime(HOUR_KEY)}
+        result = execute(job, settings, instance, progress=progress, tags=tags)
+        if not result.success:
+            failures.append(_failure(result))
     if failures:
         raise failures[0]
     return sorted(due)
 
 
-def run_listen_job(settings: Settings, listener: str, *, instance: dg.DagsterInstance | None = None) -> str:
+def run_listen_job(
+    definitions: dg.Definitions, settings: Settings, listener: str, *, instance: dg.DagsterInstance | None = None
+) -> str:
     """One shift of a listener in this process, as the sensor would start it; the run's id. Raises RunFailed."""
-    job = _job("listen")
-    with given(settings):
-        config = {"ops": {"listening": {"config": {"listener": listener}}}, **_QUIET}
-        result = _execute(job, settings, instance, config=config)
+    config = {"ops": {"listening": {"config": {"listener": listener}}}, **_QUIET}
+    result = execute(definitions.resolve_job_def("listen"), settings, instance, config=config)
     if not result.success:
         raise _failure(result)
     return result.run_id
 
 
-@cache
-def _repository() -> dg.RepositoryDefinition:
-    """Loading what is in ``defs/`` takes a second."""
-    # Imported here: the loader of defs/ would find the definitions in this module and load them again.
-    from echelon_pipeline.definitions import defs
-
-    return defs().get_repository_def()
-
-
-def _job(name: str) -> dg.JobDefinition:
-    return _repository().get_job(name)
-
-
-def _execute(
+def execute(
     job: dg.JobDefinition,
     settings: Settings,
     instance: dg.DagsterInstance | None,
     *,
+    progress: Progress | None = None,
     tags: Mapping[str, str] | None = None,
     selection: Sequence[dg.AssetKey] = (),
     config: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Runs a job in this process, with the executor that its runs in the daemon have: ``execute_in_process`` would
-    put Dagster's own in its place. Raises DiskFull before it begins; Interrupted, when it is recorded as canceled."""
+    """Runs a job on a home in this process, with the executor that its runs in the daemon have: ``execute_in_process``
+    would put Dagster's own in its place. Raises DiskFull before it begins; Interrupted, when it is recorded as
+    canceled."""
     stopping.check()
     for place in (settings.lake_root, settings.home):  # a full disk is known before anything is asked of a venue
         require_space(place, settings.min_free_mb)
@@ -167,7 +161,7 @@ def _execute(
     try:
         result = core_execute_in_process(
             run_config={**_CONSOLE, **(config or {})},
-            job=InMemoryJob(job.get_subset(asset_selection=chosen) if chosen else job),
+            job=InMemoryJob(on_home(job.get_subset(asset_selection=chosen) if chosen else job, settings, progress)),
             instance=instance,
             output_capturing_enabled=False,
             raise_on_error=False,
@@ -183,6 +177,12 @@ def _execute(
     if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:  # by a signal that only the executor heard
         raise stopping.Interrupted(signal.SIGTERM)
     return result
+
+
+def on_home(job: dg.JobDefinition, settings: Settings, progress: Progress | None = None) -> dg.JobDefinition:
+    """The job with a home of these settings in the place of the one that it was built for."""
+    warehouse = dg.ResourceDefinition.hardcoded_resource(Warehouse(settings, progress or silent))
+    return job.with_top_level_resources({**job.resource_defs, "warehouse": warehouse})
 
 
 def _end_broken_off(instance: dg.DagsterInstance, run_id: str) -> None:

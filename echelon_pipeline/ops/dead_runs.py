@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from echelon_pipeline.defs.resources import Warehouse
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
@@ -116,10 +115,3 @@ def _in_pools(instance: dg.DagsterInstance) -> Iterator[str]:
         info = instance.event_log_storage.get_concurrency_info(pool)
         yield from (slot.run_id for slot in info.claimed_slots)
         yield from (step.run_id for step in info.pending_steps)
-
-
-@dg.sensor(name="dead_runs", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
-def dead_runs(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SkipReason:
-    """Ends runs whose process is gone, so that those that wait for their slots go on."""
-    ended = end_dead_runs(context.instance, warehouse.settings())
-    return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run that is under way has its process")

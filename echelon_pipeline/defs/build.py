@@ -1,0 +1,70 @@
+"""All definitions of one home.
+
+Belongs here: what there is, and what is true for all assets: groups come from the key, in one place; so do freshness
+policies and the executor. Nothing in ``defs/`` reads settings when it is imported.
+"""
+
+from __future__ import annotations
+
+import warnings
+from datetime import timedelta
+
+import dagster as dg
+
+from echelon_pipeline.defs.assets import books, closing, further, health, listings, mirror
+from echelon_pipeline.defs.assets.daily import daily_assets
+from echelon_pipeline.defs.assets.marts import mart_assets
+from echelon_pipeline.defs.checks import across_tables
+from echelon_pipeline.defs.console import console
+from echelon_pipeline.defs.executor import steady_executor
+from echelon_pipeline.defs.jobs import JOBS
+from echelon_pipeline.defs.listening import listen_job, listeners_sensor
+from echelon_pipeline.defs.partitions import daily
+from echelon_pipeline.defs.refreshing import refresh
+from echelon_pipeline.defs.schedules import schedules
+from echelon_pipeline.defs.sensors import sensors
+from echelon_pipeline.ops.warehouse import Warehouse
+from echelon_pipeline.settings import Settings
+
+# A day and a half: the daily reconciliation may be late by half a day before anyone hears of it.
+FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+
+
+def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.Definitions:
+    """Assets, checks, jobs, schedules and sensors of a home.
+
+    ``warehouse``: what steps work on; by default the home of these settings.
+    """
+    days = daily(settings.start_date)
+    listen = listen_job(settings.listen_shift)
+    starts = settings.schedules
+    schedule_status = dg.DefaultScheduleStatus.RUNNING if starts else dg.DefaultScheduleStatus.STOPPED
+    sensor_status = dg.DefaultSensorStatus.RUNNING if starts else dg.DefaultSensorStatus.STOPPED
+    with warnings.catch_warnings():
+        # Mapping specs is the documented way to apply a policy once; it is in preview.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.Definitions(
+            assets=[
+                *listings.ASSETS,
+                *daily_assets(days),
+                *further.ASSETS,
+                *books.ASSETS,
+                *mart_assets(days),
+                *closing.ASSETS,
+                *mirror.ASSETS,
+                *health.ASSETS,
+            ],
+            asset_checks=[across_tables],
+            jobs=[*JOBS, refresh, listen],
+            schedules=schedules(schedule_status),
+            sensors=[*sensors(sensor_status), listeners_sensor(listen, sensor_status)],
+            resources={"warehouse": warehouse or Warehouse(settings)},
+            # In process: twenty small steps take 3 s this way against 35 s with a process each.
+            executor=steady_executor,
+            loggers={"console": console(whole=settings.log_level == "DEBUG")},
+        ).map_resolved_asset_specs(func=_with_policy)
+
+
+def _with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+    group = "_".join(spec.key.path[:2]) if len(spec.key.path) > 2 else spec.key.path[0]
+    return spec.replace_attributes(group_name=group, freshness_policy=spec.freshness_policy or FRESHNESS)

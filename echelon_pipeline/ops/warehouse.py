@@ -1,0 +1,34 @@
+"""The resource of all assets: sessions on the lake.
+
+Belongs here: handing out settings and sessions. Secrets are never run config: settings come from whoever builds the
+definitions, or from the environment of the process that runs the step.
+"""
+
+from __future__ import annotations
+
+from dagster import ResourceParam
+
+from echelon_pipeline.lake.session import Progress, Session, silent
+from echelon_pipeline.settings import Settings, load_settings, record_settings
+
+
+class Warehouse:
+    """Hands out sessions on one home: that of ``settings``, or that of this process's environment."""
+
+    def __init__(self, settings: Settings | None = None, progress: Progress = silent) -> None:
+        self._settings = settings
+        self._progress = progress
+
+    def settings(self) -> Settings:
+        """The settings in force. From the environment they are recorded in the home first, which then wins."""
+        if self._settings is not None:
+            return self._settings
+        record_settings(load_settings())
+        return load_settings()
+
+    def session(self, run_id: str | None = None) -> Session:
+        """A session on the lake of the home."""
+        return Session.of(self.settings(), run_id=run_id, progress=self._progress)
+
+
+Resource = ResourceParam[Warehouse]

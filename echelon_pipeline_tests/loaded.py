@@ -1,0 +1,25 @@
+"""The definitions, loaded once in each test process: that takes a second.
+
+Belongs here: definitions of default settings, and their jobs on a home of a test's own.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import dagster as dg
+
+from echelon_pipeline.defs.build import build_defs
+from echelon_pipeline.ops.launching import on_home
+from echelon_pipeline.settings import Settings, load_settings
+
+
+@cache
+def defs() -> dg.Definitions:
+    """The definitions of default settings."""
+    return build_defs(load_settings({}))
+
+
+def job_of(name: str, settings: Settings) -> dg.JobDefinition:
+    """A job that works on the home of these settings."""
+    return on_home(defs().resolve_job_def(name), settings)
