@@ -144,7 +144,7 @@ def _listeners() -> Iterator[tuple[Listeners, State]]:
 
 
 def _work(known: Known, state: State) -> str:
-    from echelon_pipeline.state.tenure import holders
+    from echelon_pipeline.state.shift_lease import holders
 
     shift, ending = holders(state, known.listener.name)
     told = [f"shift {shift.epoch} of run {shift.owner[:8]}"] if shift is not None else []

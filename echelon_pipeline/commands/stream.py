@@ -26,11 +26,13 @@ from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from echelon_pipeline.state.holding import Hold
     from echelon_pipeline.streams.record import Recorded
     from echelon_pipeline.streams.selection import Watchable
     from echelon_pipeline.venues.live import Feed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RECORDER = "echelon record"  # its lease
 RECORD_END = 10.0  # seconds that a recording may take to close its segments; frames are durable within one
 
 
@@ -44,8 +46,9 @@ def record(
 ) -> None:
     """Record live order books: every frame, durable within a second."""
     from echelon_pipeline.state.database import State
-    from echelon_pipeline.state.listeners import RECORD, Listeners
-    from echelon_pipeline.state.locks import one_at_a_time
+    from echelon_pipeline.state.holding import held
+    from echelon_pipeline.state.listeners import Listeners
+    from echelon_pipeline.state.tables import RECORD
     from echelon_pipeline.streams.segments import last_write, left_open, recover
     from echelon_pipeline.streams.selection import watchable
 
@@ -54,21 +57,22 @@ def record(
         if not chosen:
             raise fail("no open instrument to record; `echelon ingest` brings the venues' listings up to date")
         root = settings.capture_root
-        with one_at_a_time(root / f"{RECORD}.lock", 0), State.of(settings) as state:
+        # Epochs of later recordings are larger, also than those from before they were a lease's.
+        with held(settings, RECORDER, wait=0, at_least=int(time.time())) as hold, State.of(settings) as state:
             listeners = Listeners(state)
             last = last_write(root, RECORD)
-            for path in left_open(root, RECORD):  # whoever did is dead: we hold the lock
+            for path in left_open(root, RECORD):  # by a recorder that is dead, or has lost its lease
                 recover(path)
             # Until its last sign of life it meant to watch what it watched.
-            listeners.mean(RECORD, [], at=_EPOCH if last is None else last)
-            listeners.mean(RECORD, [w.instrument_id for w in chosen])
+            listeners.record_by_hand([], at=_EPOCH if last is None else last)
+            listeners.record_by_hand([w.instrument_id for w in chosen])
             try:
                 stop = asyncio.Event()
                 done, refused = stopping.run(
-                    _record(settings, chosen, seconds, stop), tell=stop.set, patience=RECORD_END
+                    _record(settings, chosen, hold, seconds, stop), tell=stop.set, patience=RECORD_END
                 )
             finally:
-                listeners.mean(RECORD, [])
+                listeners.record_by_hand([])
             _show(done, root)
             if nothing := [v for v in refused if not any(r.frames for n, r in done.items() if n.startswith(f"{v} "))]:
                 raise fail("; ".join(f"nothing of {v} was recorded: {refused[v]}" for v in nothing))
@@ -88,10 +92,10 @@ def own_venues(settings: Settings) -> Iterator[Settings]:
 
 
 async def _record(
-    settings: Settings, chosen: Sequence[Watchable], seconds: float | None, stop: asyncio.Event
+    settings: Settings, chosen: Sequence[Watchable], hold: Hold, seconds: float | None, stop: asyncio.Event
 ) -> tuple[dict[str, Recorded], dict[str, str]]:
     """What was recorded by feed, and by venue why a feed was given up. That of one venue ends none of another's."""
-    from echelon_pipeline.state.listeners import RECORD
+    from echelon_pipeline.state.tables import RECORD
     from echelon_pipeline.streams.feeds import feeds_of, instrument_of
     from echelon_pipeline.streams.record import Pace, Recorded
     from echelon_pipeline.streams.record import record as record_feed
@@ -117,7 +121,6 @@ async def _record(
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop.set)
     policy, pace = WsPolicy.of(settings), Pace.of(settings)
-    epoch = int(time.time())  # later ones are larger, as a lease's; each recording is a chain of its own
 
     async def one(feed: Feed, recorded: Recorded) -> None:
         with given_up(feed.venue):
@@ -125,7 +128,8 @@ async def _record(
                 feed,
                 settings.capture_root,
                 listener=RECORD,
-                epoch=epoch,
+                epoch=hold.epoch,
+                fence=hold.check,
                 stop=stop,
                 policy=policy,
                 pace=pace,

@@ -32,7 +32,8 @@ from dagster._core.executor.base import Executor
 from echelon_pipeline import stopping
 from echelon_pipeline.ops.dead_runs import end_dead_runs, holders
 from echelon_pipeline.ops.warehouse import Warehouse
-from echelon_pipeline.state.processes import Process, beating
+from echelon_pipeline.state.heartbeats import beating
+from echelon_pipeline.state.processes import Process
 
 log = logging.getLogger(__name__)
 

@@ -29,9 +29,10 @@ from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
+from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.listener_files import seed
 from echelon_pipeline.state.listeners import Listener, Listeners
-from echelon_pipeline.state.tenure import Tenure, holders, lease_names
+from echelon_pipeline.state.shift_lease import ShiftLease, holders, lease_names
 from echelon_pipeline.streams.feeds import feed_maker, instrument_of, own_maker
 from echelon_pipeline.streams.record import Pace
 from echelon_pipeline.streams.segments import bounds, connection_of, count_of
@@ -69,7 +70,7 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Re
         require_own_streams(settings)
         listeners = _seeded(settings, state, context.log)
         listener = listeners.get(config.listener)
-        right = Tenure.begin(state, listener.name, context.run_id, settings.listen_lease)
+        right = ShiftLease.begin(state, listener.name, context.run_id, settings.listen_lease)
         if right is None:
             context.log.info("another shift of %s is at work", listener.name)
             return
@@ -100,7 +101,7 @@ def _duty(
     settings: Settings,
     listeners: Listeners,
     listener: Listener,
-    right: Tenure,
+    right: ShiftLease,
     emit: Callable[[Sequence[Latest]], None],
 ) -> Duty:
     name = listener.name
@@ -213,7 +214,7 @@ class Keeper:
         wait = min(BACKOFF * 2 ** max(0, len(failures) - 1), BACKOFF_MAX)
         if now.timestamp() < ended + wait.total_seconds():
             return f"failed {len(failures)} times lately, waits"
-        last = state.lease(lease_names(name)[0])
+        last = Leases(state).last(lease_names(name)[0])
         epoch = 1 if last is None else last.epoch + 1
         tags = {TAG: name, EPOCH_TAG: str(epoch)}
         # A key never starts a run again: that of an epoch whose run ended before it was a shift is another one's.

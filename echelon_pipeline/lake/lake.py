@@ -21,6 +21,7 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction
 
 from echelon_pipeline.errors import DiskFull
 from echelon_pipeline.lake.commits import Commit, chunks, group_partitions, retried, write
@@ -46,6 +47,10 @@ from echelon_pipeline.tables import TABLES, Rule, T, Table
 log = logging.getLogger(__name__)
 
 
+def unfenced() -> None:
+    """The fence of writers that need no lease."""
+
+
 class Lake:
     """Tables below one root. Safe for many processes (spawned, never forked) and for one thread each."""
 
@@ -59,6 +64,7 @@ class Lake:
         tries: int = 10,
         min_free_mb: int = 200,
         tables: Mapping[str, Table] = TABLES,
+        fence: Callable[[], None] = unfenced,
     ) -> None:
         self.root = root.rstrip("/")
         self.scratch = scratch
@@ -67,10 +73,11 @@ class Lake:
         self._threads = threads
         self._tries = tries
         self._min_free_mb = min_free_mb
+        self._fence = fence
 
     @classmethod
-    def of(cls, settings: Settings) -> Lake:
-        """The configured lake."""
+    def of(cls, settings: Settings, *, fence: Callable[[], None] = unfenced) -> Lake:
+        """The configured lake. ``fence`` is asked before each commit, and raises where it must not happen."""
         return cls(
             settings.lake_root,
             scratch=settings.scratch,
@@ -78,6 +85,7 @@ class Lake:
             threads=settings.threads,
             tries=settings.merge_tries,
             min_free_mb=settings.min_free_mb,
+            fence=fence,
         )
 
     def uri(self, table: str) -> str:
@@ -173,6 +181,7 @@ class Lake:
 
         def attempt() -> int:
             snapshot = open_for_write(table, self.uri(table.name))
+            self._fence()
             return write(snapshot, chunk.to_reader(), [tuple(p.values()) for p in found])
 
         version = retried(table.name, self._tries, attempt)
@@ -248,7 +257,7 @@ class Lake:
                 discard(snapshot, added)
                 raise
             changes = bool(added) or any(f.partition == partition for f in snapshot.files)
-            return adopt(snapshot, added, [partition], self._tries) if changes else None, rows
+            return self._adopt(snapshot, added, [partition]) if changes else None, rows
 
         version, rows = retried(known.name, self._tries, attempt)
         return Commit(known.name, version, rows_staged=rows, rows_new=rows)
@@ -276,10 +285,19 @@ class Lake:
                 held = (f.partition for f in snapshot.files if is_replaced(f))
                 replaced = list(dict.fromkeys((*found, *held)))
                 added = write_files(connection, snapshot, found, rows_of, rows)
-                return adopt(snapshot, added, replaced, self._tries) if replaced else None
+                return self._adopt(snapshot, added, replaced) if replaced else None
 
             version = retried(known.name, self._tries, attempt)
         return Commit(known.name, version, rows_staged=rows, rows_new=rows)
+
+    def _adopt(self, snapshot: Snapshot, added: Sequence[AddAction], partitions: Sequence[Partition]) -> int:
+        """Commits files that were written. A commit between the fence and ours to the same partitions is a conflict."""
+        try:
+            self._fence()
+        except Exception:
+            discard(snapshot, added)
+            raise
+        return adopt(snapshot, added, partitions, self._tries)
 
     def _merge_group(
         self,
@@ -298,7 +316,7 @@ class Lake:
                 return None, changes
             rows = before.rows_staged + sum(f.rows for f in held)
             added = write_files(connection, snapshot, changes.partitions, merge.rows, rows)
-            return adopt(snapshot, added, changes.partitions, self._tries), changes
+            return self._adopt(snapshot, added, changes.partitions), changes
 
         version, changes = retried(table.name, self._tries, attempt)
         return Commit(

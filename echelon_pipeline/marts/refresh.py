@@ -44,13 +44,13 @@ from echelon_pipeline.marts.marts import (
 )
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
-from echelon_pipeline.state.locks import one_at_a_time
+from echelon_pipeline.state.holding import Hold, held
 from echelon_pipeline.tables import TABLES
 
 log = logging.getLogger(__name__)
 
-# A full build of a large lake takes minutes; whoever waits longer than this for another's tries again later.
-LOCK_SECONDS = 900.0
+# A full build of a large lake takes minutes. A refresh that waits longer for another one fails, to be tried later.
+WAIT_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ Span = tuple[date, date] | None
 
 
 class Refresh:
-    """One process's refresh of one lake; of one home, one at a time: an older one that ends last would win."""
+    """A refresh of a lake. One runs at a time: otherwise a slower, older one could overwrite a newer one."""
 
     def __init__(
         self, settings: Settings, *, run_id: str | None = None, guard: Callable[[Settings], None] | None = None
@@ -74,10 +74,10 @@ class Refresh:
         """``guard``: called before anything is computed; it raises where the lake must not be computed from."""
         self._settings = settings
         self._guard = guard
-        self._lake = Lake.of(settings)
+        self._hold: Hold | None = None
+        self._lake = Lake.of(settings, fence=self._fence)
         self._now = settings.clock()
         self._params: Params = settings_params(settings, self._now)
-        self._lock = settings.home / "refresh.lock"
         self._scratch: Path = settings.scratch / f"refresh-{secrets.token_hex(4)}"
         self._builds = Builds(self._lake, self._scratch, run_id)
 
@@ -96,7 +96,7 @@ class Refresh:
         """
         failed: dict[str, str] = {}
         try:
-            with one_at_a_time(self._lock, LOCK_SECONDS):
+            with held(self._settings, f"refresh of {self._settings.lake_root}", wait=WAIT_SECONDS) as self._hold:
                 if self._guard:
                     self._guard(self._settings)
                 chosen = [m for m in marts() if not only or m.name in only]
@@ -112,6 +112,11 @@ class Refresh:
             shutil.rmtree(self._scratch, ignore_errors=True)
         if failed:
             raise MartsFailed(failed)
+
+    def _fence(self) -> None:
+        """Asked before each commit. Raises Conflict where another refresh has taken over."""
+        if self._hold is not None:
+            self._hold.check()
 
     def _attempt(
         self, mart: Mart, failed: dict[str, str], days: Sequence[date] | None, *, again: bool, allow_empty: bool

@@ -16,7 +16,8 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
-from echelon_pipeline.state.processes import Process, forget, last_beats, silent_since
+from echelon_pipeline.state.heartbeats import forget, last_beats, silent_since
+from echelon_pipeline.state.processes import Process
 
 log = logging.getLogger(__name__)
 

@@ -122,6 +122,7 @@ def _unread(settings: Settings) -> Iterator[Finding]:
 
 def _state(settings: Settings) -> Finding:
     from echelon_pipeline.state.database import State, is_emptied
+    from echelon_pipeline.state.publications import publications
 
     file = sa.make_url(settings.state_dsn).database if settings.state_url is None else None
     if file and not Path(file).exists():
@@ -130,7 +131,7 @@ def _state(settings: Settings) -> Finding:
         return Finding(Level.FAIL, "state", f"{file} is empty although this home has publications", _STATE)
     try:
         with State.of(settings) as state:
-            count = len(state.publications())
+            count = len(publications(state))
     except (EchelonError, sa.exc.SQLAlchemyError) as error:
         return Finding(Level.FAIL, "state", str(error).splitlines()[0], _STATE)
     return Finding(Level.OK, "state", f"readable, {count} publication(s) recorded")

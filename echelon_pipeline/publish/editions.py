@@ -89,17 +89,22 @@ def next_sequence(target: Path, last: Edition | None) -> int:
     return max(known) + 1
 
 
-def keep(target: Path, edition: Edition, count: int) -> Path:
-    """Keeps a copy (a hard link: it costs no space while it is current) and drops the oldest beyond ``count``.
-
-    Copies from before a loss of rows are no older copies of the same: as many of them stay as well.
-    """
+def keep(target: Path, edition: Edition) -> Path:
+    """Keeps a copy: a hard link, which costs no space while it is current."""
     kept = kept_name(edition)
     kept.parent.mkdir(exist_ok=True)
     os.link(target, kept)
+    return kept
+
+
+def prune(target: Path, edition: Edition, count: int) -> None:
+    """Drops the oldest copies beyond ``count``, the one of this edition included.
+
+    Copies from before a loss of rows are no older copies of the same: as many of them stay as well.
+    """
     fuller, others = 0, 0
     for path in kept_publications(target):
-        older = read_edition(path) if path != kept else edition
+        older = read_edition(path) if path != kept_name(edition) else edition
         if older is not None and edition.has_lost(older):
             fuller += 1
             is_kept = fuller <= count
@@ -108,7 +113,6 @@ def keep(target: Path, edition: Edition, count: int) -> Path:
             is_kept = others <= count
         if not is_kept:
             drop(path)
-    return kept
 
 
 def kept_name(edition: Edition) -> Path:

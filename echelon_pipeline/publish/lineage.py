@@ -19,13 +19,9 @@ from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish.editions import Edition, Made, last_edition
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
+from echelon_pipeline.state.statements import put
+from echelon_pipeline.state.tables import REBUILT_TABLES
 
-_NOTE = """
-    INSERT INTO rebuilt_tables (lake, name, table_id, version, noted_at)
-    VALUES (:lake, :name, :table_id, :version, :noted_at)
-    ON CONFLICT (lake, name) DO UPDATE
-        SET table_id = excluded.table_id, version = excluded.version, noted_at = excluded.noted_at
-"""
 _NONE = ""  # the table does not exist
 
 
@@ -79,7 +75,7 @@ def register_rebuilt(settings: Settings, tables: Collection[str]) -> dict[str, s
             if snapshot is not None:
                 row = {"table_id": snapshot.table_id, "version": snapshot.version}
             row |= {"lake": settings.lake_root, "name": name, "noted_at": datetime.now(UTC).timestamp()}
-            connection.execute(sa.text(_NOTE), row)
+            put(connection, REBUILT_TABLES, row)
             noted[name] = f"version {snapshot.version}" if snapshot else "does not exist"
     return noted
 
@@ -98,9 +94,9 @@ def _fault(made: Made | None, snapshot: Snapshot | None) -> str:
 
 
 def _accepted(settings: Settings) -> dict[str, tuple[str, int]]:
-    query = sa.text("SELECT name, table_id, version FROM rebuilt_tables WHERE lake = :lake")
-    with State.of(settings) as state, state.begin() as connection:
-        rows = connection.execute(query, {"lake": settings.lake_root}).all()
+    query = sa.select(REBUILT_TABLES).where(REBUILT_TABLES.c.lake == settings.lake_root)
+    with State.of(settings) as state, state.read() as connection:
+        rows = connection.execute(query).all()
     return {row.name: (row.table_id, int(row.version)) for row in rows}
 
 

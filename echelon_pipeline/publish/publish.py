@@ -1,6 +1,6 @@
 """echelon.duckdb: built aside by one process, verified, swapped in; the last few copies are kept.
 
-Belongs here: the lock, the swap, what is kept. What is inside is ``catalog.py``'s. Readers open the file
+Belongs here: the lease, the swap, what is kept. What is inside is ``catalog.py``'s. Readers open the file
 with ``reader.read_published``; nobody opens it for writing.
 """
 
@@ -28,6 +28,7 @@ from echelon_pipeline.publish.editions import (
     keep,
     last_edition,
     next_sequence,
+    prune,
     wal,
 )
 from echelon_pipeline.publish.lineage import register_rebuilt, require_lineage
@@ -36,12 +37,13 @@ from echelon_pipeline.publish.untouched import is_changed, linked
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.state.database import State
-from echelon_pipeline.state.locks import one_at_a_time
+from echelon_pipeline.state.holding import Hold, held
+from echelon_pipeline.state.publications import record_publication
 
 # Clients of DuckDB 1.2 and later open files of this storage version; it costs 3 % of size.
 STORAGE_VERSION = "v1.2.0"
-# A build takes seconds; whoever waits longer than this for another's tries again later.
-LOCK_SECONDS = 300.0
+# A build takes seconds. A publication that waits longer than this for another fails, to be tried later.
+WAIT_SECONDS = 300.0
 MODE = 0o444
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ def publish(
     target.parent.mkdir(parents=True, exist_ok=True)
     require_space(target.parent, settings.min_free_mb)
     lake = Lake.of(settings)
-    with one_at_a_time(target.with_name(f"{target.name}.lock"), LOCK_SECONDS):
+    with held(settings, f"publication of {lake.root}", wait=WAIT_SECONDS) as hold:
         _sweep(target)
         if rebuilt:
             register_rebuilt(settings, rebuilt)
@@ -95,10 +97,10 @@ def publish(
             _drop_changed(target)
         edition = Edition(target, next_sequence(target, last), datetime.now(UTC), _made(sources))
         stale = held_back(lake)
-        tables, kept = _replace(settings, lake, sources, edition, stale)
+        tables, kept = _replace(settings, lake, sources, edition, stale, hold)
         with State.of(settings) as state:
-            state.record_publication(
-                kept, edition.built_at, versions, sequence=edition.sequence, fingerprint=fingerprint(target)
+            record_publication(
+                state, kept, edition.built_at, versions, sequence=edition.sequence, fingerprint=fingerprint(kept)
             )
     return Publication(target, tables, time.monotonic() - started, edition.built_at, versions, stale)
 
@@ -109,7 +111,12 @@ def _made(sources: Mapping[str, Source]) -> dict[str, Made]:
 
 
 def _replace(
-    settings: Settings, lake: Lake, sources: Mapping[str, Source], edition: Edition, stale: Mapping[str, str]
+    settings: Settings,
+    lake: Lake,
+    sources: Mapping[str, Source],
+    edition: Edition,
+    stale: Mapping[str, str],
+    hold: Hold,
 ) -> tuple[tuple[str, ...], Path]:
     """Builds aside, verifies, swaps in and keeps a copy; names of the tables, and the copy."""
     target = edition.path
@@ -118,8 +125,13 @@ def _replace(
         with storage_faults(str(building)):
             tables = _build(lake, building, sources, Imprint(lake.root, edition.built_at, edition.sequence, stale))
             _verify(building, tables)
-            _swap(building, target)
-            kept = keep(target, edition, settings.keep_publications)
+            # Readers only: a client that opens it as most do by default would lock all others out and could change it.
+            building.chmod(MODE)
+            _fsync(building)
+            with hold.guard():
+                _swap(building, target)
+                kept = keep(target, edition)
+            prune(target, edition, settings.keep_publications)
     finally:
         for left in (building, wal(building)):  # of a build that failed, on a disk that may be full
             left.unlink(missing_ok=True)
@@ -147,9 +159,6 @@ def _verify(building: Path, tables: tuple[str, ...]) -> None:
 
 
 def _swap(building: Path, target: Path) -> None:
-    # Readers only: a client that opens it as most do by default would lock all others out and could change it.
-    building.chmod(MODE)
-    _fsync(building)
     # A stale log beside the new file would make it unopenable; readers never need the old file's.
     wal(target).unlink(missing_ok=True)
     building.replace(target)
@@ -174,7 +183,7 @@ def _drop_changed(target: Path) -> None:
 
 
 def _sweep(target: Path) -> None:
-    """Removes what killed builders left; called under the lock, so whoever is alive is not building here."""
+    """Removes what killed builders left; called under the lease, so that a living one can only be one that lost it."""
     for path in target.parent.glob(f"{target.name}.building-*"):
         pid = path.name.rpartition("building-")[2].split(".")[0]
         if pid == str(os.getpid()) or not (pid.isdigit() and psutil.pid_exists(int(pid))):

@@ -18,6 +18,7 @@ from echelon_pipeline.publish.editions import (
 )
 from echelon_pipeline.settings import STATE_FILE, Settings
 from echelon_pipeline.state.database import State
+from echelon_pipeline.state.publications import publications
 
 
 def is_changed(settings: Settings, target: Path, edition: Edition | None) -> bool:
@@ -49,7 +50,7 @@ def _noted(settings: Settings, name: str) -> list[str]:
     if settings.state_url is None and not (settings.home / STATE_FILE).exists():
         return []  # looking makes no state database
     with State.of(settings) as state:
-        return [p.fingerprint for p in state.publications() if p.path.name == name]
+        return [p.fingerprint for p in publications(state) if p.path.name == name]
 
 
 def _differs(target: Path, noted: str) -> bool:

@@ -26,6 +26,12 @@ class HomeSettings(Group):
     published: Path | None = Field(None, description="Published DuckDB file. Default: <home>/echelon.duckdb.")
     keep_publications: int = Field(3, ge=1, description="How many publications are kept, the current one included.")
     publish_every: int = Field(300, ge=0, description="Least seconds between two publications that nobody asked for.")
+    lease_seconds: float = Field(
+        60.0,
+        ge=1,
+        description="Seconds without a sign of life after which another process takes over a refresh, a publication or "
+        "`echelon record`. A process that is gone from the same machine is replaced at once.",
+    )
     memory_limit_mb: int = Field(
         512, ge=64, description="Memory limit of each DuckDB computation; above it, it spills."
     )

@@ -1,10 +1,18 @@
 """The state database: what is changed in place, in SQLite or Postgres.
 
-    database.py        the connection, leases, the record of publications
-    tenure.py          the lease of a listener's shift, and how it is handed on
-    locks.py           one process at a time on this machine
+    database.py        opening it, its transactions and clocks
+    tables.py          its tables
+    schema.py          bringing an older database to these tables
+    migrations/        the steps of that
+    statements.py      what SQLite and Postgres write differently
+    leases.py          rights that one owner has at a time, with epochs
+    holding.py         work that happens once at a time, under a lease
+    shift_lease.py     the lease of a listener's shift, and how it is handed on
     processes.py       which processes are alive
-    listeners.py       listeners and what each declared to watch
+    heartbeats.py      runs of other machines that are alive
+    publications.py    which publications were made
+    listeners.py       listeners
+    intents.py         which instruments each listener watches, and when
     filters.py         which instruments a listener wants
     listener_files.py  listeners from a YAML file
     latest.py          the latest state of each book, in SQLite or Redis

@@ -1,16 +1,14 @@
-"""Small mutable state: leases with fencing epochs, which publications were made, listeners (``listeners.py``).
+"""The state database: small things that are changed in place. SQLite (WAL) in ECHELON_HOME, or Postgres, by one URL.
 
-Belongs here: everything that is changed in place. SQLite (WAL) in ECHELON_HOME, or Postgres, by one URL.
-The schema moves forward by numbered migrations, each applied once, in one transaction.
+Belongs here: opening it, its transactions and its clocks. Its tables are ``tables.py``'s, how an older database gets
+them ``schema.py``'s, and each module of this room has the statements about its own tables.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,91 +16,18 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NewerLake
+from echelon_pipeline import stopping
+from echelon_pipeline.errors import BadSettings, CorruptStore, DatabaseUnavailable
 from echelon_pipeline.settings import STATE_FILE, Settings
 from echelon_pipeline.settings.urls import STATE, check_url
+from echelon_pipeline.state import schema
 from echelon_pipeline.state.faults import file_fault, is_sqlite, server_fault
 
-# Each entry is one version: statements that run on SQLite and Postgres alike. Only ever append.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """CREATE TABLE leases (
-            name VARCHAR(200) PRIMARY KEY, owner VARCHAR(200) NOT NULL, epoch BIGINT NOT NULL,
-            expires_at DOUBLE PRECISION NOT NULL)""",
-        """CREATE TABLE publications (
-            path VARCHAR(1000) PRIMARY KEY, built_at DOUBLE PRECISION NOT NULL, versions TEXT NOT NULL)""",
-    ),
-    # Times of listeners are microseconds since 1970: they are compared with those of frames.
-    (
-        """CREATE TABLE listeners (
-            name VARCHAR(200) PRIMARY KEY, venue VARCHAR(40) NOT NULL, filters TEXT NOT NULL,
-            discover_every DOUBLE PRECISION NOT NULL, emit_every DOUBLE PRECISION NOT NULL, is_active BOOLEAN NOT NULL,
-            created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)""",
-        """CREATE TABLE listener_intents (
-            listener VARCHAR(200) NOT NULL, instrument_id VARCHAR(400) NOT NULL, from_at BIGINT NOT NULL, to_at BIGINT,
-            PRIMARY KEY (listener, instrument_id, from_at))""",
-        """CREATE UNIQUE INDEX listener_intents_that_last ON listener_intents (listener, instrument_id)
-            WHERE to_at IS NULL""",
-        """CREATE TABLE listener_seeds (
-            path VARCHAR(1000) PRIMARY KEY, sha256 VARCHAR(64) NOT NULL, loaded_at BIGINT NOT NULL)""",
-    ),
-    tuple(f"ALTER TABLE listeners ADD COLUMN {name} BOOLEAN NOT NULL DEFAULT FALSE" for name in ("own", "quotes")),
-    (
-        """CREATE TABLE run_heartbeats (
-            run_id VARCHAR(200) PRIMARY KEY, host VARCHAR(400) NOT NULL, pid BIGINT NOT NULL,
-            beat_at DOUBLE PRECISION NOT NULL)""",
-    ),
-    (
-        "ALTER TABLE publications ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0",
-        "ALTER TABLE publications ADD COLUMN fingerprint VARCHAR(100) NOT NULL DEFAULT ''",
-        """CREATE TABLE rebuilt_tables (
-            lake VARCHAR(1000) NOT NULL, name VARCHAR(200) NOT NULL, table_id VARCHAR(200) NOT NULL,
-            version BIGINT NOT NULL, noted_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (lake, name))""",
-    ),
-)
-
-# One statement, so that of two processes exactly one gets the lease.
-_ACQUIRE = """
-    INSERT INTO leases (name, owner, epoch, expires_at) VALUES (:name, :owner, 1, :expires_at)
-    ON CONFLICT (name) DO UPDATE
-        SET owner = excluded.owner, epoch = leases.epoch + 1, expires_at = excluded.expires_at
-        WHERE leases.expires_at <= :now OR leases.owner = excluded.owner
-    RETURNING epoch
-"""
-_RENEW = "UPDATE leases SET expires_at = :expires_at WHERE name = :name AND owner = :owner AND epoch = :epoch"
-_HOLDS = "SELECT 1 FROM leases WHERE name = :name AND owner = :owner AND epoch = :epoch AND expires_at > :now"
-_PUBLISHED = """
-    INSERT INTO publications (path, built_at, versions, sequence, fingerprint)
-    VALUES (:path, :built_at, :versions, :sequence, :fingerprint)
-    ON CONFLICT (path) DO UPDATE
-        SET built_at = excluded.built_at, versions = excluded.versions, sequence = excluded.sequence,
-            fingerprint = excluded.fingerprint
-"""
 _DAMAGED = "Restore it from a backup, or move it away: listeners have to be added again, the lake does not depend on it"
 _MIGRATION_LOCK = 7_205_759  # any number, as long as nobody else of this database uses it
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A right that one owner holds until ``expires_at``. Each new holder gets a larger ``epoch``: what is
-    written under a lease carries its epoch, and a smaller one than the last seen is refused."""
-
-    name: str
-    owner: str
-    epoch: int
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class PublicationRow:
-    """A publication as recorded: the kept copy, when it was built, lake version by table, its number, and what its
-    file looked like when it was published."""
-
-    path: Path
-    built_at: datetime
-    versions: dict[str, int | None]
-    sequence: int = 0
-    fingerprint: str = ""
+# Seconds that a writer waits for others of a file; and, once the process was asked to end.
+_BUSY_SECONDS, _BUSY_AT_THE_END = 30.0, 1.0
+_READS = "echelon_reads"
 
 
 class State:
@@ -113,12 +38,13 @@ class State:
     too long, DatabaseRefused, and CorruptStore for a damaged file.
     """
 
-    def __init__(self, dsn: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, dsn: str, *, clock: Callable[[], datetime] | None = None) -> None:
         url = _readable(dsn)
         if url.drivername in {"postgres", "postgresql"}:
             url = url.set(drivername="postgresql+psycopg2")  # the driver that dagster-postgres brings
         self._clock = clock
         self._engine = sa.create_engine(url)
+        self._readers = self._engine.execution_options(**{_READS: True})
         sa.event.listen(self._engine, "handle_error", lambda context: _translate(context, url))
         if self._engine.dialect.name == "sqlite":
             if url.database:
@@ -137,7 +63,7 @@ class State:
 
     @classmethod
     def of(cls, settings: Settings) -> State:
-        """The configured state database. Leases run on the real clock, also where the pipeline's is frozen."""
+        """The configured state database. It runs on the real clock, also where the pipeline's is frozen."""
         if settings.state_url is None and is_emptied(settings):
             raise CorruptStore(f"{settings.home / STATE_FILE} is empty although this home has publications. {_DAMAGED}")
         return cls(settings.state_dsn)
@@ -155,102 +81,31 @@ class State:
         self._engine.dispose()
 
     def begin(self) -> AbstractContextManager[sa.Connection]:
-        """A transaction, for the modules of this room that keep tables of their own here."""
+        """A transaction that writes, for the modules of this room that keep tables here."""
         return self._engine.begin()
 
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction that only reads: on SQLite it waits for no writer."""
+        return self._readers.begin()
+
     def now(self) -> datetime:
-        """The clock that leases run on."""
-        return self._clock()
+        """The clock of this machine."""
+        return datetime.now(UTC) if self._clock is None else self._clock()
 
-    def lease(self, name: str) -> Lease | None:
-        """The last one of that name, whether it still holds or not."""
-        with self._engine.begin() as connection:
-            row = connection.execute(sa.text("SELECT * FROM leases WHERE name = :name"), {"name": name}).one_or_none()
-        return None if row is None else Lease(name, row.owner, int(row.epoch), _time(row.expires_at))
-
-    def acquire(self, name: str, owner: str, seconds: float) -> Lease | None:
-        """Takes a lease that is free or has expired, with the next epoch; None while another owner holds it.
-
-        The owner itself, asking again, gets a new epoch too: a restarted process must not share the old one.
-        """
-        now = self._now()
-        given = {"name": name, "owner": owner, "expires_at": now + seconds, "now": now}
-        with self._engine.begin() as connection:
-            row = connection.execute(sa.text(_ACQUIRE), given).one_or_none()
-        return None if row is None else Lease(name, owner, int(row.epoch), _time(now + seconds))
-
-    def renew(self, lease: Lease, seconds: float) -> Lease:
-        """The same lease, held longer; one that has expired but was taken by nobody may be renewed.
-
-        Raises Conflict where another owner has taken it: whatever was done under it must stop.
-        """
-        expires = self._now() + seconds
-        with self._engine.begin() as connection:
-            done = connection.execute(sa.text(_RENEW), {**_identity(lease), "expires_at": expires})
-        if done.rowcount == 0:
-            raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} was taken over")
-        return Lease(lease.name, lease.owner, lease.epoch, _time(expires))
-
-    def release(self, lease: Lease) -> None:
-        """Gives a lease back; one that was taken over stays with its new owner."""
-        with self._engine.begin() as connection:
-            connection.execute(sa.text(_RENEW), {**_identity(lease), "expires_at": 0.0})
-
-    def check(self, lease: Lease) -> None:
-        """Raises Conflict unless the lease is the current one and has not expired."""
-        with self._engine.begin() as connection:
-            held = connection.execute(sa.text(_HOLDS), {**_identity(lease), "now": self._now()}).first()
-        if held is None:
-            raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} is over")
-
-    def record_publication(
-        self,
-        path: Path,
-        built_at: datetime,
-        versions: Mapping[str, int | None],
-        *,
-        sequence: int = 0,
-        fingerprint: str = "",
-    ) -> None:
-        """Notes a publication; rows of copies that no longer exist are dropped."""
-        row: dict[str, object] = {"path": str(path), "built_at": built_at.timestamp()}
-        row |= {"versions": json.dumps(dict(versions)), "sequence": sequence, "fingerprint": fingerprint}
-        with self._engine.begin() as connection:
-            for (known,) in connection.execute(sa.text("SELECT path FROM publications")).all():
-                if not Path(known).exists():
-                    connection.execute(sa.text("DELETE FROM publications WHERE path = :path"), {"path": known})
-            connection.execute(sa.text(_PUBLISHED), row)
-
-    def publications(self) -> list[PublicationRow]:
-        """Recorded publications, newest first."""
-        query = (
-            "SELECT path, built_at, versions, sequence, fingerprint FROM publications ORDER BY sequence DESC, path DESC"
-        )
-        with self._engine.begin() as connection:
-            rows = connection.execute(sa.text(query)).all()
-        return [
-            PublicationRow(Path(r.path), _time(r.built_at), json.loads(r.versions), int(r.sequence), r.fingerprint)
-            for r in rows
-        ]
-
-    def _now(self) -> float:
-        return self._clock().timestamp()
+    def instant(self) -> sa.ColumnElement[float]:
+        """Now, in seconds since 1970, for statements: by Postgres' clock, which all machines share."""
+        if self._clock is None and self._engine.dialect.name == "postgresql":
+            return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+        return sa.literal(self.now().timestamp(), sa.Double)
 
     def _migrate(self) -> None:
-        with self._engine.begin() as connection:
-            if self._engine.dialect.name == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
-            connection.execute(sa.text("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)"))
-            row = connection.execute(sa.text("SELECT coalesce(max(version), 0) AS version FROM migrations")).one()
-            if row.version > len(MIGRATIONS):
-                raise NewerLake(
-                    f"the state database has version {row.version}, this code knows {len(MIGRATIONS)}: "
-                    "upgrade echelon-pipeline"
-                )
-            for number, migration in enumerate(MIGRATIONS[row.version :], start=row.version + 1):
-                for text in migration:
-                    connection.execute(sa.text(text))
-                connection.execute(sa.text("INSERT INTO migrations VALUES (:version)"), {"version": number})
+        with self.read() as connection:
+            if schema.revision_of(connection) == schema.HEAD:
+                return
+        with self.begin() as connection:  # of several processes one does it, the others wait and find it done
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            schema.migrate(connection)
 
 
 def is_emptied(settings: Settings) -> bool:
@@ -266,14 +121,6 @@ def is_emptied(settings: Settings) -> bool:
     return True
 
 
-def _identity(lease: Lease) -> dict[str, str | int]:
-    return {"name": lease.name, "owner": lease.owner, "epoch": lease.epoch}
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def _readable(dsn: str) -> sa.URL:
     try:
         check_url(dsn, STATE)
@@ -284,9 +131,11 @@ def _readable(dsn: str) -> sa.URL:
 
 def _translate(context: sa.engine.ExceptionContext, url: sa.URL) -> None:
     found = context.original_exception
+    if isinstance(context.sqlalchemy_exception, sa.exc.IntegrityError):
+        return  # a statement that breaks a rule of the tables: a fault of the code
     if is_sqlite(found):
         raise file_fault(found, url.database or "the state database", _DAMAGED) from found
-    if context.sqlalchemy_exception is not None and not isinstance(context.sqlalchemy_exception, sa.exc.IntegrityError):
+    if context.sqlalchemy_exception is not None:
         # Not chained: the driver quotes parameters of the URL.
         raise server_fault(
             context.sqlalchemy_exception.orig or found, url.render_as_string(hide_password=False)
@@ -297,10 +146,21 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     # The driver must not begin transactions by itself: it would begin them as readers, and a reader that
     # turns into a writer fails at once instead of waiting.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA journal_mode = WAL")  # of a new file: waits for the driver's 5 s
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute("PRAGMA busy_timeout = 250")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if connection.get_execution_options().get(_READS):
+        connection.exec_driver_sql("BEGIN")
+        return
+    began = time.monotonic()
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except DatabaseUnavailable:  # others write: in short waits, so that a signal does not wait for them
+            if time.monotonic() - began > (_BUSY_AT_THE_END if stopping.asked() else _BUSY_SECONDS):
+                raise
+        else:
+            return

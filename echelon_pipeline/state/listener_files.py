@@ -17,12 +17,10 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.listeners import Listener, Listeners
+from echelon_pipeline.state.statements import put
+from echelon_pipeline.state.tables import LISTENER_SEEDS
 
-_SEEN = "SELECT sha256 FROM listener_seeds WHERE path = :path"
-_NOTE = """
-    INSERT INTO listener_seeds (path, sha256, loaded_at) VALUES (:path, :sha256, :loaded_at)
-    ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, loaded_at = excluded.loaded_at
-"""
+_T = LISTENER_SEEDS.c
 
 
 def read_listeners(path: Path) -> list[Listener]:
@@ -65,13 +63,13 @@ def seed(settings: Settings, state: State) -> Listeners:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise BadSettings(f"ECHELON_LISTENERS_FILE: {path} cannot be read: {error.strerror}") from error
-    given = {"path": str(path.resolve())}
-    with state.begin() as connection:
-        seen = connection.execute(sa.text(_SEEN), given).scalar()
+    name = str(path.resolve())
+    with state.read() as connection:
+        seen = connection.execute(sa.select(_T.sha256).where(_T.path == name)).scalar()
     if seen != sha256:
         load_listeners(listeners, path)
         with state.begin() as connection:
-            connection.execute(sa.text(_NOTE), {**given, "sha256": sha256, "loaded_at": listeners.now()})
+            put(connection, LISTENER_SEEDS, {"path": name, "sha256": sha256, "loaded_at": listeners.now()})
     return listeners
 
 

@@ -1,13 +1,13 @@
-"""Listeners: what is watched all the time, and what each meant to watch when.
+"""Listeners: which instruments each watches all the time.
 
-Belongs here: their tables in the state database. Their filters are ``filters.py``'s, the choice of instruments is
-``streams/selection.py``'s, a listener at work ``streams/shift.py``'s, its lease ``tenure.py``'s.
+Belongs here: listeners as they are kept. Their filters are ``filters.py``'s, what each watched and when is
+``intents.py``'s, the choice of instruments ``streams/selection.py``'s, a listener at work ``streams/shift.py``'s.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,33 +17,17 @@ import sqlalchemy as sa
 from pydantic import Field, model_validator
 
 from echelon_pipeline.errors import NotFound
+from echelon_pipeline.state import intents
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.filters import Filters
+from echelon_pipeline.state.statements import put
+from echelon_pipeline.state.tables import INTENTS, LISTENERS, RECORD
 
-RECORD = "record"  # the name under which ``echelon record`` writes; no listener has it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = 7_205_760  # of a Postgres database; SQLite has one writer anyway
 
-_SAVE = """
-    INSERT INTO listeners
-        (name, venue, filters, own, quotes, discover_every, emit_every, is_active, created_at, updated_at)
-    VALUES (:name, :venue, :filters, :own, :quotes, :discover_every, :emit_every, :is_active, :now, :now)
-    ON CONFLICT (name) DO UPDATE SET venue = excluded.venue, filters = excluded.filters, own = excluded.own,
-        quotes = excluded.quotes, discover_every = excluded.discover_every, emit_every = excluded.emit_every,
-        is_active = excluded.is_active, updated_at = excluded.updated_at
-"""
 _KEPT = ("name", "venue", "own", "quotes", "discover_every", "emit_every")
-_LASTING = "SELECT listener, instrument_id FROM listener_intents WHERE to_at IS NULL"
-# What ended at this very instant goes on.
-_BEGIN = """
-    INSERT INTO listener_intents (listener, instrument_id, from_at) VALUES (:listener, :instrument, :at)
-    ON CONFLICT (listener, instrument_id, from_at) DO UPDATE SET to_at = NULL
-"""
-# Two changes within a microsecond, or a clock that stepped back: an interval never ends before it begins.
-_END = """
-    UPDATE listener_intents SET to_at = CASE WHEN from_at > :at THEN from_at ELSE :at END
-    WHERE listener = :listener AND instrument_id = :instrument AND to_at IS NULL
-"""
+_T = LISTENERS.c
 
 
 class Listener(Filters):
@@ -99,36 +83,34 @@ class Known:
 
 
 class Listeners:
-    """The listeners of a state database."""
+    """The listeners of a state database. All methods raise DatabaseUnavailable."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     def save(self, *listeners: Listener) -> None:
-        """Adds them, or changes the ones of their names, all or none; who is paused means to watch nothing."""
+        """Adds them, or changes the ones of their names, all or none; one that is paused watches nothing."""
         with self._begin() as connection:
             for listener in listeners:
-                fields = listener.model_dump(include={*_KEPT, "is_active"})
-                filters = json.dumps(listener.told(), sort_keys=True)
-                connection.execute(sa.text(_SAVE), {**fields, "filters": filters, "now": self.now()})
+                now = self.now()
+                row = {
+                    **listener.model_dump(include={*_KEPT, "is_active"}),
+                    "filters": json.dumps(listener.told(), sort_keys=True),
+                    "created_at": now,
+                    "updated_at": now,
+                }
+                put(connection, LISTENERS, row, keep=("created_at",))
                 if not listener.is_active:
-                    self._end(connection, listener.name, None)
+                    intents.declare(connection, listener.name, [], now)
 
     def all(self) -> list[Known]:
         """By name."""
-        with self._begin() as connection:
-            rows = connection.execute(sa.text("SELECT * FROM listeners ORDER BY name")).mappings().all()
-            lasting = [row.listener for row in connection.execute(sa.text(_LASTING))]
-        return [
-            Known(_listener(row), _time(row["created_at"]), _time(row["updated_at"]), lasting.count(row["name"]))
-            for row in rows
-        ]
+        return self._known(sa.true())
 
     def known(self, name: str) -> Known:
         """The one of that name. Raises NotFound."""
-        for known in self.all():
-            if known.listener.name == name:
-                return known
+        for known in self._known(_T.name == name):
+            return known
         raise NotFound(f"no listener {name!r}: `echelon listeners list`")
 
     def get(self, name: str) -> Listener:
@@ -137,41 +119,36 @@ class Listeners:
 
     def is_active(self, name: str) -> bool:
         """Neither paused nor gone."""
-        return any(known.listener.is_active for known in self.all() if known.listener.name == name)
+        with self._state.read() as connection:
+            return _is_active(connection, name)
 
     def activate(self, name: str, active: bool) -> None:
-        """Pauses it, which ends what it means to watch, or lets it go on. Raises NotFound."""
+        """Pauses it, which ends what it watches, or lets it go on. Raises NotFound."""
         self.save(self.get(name).model_copy(update={"is_active": active}))
 
     def remove(self, name: str) -> None:
-        """Forgets it; when it meant to watch what stays known. Raises NotFound."""
+        """Forgets it; what it watched and when stays known. Raises NotFound."""
         self.get(name)
         with self._begin() as connection:
-            self._end(connection, name, None)
-            connection.execute(sa.text("DELETE FROM listeners WHERE name = :name"), {"name": name})
+            intents.declare(connection, name, [], self.now())
+            connection.execute(sa.delete(LISTENERS).where(_T.name == name))
 
     def claim(self, name: str, wanted: Iterable[str]) -> set[str] | None:
-        """From now on it means to watch these and nothing else; those of them that no other listener watches.
+        """From now on it watches these and nothing else, but for those that another listener watches.
 
-        None where it is paused or gone.
+        Gives what it watches; None where it is paused or gone.
         """
         with self._begin() as connection:
-            known = connection.execute(
-                sa.text("SELECT is_active FROM listeners WHERE name = :name"), {"name": name}
-            ).one_or_none()
-            if known is None or not known.is_active:
+            if not _is_active(connection, name):
                 return None
-            others = {
-                r.instrument_id for r in connection.execute(sa.text(_LASTING)) if r.listener not in (name, RECORD)
-            }
-            granted = set(wanted) - others
-            self._mean(connection, name, granted)
+            granted = intents.not_watched_by_others(connection, name, wanted)
+            intents.declare(connection, name, granted, self.now())
         return granted
 
-    def mean(self, name: str, instruments: Iterable[str], *, at: datetime | None = None) -> None:
-        """From ``at`` (default: now) it means to watch these and nothing else, whoever else does."""
+    def record_by_hand(self, instruments: Collection[str], *, at: datetime | None = None) -> None:
+        """From ``at`` (default: now) ``echelon record`` watches these and nothing else, whatever listeners do."""
         with self._begin() as connection:
-            self._mean(connection, name, set(instruments), at)
+            intents.declare(connection, RECORD, instruments, self.now(at))
 
     def exported(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Rows of ``core.listeners`` and of ``core.listener_intents``."""
@@ -189,10 +166,9 @@ class Listeners:
             }
             for known in self.all()
         ]
-        query = "SELECT listener, instrument_id, from_at, to_at FROM listener_intents ORDER BY instrument_id, from_at"
-        with self._begin() as connection:
-            rows = connection.execute(sa.text(query)).all()
-        intents = [
+        with self._state.read() as connection:
+            rows = connection.execute(sa.select(INTENTS).order_by(INTENTS.c.instrument_id, INTENTS.c.from_at)).all()
+        watched = [
             {
                 "venue": row.instrument_id.split(":", 1)[0],
                 "listener": row.listener,
@@ -202,32 +178,32 @@ class Listeners:
             }
             for row in rows
         ]
-        return listeners, intents
+        return listeners, watched
+
+    def now(self, at: datetime | None = None) -> int:
+        """Microseconds since 1970 of an instant, by default of the present one."""
+        return ((at or self._state.now()) - _EPOCH) // timedelta(microseconds=1)
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
         """A transaction that no other of these meets: what one listener takes, another must see."""
         with self._state.begin() as connection:
             if connection.dialect.name == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
             yield connection
 
-    def _mean(self, connection: sa.Connection, name: str, instruments: set[str], at: datetime | None = None) -> None:
-        lasting = self._end(connection, name, instruments, at)
-        now = self.now(at)
-        for instrument in sorted(instruments - lasting):
-            connection.execute(sa.text(_BEGIN), {"listener": name, "instrument": instrument, "at": now})
+    def _known(self, which: sa.ColumnElement[bool]) -> list[Known]:
+        with self._state.read() as connection:
+            rows = connection.execute(sa.select(LISTENERS).where(which).order_by(_T.name)).mappings().all()
+            watched = intents.counts(connection)
+        return [
+            Known(_listener(row), _time(row["created_at"]), _time(row["updated_at"]), watched.get(row["name"], 0))
+            for row in rows
+        ]
 
-    def _end(self, connection: sa.Connection, name: str, but: set[str] | None, at: datetime | None = None) -> set[str]:
-        """Ends what it means to watch, ``but`` for these; what lasts."""
-        lasting = {r.instrument_id for r in connection.execute(sa.text(_LASTING)) if r.listener == name}
-        for instrument in sorted(lasting - (but or set())):
-            connection.execute(sa.text(_END), {"listener": name, "instrument": instrument, "at": self.now(at)})
-        return lasting & (but or set())
 
-    def now(self, at: datetime | None = None) -> int:
-        """Microseconds since 1970 of an instant, by default of the present one."""
-        return ((at or self._state.now()) - _EPOCH) // timedelta(microseconds=1)
+def _is_active(connection: sa.Connection, name: str) -> bool:
+    return bool(connection.execute(sa.select(_T.is_active).where(_T.name == name)).scalar_one_or_none())
 
 
 def _listener(row: sa.RowMapping) -> Listener:

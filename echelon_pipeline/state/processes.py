@@ -1,41 +1,24 @@
-"""Which processes are still there: names that outlast a process, and heartbeats of runs for other machines to see.
+"""Processes by a name that outlasts them: whether one of this machine still lives.
 
-Belongs here: saying of a process, from its name, whether it lives. What follows for its run is ``ops/dead_runs.py``'s.
+Belongs here: naming a process and looking for it. What follows for the leases that it had is in ``leases.py``, for its
+run in ``ops/dead_runs.py``.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 import psutil
-import sqlalchemy as sa
-
-from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.settings import Settings
-from echelon_pipeline.state.database import State
-
-log = logging.getLogger(__name__)
 
 HOST, BOOT, PID, STARTED = (f"echelon/{name}" for name in ("host", "boot", "pid", "started"))
-# Seconds between heartbeats, and the age from which a run of another machine counts as dead: a machine that is busy,
-# or cut off from the state database, for less than this keeps its runs.
-BEAT, SILENCE = 10.0, 90.0
 POLL_SECONDS = 0.2
-
-_BEAT = """
-    INSERT INTO run_heartbeats (run_id, host, pid, beat_at) VALUES (:run_id, :host, :pid, :beat_at)
-    ON CONFLICT (run_id) DO UPDATE SET host = excluded.host, pid = excluded.pid, beat_at = excluded.beat_at
-"""
 
 
 @dataclass(frozen=True)
@@ -120,62 +103,3 @@ def _started(pid: int) -> str | None:
         if process.status() != psutil.STATUS_ZOMBIE:
             return f"{process.create_time():.2f}"
     return None
-
-
-def last_beats(state: State) -> dict[str, datetime]:
-    """By run, when its process last said that it lives. Raises DatabaseUnavailable."""
-    with state.begin() as connection:
-        rows = connection.execute(sa.text("SELECT run_id, beat_at FROM run_heartbeats")).all()
-    return {row.run_id: datetime.fromtimestamp(row.beat_at, UTC) for row in rows}
-
-
-def forget(state: State, run_id: str) -> None:
-    """Drops what is known of a run that has ended. Raises DatabaseUnavailable."""
-    with state.begin() as connection:
-        connection.execute(sa.text("DELETE FROM run_heartbeats WHERE run_id = :run_id"), {"run_id": run_id})
-
-
-def beat(state: State, run_id: str, process: Process) -> None:
-    """Says that a run's process lives. Raises DatabaseUnavailable."""
-    row = {"run_id": run_id, "host": process.host, "pid": process.pid, "beat_at": state.now().timestamp()}
-    with state.begin() as connection:
-        connection.execute(sa.text(_BEAT), row)
-
-
-def silent_since(last: datetime, now: datetime) -> bool:
-    """Whether a run whose last sign of life is ``last`` counts as dead."""
-    return now - last > timedelta(seconds=SILENCE)
-
-
-@contextmanager
-def beating(settings: Settings, run_id: str) -> Iterator[None]:
-    """Says all the while that a run's process lives. A state database that cannot be reached is a warning: the run
-    itself does not need it, and from this machine its process can be seen."""
-    over = threading.Event()
-    process = Process.this()
-
-    def beats() -> None:
-        warned = False
-        while True:
-            try:
-                with State.of(settings) as state:
-                    while True:
-                        beat(state, run_id, process)
-                        warned = False
-                        if over.wait(BEAT):
-                            forget(state, run_id)
-                            return
-            except EchelonError as error:
-                if not warned:
-                    log.warning("no heartbeat of run %s: %s", run_id, error)
-                warned = True
-            if over.wait(BEAT):
-                return
-
-    thread = threading.Thread(target=beats, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(2.0)

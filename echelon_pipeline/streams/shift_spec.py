@@ -20,7 +20,7 @@ from echelon_pipeline.venues.ws import WsPolicy
 
 
 class Right(Protocol):
-    """The right to record (``state/tenure.py``). All raise Conflict where it was lost, DatabaseUnavailable."""
+    """The right to record (``state/shift_lease.py``). All raise Conflict where it was lost, DatabaseUnavailable."""
 
     @property
     def epoch(self) -> int: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -54,6 +55,15 @@ def postgres_server() -> Iterator[str]:
     """URL of a Postgres server. Tests that use it are of the xdist group ``postgres``: they share one."""
     with server() as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def state_dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty state database of either kind. Tests that use it are of the xdist group ``postgres``."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state.sqlite'}"
+    url: str = request.getfixturevalue("database")
+    return url
 
 
 @pytest.fixture

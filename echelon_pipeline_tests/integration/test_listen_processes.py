@@ -25,7 +25,7 @@ from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.listeners import Listener, Listeners
-from echelon_pipeline.state.tenure import holders
+from echelon_pipeline.state.shift_lease import holders
 from echelon_pipeline.streams.segments import CLOSED, OPEN, connection_of, segments
 from echelon_pipeline_tests.dagster_records import status
 from echelon_pipeline_tests.integration.test_listen import listed

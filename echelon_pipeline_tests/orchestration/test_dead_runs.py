@@ -15,9 +15,11 @@ from echelon_pipeline.defs.sensors import dead_runs
 from echelon_pipeline.ops.dead_runs import end_dead_runs, holders
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.state import heartbeats
 from echelon_pipeline.state import processes as alive
 from echelon_pipeline.state.database import State
-from echelon_pipeline.state.processes import Process, beat
+from echelon_pipeline.state.heartbeats import beat
+from echelon_pipeline.state.processes import Process
 from echelon_pipeline_tests.orchestration.instances import finished, holding, pool_of, started, status_of
 
 STATUS = dg.DagsterRunStatus
@@ -119,7 +121,7 @@ def test_a_run_of_another_machine_that_never_said_it_lives_is_left_alone(
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr(alive, "SILENCE", alive.SILENCE - seconds)
+    monkeypatch.setattr(heartbeats, "SILENCE", heartbeats.SILENCE - seconds)
 
 
 def test_without_a_state_database_no_run_of_another_machine_is_called_dead(

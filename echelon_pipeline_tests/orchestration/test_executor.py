@@ -36,7 +36,8 @@ from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.launching import _failure, execute
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
-from echelon_pipeline.state.processes import Process, beat
+from echelon_pipeline.state.heartbeats import beat
+from echelon_pipeline.state.processes import Process
 from echelon_pipeline_tests import promises
 from echelon_pipeline_tests.orchestration.instances import finished, holding, pool_of, started
 
@@ -254,7 +255,7 @@ def test_a_run_names_its_process_and_its_heartbeat_ends_with_it(
 
 
 def beats(settings: Settings) -> set[str]:
-    from echelon_pipeline.state.processes import last_beats
+    from echelon_pipeline.state.heartbeats import last_beats
 
     with State.of(settings) as state:
         return set(last_beats(state))

@@ -18,8 +18,9 @@ from echelon_pipeline.defs.refreshing import refresh
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
+from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.listeners import Listener, Listeners
-from echelon_pipeline.state.tenure import Tenure
+from echelon_pipeline.state.shift_lease import ShiftLease
 from echelon_pipeline_tests.loaded import defs
 
 STARTED, FAILURE, QUEUED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.NOT_STARTED
@@ -66,7 +67,7 @@ def test_a_listener_without_a_shift_gets_one_and_one_that_is_at_work_none(
     assert (request.run_key, request.tags) == ("l:1:0", {TAG: "l", EPOCH_TAG: "1"})
     coming = run(instance, QUEUED)
     assert look(instance, state) == "a shift is about to begin"
-    right = Tenure.begin(state, "l", coming.run_id, 30)
+    right = ShiftLease.begin(state, "l", coming.run_id, 30)
     assert right is not None
     assert look(instance, state) == "shift 1 is at work"
 
@@ -75,7 +76,7 @@ def test_a_successor_is_started_when_the_shift_hands_over_and_only_one(
     instance: dg.DagsterInstance, state: State
 ) -> None:
     first = run(instance, STARTED)
-    right = Tenure.begin(state, "l", first.run_id, 30)
+    right = ShiftLease.begin(state, "l", first.run_id, 30)
     assert right is not None
     assert look(instance, state) == "shift 1 is at work"
     assert right.hand_over(60)
@@ -84,7 +85,7 @@ def test_a_successor_is_started_when_the_shift_hands_over_and_only_one(
     assert request.run_key == "l:2:0"
     second = run(instance, STARTED, epoch=2)
     assert look(instance, state) == "a shift is about to begin"
-    assert Tenure.begin(state, "l", second.run_id, 30) is not None
+    assert ShiftLease.begin(state, "l", second.run_id, 30) is not None
     assert look(instance, state) == "shift 2 is at work"
 
 
@@ -93,7 +94,7 @@ def test_a_run_whose_machine_died_is_replaced_and_then_called_failed(
 ) -> None:
     zombie = run(instance, STARTED)
     assert look(instance, state) == "a shift is about to begin"  # it has just begun
-    assert state.acquire("listener/l", zombie.run_id, -1) is not None  # its lease is over
+    assert Leases(state).acquire("listener/l", zombie.run_id, -1) is not None  # its lease is over
     later(monkeypatch, timedelta(hours=1))
     keeper = Keeper(instance, {})
     request = keeper.look(state, "l")
@@ -136,7 +137,7 @@ def test_the_sensor_looks_after_active_listeners_only(
     Listeners(state).save(Listener(name="a", venue="kalshi"), Listener(name="b", venue="kalshi", is_active=False))
     [request] = ticked().run_requests or []
     assert request.run_config == {"ops": {"listening": {"config": {"listener": "a"}}}}
-    assert Tenure.begin(state, "a", "somebody", 30) is not None
+    assert ShiftLease.begin(state, "a", "somebody", 30) is not None
     assert ticked().skip_reason == dg.SkipReason("a: shift 1 is at work")
 
 

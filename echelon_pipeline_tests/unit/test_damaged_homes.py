@@ -31,6 +31,8 @@ from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
+from echelon_pipeline.state.leases import Leases
+from echelon_pipeline.state.publications import publications
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.unit.test_places import row_of
 
@@ -151,7 +153,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         row = row_of(table) | {"sha256": str(n)}
         lake.append(TABLE, pa.Table.from_pylist([row], table.arrow_schema()))
     with State.of(settings) as state:
-        state.acquire("lease", "owner", 1)
+        Leases(state).acquire("lease", "owner", 1)
     latest_store(settings).close()
     publish(settings, force=True)
     with DagsterInstance.from_config(str(ensure_dagster_home(settings))) as instance:
@@ -279,7 +281,7 @@ def test_a_new_home_may_have_an_empty_state_database(tmp_path: Path) -> None:
     settings = load_settings({"ECHELON_HOME": str(tmp_path)})
     (tmp_path / "state.sqlite").touch()  # of a process killed in the instant in which SQLite made it
     with State.of(settings) as state:
-        assert state.publications() == []
+        assert publications(state) == []
 
 
 def test_doctor_looks_at_databases_and_leaves_no_file_beside_them(home: Path) -> None:

@@ -11,6 +11,7 @@ from echelon_pipeline import cli
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.state.database import State
+from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.listener_files import load_listeners, read_listeners, seed
 from echelon_pipeline.state.listeners import Listener, Listeners
 
@@ -102,7 +103,7 @@ def test_the_command_adds_shows_pauses_and_removes(tmp_path: Path, monkeypatch: 
     )
     with State.of(load_settings({"ECHELON_HOME": str(tmp_path)})) as state:
         Listeners(state).claim("fed", ["kalshi:KXFED-1"])
-        lease = state.acquire("listener/fed", "a-run-of-dagster", 60)
+        lease = Leases(state).acquire("listener/fed", "a-run-of-dagster", 60)
         assert lease is not None
     listed = run("list")
     assert "series=KXFED,KXCPI min_volume=10.5" in listed

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.state.database import MIGRATIONS, State
+from echelon_pipeline.state.database import State
 from echelon_pipeline.state.filters import Filters
 from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.streams.selection import chosen, watchable
@@ -86,69 +82,6 @@ def test_a_listener_that_cannot_work_is_refused(fields: dict[str, Any], said: st
         Listener(**{"name": "l", "venue": "kalshi", **fields})
 
 
-def test_intents_last_until_dropped_and_pausing_ends_them(listeners: Listeners) -> None:
-    listeners.save(Listener(name="l", venue="kalshi"))
-    assert listeners.claim("l", ["kalshi:A", "kalshi:B"]) == {"kalshi:A", "kalshi:B"}
-    assert listeners.claim("l", ["kalshi:B", "kalshi:C"]) == {"kalshi:B", "kalshi:C"}
-    listeners.activate("l", active=False)
-    assert listeners.claim("l", ["kalshi:A"]) is None
-    listeners.activate("l", active=True)
-    listeners.claim("l", ["kalshi:A"])
-    rows = [(i["instrument_id"], i["from_at"], i["to_at"]) for i in listeners.exported()[1]]
-    seconds = [(name, (a - NOON).seconds, None if b is None else (b - NOON).seconds) for name, a, b in rows]
-    assert [(name, b is None) for name, _, b in seconds] == [
-        ("kalshi:A", False), ("kalshi:A", True), ("kalshi:B", False), ("kalshi:C", False)
-    ]  # fmt: skip
-    assert all(b is None or b > a for _, a, b in seconds)
-    listeners.remove("l")
-    assert watched(listeners, "l") == []
-    assert len(listeners.exported()[1]) == 4
-    assert listeners.claim("l", ["kalshi:A"]) is None
-
-
-def test_no_instrument_has_two_listeners_but_the_record_command_may_watch_any(listeners: Listeners) -> None:
-    for name in "ab":
-        listeners.save(Listener(name=name, venue="kalshi"))
-    assert listeners.claim("b", ["kalshi:A", "kalshi:B"]) == {"kalshi:A", "kalshi:B"}
-    assert listeners.claim("a", ["kalshi:A", "kalshi:C"]) == {"kalshi:C"}
-    listeners.mean("record", ["kalshi:A"])
-    assert watched(listeners, "record") == ["kalshi:A"]
-    listeners.claim("b", ["kalshi:B"])
-    assert listeners.claim("a", ["kalshi:A", "kalshi:C"]) == {"kalshi:A", "kalshi:C"}
-
-
-def test_an_intent_never_ends_before_it_began(listeners: Listeners) -> None:
-    listeners.mean("record", ["kalshi:A"])
-    listeners.mean("record", [], at=NOON - timedelta(hours=1))
-    [intent] = listeners.exported()[1]
-    assert intent["to_at"] == intent["from_at"]
-
-
-@settings(max_examples=25)
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.frozensets(st.sampled_from("VWXYZ"))), max_size=12))
-def test_whatever_is_claimed_nothing_is_watched_twice_and_stretches_of_one_do_not_overlap(
-    claims: list[tuple[str, frozenset[str]]],
-) -> None:
-    with State("sqlite://", clock=Clock()) as state:
-        listeners = Listeners(state)
-        for name in "abc":
-            listeners.save(Listener(name=name, venue="kalshi"))
-        for name, wanted in claims:
-            granted = listeners.claim(name, wanted)
-            assert granted is not None
-            assert granted <= wanted
-            held = [w for other in "abc" for w in watched(listeners, other)]
-            assert len(held) == len(set(held))
-            assert set(watched(listeners, name)) == granted
-        by_instrument: dict[str, list[tuple[datetime, datetime]]] = {}
-        for intent in listeners.exported()[1]:
-            end = intent["to_at"] or datetime.max.replace(tzinfo=UTC)
-            by_instrument.setdefault(intent["instrument_id"], []).append((intent["from_at"], end))
-        for stretches in by_instrument.values():
-            stretches.sort()
-            assert all(a[1] <= b[0] for a, b in pairwise(stretches))
-
-
 def test_what_is_exported_has_the_columns_of_the_tables(listeners: Listeners) -> None:
     listeners.save(Listener(name="l", venue="kalshi", tag=("Crypto",)))
     listeners.claim("l", ["kalshi:A"])
@@ -157,21 +90,6 @@ def test_what_is_exported_has_the_columns_of_the_tables(listeners: Listeners) ->
     [exported] = listeners.exported()[0]
     assert exported["filters"] == '{"most": 200, "tag": ["Crypto"]}'
     assert (exported["own"], exported["quotes"]) == (False, False)
-
-
-def test_listeners_of_before_neither_record_an_account_nor_want_quotes(tmp_path: Path) -> None:
-    path = tmp_path / "state.sqlite"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE migrations (version INTEGER PRIMARY KEY)")
-        for number, migration in enumerate(MIGRATIONS[:2], start=1):
-            for text in migration:
-                connection.execute(text)
-            connection.execute(f"INSERT INTO migrations VALUES ({number})")
-        row = ("fed", "kalshi", '{"most": 3}', 60.0, 1.0, True, 0, 0)
-        connection.execute("INSERT INTO listeners VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    connection.close()
-    with State(f"sqlite:///{path}") as state:
-        assert Listeners(state).get("fed") == Listener(name="fed", venue="kalshi", most=3, discover_every=60)
 
 
 # --- which instruments

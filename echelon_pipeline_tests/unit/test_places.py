@@ -22,6 +22,8 @@ from echelon_pipeline.settings import load_settings
 from echelon_pipeline.sqltools.text import one_file
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.latest import latest_store
+from echelon_pipeline.state.leases import Leases
+from echelon_pipeline.state.publications import publications
 from echelon_pipeline.tables import TABLES, T, Table
 from echelon_pipeline_tests.unit.test_urls import COMMANDS
 
@@ -77,7 +79,7 @@ def test_everything_lies_below_a_home_of_any_usable_name(
     table = TABLES["core.dead_letters"]
     Lake.of(settings).append(table.name, pa.Table.from_pylist([row_of(table)], table.arrow_schema()))
     with State.of(settings) as state:
-        assert state.acquire("lease", "owner", 1) is not None
+        assert Leases(state).acquire("lease", "owner", 1) is not None
     latest_store(settings).close()
     publish(settings, force=True)
     with read_published(settings.published_file, lake=settings.lake_root) as connection:
@@ -131,7 +133,7 @@ def test_a_link_leads_to_a_folder_of_any_name(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "a%25b?")
     settings = load_settings({"ECHELON_HOME": str(tmp_path / "link")})
     with State.of(settings) as state:
-        assert state.publications() == []
+        assert publications(state) == []
     assert (tmp_path / "a%25b?" / "state.sqlite").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a%25b?", "link"]
 

@@ -25,6 +25,7 @@ from echelon_pipeline.publish.publish import Publication, publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
+from echelon_pipeline.state.publications import publications
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import NOON, Row, row, staged, trade
 
@@ -128,7 +129,7 @@ def test_the_last_copies_are_kept_and_recorded(settings: Settings) -> None:
             counts += connection.execute("SELECT count(*) FROM core.trades").fetchall()
     assert counts == [(5,), (4,), (3,)]
     with State.of(settings) as state:
-        assert [p.path for p in state.publications()] == kept
+        assert [p.path for p in publications(state)] == kept
 
 
 def test_a_corrupt_published_file_is_reported_and_simply_replaced(settings: Settings) -> None:

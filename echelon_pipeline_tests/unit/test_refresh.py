@@ -102,11 +102,11 @@ def test_a_lookup_alone_makes_the_days_stale_that_its_statement_names(settings: 
 def test_an_older_refresh_that_ends_last_does_not_undo_a_newer_one(settings: Settings, lake: Lake) -> None:
     _merge(lake, _trades([1]))
     slow = Refresh(settings).run([VOLUME])
-    assert next(slow) == Built(VOLUME, str(DAY), 1)  # it holds the lock until it is done
+    assert next(slow) == Built(VOLUME, str(DAY), 1)  # it holds the lease until it is done
     _merge(lake, _trades([2]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "LOCK_SECONDS", 0.1)
-        with pytest.raises(Conflict, match="another process"):
+        patch.setattr(module, "WAIT_SECONDS", 0.1)
+        with pytest.raises(Conflict, match=f"refresh of {settings.lake_root}: process [0-9]+ is at it"):
             _run(settings)
     assert list(slow) == []
     assert _run(settings) == [Built(VOLUME, str(DAY), 2)]

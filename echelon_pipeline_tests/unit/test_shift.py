@@ -21,7 +21,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.errors import Conflict, DatabaseUnavailable, NotFound, Unauthorized
 from echelon_pipeline.state.database import State
-from echelon_pipeline.state.tenure import Tenure, holders
+from echelon_pipeline.state.shift_lease import ShiftLease, holders
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.record import Pace
 from echelon_pipeline.streams.segments import CLOSED, OPEN, Connection, connection_of, read, segments
@@ -108,7 +108,7 @@ class Office:
         return self.wanted
 
     def duty(self, owner: str, times: Times = TIMES, tokens: int = 10) -> Duty:
-        right = Tenure.begin(self.state, "l", owner, times.lease)
+        right = ShiftLease.begin(self.state, "l", owner, times.lease)
         assert right is not None
         return Duty(
             *("l", self.root, right, self.discover, lambda: self.wanted is not None, self.venue.feed, tokens),
@@ -165,7 +165,7 @@ def test_a_shift_that_is_told_to_stop_has_everything_durable_and_its_lease_given
         stop = asyncio.Event()
         task = asyncio.create_task(work(office.duty("a"), stop))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
-        assert Tenure.begin(state, "l", "b", 30) is None
+        assert ShiftLease.begin(state, "l", "b", 30) is None
         done = await stopped(task, stop)
         assert (done.epoch, done.ended, done.connections, done.refused) == (1, "stopped", 1, {})
         assert done.segments == 1
@@ -178,7 +178,7 @@ def test_a_shift_that_is_told_to_stop_has_everything_durable_and_its_lease_given
     assert found == list(range(found[0], found[-1] + 1))
     assert connection_of(path).epoch == 1
     assert {row.reason for row in office.emitted[-2:]} == {"not_watched"}
-    assert Tenure.begin(state, "l", "b", 30) is not None
+    assert ShiftLease.begin(state, "l", "b", 30) is not None
 
 
 def test_instruments_come_and_go_and_a_feed_ends_with_its_last_one(state: State, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_successor_records_before_the_shift_ends_and_neither_loses(state: Stat
         times = replace(TIMES, shift=1.0, overlap=0.6)
         first = asyncio.create_task(work(office.duty("a", times), asyncio.Event()))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
-        assert Tenure.begin(state, "l", "b", 30) is None
+        assert ShiftLease.begin(state, "l", "b", 30) is None
         await until(lambda: holders(state, "l")[1] is not None)
         stop, told = asyncio.Event(), len(office.emitted)
         second = asyncio.create_task(work(office.duty("b"), stop))
@@ -321,7 +321,7 @@ def test_what_a_dead_shift_left_open_is_closed_but_not_what_one_that_ends_still_
 
 def test_a_state_database_that_is_away_for_a_moment_ends_no_shift(state: State, tmp_path: Path) -> None:
     class Flaky:
-        def __init__(self, right: Tenure) -> None:
+        def __init__(self, right: ShiftLease) -> None:
             self.epoch, self._right, self.failed = right.epoch, right, 0
 
         def renew(self) -> None:
@@ -372,4 +372,4 @@ def test_a_fault_of_the_code_ends_the_shift_with_everything_closed(state: State,
 
     office = acted(state, tmp_path, script)
     assert [p.suffix for p in segments(office.root)] == [CLOSED]
-    assert Tenure.begin(state, "l", "b", 30) is not None
+    assert ShiftLease.begin(state, "l", "b", 30) is not None

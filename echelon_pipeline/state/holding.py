@@ -1,0 +1,109 @@
+"""What happens once at a time, anywhere: work under a lease that is kept for as long as the work lasts.
+
+Belongs here: waiting for the lease, signs of life, and the fence that work asks before its result becomes visible.
+A process that was stopped for longer than its lease finds itself refused there, if another has taken over.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from echelon_pipeline import stopping
+from echelon_pipeline.errors import Conflict, EchelonError
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.leases import Lease, Leases
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2  # between two tries to take a lease that another has
+JOIN_SECONDS = 2.0  # for a sign of life that is under way at the end
+
+
+class Hold:
+    """A lease while work goes on. Any thread may use it."""
+
+    def __init__(self, leases: Leases, lease: Lease, seconds: float) -> None:
+        self.epoch = lease.epoch
+        self._leases = leases
+        self._lease = lease
+        self._seconds = seconds
+
+    def check(self) -> None:
+        """The fence: raises Conflict where another has taken over, DatabaseUnavailable."""
+        try:
+            self._leases.check(self._lease)
+        except Conflict:
+            # Expired while this machine was busy; nobody has followed unless this raises.
+            self._leases.renew(self._lease, self._seconds)
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """The fence for one short step, inside of which nobody can take over. Raises as ``check``."""
+        with self._leases.guard(self._lease, self._seconds):
+            yield
+
+    @contextmanager
+    def prolonged(self) -> Iterator[None]:
+        """Gives signs of life, from a thread of its own, for as long as it takes."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(self._seconds / 3):
+                try:
+                    self._leases.renew(self._lease, self._seconds)
+                except Conflict as error:
+                    log.warning("%s; what is under way will not be committed", error)
+                    return
+                except EchelonError as error:
+                    log.warning("lease %s is not renewed: %s", self._lease.name, error)
+
+        thread = threading.Thread(target=renew, name=f"lease {self._lease.name}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(JOIN_SECONDS)
+
+
+@contextmanager
+def held(settings: Settings, name: str, *, wait: float, at_least: int = 1) -> Iterator[Hold]:
+    """Work under the lease of that name, taken within ``wait`` seconds. ``at_least``: as ``Leases.acquire``.
+
+    Raises Conflict where another process has it for longer, DatabaseUnavailable, CorruptStore, BadSettings.
+    """
+    seconds = settings.lease_seconds
+    with State.of(settings) as state:
+        leases = Leases(state)
+        lease = _taken(leases, name, wait, seconds, at_least)
+        hold = Hold(leases, lease, seconds)
+        try:
+            with hold.prolonged():
+                yield hold
+        finally:
+            _give_back(leases, lease)
+
+
+def _taken(leases: Leases, name: str, wait: float, seconds: float, at_least: int) -> Lease:
+    owner = secrets.token_hex(8)  # not the process: two of its threads are two owners
+    deadline = time.monotonic() + wait
+    while (lease := leases.acquire(name, owner, seconds, at_least=at_least)) is None:
+        if time.monotonic() >= deadline:
+            other = leases.current(name)
+            who = "another process" if other is None else str(other.process)
+            raise Conflict(f"{name}: {who} is at it" + (f", and was for {wait:.0f} s" if wait else ""))
+        stopping.wait(POLL_SECONDS)
+    return lease
+
+
+def _give_back(leases: Leases, lease: Lease) -> None:
+    try:
+        leases.release(lease)
+    except EchelonError as error:
+        log.warning("lease %s will expire: %s", lease.name, error)
