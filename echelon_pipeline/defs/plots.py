@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -77,6 +78,8 @@ def plot_of(session: Session, table: str) -> dict[str, Any]:
     """Metadata with the table's picture; nothing where it has none, or no rows to draw."""
     if table not in PLOTS:
         return {}
+    if find_spec("matplotlib") is None or find_spec("PIL") is None:
+        return {"plot": "not drawn: pip install 'echelon-pipeline[plots]'"}
     query, draw = PLOTS[table]
     with session.duck() as connection:
         rows = connection.execute(query.format(scan=session.lake.scan(table))).fetchall()

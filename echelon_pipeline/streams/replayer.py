@@ -3,13 +3,17 @@
 Belongs here: the choice and the machine behind the same calls. Frames go in as Arrow batches (received_at, payload),
 rows, gaps, checks, notes and level events come out as Arrow batches (``books/batches.py``). Where segments are, and
 what is done with the batches, is the caller's. numba is imported when compiled rules are first asked for: watching a
-live stream needs neither it nor the second that its code takes to load.
+live stream needs neither it nor the second that its code takes to load. It comes with the extra ``fast``; without it
+the machine replays everything.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +27,11 @@ from echelon_pipeline.books.machine import BUDGET, Machine
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
 
+log = logging.getLogger(__name__)
+
+NOT_FAST = (
+    "compiled replay is not installed, replaying takes some ten times as long: pip install 'echelon-pipeline[fast]'"
+)
 READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polymarket": polymarket.read}
 _BESIDE = frozenset(event for event, kind in KINDS.items() if kind in BESIDE)
 
@@ -68,11 +77,20 @@ def replayer(
     venue: str, instruments: Iterable[Instrument], *, budget: int = BUDGET, sequences: bool = True
 ) -> Replayer:
     """For the frames of a venue. ``instruments``: all that will be watched; the caller watches them."""
-    if unfit(instruments):
+    if unfit(instruments) or not is_fast():
         return ByMachine(venue, budget=budget, sequences=sequences)
     from echelon_pipeline.books.fast.kernel import Kernel
 
     return Kernel(_decoder(venue), budget=budget, sequences=sequences)
+
+
+@cache
+def is_fast() -> bool:
+    """Whether compiled rules are installed; where they are not, the log says once what that costs."""
+    installed = find_spec("numba") is not None
+    if not installed:
+        log.warning("%s", NOT_FAST)
+    return installed
 
 
 def _decoder(venue: str) -> Callable[[pa.RecordBatch, Texts], Columns]:

@@ -112,10 +112,38 @@ def test_a_lock_pins_hashes_and_names_no_place_to_download_from(path: Path) -> N
 
 def test_the_lock_covers_every_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
     names = {re.split(r"[^A-Za-z0-9._-]", entry, maxsplit=1)[0].lower() for entry in wanted}
     locked = locked_versions((ROOT / "requirements.lock").read_text(encoding="utf-8").lower())
     assert names - set(locked) == set()
+
+
+# What an extra brings, by the modules that may import it: everything else works without it.
+EXTRAS = {
+    "numba": {"echelon_pipeline/books/fast/"},
+    "llvmlite": {"echelon_pipeline/books/fast/"},
+    "matplotlib": {"echelon_pipeline/defs/plots.py"},
+    "PIL": {"echelon_pipeline/defs/plots.py"},
+}
+
+
+@pytest.mark.parametrize("package", EXTRAS)
+def test_what_an_extra_brings_is_imported_where_it_is_optional_alone(package: str) -> None:
+    importing = {
+        relative(path)
+        for path in READERS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in _imported(node)
+        if name.split(".")[0] == package
+    }
+    assert importing
+    assert {name for name in importing if not name.startswith(tuple(EXTRAS[package]))} == set()
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 
 @pytest.mark.parametrize("target", TARGETS)

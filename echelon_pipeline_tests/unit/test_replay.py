@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import State
 from echelon_pipeline.errors import CorruptStore, NotFound
+from echelon_pipeline.streams import replayer
 from echelon_pipeline.streams.book_columns import Span, Telling
 from echelon_pipeline.streams.chains import Chain, Follower, chains
 from echelon_pipeline.streams.log import Log
@@ -158,3 +160,22 @@ def told(chain: Chain, **options: int) -> tuple[dict[str, list[str]], dict[str, 
     for name, batch in telling.batches():
         found.setdefault(name, []).extend(map(str, batch.to_pylist()))
     return {name: sorted(rows) for name, rows in found.items()}, telling.spans
+
+
+@pytest.fixture
+def without_fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A home without the extra ``fast``: its packages cannot be found."""
+    monkeypatch.setattr("echelon_pipeline.streams.replayer.find_spec", lambda _name: None)
+    replayer.is_fast.cache_clear()
+    yield
+    replayer.is_fast.cache_clear()
+
+
+def test_without_compiled_rules_the_machine_replays_the_same_and_one_line_names_the_extra(
+    tmp_path: Path, without_fast: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection(tmp_path, "1", "A", "B", begin=1_000_000)
+    (chain,) = chains(segments(tmp_path))
+    assert told(chain, compiled_from=0) == told(chain, compiled_from=10**9)
+    assert [record.getMessage() for record in caplog.records] == [replayer.NOT_FAST]
+    assert "echelon-pipeline[fast]" in replayer.NOT_FAST
