@@ -60,8 +60,18 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def state_dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of an empty state database of either kind. Tests that use it are of the xdist group ``postgres``."""
+    return _state_dsn(request, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def shared_dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same for tests of several processes, or of time that passes: on Postgres they are slow tests."""
+    return _state_dsn(request, tmp_path)
+
+
+def _state_dsn(request: pytest.FixtureRequest, folder: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state.sqlite'}"
+        return f"sqlite:///{folder / 'state.sqlite'}"
     url: str = request.getfixturevalue("database")
     return url
 

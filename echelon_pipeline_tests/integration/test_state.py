@@ -169,10 +169,10 @@ def take_in_turns(dsn: str, begin: float, owner: str, results: multiprocessing.Q
     results.put(epochs)
 
 
-def test_processes_that_open_a_new_database_at_once_migrate_it_once_and_never_share_an_epoch(state_dsn: str) -> None:
+def test_processes_that_open_a_new_database_at_once_migrate_it_once_and_never_share_an_epoch(shared_dsn: str) -> None:
     results: multiprocessing.Queue[list[int]] = SPAWN.Queue()
     begin = time.time() + 1.5
-    workers = [SPAWN.Process(target=take_in_turns, args=(state_dsn, begin, f"w{n}", results)) for n in range(3)]
+    workers = [SPAWN.Process(target=take_in_turns, args=(shared_dsn, begin, f"w{n}", results)) for n in range(3)]
     for worker in workers:
         worker.start()
     epochs = [epoch for _ in workers for epoch in results.get(timeout=60)]

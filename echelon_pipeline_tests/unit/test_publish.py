@@ -14,18 +14,22 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import sqlalchemy as sa
 
-from echelon_pipeline.errors import BadSettings, CorruptStore
+from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.ops.doctor import examine
 from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish import catalog
+from echelon_pipeline.publish import publish as module
 from echelon_pipeline.publish.editions import kept_publications
 from echelon_pipeline.publish.publish import Publication, publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
+from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.publications import publications
+from echelon_pipeline.state.tables import LEASES
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import NOON, Row, row, staged, trade
 
@@ -256,6 +260,34 @@ def test_readers_succeed_always_while_the_file_is_replaced(settings: Settings) -
     assert writer.exitcode == 0
     assert seen == sorted(seen)
     assert len(set(seen)) > 2
+
+
+def test_a_publisher_that_lost_its_lease_swaps_nothing_in(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process does that was stopped for longer than its lease."""
+    merge(settings, "core.trades", trade(0))
+    publish(settings)
+    inode, kept = settings.published_file.stat().st_ino, kept_publications(settings.published_file)
+    merge(settings, "core.trades", trade(1))
+    name = f"publication of {settings.lake_root}"
+    verify = module._verify
+
+    def stopped(building: Path, tables: tuple[str, ...]) -> None:
+        verify(building, tables)
+        with State.of(settings) as state:
+            with state.begin() as connection:
+                connection.execute(sa.update(LEASES).values(expires_at=0.0))
+            assert Leases(state).acquire(name, "another", 60) is not None
+
+    monkeypatch.setattr(module, "_verify", stopped)
+    with pytest.raises(Conflict, match=f"{name}.* was taken over"):
+        publish(settings)
+    assert settings.published_file.stat().st_ino == inode
+    assert kept_publications(settings.published_file) == kept
+    assert list(settings.home.glob("*.building-*")) == []
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
+    with pytest.raises(Conflict, match=f"{name}: process {os.getpid()} is at it"):
+        publish(settings)
 
 
 def kill_publishers(settings: Settings, kills: int) -> None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from echelon_pipeline.errors import Conflict, RuleViolation
 from echelon_pipeline.lake.changes import EVERYTHING, NOTHING, Changed, changed_since
@@ -17,6 +18,9 @@ from echelon_pipeline.marts.builds import Builds, Record
 from echelon_pipeline.marts.marts import Mart
 from echelon_pipeline.marts.refresh import Built, Refresh
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.state.database import State
+from echelon_pipeline.state.leases import Leases
+from echelon_pipeline.state.tables import LEASES
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, row, staged, stored, trade
 
 VOLUME, CALIBRATION = "mart.trade_volume", "mart.calibration"
@@ -110,6 +114,25 @@ def test_an_older_refresh_that_ends_last_does_not_undo_a_newer_one(settings: Set
             _run(settings)
     assert list(slow) == []
     assert _run(settings) == [Built(VOLUME, str(DAY), 2)]
+
+
+def test_a_refresh_that_lost_its_lease_commits_nothing_more(settings: Settings, lake: Lake) -> None:
+    """As a process does that was stopped for longer than its lease."""
+    _merge(lake, _trades([1]) + _trades([2], DAY + timedelta(days=2)))
+    slow = Refresh(settings).run([VOLUME])
+    assert next(slow) == Built(VOLUME, str(DAY), 1)
+    with State.of(settings) as state:
+        with state.begin() as connection:
+            connection.execute(sa.update(LEASES).values(expires_at=0.0))
+        assert Leases(state).acquire(f"refresh of {settings.lake_root}", "another", 60) is not None
+        version = lake.version(VOLUME)
+        with pytest.raises(Conflict, match="was taken over"):
+            next(slow)
+        assert lake.version(VOLUME) == version
+        assert Leases(state).current(f"refresh of {settings.lake_root}") is not None
+        with state.begin() as connection:
+            connection.execute(sa.update(LEASES).values(expires_at=0.0))
+    assert _run(settings) == [Built(VOLUME, str(DAY + timedelta(days=2)), 1)]
 
 
 def test_rows_of_other_days_than_those_replaced_are_refused(lake: Lake) -> None:
