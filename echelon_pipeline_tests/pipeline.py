@@ -43,9 +43,9 @@ def ingest(settings: Settings, venues: Sequence[Venue] = VENUES, back: int | Non
         done[f"{venue} trades"] = main.trades(session, venue, days)
         done[f"{venue} prices"] = main.prices(session, venue, days)
     if "polymarket" in venues:
-        done["fills"] = main.builder_fills(session, days)
-        done["resolutions"] = main.data_resolutions(session)
-        done["builders"] = main.builder_leaderboard(session)
+        done["fills"] = main.builder_fills(session, "polymarket", days)
+        done["resolutions"] = main.data_resolutions(session, "polymarket")
+        done["builders"] = main.builder_leaderboard(session, "polymarket")
     return done
 
 

@@ -163,7 +163,7 @@ class Home:
         wanted = list(days) or [session.clock().date()]
         main.trades(session, "polymarket", wanted)
         main.prices(session, "polymarket", wanted)
-        main.data_resolutions(session)
+        main.data_resolutions(session, "polymarket")
         return session
 
     def refresh(self, session: Session, *marts: str) -> None:

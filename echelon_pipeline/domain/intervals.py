@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable, Iterable
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ class Ordered(Protocol):
 Point = TypeVar("Point", bound=Ordered)
 Stamp = TypeVar("Stamp", bound=Ordered)
 Label = TypeVar("Label", bound=Hashable)
+Span = tuple[datetime, datetime]  # [from, to)
 
 
 def union(intervals: Iterable[tuple[Point, Point]]) -> list[tuple[Point, Point]]:

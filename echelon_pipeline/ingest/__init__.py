@@ -5,10 +5,8 @@ Shared by all units:
     main.py                the entry points, one per asset
     homes.py               a home has either sandbox rows or live ones
     concurrency.py         a few workers over a list of work
-    bounds.py              the top N of a listing, the rest counted
-    payload_members.py     members of payloads that scans look at before parsing
     unavailable.py         what a venue does not have, and how windows say so
-    narrowing.py           one failing member of a batch does not cost the others
+    given_up.py            what a run says of members of batches that it gave up
     parse.py               the statements of ``sql/parse``: payloads to typed rows and dead letters
     versions.py            payload kinds of each venue, and the current versions of their parsers
     pages.py               what each page of raw was asked for, and what of it was kept
@@ -27,8 +25,6 @@ What is fetched:
     resolutions.py         payouts from other endpoints
     leaderboards.py        the venue's ranking of builders
     parlays.py             a bounded sample of combos, and their legs
-    kalshi.py              what Kalshi is asked for
-    polymarket.py          what Polymarket is asked for
 
 What is imported:
 

@@ -15,16 +15,14 @@ from echelon_pipeline.ingest.dead_letters import Asked, Reread
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.trades import day_span
 from echelon_pipeline.ingest.unavailable import note, verdict
-from echelon_pipeline.lake.session import Counts, Session
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
-from echelon_pipeline.venues.polymarket.client import PolymarketClient
-from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.venues.feeds import FillFeed
 
 TABLE = "core.fills"
-VENUE = "polymarket"
 
 
-async def ingest_fills(session: Session, client: PolymarketClient, days: Sequence[date]) -> Counts:
+async def ingest_fills(session: Session, venue: Venue, feed: FillFeed, days: Sequence[date]) -> Counts:
     """Reads the days' fills of every configured builder code, and older ones that were not final yet."""
     total = Counts()
     begin, end = day_span(days, session.clock())
@@ -32,38 +30,38 @@ async def ingest_fills(session: Session, client: PolymarketClient, days: Sequenc
         total.notes.append("no builder code is configured (ECHELON_BUILDER_CODE)")
     for code in session.settings.builder_codes:
         if begin < end:
-            total.add(await _one_code(session, client, code, (begin, end)))
+            total.add(await _one_code(session, venue, feed, code, (begin, end)))
     return total
 
 
-async def _one_code(session: Session, client: PolymarketClient, code: str, span: Span) -> Counts:
+async def _one_code(session: Session, venue: Venue, feed: FillFeed, code: str, span: Span) -> Counts:
     counts, asked = Counts(), list[Asked]()
     with session.unit() as unit:
-        store = unit.store(VENUE, PARSER_VERSION)
+        store = unit.store(venue, feed.parser_version)
         failure: EchelonError | None = None
         try:
             # Both bounds are whole seconds; asking one second wider costs nothing, keys deduplicate.
-            after = _first_open(session, code, span[0]) - timedelta(seconds=1)
-            async for page in client.clob.builder_trades(code, after=after, before=span[1] + timedelta(seconds=1)):
+            second = timedelta(seconds=1)
+            times = (_first_open(session, venue, code, span[0]) - second, span[1] + second)
+            async for page in feed.walk(code, times):
                 store.add(replace(page, number=counts.pages))
-                times = (after, span[1] + timedelta(seconds=1))
                 asked.append(Asked(counts.pages, (), span, span, code, objects=len(page.objects), times=times))
                 counts.pages += 1
                 counts.objects += len(page.objects)
-                session.progress("polymarket fills", counts.objects, None)
+                session.progress(f"{venue} fills", counts.objects, None)
         except EchelonError as error:
             failure = error
         store.flush()
-        deriver = Deriver(unit, {"builder_trades": KINDS["builder_trades"]})
+        deriver = Deriver(unit, feed.kinds)
         deriver.parse(
-            RawSlice(VENUE, (unit.unit_id,)),
+            RawSlice(venue, (unit.unit_id,)),
             asked=asked,
             rereads=[] if failure else [Reread(TABLE, span, scope=code)],
         )
         counts.add(deriver.commit())
         state, reason = verdict(failure)
         window = unit.window(
-            VENUE,
+            venue,
             TABLE,
             code,
             span,
@@ -80,12 +78,12 @@ async def _one_code(session: Session, client: PolymarketClient, code: str, span:
     return counts
 
 
-def _first_open(session: Session, code: str, begin: datetime) -> datetime:
+def _first_open(session: Session, venue: Venue, code: str, begin: datetime) -> datetime:
     """Where to read from: the span's begin, or the oldest fill of the code whose status can still change (a leg
     that never ends is given up after ``reread_days``)."""
     oldest = session.clock() - timedelta(days=session.settings.reread_days)
     with session.duck() as connection:
-        fills = session.lake.scan(TABLE, where={"venue": [VENUE]})
+        fills = session.lake.scan(TABLE, where={"venue": [venue]})
         row = connection.execute(
             f"SELECT min(event_at) FROM ({fills}) "
             f"WHERE builder_code = $code AND NOT is_terminal AND event_at >= $oldest",

@@ -8,19 +8,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.settings import Settings, env_names
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.registry import REGISTRY
 
 MARK = "sandbox.json"
 
 Universe = dict[str, Any]  # fields of SandboxOptions, those of a generated universe
 _FIELDS = {"events", "instruments", "trades", "days", "seed"}
-
-_VENUES = ("kalshi_base_url", "polymarket_gamma_url", "polymarket_api_url", "polymarket_data_url")
 
 
 def claim_home(home: Path, universe: Universe) -> None:
@@ -61,23 +61,19 @@ def require_recorded_demo(settings: Settings) -> None:
 def require_own_venues(settings: Settings) -> None:
     """Raises BadSettings where the home is a demo's or its clock is frozen, and a venue's address is not a sandbox's:
     on loopback."""
-    urls = {field: getattr(settings, field) for field in _VENUES} | {"kalshi_base_url": settings.kalshi_rest}
-    _require_own(settings, urls)
+    _require_own(settings, [venue.addresses(settings) for venue in REGISTRY.values()])
 
 
 def require_own_streams(settings: Settings) -> None:
     """The same of the venues' streams."""
-    streams = {name: getattr(settings, name) for name in ("polymarket_ws_url", "polymarket_user_ws_url")}
-    streams["kalshi_ws_url"] = settings.kalshi_stream_url
-    _require_own(settings, streams)
+    _require_own(settings, [venue.streams(settings) for venue in REGISTRY.values()])
 
 
-def _require_own(settings: Settings, urls: dict[str, str]) -> None:
+def _require_own(settings: Settings, places: Iterable[Mapping[str, str]]) -> None:
     is_demo = claimed_universe(settings.home) is not None
     if not is_demo and settings.now is None:
         return
-    names = {field: name for name, field in env_names().items()}
-    elsewhere = [names[field] for field, url in urls.items() if not _is_loopback(url)]
+    elsewhere = [name for urls in places for name, url in urls.items() if not _is_loopback(url)]
     if elsewhere and not is_demo:
         raise BadSettings(
             f"the clock is frozen at {settings.now}, and {', '.join(elsewhere)} point(s) to a live venue: unset "

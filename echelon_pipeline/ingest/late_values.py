@@ -16,6 +16,7 @@ from echelon_pipeline.ingest.derive import Deriver
 from echelon_pipeline.ingest.prices import stage_prices
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.venues.registry import venue_of
 
 TRADES, PRICES = "core.trades", "core.daily_prices"
 FILLS, INSTRUMENTS = "core.fills", "core.instruments"
@@ -28,9 +29,9 @@ def derive_later(session: Session, venue: Venue) -> Counts:
     """
     with session.unit() as unit:
         deriver = Deriver(unit, {})
-        if venue == "polymarket":  # Kalshi's outcomes are the sides of its markets
-            _fills(deriver)
-            for day in _days(session):
+        if venue_of(venue).facts.has_tokens:  # else outcomes are the sides of their instruments
+            _fills(deriver, venue)
+            for day in _days(session, venue):
                 _trades(deriver, venue, day)
         for day in _unread_days(session, venue):
             trades = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
@@ -40,16 +41,16 @@ def derive_later(session: Session, venue: Venue) -> Counts:
         return deriver.commit()
 
 
-def _known(session: Session, connection: duckdb.DuckDBPyConnection) -> None:
-    outcomes = session.lake.scan("core.outcomes", where={"venue": ["polymarket"]})
+def _known(session: Session, venue: Venue, connection: duckdb.DuckDBPyConnection) -> None:
+    outcomes = session.lake.scan("core.outcomes", where={"venue": [venue]})
     connection.execute(f"CREATE OR REPLACE TEMP VIEW known_outcomes AS {outcomes}")
 
 
-def _days(session: Session) -> list[date]:
+def _days(session: Session, venue: Venue) -> list[date]:
     """Days with trades whose token or outcomes are known by now and were not when they were read."""
     with session.duck() as connection:
-        _known(session, connection)
-        trades = session.lake.scan(TRADES, where={"venue": ["polymarket"]})
+        _known(session, venue, connection)
+        trades = session.lake.scan(TRADES, where={"venue": [venue]})
         connection.execute(f"CREATE TEMP VIEW trades AS {trades}")
         return [day for (day,) in connection.execute(statement("derive/mapped_days").text).fetchall()]
 
@@ -67,7 +68,7 @@ def _trades(deriver: Deriver, venue: Venue, day: date) -> None:
     session = deriver.unit.session
     stored = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
     with session.duck() as connection:
-        _known(session, connection)
+        _known(session, venue, connection)
         connection.execute(f"CREATE TEMP VIEW trades AS {stored}")
         connection.execute(f"CREATE TEMP TABLE mapped AS {statement('derive/mapped_trades').text}")
         deriver.stage(connection, TRADES, "SELECT * FROM mapped")
@@ -75,11 +76,11 @@ def _trades(deriver: Deriver, venue: Venue, day: date) -> None:
         stage_prices(deriver, connection, venue, day, now)
 
 
-def _fills(deriver: Deriver) -> None:
+def _fills(deriver: Deriver, venue: Venue) -> None:
     session = deriver.unit.session
     with session.duck() as connection:
-        _known(session, connection)
-        fills = session.lake.scan(FILLS, where={"venue": ["polymarket"]})
+        _known(session, venue, connection)
+        fills = session.lake.scan(FILLS, where={"venue": [venue]})
         connection.execute(f"CREATE TEMP VIEW fills AS {fills}")
         deriver.stage(connection, FILLS, statement("derive/mapped_fills").text)
 

@@ -1,6 +1,6 @@
 """The venue's own ranking of builders, in shares.
 
-Belongs here: which ranges are asked for. Our own ranking is computed from ``core.fills`` and never from this.
+Belongs here: the unit of work. Our own ranking is computed from ``core.fills`` and never from this.
 """
 
 from __future__ import annotations
@@ -11,41 +11,37 @@ from echelon_pipeline.errors import EchelonError, NotAvailable
 from echelon_pipeline.ingest.dead_letters import moment_pages
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.unavailable import note, verdict
-from echelon_pipeline.lake.session import Counts, Session
-from echelon_pipeline.venues.polymarket.client import PolymarketClient
-from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.lake.session import Counts, Session, Venue
+from echelon_pipeline.venues.feeds import RankingSource
 
 TABLE = "core.builder_leaderboard"
-VENUE = "polymarket"
-ENDPOINT = "builders_leaderboard"
-RANGES = ("day", "week", "month", "all")
 
 
-async def ingest_leaderboard(session: Session, client: PolymarketClient) -> Counts:
+async def ingest_leaderboard(session: Session, venue: Venue, source: RankingSource) -> Counts:
     """Reads the ranking of every range as it is now; a range that fails leaves those before it."""
     counts, objects = Counts(), list[int]()
     started = session.clock()
     with session.unit() as unit:
-        store = unit.store(VENUE, PARSER_VERSION)
+        store = unit.store(venue, source.parser_version)
         failure: EchelonError | None = None
         try:
-            for number, wanted in enumerate(RANGES):
-                async for page in client.data.builders_leaderboard(wanted):
+            for number, wanted in enumerate(source.ranges):
+                async for page in source.ask(wanted):
                     store.add(replace(page, number=counts.pages))
                     objects.append(len(page.objects))
                     counts.pages += 1
                     counts.objects += len(page.objects)
-                session.progress("polymarket builders", number + 1, len(RANGES))
+                session.progress(f"{venue} builders", number + 1, len(source.ranges))
         except EchelonError as error:
             failure = error
         store.flush()
-        deriver = Deriver(unit, {ENDPOINT: KINDS[ENDPOINT]})
-        deriver.parse(RawSlice(VENUE, (unit.unit_id,)), served=moment_pages(objects, (started, session.clock())))
+        deriver = Deriver(unit, source.kinds)
+        deriver.parse(RawSlice(venue, (unit.unit_id,)), served=moment_pages(objects, (started, session.clock())))
         counts.add(deriver.commit())
         state, reason = verdict(failure)
         span, rows = (started, session.clock()), counts.staged.get(TABLE, 0)
         session.windows.record(
-            [unit.window(VENUE, TABLE, "data_v2", span, state=state, reason=reason, counts=counts, rows=rows)]
+            [unit.window(venue, TABLE, source.source, span, state=state, reason=reason, counts=counts, rows=rows)]
         )
     if isinstance(failure, NotAvailable):
         note(counts, failure, "the ranking of builders is")

@@ -2,25 +2,27 @@
 
 Belongs here: the two halves of a listing. ``fetch_listings`` puts payloads into raw and says so with a
 window; ``derive_listings`` turns every fetched and not yet derived unit into rows. Which URLs are asked
-is in ``kalshi.py`` and ``polymarket.py``.
+is in ``venues/*/walks.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import ClassVar, Literal, Protocol
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Literal
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.narrowing import GivenUp, note_given_up, sentence, windows_of
+from echelon_pipeline.ingest.given_up import note_given_up, sentence, windows_of
 from echelon_pipeline.ingest.unavailable import note, verdict
 from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.venues.feeds import ListingSource, Scan
 from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.narrowing import GivenUp
 from echelon_pipeline.venues.page import Page
 
 RAW = "raw.objects"
@@ -31,34 +33,6 @@ DERIVED = "core.instruments"
 # where instruments are bounded, else changes.
 Mode = Literal["auto", "full", "scope", "changes"]
 FULL_EVERY = timedelta(hours=24)
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What a listing asks for. ``since``: start of the last full scan or scan of changes, minus the
-    overlap; None: never."""
-
-    mode: Literal["full", "scope", "changes"]
-    now: datetime
-    since: datetime | None
-
-
-class ListingSource(Protocol):
-    """What a venue offers for listings."""
-
-    kinds: ClassVar[dict[str, PayloadKind]]
-    parser_version: ClassVar[int]
-    given_up: GivenUp  # known instruments and events that could not be read by id
-
-    @property
-    def filtered_out(self) -> int:
-        """Objects that the bounds left out so far."""
-
-    def scan(self, scan: Scan) -> AsyncIterator[Page]:
-        """Pages of the configured scope, bounds applied; counts what they leave out in filtered_out."""
-
-    def by_id(self, native_ids: Sequence[str]) -> AsyncIterator[Page]:
-        """Pages of known instruments, wherever the venue keeps them now."""
 
 
 async def fetch_listings(session: Session, venue: Venue, source: ListingSource, mode: Mode = "auto") -> Counts:
@@ -147,7 +121,7 @@ def _to_reread(session: Session, venue: Venue, scan: Scan, store: RawStore) -> l
     return [str(native_id) for (native_id,) in rows]
 
 
-def derive_listings(session: Session, venue: Venue, kinds: dict[str, PayloadKind], *, again: bool = False) -> Counts:
+def derive_listings(session: Session, venue: Venue, kinds: Mapping[str, PayloadKind], *, again: bool = False) -> Counts:
     """Derives every fetched unit that has no derived window yet; ``again``: all of raw, from the start.
 
     Raises nothing for odd payloads: they are dead letters.

@@ -1,7 +1,7 @@
-"""The entry points of the main job: one function per asset, for either venue.
+"""The entry points of the main job: one function per asset, for any venue.
 
-Belongs here: opening clients, running the async part, adding the clients' request metrics. The work is
-in the modules beside this one.
+Belongs here: opening a venue's REST side, running the async part, adding the request metrics. The work is in the
+modules beside this one.
 """
 
 from __future__ import annotations
@@ -14,122 +14,89 @@ from echelon_pipeline import stopping
 from echelon_pipeline.errors import BadSettings, NotAvailable
 from echelon_pipeline.ingest import fills, leaderboards, resolutions
 from echelon_pipeline.ingest.homes import require_own_venues
-from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiPrices, KalshiTrades
 from echelon_pipeline.ingest.late_values import derive_later
 from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
 from echelon_pipeline.ingest.parlays import fetch_parlays
-from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
 from echelon_pipeline.ingest.prices import ingest_prices, prices_from_trades
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span, ingest_trades, trade_scope
 from echelon_pipeline.ingest.unavailable import nothing_read
 from echelon_pipeline.lake.session import Counts, Session, Venue
-from echelon_pipeline.venues.kalshi.client import KalshiClient
-from echelon_pipeline.venues.kalshi.cutoff import cutoff_of
-from echelon_pipeline.venues.polymarket.client import PolymarketClient
+from echelon_pipeline.venues.base import Rest
+from echelon_pipeline.venues.registry import venue_of
 
-_KalshiWork = Callable[[KalshiClient], Coroutine[Any, Any, Counts]]
-_PolymarketWork = Callable[[PolymarketClient], Coroutine[Any, Any, Counts]]
+_Work = Callable[[Rest], Coroutine[Any, Any, Counts]]
 
 
 def fetch(session: Session, venue: Venue, mode: Mode = "auto") -> Counts:
     """Scans a venue's listings into raw."""
-    if venue == "kalshi":
-        return _kalshi(session, lambda c: fetch_listings(session, venue, KalshiListings(c, session.settings), mode))
-    return _polymarket(session, lambda c: fetch_listings(session, venue, PolymarketListings(c, session.settings), mode))
+    return _run(session, venue, lambda rest: fetch_listings(session, venue, rest.listings(), mode))
 
 
 def derive(session: Session, venue: Venue, *, again: bool = False) -> Counts:
     """Derives what was fetched and not derived yet, then what lacked what is known by now; ``again``: all of raw."""
-    kinds = KalshiListings.kinds if venue == "kalshi" else PolymarketListings.kinds
-    counts = derive_listings(session, venue, kinds, again=again)
+    counts = derive_listings(session, venue, venue_of(venue).listing_kinds, again=again)
     counts.add(derive_later(session, venue))
     return counts
 
 
 def trades(session: Session, venue: Venue, days: Sequence[date], *, refetch: bool = False) -> Counts:
     """Reads the days' missing trades."""
-    if venue == "kalshi":
 
-        async def work(client: KalshiClient) -> Counts:
-            try:
-                feed = KalshiTrades(client, await cutoff_of(client))
-            except NotAvailable as error:
-                span = day_span(days, session.clock())
-                return nothing_read(session, venue, "core.trades", trade_scope(session, venue), span, error)
-            return await ingest_trades(session, venue, feed, days, refetch=refetch)
+    async def work(rest: Rest) -> Counts:
+        try:
+            feed = await rest.trades()
+        except NotAvailable as error:
+            span = day_span(days, session.clock())
+            return nothing_read(session, venue, "core.trades", trade_scope(session, venue), span, error)
+        return await ingest_trades(session, venue, feed, days, refetch=refetch)
 
-        return _kalshi(session, work)
-
-    return _polymarket(
-        session,
-        lambda c: ingest_trades(
-            session, venue, PolymarketTrades(c, session.settings, session.clock()), days, refetch=refetch
-        ),
-    )
+    return _run(session, venue, work)
 
 
 def prices(session: Session, venue: Venue, days: Sequence[date], *, refetch: bool = False) -> Counts:
     """Reads the days' missing prices, then derives prices from our own trades."""
-    if venue == "kalshi":
 
-        async def work(client: KalshiClient) -> Counts:
-            try:
-                feed = KalshiPrices(client, session.settings, await cutoff_of(client))
-            except NotAvailable as error:
-                span = day_span(days, session.clock())
-                return nothing_read(session, venue, "core.daily_prices", CONFIGURED, span, error)
-            return await ingest_prices(session, venue, feed, days, refetch=refetch)
+    async def work(rest: Rest) -> Counts:
+        try:
+            feed = await rest.prices()
+        except NotAvailable as error:
+            return nothing_read(session, venue, "core.daily_prices", CONFIGURED, day_span(days, session.clock()), error)
+        return await ingest_prices(session, venue, feed, days, refetch=refetch)
 
-        counts = _kalshi(session, work)
-    else:
-        counts = _polymarket(
-            session, lambda c: ingest_prices(session, venue, PolymarketPrices(c), days, refetch=refetch)
-        )
+    counts = _run(session, venue, work)
     counts.add(prices_from_trades(session, venue, days))
     return counts
 
 
-def parlays(session: Session) -> Counts:
-    """Reads a sample of Kalshi's combos with their legs and the known ones again, then derives them."""
-    counts = _kalshi(session, lambda c: fetch_parlays(session, c))
-    counts.add(derive(session, "kalshi"))
+def parlays(session: Session, venue: Venue) -> Counts:
+    """Reads a sample of the venue's combos with their legs and the known ones again, then derives them."""
+    counts = _run(session, venue, lambda rest: fetch_parlays(session, venue, rest.combos()))
+    counts.add(derive(session, venue))
     return counts
 
 
-def builder_fills(session: Session, days: Sequence[date]) -> Counts:
+def builder_fills(session: Session, venue: Venue, days: Sequence[date]) -> Counts:
     """Reads the days' fills of the configured builder codes."""
-    return _polymarket(session, lambda c: fills.ingest_fills(session, c, days))
+    return _run(session, venue, lambda rest: fills.ingest_fills(session, venue, rest.fills(), days))
 
 
-def builder_leaderboard(session: Session) -> Counts:
+def builder_leaderboard(session: Session, venue: Venue) -> Counts:
     """Reads the venue's own ranking of builders."""
-    return _polymarket(session, lambda c: leaderboards.ingest_leaderboard(session, c))
+    return _run(session, venue, lambda rest: leaderboards.ingest_leaderboard(session, venue, rest.ranking()))
 
 
-def data_resolutions(session: Session) -> Counts:
-    """Asks Data API v2 about payouts that are not final yet."""
-    return _polymarket(session, lambda c: resolutions.ingest_resolutions(session, c))
+def data_resolutions(session: Session, venue: Venue) -> Counts:
+    """Asks the venue's second source about payouts that are not final yet."""
+    return _run(session, venue, lambda rest: resolutions.ingest_resolutions(session, venue, rest.payouts()))
 
 
-def _kalshi(session: Session, work: _KalshiWork) -> Counts:
+def _run(session: Session, venue: Venue, work: _Work) -> Counts:
     require_own_venues(session.settings)
 
     async def go() -> Counts:
-        async with KalshiClient(session.settings) as client:
-            counts = await work(client)
-            counts.requests = client.metrics.as_dict()
-            return counts
-
-    return stopping.run(go())
-
-
-def _polymarket(session: Session, work: _PolymarketWork) -> Counts:
-    require_own_venues(session.settings)
-
-    async def go() -> Counts:
-        async with PolymarketClient(session.settings) as client:
-            counts = await work(client)
-            counts.requests = client.metrics.as_dict()
+        async with venue_of(venue).rest(session.settings) as rest:
+            counts = await work(rest)
+            counts.requests = rest.requests()
             return counts
 
     return stopping.run(go())

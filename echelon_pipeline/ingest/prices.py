@@ -1,16 +1,15 @@
 """Daily prices: candles and sampled midpoints from the venues, and OHLC from our own complete trades.
 
 Belongs here: for whom and for which days prices are asked, and when a day is complete. What is asked is
-in ``kalshi.py`` and ``polymarket.py``; how points become days is in ``sql/``.
+in ``venues/*/walks.py``; how points become days is in ``sql/``.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import ClassVar, Protocol
 
 import duckdb
 
@@ -18,53 +17,20 @@ from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.concurrency import each
 from echelon_pipeline.ingest.dead_letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.given_up import note_given_up
 from echelon_pipeline.ingest.known_instruments import with_held
-from echelon_pipeline.ingest.narrowing import NARROWED, GivenUp, halves, note_given_up
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
 from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
 from echelon_pipeline.ingest.versions import current_version
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.lake.windows import Span, Window
 from echelon_pipeline.sqltools.statements import statement
-from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.venues.page import Page
+from echelon_pipeline.venues.feeds import PriceFeed, PriceRequest, PriceTarget
+from echelon_pipeline.venues.narrowing import NARROWED, GivenUp, halves
 
 TABLE = "core.daily_prices"
 # Answers between two commits: what a killed run has to ask again, some 20 s at 10 requests a second.
 PAGES_PER_COMMIT = 200
-
-
-@dataclass(frozen=True)
-class PriceTarget:
-    """An instrument whose prices are wanted for a run of days. ``token_id``: outcome 0 (Polymarket)."""
-
-    instrument_id: str
-    native_id: str
-    series_native_id: str | None
-    token_id: str | None
-    trading_ended_at: datetime | None
-    settled_at: datetime | None
-
-
-@dataclass(frozen=True)
-class PriceRequest:
-    """One request's worth of targets over one span of whole days (or up to now)."""
-
-    targets: tuple[PriceTarget, ...]
-    span: Span
-
-
-class PriceFeed(Protocol):
-    """What a venue offers for prices."""
-
-    kinds: ClassVar[dict[str, PayloadKind]]
-    parser_version: ClassVar[int]
-
-    def requests(self, targets: Sequence[PriceTarget], span: Span) -> Iterable[PriceRequest]:
-        """Cuts targets and span into requests that the venue's limits allow."""
-
-    def fetch(self, request: PriceRequest) -> AsyncIterator[Page]:
-        """The pages of one request."""
 
 
 async def ingest_prices(

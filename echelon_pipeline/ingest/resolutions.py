@@ -1,6 +1,6 @@
-"""What Data API v2 says about payouts of Polymarket instruments that ended.
+"""What a venue's second source says about payouts of instruments that ended.
 
-Belongs here: which instruments are asked about, and which change their status with the answers. Gamma's word comes
+Belongs here: which instruments are asked about, and which change their status with the answers. The first word comes
 with the listings; a second source is kept beside it, because rows in mid-dispute exist (reference/polymarket 8.4).
 An instrument is settled where one source has a final payout and none contests it.
 """
@@ -16,70 +16,68 @@ from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.errors import NotAvailable
 from echelon_pipeline.ingest.dead_letters import moment_pages
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.narrowing import GivenUp, narrowed, note_given_up, sentence, windows_of
+from echelon_pipeline.ingest.given_up import note_given_up, sentence, windows_of
 from echelon_pipeline.ingest.unavailable import note, verdict
-from echelon_pipeline.lake.session import Counts, Session
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.sqltools.statements import statement
-from echelon_pipeline.venues.polymarket.client import PolymarketClient
-from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.venues.feeds import PayoutSource
+from echelon_pipeline.venues.narrowing import GivenUp, narrowed
 
 TABLE = "core.resolutions"
-VENUE = "polymarket"
-CONDITIONS_PER_REQUEST = 20  # documented limit of data v2 filters
 
 
-async def ingest_resolutions(session: Session, client: PolymarketClient) -> Counts:
+async def ingest_resolutions(session: Session, venue: Venue, source: PayoutSource) -> Counts:
     """Asks about every ended instrument whose payout is not final in this source yet."""
     counts, objects = Counts(), list[int]()
-    wanted = _unresolved(session)
+    wanted = _unresolved(session, venue)
     started = session.clock()
     with session.unit() as unit:
-        store = unit.store(VENUE, PARSER_VERSION)
+        store = unit.store(venue, source.parser_version)
         failure: NotAvailable | None = None
-        given_up = GivenUp(lambda: session.windows.given_up(VENUE, TABLE))
+        given_up = GivenUp(lambda: session.windows.given_up(venue, TABLE))
         try:
-            for number, conditions in enumerate(batches(wanted, CONDITIONS_PER_REQUEST)):
-                async for page in narrowed(conditions, client.data.resolutions, given_up):
+            for number, conditions in enumerate(batches(wanted, source.at_once)):
+                async for page in narrowed(conditions, source.ask, given_up):
                     store.add(replace(page, number=counts.pages))
                     objects.append(len(page.objects))
                     counts.pages += 1
                     counts.objects += len(page.objects)
-                session.progress("polymarket resolutions", number * CONDITIONS_PER_REQUEST, len(wanted))
+                session.progress(f"{venue} resolutions", number * source.at_once, len(wanted))
         except NotAvailable as error:
             failure = error
             note(counts, error, "resolutions of Data API v2 are")
         store.flush()
-        deriver = Deriver(unit, {"resolutions": KINDS["resolutions"]})
-        deriver.parse(RawSlice(VENUE, (unit.unit_id,)), served=moment_pages(objects, (started, session.clock())))
+        deriver = Deriver(unit, source.kinds)
+        deriver.parse(RawSlice(venue, (unit.unit_id,)), served=moment_pages(objects, (started, session.clock())))
         counts.add(deriver.commit())
-        counts.add(_judge(session, deriver))
+        counts.add(_judge(session, venue, deriver))
         rows = counts.staged.get(TABLE, 0)
         state, reason = verdict(failure)
         reason = reason or sentence(given_up)
         span = (started, session.clock())
-        window = unit.window(VENUE, TABLE, "data_v2", span, state=state, reason=reason, counts=counts, rows=rows)
-        session.windows.record([window, *windows_of(unit, VENUE, TABLE, span, given_up)])
+        window = unit.window(venue, TABLE, source.source, span, state=state, reason=reason, counts=counts, rows=rows)
+        session.windows.record([window, *windows_of(unit, venue, TABLE, span, given_up)])
         note_given_up(counts, given_up, "payouts of Data API v2")
     return counts
 
 
-def _judge(session: Session, deriver: Deriver) -> Counts:
+def _judge(session: Session, venue: Venue, deriver: Deriver) -> Counts:
     """Commits instruments whose status changes with the stored resolutions."""
     with session.duck() as connection:
-        _with_known(session, connection)
+        _with_known(session, venue, connection)
         deriver.stage(connection, "core.instruments", statement("derive/judged").text)
     return deriver.commit()
 
 
-def _with_known(session: Session, connection: duckdb.DuckDBPyConnection) -> None:
+def _with_known(session: Session, venue: Venue, connection: duckdb.DuckDBPyConnection) -> None:
     for name in ("instruments", "resolutions"):
-        query = session.lake.scan(f"core.{name}", where={"venue": [VENUE]})
+        query = session.lake.scan(f"core.{name}", where={"venue": [venue]})
         connection.execute(f"CREATE TEMP VIEW {name} AS {query}")
 
 
-def _unresolved(session: Session) -> list[str]:
+def _unresolved(session: Session, venue: Venue) -> list[str]:
     with session.duck() as connection:
-        _with_known(session, connection)
+        _with_known(session, venue, connection)
         since = session.clock() - timedelta(days=session.settings.reread_days)
         rows = connection.execute(statement("derive/unresolved").text, {"since": since}).fetchall()
     return [str(native_id) for (native_id,) in rows]

@@ -1,7 +1,8 @@
 """Trade walks that can be killed anywhere and go on.
 
 Belongs here: which intervals are missing for whom, walking feeds newest-first, committing in batches,
-recording what is complete. Which URL is asked is in ``kalshi.py`` and ``polymarket.py``.
+recording what is complete. Which URL is asked is in
+``venues/*/walks.py``.
 
 A feed is walked from new to old. What lies above the lowest time that a walk has reached is complete;
 rows *at* that time may go on in the next page, so they are held back until the walk has passed it.
@@ -19,13 +20,15 @@ from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.concurrency import each
 from echelon_pipeline.ingest.dead_letters import Reread, UnreadRows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.given_up import note_given_up
 from echelon_pipeline.ingest.known_instruments import with_held
-from echelon_pipeline.ingest.narrowing import NARROWED, GivenUp, note_given_up
 from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
-from echelon_pipeline.ingest.walk_progress import EVERYTHING, Group, TradeFeed, Walk, keep
+from echelon_pipeline.ingest.walk_progress import EVERYTHING, Walk, keep
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span, Window
 from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.venues.feeds import Group, TradeFeed
+from echelon_pipeline.venues.narrowing import NARROWED, GivenUp
 from echelon_pipeline.venues.page import Page
 
 TABLE = "core.trades"

@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from echelon_pipeline.lake.session import Venue
-from echelon_pipeline.venues.kalshi import parse as kalshi
 from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.venues.polymarket import parse as polymarket
+from echelon_pipeline.venues.registry import REGISTRY, venue_of
 
-KINDS: Mapping[Venue, Mapping[str, PayloadKind]] = {"kalshi": kalshi.KINDS, "polymarket": polymarket.KINDS}
+KINDS: Mapping[Venue, Mapping[str, PayloadKind]] = {venue.name: venue.kinds for venue in REGISTRY.values()}
 
 
 def feeding(venue: Venue, table: str) -> dict[str, PayloadKind]:
     """The kinds whose payloads make rows of a table, by endpoint."""
-    return {name: kind for name, kind in KINDS[venue].items() if table in kind.outputs}
+    return {name: kind for name, kind in venue_of(venue).kinds.items() if table in kind.outputs}
 
 
 def current_version(venue: Venue, table: str) -> int:

@@ -1,52 +1,22 @@
 """One walk over a trade feed, from new to old: how far it has come and what of it may be taken.
 
-Belongs here: the arithmetic of walks, and what a venue's feed must offer. Committing is in ``trades.py``.
+Belongs here: the arithmetic of walks. Committing is in ``trades.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Protocol
 
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.ingest.dead_letters import Asked
-from echelon_pipeline.ingest.narrowing import halves
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.text import literal
-from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.venues.page import Page
+from echelon_pipeline.venues.feeds import Group
+from echelon_pipeline.venues.narrowing import halves
 
 EVERYTHING = "all"  # scope: the venue's whole feed
-
-
-@dataclass(frozen=True)
-class Group:
-    """Instruments whose trades come from one walk. Empty: the venue's whole feed."""
-
-    instrument_ids: tuple[str, ...]
-    native_ids: tuple[str, ...]
-    span: Span
-
-
-class TradeFeed(Protocol):
-    """What a venue offers for trades."""
-
-    kinds: ClassVar[dict[str, PayloadKind]]
-    parser_version: ClassVar[int]
-
-    def groups(self, targets: Sequence[tuple[str, str, Span]]) -> Iterable[Group]:
-        """Cuts (instrument_id, native_id, span) targets into walks."""
-
-    def walk(self, group: Group) -> AsyncIterator[Page]:
-        """Pages of a group, newest first."""
-
-    def times(self, page: Page) -> list[datetime]:
-        """Event times of a page in the order served, without those that nobody can read."""
-
-    def reach(self) -> datetime | None:
-        """The oldest time that the venue can serve; None: no limit."""
 
 
 @dataclass

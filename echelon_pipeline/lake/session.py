@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 
@@ -20,9 +19,10 @@ from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.lake.windows import Window, Windows
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.registry import venue_names
 
-Venue = Literal["kalshi", "polymarket"]
-VENUES: tuple[Venue, ...] = ("kalshi", "polymarket")
+Venue = str  # its name (``venues/registry.py``)
+VENUES = venue_names()
 Progress = Callable[[str, int, int | None], None]
 
 

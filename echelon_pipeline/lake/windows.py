@@ -14,13 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from echelon_pipeline.domain.intervals import Span as Span
 from echelon_pipeline.domain.intervals import newest, subtract
 from echelon_pipeline.lake.commits import Commit
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
 
 TABLE = "core.ingest_windows"
-Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.settings.model import Settings
+from echelon_pipeline.settings.model import Settings, settings_class
 from echelon_pipeline.settings.recorded import FILE as RECORDED_FILE
 from echelon_pipeline.settings.recorded import read_recorded, write_recorded
 from echelon_pipeline.settings.urls import POSTGRES, check_url
@@ -26,7 +26,7 @@ DAGSTER_URL = "DAGSTER_POSTGRES_URL"
 
 def env_names() -> dict[str, str]:
     """Environment name of every setting, mapped to its field."""
-    return {str(info.validation_alias): field for field, info in Settings.model_fields.items()}
+    return {str(info.validation_alias): field for field, info in settings_class().model_fields.items()}
 
 
 # What these say decides which rows a home holds and what its marts say. The range of days is not among them: each
@@ -124,7 +124,7 @@ def _environment(environ: Mapping[str, str] | None) -> dict[str, Any]:
 
 def _validated(values: Mapping[str, Any], file: Path | None = None) -> Settings:
     try:
-        return Settings.model_validate(values)
+        return settings_class().model_validate(values)
     except ValidationError as error:
         names = {field: name for name, field in env_names().items()}
         problems = "; ".join(

@@ -5,8 +5,11 @@ Belongs here: the groups together, and what follows from several of them.
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
+from typing import Any
 from urllib.parse import quote
+
+from pydantic import create_model
 
 from echelon_pipeline.settings.capture import CaptureSettings
 from echelon_pipeline.settings.clients import ClientsSettings
@@ -48,8 +51,27 @@ class Settings(
             return self.state_url.get_secret_value()
         return f"sqlite:///{quote(str(self.home / STATE_FILE))}"
 
-    def instruments_bound(self, venue: Literal["kalshi", "polymarket"]) -> int:
-        """How many instruments of a venue are kept; 0 is all."""
-        if venue == "kalshi" and self.kalshi_max_instruments is not None:
-            return self.kalshi_max_instruments
-        return self.max_instruments
+    def instruments_bound(self, venue: str) -> int:
+        """How many instruments of a venue are kept; 0 is all. A venue's own bound is ``<venue>_max_instruments``."""
+        own: int | None = getattr(self, f"{venue}_max_instruments", None)
+        return self.max_instruments if own is None else own
+
+
+_ADDED: list[type[Group]] = []
+
+
+def use_group(group: type[Group]) -> None:
+    """Adds a group of settings to those that ``Settings`` has: a venue of another package may bring its own."""
+    if not issubclass(Settings, group) and group not in _ADDED:
+        _ADDED.append(group)
+
+
+def settings_class() -> type[Settings]:
+    """The class of settings with every group that is used."""
+    return _with_groups(tuple(_ADDED))
+
+
+@cache
+def _with_groups(groups: tuple[type[Group], ...]) -> type[Settings]:
+    bases: tuple[Any, ...] = (*groups, Settings)
+    return create_model("Settings", __base__=bases) if groups else Settings

@@ -13,7 +13,7 @@ import atexit
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import getpid
 from pathlib import Path
@@ -32,7 +32,11 @@ STAGED = (
     "DICTIONARY_SIZE_LIMIT 2000, WRITE_BLOOM_FILTER false"
 )
 
-_INSTANCES: dict[tuple[int, int, int, Path | None], duckdb.DuckDBPyConnection] = {}
+# Statements of macros that code makes, beside those of ``sql/macros``: each entry gives a list of them.
+MADE_MACROS: list[Callable[[], Sequence[str]]] = []
+
+_Key = tuple[int, int, int, Path | None, tuple[str, ...]]
+_INSTANCES: dict[_Key, duckdb.DuckDBPyConnection] = {}
 _LOCK = threading.Lock()
 
 # Seconds. A shorter session has not touched much memory, and giving back costs it 0.5 ms.
@@ -53,7 +57,7 @@ def connect(
         connection = _open(memory_limit_mb, threads, scratch)
     else:
         # The process id keeps a forked child from using its parent's database.
-        key = (getpid(), memory_limit_mb, threads, scratch)
+        key = (getpid(), memory_limit_mb, threads, scratch, tuple(made_macros()))
         with _LOCK:
             if key not in _INSTANCES:
                 _INSTANCES[key] = _open(memory_limit_mb, threads, scratch)
@@ -85,11 +89,18 @@ def _open(memory_limit_mb: int, threads: int, scratch: Path | None) -> duckdb.Du
         spill.mkdir(parents=True, exist_ok=True)
         atexit.register(shutil.rmtree, spill, ignore_errors=True)
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    for text in made_macros():
+        connection.execute(text)
     load_macros(connection)
     return connection
 
 
-def _give_back(key: tuple[int, int, int, Path | None]) -> None:
+def made_macros() -> list[str]:
+    """Statements that create the macros which code makes, for every database that statements run in."""
+    return [text for make in MADE_MACROS for text in make()]
+
+
+def _give_back(key: _Key) -> None:
     """Hands freed pages to the system: setting the limit is the one statement that does (10 ms for 200 MB). DuckDB's
     allocator keeps them otherwise, while delta-rs and Arrow need as much again.
 

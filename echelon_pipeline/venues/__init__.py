@@ -1,5 +1,11 @@
 """Talk to a venue: URLs, paging, limits, payload kinds. No Dagster, no storage, no interpretation.
 
+base.py        what a venue is: registration, facts, REST side, stream, probes
+registry.py    the venues that there are, and macros that ask for their facts
+feeds.py       what a REST side is asked for: listings, trades, prices, fills …
+narrowing.py   one failing member of a batch does not cost the others
+bounds.py      the top N of a listing, the rest counted
+payload_members.py   members of payloads that scans look at before parsing
 http.py        one client policy for both venues: rates, retries, breaker, errors, metrics
 bodies.py      bodies of answers within a bound on their decoded size
 cutting.py     JSON into its members, byte for byte
@@ -12,5 +18,5 @@ live.py        what every venue's stream offers
 frames.py      what both venues' frame readers share
 doubts.py      what an unreadable frame still says
 recorders.py   streams in the formats of other recorders
-kalshi/, polymarket/   one venue each: client.py (endpoints), parse.py (payload kinds), stream.py (frames)
+kalshi/, polymarket/   one venue each: its registration, endpoints, walks, payload kinds, frames
 """

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-from echelon_pipeline.ingest.kalshi import KalshiListings
 from echelon_pipeline.ingest.listings import derive_listings, fetch_listings
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.marts.refresh import Refresh
@@ -20,6 +19,7 @@ from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
+from echelon_pipeline.venues.kalshi.walks import KalshiListings
 from echelon_pipeline_tests.cases.files import given
 from echelon_pipeline_tests.served_polymarket import Body, Home, Polymarket, market, rows, served
 

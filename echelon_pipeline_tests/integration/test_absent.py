@@ -13,17 +13,17 @@ import pytest
 
 from echelon_pipeline.errors import EchelonError, NotAvailable, NotFound
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.kalshi import KalshiPrices, KalshiTrades
-from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget, ingest_prices
+from echelon_pipeline.ingest.prices import ingest_prices
 from echelon_pipeline.ingest.trades import day_span, ingest_trades, targets
 from echelon_pipeline.ingest.unavailable import is_absent, verdict
-from echelon_pipeline.ingest.walk_progress import Group
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sandbox.server.process import SandboxProcess
+from echelon_pipeline.venues.feeds import Group, PriceRequest, PriceTarget
 from echelon_pipeline.venues.http import Policy, VenueHttp
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of
+from echelon_pipeline.venues.kalshi.walks import KalshiPrices, KalshiTrades
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline_tests.pipeline import days_of, settings_for
 

@@ -19,9 +19,7 @@ from deltalake import DeltaTable
 
 from echelon_pipeline.errors import CorruptStore, DiskFull, NewerLake, SchemaDrift, VenueUnavailable
 from echelon_pipeline.ingest import main
-from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiTrades
 from echelon_pipeline.ingest.listings import derive_listings, fetch_listings
-from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketTrades
 from echelon_pipeline.ingest.prices import prices_from_trades
 from echelon_pipeline.ingest.trades import ingest_trades
 from echelon_pipeline.lake.lake import Lake
@@ -29,7 +27,9 @@ from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of
+from echelon_pipeline.venues.kalshi.walks import KalshiListings, KalshiTrades
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
+from echelon_pipeline.venues.polymarket.walks import PolymarketListings, PolymarketTrades
 from echelon_pipeline_tests.rows import Row, staged, stored, trade
 
 NOW = "2026-11-20T12:00:00+00:00"

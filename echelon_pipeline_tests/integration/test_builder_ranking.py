@@ -7,27 +7,28 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.errors import NotAvailable, VenueUnavailable
-from echelon_pipeline.ingest import leaderboards, main
+from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.venues.polymarket.data import Data
+from echelon_pipeline.venues.polymarket.programme import BuilderRanking
 from echelon_pipeline_tests.pipeline import settings_for
 from echelon_pipeline_tests.rows import stored
 
-TABLE = leaderboards.TABLE
+TABLE = "core.builder_leaderboard"
 
 
 def test_every_range_is_read_and_again_changes_nothing(sandbox: SandboxProcess, tmp_path: Path) -> None:
     session = Session.of(settings_for(tmp_path, sandbox.env()))
-    counts = main.builder_leaderboard(session)
+    counts = main.builder_leaderboard(session, "polymarket")
     rows = stored(session.lake, TABLE)
-    assert {r["range"] for r in rows} == set(leaderboards.RANGES)
+    assert {r["range"] for r in rows} == set(BuilderRanking.ranges)
     assert counts.new[TABLE] == len(rows) == counts.objects
     assert {r["observed_at"] for r in rows} == {session.clock()}
-    for wanted in leaderboards.RANGES:
+    for wanted in BuilderRanking.ranges:
         ranked = sorted((r for r in rows if r["range"] == wanted), key=lambda r: r["rank"])
         assert [r["contracts"] for r in ranked] == sorted((r["contracts"] for r in ranked), reverse=True)
-    assert main.builder_leaderboard(session).new[TABLE] == 0
+    assert main.builder_leaderboard(session, "polymarket").new[TABLE] == 0
     windows = stored(session.lake, "core.ingest_windows")
     assert {(w["table_name"], w["state"]) for w in windows} == {(TABLE, "complete")}
 
@@ -53,9 +54,9 @@ def test_a_ranking_that_breaks_off_keeps_what_was_read_and_is_not_claimed(
     session = Session.of(settings_for(tmp_path, sandbox.env()))
     if state == "partial":
         with pytest.raises(VenueUnavailable):
-            main.builder_leaderboard(session)
+            main.builder_leaderboard(session, "polymarket")
     else:
-        assert main.builder_leaderboard(session).absent
+        assert main.builder_leaderboard(session, "polymarket").absent
     assert {r["range"] for r in stored(session.lake, TABLE)} == {"day", "week"}
     (window,) = stored(session.lake, "core.ingest_windows")
     assert (window["state"], window["rows"]) == (state, len(stored(session.lake, TABLE)))

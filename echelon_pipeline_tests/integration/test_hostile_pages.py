@@ -17,17 +17,18 @@ import httpx
 import pytest
 
 from echelon_pipeline.ingest.fills import ingest_fills
-from echelon_pipeline.ingest.kalshi import KalshiListings, KalshiPrices, KalshiTrades
 from echelon_pipeline.ingest.leaderboards import ingest_leaderboard
 from echelon_pipeline.ingest.listings import derive_listings, fetch_listings
-from echelon_pipeline.ingest.polymarket import PolymarketListings, PolymarketPrices, PolymarketTrades
 from echelon_pipeline.ingest.prices import ingest_prices
 from echelon_pipeline.ingest.resolutions import ingest_resolutions
 from echelon_pipeline.ingest.trades import ingest_trades
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import cutoff_of
+from echelon_pipeline.venues.kalshi.walks import KalshiListings, KalshiPrices, KalshiTrades
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
+from echelon_pipeline.venues.polymarket.programme import BuilderFills, BuilderRanking, DataPayouts
+from echelon_pipeline.venues.polymarket.walks import PolymarketListings, PolymarketPrices, PolymarketTrades
 from echelon_pipeline_tests.hostile import HOSTILE, dumped
 from echelon_pipeline_tests.integration.test_bad_input import (
     CUTOFF,
@@ -193,9 +194,9 @@ def test_polymarkets_lists_land_around_hostile_members(tmp_path: Path) -> None:
             feed = PolymarketTrades(client, session.settings, session.clock())
             await ingest_trades(session, "polymarket", feed, [DAY])
             await ingest_prices(session, "polymarket", PolymarketPrices(client), [DAY])
-            await ingest_fills(session, client, [DAY])
-            await ingest_leaderboard(session, client)
-            await ingest_resolutions(session, client)
+            await ingest_fills(session, "polymarket", BuilderFills(client), [DAY])
+            await ingest_leaderboard(session, "polymarket", BuilderRanking(client))
+            await ingest_resolutions(session, "polymarket", DataPayouts(client))
 
     asyncio.run(go())
     assert {r["native_id"] for r in stored(session.lake, "core.instruments")} == {"0xa", "0xd"}

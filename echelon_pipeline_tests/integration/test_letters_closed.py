@@ -17,9 +17,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import parse
-from echelon_pipeline.ingest.kalshi import KalshiListings
-from echelon_pipeline.ingest.listings import Mode, Scan, derive_listings, fetch_listings
-from echelon_pipeline.ingest.narrowing import GivenUp
+from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
 from echelon_pipeline.ingest.trades import ingest_trades
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
@@ -28,7 +26,10 @@ from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.sqltools.statements import Statement, statement
+from echelon_pipeline.venues.feeds import Scan
+from echelon_pipeline.venues.kalshi.walks import KalshiListings
 from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.narrowing import GivenUp
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline_tests.integration.test_unread import (
     NAMES,

@@ -42,7 +42,7 @@ def _served(venue: SandboxProcess, **query: str | int) -> Served:
 def _run(settings: Settings) -> tuple[Counts, Recorded]:
     """One run of the unit, and the window that it recorded."""
     session = Session.of(settings)
-    counts = main.parlays(session)
+    counts = main.parlays(session, "kalshi")
     return counts, session.windows.recorded("kalshi", "raw.objects", SCOPE)[-1]
 
 
@@ -151,10 +151,10 @@ def test_a_known_combo_is_read_until_it_pays_the_product_of_its_legs(venue: Sand
     known = _held(done)
     venue.advance(timedelta(days=150))
     later = settings_for(done.home, venue.env(), ECHELON_PARLAYS_MAX="0", ECHELON_REREAD_DAYS="400")
-    main.parlays(Session.of(later))
+    main.parlays(Session.of(later), "kalshi")
     settled = [r for r in _built(later)["mart.parlay_values"] if r["status"] == "settled"]
     assert {r["instrument_id"].removeprefix("kalshi:") for r in settled} <= known
     assert len(settled) >= 5
     assert all(r["payout_0"] == r["legs_payout"] for r in settled)
-    reread = main.parlays(Session.of(later))
+    reread = main.parlays(Session.of(later), "kalshi")
     assert reread.objects < len(known) * 3  # what has settled is not asked for again

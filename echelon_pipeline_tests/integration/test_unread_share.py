@@ -168,7 +168,7 @@ def test_no_claim_is_wrong_while_a_quarter_of_the_rows_is_unread_and_claims_come
         for venue in VENUES:
             main.trades(session, venue, days_of(settings), refetch=True)
             main.prices(session, venue, days_of(settings), refetch=True)
-        main.builder_fills(session, days_of(settings))
+        main.builder_fills(session, "polymarket", days_of(settings))
         published(settings)
         assert asked(settings, "SELECT * FROM core.unread_rows") == []
         again, still_open = claims.volumes()

@@ -20,14 +20,15 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from echelon_pipeline.errors import VenueUnavailable
-from echelon_pipeline.ingest.kalshi import KalshiTrades
-from echelon_pipeline.ingest.polymarket import PolymarketTrades
 from echelon_pipeline.ingest.trades import CONFIGURED, ingest_trades
-from echelon_pipeline.ingest.walk_progress import EVERYTHING, Group
+from echelon_pipeline.ingest.walk_progress import EVERYTHING
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.venues.feeds import Group
+from echelon_pipeline.venues.kalshi.walks import KalshiTrades
 from echelon_pipeline.venues.page import Page, RawObject
+from echelon_pipeline.venues.polymarket.walks import PolymarketTrades
 from echelon_pipeline_tests.rows import row, staged
 
 DAYS = [date(2026, 11, 19), date(2026, 11, 20)]

@@ -26,7 +26,7 @@ DAGSTER_ROOMS = {"cli", "commands", "defs", "definitions", "ops"}
 ONLY_FROM = {"books.fast": {"streams.replayer", "venues.kalshi.fast", "venues.polymarket.fast"}}
 # What a room sees of another one, where it is not all of it.
 SEES_ONLY = {
-    ("lake", "venues"): {"venues.kinds", "venues.page"},
+    ("lake", "venues"): {"venues.kinds", "venues.page", "venues.registry"},
     ("sandbox", "venues"): {"venues.recorders"},
     ("venues.kalshi", "venues.polymarket"): set[str](),
     ("venues.polymarket", "venues.kalshi"): set[str](),

@@ -70,8 +70,8 @@ STEPS: dict[str, Callable[[Session], Counts]] = {
     "kalshi listings": lambda session: main.fetch(session, "kalshi"),
     "kalshi trades": lambda session: main.trades(session, "kalshi", _TODAY),
     "polymarket prices": lambda session: main.prices(session, "polymarket", _TODAY),
-    "fills": lambda session: main.builder_fills(session, _TODAY),
-    "resolutions": main.data_resolutions,
+    "fills": lambda session: main.builder_fills(session, "polymarket", _TODAY),
+    "resolutions": lambda session: main.data_resolutions(session, "polymarket"),
 }
 
 

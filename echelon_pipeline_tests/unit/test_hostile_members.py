@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.ingest.kalshi import KalshiTrades
-from echelon_pipeline.ingest.kalshi import rank as kalshi_rank
 from echelon_pipeline.ingest.parse import derive
-from echelon_pipeline.ingest.polymarket import rank as polymarket_rank
 from echelon_pipeline.lake.merge import check_rules
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.venues.kalshi.walks import KalshiTrades
+from echelon_pipeline.venues.kalshi.walks import rank as kalshi_rank
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.polymarket.answers import key_of
 from echelon_pipeline.venues.polymarket.gamma import nested_markets
+from echelon_pipeline.venues.polymarket.walks import rank as polymarket_rank
 from echelon_pipeline_tests.fakes import RECEIVED, known_outcomes, raw_table
 from echelon_pipeline_tests.hostile import HOSTILE, dumped, spoiled
 from echelon_pipeline_tests.unit.test_decimal_spellings import MEMBERS, TOKENS

@@ -10,9 +10,11 @@ from echelon_pipeline.defs.assets.listings import core_key
 from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.ingest import main
-from echelon_pipeline.lake.session import VENUES, Counts, Session, Venue
+from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
+from echelon_pipeline.venues.base import Venue
+from echelon_pipeline.venues.registry import feeding
 
 Work = Callable[[Session, Sequence[date], bool], Counts]
 
@@ -28,7 +30,7 @@ class DayConfig(dg.Config):
 
 
 def _daily_asset(
-    days: dg.DailyPartitionsDefinition, venue: Venue, table: str, deps: Sequence[str], about: str, work: Work
+    days: dg.DailyPartitionsDefinition, venue: str, table: str, deps: Sequence[str], about: str, work: Work
 ) -> dg.AssetsDefinition:
     key = core_key(venue, table)
     spec = report.spec_of(table, key, deps=[dg.AssetKey(core_key(venue, d)) for d in deps], about=about)
@@ -63,40 +65,45 @@ def _daily_asset(
     return daily
 
 
+def daily_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """Assets that are partitioned by UTC day and ask a venue."""
+    return [
+        *(_trades(days, venue) for venue in feeding("trades")),
+        *(_prices(days, venue) for venue in feeding("prices")),
+        *(_fills(days, venue) for venue in feeding("fills")),
+    ]
+
+
 def _trades(days: dg.DailyPartitionsDefinition, venue: Venue) -> dg.AssetsDefinition:
+    needs = ("core.instruments", "core.outcomes")
     return _daily_asset(
         days,
-        venue,
+        venue.name,
         "core.trades",
-        ("core.instruments", "core.outcomes"),
-        f"Trades of {venue}, walked from new to old; what is complete is in core.ingest_windows.",
-        lambda session, owned, refetch: main.trades(session, venue, owned, refetch=refetch),
+        needs,
+        venue.feeds["trades"],
+        lambda session, owned, refetch: main.trades(session, venue.name, owned, refetch=refetch),
     )
 
 
 def _prices(days: dg.DailyPartitionsDefinition, venue: Venue) -> dg.AssetsDefinition:
-    source = "hourly candles" if venue == "kalshi" else "hourly sampled midpoints"
+    needs = ("core.instruments", "core.outcomes", "core.trades")
     return _daily_asset(
         days,
-        venue,
+        venue.name,
         "core.daily_prices",
-        ("core.instruments", "core.outcomes", "core.trades"),
-        f"{venue}: {source}, and OHLC, VWAP and volume of our own trades.",
-        lambda session, owned, refetch: main.prices(session, venue, owned, refetch=refetch),
+        needs,
+        venue.feeds["prices"],
+        lambda session, owned, refetch: main.prices(session, venue.name, owned, refetch=refetch),
     )
 
 
-def daily_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """Assets that are partitioned by UTC day and ask a venue."""
-    return [
-        *(_trades(days, venue) for venue in VENUES),
-        *(_prices(days, venue) for venue in VENUES),
-        _daily_asset(
-            days,
-            "polymarket",
-            "core.fills",
-            ("core.outcomes",),
-            "Builder-attributed legs of the configured codes (ECHELON_BUILDER_CODE).",
-            lambda session, owned, _refetch: main.builder_fills(session, owned),
-        ),
-    ]
+def _fills(days: dg.DailyPartitionsDefinition, venue: Venue) -> dg.AssetsDefinition:
+    return _daily_asset(
+        days,
+        venue.name,
+        "core.fills",
+        ("core.outcomes",),
+        venue.feeds["fills"],
+        lambda session, owned, _refetch: main.builder_fills(session, venue.name, owned),
+    )

@@ -45,7 +45,7 @@ _data_resolutions = _asset(
     "core.resolutions",
     "polymarket",
     "The second source for Polymarket: Data API v2 is asked about ended instruments.",
-    main.data_resolutions,
+    lambda session: main.data_resolutions(session, "polymarket"),
     after="core.instruments",
 )
 _builder_leaderboard = _asset(
@@ -53,14 +53,14 @@ _builder_leaderboard = _asset(
     "core.builder_leaderboard",
     "polymarket",
     "The venue's own ranking, in shares; our codes' volume in dollars is in the marts.",
-    main.builder_leaderboard,
+    lambda session: main.builder_leaderboard(session, "polymarket"),
 )
 _parlays = _asset(
     PARLAYS,
     "raw.objects",
     "kalshi",
     "A bounded sample of Kalshi's combos, their collections and legs, and the known ones again until they settle.",
-    main.parlays,
+    lambda session: main.parlays(session, "kalshi"),
     after="core.instruments",
 )
 

@@ -6,6 +6,9 @@ reader.py    the connection: rates, walks, the signed second try of a book
 feeds.py     trades, candles and order books
 client.py    everything that can be asked: listings, and the feeds
 cutoff.py    where the live tier begins
+venue.py     its registration
+walks.py     what is asked for: listings, trades, prices
+combos.py    a bounded sample of combos, and their legs
 parse.py     which SQL in sql/parse/kalshi makes which table's rows
 live.py      handshake and subscriptions of its stream
 stream.py    what WebSocket frames say, every generation

@@ -110,3 +110,6 @@ KINDS: dict[str, PayloadKind] = {
         _kind("candlesticks", "core.daily_prices", fields=_CANDLES_FIELDS),
     )
 }
+
+# What scans of listings bring.
+LISTED: dict[str, PayloadKind] = {name: KINDS[name] for name in ("series", "events", "markets")}

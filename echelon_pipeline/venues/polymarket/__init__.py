@@ -5,6 +5,9 @@ gamma.py     metadata: markets, events, series, tags
 clob.py      sampled prices, books, market flags, builder trades
 data.py      trades, tokens, resolutions, builder statistics (Data API v2)
 client.py    the three together, with rates, retries and metrics from the settings
+venue.py     its registration
+walks.py     what is asked for: listings, trades, prices
+programme.py   builder fills and ranking, payouts by Data API v2
 parse.py     which SQL in sql/parse/polymarket makes which table's rows
 live.py      subscriptions of its market and user channels
 stream.py    what WebSocket frames and books say, every generation

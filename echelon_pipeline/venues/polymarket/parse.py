@@ -172,3 +172,6 @@ _ALL = (
 )
 
 KINDS: dict[str, PayloadKind] = {kind.endpoint: kind for kind in _ALL}
+
+# What scans of listings bring.
+LISTED: dict[str, PayloadKind] = {name: KINDS[name] for name in ("series", "events", "markets")}

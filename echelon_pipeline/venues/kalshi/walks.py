@@ -1,7 +1,7 @@
 """What Kalshi is asked for: scans, trade walks, candles, routed by the live/historical cutoff.
 
 Belongs here: the choice of endpoints and their limits (reference/kalshi 3.3 to 3.8). How units of work
-go is in ``listings.py``, ``trades.py`` and ``prices.py``.
+go is ``ingest/``'s.
 """
 
 from __future__ import annotations
@@ -14,19 +14,17 @@ from typing import ClassVar
 import msgspec
 
 from echelon_pipeline.domain.batches import batches
-from echelon_pipeline.ingest.bounds import Ranked, TopN, measure
-from echelon_pipeline.ingest.listings import Scan
-from echelon_pipeline.ingest.narrowing import GivenUp, narrowed
-from echelon_pipeline.ingest.payload_members import peek, peek_all, utc
-from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
-from echelon_pipeline.ingest.walk_progress import Group
-from echelon_pipeline.lake.windows import Span
+from echelon_pipeline.domain.intervals import Span
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.bounds import Ranked, TopN, measure
+from echelon_pipeline.venues.feeds import Group, PriceRequest, PriceTarget, Scan
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.cutoff import Cutoff
-from echelon_pipeline.venues.kalshi.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.venues.kalshi.parse import KINDS, LISTED, PARSER_VERSION
 from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.narrowing import GivenUp, narrowed
 from echelon_pipeline.venues.page import Page, RawObject
+from echelon_pipeline.venues.payload_members import peek, peek_all, utc
 
 CANDLES_PER_REQUEST = 10_000  # documented limit of the batch endpoint
 BEGAN = 2000  # years before it are no times: 0001 is the venue's zero time
@@ -62,7 +60,7 @@ def _decimal(text: str | None) -> Decimal:
 class KalshiListings:
     """Scans of Kalshi. Combos are never part of an ordinary scan: hundreds are created each minute."""
 
-    kinds: ClassVar[dict[str, PayloadKind]] = {name: KINDS[name] for name in ("series", "events", "markets")}
+    kinds: ClassVar[dict[str, PayloadKind]] = LISTED
     parser_version: ClassVar[int] = PARSER_VERSION
 
     def __init__(self, client: KalshiClient, settings: Settings) -> None:

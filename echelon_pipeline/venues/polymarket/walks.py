@@ -1,7 +1,7 @@
-"""What Polymarket is asked for: event scans, trade walks by condition, sampled midpoints, builder fills.
+"""What Polymarket is asked for: event scans, trade walks by condition, sampled midpoints.
 
 Belongs here: the choice of endpoints and their limits (reference/polymarket 1 to 4). How units of work
-go is in ``listings.py``, ``trades.py``, ``prices.py``, ``fills.py`` and ``resolutions.py``.
+go is ``ingest/``'s.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ from typing import ClassVar
 import msgspec
 
 from echelon_pipeline.domain.batches import batches
-from echelon_pipeline.ingest.bounds import Ranked, TopN, measure
-from echelon_pipeline.ingest.listings import Scan
-from echelon_pipeline.ingest.narrowing import GivenUp, narrowed
-from echelon_pipeline.ingest.payload_members import peek, peek_all, utc
-from echelon_pipeline.ingest.prices import PriceRequest, PriceTarget
-from echelon_pipeline.ingest.walk_progress import Group
-from echelon_pipeline.lake.windows import Span
+from echelon_pipeline.domain.intervals import Span
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.bounds import Ranked, TopN, measure
+from echelon_pipeline.venues.feeds import Group, PriceRequest, PriceTarget, Scan
 from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.narrowing import GivenUp, narrowed
 from echelon_pipeline.venues.page import Page, RawObject
+from echelon_pipeline.venues.payload_members import peek, peek_all, utc
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
-from echelon_pipeline.venues.polymarket.parse import KINDS, PARSER_VERSION
+from echelon_pipeline.venues.polymarket.parse import KINDS, LISTED, PARSER_VERSION
 
 CONDITIONS_PER_WALK = 20  # documented limit of data v2 filters
 TOKENS_PER_REQUEST = 20  # documented limit of batch-prices-history
@@ -69,7 +67,7 @@ def _events_of(page: Page) -> set[str]:
 class PolymarketListings:
     """Scans of Polymarket: events by 24 h volume with their markets, then recently closed markets."""
 
-    kinds: ClassVar[dict[str, PayloadKind]] = {name: KINDS[name] for name in ("series", "events", "markets")}
+    kinds: ClassVar[dict[str, PayloadKind]] = LISTED
     parser_version: ClassVar[int] = PARSER_VERSION
 
     def __init__(self, client: PolymarketClient, settings: Settings) -> None:

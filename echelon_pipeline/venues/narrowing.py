@@ -1,25 +1,20 @@
 """Batches narrowed down: one member that the venue cannot serve must not cost the others.
 
-Belongs here: which failures one member can cause, the halving, and how a run says what it gave up. A member that fails
-alone is given up for this run and asked for again by the next one; nothing of it is claimed.
+Belongs here: which failures one member can cause, and the halving. A member that fails alone is given up for this run
+and asked for again by the next one; what is said of it in windows and reports is ``ingest/``'s.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import TypeVar
 
 from echelon_pipeline.errors import AnswerTooLarge, BadRequest, EchelonError, SchemaDrift, VenueUnavailable
-from echelon_pipeline.ingest.unavailable import reason_of
-from echelon_pipeline.lake.session import Counts, Unit
-from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.venues.page import Page
 
 # What one record can bring upon a whole request. A limit, a missing key or an open breaker is the venue's or ours.
 NARROWED = (VenueUnavailable, AnswerTooLarge, BadRequest, SchemaDrift)
-NAMED = 5  # members that a message names; each has a window of its own
 
 Member = TypeVar("Member")
 
@@ -76,29 +71,3 @@ async def narrowed(
     if first is not None and len(failed) == len(members) and given_up.is_the_venue(failed):
         raise first
     given_up.update(failed)
-
-
-def sentence(given_up: Mapping[str, EchelonError]) -> str | None:
-    """What a window says of the members that were given up; None for none."""
-    if not given_up:
-        return None
-    names = ", ".join(list(given_up)[:NAMED]) + (" …" if len(given_up) > NAMED else "")
-    why = reason_of(next(iter(given_up.values())))
-    return f"{len(given_up)} could not be read and will be asked for again: {names}: {why}"
-
-
-def note_given_up(counts: Counts, given_up: Mapping[str, EchelonError], what: str) -> None:
-    """Says in the run's metadata, and at the end of the command, what was given up."""
-    found = sentence(given_up)
-    if found:
-        counts.absent.append(f"{what}: {found}")
-
-
-def windows_of(
-    unit: Unit, venue: str, table: str, span: tuple[datetime, datetime], given_up: Mapping[str, EchelonError]
-) -> list[Window]:
-    """A partial window for each member that was given up, in its own scope."""
-    return [
-        unit.window(venue, table, f"{venue}:{name}", span, state="partial", reason=reason_of(error))
-        for name, error in given_up.items()
-    ]

@@ -1,0 +1,43 @@
+"""What a run says of members of batches that it gave up: in windows, in its metadata.
+
+Belongs here: words and windows. Which members are given up is ``venues/narrowing.py``'s; each is asked for again by
+the next run, and nothing of it is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.ingest.unavailable import reason_of
+from echelon_pipeline.lake.session import Counts, Unit
+from echelon_pipeline.lake.windows import Window
+
+NAMED = 5  # members that a message names; each has a window of its own
+
+
+def sentence(given_up: Mapping[str, EchelonError]) -> str | None:
+    """What a window says of the members that were given up; None for none."""
+    if not given_up:
+        return None
+    names = ", ".join(list(given_up)[:NAMED]) + (" …" if len(given_up) > NAMED else "")
+    why = reason_of(next(iter(given_up.values())))
+    return f"{len(given_up)} could not be read and will be asked for again: {names}: {why}"
+
+
+def note_given_up(counts: Counts, given_up: Mapping[str, EchelonError], what: str) -> None:
+    """Says in the run's metadata, and at the end of the command, what was given up."""
+    found = sentence(given_up)
+    if found:
+        counts.absent.append(f"{what}: {found}")
+
+
+def windows_of(
+    unit: Unit, venue: str, table: str, span: tuple[datetime, datetime], given_up: Mapping[str, EchelonError]
+) -> list[Window]:
+    """A partial window for each member that was given up, in its own scope."""
+    return [
+        unit.window(venue, table, f"{venue}:{name}", span, state="partial", reason=reason_of(error))
+        for name, error in given_up.items()
+    ]
