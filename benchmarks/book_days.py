@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from echelon_pipeline.lake.datafiles import adopt, write_files
+from echelon_pipeline.lake.datafiles import commit_files, write_files
 from echelon_pipeline.lake.delta import Partition, empty_select, open_for_write
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
@@ -107,9 +107,9 @@ def write_hours(settings: Settings, hours: Sequence[int], rows: int, instruments
                     FROM read_parquet({literal(str(made))})
                 """
 
-            snapshot = open_for_write(TABLE, lake.uri(NAME))
-            added = write_files(connection, snapshot, [partition], of_hour, rows)
-            adopt(snapshot, added, [partition], tries=3)
+            table_version = open_for_write(TABLE, lake.uri(NAME))
+            added = write_files(connection, table_version, [partition], of_hour, rows)
+            commit_files(table_version, added, [partition], tries=3)
             total += rows
     made.unlink()
     return total

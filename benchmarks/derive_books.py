@@ -92,8 +92,8 @@ def derived(home: str, compiled: bool) -> dict[str, Any]:
     took, used = time.perf_counter() - begun, time.process_time() - used
     found: dict[str, Any] = {"seconds": took, "cpu": used, "frames": counts.objects, "rows": counts.new}
     for name in ("core.book_events", "core.book_snapshots"):
-        snapshot = using.lake.open(name)
-        found[name] = sum(f.size for f in snapshot.files) / counts.new[name] if snapshot else 0.0
+        table_version = using.lake.open(name)
+        found[name] = sum(f.size for f in table_version.files) / counts.new[name] if table_version else 0.0
     return found
 
 

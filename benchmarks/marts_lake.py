@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from echelon_pipeline.lake.datafiles import adopt, write_files
+from echelon_pipeline.lake.datafiles import commit_files, write_files
 from echelon_pipeline.lake.delta import Partition, empty_select, open_for_write
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.merge import within
@@ -206,8 +206,8 @@ def _adopt(lake: Lake, connection: duckdb.DuckDBPyConnection, name: str, made: s
         order = ", ".join((*table.partition_by, *table.sort_by))
         return f"SELECT * FROM {made} WHERE {within(table, partitions)} ORDER BY {order}"
 
-    snapshot = open_for_write(table, lake.uri(name))
-    adopt(snapshot, write_files(connection, snapshot, found, rows, count), found, tries=3)
+    table_version = open_for_write(table, lake.uri(name))
+    commit_files(table_version, write_files(connection, table_version, found, rows, count), found, tries=3)
 
 
 def say_what_was_read(lake: Lake, first: date, run: int = 0) -> None:

@@ -112,7 +112,7 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, lake: str | None, erro
     """Raises CorruptStore where a file of the lake that the publication's views read is damaged."""
     import duckdb
 
-    from echelon_pipeline.lake.damage import may_be_damage, require_whole
+    from echelon_pipeline.lake.damage import may_be_damage, require_intact
 
     if not may_be_damage(error):
         return
@@ -125,7 +125,7 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, lake: str | None, erro
     except duckdb.Error:  # another file than a publication
         return
     for table, root, files in views:
-        require_whole(table, f"{root}/{table.replace('.', '/')}", [root + file for file in files], error)
+        require_intact(table, f"{root}/{table.replace('.', '/')}", [root + file for file in files], error)
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:

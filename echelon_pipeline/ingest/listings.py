@@ -154,5 +154,5 @@ def derive_listings(session: Session, venue: Venue, kinds: Mapping[str, PayloadK
 def pending_units(session: Session, venue: Venue, *, again: bool = False) -> list[Window]:
     """Raw listing windows whose unit has not been derived, oldest first."""
     windows = session.windows
-    raw = windows.recorded(venue, RAW) if again else windows.unfollowed(venue, RAW, by=DERIVED)
+    raw = windows.recorded(venue, RAW) if again else windows.underived(venue, RAW, by=DERIVED)
     return sorted((w for w in raw if w.scope.startswith("listings:")), key=lambda w: w.unit_id)

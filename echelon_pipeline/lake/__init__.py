@@ -1,20 +1,20 @@
 """The lake: Delta tables at pinned versions, raw payloads, ingest windows, and the session of a unit of work.
 
     lake.py         scan, append, merge, replace
-    delta.py        the table format at a pinned version
-    commits.py      how a commit happens: reports, retries, batches
-    merge.py        what a merge changes
-    datafiles.py    the data files of a merge or a mart
-    changes.py      what changed since a version, from the log
-    compaction.py   many small files to one
+    delta.py        one pinned version of a Delta table: opening, creating, migrating, its data files
+    commits.py      commit results, retries, batches
+    merge.py        which rows a merge changes
+    datafiles.py    writes the data files of a merge or a mart and commits them
+    changes.py      which days changed since a version, read from the log
+    compaction.py   rewrites many small files as one
     checksums.py    a sha256 per data file
-    damage.py       which file a failed read met
-    verify.py       data files and payloads against their checksums
-    faults.py       storage errors in our words
+    damage.py       finds the damaged file after a failed read
+    verify.py       compares data files and payloads with their checksums
+    faults.py       translates storage errors into DiskFull and CorruptStore
     raw.py          the append-only store of payloads
-    retention.py    the payloads that a setting lets go
+    retention.py    deletes payloads older than the retention setting
     windows.py      which intervals are complete
-    session.py      what a unit of work needs
+    session.py      what a unit of work needs: settings, lake, windows, clock, ids
 
-No venue's rules, no Dagster. Only this room opens the lake for writing.
+Does not belong here: venue rules, Dagster. Only this room opens the lake for writing.
 """

@@ -1,7 +1,7 @@
-"""What changed in a table since a version: read from the log's commits, never from the data.
+"""Which days of a table changed since a version: read from the commits of the log, never from the data.
 
-Belongs here: the reading of what ``commits.py`` wrote beside each commit. Compactions rewrite files and change
-no row; they are passed over.
+Belongs here: reading the notes that ``commits.py`` attaches to each commit. Compactions rewrite files without
+changing a row; they are skipped.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
-from echelon_pipeline.lake.delta import Snapshot
+from echelon_pipeline.lake.delta import TableVersion
 
 _DATA = {"append", "merge"}
 _NO_DATA = {"compact", "retention"}
-# Commits of others that we know to leave every row as it is.
+# Operations of other writers that never change a row.
 _HARMLESS = {"CREATE TABLE", "ADD COLUMN", "SET TBLPROPERTIES", "UPDATE TABLE METADATA", "OPTIMIZE", "VACUUM START"}
 
 
 @dataclass(frozen=True)
 class Changed:
-    """``everything``: no telling what (undated tables, a log already cleaned up, foreign writers)."""
+    """The UTC days that changed. ``everything``: the log cannot tell which (the table has no dates, the log was
+    cleaned up, or another program wrote)."""
 
     everything: bool = False
     dates: frozenset[date] = frozenset()
@@ -33,25 +34,25 @@ NOTHING = Changed()
 EVERYTHING = Changed(everything=True)
 
 
-def changed_since(snapshot: Snapshot | None, version: int | None) -> Changed:
-    """What the commits after ``version`` up to the snapshot's changed. ``version`` None: the table was not there."""
-    if snapshot is None:
+def changed_since(table_version: TableVersion | None, version: int | None) -> Changed:
+    """Changes in the commits after ``version``, up to ``table_version``. ``version`` None: the table did not exist."""
+    if table_version is None:
         return NOTHING
-    if version is None or version > snapshot.version:
+    if version is None or version > table_version.version:
         return EVERYTHING
-    if version == snapshot.version:
+    if version == table_version.version:
         return NOTHING
     dates: set[date] = set()
-    commits = snapshot.history(version)
-    if len(commits) < snapshot.version - version:
+    commits = table_version.history(version)
+    if len(commits) < table_version.version - version:
         return EVERYTHING
     for commit in commits:
         note = commit.get("echelon")
         if note in _DATA:
-            found = {date.fromisoformat(d) for d in json.loads(commit.get("dates", "[]"))}
-            if not found:
+            days = {date.fromisoformat(d) for d in json.loads(commit.get("dates", "[]"))}
+            if not days:
                 return EVERYTHING
-            dates |= found
+            dates |= days
         elif note not in _NO_DATA and not _is_harmless(str(commit.get("operation"))):
             return EVERYTHING
     return Changed(dates=frozenset(dates))

@@ -1,6 +1,6 @@
-"""How writes reach a table: what a commit reports, retries, batches, groups of partitions.
+"""How writes reach a table: commit results, retries, batches, groups of partitions.
 
-Belongs here: the mechanics of committing to a pinned version. What is written is decided in ``lake.py``.
+Belongs here: the mechanics of committing to a pinned version. ``lake.py`` decides what is written.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import Conflict
-from echelon_pipeline.lake.checksums import note
+from echelon_pipeline.lake.checksums import record
 from echelon_pipeline.lake.delta import (
     TARGET_FILE_SIZE,
     WRITER,
     Partition,
-    Snapshot,
+    TableVersion,
     commit_properties,
     keep,
 )
@@ -30,19 +30,19 @@ from echelon_pipeline.lake.faults import storage_faults
 
 Result = TypeVar("Result")
 
-# Partitions are merged in groups of at most this many compressed bytes and partitions: DuckDB compares a group's rows
-# at once, which are some 20 times the bytes where texts are long, and spills above its limit.
+# Limits of one group of partitions: compressed bytes and number of partitions. DuckDB compares all rows of a group at
+# once; long texts take about 20 times the compressed bytes in memory. Above its memory limit DuckDB spills to disk.
 GROUP_BYTES = 6 * 2**20
 GROUP_PARTITIONS = 64
-# Bytes in memory of one append's commit.
+# An append commits after this many bytes in memory.
 APPEND_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
 class Commit:
-    """What a write did. ``version`` is None where nothing changed: then nothing was written.
+    """The result of a write. ``version`` is None if nothing changed: then nothing was written.
 
-    ``partitions``: values of the partition columns of what was rewritten or appended to.
+    ``partitions``: partition column values of the partitions that were rewritten or appended to.
     """
 
     table: str
@@ -55,47 +55,47 @@ class Commit:
 
 
 def group_partitions(
-    staged: Mapping[Partition, int], staged_bytes: int, snapshot: Snapshot | None
+    staged: Mapping[Partition, int], staged_bytes: int, table_version: TableVersion | None
 ) -> list[list[Partition]]:
-    """Cuts the partitions of a merge into groups that fit in memory. ``staged``: rows per partition."""
+    """Splits the partitions of a merge into groups that fit in memory. ``staged``: rows per partition."""
     sizes: dict[Partition, int] = {}
-    for file in snapshot.files if snapshot else ():
+    for file in table_version.files if table_version else ():
         sizes[file.partition] = sizes.get(file.partition, 0) + file.size
     per_row = staged_bytes / max(1, sum(staged.values()))
     groups: list[list[Partition]] = []
-    held = 0.0
+    group_size = 0.0
     for partition, rows in staged.items():
         size = sizes.get(partition, 0) + rows * per_row
-        if not groups or held + size > GROUP_BYTES or len(groups[-1]) == GROUP_PARTITIONS:
+        if not groups or group_size + size > GROUP_BYTES or len(groups[-1]) == GROUP_PARTITIONS:
             groups.append([])
-            held = 0.0
+            group_size = 0.0
         groups[-1].append(partition)
-        held += size
+        group_size += size
     return groups
 
 
-def write(snapshot: Snapshot, data: pa.RecordBatchReader, partitions: Iterable[Partition]) -> int:
-    """Appends rows against a pinned version; gives the new one. ``partitions``: those that the rows lie in.
+def write(table_version: TableVersion, data: pa.RecordBatchReader, partitions: Iterable[Partition]) -> int:
+    """Appends rows against a pinned version; returns the new version. ``partitions``: the partitions of the rows.
 
-    Raises deltalake's CommitFailedError where another writer was faster.
+    Raises deltalake's CommitFailedError if another writer committed first.
     """
-    with stopping.committing(), storage_faults(f"{snapshot.table.name} at {snapshot.uri}"):
+    with stopping.committing(), storage_faults(f"{table_version.table.name} at {table_version.uri}"):
         write_deltalake(
-            snapshot.delta,
+            table_version.delta,
             data,
             mode="append",
             target_file_size=TARGET_FILE_SIZE,
             writer_properties=WRITER,
             commit_properties=commit_properties("append", {v for p in partitions for v in p if isinstance(v, date)}),
         )
-    committed = Snapshot(snapshot.table, snapshot.uri, snapshot.delta)
-    note(snapshot.uri, committed.version)
+    committed = TableVersion(table_version.table, table_version.uri, table_version.delta)
+    record(table_version.uri, committed.version)
     keep(committed)
     return committed.version
 
 
-def retried(table: str, tries: int, write: Callable[[], Result]) -> Result:
-    """What ``write`` gives; it starts over where another writer was faster. Raises Conflict after ``tries``."""
+def with_retries(table: str, tries: int, write: Callable[[], Result]) -> Result:
+    """Calls ``write`` again each time another writer committed first. Raises Conflict after ``tries`` attempts."""
     for attempt in range(tries):
         try:
             return write()
@@ -107,17 +107,17 @@ def retried(table: str, tries: int, write: Callable[[], Result]) -> Result:
 
 
 def chunks(data: pa.Table | pa.RecordBatchReader) -> Iterable[pa.Table]:
-    """Tables of one commit each: a table as it is, a reader in pieces of 64 MiB."""
+    """Tables of one commit each: a table as it is, a reader in chunks of 64 MiB."""
     if isinstance(data, pa.Table):
         yield data
         return
-    held: list[pa.RecordBatch] = []
+    batches: list[pa.RecordBatch] = []
     size = 0
     for batch in data:
-        held.append(batch)
+        batches.append(batch)
         size += batch.nbytes
         if size >= APPEND_BYTES:
-            yield pa.Table.from_batches(held)
-            held, size = [], 0
-    if held:
-        yield pa.Table.from_batches(held)
+            yield pa.Table.from_batches(batches)
+            batches, size = [], 0
+    if batches:
+        yield pa.Table.from_batches(batches)

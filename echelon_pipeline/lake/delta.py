@@ -1,10 +1,10 @@
-"""Delta tables at a pinned version: opening, creating, migrating, and which files they consist of.
+"""Delta tables at a pinned version: opening, creating, migrating, and the list of their data files.
 
-Belongs here: the table format. What is written is decided in ``lake.py`` and ``merge.py``. Delta-rs runs
-its own threads: a process that has opened a table must not be forked, only spawned.
+Belongs here: the table format. ``lake.py`` and ``merge.py`` decide what is written. Delta-rs runs its own threads:
+a process that has opened a table must spawn other processes, never fork.
 
-Opening a table costs 4 ms, 11 ms where fifty commits follow the checkpoint, and a run opens some hundreds of times:
-each thread keeps what it opened and gives it again while the log has no newer entry (0.02 ms).
+Opening a table costs 4 ms, or 11 ms if fifty commits follow the checkpoint, and a run opens tables some hundreds of
+times: each thread caches the handles that it opened and returns them while the log has no newer entry (0.02 ms).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from echelon_pipeline.errors import CorruptStore, NewerLake
-from echelon_pipeline.lake.damage import note
+from echelon_pipeline.lake.damage import note_read
 from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.sqltools.text import file_list, literal, quote
 from echelon_pipeline.tables import Column, Table
@@ -34,9 +34,9 @@ from echelon_pipeline.tables import Column, Table
 Where = Mapping[str, Sequence[object]]
 Partition = tuple[object, ...]
 
-# Compressed bytes that delta-rs gathers before it closes a file; files of this size are fast to read.
+# Delta-rs closes a file at this many compressed bytes; files of this size are fast to read.
 TARGET_FILE_SIZE = 64 * 2**20
-# A row group is gathered in memory by each open partition: 32,768 instruments of 1 kB are 32 MB, times 16 buckets.
+# Each open partition buffers one row group in memory: 32,768 instruments of 1 kB are 32 MB, times 16 buckets.
 WRITER = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=32_768)
 CHECKPOINT_EVERY = 50  # commits
 _VERSION = re.compile(r"^v(\d+): ")
@@ -44,7 +44,7 @@ _VERSION = re.compile(r"^v(\d+): ")
 
 @dataclass(frozen=True)
 class DataFile:
-    """One data file of a version; ``low`` and ``high``: its range of the first sort column, where known."""
+    """One data file of a table version; ``low`` and ``high``: its range of the first sort column, if known."""
 
     path: str
     size: int
@@ -55,17 +55,17 @@ class DataFile:
 
     @property
     def day(self) -> date:
-        """The UTC day of a file of a table partitioned by date; ValueError for another table's."""
+        """The UTC day of the file; ValueError if its table is not partitioned by date."""
         for value in self.partition:
             if isinstance(value, date):
                 return value
-        raise ValueError(f"{self.path} is of no day")
+        raise ValueError(f"{self.path}: its table is not partitioned by date")
 
 
-class Snapshot:
-    """One pinned version of one table: what a reader reads and a writer commits against.
+class TableVersion:
+    """One pinned version of one table: readers read it, writers commit against it.
 
-    ``delta``: delta-rs's handle, which a commit moves on to the version that it makes.
+    ``delta``: delta-rs's handle; a commit moves it to the version that the commit made.
     """
 
     def __init__(self, table: Table, uri: str, delta: DeltaTable) -> None:
@@ -77,7 +77,7 @@ class Snapshot:
         version = stored_version(delta)
         if version > table.version:
             raise NewerLake(
-                f"{table.name} at {uri} has version {version} of its columns, this code knows {table.version}: "
+                f"{table.name} at {uri} has columns of version {version}, this code supports up to {table.version}: "
                 f"upgrade echelon-pipeline before reading or writing it"
             )
 
@@ -85,15 +85,15 @@ class Snapshot:
 
     @property
     def table_id(self) -> str:
-        """Delta's id of the table: another id is another table, whatever its name."""
+        """Delta's id of the table. A table that was deleted and created again under the same name has another id."""
         return str(self.delta.metadata().id)
 
     @cached_property
     def files(self) -> tuple[DataFile, ...]:
-        """Every data file, by name. Reads the log only, never the data."""
+        """All data files, sorted by path. Reads the log only, never the data."""
         actions = pa.table(self.delta.get_add_actions(flatten=True)).to_pylist()
         first = self.table.sort_by[0]
-        found = [
+        files = [
             DataFile(
                 path=f"{self.uri}/{unquote(a['path'])}",
                 size=a["size_bytes"],
@@ -104,22 +104,22 @@ class Snapshot:
             )
             for a in actions
         ]
-        return tuple(sorted(found, key=lambda f: f.path))
+        return tuple(sorted(files, key=lambda f: f.path))
 
     def select(self, files: Sequence[str]) -> str:
-        """A SELECT of exactly the registry's columns and types over some of the files."""
+        """A SELECT over some of the files, with exactly the columns and types of the registry."""
         return self.select_from(file_list(list(files))) if files else empty_select(self.table)
 
     def select_from(self, files: str) -> str:
-        """The same over a SQL expression that gives a list of file names."""
-        note(self.table.name, self.uri, self.files)
+        """The same as ``select``, over a SQL expression that gives a list of file names."""
+        note_read(self.table.name, self.uri, self.files)
         types = ", ".join(f"{literal(c)}: {self.table.column(c).type.value}" for c in self.table.partition_by)
         hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
         columns = ", ".join(self._column(c) for c in self.table.columns)
         if self.table.version == 1:
             return f"SELECT {columns} FROM read_parquet({files}{hive})"
-        # Looking into every footer costs 44 ms per 1,000 files: only tables whose columns changed need it. Of some
-        # partitions no file may have a column that the table has by now: the empty relation names them all.
+        # Reading every footer costs 44 ms per 1,000 files: only tables whose columns changed need it. In some
+        # partitions no file may have a new column of the table: the empty relation names all columns.
         some = f"FROM read_parquet({files}{hive}, union_by_name = true)"
         return f"SELECT {columns} FROM (({empty_select(self.table)}) UNION ALL BY NAME {some})"
 
@@ -132,12 +132,12 @@ class Snapshot:
         return f"CAST({name} AS {column.type.value}) AS {name}"
 
     def history(self, after: int) -> list[dict[str, Any]]:
-        """Commits later than a version up to this one, newest first; fewer where the log no longer has them."""
-        found = self.delta.history(self.delta.version() - after)
-        return [c for c in found if after < c["version"] <= self.version]
+        """Commits after a version up to this one, newest first; fewer if the log no longer has them."""
+        commits = self.delta.history(self.delta.version() - after)
+        return [c for c in commits if after < c["version"] <= self.version]
 
     def missing_columns(self) -> list[Column]:
-        """Columns that the registry has and the stored table does not."""
+        """Columns of the registry that the stored table lacks."""
         return [c for c in self.table.columns if c.name not in self._stored]
 
 
@@ -154,92 +154,93 @@ def empty_select(table: Table) -> str:
 
 
 def stored_version(delta: DeltaTable) -> int:
-    """Version of the columns that a stored table says it has; 1 where it says nothing."""
+    """The column version in a stored table's description; 1 if it has none."""
     match = _VERSION.match(delta.metadata().description or "")
     return int(match.group(1)) if match else 1
 
 
-class _Kept(threading.local):
-    """What this thread opened last, by URI, and the log entry that told its version."""
+class _Cache(threading.local):
+    """The latest version that this thread opened of each table, by URI, with the identity of its last log entry."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, tuple[Snapshot, _Entry]] = {}
+        self.tables: dict[str, tuple[TableVersion, _Entry]] = {}
 
 
 _Entry = tuple[int, int, int]
-_KEPT = _Kept()
+_CACHE = _Cache()
 
 
-def open_table(table: Table, uri: str, version: int | None = None) -> Snapshot | None:
-    """The table at a version (default: the latest); None where it does not exist.
+def open_table(table: Table, uri: str, version: int | None = None) -> TableVersion | None:
+    """The table at a version (default: the latest); None if it does not exist.
 
-    Raises NewerLake where it was written by newer code, CorruptStore where its log cannot be read.
+    Raises NewerLake if newer code wrote it, CorruptStore if its log cannot be read.
     """
-    if version is None and (kept := _kept(table, uri)):
-        return kept
+    if version is None and (cached := _cached(table, uri)):
+        return cached
     try:
         with storage_faults(f"{table.name} at {uri}"):
-            snapshot = Snapshot(table, uri, DeltaTable(uri, version=version))
+            table_version = TableVersion(table, uri, DeltaTable(uri, version=version))
     except TableNotFoundError:
         _require_folder(table, uri)
         return None
     except CorruptStore:
-        if missing := _hole(uri):
+        if missing := _first_missing_entry(uri):
             raise CorruptStore(
                 f"{table.name}: {missing} is missing from the table's log: restore it from a backup"
             ) from None
         raise
     if version is None:
-        return _opened(snapshot)
-    _require_whole_log(snapshot)
-    return snapshot
+        return _opened(table_version)
+    _require_whole_log(table_version)
+    return table_version
 
 
-def keep(snapshot: Snapshot) -> None:
-    """Spares this thread the next opening, of a table in a folder; nobody may commit with this handle any more."""
-    entry = _entry(snapshot.uri, snapshot.version)
+def keep(table_version: TableVersion) -> None:
+    """Caches a version of a table in a folder for this thread; the caller must not commit with its handle any more."""
+    entry = _entry(table_version.uri, table_version.version)
     if entry is not None:
-        _KEPT.tables[snapshot.uri] = snapshot, entry
+        _CACHE.tables[table_version.uri] = table_version, entry
 
 
-def _kept(table: Table, uri: str) -> Snapshot | None:
-    """What was kept, moved on to the latest version: reading new log entries takes half as long as opening."""
-    if uri not in _KEPT.tables:
+def _cached(table: Table, uri: str) -> TableVersion | None:
+    """The cached handle, moved to the latest version: reading new log entries takes half as long as opening."""
+    if uri not in _CACHE.tables:
         return None
-    snapshot, entry = _KEPT.tables[uri]
-    # The entry is compared as well: a table that was deleted and made again counts its versions from 0.
-    if snapshot.table is not table or _entry(uri, snapshot.version) != entry:
-        del _KEPT.tables[uri]
+    table_version, entry = _CACHE.tables[uri]
+    # The entry is compared too: a table that was deleted and created again counts its versions from 0.
+    if table_version.table is not table or _entry(uri, table_version.version) != entry:
+        del _CACHE.tables[uri]
         return None
-    if _entry(uri, snapshot.version + 1) is None:
-        return snapshot
-    delta = _take(snapshot).delta
+    if _entry(uri, table_version.version + 1) is None:
+        return table_version
+    delta = _take(table_version).delta
     with storage_faults(f"{table.name} at {uri}"):
         delta.update_incremental()
-    return _opened(Snapshot(table, uri, delta))
+    return _opened(TableVersion(table, uri, delta))
 
 
-def _opened(snapshot: Snapshot) -> Snapshot:
-    _require_whole_log(snapshot)
-    keep(snapshot)
-    return snapshot
+def _opened(table_version: TableVersion) -> TableVersion:
+    _require_whole_log(table_version)
+    keep(table_version)
+    return table_version
 
 
-def _take(snapshot: Snapshot) -> Snapshot:
-    """Gives the handle to the caller alone, who will move it on: who reads the snapshot reads its version's files."""
-    _KEPT.tables.pop(snapshot.uri, None)
-    _ = snapshot.files
-    return snapshot
+def _take(table_version: TableVersion) -> TableVersion:
+    """Removes a version from the cache, for a caller that will commit with its handle. The file list is read before,
+    so that other readers of this object still get the files of its version."""
+    _CACHE.tables.pop(table_version.uri, None)
+    _ = table_version.files
+    return table_version
 
 
 def _entry(uri: str, version: int) -> _Entry | None:
     if "://" in uri:
-        return None  # asking an object store costs as much as opening
+        return None  # a request to an object store costs as much as opening the table
     try:
-        found = _log_entry(uri, version).stat()
+        stat = _log_entry(uri, version).stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _log_entry(uri: str, version: int) -> Path:
@@ -247,49 +248,49 @@ def _log_entry(uri: str, version: int) -> Path:
 
 
 def _require_folder(table: Table, uri: str) -> None:
-    """Raises CorruptStore where a file stands in place of a folder of the table: it is not an empty one."""
+    """Raises CorruptStore if the table's folder or one of its parents is a file."""
     if "://" in uri:
         return
-    there = next(place for place in (Path(uri), *Path(uri).parents) if place.exists())
-    if not there.is_dir():
-        raise CorruptStore(f"{table.name}: {there} is a file where a folder of the lake was expected")
+    nearest = next(place for place in (Path(uri), *Path(uri).parents) if place.exists())
+    if not nearest.is_dir():
+        raise CorruptStore(f"{table.name}: {nearest} is a file where a folder of the lake was expected")
 
 
-def _hole(uri: str) -> Path | None:
-    """The first log entry that is missing between others, where the table is in a folder."""
+def _first_missing_entry(uri: str) -> Path | None:
+    """The first log entry that is missing between others, if the table is in a folder."""
     log = Path(uri, "_delta_log")
-    held = sorted(int(entry.stem) for entry in log.glob("*.json") if entry.stem.isdigit())
-    return next((_log_entry(uri, a + 1) for a, b in pairwise(held) if b > a + 1), None)
+    versions = sorted(int(entry.stem) for entry in log.glob("*.json") if entry.stem.isdigit())
+    return next((_log_entry(uri, a + 1) for a, b in pairwise(versions) if b > a + 1), None)
 
 
-def _require_whole_log(snapshot: Snapshot) -> None:
-    """Raises CorruptStore for an empty log entry, as a power cut leaves them: delta-rs would pass over it and
-    the commit's rows would be gone without a word. Looks at what may lie after the last checkpoint only."""
-    if "://" in snapshot.uri:
+def _require_whole_log(table_version: TableVersion) -> None:
+    """Raises CorruptStore for an empty log entry, which a power cut can leave: delta-rs would skip it silently and
+    lose the commit's rows. Checks only entries that may follow the last checkpoint."""
+    if "://" in table_version.uri:
         return
-    for version in range(max(0, snapshot.version - CHECKPOINT_EVERY), snapshot.version + 1):
-        entry = _log_entry(snapshot.uri, version)
+    for version in range(max(0, table_version.version - CHECKPOINT_EVERY), table_version.version + 1):
+        entry = _log_entry(table_version.uri, version)
         if entry.exists() and entry.stat().st_size == 0:
-            raise CorruptStore(f"{snapshot.table.name}: {entry} cannot be read: the log entry is empty")
+            raise CorruptStore(f"{table_version.table.name}: {entry} cannot be read: the log entry is empty")
 
 
-def open_for_write(table: Table, uri: str) -> Snapshot:
-    """The latest version, created where it does not exist, with the registry's columns.
+def open_for_write(table: Table, uri: str) -> TableVersion:
+    """The latest version with the registry's columns; creates the table if it does not exist.
 
-    Raises deltalake's CommitFailedError where another process created or migrated it at the same time.
+    Raises deltalake's CommitFailedError if another process created or migrated the table at the same time.
     """
-    snapshot = open_table(table, uri)
-    if snapshot is None:
+    table_version = open_table(table, uri)
+    if table_version is None:
         _create(table, uri)
-        snapshot = open_table(table, uri)
-        if snapshot is None:
-            raise CommitFailedError(f"{uri} was created and vanished")
-    missing = snapshot.missing_columns()
+        table_version = open_table(table, uri)
+        if table_version is None:
+            raise CommitFailedError(f"{uri} was created and is gone again")
+    missing = table_version.missing_columns()
     if missing:
-        snapshot.delta.alter.add_columns(list(Schema.from_arrow(pa.schema([c.arrow for c in missing])).fields))
-    if stored_version(snapshot.delta) < table.version:
-        snapshot.delta.alter.set_table_description(_description(table))
-    return Snapshot(table, uri, _take(snapshot).delta)
+        table_version.delta.alter.add_columns(list(Schema.from_arrow(pa.schema([c.arrow for c in missing])).fields))
+    if stored_version(table_version.delta) < table.version:
+        table_version.delta.alter.set_table_description(_description(table))
+    return TableVersion(table, uri, _take(table_version).delta)
 
 
 def _create(table: Table, uri: str) -> None:
@@ -309,15 +310,14 @@ def _create(table: Table, uri: str) -> None:
             configuration=configuration,
         )
     except DeltaError as error:
-        # Two processes may create it at once; the loser finds the winner's table.
+        # Two processes may create the table at once; on the retry the slower one finds it.
         raise CommitFailedError(str(error)) from error
     if table.private and "://" not in uri:
         Path(uri).chmod(0o700)
 
 
 def ranged(table: Table) -> list[str]:
-    """Columns with file statistics: those that files are sorted by and keyed on. Of all 40 columns they would be
-    most of the log."""
+    """Columns with file statistics: sort and key columns. Statistics of all 40 columns would be most of the log."""
     return [c for c in dict.fromkeys((*table.sort_by, *table.key)) if c not in table.partition_by]
 
 
@@ -326,6 +326,6 @@ def _description(table: Table) -> str:
 
 
 def commit_properties(note: str, dates: Iterable[date] = (), *, retries: int | None = None) -> CommitProperties:
-    """Commits carry what was done and to which UTC days, for ``changes.py``: a compaction changes nothing."""
+    """Metadata of a commit for ``changes.py``: the kind of commit and the UTC days that it changed."""
     days = json.dumps(sorted({str(d) for d in dates}))
     return CommitProperties(custom_metadata={"echelon": note, "dates": days}, max_commit_retries=retries)

@@ -1,7 +1,7 @@
-"""What went wrong with storage, in our words: full disks, corrupt files.
+"""Translates storage errors into DiskFull and CorruptStore.
 
-Belongs here: translating errors of DuckDB, delta-rs and the operating system. Whoever reads or writes the
-lake wraps the work in ``storage_faults``.
+Belongs here: translating errors of DuckDB, delta-rs and the operating system. Code that reads or writes the lake
+runs inside ``storage_faults``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNREADABLE = re.compile(
 def storage_faults(where: str) -> Iterator[None]:
     """Turns storage errors inside into DiskFull or CorruptStore. ``where``: what was being read or written.
 
-    Conflicts between writers, tables that do not exist yet and errors that are not storage's pass through unchanged.
+    Conflicts between writers, missing tables and errors that do not come from storage pass through unchanged.
     """
     try:
         yield
@@ -51,7 +51,7 @@ def storage_faults(where: str) -> Iterator[None]:
 
 def is_unreadable(error: BaseException) -> bool:
     """Whether an error says that a stored file is missing or damaged."""
-    # What DuckDB's Parquet reader throws has no class of its own: "Out of buffer", "TProtocolException".
+    # Errors of DuckDB's Parquet reader have no subclass: "Out of buffer", "TProtocolException".
     if type(error) is duckdb.Error:
         return True
     kinds = (DeltaError, duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
@@ -59,7 +59,7 @@ def is_unreadable(error: BaseException) -> bool:
 
 
 def require_space(path: str | Path, min_free_mb: int) -> None:
-    """Raises DiskFull where less than ``min_free_mb`` MiB are free; object-store URLs have no such limit."""
+    """Raises DiskFull if less than ``min_free_mb`` MiB are free; object-store URLs have no such limit."""
     if "://" in str(path):
         return
     place = Path(path)
@@ -67,7 +67,7 @@ def require_space(path: str | Path, min_free_mb: int) -> None:
         place = place.parent
     free = shutil.disk_usage(place).free
     if free < min_free_mb * 2**20:
-        raise DiskFull(f"{path}: {free // 2**20} MiB free, at least {min_free_mb} MiB are wanted before a write")
+        raise DiskFull(f"{path}: {free // 2**20} MiB free, a write needs at least {min_free_mb} MiB")
 
 
 def _first_line(text: str) -> str:

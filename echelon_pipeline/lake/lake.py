@@ -1,9 +1,9 @@
-"""The lake: Delta tables with pinned versions; append, merge, scan.
+"""The lake: Delta tables at pinned versions; append, merge, replace, scan.
 
-Belongs here: what is read and written. The format is ``delta.py``'s, how a commit happens ``commits.py``'s,
-what a merge changes ``merge.py``'s.
-Readers get exact file names of one version and are never disturbed by writers; writers commit against
-the version that they read and start over where another one was faster.
+Belongs here: the operations on tables. ``delta.py`` has the table format, ``commits.py`` the mechanics of a commit,
+``merge.py`` the rules of a merge.
+Readers get the exact files of one version; writers never disturb them. Writers commit against the version that they
+read and start over if another writer committed first.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
 from echelon_pipeline.errors import DiskFull
-from echelon_pipeline.lake.commits import Commit, chunks, group_partitions, retried, write
-from echelon_pipeline.lake.compaction import compact, crowded
-from echelon_pipeline.lake.damage import named_damage
-from echelon_pipeline.lake.datafiles import adopt, discard, write_files
+from echelon_pipeline.lake.commits import Commit, chunks, group_partitions, with_retries, write
+from echelon_pipeline.lake.compaction import compact, crowded_partitions
+from echelon_pipeline.lake.damage import naming_damaged_files
+from echelon_pipeline.lake.datafiles import commit_files, discard, write_files
 from echelon_pipeline.lake.delta import (
     DataFile,
     Partition,
-    Snapshot,
+    TableVersion,
     Where,
     empty_select,
     open_for_write,
@@ -77,7 +77,7 @@ class Lake:
 
     @classmethod
     def of(cls, settings: Settings, *, fence: Callable[[], None] = unfenced) -> Lake:
-        """The configured lake. ``fence`` is asked before each commit, and raises where it must not happen."""
+        """The configured lake. ``fence`` runs before each commit and raises if the commit must not happen."""
         return cls(
             settings.lake_root,
             scratch=settings.scratch,
@@ -89,24 +89,24 @@ class Lake:
         )
 
     def uri(self, table: str) -> str:
-        """Where a table lies: <root>/core/trades for core.trades."""
+        """The location of a table: <root>/core/trades for core.trades."""
         return f"{self.root}/{self.tables[table].name.replace('.', '/')}"
 
-    def open(self, table: str, version: int | None = None) -> Snapshot | None:
-        """A pinned version (default: the latest); None where the table does not exist yet."""
+    def open(self, table: str, version: int | None = None) -> TableVersion | None:
+        """A pinned version (default: the latest); None if the table does not exist yet."""
         return open_table(self.tables[table], self.uri(table), version)
 
     def version(self, table: str) -> int | None:
-        """The latest version; None where the table does not exist yet."""
-        snapshot = self.open(table)
-        return snapshot.version if snapshot else None
+        """The latest version; None if the table does not exist yet."""
+        table_version = self.open(table)
+        return table_version.version if table_version else None
 
     def files(
         self, table: str, *, where: Where | None = None, version: int | None = None, units: Sequence[str] = ()
     ) -> list[str]:
         """Exact files of one version, pruned by partition values; no data is read. See scan for ``units``."""
-        snapshot = self.open(table, version)
-        return [f.path for f in _pruned(snapshot, where, units)] if snapshot else []
+        table_version = self.open(table, version)
+        return [f.path for f in _pruned(table_version, where, units)] if table_version else []
 
     def scan(
         self,
@@ -117,34 +117,35 @@ class Lake:
         units: Sequence[str] = (),
         without: Collection[str] = (),
     ) -> str:
-        """SQL: a SELECT of exactly the registry's columns and types over the files of one version.
+        """SQL: a SELECT over the files of one version, with exactly the columns and types of the registry.
 
-        ``where``: values of partition columns. ``units``: for tables sorted by ``unit_id`` (raw), files that
-        cannot hold one of these units are left out; rows of other units in the rest are not. ``without``: files to be
-        passed over.
+        ``where``: values of partition columns. ``units``: for tables sorted by ``unit_id`` (raw), skips files that
+        cannot contain these units; the other files may contain rows of other units too. ``without``: files to skip.
         """
-        snapshot = self.open(table, version)
-        if snapshot is None:
+        table_version = self.open(table, version)
+        if table_version is None:
             return empty_select(self.tables[table])
-        return snapshot.select([f.path for f in _pruned(snapshot, where, units) if f.path not in without])
+        return table_version.select([f.path for f in _pruned(table_version, where, units) if f.path not in without])
 
     def absent(self, table: str) -> frozenset[str]:
-        """Files that the latest version names and that do not exist."""
-        snapshot = self.open(table)
-        if snapshot is None:
+        """Files of the latest version that do not exist."""
+        table_version = self.open(table)
+        if table_version is None:
             return frozenset()
-        if "://" in snapshot.uri:
-            with storage_faults(f"{table} at {snapshot.uri}"):
-                gone = {unquote(name) for name in snapshot.delta.repair(dry_run=True)["files_removed"]}
-            return frozenset(f.path for f in snapshot.files if f.path.removeprefix(f"{snapshot.uri}/") in gone)
-        return frozenset(f.path for f in snapshot.files if not Path(f.path).exists())
+        if "://" in table_version.uri:
+            with storage_faults(f"{table} at {table_version.uri}"):
+                missing = {unquote(name) for name in table_version.delta.repair(dry_run=True)["files_removed"]}
+            return frozenset(
+                f.path for f in table_version.files if f.path.removeprefix(f"{table_version.uri}/") in missing
+            )
+        return frozenset(f.path for f in table_version.files if not Path(f.path).exists())
 
     @contextmanager
     def duck(self, *, private: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A limited DuckDB session that spills into scratch; storage faults are named, down to
-        the damaged file. See duck.connect."""
+        """A DuckDB connection with a memory limit that spills into scratch. Storage faults become DiskFull or
+        CorruptStore, which names the damaged file. See duck.connect."""
         with (
-            named_damage(self.root),
+            naming_damaged_files(self.root),
             storage_faults(self.root),
             connect(
                 memory_limit_mb=self._memory_limit_mb, threads=self._threads, scratch=self.scratch, private=private
@@ -162,8 +163,8 @@ class Lake:
         return path
 
     def append(self, table: str, data: pa.Table | pa.RecordBatchReader) -> Commit:
-        """Adds rows to an append-only table. Rules are checked before each commit; a pa.Table is one commit,
-        a reader one per 64 MiB. Raises RuleViolation, Conflict, DiskFull, NewerLake."""
+        """Adds rows to an append-only table and checks rules before each commit. A pa.Table is one commit, a reader
+        one per 64 MiB. Raises RuleViolation, Conflict, DiskFull, NewerLake."""
         known = self.tables[table]
         self._require_space()
         commit = Commit(known.name, None)
@@ -177,37 +178,37 @@ class Lake:
         with self.duck() as connection:
             connection.register("chunk", chunk)
             check_rules(connection, table, "chunk")
-        found = chunk.select(list(table.partition_by)).group_by(list(table.partition_by)).aggregate([]).to_pylist()
+        touched = chunk.select(list(table.partition_by)).group_by(list(table.partition_by)).aggregate([]).to_pylist()
 
         def attempt() -> int:
-            snapshot = open_for_write(table, self.uri(table.name))
+            table_version = open_for_write(table, self.uri(table.name))
             self._fence()
-            return write(snapshot, chunk.to_reader(), [tuple(p.values()) for p in found])
+            return write(table_version, chunk.to_reader(), [tuple(p.values()) for p in touched])
 
-        version = retried(table.name, self._tries, attempt)
-        self._gather(table, [tuple(p.values()) for p in found])
+        version = with_retries(table.name, self._tries, attempt)
+        self._compact_crowded(table, [tuple(p.values()) for p in touched])
         rows = before.rows_staged + chunk.num_rows
-        partitions = before.partitions + [p for p in found if p not in before.partitions]
+        partitions = before.partitions + [p for p in touched if p not in before.partitions]
         return Commit(table.name, version, rows_staged=rows, rows_new=rows, partitions=partitions)
 
     def compact(self, table: str, partition: Partition) -> bool | None:
-        """See compaction.compact; the same rows in fewer files."""
+        """Rewrites the same rows in fewer files. See compaction.compact."""
         with storage_faults(f"{table} at {self.uri(table)}"), self.duck() as connection:
             return compact(connection, self.tables[table], self.uri(table), partition, self._tries)
 
-    def _gather(self, table: Table, partitions: Sequence[Partition]) -> None:
-        snapshot = open_table(table, self.uri(table.name))
-        for partition in crowded(snapshot, partitions) if snapshot else ():
+    def _compact_crowded(self, table: Table, partitions: Sequence[Partition]) -> None:
+        table_version = open_table(table, self.uri(table.name))
+        for partition in crowded_partitions(table_version, partitions) if table_version else ():
             try:
                 self.compact(table.name, partition)
             except (DiskFull, CommitFailedError) as error:
-                # The rows are committed: whoever heard otherwise would append them again.
-                log.warning("%s: small files stay for now: %s", table.name, error)
+                # No error: the rows are committed, and a caller that sees an error would append them again.
+                log.warning("%s: small files are not compacted yet: %s", table.name, error)
 
     def merge(self, table: str, staged: Sequence[Path]) -> Commit:
         """Upserts staged Parquet files by the table's key; an identical re-run commits nothing.
 
-        Rows that differ in provenance only are left as stored. Each group of partitions is one commit.
+        A row that differs in provenance columns only stays as stored. Each group of partitions is one commit.
         Raises RuleViolation (before any commit), Conflict, DiskFull, NewerLake, CorruptStore.
         """
         known = self.tables[table]
@@ -224,7 +225,7 @@ class Lake:
         return commit
 
     def replace(self, table: str, staged: Path, days: tuple[date, date] | None) -> Commit:
-        """Puts a staged Parquet file in place of all rows, or of those of the UTC days [first, last].
+        """Replaces all rows, or the rows of the UTC days [first, last], with a staged Parquet file.
 
         Raises RuleViolation (before the commit), Conflict, DiskFull, NewerLake, CorruptStore.
         """
@@ -236,30 +237,30 @@ class Lake:
     def replace_partition(
         self, connection: duckdb.DuckDBPyConnection, table: str, query: str, partition: Partition
     ) -> Commit:
-        """Puts the rows of a query of the connection in place of one partition's.
+        """Replaces the rows of one partition with the rows of a query on the connection.
 
-        They are written once, where they will lie; rules are checked on the file, which no version names until then.
-        Values of partition columns are the partition's, whatever the query says. Raises as ``replace``.
+        The rows are written once, to their final place; rules are checked on that file before a version names it.
+        Partition columns get the partition's values and ignore the query's. Raises as ``replace``.
         """
         known = self.tables[table]
         self._require_space()
         order = ", ".join(known.sort_by)
 
         def attempt() -> tuple[int | None, int]:
-            snapshot = open_for_write(known, self.uri(known.name))
-            added = write_files(connection, snapshot, [partition], lambda _: f"({query}) ORDER BY {order}", 0)
+            table_version = open_for_write(known, self.uri(known.name))
+            added = write_files(connection, table_version, [partition], lambda _: f"({query}) ORDER BY {order}", 0)
             try:
-                placed = snapshot.select([f"{snapshot.uri}/{unquote(f.path)}" for f in added])
+                placed = table_version.select([f"{table_version.uri}/{unquote(f.path)}" for f in added])
                 connection.execute(f"CREATE OR REPLACE TEMP VIEW placed AS {placed}")
                 rows = check_rules(connection, known, "placed")
                 check_unique(connection, known, "placed")
             except Exception:
-                discard(snapshot, added)
+                discard(table_version, added)
                 raise
-            changes = bool(added) or any(f.partition == partition for f in snapshot.files)
-            return self._adopt(snapshot, added, [partition]) if changes else None, rows
+            changes = bool(added) or any(f.partition == partition for f in table_version.files)
+            return self._adopt(table_version, added, [partition]) if changes else None, rows
 
-        version, rows = retried(known.name, self._tries, attempt)
+        version, rows = with_retries(known.name, self._tries, attempt)
         return Commit(known.name, version, rows_staged=rows, rows_new=rows)
 
     def _put(
@@ -272,32 +273,32 @@ class Lake:
             rows = check_rules(connection, replace(known, rules=(*rules, *known.rules)), "staged")
             check_unique(connection, known, "staged")
             by = ", ".join(known.partition_by)
-            found: list[Partition] = [()] if rows and not by else []
+            partitions: list[Partition] = [()] if rows and not by else []
             if by:
-                found = connection.execute(f"SELECT DISTINCT {by} FROM staged ORDER BY ALL").fetchall()
+                partitions = connection.execute(f"SELECT DISTINCT {by} FROM staged ORDER BY ALL").fetchall()
             order = ", ".join((*known.partition_by, *known.sort_by))
 
-            def rows_of(partitions: Sequence[Partition]) -> str:
-                return f"SELECT * FROM staged WHERE {within(known, partitions)} ORDER BY {order}"
+            def rows_of(some: Sequence[Partition]) -> str:
+                return f"SELECT * FROM staged WHERE {within(known, some)} ORDER BY {order}"
 
             def attempt() -> int | None:
-                snapshot = open_for_write(known, self.uri(known.name))
-                held = (f.partition for f in snapshot.files if is_replaced(f))
-                replaced = list(dict.fromkeys((*found, *held)))
-                added = write_files(connection, snapshot, found, rows_of, rows)
-                return self._adopt(snapshot, added, replaced) if replaced else None
+                table_version = open_for_write(known, self.uri(known.name))
+                stored = (f.partition for f in table_version.files if is_replaced(f))
+                replaced = list(dict.fromkeys((*partitions, *stored)))
+                added = write_files(connection, table_version, partitions, rows_of, rows)
+                return self._adopt(table_version, added, replaced) if replaced else None
 
-            version = retried(known.name, self._tries, attempt)
+            version = with_retries(known.name, self._tries, attempt)
         return Commit(known.name, version, rows_staged=rows, rows_new=rows)
 
-    def _adopt(self, snapshot: Snapshot, added: Sequence[AddAction], partitions: Sequence[Partition]) -> int:
-        """Commits files that were written. A commit between the fence and ours to the same partitions is a conflict."""
+    def _adopt(self, table_version: TableVersion, added: Sequence[AddAction], partitions: Sequence[Partition]) -> int:
+        """Commits written files after the fence. A commit to the same partitions in between is a conflict."""
         try:
             self._fence()
         except Exception:
-            discard(snapshot, added)
+            discard(table_version, added)
             raise
-        return adopt(snapshot, added, partitions, self._tries)
+        return commit_files(table_version, added, partitions, self._tries)
 
     def _merge_group(
         self,
@@ -308,17 +309,17 @@ class Lake:
         before: Commit,
     ) -> Commit:
         def attempt() -> tuple[int | None, Changes]:
-            snapshot = open_for_write(table, self.uri(table.name))
+            table_version = open_for_write(table, self.uri(table.name))
             wanted = set(group)
-            held = [f for f in snapshot.files if f.partition in wanted]
-            changes = merge.compare(group, snapshot.select([f.path for f in held]), empty=not held)
+            stored = [f for f in table_version.files if f.partition in wanted]
+            changes = merge.compare(group, table_version.select([f.path for f in stored]), empty=not stored)
             if not changes.partitions:
                 return None, changes
-            rows = before.rows_staged + sum(f.rows for f in held)
-            added = write_files(connection, snapshot, changes.partitions, merge.rows, rows)
-            return self._adopt(snapshot, added, changes.partitions), changes
+            rows = before.rows_staged + sum(f.rows for f in stored)
+            added = write_files(connection, table_version, changes.partitions, merge.rows, rows)
+            return self._adopt(table_version, added, changes.partitions), changes
 
-        version, changes = retried(table.name, self._tries, attempt)
+        version, changes = with_retries(table.name, self._tries, attempt)
         return Commit(
             table.name,
             before.version if version is None else version,
@@ -334,18 +335,21 @@ class Lake:
         require_space(self.scratch, self._min_free_mb)
 
 
-def _pruned(snapshot: Snapshot, where: Where | None, units: Sequence[str]) -> list[DataFile]:
-    wanted = [(snapshot.table.partition_by.index(c), _values(snapshot.table, c, v)) for c, v in (where or {}).items()]
-    found = [f for f in snapshot.files if all(f.partition[i] in values for i, values in wanted)]
-    if not units or snapshot.table.sort_by[0] != "unit_id":
-        return found
-    return [f for f in found if f.low is None or f.high is None or any(f.low <= u <= f.high for u in units)]
+def _pruned(table_version: TableVersion, where: Where | None, units: Sequence[str]) -> list[DataFile]:
+    wanted = [
+        (table_version.table.partition_by.index(c), _values(table_version.table, c, v))
+        for c, v in (where or {}).items()
+    ]
+    files = [f for f in table_version.files if all(f.partition[i] in values for i, values in wanted)]
+    if not units or table_version.table.sort_by[0] != "unit_id":
+        return files
+    return [f for f in files if f.low is None or f.high is None or any(f.low <= u <= f.high for u in units)]
 
 
 def _values(table: Table, column: str, values: Sequence[object]) -> set[object]:
-    """Values of a partition column; TypeError for another type, which would silently match nothing."""
+    """Values of a partition column; TypeError for a value of another type, which would silently match nothing."""
     kind = {T.DATE: date, T.INT: int, T.TEXT: str}[table.column(column).type]
     for value in values:
         if type(value) is not kind:
-            raise TypeError(f"{table.name}.{column} wants {kind.__name__} values, not {value!r}")
+            raise TypeError(f"{table.name}.{column} takes {kind.__name__} values, not {value!r}")
     return set(values)

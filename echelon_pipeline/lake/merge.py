@@ -1,7 +1,7 @@
-"""What a merge changes: staged rows against stored ones, one group of partitions at a time.
+"""Which rows a merge changes: compares staged rows with stored ones, one group of partitions at a time.
 
-Belongs here: the statements, generated from the registry, that check, dedupe and compare. The commit is
-``lake.py``'s. Every row stays in its partition for good: partition columns follow from the key.
+Belongs here: the statements that check, deduplicate and compare, generated from the registry. ``lake.py`` commits.
+A row never moves to another partition: partition columns follow from the key.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from echelon_pipeline.lake.delta import Partition
 from echelon_pipeline.sqltools.text import file_list, literal, quote, typed
 from echelon_pipeline.tables import Table
 
-# Where a row was read from and when says nothing about the thing itself: alone it is no change.
+# Columns that say where and when a row was read. A difference in these columns alone is not a change.
 PROVENANCE = ("observed_at", "raw_sha256")
 
-# The version of the parsers that made rows before rows had a column for it.
+# The parser version of rows that were written before rows had a column for it.
 FIRST_PARSER = 1
 
-# observed_at says when a row was first read: a row that is staged again keeps the stored time.
+# Tables whose observed_at is the time of the first read: a row that is staged again keeps the earlier time.
 FIRST_READ = frozenset({"core.trades"})
 
-# A finer or complete observation is never replaced by a coarser or incomplete one: venues thin their
-# history out. A day of our own trades is what the trades say by now: a claim that no longer holds must go.
-# Of a dead letter that one walk asked for and another did not, the open one counts.
-# Terms of an order, best first; on stored rows (o) each term must not get worse.
+# A coarser or incomplete observation never replaces a finer or complete one: venues thin their history out. A day
+# computed from our own trades always follows the trades, even where it becomes incomplete. If one walk needed a dead
+# letter and another did not, the open dead letter wins.
+# BETTER: ORDER BY terms, best row first. NOT_WORSE: conditions under which a staged row (s) replaces a stored row (o).
 BETTER = {
     "core.daily_prices": ("is_complete DESC", "grain_seconds ASC NULLS LAST", "n_samples DESC"),
     "core.dead_letters": ("closed_at ASC NULLS FIRST",),
@@ -45,7 +45,7 @@ NOT_WORSE = {
 
 @dataclass(frozen=True)
 class Changes:
-    """Rows that a group's commit adds, changes, removes; the partitions it has to rewrite."""
+    """Numbers of rows that the commit of a group adds, changes and removes; the partitions that it rewrites."""
 
     new: int
     changed: int
@@ -63,44 +63,43 @@ class Merge:
         connection.execute(f"CREATE TEMP VIEW staged_all AS {typed(table, source, connection)}")
 
     def check(self) -> int:
-        """Number of staged rows; raises RuleViolation where one breaks a rule or two disagree on a key."""
+        """Number of staged rows; raises RuleViolation if one breaks a rule or two rows of one key differ."""
         rows = check_rules(self._connection, self.table, "staged_all")
         self._dedupe()
         return rows
 
     def _dedupe(self) -> None:
         key, run = _names(self.table.key), self._connection.execute
-        run(f"CREATE TEMP TABLE twice AS SELECT {key} FROM staged_all GROUP BY ALL HAVING count(*) > 1")
-        if not self._number("SELECT count(*) FROM twice"):
+        run(f"CREATE TEMP TABLE duplicate_keys AS SELECT {key} FROM staged_all GROUP BY ALL HAVING count(*) > 1")
+        if not self._number("SELECT count(*) FROM duplicate_keys"):
             run("CREATE TEMP VIEW staged AS SELECT * FROM staged_all")
             return
-        run(f"CREATE TEMP TABLE rivals AS SELECT * FROM staged_all SEMI JOIN twice USING ({key})")
+        run(f"CREATE TEMP TABLE duplicates AS SELECT * FROM staged_all SEMI JOIN duplicate_keys USING ({key})")
         if not self.table.newest and self.table.name not in BETTER:
-            self._keys_agree()
+            self._require_agreement()
         run(
-            f"CREATE TEMP TABLE winners AS SELECT * FROM rivals "
+            f"CREATE TEMP TABLE best AS SELECT * FROM duplicates "
             f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {self._order()}) = 1"
         )
         run(
-            f"CREATE TEMP VIEW staged AS SELECT * FROM staged_all ANTI JOIN twice USING ({key}) "
-            f"UNION ALL SELECT * FROM winners"
+            f"CREATE TEMP VIEW staged AS SELECT * FROM staged_all ANTI JOIN duplicate_keys USING ({key}) "
+            f"UNION ALL SELECT * FROM best"
         )
 
-    def _keys_agree(self) -> None:
-        compared = ", ".join(quote(c) for c in self._compared())
-        disagree = (
-            f"SELECT {_names(self.table.key)} FROM (SELECT DISTINCT {_names(self.table.key)}, {compared} FROM rivals) "
-            f"GROUP BY ALL HAVING count(*) > 1"
+    def _require_agreement(self) -> None:
+        key, compared = _names(self.table.key), ", ".join(quote(c) for c in self._compared())
+        conflicting = (
+            f"SELECT {key} FROM (SELECT DISTINCT {key}, {compared} FROM duplicates) GROUP BY ALL HAVING count(*) > 1"
         )
-        keys = self._number(f"SELECT count(*) FROM ({disagree})")
+        keys = self._number(f"SELECT count(*) FROM ({conflicting})")
         if keys:
-            sample = f"SELECT * FROM rivals SEMI JOIN ({disagree}) USING ({_names(self.table.key)}) ORDER BY ALL"
+            sample = f"SELECT * FROM duplicates SEMI JOIN ({conflicting}) USING ({key}) ORDER BY ALL"
             raise violation(
                 self._connection, self.table, f"key ({', '.join(self.table.key)}) is unique", keys, sample, "key(s)"
             )
 
     def _order(self) -> str:
-        """Which of several staged rows of a key is kept, best first; the last terms only make it definite."""
+        """ORDER BY terms for staged rows of one key, best first; the last terms only make the order total."""
         terms = list(BETTER.get(self.table.name, ()))
         if self.table.newest:
             terms.append(f"{quote(self.table.newest)} DESC")
@@ -116,12 +115,12 @@ class Merge:
         return {tuple(row[:-1]): row[-1] for row in rows}
 
     def compare(self, partitions: Sequence[Partition], stored: str, *, empty: bool) -> Changes:
-        """Compares one group of partitions with ``stored`` (a SELECT of the table's rows in them; ``empty``: of none).
+        """Compares staged rows of one group of partitions with ``stored``, a SELECT of the stored rows of the group.
 
-        Leaves the relations ``applied`` and ``vanished`` for rows().
+        ``empty``: the group has no stored rows. Leaves the relations ``applied`` and ``vanished`` for rows().
         """
         run, by = self._connection.execute, _names(self.table.partition_by)
-        # Of one partition the staged rows are read twice where nothing is stored; a copy would cost more.
+        # One partition without stored rows reads the staged rows twice: a copy would cost more.
         copied = len(partitions) > 1 or not empty
         self._relation("incoming", f"SELECT * FROM staged WHERE {within(self.table, partitions)}", copied=copied)
         run(f"CREATE OR REPLACE TEMP VIEW stored AS {stored}")
@@ -146,15 +145,15 @@ class Merge:
 
     def _applied(self) -> str:
         on = " AND ".join(f"s.{quote(c)} = o.{quote(c)}" for c in self._identity())
-        absent = f"o.{quote(self.table.key[0])} IS NULL"
-        columns = ", ".join(self._kept(c) for c in self.table.names)
+        is_new = f"o.{quote(self.table.key[0])} IS NULL"
+        columns = ", ".join(self._merged(c) for c in self.table.names)
         return (
-            f"SELECT {columns}, {absent} AS is_new "
-            f"FROM incoming s LEFT JOIN stored o ON {on} WHERE {absent} OR ({self._replaces()})"
+            f"SELECT {columns}, {is_new} AS is_new "
+            f"FROM incoming s LEFT JOIN stored o ON {on} WHERE {is_new} OR ({self._replaces()})"
         )
 
     def rows(self, partitions: Sequence[Partition]) -> str:
-        """SELECT of everything that changed partitions hold afterwards, in file order."""
+        """SELECT of all rows that the changed partitions contain after the merge, in file order."""
         key, here = _names(self._identity()), within(self.table, partitions)
         order = _names((*(self.table.partition_by if len(partitions) > 1 else ()), *self.table.sort_by))
         return (
@@ -171,25 +170,26 @@ class Merge:
 
     def _replaces(self) -> str:
         differs = " OR ".join(f"s.{quote(c)} IS DISTINCT FROM o.{quote(c)}" for c in self._compared())
-        wins = [*NOT_WORSE.get(self.table.name, ())]
+        conditions = [*NOT_WORSE.get(self.table.name, ())]
         if self.table.newest:
             newest = quote(self.table.newest)
-            wins.append(f"(s.{newest} >= o.{newest} OR o.{newest} IS NULL)")
-        if not wins:
+            conditions.append(f"(s.{newest} >= o.{newest} OR o.{newest} IS NULL)")
+        if not conditions:
             return f"({differs})"
-        return f"({differs}) AND (({' AND '.join(wins)}) OR {self._reads_again()})"
+        return f"({differs}) AND (({' AND '.join(conditions)}) OR {self._is_reparsed()})"
 
-    def _reads_again(self) -> str:
-        """Whether a newer parser made the staged row of the same reading: then the row counts, whatever it says."""
+    def _is_reparsed(self) -> str:
+        """SQL: a newer parser made the staged row from the same reading. Then the staged row replaces the stored one
+        even if its values are coarser or older."""
         if "parser_version" not in self.table.names:
             return "false"
         reading = "raw_sha256" if "raw_sha256" in self.table.names else "observed_at"
         return f"(s.{reading} = o.{reading} AND s.parser_version > coalesce(o.parser_version, {FIRST_PARSER}))"
 
-    def _kept(self, column: str) -> str:
+    def _merged(self, column: str) -> str:
         name = quote(column)
         if column == "observed_at" and self.table.name in FIRST_READ:
-            return f"least(s.{name}, o.{name}) AS {name}"  # least() passes over NULL
+            return f"least(s.{name}, o.{name}) AS {name}"  # least() ignores NULL
         return f"s.{name}"
 
     def _vanished(self) -> str:
@@ -206,9 +206,9 @@ class Merge:
 
 
 def check_rules(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) -> int:
-    """Number of rows of a relation; raises RuleViolation for the first of the table's rules that one breaks.
+    """Number of rows of a relation; raises RuleViolation for the first rule of the table that a row breaks.
 
-    A rule that comes out NULL on a row is broken.
+    A rule that evaluates to NULL on a row is broken.
     """
     rules = table.all_rules()
     counts = ", ".join(f"count(*) FILTER (({r.sql}) IS NOT TRUE)" for r in rules)
@@ -225,12 +225,12 @@ def check_rules(connection: duckdb.DuckDBPyConnection, table: Table, relation: s
 
 
 def check_unique(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) -> None:
-    """Raises RuleViolation where two rows of a relation have one key."""
+    """Raises RuleViolation if two rows of a relation have the same key."""
     key = _names(table.key)
-    twice = f"SELECT {key} FROM {relation} GROUP BY ALL HAVING count(*) > 1"
-    row = connection.execute(f"SELECT count(*) FROM ({twice})").fetchone()
+    duplicates = f"SELECT {key} FROM {relation} GROUP BY ALL HAVING count(*) > 1"
+    row = connection.execute(f"SELECT count(*) FROM ({duplicates})").fetchone()
     if row and row[0]:
-        sample = f"SELECT * FROM {relation} SEMI JOIN ({twice}) USING ({key}) ORDER BY ALL"
+        sample = f"SELECT * FROM {relation} SEMI JOIN ({duplicates}) USING ({key}) ORDER BY ALL"
         raise violation(connection, table, f"key ({', '.join(table.key)}) is unique", row[0], sample, "key(s)")
 
 
@@ -238,10 +238,10 @@ def violation(
     connection: duckdb.DuckDBPyConnection, table: Table, rule: str, count: int, sample: str, what: str
 ) -> RuleViolation:
     """The error of a broken rule, with up to 5 rows; values longer than 80 characters are cut."""
-    found = connection.execute(f"{sample} LIMIT 5").fetchall()
+    rows = connection.execute(f"{sample} LIMIT 5").fetchall()
     shown = "; ".join(
         "{" + ", ".join(f"{n}: {str(v)[:80]}" for n, v in zip(table.names, row, strict=True) if v is not None) + "}"
-        for row in found
+        for row in rows
     )
     return RuleViolation(
         f"{table.name}: rule {rule!r} is broken by {count:,} {what}; nothing was committed. Rows: {shown}"
@@ -253,7 +253,7 @@ def _names(columns: Sequence[str] | dict[str, None]) -> str:
 
 
 def within(table: Table, partitions: Sequence[Partition]) -> str:
-    """A condition that holds on the rows of these partitions; of one alone, one that skips files and row groups."""
+    """SQL condition for the rows of these partitions; for a single partition, one that prunes files and row groups."""
     if not table.partition_by:
         return "true"
     if len(partitions) == 1:

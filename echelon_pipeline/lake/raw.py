@@ -1,6 +1,6 @@
-"""The append-only store of payloads: pages in, rows of ``raw.objects`` out.
+"""The append-only store of payloads: takes pages, appends rows to ``raw.objects``.
 
-Belongs here: buffering, and not storing again what a listing serves unchanged. Nothing is interpreted.
+Belongs here: buffering, and skipping objects that a listing serves unchanged. Payloads are never interpreted.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from echelon_pipeline.venues.page import Page
 
 OBJECTS, LAST_SEEN = "raw.objects", "raw.last_seen"
 
-# Payload bytes held before a flush: long rule texts make 20,000 market objects some 100 MB, and a flush holds
-# each of them some six times on its way to disk.
+# Payload bytes that are buffered before a flush: with long rule texts 20,000 market objects are some 100 MB, and a
+# flush needs some six times their size in memory.
 FLUSH_BYTES = 24 * 2**20
 
 
 class RawStore:
-    """Takes the pages of one unit of work. ``flush`` puts what is held into the lake.
+    """Takes the pages of one unit of work. ``flush`` appends the buffered objects to the lake.
 
     ``listing``: an object whose sha256 is the last one stored for its (endpoint, key) is not stored again;
-    ``mark_seen`` then moves ``raw.last_seen`` for all objects at once. As a context manager it does both at
-    the end; where the block fails, what was read is kept and ``raw.last_seen`` stays as it was.
-    ``every``: a listing that stores unchanged objects too, where the moment of a quote matters.
+    ``mark_seen`` then updates ``raw.last_seen`` for all objects at once. As a context manager the store does both at
+    the end; if the block fails, it stores the buffered objects and leaves ``raw.last_seen`` as it was.
+    ``every``: a listing that stores unchanged objects too, for endpoints where the time of a quote matters.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class RawStore:
         self._flush_objects = flush_objects
         self._listing = listing
         self._every = every
-        self._held: list[dict[str, object]] = []
+        self._buffer: list[dict[str, object]] = []
         self._bytes = 0
-        self._seen: list[Path] = []  # one file per flush: keys and hashes, so that memory stays flat
+        self._seen: list[Path] = []  # one file of keys and hashes per flush: memory stays bounded
 
     @property
     def unchanged(self) -> int:
-        """Objects that were flushed and not stored because they were stored before."""
-        return self.objects - self.stored - len(self._held)
+        """Flushed objects that were not stored because they were unchanged."""
+        return self.objects - self.stored - len(self._buffer)
 
     def __enter__(self) -> Self:
         return self
@@ -81,11 +81,11 @@ class RawStore:
             self.flush()
 
     def add(self, page: Page) -> None:
-        """Takes a page; flushes when enough is held. ``page.number`` must differ within the unit."""
+        """Buffers a page; flushes when the buffer is full. ``page.number`` must be unique within the unit."""
         received = page.received_at.astimezone(UTC)
         for position, item in enumerate(page.objects):
             self._bytes += len(item.payload)
-            self._held.append(
+            self._buffer.append(
                 {
                     "venue": self._venue,
                     "endpoint": page.endpoint,
@@ -97,7 +97,7 @@ class RawStore:
                     "received_at": received,
                     "object_key": item.key,
                     "sha256": item.sha256,
-                    # JSON is UTF-8; a byte that is not must not cost the whole page. The hash is of the bytes.
+                    # JSON is UTF-8; a byte that is not must not lose the whole page. The hash is of the bytes.
                     "payload": item.payload.decode("utf-8", "replace"),
                     "context": item.context,
                     "parser_version": self._parser_version,
@@ -105,29 +105,29 @@ class RawStore:
             )
         self.pages += 1
         self.objects += len(page.objects)
-        if len(self._held) >= self._flush_objects or self._bytes >= FLUSH_BYTES:
+        if len(self._buffer) >= self._flush_objects or self._bytes >= FLUSH_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Puts what is held into the lake. Raises Conflict, DiskFull; then the held objects are still held."""
-        if not self._held:
+        """Appends the buffered objects to the lake. Raises Conflict, DiskFull; then the objects stay buffered."""
+        if not self._buffer:
             return
-        rows = pa.Table.from_pylist(self._held, schema=TABLES[OBJECTS].arrow_schema())
+        rows = pa.Table.from_pylist(self._buffer, schema=TABLES[OBJECTS].arrow_schema())
         new = self._changed(rows) if self._listing and not self._every else rows
         if new.num_rows:
             self._lake.append(OBJECTS, new)
         if self._listing:
             self._note_seen(rows)
         self.stored += new.num_rows
-        self._held, self._bytes = [], 0
+        self._buffer, self._bytes = [], 0
 
     def mark_seen(self) -> None:
-        """Moves ``raw.last_seen`` for everything that was flushed since the last call. Listings only."""
+        """Updates ``raw.last_seen`` for all objects flushed since the last call. Listings only."""
         if not self._seen:
             return
         with self._lake.duck() as connection:
             connection.execute(f"CREATE TEMP VIEW seen AS {self.seen_relation()}")
-            connection.execute(f"CREATE TEMP VIEW last_seen AS {self._known()}")
+            connection.execute(f"CREATE TEMP VIEW last_seen AS {self._last_seen()}")
             connection.execute(f"CREATE TEMP VIEW marked AS {statement('raw/marked').text}")
             staged = self._lake.stage(connection, LAST_SEEN, "marked", unit=f"{self._unit_id}/seen")
         self._lake.merge(LAST_SEEN, [staged])
@@ -135,27 +135,27 @@ class RawStore:
         shutil.rmtree(self.scratch / "seen", ignore_errors=True)
 
     def close(self) -> None:
-        """Flushes, then marks what was seen."""
+        """Flushes, then updates ``raw.last_seen``."""
         self.flush()
         self.mark_seen()
 
     def seen_relation(self) -> str:
-        """SQL: SELECT of venue, endpoint, object_key, sha256, received_at, page, position of what this unit
-        was served, flushed objects with a key only."""
+        """SQL: SELECT of venue, endpoint, object_key, sha256, received_at, page, position of all objects that this
+        unit flushed and that have a key."""
         columns = "venue, endpoint, object_key, sha256, received_at, page, position"
         if not self._seen:
             return f"SELECT {columns} FROM ({empty_select(TABLES[OBJECTS])})"
         return f"SELECT {columns} FROM read_parquet({file_list([str(p) for p in self._seen])})"
 
-    def _known(self) -> str:
+    def _last_seen(self) -> str:
         return self._lake.scan(LAST_SEEN, where={"venue": [self._venue]})
 
     def _changed(self, rows: pa.Table) -> pa.Table:
-        """The rows whose payload is not the last one known of their object."""
+        """The rows whose payload differs from the last known one of their object."""
         with self._lake.duck() as connection:
-            connection.register("held", rows)
+            connection.register("buffered", rows)
             connection.execute(f"CREATE TEMP VIEW seen AS {self.seen_relation()}")
-            connection.execute(f"CREATE TEMP VIEW last_seen AS {self._known()}")
+            connection.execute(f"CREATE TEMP VIEW last_seen AS {self._last_seen()}")
             changed: pa.Table = connection.sql(statement("raw/changed").text).to_arrow_table().cast(rows.schema)
             return changed
 

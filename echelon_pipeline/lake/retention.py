@@ -1,11 +1,11 @@
-"""Retention of raw: what is deleted for good where ``ECHELON_RAW_RETENTION_DAYS`` says so.
+"""Retention of raw: permanently deletes raw objects that are older than ``ECHELON_RAW_RETENTION_DAYS``.
 
-Belongs here: which raw objects are no longer needed. Files are rewritten and dropped as in any commit; vacuum removes
-them from disk a day later.
+Belongs here: choosing and deleting raw objects that are no longer needed. A commit rewrites or drops their files;
+vacuum removes the old files from disk a day later.
 
-An object goes when it was received, and last served, before the retention. It goes in the round after the one that
-forgot its row of ``raw.last_seen``: a listing that runs meanwhile may still take it for stored. Memory: DuckDB's limit
-for the keys of one endpoint's old objects, then one day of one endpoint streamed at a time.
+An object expires when it was both received and last served before the retention limit. The first round deletes its row
+of ``raw.last_seen``, the next round the object: a listing that runs in between may still count it as stored. Memory:
+DuckDB's limit for the keys of one endpoint's old objects, then one day of one endpoint streamed at a time.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from datetime import date, datetime, timedelta
 import duckdb
 
 from echelon_pipeline import stopping
-from echelon_pipeline.lake.checksums import note
-from echelon_pipeline.lake.commits import retried
-from echelon_pipeline.lake.datafiles import adopt, write_files
+from echelon_pipeline.lake.checksums import record
+from echelon_pipeline.lake.commits import with_retries
+from echelon_pipeline.lake.datafiles import commit_files, write_files
 from echelon_pipeline.lake.delta import Partition, Where, commit_properties, open_for_write
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import LAST_SEEN, OBJECTS
@@ -26,24 +26,24 @@ from echelon_pipeline.lake.windows import Windows
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.tables import TABLES
 
-_DERIVED = "core.instruments"  # its windows name the listings that have been derived
+_DERIVED = "core.instruments"  # its windows name the listings that were derived
 _PLACE = "(date, unit_id, page, position)"
 
 
 @dataclass(frozen=True)
 class Expired:
-    """``deleted``: raw objects; ``forgotten``: rows of ``raw.last_seen``, whose objects go in the next round."""
+    """``deleted``: raw objects; ``forgotten``: rows of ``raw.last_seen``, whose objects the next round deletes."""
 
     deleted: int
     forgotten: int
 
 
 def expire(lake: Lake, now: datetime, *, days: int, tries: int) -> Expired:
-    """Deletes what was last served more than ``days`` whole UTC days ago. Raises Conflict, DiskFull, CorruptStore."""
+    """Deletes objects last served more than ``days`` whole UTC days ago. Raises Conflict, DiskFull, CorruptStore."""
     before = datetime.combine(now.date() - timedelta(days=days), datetime.min.time(), now.tzinfo)
-    snapshot = lake.open(OBJECTS)
+    table_version = lake.open(OBJECTS)
     old: dict[tuple[str, str], set[date]] = {}
-    for file in snapshot.files if snapshot else ():
+    for file in table_version.files if table_version else ():
         venue, endpoint, day = file.partition
         if isinstance(day, date) and day < before.date():
             old.setdefault((str(venue), str(endpoint)), set()).add(day)
@@ -52,9 +52,9 @@ def expire(lake: Lake, now: datetime, *, days: int, tries: int) -> Expired:
 
 
 def _expire(lake: Lake, tries: int, venue: str, endpoint: str, dates: list[date]) -> int:
-    """Old objects of one endpoint, a day at a time."""
+    """Deletes old objects of one endpoint, one day at a time."""
     where: Where = {"venue": [venue], "endpoint": [endpoint], "date": dates}
-    pending = [(w.unit_id,) for w in Windows(lake).unfollowed(venue, OBJECTS, by=_DERIVED)]
+    pending = [(w.unit_id,) for w in Windows(lake).underived(venue, OBJECTS, by=_DERIVED)]
     with lake.duck() as connection:
         connection.execute(f"CREATE TEMP VIEW objects AS {lake.scan(OBJECTS, where=where)}")
         connection.execute(f"CREATE TEMP VIEW last_seen AS {lake.scan(LAST_SEEN, where={'venue': [venue]})}")
@@ -69,17 +69,22 @@ def _expire(lake: Lake, tries: int, venue: str, endpoint: str, dates: list[date]
 
 
 def _rewrite(lake: Lake, tries: int, connection: duckdb.DuckDBPyConnection, day: Partition) -> None:
-    """One day of one endpoint without what has expired; against a pinned version, as a merge does."""
+    """Rewrites one day of one endpoint without expired objects, against a pinned version, as a merge does."""
     table = TABLES[OBJECTS]
     order = ", ".join(table.sort_by)
 
     def attempt() -> None:
-        snapshot = open_for_write(table, lake.uri(OBJECTS))
-        files = [f.path for f in snapshot.files if f.partition == day]
-        kept = f"SELECT * FROM ({snapshot.select(files)}) WHERE {_PLACE} NOT IN (SELECT {_PLACE} FROM expired)"
-        adopt(snapshot, write_files(connection, snapshot, [day], lambda _: f"{kept} ORDER BY {order}", 0), [day], tries)
+        table_version = open_for_write(table, lake.uri(OBJECTS))
+        files = [f.path for f in table_version.files if f.partition == day]
+        kept = f"SELECT * FROM ({table_version.select(files)}) WHERE {_PLACE} NOT IN (SELECT {_PLACE} FROM expired)"
+        commit_files(
+            table_version,
+            write_files(connection, table_version, [day], lambda _: f"{kept} ORDER BY {order}", 0),
+            [day],
+            tries,
+        )
 
-    retried(OBJECTS, tries, attempt)
+    with_retries(OBJECTS, tries, attempt)
 
 
 def _forget(lake: Lake, tries: int, before: datetime) -> int:
@@ -87,12 +92,12 @@ def _forget(lake: Lake, tries: int, before: datetime) -> int:
         return 0
 
     def attempt() -> int:
-        snapshot = open_for_write(TABLES[LAST_SEEN], lake.uri(LAST_SEEN))
+        table_version = open_for_write(TABLES[LAST_SEEN], lake.uri(LAST_SEEN))
         with stopping.committing():
-            done = snapshot.delta.delete(
+            metrics = table_version.delta.delete(
                 f"last_seen_at < TIMESTAMP '{before.isoformat()}'", commit_properties=commit_properties("retention")
             )
-        note(snapshot.uri, snapshot.delta.version())
-        return int(done["num_deleted_rows"] or 0)
+        record(table_version.uri, table_version.delta.version())
+        return int(metrics["num_deleted_rows"] or 0)
 
-    return retried(LAST_SEEN, tries, attempt)
+    return with_retries(LAST_SEEN, tries, attempt)

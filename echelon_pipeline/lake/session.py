@@ -1,6 +1,6 @@
 """What a unit of work needs: settings, lake, windows, clock, progress, ids.
 
-Belongs here: the context that is handed through ``ingest``. No venue, no SQL.
+Belongs here: the context that ``ingest`` passes through its functions. No venue rules, no SQL.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def silent(_stage: str, _done: int, _total: int | None) -> None:
 
 
 def midnight(day_start: datetime) -> datetime:
-    """The UTC midnight that begins the day of a time."""
+    """The UTC midnight at or before a time."""
     return day_start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @dataclass
 class Counts:
-    """What a unit did; added up over its parts and shown as run metadata. ``absent``: what the venue lacks.
-    ``unread_rows``: rows of what was asked for that stay unread, in all dead letters that count."""
+    """What a unit did; summed over its parts and shown as run metadata. ``absent``: data that the venue does not have.
+    ``unread_rows``: requested rows that could not be read, over all dead letters that count."""
 
     pages: int = 0
     objects: int = 0
@@ -72,7 +72,7 @@ class Counts:
 
 @dataclass
 class Session:
-    """One process's access to the warehouse, shared by the units that it does."""
+    """One process's access to the lake, shared by its units of work."""
 
     settings: Settings
     lake: Lake
@@ -87,13 +87,13 @@ class Session:
         return cls(settings, lake, Windows(lake, settings.clock), run_id, progress)
 
     def clock(self) -> datetime:
-        """Now, UTC (the frozen clock where one is set)."""
+        """The current time, UTC (the frozen clock if one is set)."""
         return self.settings.clock()
 
     @contextmanager
     def unit(self) -> Iterator[Unit]:
-        """A unit of work with a scratch folder that is gone afterwards."""
-        started = datetime.now(UTC)  # ids sort by real time, also under a frozen clock
+        """A unit of work with a scratch folder that is deleted afterwards."""
+        started = datetime.now(UTC)  # ids sort by real time, even under a frozen clock
         unit_id = f"{started:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
         scratch = self.settings.scratch / unit_id
         scratch.mkdir(parents=True, exist_ok=True)
@@ -103,13 +103,13 @@ class Session:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def duck(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """A limited DuckDB session."""
+        """A DuckDB connection with the lake's limits."""
         return self.lake.duck()
 
 
 @dataclass
 class Unit:
-    """One unit of work. ``unit_id`` sorts by time and marks every raw row and window that it wrote."""
+    """One unit of work. ``unit_id`` sorts by time and is stored in every raw row and window that the unit wrote."""
 
     session: Session
     unit_id: str
@@ -143,8 +143,8 @@ class Unit:
         rows: int = 0,
         unread_rows: int | None = None,
     ) -> Window:
-        """A window row of this unit; an empty span (a frozen clock) is widened to a microsecond. ``unread_rows``: of
-        the window alone, where the counts are of more."""
+        """A window row of this unit; an empty span (under a frozen clock) becomes one microsecond. ``unread_rows``:
+        the count of this window alone, if ``counts`` cover more than the window."""
         counts = counts or Counts()
         begin, end = span
         return Window(

@@ -1,8 +1,8 @@
-"""What was walked to its end: ingest windows, read as sets of closed stretches.
+"""Ingest windows: which intervals of a table were read completely.
 
-Belongs here: recording windows and asking them. A window is recorded last, after the data it speaks of; what
-is under no complete window is not claimed, and neither are rows that stay unread under one (core.unread_rows).
-Where windows overlap, the one recorded last is believed: a partial window over a complete stretch opens it again.
+Belongs here: recording and querying windows. A window is recorded last, after the data that it covers. Data outside
+complete windows is not claimed, and neither are unread rows inside one (core.unread_rows).
+Where windows overlap, the one recorded last wins: a partial window over a complete interval makes it incomplete again.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ TABLE = "core.ingest_windows"
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """[from_at, to_at) of one scope was walked, and how far. Columns as in ``core.ingest_windows``.
+    """How far [from_at, to_at) of one scope was read. Columns as in ``core.ingest_windows``.
 
-    ``state`` complete is the watermark: walked to the end, not to be asked for again. What may be claimed of it is
-    said by ``unread_rows`` and, as rows are read later, by ``core.unread_rows``."""
+    ``state`` complete is the watermark: the interval was read to its end and is not requested again. It may be claimed
+    as complete if ``unread_rows`` is 0 or, after a later read of those rows, ``core.unread_rows`` has none left."""
 
     venue: str
     table_name: str
@@ -47,15 +47,15 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded(Window):
+class RecordedWindow(Window):
     """A window as stored."""
 
     recorded_at: datetime
 
 
 class Windows:
-    """The windows of one lake. Reads only ``core.ingest_windows``, and of that into memory only what is asked for:
-    neither the data nor years of windows cost a run anything but a scan of some columns."""
+    """The windows of one lake. Reads only ``core.ingest_windows`` and loads only the requested rows: even with years
+    of windows a query costs one scan of a few columns."""
 
     def __init__(self, lake: Lake, clock: Callable[[], datetime] | None = None) -> None:
         self._lake = lake
@@ -64,8 +64,8 @@ class Windows:
     def record(self, windows: Sequence[Window], *, as_of: datetime | None = None) -> Commit:
         """Appends windows in one commit, stamped with the clock. Raises RuleViolation, Conflict, DiskFull.
 
-        ``as_of``: stamped with this time instead, where a window speaks of what was known then.
-        Under a frozen clock stamps are equal; then the later unit is believed: its id sorts by real time.
+        ``as_of``: the stamp to use instead, for a window that describes what was known at that time.
+        Under a frozen clock stamps are equal; then the later unit wins: its id sorts by real time.
         """
         now = as_of or self._clock()
         rows = [{**asdict(w), "recorded_at": now} for w in windows]
@@ -79,89 +79,89 @@ class Windows:
         *,
         state: str | None = None,
         meets: Span | None = None,
-    ) -> list[Recorded]:
-        """Windows of a table (of one scope, in one state, that meet a span), in the order of recording."""
+    ) -> list[RecordedWindow]:
+        """Windows of a table (of one scope, in one state, overlapping a span), in the order of recording."""
         conditions = ["table_name = $table"]
-        given: dict[str, object] = {"table": table}
+        parameters: dict[str, object] = {"table": table}
         if scope is not None:
             conditions.append("scope = $scope")
-            given["scope"] = scope
+            parameters["scope"] = scope
         if state is not None:
             conditions.append("state = $state")
-            given["state"] = state
+            parameters["state"] = state
         if meets is not None:
             conditions.append("from_at < $end AND to_at > $begin")
-            given |= {"begin": meets[0], "end": meets[1]}
-        return self._found(venue, " AND ".join(conditions), given)
+            parameters |= {"begin": meets[0], "end": meets[1]}
+        return self._select(venue, " AND ".join(conditions), parameters)
 
     def states(
         self, venue: str, table: str, scope: str, *, meets: Span | None = None
     ) -> list[tuple[datetime, datetime, str]]:
-        """State of every stretch that was ever recorded, by the latest window over it.
+        """State of every interval that was ever recorded, by the latest window over it.
 
-        ``meets``: only windows that meet this span are looked at: within it the answer is the same.
+        ``meets``: reads only windows that overlap this span; inside the span the result is the same.
         """
         return _states(self.recorded(venue, table, scope, meets=meets))
 
     def complete(self, venue: str, table: str, scope: str, *, meets: Span | None = None) -> list[Span]:
-        """Stretches that are complete now. ``meets`` as in states()."""
+        """Intervals that are complete now. ``meets`` as in states()."""
         return _complete(self.recorded(venue, table, scope, meets=meets))
 
     def complete_by_scope(self, venue: str, table: str, *, meets: Span | None = None) -> dict[str, list[Span]]:
-        """Complete stretches of every scope that has one. ``meets`` as in states()."""
-        by_scope: dict[str, list[Recorded]] = {}
+        """Complete intervals of every scope that has one. ``meets`` as in states()."""
+        by_scope: dict[str, list[RecordedWindow]] = {}
         for window in self.recorded(venue, table, meets=meets):
             by_scope.setdefault(window.scope, []).append(window)
-        found = {scope: _complete(windows) for scope, windows in by_scope.items()}
-        return {scope: spans for scope, spans in found.items() if spans}
+        complete = {scope: _complete(windows) for scope, windows in by_scope.items()}
+        return {scope: spans for scope, spans in complete.items() if spans}
 
     def missing(self, venue: str, table: str, scope: str, from_at: datetime, to_at: datetime) -> list[Span]:
-        """What of [from_at, to_at) is still to be read: neither complete nor known to be unavailable."""
+        """The intervals of [from_at, to_at) still to be read: neither complete nor known to be unavailable."""
         span = (from_at, to_at)
         done = [(b, e) for b, e, state in self.states(venue, table, scope, meets=span) if state != "partial"]
         return subtract([span], done)
 
     def last_complete(self, venue: str, table: str) -> dict[str, datetime]:
-        """Where the latest complete window of every scope begins."""
+        """The begin of the latest complete window of every scope."""
         query = (
             "SELECT scope, max(from_at) FROM windows WHERE table_name = $table AND state = 'complete' GROUP BY scope"
         )
-        return dict(self._asked(venue, query, {"table": table}))
+        return dict(self._query(venue, query, {"table": table}))
 
     def given_up(self, venue: str, table: str) -> set[str]:
-        """Native ids whose last window in a scope of their own, ``<venue>:<native id>``, says partial."""
+        """Native ids whose last window in their own scope, ``<venue>:<native id>``, is partial."""
         query = """
             SELECT substr(scope, length($prefix) + 1) FROM windows
             WHERE table_name = $table AND starts_with(scope, $prefix)
             GROUP BY scope HAVING arg_max(state, (recorded_at, unit_id)) = 'partial'
         """
-        return {name for (name,) in self._asked(venue, query, {"table": table, "prefix": f"{venue}:"})}
+        return {name for (name,) in self._query(venue, query, {"table": table, "prefix": f"{venue}:"})}
 
     def last_unit_with_rows(self, venue: str, table: str) -> str:
-        """The latest unit that gave the table rows; '' where none has."""
+        """The latest unit that wrote rows to the table; '' if there is none."""
         query = "SELECT coalesce(max(unit_id), '') FROM windows WHERE table_name = $table AND rows > 0"
-        return str(self._asked(venue, query, {"table": table})[0][0])
+        return str(self._query(venue, query, {"table": table})[0][0])
 
-    def unfollowed(self, venue: str, table: str, by: str) -> list[Recorded]:
-        """Windows of a table whose unit no window of the table ``by`` names at the end of its scope
-        (``<scope>/<unit>``), in the order of recording."""
-        follows = "SELECT split_part(scope, '/', -1) FROM windows WHERE table_name = $by"
-        return self._found(venue, f"table_name = $table AND unit_id NOT IN ({follows})", {"table": table, "by": by})
+    def underived(self, venue: str, table: str, by: str) -> list[RecordedWindow]:
+        """Windows of a table that were not derived into the table ``by`` yet, in the order of recording: no window
+        of ``by`` names their unit at the end of its scope (``<scope>/<unit>``)."""
+        derived = "SELECT split_part(scope, '/', -1) FROM windows WHERE table_name = $by"
+        return self._select(venue, f"table_name = $table AND unit_id NOT IN ({derived})", {"table": table, "by": by})
 
-    def _found(self, venue: str, condition: str, given: Mapping[str, object]) -> list[Recorded]:
+    def _select(self, venue: str, condition: str, parameters: Mapping[str, object]) -> list[RecordedWindow]:
         names = [*Window.__dataclass_fields__, "recorded_at"]
         query = f"SELECT {', '.join(names)} FROM windows WHERE {condition} ORDER BY recorded_at, unit_id, from_at"
-        return [Recorded(**dict(zip(names, row, strict=True))) for row in self._asked(venue, query, given)]
+        return [RecordedWindow(**dict(zip(names, row, strict=True))) for row in self._query(venue, query, parameters)]
 
-    def _asked(self, venue: str, query: str, given: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    def _query(self, venue: str, query: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
         with self._lake.duck() as connection:
             source = self._lake.scan(TABLE, where={"venue": [venue]})
-            return connection.execute(f"WITH windows AS ({source}) {query}", given).fetchall()
+            return connection.execute(f"WITH windows AS ({source}) {query}", parameters).fetchall()
 
 
-def _states(windows: Sequence[Recorded]) -> list[tuple[datetime, datetime, str]]:
+def _states(windows: Sequence[RecordedWindow]) -> list[tuple[datetime, datetime, str]]:
     return newest((w.from_at, w.to_at, w.recorded_at, w.state) for w in windows)
 
 
-def _complete(windows: Sequence[Recorded]) -> list[Span]:
+def _complete(windows: Sequence[RecordedWindow]) -> list[Span]:
     return [(begin, end) for begin, end, state in _states(windows) if state == "complete"]

@@ -25,7 +25,7 @@ from typing import Any
 import duckdb
 
 from echelon_pipeline.domain.derived import MADE_ROWS
-from echelon_pipeline.lake.delta import Snapshot, empty_select
+from echelon_pipeline.lake.delta import TableVersion, empty_select
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
@@ -33,7 +33,7 @@ from echelon_pipeline.sqltools.text import literal, typed
 from echelon_pipeline.tables import TABLES, Table
 
 Params = Mapping[str, Any]
-Pinned = Mapping[str, Snapshot | None]
+Pinned = Mapping[str, TableVersion | None]
 
 # Days that one statement computes: bounds what a full build holds (and spills) at once.
 SPAN_DAYS = 120
@@ -125,7 +125,7 @@ def _whole(statement: Statement) -> Statement:
     return Statement(statement.name, statement.text.replace("SELECT * FROM made_rows", f"SELECT * FROM ({made()})"))
 
 
-def pin(lake: Lake, mart: Mart) -> dict[str, Snapshot | None]:
+def pin(lake: Lake, mart: Mart) -> dict[str, TableVersion | None]:
     """The latest version of every table that the statement reads, directly or through what is derived of it."""
     return {name: lake.open(name) for name in mart.tables}
 
@@ -200,13 +200,13 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
     connection.execute(f"CREATE VIEW IF NOT EXISTS {name} AS {query}")
 
 
-def _rows(table: Table, snapshot: Snapshot | None, days: tuple[date, date] | None) -> str:
-    if snapshot is None:
+def _rows(table: Table, table_version: TableVersion | None, days: tuple[date, date] | None) -> str:
+    if table_version is None:
         return empty_select(table)
-    files = snapshot.files
+    files = table_version.files
     if days is not None and "date" in table.partition_by:
         files = tuple(f for f in files if days[0] <= f.day <= days[1])
-    return snapshot.select([f.path for f in files])
+    return table_version.select([f.path for f in files])
 
 
 @cache

@@ -202,8 +202,8 @@ class Refresh:
         yield from built
 
     def _files(self, mart: Mart) -> tuple[DataFile, ...]:
-        snapshot = self._lake.open(mart.name)
-        return snapshot.files if snapshot else ()
+        table_version = self._lake.open(mart.name)
+        return table_version.files if table_version else ()
 
     def _rows(self, mart: Mart, span: Span) -> int:
         """Rows that the mart holds now, of the span."""
@@ -212,8 +212,8 @@ class Refresh:
     def _would_be_empty(self, mart: Mart, pinned: Pinned, spans: Sequence[Span]) -> bool:
         """Whether the mart holds rows of these spans only, while its inputs have rows."""
         left = self._rows(mart, None) - sum(self._rows(mart, span) for span in spans)
-        given = (snapshot for name in mart.inputs if (snapshot := pinned[name]))
-        return left == 0 and any(f.rows for snapshot in given for f in snapshot.files)
+        given = (table_version for name in mart.inputs if (table_version := pinned[name]))
+        return left == 0 and any(f.rows for table_version in given for f in table_version.files)
 
     def _look(
         self, mart: Mart, pinned: Pinned, at: datetime, recorded: Sequence[Record]
@@ -280,8 +280,8 @@ def _reached(changed: dict[str, Changed], days: set[date], lookback: int) -> set
 
 def _input_days(mart: Mart, pinned: Pinned) -> set[date]:
     """Days on which a dated input holds rows."""
-    snapshots = [pinned[i] for i in mart.inputs if "date" in TABLES[i].partition_by]
-    return {f.day for s in snapshots if s is not None for f in s.files}
+    dated = [pinned[i] for i in mart.inputs if "date" in TABLES[i].partition_by]
+    return {f.day for s in dated if s is not None for f in s.files}
 
 
 def _spans(parts: Sequence[str]) -> list[tuple[date, date]]:

@@ -18,8 +18,8 @@ from urllib.parse import unquote
 import psutil
 
 from echelon_pipeline.errors import CorruptStore, NotFound
-from echelon_pipeline.lake.checksums import gather
-from echelon_pipeline.lake.delta import Snapshot
+from echelon_pipeline.lake.checksums import consolidate
+from echelon_pipeline.lake.delta import TableVersion
 from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.retention import expire
@@ -69,40 +69,40 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
         expired = expire(lake, settings.clock(), days=settings.raw_retention_days, tries=settings.merge_tries)
         done.raw_deleted, done.raw_forgotten = expired.deleted, expired.forgotten
     for table in lake.tables:
-        snapshot = lake.open(table)
-        if snapshot is None:
+        table_version = lake.open(table)
+        if table_version is None:
             continue
         done.tables += 1
-        with storage_faults(f"{table} at {snapshot.uri}"):
-            _compact(lake, snapshot, done)
-            snapshot = lake.open(table) or snapshot
-            snapshot.delta.create_checkpoint()
-            snapshot.delta.cleanup_metadata()
+        with storage_faults(f"{table} at {table_version.uri}"):
+            _compact(lake, table_version, done)
+            table_version = lake.open(table) or table_version
+            table_version.delta.create_checkpoint()
+            table_version.delta.cleanup_metadata()
             done.checkpoints += 1
         current = lake.open(table)
         if current is not None and "://" not in current.uri:
             _vacuum(current, named, keep_seconds, done)
-            done.checksums_added += gather(current.uri, [f.path for f in current.files])
+            done.checksums_added += consolidate(current.uri, [f.path for f in current.files])
     return done
 
 
-def _compact(lake: Lake, snapshot: Snapshot, done: Maintained) -> None:
-    counts = Counter(f.partition for f in snapshot.files)
+def _compact(lake: Lake, table_version: TableVersion, done: Maintained) -> None:
+    counts = Counter(f.partition for f in table_version.files)
     for partition in [p for p, files in counts.items() if files > COMPACT_ABOVE]:
-        compacted = lake.compact(snapshot.table.name, partition)
+        compacted = lake.compact(table_version.table.name, partition)
         done.compacted_partitions += compacted is True
         done.compactions_lost += compacted is None
 
 
-def _vacuum(snapshot: Snapshot, named: frozenset[str], keep_seconds: float, done: Maintained) -> None:
+def _vacuum(table_version: TableVersion, named: frozenset[str], keep_seconds: float, done: Maintained) -> None:
     """Deletes data files that no kept publication names and that the table dropped, or never took, a day ago."""
-    listed = snapshot.delta.vacuum(
+    listed = table_version.delta.vacuum(
         retention_hours=int(keep_seconds // 3600), dry_run=True, enforce_retention_duration=False, full=True
     )
-    current = {f.path for f in snapshot.files}
+    current = {f.path for f in table_version.files}
     before = time.time() - keep_seconds
     for name in listed:
-        path = Path(snapshot.uri) / unquote(name)
+        path = Path(table_version.uri) / unquote(name)
         if str(path) in named or str(path) in current or path.suffix != ".parquet" or not path.exists():
             continue
         stat = path.stat()

@@ -43,15 +43,15 @@ def _files(settings: Settings, *, deep: bool) -> Iterator[Finding]:
     files, unknown = 0, 0
     for name in lake.tables:
         try:
-            snapshot = lake.open(name)
-            if snapshot is None:
+            table_version = lake.open(name)
+            if table_version is None:
                 continue
-            files += len(snapshot.files)
-            missing += missing_files(snapshot)
+            files += len(table_version.files)
+            missing += missing_files(table_version)
         except Exception:  # noqa: BLE001, S112 - a table that cannot be opened is another check's finding
             continue
         if deep:
-            found, without = rotten_files(snapshot)
+            found, without = rotten_files(table_version)
             rotten += found
             unknown += without
     if missing:

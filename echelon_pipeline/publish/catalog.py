@@ -15,7 +15,7 @@ from graphlib import TopologicalSorter
 import duckdb
 
 from echelon_pipeline import __version__
-from echelon_pipeline.lake.delta import Snapshot, empty_select
+from echelon_pipeline.lake.delta import TableVersion, empty_select
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, quote
 from echelon_pipeline.tables import Table
@@ -39,27 +39,27 @@ _META = (
 
 @dataclass(frozen=True)
 class Source:
-    """One table of the registry at its pinned version; ``snapshot`` is None where it does not exist yet."""
+    """One table of the registry at its pinned version; ``table_version`` is None where it does not exist yet."""
 
     table: Table
-    snapshot: Snapshot | None
+    table_version: TableVersion | None
 
     @property
     def is_view(self) -> bool:
-        if self.snapshot is None or self.table.physical:
+        if self.table_version is None or self.table.physical:
             return False
-        return sum(f.size for f in self.snapshot.files) >= PHYSICAL_BYTES
+        return sum(f.size for f in self.table_version.files) >= PHYSICAL_BYTES
 
     def select(self, root: str) -> str:
         """SELECT of the rows; a view's files are relative to the session's variable ``lake``, else the root."""
-        if self.snapshot is None or not self.snapshot.files:
+        if self.table_version is None or not self.table_version.files:
             return empty_select(self.table)
         if not self.is_view:
-            return self.snapshot.select([f.path for f in self.snapshot.files])
+            return self.table_version.select([f.path for f in self.table_version.files])
         # Not list_transform: DuckDB before 2.0 stores its lambda in a form that 2.0 refuses.
         base = f"coalesce(getvariable('lake'), {literal(root)})"
-        names = (f.path.removeprefix(root) for f in self.snapshot.files)
-        return self.snapshot.select_from("[" + ", ".join(f"{base} || {literal(n)}" for n in names) + "]")
+        names = (f.path.removeprefix(root) for f in self.table_version.files)
+        return self.table_version.select_from("[" + ", ".join(f"{base} || {literal(n)}" for n in names) + "]")
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ def _with_lake(statement: Statement, sources: Mapping[str, Source], root: str) -
 
 
 def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, imprint: Imprint) -> None:
-    files = source.snapshot.files if source.snapshot else ()
-    version = source.snapshot.version if source.snapshot else None
+    files = source.table_version.files if source.table_version else ()
+    version = source.table_version.version if source.table_version else None
     connection.execute(
         f"INSERT INTO meta.publication VALUES ({', '.join('?' * 12)})",
         [
@@ -141,7 +141,7 @@ def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, impr
             imprint.built_at,
             __version__,
             imprint.sequence,
-            None if source.snapshot is None else source.snapshot.table_id,
+            None if source.table_version is None else source.table_version.table_id,
             name in imprint.stale,
             imprint.stale.get(name),
         ],

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from echelon_pipeline.errors import CorruptStore, NotFound
-from echelon_pipeline.lake.delta import Snapshot
+from echelon_pipeline.lake.delta import TableVersion
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish.editions import Edition, Made, last_edition
@@ -38,9 +38,9 @@ def guarded_refresh(settings: Settings, *, run_id: str | None = None) -> Refresh
     return Refresh(settings, run_id=run_id, guard=require_whole_lake)
 
 
-def require_lineage(settings: Settings, last: Edition, found: Mapping[str, Snapshot | None]) -> None:
+def require_lineage(settings: Settings, last: Edition, found: Mapping[str, TableVersion | None]) -> None:
     """The same for tables that are already open."""
-    broken = {n: text for n, snapshot in found.items() if (text := _fault(last.tables.get(n), snapshot))}
+    broken = {n: text for n, table_version in found.items() if (text := _fault(last.tables.get(n), table_version))}
     if not broken:
         return
     accepted = _accepted(settings)
@@ -70,26 +70,26 @@ def register_rebuilt(settings: Settings, tables: Collection[str]) -> dict[str, s
     noted: dict[str, str] = {}
     with State.of(settings) as state, state.begin() as connection:
         for name in names:
-            snapshot = lake.open(name)
+            table_version = lake.open(name)
             row: dict[str, object] = {"table_id": _NONE, "version": -1}
-            if snapshot is not None:
-                row = {"table_id": snapshot.table_id, "version": snapshot.version}
+            if table_version is not None:
+                row = {"table_id": table_version.table_id, "version": table_version.version}
             row |= {"lake": settings.lake_root, "name": name, "noted_at": datetime.now(UTC).timestamp()}
             put(connection, REBUILT_TABLES, row)
-            noted[name] = f"version {snapshot.version}" if snapshot else "does not exist"
+            noted[name] = f"version {table_version.version}" if table_version else "does not exist"
     return noted
 
 
-def _fault(made: Made | None, snapshot: Snapshot | None) -> str:
+def _fault(made: Made | None, table_version: TableVersion | None) -> str:
     """What is wrong with a table against what was published of it; "" where nothing is."""
     if made is None or made.version is None:
         return ""
-    if snapshot is None:
+    if table_version is None:
         return f"has vanished (it had version {made.version} and {made.rows:,} rows)"
-    if made.table_id is not None and made.table_id != snapshot.table_id:
-        return f"is another table than the one published (version {snapshot.version}, before {made.version})"
-    if snapshot.version < made.version:
-        return f"went back from version {made.version} to {snapshot.version}"
+    if made.table_id is not None and made.table_id != table_version.table_id:
+        return f"is another table than the one published (version {table_version.version}, before {made.version})"
+    if table_version.version < made.version:
+        return f"went back from version {made.version} to {table_version.version}"
     return ""
 
 
@@ -100,8 +100,8 @@ def _accepted(settings: Settings) -> dict[str, tuple[str, int]]:
     return {row.name: (row.table_id, int(row.version)) for row in rows}
 
 
-def _is_accepted(noted: tuple[str, int], snapshot: Snapshot | None) -> bool:
+def _is_accepted(noted: tuple[str, int], table_version: TableVersion | None) -> bool:
     """Whether a table is the noted one, or what it has become since."""
-    if snapshot is None:
+    if table_version is None:
         return noted[0] == _NONE
-    return noted[0] in (_NONE, snapshot.table_id) and snapshot.version >= noted[1]
+    return noted[0] in (_NONE, table_version.table_id) and table_version.version >= noted[1]

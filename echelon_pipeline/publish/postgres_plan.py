@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.lake.changes import changed_since
-from echelon_pipeline.lake.delta import Snapshot
+from echelon_pipeline.lake.delta import TableVersion
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish.postgres_tables import Mirror
 from echelon_pipeline.publish.reader import read_published
@@ -95,7 +95,7 @@ class Published:
         return tuple((str(c[0]), str(c[1])) for c in self._connection.execute(f"DESCRIBE {name}").fetchall())
 
     @cached_property
-    def _snapshots(self) -> dict[str, Snapshot | None]:
+    def _table_versions(self) -> dict[str, TableVersion | None]:
         return {n: None if v is None else self._lake.open(n, v) for n, v in self.versions.items()}
 
     def inputs(self, name: str) -> Inputs:
@@ -103,8 +103,12 @@ class Published:
         tables, code = _made_of(name)
         found: Inputs = {"code": [hashlib.sha256("".join(sorted(code)).encode()).hexdigest()[:16], None]}
         for table in sorted(tables):
-            snapshot = self._snapshots.get(table)
-            found[table] = [None, None] if snapshot is None else [str(snapshot.delta.metadata().id), snapshot.version]
+            table_version = self._table_versions.get(table)
+            found[table] = (
+                [None, None]
+                if table_version is None
+                else [str(table_version.delta.metadata().id), table_version.version]
+            )
         return found
 
     def plan(self, mirror: Mirror, held: Held | None) -> Plan | None:
@@ -117,7 +121,7 @@ class Published:
         before, after = dict(held.inputs), dict(inputs)
         (old, old_version), (new, _) = before.pop(name, [None, None]), after.pop(name)
         if "date" in mirror.table.partition_by and before == after and old == new:
-            changed = changed_since(self._snapshots.get(name), old_version)
+            changed = changed_since(self._table_versions.get(name), old_version)
             if not changed.everything:
                 days = tuple(sorted(changed.dates))
                 return Plan(mirror, days, in_place=True) if days else None

@@ -88,8 +88,8 @@ def publish(
         sources = {t.name: Source(t, lake.open(t.name)) for t in lake.tables.values() if t.published}
         last = last_edition(target)
         if last is not None:
-            require_lineage(settings, last, {n: s.snapshot for n, s in sources.items()})
-        versions = {name: s.snapshot.version if s.snapshot else None for name, s in sources.items()}
+            require_lineage(settings, last, {n: s.table_version for n, s in sources.items()})
+        versions = {name: s.table_version.version if s.table_version else None for name, s in sources.items()}
         changed = is_changed(settings, target, last)
         if not (force or changed) and _is_fresh(settings, last, versions, soon=soon):
             return None
@@ -106,8 +106,8 @@ def publish(
 
 
 def _made(sources: Mapping[str, Source]) -> dict[str, Made]:
-    snapshots = {name: s.snapshot for name, s in sources.items() if s.snapshot is not None}
-    return {n: Made(s.version, s.table_id, sum(f.rows for f in s.files)) for n, s in snapshots.items()}
+    table_versions = {name: s.table_version for name, s in sources.items() if s.table_version is not None}
+    return {n: Made(s.version, s.table_id, sum(f.rows for f in s.files)) for n, s in table_versions.items()}
 
 
 def _replace(

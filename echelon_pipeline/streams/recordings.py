@@ -17,7 +17,7 @@ from pathlib import Path
 from echelon_pipeline import __version__
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.lake.session import VENUES, Session, Venue
-from echelon_pipeline.lake.windows import Recorded as Window
+from echelon_pipeline.lake.windows import RecordedWindow as Window
 from echelon_pipeline.sqltools.statements import statements
 from echelon_pipeline.streams.chains import LINGER, Chain, chains
 from echelon_pipeline.streams.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of

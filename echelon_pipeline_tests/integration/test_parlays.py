@@ -14,7 +14,7 @@ import pytest
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.parlays import SCOPE
 from echelon_pipeline.lake.session import Counts, Session
-from echelon_pipeline.lake.windows import Recorded
+from echelon_pipeline.lake.windows import RecordedWindow
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
@@ -39,7 +39,7 @@ def _served(venue: SandboxProcess, **query: str | int) -> Served:
     return {m["ticker"]: m for m in found}
 
 
-def _run(settings: Settings) -> tuple[Counts, Recorded]:
+def _run(settings: Settings) -> tuple[Counts, RecordedWindow]:
     """One run of the unit, and the window that it recorded."""
     session = Session.of(settings)
     counts = main.parlays(session, "kalshi")

@@ -1,4 +1,4 @@
-"""A sha256 of every data file is recorded when it is committed, and says which file has rotted."""
+"""A sha256 of every data file is recorded at its commit and detects files that changed on disk."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _merge(lake: Lake, *numbers: int, day: int = 0) -> None:
 
 
 def _recorded(lake: Lake, table: str) -> dict[str, str]:
-    """What is recorded of the files of the latest version."""
+    """Recorded checksums of the files of the latest version."""
     uri = lake.uri(table)
     return {p: known(uri).get(p.removeprefix(f"{uri}/"), "nothing") for p in lake.files(table)}
 
@@ -47,7 +47,7 @@ def test_files_of_merges_appends_replacements_and_compactions_are_recorded(lake:
     _merge(lake, 1, 2)
     _merge(lake, 3, day=1)
     _merge(lake, 4)
-    for n in range(12):  # the table gathers small files by itself
+    for n in range(12):  # appends compact small files
         lake.append(TRADES, arrow(TRADES, [trade(10 + n)]))
     lake.replace(TRADES, staged(lake.scratch, TRADES, [trade(9)]), (DAY, DAY))
     found = _recorded(lake, TRADES)
@@ -55,11 +55,11 @@ def test_files_of_merges_appends_replacements_and_compactions_are_recorded(lake:
     assert len(found) == 2
 
 
-def test_maintenance_gathers_records_and_adds_those_that_are_missing(settings: Settings, lake: Lake) -> None:
+def test_maintenance_consolidates_records_and_adds_missing_checksums(settings: Settings, lake: Lake) -> None:
     _merge(lake, 1)
     _merge(lake, 2, day=1)
     folder = Path(lake.uri(TRADES), "_sha256")
-    (folder / f"{1:020d}.json").unlink()  # as of a process killed between the commit and its record
+    (folder / f"{1:020d}.json").unlink()  # like a process killed between the commit and its record
     assert _levels(settings)["checksums"] is Level.WARN
     assert maintain(settings, keep_seconds=0).checksums_added == 1
     assert [p.name for p in folder.iterdir()] == ["gathered.json"]
@@ -83,9 +83,7 @@ def test_one_flipped_bit_of_a_data_file_is_found(settings: Settings, lake: Lake)
 
 
 @pytest.mark.parametrize("fault", ["gone", "short"])
-def test_a_data_file_that_is_gone_or_short_is_found_without_reading_it(
-    settings: Settings, lake: Lake, fault: str
-) -> None:
+def test_a_missing_or_short_data_file_is_found_without_reading_it(settings: Settings, lake: Lake, fault: str) -> None:
     _merge(lake, 1)
     (path,) = map(Path, lake.files(TRADES))
     assert _levels(settings, deep=False)["data files"] is Level.OK
@@ -133,7 +131,7 @@ def test_a_damaged_state_database_is_named(settings: Settings, lake: Lake) -> No
     assert _levels(settings, deep=False)["state"] is Level.FAIL
 
 
-def test_a_lake_that_vanished_is_named(settings: Settings, lake: Lake) -> None:
+def test_a_missing_lake_is_named(settings: Settings, lake: Lake) -> None:
     _merge(lake, 1)
     publish(settings)
     Path(settings.lake_root).rename(settings.home / "unmounted")
@@ -142,11 +140,11 @@ def test_a_lake_that_vanished_is_named(settings: Settings, lake: Lake) -> None:
     assert "core.trades has vanished" in found.text
 
 
-def test_every_table_may_be_looked_at_before_anything_exists(settings: Settings) -> None:
+def test_every_table_can_be_verified_before_anything_exists(settings: Settings) -> None:
     assert set(_levels(settings).values()) == {Level.OK}
 
 
-def test_an_accounts_files_are_its_owners_alone(lake: Lake) -> None:
+def test_files_of_private_tables_are_readable_by_their_owner_only(lake: Lake) -> None:
     table = "core.account_events"
     event = row(table, kind="order", instrument_id="kalshi:A", order_id="o1", hour=12, listener="l", connection_id="c")
     lake.merge(table, [staged(lake.scratch, table, [event])])
@@ -157,7 +155,7 @@ def test_an_accounts_files_are_its_owners_alone(lake: Lake) -> None:
     assert Path(lake.files(TRADES)[0]).stat().st_mode & 0o777 != 0o600
 
 
-def test_recorded_frames_are_their_owners_alone(tmp_path: Path) -> None:
+def test_recorded_frames_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     with _written(tmp_path / "segment", b"x"):
         pass
     assert (tmp_path / "segment").stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""Compaction: every row is there once afterwards, whoever else writes meanwhile."""
+"""Compaction: every row exists exactly once afterwards, even if others write at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deltalake.exceptions import CommitFailedError
 from echelon_pipeline.errors import DiskFull
 from echelon_pipeline.lake import compaction
 from echelon_pipeline.lake.changes import changed_since
-from echelon_pipeline.lake.datafiles import exchange
+from echelon_pipeline.lake.datafiles import exchange_files
 from echelon_pipeline.lake.delta import Partition, open_for_write
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
@@ -38,14 +38,14 @@ def units(lake: Lake) -> list[str]:
 
 
 def partition(lake: Lake) -> Partition:
-    snapshot = lake.open(OBJECTS)
-    assert snapshot is not None
-    [found] = {f.partition for f in snapshot.files}
+    table_version = lake.open(OBJECTS)
+    assert table_version is not None
+    [found] = {f.partition for f in table_version.files}
     return found
 
 
 def compacted(lake: Lake, meanwhile: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> bool | None:
-    """What a compaction says, with something done in another thread before it commits."""
+    """Runs a compaction; another thread does something before it commits. Returns the result of the compaction."""
     errors: list[BaseException] = []
 
     def work() -> None:
@@ -56,19 +56,19 @@ def compacted(lake: Lake, meanwhile: Callable[[], object], monkeypatch: pytest.M
             raise
 
     def late(*args: object) -> int | None:
-        monkeypatch.setattr(compaction, "exchange", exchange)
+        monkeypatch.setattr(compaction, "exchange_files", exchange_files)
         other = threading.Thread(target=work)
         other.start()
         other.join()
-        return exchange(*args)  # type: ignore[arg-type]
+        return exchange_files(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compaction, "exchange", late)
+    monkeypatch.setattr(compaction, "exchange_files", late)
     done = lake.compact(OBJECTS, partition(lake))
     assert not errors
     return done
 
 
-def test_small_files_become_one_and_nothing_changed(lake: Lake) -> None:
+def test_small_files_become_one_and_no_row_changes(lake: Lake) -> None:
     before = lake.version(OBJECTS)
     assert lake.compact(OBJECTS, partition(lake)) is True
     assert len(lake.files(OBJECTS)) == 1
@@ -81,7 +81,7 @@ def test_two_compactions_of_the_same_files_keep_every_row_once(lake: Lake, monke
     assert compacted(lake, lambda: lake.compact(OBJECTS, partition(lake)), monkeypatch) is None
     assert units(lake) == ["0", "1", "2", "3"]
     assert len(lake.files(OBJECTS)) == 1
-    assert len(list(Path(lake.uri(OBJECTS)).rglob("*.parquet"))) == 5  # the loser's is deleted
+    assert len(list(Path(lake.uri(OBJECTS)).rglob("*.parquet"))) == 5  # the file of the losing compaction is deleted
 
 
 def test_an_append_does_not_disturb_a_compaction(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_an_append_does_not_disturb_a_compaction(lake: Lake, monkeypatch: pytest
 
 
 def test_a_deletion_against_an_older_version_does_not_bring_rows_back(lake: Lake) -> None:
-    """Delta-rs passes over commits that say that they change no data."""
+    """Delta-rs skips commits that are marked as changing no data."""
     old = open_for_write(TABLES[OBJECTS], lake.uri(OBJECTS))
     assert lake.compact(OBJECTS, partition(lake)) is True
     with pytest.raises(CommitFailedError):
@@ -99,7 +99,7 @@ def test_a_deletion_against_an_older_version_does_not_bring_rows_back(lake: Lake
     assert units(lake) == ["0", "1", "2", "3"]
 
 
-def test_many_writers_that_compact_lose_and_double_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_compactions_lose_and_duplicate_no_row(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "GATHER_FILES", 3)
 
     def work(name: str) -> None:
@@ -115,7 +115,7 @@ def test_many_writers_that_compact_lose_and_double_nothing(lake: Lake, monkeypat
 
 
 @pytest.mark.parametrize("error", [DiskFull("no space left"), CommitFailedError("another process migrates it")])
-def test_an_append_that_is_committed_is_not_called_failed(
+def test_a_committed_append_succeeds_even_if_compaction_fails(
     lake: Lake, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(*_: object) -> None:

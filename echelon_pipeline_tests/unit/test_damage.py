@@ -1,4 +1,4 @@
-"""A read that fails because of a damaged data file names the table and the file, whatever DuckDB said."""
+"""A read that fails because of a damaged data file names the table and the file, for every error of DuckDB."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from echelon_pipeline import cli
 from echelon_pipeline.errors import CorruptStore, MartsFailed
-from echelon_pipeline.lake.damage import may_be_damage, named_damage, note
+from echelon_pipeline.lake.damage import may_be_damage, naming_damaged_files, note_read
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.publish import catalog
@@ -42,7 +42,7 @@ def data_file(settings: Settings, table: str) -> Path:
 
 
 def flip(path: Path, at: int) -> None:
-    """Another byte in its place, in the same file and at the same time of change, as a rotten disk does it."""
+    """Replaces one byte in place: same file, same modification time, as a failing disk does."""
     stat = path.stat()
     data = bytearray(path.read_bytes())
     data[at] ^= 0xFF
@@ -51,7 +51,7 @@ def flip(path: Path, at: int) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES_READ)
-def test_a_flipped_byte_that_stops_a_publication_is_named(settings: Settings, table: str) -> None:
+def test_a_flipped_byte_that_fails_a_publication_is_named(settings: Settings, table: str) -> None:
     path = data_file(settings, table)
     flip(path, PAGE_HEADER)
     with pytest.raises(CorruptStore) as found:
@@ -62,7 +62,7 @@ def test_a_flipped_byte_that_stops_a_publication_is_named(settings: Settings, ta
 
 @pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES_READ)
-def test_a_byte_flipped_anywhere_is_named_or_not_noticed(settings: Settings, table: str) -> None:
+def test_a_byte_flipped_anywhere_is_named_or_does_not_affect_the_read(settings: Settings, table: str) -> None:
     path = data_file(settings, table)
     whole = path.read_bytes()
     for at in random.Random(7).sample(range(len(whole)), 40):
@@ -75,7 +75,7 @@ def test_a_byte_flipped_anywhere_is_named_or_not_noticed(settings: Settings, tab
         path.write_bytes(whole)
 
 
-def test_a_flipped_byte_that_stops_a_mart_is_its_reason(settings: Settings) -> None:
+def test_the_reason_of_a_failed_mart_names_the_damaged_file(settings: Settings) -> None:
     path = data_file(settings, TRADES)
     flip(path, PAGE_HEADER)
     with pytest.raises(MartsFailed) as found:
@@ -97,7 +97,7 @@ def test_a_damaged_file_below_a_view_is_named_by_sql(
     assert result.stderr.startswith(f"error: core.trades: {path}"), result.stderr
 
 
-def test_a_file_without_a_checksum_is_read_instead(settings: Settings) -> None:
+def test_a_file_without_a_checksum_is_read_to_its_end(settings: Settings) -> None:
     path = data_file(settings, TRADES)
     for record in Path(Lake.of(settings).uri(TRADES), "_sha256").iterdir():
         record.unlink()
@@ -107,15 +107,15 @@ def test_a_file_without_a_checksum_is_read_instead(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("said", ["Out of buffer", "TProtocolException: Invalid data"])
-def test_what_duckdb_throws_unclassified_is_a_file_that_cannot_be_read(settings: Settings, said: str) -> None:
+def test_an_unclassified_error_of_duckdb_is_an_unreadable_file(settings: Settings, said: str) -> None:
     with pytest.raises(CorruptStore, match=f"lake cannot be read: {said}"), Lake.of(settings).duck():
         raise duckdb.Error(said)
 
 
-def test_mistakes_of_a_statement_are_not_blamed_on_files(tmp_path: Path) -> None:
+def test_errors_in_a_statement_are_not_blamed_on_files(tmp_path: Path) -> None:
     mistakes: tuple[Exception, ...] = (duckdb.BinderException("x"), duckdb.InterruptException("x"), CorruptStore("x"))
     assert not any(may_be_damage(error) for error in mistakes)
-    note("core.gone", f"{tmp_path}/core/gone", (type("File", (), {"path": str(tmp_path / "gone.parquet")})(),))
+    note_read("core.gone", f"{tmp_path}/core/gone", (type("File", (), {"path": str(tmp_path / "gone.parquet")})(),))
     for error in mistakes:
-        with pytest.raises(type(error), match=r"^x$"), named_damage(str(tmp_path)):
+        with pytest.raises(type(error), match=r"^x$"), naming_damaged_files(str(tmp_path)):
             raise error

@@ -1,4 +1,4 @@
-"""Files that DuckDB writes and Delta adopts: order, statistics, and what happens when several writers commit.
+"""Data files that DuckDB writes and Delta commits: order, statistics, and commits of several writers.
 
 Belongs here: the mechanics below a merge. What a merge changes is tested in ``test_lake.py``.
 """
@@ -16,8 +16,8 @@ import pytest
 from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline.lake import datafiles
-from echelon_pipeline.lake.datafiles import TOGETHER_ROWS, adopt, write_files
-from echelon_pipeline.lake.delta import Partition, Snapshot, open_for_write
+from echelon_pipeline.lake.datafiles import TOGETHER_ROWS, commit_files, write_files
+from echelon_pipeline.lake.delta import Partition, TableVersion, open_for_write
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, staged, stored, trade
@@ -40,16 +40,16 @@ def tomorrow(number: int) -> Row:
     return trade(number, date=DAY + timedelta(days=1), event_at=NOON + timedelta(days=1))
 
 
-def pinned(lake: Lake) -> Snapshot:
+def pinned(lake: Lake) -> TableVersion:
     return open_for_write(TRADES, lake.uri("core.trades"))
 
 
-def put(lake: Lake, snapshot: Snapshot, partition: Partition, *rows: Row) -> int:
+def put(lake: Lake, table_version: TableVersion, partition: Partition, *rows: Row) -> int:
     """Writes a partition's new content and commits it against a version."""
     with lake.duck() as connection:
         connection.register("given", arrow("core.trades", rows))
-        added = write_files(connection, snapshot, [partition], lambda _: "SELECT * FROM given", len(rows))
-    return adopt(snapshot, added, [partition], 5)
+        added = write_files(connection, table_version, [partition], lambda _: "SELECT * FROM given", len(rows))
+    return commit_files(table_version, added, [partition], 5)
 
 
 def ids(lake: Lake) -> list[str]:
@@ -69,7 +69,7 @@ def test_a_file_is_in_the_tables_order_and_in_row_groups_that_can_be_skipped(lak
     assert keys == sorted(keys)
 
 
-def test_the_log_knows_the_rows_and_the_range_of_each_file(lake: Lake) -> None:
+def test_the_log_has_the_row_count_and_range_of_each_file(lake: Lake) -> None:
     merge(lake, *(trade(n) for n in range(5)))
     (file,) = pinned(lake).files
     assert (file.rows, file.low, file.high) == (5, "kalshi:I0", "kalshi:I2")
@@ -83,23 +83,23 @@ def test_another_engine_reads_the_same_rows(lake: Lake) -> None:
     assert found["date"].dtype == pl.Date
 
 
-def test_a_commit_to_another_partition_in_between_costs_no_second_merge(lake: Lake) -> None:
+def test_a_concurrent_commit_to_another_partition_needs_no_second_merge(lake: Lake) -> None:
     merge(lake, trade(1))
-    snapshot = pinned(lake)
+    table_version = pinned(lake)
     merge(lake, tomorrow(2))
-    assert put(lake, snapshot, TODAY, trade(1), trade(3)) == lake.version("core.trades")
+    assert put(lake, table_version, TODAY, trade(1), trade(3)) == lake.version("core.trades")
     assert sorted(ids(lake)) == ["t1", "t2", "t3"]
 
 
-def test_a_commit_to_the_same_partition_in_between_is_not_overwritten(lake: Lake) -> None:
+def test_a_concurrent_commit_to_the_same_partition_is_not_overwritten(lake: Lake) -> None:
     merge(lake, trade(1))
-    snapshot = pinned(lake)
+    table_version = pinned(lake)
     merge(lake, trade(2))
     before = data_files(lake)
     with pytest.raises(CommitFailedError, match="another writer"):
-        put(lake, snapshot, TODAY, trade(1), trade(3))
+        put(lake, table_version, TODAY, trade(1), trade(3))
     assert sorted(ids(lake)) == ["t1", "t2"]
-    assert data_files(lake) == before  # what lost is deleted
+    assert data_files(lake) == before  # files of the losing writer are deleted
 
 
 def test_two_writers_cannot_both_fill_an_empty_partition(lake: Lake) -> None:
@@ -119,7 +119,7 @@ def test_a_partition_without_rows_has_no_file(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("count", [2, TOGETHER_ROWS + 1])
-def test_a_file_that_fails_takes_the_finished_ones_with_it(lake: Lake, count: int) -> None:
+def test_a_failed_write_deletes_the_files_already_written(lake: Lake, count: int) -> None:
     merge(lake, trade(1))
     before = data_files(lake)
     with lake.duck() as connection:
@@ -134,7 +134,7 @@ def test_a_file_that_fails_takes_the_finished_ones_with_it(lake: Lake, count: in
     assert data_files(lake) == before
 
 
-def test_partitions_written_together_hold_what_they_hold_one_by_one(
+def test_partitions_written_together_equal_partitions_written_one_by_one(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [trade(n) for n in range(5)] + [tomorrow(n) for n in range(5, 9)]

@@ -1,4 +1,4 @@
-"""What a thread keeps of an opened table: spared openings must never show an old version or other files.
+"""The cache of opened tables: it must never return an old version or other files.
 
 Belongs here: opening and pinning. Writing is tested in ``test_lake.py`` and ``test_datafiles.py``.
 """
@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from echelon_pipeline.lake import delta
 from echelon_pipeline.lake.changes import changed_since
-from echelon_pipeline.lake.delta import Snapshot, open_table
+from echelon_pipeline.lake.delta import TableVersion, open_table
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import DAY, Row, arrow, row, staged, stored, trade
@@ -31,10 +31,10 @@ def merge(lake: Lake, *rows: Row) -> None:
     lake.merge(TRADES, [staged(lake.scratch, TRADES, rows)])
 
 
-def opened(lake: Lake) -> Snapshot:
-    snapshot = lake.open(TRADES)
-    assert snapshot is not None
-    return snapshot
+def opened(lake: Lake) -> TableVersion:
+    table_version = lake.open(TRADES)
+    assert table_version is not None
+    return table_version
 
 
 def elsewhere(lake: Lake, *rows: Row) -> None:
@@ -61,7 +61,7 @@ def test_commits_of_another_writer_are_seen_at_once(lake: Lake, commits: int) ->
     assert len(stored(lake, TRADES)) == commits + 1
 
 
-def test_a_pinned_version_keeps_its_files_whatever_is_committed_after(lake: Lake) -> None:
+def test_later_commits_do_not_change_the_files_of_a_pinned_version(lake: Lake) -> None:
     merge(lake, trade(1))
     mine, other = opened(lake), DeltaTable(lake.uri(TRADES)).file_uris()
     merge(lake, trade(2))
@@ -71,18 +71,18 @@ def test_a_pinned_version_keeps_its_files_whatever_is_committed_after(lake: Lake
     assert mine.version == 1
 
 
-def test_changes_are_those_up_to_the_pinned_version(lake: Lake) -> None:
+def test_changes_end_at_the_pinned_version(lake: Lake) -> None:
     merge(lake, trade(1))
     mine = opened(lake)
     for number in (2, 3):
         merge(lake, trade(number))
-    opened(lake)  # the handle has moved on
+    opened(lake)  # moves the cached handle to the latest version
     assert changed_since(mine, 0).dates == {DAY}
     assert changed_since(mine, 1).dates == frozenset()
     assert [c["version"] for c in mine.history(0)] == [1]
 
 
-def test_a_table_that_was_deleted_and_made_again_is_opened_again(lake: Lake) -> None:
+def test_a_table_that_was_deleted_and_created_again_is_not_served_from_the_cache(lake: Lake) -> None:
     merge(lake, trade(1))
     before = opened(lake)
     shutil.rmtree(lake.uri(TRADES))
@@ -93,14 +93,14 @@ def test_a_table_that_was_deleted_and_made_again_is_opened_again(lake: Lake) -> 
     assert [r["trade_id"] for r in stored(lake, TRADES, "trade_id")] == [trade(2)["trade_id"]]
 
 
-def test_an_append_leaves_the_version_that_it_made(lake: Lake) -> None:
+def test_an_append_caches_the_version_that_it_made(lake: Lake) -> None:
     rows = arrow("raw.objects", [row("raw.objects", unit_id="a")])
     for version in (1, 2):
         assert lake.append("raw.objects", rows).version == version
         assert lake.version("raw.objects") == version
 
 
-def test_a_version_of_the_past_is_not_taken_for_the_latest(lake: Lake) -> None:
+def test_opening_an_old_version_does_not_cache_it_as_the_latest(lake: Lake) -> None:
     for number in (1, 2):
         merge(lake, trade(number))
     past = open_table(TABLES[TRADES], lake.uri(TRADES), 1)

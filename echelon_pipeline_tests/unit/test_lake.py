@@ -44,7 +44,7 @@ def log_of(lake: Lake, table: str) -> set[Path]:
 # --- merge
 
 
-def test_a_table_that_does_not_exist_reads_as_typed_and_empty(lake: Lake) -> None:
+def test_a_missing_table_is_read_as_empty_with_its_types(lake: Lake) -> None:
     assert lake.version("core.trades") is None
     assert lake.files("core.trades") == []
     with lake.duck() as connection:
@@ -85,7 +85,7 @@ def test_rows_that_differ_in_provenance_only_are_left_as_stored(lake: Lake) -> N
     "column",
     ["best_bid_size", "best_ask_size", "volume", "volume_24h", "volume_usd", "volume_24h_usd", "open_interest"],
 )
-def test_no_quote_has_a_size_below_zero(lake: Lake, column: str) -> None:
+def test_a_quote_with_a_negative_size_is_refused(lake: Lake, column: str) -> None:
     with pytest.raises(RuleViolation, match=f"{column} is not negative"):
         merge(lake, "core.instrument_quotes", row("core.instrument_quotes", **{column: Decimal("-0.01")}))
     assert merge(lake, "core.instrument_quotes", row("core.instrument_quotes", **{column: Decimal(0)})) == (1, 0, 0)
@@ -104,7 +104,7 @@ def test_only_partitions_with_changes_are_rewritten(lake: Lake) -> None:
     assert sorted(p.split("date=")[1][:10] for p in kept) == ["2026-11-01", "2026-11-03"]
 
 
-def test_where_a_newest_column_decides_the_larger_wins_staged_or_stored(lake: Lake) -> None:
+def test_the_row_with_the_larger_newest_column_wins_staged_or_stored(lake: Lake) -> None:
     def version(title: str, hours: int) -> Row:
         return row("core.instruments", instrument_id="kalshi:A", title=title, observed_at=NOON + timedelta(hours=hours))
 
@@ -150,7 +150,7 @@ def test_a_finer_or_complete_price_is_never_replaced_by_a_worse_one(
     assert [r["close"] for r in stored(lake, "core.daily_prices")] == [Decimal("0.6" if is_taken else "0.5")]
 
 
-def test_of_two_staged_prices_the_complete_and_finer_one_is_kept(lake: Lake) -> None:
+def test_the_complete_and_finer_of_two_staged_prices_is_kept(lake: Lake) -> None:
     rows = [
         row("core.daily_prices", instrument_id="kalshi:A", grain_seconds=g, is_complete=c, source=f"{g} {c}")
         for g, c in [(60, False), (3600, True), (600, True), (None, True)]
@@ -177,7 +177,7 @@ def test_merging_in_parts_and_all_at_once_give_the_same_rows(
 
     batches = [[made(*r) for r in batch] for batch in merges]
     for number, batch in enumerate(batches):
-        # Later merges are later reads, as they are in life.
+        # Later merges are later reads, as in production.
         for item in batch:
             item["observed_at"] += timedelta(days=number)
         merge(parts, "core.series", *batch)
@@ -212,7 +212,7 @@ def test_a_broken_rule_commits_nothing_and_names_table_rule_and_rows(lake: Lake,
     assert log_of(lake, "core.trades") == before
 
 
-def test_two_staged_rows_that_disagree_on_a_key_are_refused(lake: Lake) -> None:
+def test_two_different_staged_rows_of_one_key_are_refused(lake: Lake) -> None:
     with pytest.raises(RuleViolation, match=r"key \(trade_id\) is unique.*1 key"):
         merge(lake, "core.trades", trade(1), trade(1, size=Decimal(3)))
     assert lake.version("core.trades") is None
@@ -227,7 +227,7 @@ def test_a_newer_parser_replaces_what_an_older_one_made_of_the_same_payload(lake
     assert [(r["title"], r["parser_version"]) for r in stored(lake, "core.instruments")] == [("read anew", 2)]
 
 
-def test_a_newer_parser_may_make_a_worse_day_of_the_same_reading_and_of_no_other(lake: Lake) -> None:
+def test_a_newer_parser_may_replace_a_price_by_a_worse_one_of_the_same_reading_only(lake: Lake) -> None:
     best = row("core.daily_prices", is_complete=True, grain_seconds=60, observed_at=NOON, parser_version=1)
     merge(lake, "core.daily_prices", best)
     merge(lake, "core.daily_prices", {**best, "grain_seconds": 3600, "observed_at": LATER, "parser_version": 2})
@@ -236,7 +236,7 @@ def test_a_newer_parser_may_make_a_worse_day_of_the_same_reading_and_of_no_other
     assert [r["is_complete"] for r in stored(lake, "core.daily_prices")] == [False]
 
 
-def test_an_append_is_checked_too(lake: Lake) -> None:
+def test_an_append_checks_the_rules(lake: Lake) -> None:
     with pytest.raises(RuleViolation, match="kind is present"):
         lake.append("core.drift", arrow("core.drift", [row("core.drift"), row("core.drift", kind=None)]))
     assert lake.version("core.drift") is None
@@ -245,7 +245,7 @@ def test_an_append_is_checked_too(lake: Lake) -> None:
 # --- append
 
 
-def test_appends_add_rows_and_say_where(lake: Lake) -> None:
+def test_an_append_adds_rows_and_returns_its_partitions(lake: Lake) -> None:
     rows = [row("core.drift", unit_id=f"u{n}", venue=v) for n, v in enumerate(["kalshi", "polymarket", "kalshi"])]
     done = lake.append("core.drift", arrow("core.drift", rows))
     assert (done.version, done.rows_new) == (1, 3)
@@ -259,7 +259,7 @@ def test_appends_add_rows_and_say_where(lake: Lake) -> None:
 # --- reading
 
 
-def test_scans_read_one_version_and_only_the_partitions_asked_for(lake: Lake) -> None:
+def test_a_scan_reads_one_version_and_only_the_requested_partitions(lake: Lake) -> None:
     for d in (1, 2):
         merge(lake, "core.trades", trade(d, date=date(2026, 11, d), event_at=NOON.replace(day=d)))
     assert len(stored(lake, "core.trades")) == 2
@@ -267,7 +267,7 @@ def test_scans_read_one_version_and_only_the_partitions_asked_for(lake: Lake) ->
     where = {"venue": ["kalshi"], "date": [date(2026, 11, 2)]}
     assert [r["trade_id"] for r in stored(lake, "core.trades", where=where)] == ["kalshi:t2"]
     assert stored(lake, "core.trades", where={"venue": ["polymarket"]}) == []
-    with pytest.raises(TypeError, match="wants date values"):
+    with pytest.raises(TypeError, match="takes date values"):
         lake.files("core.trades", where={"date": ["2026-11-02"]})
 
 
@@ -279,7 +279,7 @@ def test_partition_values_with_odd_characters_survive(lake: Lake) -> None:
     assert [r["endpoint"] for r in found] == [name, name]
 
 
-def test_raw_files_of_other_units_are_left_out(lake: Lake) -> None:
+def test_a_scan_skips_raw_files_of_other_units(lake: Lake) -> None:
     for unit in ("20261120T01-a", "20261120T02-b", "20261120T03-c"):
         lake.append("raw.objects", arrow("raw.objects", [row("raw.objects", unit_id=unit)]))
     assert len(lake.files("raw.objects")) == 3
@@ -335,7 +335,7 @@ FULL = "No space left on device (os error 28)"
         (ValueError("not storage's"), ValueError),
     ],
 )
-def test_storage_errors_get_their_names_and_others_pass(error: Exception, named: type[Exception]) -> None:
+def test_storage_errors_are_translated_and_others_pass(error: Exception, named: type[Exception]) -> None:
     with pytest.raises(named), storage_faults("the lake"):
         raise error
 
@@ -351,7 +351,7 @@ def with_column(lake: Lake) -> Lake:
     return Lake(root, scratch=scratch, min_free_mb=0, tables={**TABLES, "core.trades": newer})
 
 
-def test_an_older_schema_is_read_with_null_and_extended_by_the_next_write(lake: Lake) -> None:
+def test_columns_missing_from_an_older_schema_are_null_until_the_next_write_adds_them(lake: Lake) -> None:
     merge(lake, "core.trades", trade(1))
     newer = with_column(lake)
     assert [r["venue_note"] for r in stored(newer, "core.trades")] == [None]
@@ -368,8 +368,8 @@ def test_an_older_schema_is_read_with_null_and_extended_by_the_next_write(lake: 
     assert newer.merge("core.trades", [path]).version is None
 
 
-def test_a_partition_of_older_files_alone_is_read_and_merged_once_the_table_has_more_columns(lake: Lake) -> None:
-    """Of the files that are read then, none has the column, though the table has it by now."""
+def test_a_partition_with_older_files_only_is_read_and_merged_after_columns_were_added(lake: Lake) -> None:
+    """None of the files that are read has the column, although the table has it now."""
     merge(lake, "core.trades", trade(1))
     newer = with_column(lake)
     schema = newer.tables["core.trades"].arrow_schema()
@@ -387,10 +387,10 @@ def test_a_partition_of_older_files_alone_is_read_and_merged_once_the_table_has_
         assert found.fetchall() == [(None,), ("hello",)]
 
 
-def test_a_table_of_newer_code_is_refused(lake: Lake) -> None:
+def test_a_table_written_by_newer_code_is_refused(lake: Lake) -> None:
     newer = with_column(lake)
     open_for_write(newer.tables["core.trades"], newer.uri("core.trades"))
-    with pytest.raises(NewerLake, match="version 3 of its columns, this code knows 2"):
+    with pytest.raises(NewerLake, match="columns of version 3, this code supports up to 2"):
         merge(lake, "core.trades", trade(1))
     with pytest.raises(NewerLake, match="upgrade"):
         lake.scan("core.trades")
@@ -399,17 +399,17 @@ def test_a_table_of_newer_code_is_refused(lake: Lake) -> None:
 # --- conflicts
 
 
-def test_a_writer_that_always_loses_gives_up_with_conflict(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_that_loses_every_try_raises_conflict(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     merge(lake, "core.trades", trade(0))
     rival = Lake(lake.root, scratch=lake.scratch / "rival", min_free_mb=0)
     numbers = iter(range(100, 200))
 
     def open_and_lose(table: object, uri: str) -> object:
-        snapshot = open_for_write(TABLES["core.trades"], uri)
+        table_version = open_for_write(TABLES["core.trades"], uri)
         with monkeypatch.context() as undone:
             undone.setattr("echelon_pipeline.lake.lake.open_for_write", open_for_write)
             merge(rival, "core.trades", trade(next(numbers)))
-        return snapshot
+        return table_version
 
     monkeypatch.setattr("echelon_pipeline.lake.lake.open_for_write", open_and_lose)
     lake = Lake(lake.root, scratch=lake.scratch, min_free_mb=0, tries=3)

@@ -42,7 +42,7 @@ def merge_rounds(folder: Path, worker: int) -> None:
 
 
 def merge_until_killed(folder: Path, worker: int) -> None:
-    """Merges batch after batch and notes each one that is committed."""
+    """Merges batch after batch and records each committed batch."""
     lake = lake_in(folder)
     with (folder / f"done{worker}").open("a") as done:
         for number in range(10_000):
@@ -81,7 +81,7 @@ def kill_writers(folder: Path, kills: int) -> None:
         committed = done.read_text().splitlines()
         missing = {r["trade_id"] for n in committed for r in batch(worker, int(n))} - found.keys()
         assert not missing
-    # What was killed is done again: the rows of whole batches, none of them twice.
+    # The killed batch is merged again: all rows of whole batches, none twice.
     total = [r for w in range(kills) for r in batch(w, 0)]
     assert lake.merge("core.trades", [staged(folder, "core.trades", total)]).version is None
 

@@ -1,4 +1,4 @@
-"""The raw store: everything as served, nothing that a listing serves unchanged twice."""
+"""The raw store: keeps every object as served and never stores an unchanged listed object twice."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rows(lake: Lake, table: str, order: str) -> list[dict[str, Any]]:
         return found
 
 
-def test_every_object_is_kept_as_served(lake: Lake) -> None:
+def test_every_object_is_stored_as_served(lake: Lake) -> None:
     text = '{"a": 1.50, "ä": "\\u20ac"}'
     with store(lake, "u1", listing=False, flush_objects=2) as raw:
         raw.add(page(0, {"A": text, "B": "{}"}))
@@ -74,7 +74,7 @@ def test_an_unchanged_listed_object_only_moves_last_seen(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("flush_objects", [1, 20_000])
-def test_a_version_that_comes_back_is_stored_again(lake: Lake, flush_objects: int) -> None:
+def test_a_payload_that_is_served_again_after_another_is_stored_again(lake: Lake, flush_objects: int) -> None:
     with store(lake, "u1", flush_objects=flush_objects) as raw:
         for number, text in enumerate(["1", "1", "2", "2", "1"]):
             raw.add(page(number, {"A": text}, minutes=number))
@@ -89,7 +89,7 @@ def test_objects_without_a_key_are_always_stored(lake: Lake) -> None:
     assert (raw.stored, raw.unchanged) == (2, 0)
 
 
-def test_a_failed_unit_keeps_what_it_read_and_is_stored_again_by_the_next(lake: Lake) -> None:
+def test_a_failed_unit_keeps_its_objects_and_the_next_unit_stores_them_again(lake: Lake) -> None:
     raw = store(lake, "u1")
     raw.__enter__()
     raw.add(page(0, {"A": "1"}))
@@ -100,7 +100,7 @@ def test_a_failed_unit_keeps_what_it_read_and_is_stored_again_by_the_next(lake: 
     assert [r["unit_id"] for r in rows(lake, "raw.objects", "unit_id")] == ["u1", "u2"]
 
 
-def test_what_was_seen_can_be_asked_before_the_unit_ends(lake: Lake) -> None:
+def test_seen_objects_can_be_queried_before_the_unit_ends(lake: Lake) -> None:
     raw = store(lake, "u1")
     with lake.duck() as connection:
         assert connection.execute(raw.seen_relation()).fetchall() == []

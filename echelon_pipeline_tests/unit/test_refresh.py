@@ -82,10 +82,10 @@ def test_compaction_and_an_identical_merge_make_nothing_stale(settings: Settings
     lake.append(TRADES, arrow(TRADES, _trades([2])))  # a second file of the day
     _run(settings)
     _merge(lake, _trades([2]))
-    snapshot = lake.open(TRADES)
-    assert snapshot is not None
-    before = snapshot.version
-    snapshot.delta.optimize.compact(commit_properties=commit_properties("compact"))
+    table_version = lake.open(TRADES)
+    assert table_version is not None
+    before = table_version.version
+    table_version.delta.optimize.compact(commit_properties=commit_properties("compact"))
     assert lake.version(TRADES) == before + 1
     assert _run(settings) == []
 
@@ -198,7 +198,7 @@ def test_again_builds_fresh_days_to_the_same_rows(settings: Settings, lake: Lake
 
 def test_a_cleaned_up_log_means_that_everything_may_have_changed(lake: Lake) -> None:
     _merge(lake, _trades([1]))
-    snapshot = lake.open(TRADES)
-    assert changed_since(snapshot, None) == EVERYTHING
-    assert changed_since(snapshot, -3) == EVERYTHING
+    table_version = lake.open(TRADES)
+    assert changed_since(table_version, None) == EVERYTHING
+    assert changed_since(table_version, -3) == EVERYTHING
     assert changed_since(None, None) == NOTHING

@@ -1,4 +1,4 @@
-"""Retention of raw: only what nobody needs goes, and only where the setting asks for it."""
+"""Retention of raw: deletes only objects that are not needed, and only if the setting is set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
 def serve(
     settings: Settings, days_ago: int, objects: dict[str, str], *, endpoint: str = "markets", derived: bool = True
 ) -> None:
-    """One listing, or with another endpoint than markets, one unit of a feed."""
+    """Stores one listing; with an endpoint other than markets, one unit of a feed."""
     lake, at = Lake.of(settings), NOW - timedelta(days=days_ago)
     unit, listing = f"{at:%Y%m%dT%H%M%S}-{endpoint}", endpoint == "markets"
     store = RawStore(lake, venue="kalshi", unit_id=unit, parser_version=1, listing=listing)
@@ -62,13 +62,13 @@ def raw_of(done: Maintained) -> tuple[int, int]:
     return done.raw_deleted, done.raw_forgotten
 
 
-def test_without_the_setting_raw_is_kept_for_good(settings: Settings) -> None:
+def test_without_the_setting_raw_is_never_deleted(settings: Settings) -> None:
     serve(settings, 4000, {"A": "1"}, endpoint="trades")
     assert raw_of(maintain(settings.model_copy(update={"raw_retention_days": 0}))) == (0, 0)
     assert held(settings) == {(4000, "A", "1")}
 
 
-def test_objects_of_a_feed_go_when_they_are_older(settings: Settings) -> None:
+def test_objects_of_a_feed_are_deleted_after_the_retention(settings: Settings) -> None:
     for days_ago in (30, 11, 10, 1):
         serve(settings, days_ago, {"A": str(days_ago)}, endpoint="trades")
     assert raw_of(maintain(settings)) == (2, 0)
@@ -76,7 +76,7 @@ def test_objects_of_a_feed_go_when_they_are_older(settings: Settings) -> None:
     assert raw_of(maintain(settings)) == (0, 0)
 
 
-def test_what_is_still_served_or_was_until_lately_is_kept_however_old(settings: Settings) -> None:
+def test_an_old_object_that_is_still_or_was_recently_served_is_kept(settings: Settings) -> None:
     serve(settings, 40, {"still": "1", "until lately": "1", "replaced long ago": "1", "gone": "1"})
     serve(settings, 30, {"still": "1", "until lately": "1", "replaced long ago": "2"})
     serve(settings, 2, {"still": "1", "until lately": "2", "replaced long ago": "2"})
@@ -87,7 +87,7 @@ def test_what_is_still_served_or_was_until_lately_is_kept_however_old(settings: 
     assert held(settings) == kept
 
 
-def test_an_object_that_comes_back_after_it_was_deleted_is_stored_again(settings: Settings) -> None:
+def test_a_deleted_object_that_is_served_again_is_stored_again(settings: Settings) -> None:
     serve(settings, 40, {"A": "1"})
     for _ in range(2):
         maintain(settings)
@@ -96,7 +96,7 @@ def test_an_object_that_comes_back_after_it_was_deleted_is_stored_again(settings
     assert held(settings) == {(1, "A", "1")}
 
 
-def test_an_object_that_comes_back_before_it_was_deleted_is_kept(settings: Settings) -> None:
+def test_an_object_that_is_served_again_before_its_deletion_is_kept(settings: Settings) -> None:
     serve(settings, 40, {"A": "1"})
     store = RawStore(Lake.of(settings), venue="kalshi", unit_id="20261120T-late", parser_version=1, listing=True)
     store.add(Page("markets", "/x", 0, NOW, (RawObject(b"1", "A"),)))

@@ -1,4 +1,4 @@
-"""Windows: what is complete, what reopens it, what is missing."""
+"""Windows: which intervals are complete, what makes them incomplete again, what is missing."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_nothing_is_complete_before_anything_is_recorded(windows: Windows) -> No
     assert windows.missing("kalshi", "core.trades", "all", hour(0), hour(2)) == [(hour(0), hour(2))]
 
 
-def test_complete_stretches_join(windows: Windows) -> None:
+def test_adjacent_complete_intervals_join(windows: Windows) -> None:
     windows.record([window(0, 3), window(3, 5)])
     windows.record([window(7, 9)])
     assert windows.complete("kalshi", "core.trades", "all") == [(hour(0), hour(5)), (hour(7), hour(9))]
     assert windows.missing("kalshi", "core.trades", "all", hour(2), hour(8)) == [(hour(5), hour(7))]
 
 
-def test_a_later_partial_window_reopens_a_complete_stretch(windows: Windows) -> None:
+def test_a_later_partial_window_makes_a_complete_interval_incomplete(windows: Windows) -> None:
     windows.record([window(0, 6)])
     windows.record([window(2, 3, "partial")])
     assert windows.complete("kalshi", "core.trades", "all") == [(hour(0), hour(2)), (hour(3), hour(6))]
@@ -60,20 +60,20 @@ def test_a_later_partial_window_reopens_a_complete_stretch(windows: Windows) -> 
     assert windows.complete("kalshi", "core.trades", "all") == [(hour(0), hour(6))]
 
 
-def test_what_is_unavailable_is_neither_complete_nor_missing(windows: Windows) -> None:
+def test_an_unavailable_interval_is_neither_complete_nor_missing(windows: Windows) -> None:
     windows.record([window(0, 4, "unavailable"), window(4, 6)])
     assert windows.complete("kalshi", "core.trades", "all") == [(hour(4), hour(6))]
     assert windows.missing("kalshi", "core.trades", "all", hour(0), hour(7)) == [(hour(6), hour(7))]
 
 
-def test_scopes_and_venues_are_apart(windows: Windows) -> None:
+def test_scopes_and_venues_do_not_affect_each_other(windows: Windows) -> None:
     windows.record([window(0, 4, scope="kalshi:A"), window(2, 3, "partial", scope="kalshi:B")])
     assert windows.complete("kalshi", "core.trades", "all") == []
     assert windows.complete("polymarket", "core.trades", "kalshi:A") == []
     assert windows.complete_by_scope("kalshi", "core.trades") == {"kalshi:A": [(hour(0), hour(4))]}
 
 
-def test_recorded_windows_come_back_as_they_were_given(windows: Windows) -> None:
+def test_recorded_windows_are_returned_unchanged(windows: Windows) -> None:
     given = window(0, 4, "partial", unit="u7")
     windows.record([given])
     (found,) = windows.recorded("kalshi", "core.trades")
@@ -83,7 +83,7 @@ def test_recorded_windows_come_back_as_they_were_given(windows: Windows) -> None
     assert found.recorded_at <= datetime.now(UTC)
 
 
-def test_a_span_is_answered_from_the_windows_that_meet_it_alone(windows: Windows) -> None:
+def test_a_query_for_a_span_reads_only_overlapping_windows(windows: Windows) -> None:
     windows.record([window(h, h + 1, scope=scope) for h in range(12) for scope in ("all", "kalshi:A")])
     windows.record([window(5, 7, "partial")])
     span = (hour(4), hour(6))
@@ -109,7 +109,7 @@ def test_a_span_is_answered_from_the_windows_that_meet_it_alone(windows: Windows
     span=st.tuples(st.integers(0, 12), st.integers(1, 5)),
 )
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_within_a_span_the_windows_that_meet_it_say_what_all_of_them_say(
+def test_overlapping_windows_give_the_same_states_as_all_windows(
     tmp_path: Path, recorded: list[tuple[int, int, str]], span: tuple[int, int]
 ) -> None:
     windows = Windows(Lake(str(tmp_path / uuid4().hex), scratch=tmp_path / "scratch"))
@@ -122,7 +122,7 @@ def test_within_a_span_the_windows_that_meet_it_say_what_all_of_them_say(
     )
 
 
-def test_the_last_listing_of_each_kind_and_what_is_not_derived_yet(windows: Windows) -> None:
+def test_the_last_unit_with_rows_and_the_windows_not_derived_yet(windows: Windows) -> None:
     assert windows.last_complete("kalshi", "core.trades") == {}
     assert windows.last_unit_with_rows("kalshi", "core.trades") == ""
     windows.record(
@@ -136,7 +136,7 @@ def test_the_last_listing_of_each_kind_and_what_is_not_derived_yet(windows: Wind
     followed = replace(window(0, 1, scope="listings:full/u1", unit="u5"), table_name="core.instruments", rows=3)
     windows.record([followed, replace(followed, scope="listings:full/u2", unit_id="u6", rows=0)])
     assert windows.last_complete("kalshi", "core.trades") == {"listings:full": hour(3), "listings:changes": hour(2)}
-    assert [w.unit_id for w in windows.unfollowed("kalshi", "core.trades", by="core.instruments")] == ["u3", "u4"]
+    assert [w.unit_id for w in windows.underived("kalshi", "core.trades", by="core.instruments")] == ["u3", "u4"]
     assert windows.last_unit_with_rows("kalshi", "core.instruments") == "u5"
 
 

@@ -1,17 +1,17 @@
--- about: held objects whose payload differs from the one served before: in this batch, earlier in this unit, or ever
+-- about: buffered objects whose payload differs from the previous one served: in this batch, in this unit, or ever
 -- grain: one object of one page
--- inputs: held, seen, last_seen
+-- inputs: buffered, seen, last_seen
 WITH earlier AS (
     SELECT endpoint, object_key, arg_max(sha256, (page, position)) AS sha256
     FROM seen
-    SEMI JOIN held USING (endpoint, object_key)
+    SEMI JOIN buffered USING (endpoint, object_key)
     GROUP BY ALL
 ),
 
 stored AS (
     SELECT endpoint, object_key, sha256
     FROM last_seen
-    SEMI JOIN held USING (endpoint, object_key)
+    SEMI JOIN buffered USING (endpoint, object_key)
 ),
 
 ordered AS (
@@ -19,7 +19,7 @@ ordered AS (
         h.*,
         lag(h.sha256, 1, coalesce(e.sha256, s.sha256))
             OVER (PARTITION BY h.endpoint, h.object_key ORDER BY h.page, h.position) AS sha256_before
-    FROM held h
+    FROM buffered h
     LEFT JOIN earlier e USING (endpoint, object_key)
     LEFT JOIN stored s USING (endpoint, object_key)
 )

@@ -1,6 +1,6 @@
--- about: objects of old days that nobody needs: neither the latest old one of an object that is still listed, nor of a
---        listing that has not been derived
--- The latest old one is what the venue serves now or served until a newer one was stored: it was last seen later.
+-- about: objects of old days that can be deleted. Kept are the latest old version of an object that is still listed,
+--        and the objects of a listing that was not derived yet
+-- The venue still serves the latest old version, or served it until a newer one was stored: it was last seen later.
 -- grain: object
 -- inputs: objects, last_seen, pending
 WITH latest AS (

@@ -1,4 +1,4 @@
--- about: rows of raw.last_seen for everything that a unit was served: its last payload and since when that is served
+-- about: rows of raw.last_seen for every object served to a unit: its last payload and since when it is served
 -- grain: one object of one endpoint
 -- inputs: seen, last_seen
 WITH latest AS (
