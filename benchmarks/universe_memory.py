@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 from benchmarks.common import isolated, report
 from echelon_pipeline.ingest import main as steps
-from echelon_pipeline.lake.session import VENUES, Counts, Session
+from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline_tests.pipeline import days_of
+from echelon_pipeline_tests.pipeline import VENUES, days_of
 
 DAYS = 30
 

@@ -11,9 +11,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.lake.session import VENUES, Counts, Session, Venue
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.tables import TABLES
+
+VENUES = ("kalshi", "polymarket")
 
 # Bookkeeping that names the unit or run that did the work: differs between runs by design.
 BOOKKEEPING = {"raw.objects", "raw.last_seen", "raw.pages", "core.ingest_windows", "core.drift"}

@@ -40,12 +40,12 @@ def latest(
     format_: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = Format.table,
 ) -> None:
     """Show the latest states of books that listeners told."""
-    from echelon_pipeline.lake.session import VENUES
     from echelon_pipeline.state.latest import by_venue, latest_store
+    from echelon_pipeline.venues.registry import venue_names
 
     store = latest_store(prepared())
     try:
-        found = store.get(instruments) if instruments else by_venue(store, VENUES)
+        found = store.get(instruments) if instruments else by_venue(store, venue_names())
     finally:
         store.close()
     rows = [_shown(row) for row in found]

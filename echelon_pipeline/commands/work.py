@@ -18,13 +18,10 @@ from echelon_pipeline.commands.common import building, err, out, warn
 from echelon_pipeline.commands.progress import shown_progress
 from echelon_pipeline.errors import MartsFailed, RunFailed, RunPostponed
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.registry import venue_names
 
-
-class VenueName(StrEnum):
-    """Venues that can be asked for."""
-
-    kalshi = "kalshi"
-    polymarket = "polymarket"
+# Venues that can be asked for.
+VenueName = StrEnum("VenueName", {name: name for name in venue_names()})  # type: ignore[misc]
 
 
 def days_between(settings: Settings, first: datetime | None, last: datetime | None) -> list[date]:

@@ -8,15 +8,15 @@ from echelon_pipeline.defs.assets.books import book_keys
 from echelon_pipeline.defs.assets.further import LEADERBOARD, PARLAYS
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.marts import marts
+from echelon_pipeline.venues.registry import venue_names
 
 _MAINTENANCE = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
 _HEALTH = dg.AssetSelection.groups("health")
 # By UTC hour, and of nothing that a run asks a venue for.
 _BOOKS = dg.AssetSelection.assets(
     *(dg.AssetKey(["core", name]) for name in ("listeners", "listener_intents")),
-    *(key for venue in VENUES for key in book_keys(venue).values()),
+    *(key for venue in venue_names() for key in book_keys(venue).values()),
 )
 _NOT_MAIN = _MAINTENANCE | _HEALTH | _BOOKS
 

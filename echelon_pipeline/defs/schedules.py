@@ -21,11 +21,11 @@ from echelon_pipeline.defs.jobs import (
     publish_job,
 )
 from echelon_pipeline.defs.refreshing import refresh
-from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import intents
 from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.venues.registry import venue_names
 
 _DAILY_OPS = [
     "core_kalshi_trades",
@@ -60,7 +60,7 @@ def schedules(status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
 
 
 def _instruments(name: str, cron: str, mode: str, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
-    config = {"ops": {f"raw_{venue}_listings": {"config": {"mode": mode}} for venue in VENUES}}
+    config = {"ops": {f"raw_{venue}_listings": {"config": {"mode": mode}} for venue in venue_names()}}
     return dg.ScheduleDefinition(
         name=name, job=instruments_job, cron_schedule=cron, run_config=config, default_status=status
     )
@@ -102,7 +102,7 @@ def books_recorded(
     """
     session, now = warehouse.session(), datetime.now(UTC)
     due: dict[datetime, list[str]] = {}
-    for venue in VENUES:
+    for venue in venue_names():
         for hour in hours_due(session, venue, intents(session, venue), now):
             due.setdefault(hour.starts_at, []).append(hour.digest)
     left_out = _hours_of_runs(context.instance, now) if due else set()

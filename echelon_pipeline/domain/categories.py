@@ -23,7 +23,6 @@ CATEGORIES = (
     *("Politics", "Economics", "Financials", "Sports", "Crypto", "Climate", "Entertainment"),
     *("Science and Technology", "World", "Companies", "Mentions", "Health", "Transport", "Social", "Combos", "Other"),
 )
-VENUES = ("kalshi", "polymarket")
 # What kind of evidence a field is.
 SOURCES = {"combo": "venue", "category": "venue", "fee": "venue", "sport": "venue", "tag": "tag"}
 SOURCES |= {"series": "series", "slug": "title", "title": "title"}
@@ -32,7 +31,7 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class CategoryRule:
-    """One rule; ``position`` is its place in the table. ``venue`` empty: both."""
+    """One rule; ``position`` is its place in the table. ``venue`` empty: any."""
 
     position: int
     rule_id: str
@@ -125,12 +124,12 @@ def rules_values() -> str:
 
 
 def words_values() -> str:
-    """Relation (venue, field, word, position): the words that are compared whole, each with its first rule."""
+    """Relation (venue, field, word, position): the words that are compared whole, each with its first rule. An empty
+    venue is any."""
     found: dict[tuple[str, str, str], int] = {}
     for rule in category_rules():
-        for venue in filter(rule.speaks_of, VENUES):
-            for word in rule.values:
-                found.setdefault((venue, rule.field, word), rule.position)
+        for word in rule.values:
+            found.setdefault((rule.venue, rule.field, word), rule.position)
     rows = (f"({_text(v)}, {_text(f)}, {_text(w)}, {position})" for (v, f, w), position in found.items())
     return f"(VALUES {', '.join(rows)}) AS w(venue, field, word, position)"
 

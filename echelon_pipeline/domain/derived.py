@@ -11,12 +11,17 @@ import re
 from echelon_pipeline.domain.categories import pattern_case, rules_values, words_values
 from echelon_pipeline.sqltools.statements import statement
 
+# The words of each venue that there are instruments of, each with its first rule.
+_WORDS = """(
+    SELECT v.venue, w.field, w.word, min(w.position) AS position
+    FROM {words} JOIN (SELECT DISTINCT venue FROM instruments) v ON w.venue IN ('', v.venue) GROUP BY ALL
+)"""
 _CALL = re.compile(r"\bfirst_rule\('(\w+)', ([\w.]+), ([\w.]+)\)")
 
 
 def ticker_categories_sql() -> str:
     """Category and ticker parts of every instrument."""
-    given = {"category_rules": rules_values(), "category_words": words_values()}
+    given = {"category_rules": rules_values(), "category_words": _WORDS.format(words=words_values())}
     with_rules = ", ".join(f"{name} AS MATERIALIZED (FROM {rows})" for name, rows in given.items())
     text = _CALL.sub(lambda call: pattern_case(*call.groups()), statement("derive/ticker_categories").text)
     return f"WITH {with_rules}, ticker_parts AS ({statement('derive/ticker_parts').text}) FROM ({text})"

@@ -24,9 +24,10 @@ from echelon_pipeline.ingest.late_values import derive_later
 from echelon_pipeline.ingest.mappings import Shape, mapped_shape, target_of
 from echelon_pipeline.ingest.presets import chosen, preset_shape, suggestion
 from echelon_pipeline.ingest.recorded import RECORDED, import_recorded, reasons_of
-from echelon_pipeline.lake.session import VENUES, Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import load_macros
+from echelon_pipeline.venues.registry import REGISTRY, venue_names
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def import_file(
 ) -> ImportReport:
     """Loads a bulk file into a core table, streaming; recorded books and frames (``table``) into segments.
 
-    ``table``: a name of ``mappings.TARGETS``. ``venue``: polymarket, kalshi, or ``any`` where rows name theirs. A
+    ``table``: a name of ``mappings.TARGETS``. ``venue``: of one venue, or ``any`` where rows name theirs. A
     preset knows its venue, and its table where only one has the file's columns. Exactly one of ``mapping`` (field ->
     column, ``=text`` a literal) and ``preset``. ``each``: the list inside of the records whose members are the rows;
     without it, the only list that has the columns. ``naive_tz``: the zone of times without an offset; default the
@@ -108,7 +109,9 @@ def import_file(
         job.judge()
         tally = job.commit()
     if job.table.name == "core.outcomes" and tally.new:
-        derive_later(session, "polymarket")  # trades of the tokens may be here already
+        for known in REGISTRY.values():
+            if known.facts.has_tokens:  # trades of the tokens may be here already
+                derive_later(session, known.name)
     return ImportReport(
         rows_read=tally.committed + tally.duplicates + tally.dead,
         rows_committed=tally.committed,
@@ -137,9 +140,9 @@ def _recorded(
     markets: Path | None,
 ) -> ImportReport:
     started = time.monotonic()
-    known = next((name for name in VENUES if name == venue), None)
+    known = next((name for name in venue_names() if name == venue), None)
     if known is None:
-        raise BadImport(f"{path}: {table} are of one venue: {' or '.join(VENUES)}, not {venue!r}")
+        raise BadImport(f"{path}: {table} are of one venue: {' or '.join(venue_names())}, not {venue!r}")
     named = source or path.name
     stored = import_recorded(
         Session.of(settings),
@@ -170,8 +173,8 @@ def _recorded(
 
 
 def _check(path: Path, table: str | None, venue: str | None) -> None:
-    if venue is not None and venue not in (*VENUES, ANY_VENUE):
-        raise BadImport(f"{path}: venue is {', '.join(VENUES)} or {ANY_VENUE}, not {venue!r}")
+    if venue is not None and venue not in (*venue_names(), ANY_VENUE):
+        raise BadImport(f"{path}: venue is {', '.join(venue_names())} or {ANY_VENUE}, not {venue!r}")
     if table is not None:
         target_of(table)
 

@@ -16,11 +16,12 @@ import duckdb
 
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.mappings import LISTS, Shape, Target, fields_query
-from echelon_pipeline.lake.session import VENUES, Counts, Unit
+from echelon_pipeline.lake.session import Counts, Unit
 from echelon_pipeline.sqltools.duck import STAGED
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import literal, quote, typed
 from echelon_pipeline.tables import TABLES, Table
+from echelon_pipeline.venues.registry import venue_names
 
 # Raised when the meaning of an imported row changes; part of a dead letter's key.
 IMPORT_VERSION = 2
@@ -138,7 +139,7 @@ class Job:
             f"SELECT {names} FROM good g WHERE EXISTS (FROM decided d WHERE d.row_no = g.row_no "
             f"AND d.item IS NOT DISTINCT FROM g.item AND d.duplicate IS NULL AND NOT d.is_there)",
         )
-        dead_letters = self.unit.session.lake.scan("core.dead_letters", where={"venue": list(VENUES)})
+        dead_letters = self.unit.session.lake.scan("core.dead_letters", where={"venue": list(venue_names())})
         self._view("stored_dead_letters", f"SELECT * FROM ({dead_letters}) WHERE endpoint = {literal(self.endpoint)}")
         for part in self.dead_parts:
             self._view("dead_part", f"SELECT * FROM read_parquet({literal(str(part))})")
@@ -196,7 +197,7 @@ class Job:
         )
 
     def _venues(self) -> list[str]:
-        return list(VENUES) if self.venue == ANY_VENUE else [self.venue]
+        return list(venue_names()) if self.venue == ANY_VENUE else [self.venue]
 
     def _columns(self) -> str:
         """The registry's columns from the typed statement; those that it does not give are NULL."""

@@ -32,11 +32,11 @@ from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import typed
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.recordings import IMPORTED
-from echelon_pipeline.streams.replayer import READERS
 from echelon_pipeline.streams.segments import Connection, fsync_folder
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.frames import READER_VERSION
 from echelon_pipeline.venues.recorders import frames_of
+from echelon_pipeline.venues.registry import venue_of
 
 RECORDED = frozenset({"frames", "books"})  # what is imported as recordings
 BLOCK = 10_000  # frames that are written at once
@@ -118,7 +118,7 @@ def import_recorded(
         is_new = writer.write(kept, numbered=found.numbered, by_day=table == "books") if kept else False
         _bury(unit, venue, f"{IMPORTED}{source}:{path.name}", lost)
     notes = [f"{len(kept):,} frames of {len(known):,} ladders, {_span(kept)}"] if kept else []
-    if kept and venue == "kalshi" and table == "frames" and not found.numbered:
+    if kept and table == "frames" and not found.numbered:
         notes.append("the numbers of its subscriptions have holes, as those of one market cut out of many: not used")
     if is_new:
         notes.append("bring its tables up with: echelon derive")
@@ -131,28 +131,30 @@ def import_recorded(
 def _frames(path: Path, venue: Venue, mapping: Mapping[str, str] | None, _zone: str) -> Recording:
     if mapping:
         raise BadImport(f"{path}: frames are known by their form and take no mapping; books do (--table books)")
-    arrivals: list[Arrival] = []
-    lost: list[Lost] = []
-    connection = 0
+    stream, arrivals, lost = venue_of(venue).stream, list[Arrival](), list[Lost]()
+    read, connection = stream.reader(), 0
     for place, found in enumerate(frames_of(path)):
         connection += found.is_new and bool(arrivals)
         if isinstance(found.frame, str):
             lost.append(Lost(place, found.frame, found.record))
             continue
-        if isinstance(found.frame, dict) and ("event_type" in found.frame) != (venue == "polymarket"):
+        if isinstance(found.frame, dict) and not stream.is_frame(found.frame):
             raise BadImport(f"{path}: record {place} is no frame of {venue}")
         payload = msgspec.json.encode(found.frame)
-        events = READERS[venue](payload).events
+        events = read(payload).events
         names = dict.fromkeys(t for event in events if (t := getattr(event, "token", None)))
         arrivals.append(Arrival(found.at, connection, payload, tuple(names), place))
-    return Recording(arrivals, lost, Markets(venue), venue != "kalshi" or _is_numbered(arrivals))
+    return Recording(arrivals, lost, Markets(venue), _is_trusted(venue, arrivals))
 
 
-def _is_numbered(arrivals: Iterable[Arrival]) -> bool:
-    """Whether numbers follow each other within (connection, subscription), but for what was lost."""
-    numbers: dict[tuple[int, int], list[int]] = {}
+def _is_trusted(venue: Venue, arrivals: Iterable[Arrival]) -> bool:
+    """Whether numbers, where frames have them, follow each other within (connection, subscription), but for what was
+    lost."""
+    if not venue_of(venue).facts.has_numbered_frames:
+        return True
+    read, numbers = venue_of(venue).stream.reader(), dict[tuple[int, int], list[int]]()
     for arrival in arrivals:
-        message = READERS["kalshi"](arrival.payload)
+        message = read(arrival.payload)
         if message.sid is not None and message.seq is not None:
             numbers.setdefault((arrival.connection, message.sid), []).append(message.seq)
     pairs = [other - one for some in numbers.values() for one, other in pairwise(some)]
@@ -164,18 +166,17 @@ def _books(path: Path, venue: Venue, mapping: Mapping[str, str] | None, zone: st
         found = wholes(path, venue, mapping, ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError):
         raise BadImport(f"{path}: {zone!r} is no time zone") from None
-    markets = Markets(venue)
-    sids: dict[str, int] = {}
+    markets, sids, known = Markets(venue), dict[str, int](), venue_of(venue)
     arrivals: list[Arrival] = []
     lost: list[Lost] = []
     for place, whole in enumerate(found):
         body = whole.body
-        if whole.fault is None and venue == "polymarket":
+        if whole.fault is None and known.facts.has_tokens:
             body = body | _facts(markets, venue, whole.name, whole.market, whole.facts)
-        elif whole.fault is None:
+        if whole.fault is None and known.facts.has_numbered_frames:
             body = body | {"sid": sids.setdefault(whole.name, len(sids) + 1)}  # one that answers proves no other book
         payload = msgspec.json.encode(body)
-        events = READERS[venue](payload).events if whole.fault is None else ()
+        events = known.stream.reader()(payload).events if whole.fault is None else ()
         fault = whole.fault or next((e.reason for e in events if hasattr(e, "reason")), None)
         if fault is not None:
             lost.append(Lost(place, fault, whole.record))

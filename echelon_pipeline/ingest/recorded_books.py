@@ -16,7 +16,6 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 from echelon_pipeline.domain.sides import sided
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.recorded_records import BOOK, FAULT, LINE, reached, records
+from echelon_pipeline.venues.registry import venue_of
 
 Obj = dict[str, Any]
 Levels = list[tuple[str, str]]  # price, size as texts
@@ -101,7 +101,8 @@ class _Maker:
     """Records to books of one venue."""
 
     def __init__(self, venue: str, mapping: Mapping[str, str] | None, zone: tzinfo) -> None:
-        self._venue, self._mapping, self._zone = venue, dict(mapping or {}), zone
+        self._mapping, self._zone, known = dict(mapping or {}), zone, venue_of(venue)
+        self._stream, self._has_tokens = known.stream, known.facts.has_tokens
 
     def field(self, record: Obj, name: str) -> Any:
         """What a record has in a field: of the mapped column or path, a literal, or under a name that is known."""
@@ -136,9 +137,9 @@ class _Maker:
     def _book(self, rows: list[Obj]) -> Whole:
         first = rows[0]
         token, instrument = self.field(first, "token_id"), self.field(first, "instrument")
-        name = token if self._venue == "polymarket" else instrument
+        name = token if self._has_tokens else instrument
         if not name:
-            raise ValueError("no token" if self._venue == "polymarket" else "no ticker")
+            raise ValueError("no token" if self._has_tokens else "no ticker")
         if first.get("event_type") not in (None, "", "book"):
             raise ValueError(f"a row of {first['event_type']} is no book: import it with --table frames")
         received, event = self._time(first, "received_at"), self._time(first, "event_at")
@@ -148,24 +149,9 @@ class _Maker:
             raise ValueError("no time: map received_at or event_at")
         facts = {name: self.field(first, name) for name in FACTS}
         bids, asks = self._levels(rows)
-        make = partial(self._polymarket, at) if self._venue == "polymarket" else self._kalshi
-        body = make(str(name), bids, asks, event)
-        if self._venue == "polymarket" and event is not None and (digest := self.field(first, "hash")):
-            body["hash"] = str(digest)  # the time is in it
+        digest = None if event is None else self.field(first, "hash")  # the time is in it
+        body = self._stream.book(str(name), bids, asks, at, event, str(digest) if digest else None)
         return Whole(at, str(name), None if instrument is None else str(instrument), body, facts, first)
-
-    @staticmethod
-    def _polymarket(at: int, name: str, bids: Levels, asks: Levels, event: int | None) -> Obj:
-        sides = ([{"price": p, "size": s} for p, s in side] for side in (bids, asks))
-        levels = dict(zip(("bids", "asks"), sides, strict=True))
-        stamp = str((at if event is None else event) // 1_000)
-        return {"event_type": "book", "asset_id": name, "timestamp": stamp, **levels}
-
-    @staticmethod
-    def _kalshi(name: str, bids: Levels, asks: Levels, event: int | None) -> Obj:
-        noes = [[f"{1 - Decimal(p):f}", s] for p, s in asks]
-        msg: Obj = {"market_ticker": name, "yes_dollars_fp": [list(level) for level in bids], "no_dollars_fp": noes}
-        return {"type": "orderbook_snapshot", "msg": msg if event is None else msg | {"ts_ms": event // 1_000}}
 
     # --- levels
 

@@ -20,6 +20,7 @@ from echelon_pipeline.books.events import Facts
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.venues.registry import venue_of
 
 UNKNOWN_TOKEN = (
     "its tokens are of no market that is known here: ingest the market, or name a file of markets (--markets)"  # noqa: S105
@@ -47,7 +48,7 @@ class Market:
         venue, _, native = self.instrument_id.partition(":")
         neg_risk = self.facts.get("is_neg_risk")
         facts = Facts(
-            native if venue == "polymarket" else None,
+            native if venue_of(venue).facts.has_tokens else None,
             _plain(self.facts.get("min_order_size")),
             _plain(self.facts.get("tick_size")),
             None if neg_risk is None else str(neg_risk).lower() in ("true", "1", "t", "yes"),
@@ -62,13 +63,14 @@ class Markets:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self._has_tokens = venue_of(venue).facts.has_tokens
         self._by_id: dict[str, Market] = {}
         self._by_ladder: dict[str, Market] = {}
 
     def of(self, ladder: str) -> Market | None:
-        """The market of a ladder; Kalshi's are named by it."""
-        if self._venue == "kalshi" and ladder not in self._by_ladder:
-            self.add(f"kalshi:{ladder}", 0, ladder)
+        """The market of a ladder; where outcomes are no tokens, it is named by it."""
+        if not self._has_tokens and ladder not in self._by_ladder:
+            self.add(f"{self._venue}:{ladder}", 0, ladder)
         return self._by_ladder.get(ladder)
 
     def add(self, instrument_id: str, outcome: int, ladder: str) -> Market:
@@ -85,7 +87,7 @@ class Markets:
         given = {"venue": self._venue, "names": sorted(set(names))}
         rows = connection.execute(statement("import/ladders").text, given).fetchall()
         for name, ladder, outcome, close_at, tick, least, risk in rows:
-            if self._venue == "polymarket" and outcome is None:
+            if self._has_tokens and outcome is None:
                 continue
             market = self.add(name, outcome or 0, ladder)
             market.close_at = close_at

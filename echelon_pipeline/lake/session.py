@@ -19,10 +19,8 @@ from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.lake.windows import Window, Windows
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.venues.registry import venue_names
 
 Venue = str  # its name (``venues/registry.py``)
-VENUES = venue_names()
 Progress = Callable[[str, int, int | None], None]
 
 

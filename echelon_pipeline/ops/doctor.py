@@ -27,6 +27,7 @@ from echelon_pipeline.ops.venue_probes import Clock, Finding, Level, probe_venue
 from echelon_pipeline.settings import Settings, differences, env_names, load_settings, project_file
 from echelon_pipeline.settings.recorded import FILE
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.venues.registry import REGISTRY
 
 # The publication is built at most every five minutes and refreshed hourly: a day old means nobody publishes.
 OLD_PUBLICATION = timedelta(days=1)
@@ -100,11 +101,9 @@ def _packages() -> Finding:
 
 def _settings(settings: Settings) -> Finding:
     secrets = [name for name, field in env_names().items() if isinstance(getattr(settings, field), SecretStr)]
-    key = settings.kalshi_private_key_path
-    if key is not None and not key.is_file():
-        return Finding(
-            Level.FAIL, "settings", f"KALSHI_PRIVATE_KEY_PATH: {key} is no file", "Correct the path or unset it."
-        )
+    fault = next((f for venue in REGISTRY.values() for f in venue.faults(settings)), None)
+    if fault is not None:
+        return Finding(Level.FAIL, "settings", *fault)
     frozen = f"clock frozen at {settings.now.isoformat()}; " if settings.now else ""
     return Finding(Level.OK, "settings", f"{frozen}secrets set: {', '.join(secrets) or 'none'}")
 

@@ -24,7 +24,7 @@ from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPos
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.lake.faults import require_space
-from echelon_pipeline.lake.session import VENUES, Progress, Session, Venue, silent
+from echelon_pipeline.lake.session import Progress, Session, Venue, silent
 from echelon_pipeline.ops.dead_runs import end_dead_runs
 from echelon_pipeline.ops.failures import TRANSIENT, stated
 from echelon_pipeline.ops.warehouse import Warehouse
@@ -35,6 +35,7 @@ from echelon_pipeline.state.processes import Process
 from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import intents
 from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.venues.registry import venue_names
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def run_main_job(
     definitions: dg.Definitions,
     settings: Settings,
     days: Sequence[date] | None = None,
-    venues: Sequence[Venue] = VENUES,
+    venues: Sequence[Venue] | None = None,
     progress: Progress | None = None,
     *,
     select: str | None = None,
@@ -78,14 +79,15 @@ def run_main_job(
 ) -> MainRun:
     """Materializes the main job for a range of days in this process.
 
-    ``select``: an asset selection text; default everything of the ``venues``. Steps that do not depend on
+    ``select``: an asset selection text; default everything of the ``venues`` (all). Steps that do not depend on
     a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
     """
     require_whole_lake(settings)
     require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
     chosen = tuple(sorted(days or configured_days(settings)))
     job = definitions.resolve_job_def("main")
-    selection = _selected(job, venues, select)
+    asked = venue_names() if venues is None else venues
+    selection = _selected(job, asked, select)
     result = execute(
         job,
         settings,
@@ -93,7 +95,7 @@ def run_main_job(
         progress=progress,
         tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
         selection=selection,
-        config=_config(selection, venues, mode, refetch=refetch),
+        config=_config(selection, asked, mode, refetch=refetch),
     )
     if not result.success:
         _publish_what_there_is(settings)
@@ -115,7 +117,7 @@ def run_books_job(
     require_whole_lake(settings)
     job = definitions.resolve_job_def("books")
     session, now = Session.of(settings), datetime.now(UTC)
-    due = {h.starts_at for v in VENUES for h in hours_due(session, v, intents(session, v), now)}
+    due = {h.starts_at for v in venue_names() for h in hours_due(session, v, intents(session, v), now)}
     failures = []
     for starts_at in sorted(due):
         tags = {_PARTITION: starts_at.strftime(HOUR_KEY)}
@@ -206,7 +208,7 @@ def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None
     wanted = job.asset_layer.selected_asset_keys
     if select is not None:
         return sorted(_whole(graph, select) & wanted)
-    others = {v for v in VENUES if v not in venues}
+    others = {v for v in venue_names() if v not in venues}
     return sorted(k for k in wanted if not others & set(k.path))
 
 

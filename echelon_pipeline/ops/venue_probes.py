@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.base import Probe
+from echelon_pipeline.venues.registry import REGISTRY
 
 # Venues' clocks ran up to 0.56 s ahead of ours in real captures, and a Date header is cut to whole seconds.
 SKEW_WARN_SECONDS = 3.0
@@ -52,63 +54,42 @@ def shown(found: Sequence[str]) -> str:
 
 
 def probe_venues(settings: Settings, transport: httpx.BaseTransport | None, wall: Clock) -> Iterator[Finding]:
-    probes = (
-        ("kalshi", f"{settings.kalshi_rest}/exchange/status", "KALSHI_BASE_URL"),
-        ("polymarket gamma", f"{settings.polymarket_gamma_url}/markets/keyset?limit=1", "POLYMARKET_GAMMA_URL"),
-        ("polymarket clob", f"{settings.polymarket_api_url}/time", "POLYMARKET_API_URL"),
-        ("polymarket data", f"{settings.polymarket_data_url}/v2/status", "ECHELON_POLYMARKET_DATA_URL"),
-    )
+    """One request to each address of every venue."""
     timeout = min(PROBE_TIMEOUT_SECONDS, settings.http_timeout)
     headers = {"User-Agent": settings.user_agent, "Accept": "application/json"}
     with httpx.Client(transport=transport, timeout=timeout, headers=headers) as client:
-        for name, url, variable in probes:
+        for probe in (p for venue in REGISTRY.values() for p in venue.probes(settings)):
             sent = wall()
             try:
-                answer = client.get(url)
+                answer = client.get(probe.url)
             except httpx.HTTPError as error:
-                advice = f"Check network and proxy, or where {variable} points; --offline skips the venues."
-                text = f"{urlsplit(url).hostname} is unreachable ({type(error).__name__})"
-                yield Finding(Level.FAIL, name, text, advice)
+                advice = f"Check network and proxy, or where {probe.variable} points; --offline skips the venues."
+                text = f"{urlsplit(probe.url).hostname} is unreachable ({type(error).__name__})"
+                yield Finding(Level.FAIL, probe.name, text, advice)
                 continue
             took = wall() - sent
-            yield _answered(name, answer, variable, took)
+            yield _answered(probe, answer, took)
             if not settings.now:  # a frozen clock has no skew to speak of
-                yield from _skew(name, answer, sent + took / 2)
+                yield from _skew(probe, answer, sent + took / 2)
 
 
-def _answered(name: str, answer: httpx.Response, variable: str, took: timedelta) -> Finding:
-    host = answer.request.url.host
-    if name == "kalshi" and (status := _fields(answer)).get("exchange_active") is not None:
-        # 500, 503 and 504 answer with the same shape while the exchange is down for maintenance.
-        resume = status.get("exchange_estimated_resume_time") or "a time that the venue does not say"
-        if status["exchange_active"] is False:
-            return Finding(
-                Level.WARN, name, f"{host}: in maintenance until {resume}", "Wait: runs go on by themselves."
-            )
-        if status.get("trading_active") is False:
-            return Finding(Level.OK, name, f"{host}: reachable; trading is paused until {resume}")
+def _answered(probe: Probe, answer: httpx.Response, took: timedelta) -> Finding:
+    host, name = answer.request.url.host, probe.name
+    if probe.said is not None and (said := probe.said(answer)) is not None:
+        return Finding(Level.OK if said.is_up else Level.WARN, name, f"{host}: {said.text}", said.advice)
     if answer.status_code == 429:
         return Finding(Level.WARN, name, f"{host}: 429", "Another process uses this address's limit; wait a minute.")
     if answer.status_code != 200:
-        advice = f"Check where {variable} points; 5xx are the venue's and pass, 403 may be a blocked region."
+        advice = f"Check where {probe.variable} points; 5xx are the venue's and pass, 403 may be a blocked region."
         return Finding(Level.FAIL, name, f"{host}: answered {answer.status_code}", advice)
     return Finding(Level.OK, name, f"{host}: reachable, {took / timedelta(milliseconds=1):.0f} ms")
 
 
-def _fields(answer: httpx.Response) -> dict[str, object]:
-    try:
-        body = answer.json()
-    except ValueError:  # an edge's error page; the status code says the rest
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _skew(name: str, answer: httpx.Response, local: datetime) -> Iterator[Finding]:
-    """Our clock against the Date header, and against the CLOB's own clock (whole seconds, both)."""
-    remote: datetime | None = None
-    if name == "polymarket clob" and answer.status_code == 200 and answer.text.strip().isdigit():
-        remote = datetime.fromtimestamp(int(answer.text), UTC)
-    elif "Date" in answer.headers:
+def _skew(probe: Probe, answer: httpx.Response, local: datetime) -> Iterator[Finding]:
+    """Our clock against the Date header, and against the venue's own where it has one (whole seconds, both)."""
+    name = probe.name
+    remote = None if probe.clock is None else probe.clock(answer)
+    if remote is None and "Date" in answer.headers:
         try:
             remote = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
         except ValueError:

@@ -2,6 +2,7 @@
 
     statements.py   one statement per file, with its header
     text.py         quoting, lists of files, a query with exactly a table's columns and types
+    made_macros.py  macros whose text code makes
     duck.py         sessions: limits, UTC, macros
 
 Nothing here knows a table, a venue or the lake.

@@ -13,7 +13,7 @@ import atexit
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from os import getpid
 from pathlib import Path
@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from echelon_pipeline import stopping
+from echelon_pipeline.sqltools.made_macros import made_macros
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal
 
@@ -31,9 +32,6 @@ STAGED = (
     "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE 32768, "
     "DICTIONARY_SIZE_LIMIT 2000, WRITE_BLOOM_FILTER false"
 )
-
-# Statements of macros that code makes, beside those of ``sql/macros``: each entry gives a list of them.
-MADE_MACROS: list[Callable[[], Sequence[str]]] = []
 
 _Key = tuple[int, int, int, Path | None, tuple[str, ...]]
 _INSTANCES: dict[_Key, duckdb.DuckDBPyConnection] = {}
@@ -93,11 +91,6 @@ def _open(memory_limit_mb: int, threads: int, scratch: Path | None) -> duckdb.Du
         connection.execute(text)
     load_macros(connection)
     return connection
-
-
-def made_macros() -> list[str]:
-    """Statements that create the macros which code makes, for every database that statements run in."""
-    return [text for make in MADE_MACROS for text in make()]
 
 
 def _give_back(key: _Key) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import Field, model_validator
@@ -22,6 +22,7 @@ from echelon_pipeline.state.database import State
 from echelon_pipeline.state.filters import Filters
 from echelon_pipeline.state.statements import put
 from echelon_pipeline.state.tables import INTENTS, LISTENERS, RECORD
+from echelon_pipeline.venues.registry import REGISTRY
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = 7_205_760  # of a Postgres database; SQLite has one writer anyway
@@ -39,7 +40,7 @@ class Listener(Filters):
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    venue: Literal["kalshi", "polymarket"]
+    venue: str
     most: int = Field(200, ge=1)
     own: bool = False
     quotes: bool = False
@@ -51,10 +52,14 @@ class Listener(Filters):
     def _possible(self) -> Listener:
         if self.name == RECORD:
             raise ValueError(f"{RECORD!r} is the name of what `echelon record` writes")
-        if self.venue == "kalshi" and self.condition:
-            raise ValueError("condition: only Polymarket's markets have one; Kalshi's have a ticker")
-        if self.venue == "polymarket" and self.ticker:
-            raise ValueError("ticker: only Kalshi's markets have one; Polymarket's have a condition")
+        if self.venue not in REGISTRY:
+            raise ValueError(f"venue: expected {' or '.join(REGISTRY)}, got {self.venue!r}")
+        venue = REGISTRY[self.venue]
+        for other in REGISTRY.values():
+            name = other.names_instruments_by
+            if name != venue.names_instruments_by and getattr(self, name):
+                own = f"{venue.title}'s have a {venue.names_instruments_by}"
+                raise ValueError(f"{name}: only {other.title}'s markets have one; {own}")
         for figure in ("liquidity", "volume", "open_interest"):
             low, high = getattr(self, f"min_{figure}"), getattr(self, f"max_{figure}")
             if low is not None and high is not None and low > high:

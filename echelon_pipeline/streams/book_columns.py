@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from echelon_pipeline.books.batches import CHECKS, EVENTS, GAPS, ROWS, Batches
 from echelon_pipeline.books.rows import State
 from echelon_pipeline.streams.chains import COMPILED_FROM, LINGER, Chain, Follower
-from echelon_pipeline.streams.replayer import READERS
 from echelon_pipeline.streams.side_events import SCHEMAS as BESIDES
 from echelon_pipeline.streams.side_events import Besides
 
@@ -49,7 +48,7 @@ class Telling:
     def __init__(self, chain: Chain, *, since: int, until: int, compiled_from: int = COMPILED_FROM) -> None:
         self.spans: dict[str, Span] = {}
         about = chain[0][0]
-        self._since, self._until, self._besides = since, until, Besides(about, since, READERS[about.venue])
+        self._since, self._until, self._besides = since, until, Besides(about, since)
         self._follower = Follower(chain, since=since, until=until, compiled_from=compiled_from)
         self.outcomes = {token: n for i in self._follower.instruments.values() for n, token in enumerate(i.tokens)}
 

@@ -14,9 +14,8 @@ from typing import Protocol
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.venues.kalshi import live as kalshi
-from echelon_pipeline.venues.live import Feed
-from echelon_pipeline.venues.polymarket import live as polymarket
+from echelon_pipeline.venues.live import Feed, placed
+from echelon_pipeline.venues.registry import REGISTRY, venue_of
 from echelon_pipeline.venues.ws import WsMetrics
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,9 +61,10 @@ def _plain(number: str | None) -> str | None:
 def feeds_of(settings: Settings, chosen: Sequence[Instrument], metrics: WsMetrics) -> list[Feed]:
     """As many connections as instruments of any venue need. BadSettings where a venue wants a key and has none."""
     found: list[Feed] = []
-    for venue in (kalshi, polymarket):
-        some = [i for i in chosen if i.instrument_id.startswith(f"{venue.VENUE}:")]
-        found += venue.feeds(settings, some, metrics) if some else []
+    for venue in REGISTRY.values():
+        some = [i for i in chosen if i.instrument_id.startswith(f"{venue.name}:")]
+        places = placed({}, some, venue.stream.tokens)
+        found += [venue.stream.feed(settings, number, few, metrics) for number, few in places.items()]
     return found
 
 
@@ -72,19 +72,14 @@ def feed_maker(
     settings: Settings, venue: str, *, quotes: bool = False
 ) -> tuple[Callable[[int, Sequence[Instrument]], Feed], int]:
     """What makes the feed of a number for some instruments (BadSettings as above), and how many tokens one takes."""
-    feed, tokens = {
-        kalshi.VENUE: (kalshi.feed, kalshi.TOKENS_PER_CONNECTION),
-        polymarket.VENUE: (polymarket.feed, polymarket.TOKENS_PER_CONNECTION),
-    }[venue]
-    metrics = WsMetrics()
+    stream, metrics = venue_of(venue).stream, WsMetrics()
 
     def make(number: int, instruments: Sequence[Instrument]) -> Feed:
-        return feed(settings, number, instruments, metrics, quotes=quotes)
+        return stream.feed(settings, number, instruments, metrics, quotes=quotes)
 
-    return make, tokens
+    return make, stream.tokens
 
 
 def own_maker(settings: Settings, venue: str) -> Callable[[], Feed]:
     """What makes the feed of an account's own channels: BadSettings without the account's key."""
-    feed = {kalshi.VENUE: kalshi.own_feed, polymarket.VENUE: polymarket.own_feed}[venue]
-    return partial(feed, settings, WsMetrics())
+    return partial(venue_of(venue).stream.own, settings, WsMetrics())

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from echelon_pipeline import __version__
 from echelon_pipeline.errors import NotFound
-from echelon_pipeline.lake.session import VENUES, Session, Venue
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.lake.windows import RecordedWindow as Window
 from echelon_pipeline.sqltools.statements import statements
 from echelon_pipeline.streams.chains import LINGER, Chain, chains
 from echelon_pipeline.streams.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of
 from echelon_pipeline.streams.segments import OPEN, Connection, bounds, first_at, segments
+from echelon_pipeline.venues.registry import venue_names
 
 log = logging.getLogger(__name__)
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # no recording of our own is older than this software
@@ -123,7 +124,7 @@ def is_expired(session: Session, starts_at: datetime, now: datetime) -> bool:
 def expire_recordings(session: Session, now: datetime) -> int:
     """Deletes recordings that ended before the retention and all of whose hours are in their tables; bytes deleted."""
     deleted = 0
-    for venue in VENUES if session.settings.capture_retention_days is not None else ():
+    for venue in venue_names() if session.settings.capture_retention_days is not None else ():
         done, recordings = _done(session, venue), _recordings(session.settings.capture_root, venue)
         past = [r for r in recordings if is_expired(session, r.ends_at, now)]
         for recording in [r for r in past if _is_derived(r, recordings, venue, done)]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -21,18 +21,16 @@ import pyarrow as pa
 
 from echelon_pipeline.books.batches import EVENTS, Batches, batches_of, events_of, filled
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import BESIDE, KINDS, NAMES, Array, Columns, Texts
-from echelon_pipeline.books.events import Frame, Message
+from echelon_pipeline.books.columns import BESIDE, KINDS, NAMES, Array
+from echelon_pipeline.books.events import Frame
 from echelon_pipeline.books.machine import BUDGET, Machine
-from echelon_pipeline.venues.kalshi import stream as kalshi
-from echelon_pipeline.venues.polymarket import stream as polymarket
+from echelon_pipeline.venues.registry import venue_of
 
 log = logging.getLogger(__name__)
 
 NOT_FAST = (
     "compiled replay is not installed, replaying takes some ten times as long: pip install 'echelon-pipeline[fast]'"
 )
-READERS: dict[str, Callable[[bytes], Message]] = {"kalshi": kalshi.read, "polymarket": polymarket.read}
 _BESIDE = frozenset(event for event, kind in KINDS.items() if kind in BESIDE)
 
 
@@ -81,7 +79,7 @@ def replayer(
         return ByMachine(venue, budget=budget, sequences=sequences)
     from echelon_pipeline.books.fast.kernel import Kernel
 
-    return Kernel(_decoder(venue), budget=budget, sequences=sequences)
+    return Kernel(venue_of(venue).stream.decoder(), budget=budget, sequences=sequences)
 
 
 @cache
@@ -93,21 +91,11 @@ def is_fast() -> bool:
     return installed
 
 
-def _decoder(venue: str) -> Callable[[pa.RecordBatch, Texts], Columns]:
-    if venue == "kalshi":
-        from echelon_pipeline.venues.kalshi.fast import columns
-
-        return columns
-    from echelon_pipeline.venues.polymarket.fast import columns
-
-    return columns
-
-
 class ByMachine:
     """The machine that judges live, one frame at a time."""
 
     def __init__(self, venue: str, *, budget: int = BUDGET, sequences: bool = True) -> None:
-        self._read = READERS[venue]
+        self._read = venue_of(venue).stream.reader()
         self._machine = Machine(budget=budget, sequences=sequences)
         self._ladders: dict[str, str] = {}  # instruments by the token of outcome 0
         self._events: list[pa.RecordBatch] = []
@@ -173,4 +161,4 @@ class ByMachine:
             self._ladders.pop(token, None)
 
 
-__all__ = ["READERS", "ByMachine", "Replayer", "replayer", "unfit"]
+__all__ = ["ByMachine", "Replayer", "replayer", "unfit"]

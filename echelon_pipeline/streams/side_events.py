@@ -6,7 +6,7 @@ was told stays apart from everything that is published.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +19,6 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import Array
 from echelon_pipeline.books.events import (
     Event,
-    Message,
     Own,
     OwnFill,
     OwnNote,
@@ -33,8 +32,8 @@ from echelon_pipeline.books.events import (
     Unreadable,
 )
 from echelon_pipeline.streams.segments import Connection
-from echelon_pipeline.venues.kalshi import quotes as kalshi_quotes
 from echelon_pipeline.venues.live import OWN
+from echelon_pipeline.venues.registry import venue_of
 
 _TEXT, _INT, _BIG, _BOOL = pa.string(), pa.int32(), pa.int64(), pa.bool_()
 _OF_A_FRAME: tuple[tuple[str, Any], ...] = (
@@ -73,9 +72,7 @@ _LISTS: dict[str, tuple[tuple[str, Any], ...]] = {
 }
 SCHEMAS = {name: pa.schema(list(columns)) for name, columns in _LISTS.items()}
 _KINDS = {OwnOrder: "order", OwnFill: "fill", OwnPosition: "position", OwnNote: "other"}
-# Where quotes are wanted: the word that every frame with one has.
-_WORDS = {"kalshi": '"ticker"', "polymarket": '"best_bid_ask"'}
-LATEST = (1 << 63) - 1  # what a column holds; seconds as Kalshi tells them may be a thousand times that
+LATEST = (1 << 63) - 1  # what a column holds; seconds as a venue tells them may be a thousand times that
 # Dead letters are published.
 _WITHHELD = "what an account was told: the reason and the frame are in core.account_events"
 
@@ -84,12 +81,13 @@ _Held = dict[str, list[_Row]]
 
 
 class Besides:
-    """Of the frames of one chain, from ``since`` on. ``reader``: of its venue's frames."""
+    """Of the frames of one chain, from ``since`` on."""
 
-    def __init__(self, about: Connection, since: int, reader: Callable[[bytes], Message]) -> None:
+    def __init__(self, about: Connection, since: int) -> None:
         self._since, self._listener, self._is_own = since, about.listener, about.feed == OWN
-        self._word = _WORDS[about.venue] if about.quotes else ""
-        self._reader = kalshi_quotes.read if about.quotes and about.venue == "kalshi" else reader
+        stream = venue_of(about.venue).stream
+        self._word = stream.quote_word if about.quotes else ""  # where quotes are wanted
+        self._reader = stream.reader(quotes=about.quotes)
 
     def batches(
         self, connection: str, first: int, frames: pa.RecordBatch, besides: Array, tokens: Mapping[str, Instrument]

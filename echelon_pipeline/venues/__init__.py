@@ -1,7 +1,8 @@
 """Talk to a venue: URLs, paging, limits, payload kinds. No Dagster, no storage, no interpretation.
 
 base.py        what a venue is: registration, facts, REST side, stream, probes
-registry.py    the venues that there are, and macros that ask for their facts
+registry.py    the venues that there are
+macros.py      macros by which statements ask for a venue's facts
 feeds.py       what a REST side is asked for: listings, trades, prices, fills …
 narrowing.py   one failing member of a batch does not cost the others
 bounds.py      the top N of a listing, the rest counted

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from echelon_pipeline.venues.ws import Headers, WsMetrics
 
 
+Levels = Sequence[tuple[str, str]]
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is true of a venue's data. Statements ask for a fact by its name: ``venue_has_tokens(venue)``.
@@ -157,6 +160,21 @@ class Stream(Protocol):
 
     def reader(self, *, quotes: bool = False) -> Callable[[bytes], Message]:
         """What says what a frame says; ``quotes``: with all that quotes say."""
+
+    def is_frame(self, frame: Mapping[str, Any]) -> bool:
+        """Whether an object could be a frame of this venue."""
+
+    def book(
+        self,
+        name: str,
+        bids: Levels,
+        asks: Levels,
+        received_at: int,
+        event_at: int | None,
+        digest: str | None,
+    ) -> dict[str, Any]:
+        """The frame that would have sent a whole book of a ladder. Times are microseconds, levels (price, size) as
+        texts in dollars; ``digest``: the venue's hash of it."""
 
     def decoder(self) -> Callable[[Any, Any], Any]:
         """The compiled reader of many frames at once (``*/fast.py``); imports numba."""

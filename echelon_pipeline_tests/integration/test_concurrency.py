@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.lake.session import VENUES, Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.integration.conftest import TINY
-from echelon_pipeline_tests.pipeline import contents, days_of, duplicates, settings_for
+from echelon_pipeline_tests.pipeline import VENUES, contents, days_of, duplicates, settings_for
 
 SPAWN = multiprocessing.get_context("spawn")  # delta-rs must not cross a fork
 COMPARED = ("core.trades", "core.daily_prices", "core.dead_letters")

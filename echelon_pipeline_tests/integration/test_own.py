@@ -21,7 +21,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from echelon_pipeline.books.events import OwnFill, OwnOrder
-from echelon_pipeline.lake.session import VENUES, Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.sandbox.server.app import build_app
 from echelon_pipeline.sandbox.server.keys import API_KEY
 from echelon_pipeline.sandbox.server.process import SandboxProcess
@@ -50,6 +50,7 @@ from echelon_pipeline_tests.integration.test_record import (
 )
 from echelon_pipeline_tests.integration.test_sandbox_kalshi_stream import Client, check
 from echelon_pipeline_tests.loaded import job_of
+from echelon_pipeline_tests.pipeline import VENUES
 
 PLACE = {"do": "place", "outcome": 0, "is_buy": True, "price": "0.42", "size": "10"}
 

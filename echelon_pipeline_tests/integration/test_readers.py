@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.lake.session import VENUES, Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.integration.conftest import BACK, Ingested
-from echelon_pipeline_tests.pipeline import days_of, settings_for
+from echelon_pipeline_tests.pipeline import VENUES, days_of, settings_for
 
 pytestmark = pytest.mark.xdist_group("ingested")
 

@@ -41,12 +41,11 @@ from echelon_pipeline.state.holding import held
 from echelon_pipeline.state.listeners import Listeners
 from echelon_pipeline.streams import feeds
 from echelon_pipeline.streams.chains import chains
+from echelon_pipeline.streams.feeds import feeds_of as needed_feeds
 from echelon_pipeline.streams.record import Pace, Recorded, record
 from echelon_pipeline.streams.replay import Replayed, replay
 from echelon_pipeline.streams.segments import CLOSED, recover, segments
-from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.live import Feed
-from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
 from echelon_pipeline_tests.rows import row, staged
 
@@ -109,13 +108,9 @@ def _facts(market: dict[str, Any]) -> Facts:
 
 
 def feeds_of(settings: Settings, venues: str) -> list[Feed]:
-    metrics = WsMetrics()
-    found: list[Feed] = []
-    if "kalshi" in venues:
-        found += kalshi.feeds(settings, kalshi_instruments(settings), metrics)
-    if "polymarket" in venues:
-        found += polymarket.feeds(settings, polymarket_instruments(settings), metrics)
-    return found
+    wanted = kalshi_instruments(settings) if "kalshi" in venues else []
+    wanted += polymarket_instruments(settings) if "polymarket" in venues else []
+    return needed_feeds(settings, wanted, WsMetrics())
 
 
 def recorded(settings: Settings, venues: str, work: Callable[[], Awaitable[None]]) -> list[Recorded]:

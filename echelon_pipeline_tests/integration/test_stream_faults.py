@@ -18,13 +18,14 @@ from typing import Any
 import httpx
 import pytest
 
-from echelon_pipeline.lake.session import VENUES, Session, Venue
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.streams.book_tables import derive_hour
 from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline_tests.integration.test_record import PLAIN, control, feeds_of, recorded, truth
+from echelon_pipeline_tests.pipeline import VENUES
 
 SEED = 20_261_121
 FRAMES = {"ws_drop": 0.004, "ws_duplicate": 0.003, "ws_reorder": 0.003, "ws_garbage": 0.003, "ws_seq_gap": 0.003}

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.lake.session import VENUES, Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.sandbox.polymarket.builders import DEMO_BUILDER_CODE
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
-from echelon_pipeline_tests.pipeline import days_of, duplicates, ingest, settings_for
+from echelon_pipeline_tests.pipeline import VENUES, days_of, duplicates, ingest, settings_for
 from echelon_pipeline_tests.truth import EXACT, Truth, counted
 
 # One worker: all but one compare one home.

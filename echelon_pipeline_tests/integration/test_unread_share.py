@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline.lake.session import VENUES, Session
+from echelon_pipeline.lake.session import Session
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.ops.health import findings
 from echelon_pipeline.publish.publish import publish
@@ -27,7 +27,7 @@ from echelon_pipeline.sandbox.polymarket.builders import DEMO_BUILDER_CODE
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
-from echelon_pipeline_tests.pipeline import days_of, ingest, settings_for
+from echelon_pipeline_tests.pipeline import VENUES, days_of, ingest, settings_for
 from echelon_pipeline_tests.truth import Truth
 
 UNIVERSE = SandboxOptions(events=12, instruments=60, days=4, trades=700, seed=3)

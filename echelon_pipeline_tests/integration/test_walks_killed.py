@@ -22,12 +22,12 @@ import pytest
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.trades import CONFIGURED
 from echelon_pipeline.ingest.walk_progress import EVERYTHING
-from echelon_pipeline.lake.session import VENUES, Session, Venue
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.lake.windows import Window
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.integration.conftest import TINY
-from echelon_pipeline_tests.pipeline import contents, days_of, duplicates, settings_for
+from echelon_pipeline_tests.pipeline import VENUES, contents, days_of, duplicates, settings_for
 
 pytestmark = pytest.mark.xdist_group("walks_killed")
 

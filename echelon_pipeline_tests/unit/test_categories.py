@@ -11,7 +11,6 @@ import pytest
 from echelon_pipeline.domain.categories import (
     CATEGORIES,
     SOURCES,
-    VENUES,
     Evidence,
     categorise,
     category_rules,
@@ -21,6 +20,7 @@ from echelon_pipeline.domain.derived import ticker_categories_sql
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.text import typed
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.venues.registry import venue_names
 from echelon_pipeline_tests.rows import Row, row
 from echelon_pipeline_tests.ticker_rows import register
 
@@ -82,7 +82,7 @@ def test_the_venues_word_goes_before_tags_and_these_before_words(evidence: Evide
 def test_the_table_of_rules_is_well_made() -> None:
     rules = category_rules()
     assert len({rule.rule_id for rule in rules}) == len(rules)
-    assert {rule.venue for rule in rules} <= {"", *VENUES}
+    assert {rule.venue for rule in rules} <= {"", *venue_names()}
     assert {rule.category for rule in rules} == set(CATEGORIES) - {"Other"}
     for rule in rules:
         assert rule.field == "series" or not re.search("[A-Z]", re.sub(r"\\.|\(\?", "", rule.pattern)), rule.rule_id
@@ -131,7 +131,7 @@ def test_the_statement_decides_as_the_rules_read_one_by_one() -> None:
     titles = [title for title, _ in TITLES]
     evidence = [
         Evidence(
-            chance.choice(VENUES),
+            chance.choice(venue_names()),
             is_combo=chance.random() < 0.05,
             category=chance.choice([None, None, "Sports", " Crypto ", "Exotics", "Elections", "New", ""]),
             fee=chance.choice([None, None, None, "crypto_fees_v2", "sports_fees", "general"]),

@@ -21,12 +21,11 @@ from echelon_pipeline.errors import BadSettings, DiskFull, Unauthorized
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streams import log as logs
 from echelon_pipeline.streams import segments as module
+from echelon_pipeline.streams.feeds import feeds_of
 from echelon_pipeline.streams.record import Pace, Recorded, record
 from echelon_pipeline.streams.segments import CLOSED, OPEN, connection_of, instruments_of, read, recover, segments
-from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.live import Feed
-from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
 
 FAST = WsPolicy(open_timeout=2.0, backoff=0.01, backoff_max=0.02)
@@ -334,12 +333,12 @@ def _unauthorized() -> dict[str, str]:
 
 def test_kalshi_without_a_key_says_what_to_set() -> None:
     with pytest.raises(BadSettings, match="KALSHI_API_KEY"):
-        kalshi.feeds(load_settings({}), [A], WsMetrics())
+        feeds_of(load_settings({}), [A], WsMetrics())
 
 
 def test_polymarket_tokens_are_spread_over_connections_of_500() -> None:
     instruments = [Instrument(f"polymarket:{n}", (f"{n}-0", f"{n}-1")) for n in range(501)]
-    feeds = polymarket.feeds(load_settings({}), instruments, WsMetrics())
+    feeds = feeds_of(load_settings({}), instruments, WsMetrics())
     assert [(f.number, len(f.instruments)) for f in feeds] == [(0, 250), (1, 250), (2, 1)]
     assert [i for f in feeds for i in f.instruments] == instruments
 

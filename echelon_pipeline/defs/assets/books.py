@@ -10,13 +10,14 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.listings import core_key
 from echelon_pipeline.defs.partitions import HOURLY, hours_of
 from echelon_pipeline.defs.report import Materialized
-from echelon_pipeline.lake.session import VENUES, Counts, Venue
+from echelon_pipeline.lake.session import Counts, Venue
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.streams.book_tables import BOOK_TABLES, believed_share, derive_hour
 from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import INTENTS, LISTENERS, export_listeners, intents
 from echelon_pipeline.streams.recordings import hour_of
+from echelon_pipeline.venues.registry import venue_names
 
 # Below this share of the time that was meant the hour deserves a look; a shift's change costs a second or two.
 COVERED = 0.99
@@ -122,6 +123,6 @@ def _covered(key: dg.AssetKey, share: float | None) -> dg.AssetCheckResult:
 
 ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     core_listeners,
-    *(_capture(venue) for venue in VENUES),
-    *(_books(venue) for venue in VENUES),
+    *(_capture(venue) for venue in venue_names()),
+    *(_books(venue) for venue in venue_names()),
 ]

@@ -13,7 +13,6 @@ from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.builds import FAILED, held_back
 from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.ops.failures import classified
@@ -23,16 +22,17 @@ from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.streams.recordings import expire_recordings
+from echelon_pipeline.venues.registry import venue_names
 
 _DAILY = [
-    *(dg.AssetKey(core_key(v, t)) for v in VENUES for t in ("core.trades", "core.daily_prices")),
+    *(dg.AssetKey(core_key(v, t)) for v in venue_names() for t in ("core.trades", "core.daily_prices")),
     dg.AssetKey(core_key("polymarket", "core.fills")),
 ]
-_LISTED = [dg.AssetKey(core_key(v, t)) for v in VENUES for t in DERIVED]
+_LISTED = [dg.AssetKey(core_key(v, t)) for v in venue_names() for t in DERIVED]
 _EVERYTHING = [*_LISTED, *_DAILY, dg.AssetKey(RESOLUTIONS)]
 # What nothing else waits for: enough to come after everything, without an edge from each of 20 tables.
 _LAST = [
-    *(dg.AssetKey(core_key(v, "core.daily_prices")) for v in VENUES),
+    *(dg.AssetKey(core_key(v, "core.daily_prices")) for v in venue_names()),
     dg.AssetKey(core_key("polymarket", "core.fills")),
     dg.AssetKey(RESOLUTIONS),
 ]

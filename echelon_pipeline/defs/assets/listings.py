@@ -7,9 +7,10 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.ingest import main
-from echelon_pipeline.lake.session import VENUES, Venue
+from echelon_pipeline.lake.session import Venue
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
+from echelon_pipeline.venues.registry import venue_names
 
 DERIVED = (
     "core.series",
@@ -94,4 +95,4 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
     return instruments
 
 
-ASSETS = [build(venue) for venue in VENUES for build in (_raw_asset, _core_assets)]
+ASSETS = [build(venue) for venue in venue_names() for build in (_raw_asset, _core_assets)]

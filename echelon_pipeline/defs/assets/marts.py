@@ -14,7 +14,6 @@ from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import LAST_SEEN
-from echelon_pipeline.lake.session import VENUES
 from echelon_pipeline.marts.builds import EMPTIED, held_back
 from echelon_pipeline.marts.marts import Mart, marts
 from echelon_pipeline.marts.refresh import Built
@@ -22,6 +21,7 @@ from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.lineage import guarded_refresh
 from echelon_pipeline.streams.book_tables import BOOK_TABLES
+from echelon_pipeline.venues.registry import venue_names
 
 # Every table of the lake that is written per venue; the others are one asset each.
 _OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices", *BOOK_TABLES}
@@ -45,10 +45,10 @@ def mart_key(mart: Mart) -> dg.AssetKey:
 
 def _keys(table: str) -> list[dg.AssetKey]:
     if table == LAST_SEEN:
-        return [dg.AssetKey(core_key(venue, "core.instruments")) for venue in VENUES]
+        return [dg.AssetKey(core_key(venue, "core.instruments")) for venue in venue_names()]
     if table in _OF_BOTH:
         second = [dg.AssetKey(RESOLUTIONS)] if table == "core.resolutions" else []
-        return [dg.AssetKey(core_key(venue, table)) for venue in VENUES] + second
+        return [dg.AssetKey(core_key(venue, table)) for venue in venue_names()] + second
     if table in _OF_POLYMARKET:
         return [dg.AssetKey(core_key("polymarket", table))]
     return [dg.AssetKey(table.split("."))]

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.base import Levels
 from echelon_pipeline.venues.kalshi.auth import Signer
 from echelon_pipeline.venues.kalshi.stream import read
-from echelon_pipeline.venues.live import OWN, Feed, nothing, patient, placed
+from echelon_pipeline.venues.live import OWN, Feed, nothing, patient
 from echelon_pipeline.venues.ws import Headers, Wire, WsMetrics, WsPolicy, opened
 
 VENUE = "kalshi"
@@ -24,13 +27,6 @@ VENUE = "kalshi"
 CHANNELS = ("orderbook_delta", "trade")
 QUOTES = "ticker"
 OWN_CHANNELS = ("fill", "market_positions", "user_orders")
-TOKENS_PER_CONNECTION = 500_000  # the venue's own limit (reference 7)
-
-
-def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetrics) -> list[Feed]:
-    """As many connections as the tickers need, which is one. BadSettings without a key."""
-    found = placed({}, instruments, TOKENS_PER_CONNECTION)
-    return [feed(settings, number, some, metrics) for number, some in found.items()]
 
 
 def feed(
@@ -95,3 +91,11 @@ async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], sids:
             if tickers:
                 wanted = {"sid": sids[channel], "market_tickers": list(tickers), "action": action}
                 await wire.send({"id": 4, "cmd": "update_subscription", "params": wanted})
+
+
+def book_frame(ticker: str, bids: Levels, asks: Levels, event_at: int | None) -> dict[str, Any]:
+    """The snapshot that would have sent a book: asks at P are levels of no at 1 - P."""
+    noes = [[f"{1 - Decimal(price):f}", size] for price, size in asks]
+    yes = [list(level) for level in bids]
+    msg: dict[str, Any] = {"market_ticker": ticker, "yes_dollars_fp": yes, "no_dollars_fp": noes}
+    return {"type": "orderbook_snapshot", "msg": msg if event_at is None else msg | {"ts_ms": event_at // 1_000}}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.kalshi import KalshiSettings
-from echelon_pipeline.venues.base import Facts, Probe, Rest, Said, StreamProbe, Venue
+from echelon_pipeline.venues.base import Facts, Levels, Probe, Rest, Said, StreamProbe, Venue
 from echelon_pipeline.venues.kalshi.parse import KINDS, LISTED
 
 if TYPE_CHECKING:
@@ -99,6 +99,22 @@ class KalshiStream:
         from echelon_pipeline.venues.kalshi import stream
 
         return with_quotes.read if quotes else stream.read
+
+    def is_frame(self, frame: Mapping[str, Any]) -> bool:
+        return "event_type" not in frame
+
+    def book(
+        self,
+        name: str,
+        bids: Levels,
+        asks: Levels,
+        received_at: int,  # noqa: ARG002
+        event_at: int | None,
+        digest: str | None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        from echelon_pipeline.venues.kalshi.live import book_frame
+
+        return book_frame(name, bids, asks, event_at)
 
     def decoder(self) -> Callable[[Any, Any], Any]:
         from echelon_pipeline.venues.kalshi.fast import columns

@@ -7,24 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.venues.live import OWN, Feed, nothing, patient, placed
+from echelon_pipeline.venues.base import Levels
+from echelon_pipeline.venues.live import OWN, Feed, nothing, patient
 from echelon_pipeline.venues.polymarket.stream import read
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
 
 VENUE = "polymarket"
-# Beyond 500 tokens a connection silently stops bringing some of them (reference 5.2).
-TOKENS_PER_CONNECTION = 500
 KEEPALIVE = ("PING", "PONG")
-
-
-def feeds(settings: Settings, instruments: Sequence[Instrument], metrics: WsMetrics) -> list[Feed]:
-    """As many connections as the tokens need; both tokens of an instrument are on one: they prove each other."""
-    found = placed({}, instruments, TOKENS_PER_CONNECTION)
-    return [feed(settings, number, some, metrics) for number, some in found.items()]
 
 
 def feed(
@@ -73,3 +67,11 @@ async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], _: Ma
     if added:
         wanted = {"assets_ids": list(added), "initial_dump": True, "custom_feature_enabled": True}
         await wire.send({"operation": "subscribe", **wanted})
+
+
+def book_frame(token: str, bids: Levels, asks: Levels, event_at: int, digest: str | None) -> dict[str, Any]:
+    """The frame that would have sent a book, without what only its market says."""
+    sides = ([{"price": price, "size": size} for price, size in side] for side in (bids, asks))
+    levels = dict(zip(("bids", "asks"), sides, strict=True))
+    body = {"event_type": "book", "asset_id": token, "timestamp": str(event_at // 1_000), **levels}
+    return body if digest is None else body | {"hash": digest}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.polymarket import PolymarketSettings
-from echelon_pipeline.venues.base import Facts, Probe, Rest, StreamProbe, Venue
+from echelon_pipeline.venues.base import Facts, Levels, Probe, Rest, StreamProbe, Venue
 from echelon_pipeline.venues.polymarket.parse import KINDS, LISTED
 
 if TYPE_CHECKING:
@@ -108,6 +108,16 @@ class PolymarketStream:
         from echelon_pipeline.venues.polymarket.stream import read
 
         return read
+
+    def is_frame(self, frame: Mapping[str, Any]) -> bool:
+        return "event_type" in frame
+
+    def book(
+        self, name: str, bids: Levels, asks: Levels, received_at: int, event_at: int | None, digest: str | None
+    ) -> dict[str, Any]:
+        from echelon_pipeline.venues.polymarket.live import book_frame
+
+        return book_frame(name, bids, asks, received_at if event_at is None else event_at, digest)
 
     def decoder(self) -> Callable[[Any, Any], Any]:
         from echelon_pipeline.venues.polymarket.fast import columns
