@@ -1,6 +1,6 @@
-"""Frames of invented streams, a millisecond apart unless told otherwise.
+"""Generated frames, one millisecond apart by default.
 
-Belongs here: what the tests of the book machine are written in.
+Belongs here: builders of events and frames for the tests of the book machine.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from itertools import pairwise
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Change, Event, Facts, Frame, Level, Message, Side, Snapshot
-from echelon_pipeline.books.hashes import finished, unhashed
+from echelon_pipeline.books.hashes import book_hash, hash_input
 from echelon_pipeline.books.ladder import Ladder
 from echelon_pipeline.books.machine import Machine
-from echelon_pipeline.books.rows import GapRow, Output
+from echelon_pipeline.books.rows import BookRow, GapRow, Output
 from echelon_pipeline.domain.scaled import CENT, ONE
 
 MS = 1_000
@@ -40,9 +40,14 @@ def digest(bids: tuple[Level, ...], asks: tuple[Level, ...], at: int, facts: Fac
     """The venue's hash of the ladder of token "0"."""
     ladder = Ladder()
     ladder.replace(bids, asks)
-    text = unhashed(ladder, 0, "0", at, facts)
+    text = hash_input(ladder, 0, "0", at, facts)
     assert text is not None
-    return finished(text, facts.last_trade_price)
+    return book_hash(text, facts.last_trade_price)
+
+
+def is_crossed(row: BookRow) -> bool:
+    """Whether a row's best bid reaches its best ask."""
+    return bool(row.bids and row.asks and row.bids[0][0] >= row.asks[0][0])
 
 
 class Stream:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from echelon_pipeline.books.batches import Batches
+from echelon_pipeline.books.arrow import Batches
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import Columns, Texts, columns_of
 from echelon_pipeline.books.events import Message
@@ -52,7 +52,7 @@ def both(
     expected, found = followed(machine, instruments, frames, chunk), followed(kernel, instruments, frames, chunk)
     for kind, rows in expected.items():
         assert found[kind] == rows, kind
-    assert (kernel.counts, kernel.met, kernel.now) == (machine.counts, machine.met, machine.now)
+    assert (kernel.counts, kernel.event_counts, kernel.now) == (machine.counts, machine.event_counts, machine.now)
     for one in instruments:
         assert kernel.hashes(one.instrument_id) == machine.hashes(one.instrument_id)
     return kernel, found

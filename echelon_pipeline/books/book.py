@@ -1,7 +1,7 @@
-"""One instrument: its ladders, its open batch, and whether it can be believed.
+"""One instrument: its ladders, its open batch, and whether its book is valid.
 
-Belongs here: what one event does to one book. Numbers of frames, clocks and deadlines are ``machine.py``.
-Polymarket has a ladder per outcome; both are kept on outcome 0's axis, the second only to contradict the first.
+Belongs here: the effect of one event on one book. Frame numbers, clocks and timeouts belong in ``machine.py``.
+Polymarket has one ladder per outcome; both are kept on outcome 0's axis, the second only to check the first.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from echelon_pipeline.books.rows import Check, GapRow, Reason, Timeline
 from echelon_pipeline.books.verify import Verifier
 from echelon_pipeline.domain.scaled import ONE
 
-# Changes kept for a book that is asked for: at 759 changes a second over a venue, minutes of one instrument.
+# Changes buffered for a REST book: at 759 changes a second over a venue, minutes of one instrument.
 KEPT_CHANGES = 2_000
-UNSAID: tuple[int | None, int | None] = (None, None)
+NO_QUOTE: tuple[int | None, int | None] = (None, None)
 
 
 class Instrument(msgspec.Struct, frozen=True):
-    """What to watch. ``tokens``: names of the ladders, outcome 0 first; ``close_at``: when trading is to end."""
+    """An instrument to watch. ``tokens``: names of its ladders, outcome 0 first; ``close_at``: scheduled end of
+    trading."""
 
     instrument_id: str
     tokens: tuple[str, ...]
@@ -32,15 +33,15 @@ class Instrument(msgspec.Struct, frozen=True):
 
 
 class Trust(IntEnum):
-    """How far a ladder can be believed."""
+    """Whether a ladder is valid."""
 
     NONE = 0
-    UNPROVED = 1  # asked for and brought up to date; believed when a hash matches
+    UNPROVED = 1  # a REST book with the buffered changes applied; valid when a hash matches
     FULL = 2
 
 
 class Subscription:
-    """One numbered stream of one connection: any frame of it that follows the last proves all of its books."""
+    """One numbered stream of one connection. Every frame with the expected number proves all of its books."""
 
     __slots__ = ("books", "expected", "expired", "proved_at")
 
@@ -51,12 +52,12 @@ class Subscription:
 
 
 class Book:
-    """State of one instrument; ``reason`` is None while its book is believed."""
+    """State of one instrument; ``reason`` is None while its book is valid."""
 
     __slots__ = (
-        *("absent", "asked_at", "batch_at", "batch_last", "batch_open", "best", "discarded", "expired", "from_at"),
-        *("instrument", "kept", "ladders", "last_good_at", "mirror_miss", "noted", "proved_at", "reason"),
-        *("subscription", "timeline", "trust", "verifier"),
+        *("batch_at", "batch_last", "batch_open", "best", "discarded", "expired", "from_at", "instrument"),
+        *("kept", "ladders", "last_good_at", "mirror_miss", "missing_removals", "noted", "proved_at", "reason"),
+        *("rest_at", "subscription", "timeline", "trust", "verifier"),
     )
 
     def __init__(self, instrument: Instrument, timeline: Timeline, at: int, checks: list[Check]) -> None:
@@ -64,92 +65,92 @@ class Book:
         self.verifier = Verifier(instrument.instrument_id, instrument.tokens, instrument.facts, checks)
         self.ladders = [Ladder() for _ in instrument.tokens]
         self.trust = [Trust.NONE for _ in instrument.tokens]
-        self.asked_at = [0 for _ in instrument.tokens]
-        self.best = [UNSAID for _ in instrument.tokens]  # bid and ask on outcome 0's axis, as the venue said last
+        self.rest_at = [0 for _ in instrument.tokens]
+        self.best = [NO_QUOTE for _ in instrument.tokens]  # the venue's last bid and ask, on outcome 0's axis
         self.kept: deque[Change] = deque(maxlen=KEPT_CHANGES)
         self.subscription: Subscription | None = None
-        self.proved_at, self.expired = 0, False  # apart from the subscription
+        self.proved_at, self.expired = 0, False  # without the subscription's proofs
         self.reason: Reason | None = Reason.BEFORE_SNAPSHOT
         self.from_at, self.last_good_at, self.discarded = at, 0, 0
         self.batch_open, self.batch_last = False, (at, "", 0)  # received_at, connection, number
-        self.batch_at: int | None = None  # the venue's time, also after the batch
+        self.batch_at: int | None = None  # venue time of the last batch, open or closed
         self.mirror_miss = self.noted = False
-        self.absent = 0
+        self.missing_removals = 0
 
-    # --- what happens to it
+    # --- events
 
     def snapshot(self, event: Snapshot) -> None:
-        """A whole ladder of the stream: whatever was is over."""
+        """A whole ladder of the stream replaces the state of its outcome."""
         outcome = self.instrument.tokens.index(event.token)
-        self.ladders[outcome].replace(*self._turned(outcome, event))
+        self.ladders[outcome].replace(*self._on_outcome_0(outcome, event))
         self.trust[outcome] = Trust.FULL
-        self.best[outcome] = UNSAID
-        self.verifier.replaced(outcome)
+        self.best[outcome] = NO_QUOTE
+        self.verifier.ladder_replaced(outcome)
         self._claim(outcome, event)
 
     def change(self, event: Change) -> Reason | None:
-        """One level; the reason where it cannot be true."""
+        """Applies a change of one level; returns a reason if the change is impossible."""
         outcome = self.instrument.tokens.index(event.token)
         if self.trust[outcome] == Trust.NONE:
             self.discarded += 1
             if not event.relative:
                 self.kept.append(event)
             return None
-        if self.trust[outcome] == Trust.UNPROVED and (event.at or 0) <= self.asked_at[outcome]:
-            return None  # the ladder that was asked for has it already
+        if self.trust[outcome] == Trust.UNPROVED and (event.at or 0) <= self.rest_at[outcome]:
+            return None  # the REST book contains it already
         side, price = mirrored(event.side, event.price) if outcome else (event.side, event.price)
         if event.relative:
             if not self.ladders[outcome].add(side, price, event.size):
                 return Reason.NEGATIVE_LEVEL
         elif not self.ladders[outcome].put(side, price, event.size):
-            # A new size of 0 where nothing is leaves the ladder right; hashes tell whether something was missed.
-            self.absent += 1
-        self._say_best(outcome, event.best_bid, event.best_ask)
+            # A new size of 0 at a price without a level is harmless; hashes show whether a frame was missed.
+            self.missing_removals += 1
+        self._set_best(outcome, event.best_bid, event.best_ask)
         self._claim(outcome, event)
         return None
 
     def quote(self, event: Quoted) -> bool:
-        """Best prices apart from the ladder: True where they are of a later instant, so that the ladder must follow."""
+        """Best prices outside of the ladder. True if their time is later, so that the ladder must reach them."""
         outcome = self.instrument.tokens.index(event.token)
         later = event.at is not None and (self.batch_at is None or event.at > self.batch_at)
         if not later or self.trust[outcome] != Trust.FULL:
             return False
-        self._say_best(outcome, event.bid, event.ask)
+        self._set_best(outcome, event.bid, event.ask)
         return True
 
     def resync(self, event: Snapshot) -> bool:
-        """A ladder that was asked for while nothing is known: becomes ours with the changes after it."""
+        """Adopts a REST book while the book is unknown, and applies the buffered changes after it."""
         outcome = self.instrument.tokens.index(event.token)
         if event.at is None:
-            return False  # nothing says which changes it already has
-        self.ladders[outcome].replace(*self._turned(outcome, event))
-        self.trust[outcome], self.asked_at[outcome] = Trust.UNPROVED, event.at
+            return False  # without a time it is unknown which changes it contains
+        self.ladders[outcome].replace(*self._on_outcome_0(outcome, event))
+        self.trust[outcome], self.rest_at[outcome] = Trust.UNPROVED, event.at
         for change in self.kept:
             if change.token == event.token:
                 self.change(change)
         return True
 
     def probe(self, event: Snapshot) -> bool | None:
-        """A ladder that was asked for while ours is believed: equal, contradicting, or of another instant."""
+        """Compares a REST book with the valid book: True if equal, False if different, None if of another time."""
         outcome = self.instrument.tokens.index(event.token)
         ladder = self.ladders[outcome]
         if self.trust[outcome] != Trust.FULL:
             return None
-        bids, asks = self._turned(outcome, event)
+        bids, asks = self._on_outcome_0(outcome, event)
         if ladder.sizes == (dict(bids), dict(asks)):
             return True
         return False if event.at is not None and event.at == self.batch_at else None
 
     def forget(self) -> None:
-        """Nothing is known any more."""
+        """Discards all that is known of the ladders."""
         self.trust = [Trust.NONE for _ in self.trust]
-        self.best = [UNSAID for _ in self.best]
+        self.best = [NO_QUOTE for _ in self.best]
         self.verifier.forget()
         self.kept.clear()
         self.batch_open = self.mirror_miss = False
 
     def join(self, subscription: Subscription | None) -> None:
-        """The stream that carries it; None: none does."""
+        """Sets the subscription that carries the book; None: no subscription."""
         if subscription is not self.subscription:
             if self.subscription is not None:
                 del self.subscription.books[self]
@@ -157,31 +158,31 @@ class Book:
                 subscription.books[self] = None
             self.subscription = subscription
 
-    # --- what is true of it
+    # --- checks
 
-    def verdict(self) -> Reason | None:
-        """Why the book at the end of a batch cannot be believed; hashes and mirrors get a second look."""
+    def fault(self) -> Reason | None:
+        """The reason why the book at the end of a batch is invalid; hashes and mirrors are rechecked later."""
         at, _, number = self.batch_last
         for outcome, ladder in enumerate(self.ladders):
             if self.trust[outcome] == Trust.NONE:
                 continue
-            found = self.verifier.judge(outcome, ladder, at, number)
-            if found:
-                self.best[outcome] = UNSAID  # the whole ladder is proved: they are of another instant, or the same
-            if self.trust[outcome] == Trust.UNPROVED and found is not None:
-                self.trust[outcome] = Trust.FULL if found else Trust.NONE
-        self.mirror_miss = self.contradicts_itself
+            matched = self.verifier.check_hash(outcome, ladder, at, number)
+            if matched:
+                self.best[outcome] = NO_QUOTE  # the whole ladder is proved; best prices add nothing
+            if self.trust[outcome] == Trust.UNPROVED and matched is not None:
+                self.trust[outcome] = Trust.FULL if matched else Trust.NONE
+        self.mirror_miss = self.mirror_differs
         return Reason.CROSSED if self.trust[0] == Trust.FULL and self.ladders[0].crossed else None
 
     @property
-    def contradicts_itself(self) -> bool:
-        """The two outcomes' ladders are not each other's mirror."""
+    def mirror_differs(self) -> bool:
+        """Whether the ladders of the two outcomes are not mirror images."""
         both = len(self.trust) > 1 and min(self.trust) == Trust.FULL
         return both and self.ladders[0].sizes != self.ladders[1].sizes
 
     @property
-    def contradicts_best(self) -> bool:
-        """The best prices that the venue said last are not the ladder's."""
+    def best_differs(self) -> bool:
+        """Whether the venue's last best prices differ from the ladder's."""
         return any(
             self.trust[outcome] == Trust.FULL
             and ((bid is not None and bid != (ladder.bid or 0)) or (ask is not None and ask != (ladder.ask or 0)))
@@ -190,50 +191,50 @@ class Book:
 
     @property
     def books(self) -> tuple[Book]:
-        """Itself: what its own proof is about."""
+        """The books that a proof of this book concerns: itself."""
         return (self,)
 
     @property
     def last_proof(self) -> int:
-        """The last instant at which it was as the venue had it; 0: never."""
+        """The last time at which the book was proved equal to the venue's; 0: never."""
         return max(self.proved_at, self.subscription.proved_at if self.subscription else 0)
 
     def proved(self, at: int, budget: int) -> bool:
-        """Whether the last proof is young enough."""
+        """Whether the last proof is younger than the budget."""
         return self.last_proof + budget > at
 
     def closes_before(self, now: int) -> bool:
-        """Trading was to end before this instant."""
+        """Whether trading was scheduled to end before ``now``."""
         return self.instrument.close_at is not None and self.instrument.close_at <= now
 
     @property
     def ended(self) -> bool:
-        """Trading is over."""
+        """Whether trading has ended."""
         return self.reason is Reason.CLOSED
 
     def gap(self, to_at: int | None, connection: str) -> GapRow | None:
-        """The stretch without a book that ends now."""
+        """The interval without a valid book, which ends at ``to_at``."""
         if self.reason is None or self.ended:
             return None
         name = self.instrument.instrument_id
         return GapRow(name, self.reason, self.last_good_at or None, self.from_at, to_at, connection, self.discarded)
 
-    def _say_best(self, outcome: int, bid: int | None, ask: int | None) -> None:
-        self.best[outcome] = (_other(ask), _other(bid)) if outcome else (bid, ask)
+    def _set_best(self, outcome: int, bid: int | None, ask: int | None) -> None:
+        self.best[outcome] = (_mirrored_best(ask), _mirrored_best(bid)) if outcome else (bid, ask)
 
     def _claim(self, outcome: int, event: Snapshot | Change) -> None:
         if event.hash is not None and event.at is not None:
             self.verifier.claim(outcome, event.at, event.hash)
 
     @staticmethod
-    def _turned(outcome: int, event: Snapshot) -> tuple[list[Level], list[Level]]:
-        """The ladder on outcome 0's axis."""
+    def _on_outcome_0(outcome: int, event: Snapshot) -> tuple[list[Level], list[Level]]:
+        """The event's bids and asks on outcome 0's axis."""
         if not outcome:
             return list(event.bids), list(event.asks)
         bids = [(mirrored(Side.ASK, price)[1], size) for price, size in event.asks]
         return bids, [(mirrored(Side.BID, price)[1], size) for price, size in event.bids]
 
 
-def _other(best: int | None) -> int | None:
+def _mirrored_best(best: int | None) -> int | None:
     """A best price of the other outcome on outcome 0's axis."""
     return ONE - best if best else best

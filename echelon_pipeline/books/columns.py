@@ -1,8 +1,8 @@
-"""Events of many frames as columns: what the compiled rules read instead of ``events.py``'s objects.
+"""Events of many frames as columns: the input of the compiled rules, instead of the objects of ``events.py``.
 
-Belongs here: the shapes, the numbers that stand for texts, and how a ``Message`` becomes columns. Which bytes become
-which columns without a ``Message`` between them is the venues' ``columns.py``; what follows is ``compiled/``.
-Prices and sizes are millionths, venue times milliseconds (both venues tell no finer), -1 says that there is none.
+Belongs here: the record types, the numbering of texts, and the conversion of a ``Message`` to columns. The venues'
+``fast`` modules convert bytes to columns without a ``Message``; ``fast/`` applies the rules. Prices and sizes are
+millionths, venue times milliseconds (neither venue is more precise), -1 means none.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ import numpy as np
 from echelon_pipeline.books.events import (
     Acknowledged,
     Change,
-    Doubted,
     Ended,
     Event,
     Facts,
-    Lost,
     Message,
+    Notice,
     OwnFill,
     OwnNote,
     OwnOrder,
@@ -32,8 +31,9 @@ from echelon_pipeline.books.events import (
     Side,
     Snapshot,
     Subscribed,
+    SubscriptionLost,
+    SuspectLadder,
     TickSize,
-    Told,
     Traded,
     Unreadable,
 )
@@ -41,15 +41,15 @@ from echelon_pipeline.books.events import (
 Array: TypeAlias = Any  # of numpy: its annotations know no fields of records
 
 NONE = -1
-STRANGER = -2  # a token that nobody watches, or a text that was never met
-MATCHABLE, HOPELESS = 1, 2  # a hash that can match; a text that is no hash, so it never does
+UNLISTED = -2  # a token that is not watched, or a text without a number
+MATCHABLE, UNMATCHABLE = 1, 2  # a SHA-1; a text that is no SHA-1 and never matches
 MILLISECOND = 1_000
-SPARE = 64  # texts are compared so many bytes at a time
-WORD, MIXER = (1 << 64) - 1, 0x9E3779B97F4A7C15
+SPARE = 64  # texts are compared in blocks of this many bytes
+WORD, MIX_FACTOR = (1 << 64) - 1, 0x9E3779B97F4A7C15
 
 
 class Kind(IntEnum):
-    """Events by number, in the order of their counts."""
+    """Numbers of the event types; the order of their counts."""
 
     CHANGE = 0
     SNAPSHOT = 1
@@ -57,38 +57,38 @@ class Kind(IntEnum):
     ENDED = 3
     TRADED = 4
     QUOTED = 5
-    TOLD = 6
+    NOTICE = 6
     SUBSCRIBED = 7
     ACKNOWLEDGED = 8
-    LOST = 9
+    SUBSCRIPTION_LOST = 9
     REFUSED = 10
     UNREADABLE = 11
-    DOUBTED = 12
+    SUSPECT_LADDER = 12
 
 
 _TYPES: tuple[type[Event], ...] = (
     *(Change, Snapshot, TickSize, Ended, Traded, Quoted),
-    *(Told, Subscribed, Acknowledged, Lost, Refused, Unreadable, Doubted),
+    *(Notice, Subscribed, Acknowledged, SubscriptionLost, Refused, Unreadable, SuspectLadder),
 )
-# What is an account's touches no book either: for the rules it is one of what is told.
+# Events of an account touch no book either: the rules treat them as notices.
 KINDS: dict[type[Event], Kind] = dict(zip(_TYPES, Kind, strict=True)) | dict.fromkeys(
-    (OwnOrder, OwnFill, OwnPosition, OwnNote), Kind.TOLD
+    (OwnOrder, OwnFill, OwnPosition, OwnNote), Kind.NOTICE
 )
 NAMES = tuple(one.__name__ for one in _TYPES)
-BESIDE = frozenset({Kind.TICK_SIZE, Kind.TRADED, Kind.TOLD, Kind.UNREADABLE})  # what tells more than levels
-_BESIDES = np.isin(np.arange(len(Kind)), list(BESIDE))
+SIDE_EVENTS = frozenset({Kind.TICK_SIZE, Kind.TRADED, Kind.NOTICE, Kind.UNREADABLE})  # stored beside the levels
+_IS_SIDE_EVENT = np.isin(np.arange(len(Kind)), list(SIDE_EVENTS))
 
-# One frame: its subscription, its number there, its events.
+# One frame: its subscription, its number in it, its events.
 FRAME = np.dtype([("sid", "i8"), ("seq", "i8"), ("first", "i4"), ("last", "i4")], align=True)
-# One event. ``size`` is a subscription's number in Subscribed. Levels are bids up to ``asks``, asks up to ``last``;
-# market, least, tick and traded (the last trade's price) are numbers of texts; best prices are 0 where a side is empty.
+# One event. In Subscribed ``size`` is the subscription's number. Levels are bids up to ``asks``, asks up to ``last``;
+# market, least, tick and traded (the last trade's price) are numbers of texts; a best price of 0 is an empty side.
 EVENT = np.dtype(
     [
         *((name, "i8") for name in ("price", "size", "at")),
         *((name, "i4") for name in ("token", "bids", "asks", "last", "market", "least", "tick", "traded")),
         *((name, "i4") for name in ("best_bid", "best_ask")),
         ("hash", "u4", 5),
-        *((name, "i1") for name in ("kind", "side", "relative", "doubt", "claims", "neg_risk")),
+        *((name, "i1") for name in ("kind", "side", "relative", "affects_book", "claims", "neg_risk")),
     ],
     align=True,
 )
@@ -96,7 +96,7 @@ LEVEL = np.dtype([("size", "i8"), ("price", "i4")], align=True)
 
 
 class Columns(NamedTuple):
-    """Frames in the order of arrival. ``plain``: how many needed no object of their own."""
+    """Frames in the order of arrival. ``plain``: how many were read without an object per frame."""
 
     received_at: Array
     frames: Array
@@ -106,31 +106,31 @@ class Columns(NamedTuple):
 
 
 def encoded(text: str) -> bytes:
-    """As JSON has it, quotes included: what hashes are computed of, and what is found in plain payloads."""
+    """The JSON text with its quotes: hashes are computed from it, and plain payloads contain it."""
     return json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass")
 
 
-def ends_of(text: bytes) -> tuple[int, int]:
-    """The first eight bytes and the last eight as numbers; twice the text where it is shorter."""
+def edge_words(text: bytes) -> tuple[int, int]:
+    """The first eight and the last eight bytes as numbers; twice the whole text if it is shorter."""
     return int.from_bytes(text[:8], "little"), int.from_bytes(text[-8:], "little")
 
 
-def mixed(head: int, near: int, tail: int, length: int) -> int:
-    """A number of 24 bits from numbers of 64 without a sign. Also compiled: what wraps around there is cut off here."""
-    found = (((head + length) & WORD) * MIXER & WORD) ^ near
-    found = (found * MIXER & WORD) ^ tail
-    return (found * MIXER & WORD) >> 40
+def mix_bits(head: int, near: int, tail: int, length: int) -> int:
+    """A 24-bit hash of unsigned 64-bit numbers. Also compiled, where products wrap around; here they are cut off."""
+    bits = (((head + length) & WORD) * MIX_FACTOR & WORD) ^ near
+    bits = (bits * MIX_FACTOR & WORD) ^ tail
+    return (bits * MIX_FACTOR & WORD) >> 40
 
 
 def slot_of(text: bytes, mask: int) -> int:
-    """Where to look a text up first. The begin tells invented tokens apart, the end tickers of one series."""
-    head, tail = ends_of(text)
+    """The first slot to look at. Generated tokens differ in their first bytes, tickers of one series in their last."""
+    head, tail = edge_words(text)
     near = int.from_bytes(text[-16:-8], "little") if len(text) >= 16 else 0
-    return mixed(head, near, tail, len(text)) & mask
+    return mix_bits(head, near, tail, len(text)) & mask
 
 
 class Texts:
-    """Texts by number: tokens that are watched, and what is hashed with their books."""
+    """Numbered texts: watched tokens, and the texts that are hashed with their books."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._numbers: dict[bytes, int] = {}
@@ -138,7 +138,7 @@ class Texts:
         self.pool = np.zeros(1 << 12, "u1")
         self.ends = np.zeros(1, "i8")  # of text n at n + 1
         self.slots = np.full(1 << 6, NONE, "i4")
-        self.rooms: dict[str, Array] = {}  # where columns with these numbers are written
+        self.buffers: dict[str, Array] = {}  # reused by the columns that refer to these numbers
         for text in known:
             self.number(text)
 
@@ -152,22 +152,22 @@ class Texts:
         return None if number < 0 else self._texts[number]
 
     def known(self, text: str) -> int:
-        """Its number, STRANGER where it has none."""
-        return self._numbers.get(encoded(text), STRANGER)
+        """The number of a text; UNLISTED if it has none."""
+        return self._numbers.get(encoded(text), UNLISTED)
 
     def number(self, text: str | None) -> int:
-        """Its number, a new one where it has none."""
+        """The number of a text; a new number if it has none."""
         if text is None:
             return NONE
         data = encoded(text)
-        found = self._numbers.get(data)
-        if found is None:
-            found = self._numbers[data] = len(self._texts)
+        number = self._numbers.get(data)
+        if number is None:
+            number = self._numbers[data] = len(self._texts)
             self._texts.append(text)
-            self._keep(data, found)
-        return found
+            self._store(data, number)
+        return number
 
-    def _keep(self, data: bytes, number: int) -> None:
+    def _store(self, data: bytes, number: int) -> None:
         end = int(self.ends[number])
         if end + len(data) + SPARE > len(self.pool):
             self.pool = np.concatenate([self.pool, np.zeros(len(self.pool) + len(data) + SPARE, "u1")])
@@ -175,7 +175,7 @@ class Texts:
             self.ends = np.concatenate([self.ends, np.zeros(len(self.ends), "i8")])
         self.pool[end : end + len(data)] = np.frombuffer(data, "u1")
         self.ends[number + 1] = end + len(data)
-        if 4 * number > len(self.slots):  # at most a quarter full: most are found where they are looked up first
+        if 4 * number > len(self.slots):  # at most a quarter full: most lookups succeed at the first slot
             self.slots = np.full(4 * len(self.slots), NONE, "i4")
             for other, one in self._numbers.items():
                 self._place(other, one)
@@ -191,7 +191,7 @@ class Texts:
 
 
 def columns_of(received_at: Array, messages: Iterable[Message], texts: Texts) -> Columns:
-    """The same, of messages that were read one by one."""
+    """Columns of messages that were read one by one."""
     frames: list[tuple[int, int, int, int]] = []
     events: list[tuple[Any, ...]] = []
     levels: list[tuple[int, int]] = []
@@ -202,44 +202,44 @@ def columns_of(received_at: Array, messages: Iterable[Message], texts: Texts) ->
     return Columns(received_at, np.array(frames, FRAME), np.array(events, EVENT), np.array(levels, LEVEL), plain=0)
 
 
-def besides(columns: Columns) -> Array:
-    """Places of frames that tell more than levels: trades, what becomes of a market, what could not be read."""
-    found = _BESIDES[columns.events["kind"]]
-    if not found.any():
+def side_events(columns: Columns) -> Array:
+    """Indexes of frames with an event other than levels: trades, notices of a market, unreadable content."""
+    is_side_event = _IS_SIDE_EVENT[columns.events["kind"]]
+    if not is_side_event.any():
         return np.zeros(0, "i8")
-    counts = np.concatenate([np.zeros(1, "i8"), np.cumsum(found)])
+    counts = np.concatenate([np.zeros(1, "i8"), np.cumsum(is_side_event)])
     return np.flatnonzero(counts[columns.frames["last"]] > counts[columns.frames["first"]])
 
 
-def joined(plain: Columns, others: Columns, where: Array, events: Array, levels: Array) -> Columns:
-    """``others`` in the place of the frames ``where``. ``events`` and ``levels`` begin with those of ``plain`` and have
-    room behind them: one frame that is not plain copies no others."""
-    told, moved = others.events.copy(), others.frames.copy()
+def merge_columns(plain: Columns, others: Columns, where: Array, events: Array, levels: Array) -> Columns:
+    """Puts ``others`` in the place of the frames ``where``. ``events`` and ``levels`` begin with those of ``plain`` and
+    have free space after them, so that the events of ``plain`` need not be copied."""
+    added, moved = others.events.copy(), others.frames.copy()
     for name in ("bids", "asks", "last"):
-        told[name] += len(plain.levels)
+        added[name] += len(plain.levels)
     for name in ("first", "last"):
         moved[name] += len(plain.events)
     plain.frames[where] = moved
     return Columns(
         plain.received_at,
         plain.frames,
-        _behind(events, len(plain.events), told),
-        _behind(levels, len(plain.levels), others.levels),
+        _append(events, len(plain.events), added),
+        _append(levels, len(plain.levels), others.levels),
         plain=len(plain.frames) - len(where),
     )
 
 
-def _behind(room: Array, kept: int, more: Array) -> Array:
-    """What is kept of a room and more: in the room, where that fits."""
-    end = kept + len(more)
-    if end > len(room):
-        return np.concatenate([room[:kept], more])
-    room[kept:end] = more
-    return room[:end]
+def _append(buffer: Array, used: int, more: Array) -> Array:
+    """The used part of a buffer and more: in the buffer itself if that fits."""
+    end = used + len(more)
+    if end > len(buffer):
+        return np.concatenate([buffer[:used], more])
+    buffer[used:end] = more
+    return buffer[:end]
 
 
 def hash_words(digest: str) -> tuple[int, ...] | None:
-    """The five words of a SHA-1 in lower-case hexadecimal; None for any other text, which no hash equals."""
+    """The five words of a SHA-1 in lower-case hexadecimal; None for any other text."""
     if len(digest) != 40 or not set(digest) <= set("0123456789abcdef"):
         return None
     return tuple(int(digest[at : at + 8], 16) for at in range(0, 40, 8))
@@ -264,10 +264,10 @@ def _row(event: Event, levels: list[tuple[int, int]], texts: Texts) -> tuple[Any
         at, digest, best = _at(event.at), event.hash, (_or_none(event.best_bid), _or_none(event.best_ask))
     elif isinstance(event, Snapshot):
         if event.rest:
-            raise ValueError("a book that was asked for is in no recorded stream: only the machine follows it")
+            raise ValueError("a REST book is not part of a recorded stream: only the machine applies it")
         at, digest = _at(event.at), event.hash
-        facts = event.facts if token >= 0 else facts  # nobody's book is hashed
-        bounds = _kept(event.bids, event.asks, levels)
+        facts = event.facts if token >= 0 else facts  # books that are not watched are not hashed
+        bounds = _add_levels(event.bids, event.asks, levels)
     elif isinstance(event, TickSize):
         facts = Facts(tick_size=event.new) if token >= 0 else facts
     elif isinstance(event, Traded):
@@ -277,17 +277,17 @@ def _row(event: Event, levels: list[tuple[int, int]], texts: Texts) -> tuple[Any
     elif isinstance(event, Subscribed):
         size = event.sid
     words = None if digest is None else hash_words(digest)
-    claims = 0 if digest is None else HOPELESS if words is None else MATCHABLE
+    claims = 0 if digest is None else UNMATCHABLE if words is None else MATCHABLE
     numbers = (
         texts.number(text) for text in (facts.market, facts.min_order_size, facts.tick_size, facts.last_trade_price)
     )
-    doubt = isinstance(event, Unreadable) and event.doubt
+    affects_book = isinstance(event, Unreadable) and event.affects_book
     neg_risk = NONE if facts.neg_risk is None else facts.neg_risk
-    flags = (kind, side, relative, doubt, claims, neg_risk)
+    flags = (kind, side, relative, affects_book, claims, neg_risk)
     return (price, size, at, token, *bounds, *numbers, *best, words or (0,) * 5, *flags)
 
 
-def _kept(
+def _add_levels(
     bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]], levels: list[tuple[int, int]]
 ) -> tuple[int, int, int]:
     first = len(levels)
@@ -295,4 +295,4 @@ def _kept(
     return first, first + len(bids), len(levels)
 
 
-__all__ = ["Columns", "Kind", "Side", "Texts", "besides", "columns_of", "encoded", "hash_words", "joined"]
+__all__ = ["Columns", "Kind", "Side", "Texts", "columns_of", "encoded", "hash_words", "merge_columns", "side_events"]

@@ -1,10 +1,10 @@
-"""What both venues' frames say, in one vocabulary.
+"""The content of both venues' frames, in one vocabulary.
 
 Belongs here: values. Prices and sizes are millionths (``domain/scaled.py``), times are microseconds since
-1970 UTC, sides are those of the named ladder. The venues' ``stream`` modules turn bytes into events; what an event
-does to a book is ``book.py``.
+1970 UTC, sides are those of the named ladder. The venues' ``stream`` modules turn bytes into events; ``book.py``
+applies an event to a book.
 
-A ladder is named by the venue's own word (``token``): a Kalshi ticker, a Polymarket token id.
+``token`` is the venue's own name of a ladder: a Kalshi ticker, a Polymarket token id.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Side(IntEnum):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What Polymarket hashes together with the levels, as served; None where a frame does not say."""
+    """Values that Polymarket hashes together with the levels, as served; None: not in the frame."""
 
     market: str | None = None
     min_order_size: str | None = None
@@ -35,7 +35,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A whole ladder, levels in any order. ``rest``: asked for, not part of the stream."""
+    """A whole ladder, levels in any order. ``rest``: from a REST request, not from the stream."""
 
     token: str
     bids: tuple[Level, ...]
@@ -47,10 +47,10 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One level: its new size, or where ``relative`` what is added to it.
+    """One level: its new size, or the difference where ``relative``.
 
-    ``best_bid``, ``best_ask``: the ladder's best prices after it, as the venue says; None: it doesn't, 0: the side is
-    empty.
+    ``best_bid``, ``best_ask``: the ladder's best prices after the change, as the venue states them; None: not stated,
+    0: the side is empty.
     """
 
     token: str
@@ -65,7 +65,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class TickSize(msgspec.Struct, frozen=True):
-    """Prices have another step from now on."""
+    """The tick size changes."""
 
     token: str
     new: str
@@ -73,14 +73,14 @@ class TickSize(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """The venue says that trading is over for good."""
+    """Trading has ended for good, by the venue's message."""
 
     token: str
     at: int | None = None
 
 
 class Traded(msgspec.Struct, frozen=True):
-    """An execution. ``buys``: the taker bought the token (Kalshi: yes); None where the venue does not say."""
+    """An execution. ``buys``: the taker bought the token (Kalshi: yes); None: not stated."""
 
     token: str
     price: int
@@ -92,9 +92,9 @@ class Traded(msgspec.Struct, frozen=True):
 
 
 class Quoted(msgspec.Struct, frozen=True):
-    """The best prices as the venue reports them apart from the ladder; None: no quote.
+    """Best prices that the venue reports outside of the ladder; None: no quote.
 
-    ``last`` (the last trade's price) and what follows it: only where a reader was asked for all that a quote says.
+    ``last`` (the last trade's price) and the fields after it are set only by readers of whole quotes.
     """
 
     token: str
@@ -108,8 +108,8 @@ class Quoted(msgspec.Struct, frozen=True):
     open_interest: int | None = None
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A known message that touches no book: lifecycles, new markets, fees. Kept as served."""
+class Notice(msgspec.Struct, frozen=True):
+    """A known message that affects no book: lifecycles, new markets, fees. Kept as served."""
 
     kind: str
     token: str | None
@@ -118,11 +118,11 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class OwnOrder(msgspec.Struct, frozen=True):
-    """An order of the account that listens, as it stands after something happened to it. ``change``: what, in the
-    venue's word; ``market``: the venue's name of the instrument.
+    """An order of the listening account after a change. ``change``: the kind of change in the venue's word;
+    ``market``: the venue's name of the instrument.
 
-    Events of an account name a ``ladder`` and no ``token``: they are nobody's proof. ``buys``: the ladder's side, at
-    a price of it. What the venue does not say is None; ``payload`` is the object as served.
+    Events of an account name a ``ladder`` and no ``token``: they prove no book. ``buys`` and ``price`` refer to that
+    ladder. None: not stated by the venue; ``payload`` is the object as served.
     """
 
     ladder: str
@@ -143,7 +143,7 @@ class OwnOrder(msgspec.Struct, frozen=True):
 
 
 class OwnFill(msgspec.Struct, frozen=True):
-    """An execution of an order of the account that listens; told again where its ``status`` changes."""
+    """An execution of an order of the listening account; sent again when its ``status`` changes."""
 
     ladder: str
     market: str
@@ -162,7 +162,7 @@ class OwnFill(msgspec.Struct, frozen=True):
 
 
 class OwnPosition(msgspec.Struct, frozen=True):
-    """What the account that listens holds: ``size`` of the ladder, less than 0 where it is short of it."""
+    """A position of the listening account: ``size`` of the ladder, negative for a short position."""
 
     ladder: str
     market: str
@@ -173,7 +173,7 @@ class OwnPosition(msgspec.Struct, frozen=True):
 
 
 class OwnNote(msgspec.Struct, frozen=True):
-    """Anything else that is the account's alone. ``word``: the venue's."""
+    """Any other private message of the account. ``word``: the venue's type."""
 
     word: str
     payload: bytes
@@ -181,45 +181,45 @@ class OwnNote(msgspec.Struct, frozen=True):
 
 
 class Subscribed(msgspec.Struct, frozen=True):
-    """A subscription begins: its numbers start anew."""
+    """A subscription begins: its numbers restart."""
 
     channel: str
     sid: int
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
-    """A command was done, or a keep-alive answered. ``kind``: the venue's word."""
+    """A command was accepted, or a keep-alive answered. ``kind``: the venue's type."""
 
     kind: str
 
 
-class Lost(msgspec.Struct, frozen=True):
-    """The venue ended the message's subscription: nothing more comes for its books."""
+class SubscriptionLost(msgspec.Struct, frozen=True):
+    """The venue ended the message's subscription: its books get no more frames."""
 
     why: str
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The venue refused a command; books are as they were."""
+    """The venue refused a command; books do not change."""
 
     code: int | None
     why: str
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """What could not be read, with its bytes and the reason.
+    """Unreadable content, with its bytes and the reason.
 
-    ``doubt``: it may have changed a book: the one of ``token``, or any where it has none.
+    ``affects_book``: it may have changed a book: the book of ``token``, or any book if it has no token.
     """
 
     payload: bytes
     reason: str
-    doubt: bool
+    affects_book: bool
     token: str | None = None
 
 
-class Doubted(msgspec.Struct, frozen=True):
-    """One more ladder that an unreadable frame names."""
+class SuspectLadder(msgspec.Struct, frozen=True):
+    """A further ladder that an unreadable frame names."""
 
     token: str
 
@@ -232,22 +232,22 @@ Event: TypeAlias = (
     | Ended
     | Traded
     | Quoted
-    | Told
+    | Notice
     | OwnOrder
     | OwnFill
     | OwnPosition
     | OwnNote
     | Subscribed
     | Acknowledged
-    | Lost
+    | SubscriptionLost
     | Refused
     | Unreadable
-    | Doubted
+    | SuspectLadder
 )
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One frame, read. ``sid`` and ``seq``: its subscription and number there, where the venue numbers."""
+    """The events of one frame. ``sid`` and ``seq``: its subscription and its number in it, if the venue numbers it."""
 
     events: tuple[Event, ...]
     sid: int | None = None
@@ -255,7 +255,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One frame as it arrived: ``number`` counts the connection's frames without holes."""
+    """One frame as received; ``number`` counts the frames of the connection without holes."""
 
     connection: str
     number: int

@@ -1,7 +1,7 @@
 """The exact ladder of one instrument: sizes by price, best first on both sides.
 
-Belongs here: levels and their sums, nothing of states or times. A ladder never guesses: a change that cannot
-be true changes nothing and says so.
+Belongs here: levels and their sums; no states, no times. A ladder never guesses: an impossible change is refused and
+changes nothing.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Ladder:
         self._prices: tuple[list[int], list[int]] = ([], [])  # ascending
 
     def replace(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
-        """Forgets everything and takes these levels."""
+        """Replaces all levels."""
         self.sizes = (dict(bids), dict(asks))
         self.depth = [sum(side.values()) for side in self.sizes]
         self._prices = (sorted(self.sizes[Side.BID]), sorted(self.sizes[Side.ASK]))
 
     def put(self, side: Side, price: int, size: int) -> bool:
-        """A level has this size from now on; 0 removes it. False: there was nothing to remove."""
+        """Sets the size of a level; 0 removes it. False: there was no level to remove."""
         sizes, prices = self.sizes[side], self._prices[side]
         old = sizes.get(price)
         if size:
@@ -46,7 +46,7 @@ class Ladder:
         return True
 
     def add(self, side: Side, price: int, delta: int) -> bool:
-        """A level grows or shrinks. False, and no change: it would take more than is there."""
+        """Adds to the size of a level. False, and no change, if the size would fall below zero."""
         size = self.sizes[side].get(price, 0) + delta
         if size < 0:
             return False
@@ -68,13 +68,13 @@ class Ladder:
 
     @property
     def crossed(self) -> bool:
-        """Somebody bids what somebody else asks, or more: such a book would have traded."""
+        """Whether the best bid reaches the best ask: such a book would have traded."""
         bids, asks = self._prices
         return bool(bids and asks and bids[-1] >= asks[0])
 
     @property
     def empty(self) -> bool:
-        """No level on either side."""
+        """Whether neither side has a level."""
         return not (self._prices[0] or self._prices[1])
 
     def top(self, side: Side, count: int | None = None) -> tuple[Level, ...]:
@@ -88,5 +88,5 @@ class Ladder:
 
 
 def mirrored(side: Side, price: int) -> tuple[Side, int]:
-    """The same level on the other outcome's ladder: who bids P for one sells the other at 1 - P."""
+    """The same level on the other outcome's ladder: a bid of P for one is an ask of 1 - P for the other."""
     return Side(1 - side), ONE - price

@@ -1,6 +1,6 @@
-"""Whether a Polymarket ladder is the venue's: its hashes, and a second look where one misses.
+"""Compares Polymarket ladders with the hashes that the venue sends, and rechecks a mismatch.
 
-Belongs here: claims and verdicts. The hashed bytes are ``hashes.py``; what follows from a verdict is ``machine.py``.
+Belongs here: expected hashes and results. ``hashes.py`` makes the hashed bytes; ``validity.py`` acts on the results.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ import msgspec
 from msgspec.structs import replace
 
 from echelon_pipeline.books.events import Facts
-from echelon_pipeline.books.hashes import finished, unhashed
+from echelon_pipeline.books.hashes import book_hash, hash_input
 from echelon_pipeline.books.ladder import Ladder
 from echelon_pipeline.books.rows import Check
 
-# An asset whose hashes never matched has wrong facts (or another formula), not a wrong book: three misses tell.
+# If no hash of an asset ever matched, its facts (or the formula) are wrong, not its book: three misses decide.
 MISSES_OF_WRONG_FACTS = 3
 
 
 class Claim(msgspec.Struct):
-    """The hashes that one frame gave for one ladder: any of them may be the final one."""
+    """The hashes that a venue time has for one ladder: any of them may be the final one."""
 
     at: int
     hashes: set[str]
 
 
 class Verifier:
-    """The facts of one instrument, and what its frames said their ladders' hashes are. Judgements go to ``checks``."""
+    """The facts of one instrument and the hashes of its frames. Results go to ``checks``."""
 
     __slots__ = ("_checks", "_claims", "_misses", "_name", "facts", "hits", "misses", "tokens", "unchecked")
 
@@ -36,55 +36,55 @@ class Verifier:
         self._claims: dict[int, Claim] = {}
         self._misses: dict[int, tuple[tuple[str, str], set[str], Check]] = {}
 
-    def learn(self, facts: Facts) -> None:
-        """Takes over what is said; what isn't stays."""
-        said = {name: value for name, value in msgspec.structs.asdict(facts).items() if value is not None}
-        if not said:
+    def update_facts(self, facts: Facts) -> None:
+        """Takes over the facts that are not None."""
+        known = {name: value for name, value in msgspec.structs.asdict(facts).items() if value is not None}
+        if not known:
             return
-        old, self.facts = self.facts, replace(self.facts, **said)
-        lasting = replace(old, last_trade_price=None) != replace(self.facts, last_trade_price=None)
-        if lasting and not self.hits:
-            self.misses = 0  # what never matched may do so now
+        old, self.facts = self.facts, replace(self.facts, **known)
+        changed = replace(old, last_trade_price=None) != replace(self.facts, last_trade_price=None)
+        if changed and not self.hits:
+            self.misses = 0  # hashes may match with the new facts
 
     def claim(self, outcome: int, at: int, digest: str) -> None:
-        """A frame said this; a later frame's word replaces an earlier one's, both are of the whole ladder."""
+        """Remembers the hash of a frame; a later venue time replaces an earlier one, both cover the whole ladder."""
         claim = self._claims.get(outcome)
         if claim is None or claim.at != at:
             self._claims[outcome] = Claim(at, {digest})
         else:
             claim.hashes.add(digest)
 
-    def replaced(self, outcome: int) -> None:
-        """A new ladder: what was claimed of the old one, right or wrong, is over."""
+    def ladder_replaced(self, outcome: int) -> None:
+        """Discards the hashes and misses of a ladder that was replaced."""
         self._claims.pop(outcome, None)
         self._misses.pop(outcome, None)
 
     def forget(self) -> None:
-        """The ladders are gone, and what was claimed of them."""
+        """Discards all hashes and misses."""
         self._claims.clear()
         self._misses.clear()
 
     @property
     def wrong_facts(self) -> bool:
-        """No hash ever matched: there is nothing to learn from another miss."""
+        """Whether no hash ever matched: another miss proves nothing."""
         return not self.hits and self.misses >= MISSES_OF_WRONG_FACTS
 
     @property
-    def suspects(self) -> bool:
-        """A miss waits for its second look."""
+    def has_misses(self) -> bool:
+        """Whether a miss waits for its recheck."""
         return bool(self._misses)
 
-    def judge(self, outcome: int, ladder: Ladder, at: int, number: int) -> bool | None:
-        """Holds the last claim against the ladder: True, False, or None where nothing can be said. ``at`` and
+    def check_hash(self, outcome: int, ladder: Ladder, at: int, number: int) -> bool | None:
+        """Compares the ladder with the last hashes: True, False, or None if it cannot be decided. ``at`` and
         ``number``: of the batch's last frame."""
         claim = self._claims.pop(outcome, None)
         if claim is None:
             return None
-        text = None if self.wrong_facts else unhashed(ladder, outcome, self.tokens[outcome], claim.at, self.facts)
+        text = None if self.wrong_facts else hash_input(ladder, outcome, self.tokens[outcome], claim.at, self.facts)
         if text is None:
             self.unchecked += 1
             return None
-        check = Check(self._name, at, number, finished(text, self.facts.last_trade_price) in claim.hashes)
+        check = Check(self._name, at, number, book_hash(text, self.facts.last_trade_price) in claim.hashes)
         self._checks.append(check)
         if check.matched:
             self.hits += 1
@@ -94,15 +94,15 @@ class Verifier:
         self._misses[outcome] = (text, claim.hashes, check)
         return False
 
-    def second_look(self) -> bool:
-        """Misses once more, with the last trade as it is known by now. False: a ladder is wrong."""
-        wrong = 0
+    def recheck(self) -> bool:
+        """Compares misses again, with the last trade price known by now. False: a ladder is wrong."""
+        mismatches = 0
         for text, hashes, check in self._misses.values():
-            if finished(text, self.facts.last_trade_price) in hashes:
+            if book_hash(text, self.facts.last_trade_price) in hashes:
                 self.hits += 1
                 self.misses -= 1
                 self._checks.append(check._replace(matched=True))
             else:
-                wrong += 1
+                mismatches += 1
         self._misses.clear()
-        return not (wrong and self.hits)
+        return not (mismatches and self.hits)

@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echelon_pipeline.books.batches import CHECKS, EVENTS, GAPS, ROWS, Batches
-from echelon_pipeline.books.rows import State
+from echelon_pipeline.books.arrow import CHECKS, EVENTS, GAPS, ROWS, Batches
+from echelon_pipeline.books.rows import BookState
 from echelon_pipeline.streams.chains import COMPILED_FROM, LINGER, Chain, Follower
 from echelon_pipeline.streams.side_events import SCHEMAS as BESIDES
 from echelon_pipeline.streams.side_events import Besides
@@ -66,7 +66,7 @@ class Telling:
         last_at = 0  # by the replay's clock; what it says of later is of no frame
         for fed in follower.play():
             last_at = by.now
-            yield from self._besides.batches(*fed, by.besides, follower.tokens)
+            yield from self._besides.batches(*fed, by.side_events, follower.tokens)
             yield from self._taken(by.take())
         yield from self._taken(by.finish(by.now))
         ends_at = self._until if follower.reached else last_at + LINGER
@@ -85,7 +85,7 @@ class Telling:
         yield from ((name, batch) for name, batch in kept.items() if batch.num_rows)
 
     def _span(self, rows: pa.RecordBatch) -> None:
-        believed = pc.if_else(pc.equal(rows["state"], pa.scalar(str(State.UNKNOWN))), None, rows["valid_from"])
+        believed = pc.if_else(pc.equal(rows["state"], pa.scalar(str(BookState.UNKNOWN))), None, rows["valid_from"])
         columns = {
             "name": rows["instrument_id"].cast(pa.string()),
             "first": rows["valid_from"],

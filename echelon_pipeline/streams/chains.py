@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.keeper import QUIET
+from echelon_pipeline.books.validity import QUIET
 from echelon_pipeline.errors import CorruptStore
 from echelon_pipeline.streams.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streams.segments import CLOSED, Block, Connection, connection_of, count_of, first_at, read

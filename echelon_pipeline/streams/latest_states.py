@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from echelon_pipeline.books.rows import BookRow, Reason, State
+from echelon_pipeline.books.rows import BookRow, BookState, Reason
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.streams.watchlist import Roster
 
@@ -38,7 +38,7 @@ class Tops:
             latest
             for name, latest in found.items()
             if self._is_due(latest, now)
-            and not (overlapping and name not in self._told and latest.state == State.UNKNOWN)
+            and not (overlapping and name not in self._told and latest.state == BookState.UNKNOWN)
         ]
 
     def told(self, rows: Sequence[Latest], now: int) -> None:
@@ -62,4 +62,4 @@ class Tops:
     def _unknown(self, name: str, now: int, reason: str | None = None) -> Latest:
         """Between connections, before the first frame of one, or for good."""
         reason = reason or str(Reason.DISCONNECT if name in self._told else Reason.BEFORE_SNAPSHOT)
-        return Latest(name, str(State.UNKNOWN), reason, None, None, None, None, None, now, self._listener)
+        return Latest(name, str(BookState.UNKNOWN), reason, None, None, None, None, None, now, self._listener)

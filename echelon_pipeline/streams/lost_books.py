@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.events import Frame, Lost, Subscribed
+from echelon_pipeline.books.events import Frame, Subscribed, SubscriptionLost
 from echelon_pipeline.books.machine import Machine
 from echelon_pipeline.books.rows import BookRow
 from echelon_pipeline.venues.live import Feed
@@ -38,7 +38,7 @@ class Watch:
             self._begin(self.watched.values(), received_at)
         message = self._feed.read(payload)
         self.sids |= {event.channel: event.sid for event in message.events if isinstance(event, Subscribed)}
-        self.ended = self.ended or any(isinstance(event, Lost) for event in message.events)
+        self.ended = self.ended or any(isinstance(event, SubscriptionLost) for event in message.events)
         self._machine.feed(Frame(self._connection_id, number, received_at, message))
 
     def change(self, added: Iterable[Instrument], dropped: Iterable[str], now: int) -> None:
@@ -59,11 +59,11 @@ class Watch:
         self._machine.advance(now)
         return [self._machine.row(name) for name in self.watched]
 
-    def wanting(self, now: int) -> list[str]:
+    def needs_snapshot(self, now: int) -> list[str]:
         """Tokens that have no book and were not asked for lately; from now on they were."""
         self._machine.advance(now)
         self._machine.take()  # gaps and checks are told in replays
-        lost = self._machine.wanting
+        lost = self._machine.needs_snapshot
         asked = {token: self._asked[token] for token in lost if token in self._asked}
         found = [token for token in lost if token not in asked or now - asked[token][0] >= asked[token][1]]
         for token in found:

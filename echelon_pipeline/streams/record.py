@@ -175,9 +175,9 @@ class _Session:
             await asyncio.sleep(self._pace.flush)
             await self._flush()
             await self._follow(wire)
-            if wanting := self._watch.wanting(time.time_ns() // 1000):
-                self._recorded.renewed += len(wanting)
-                await self._feed.renew(wire, wanting, self._watch.sids)
+            if lost := self._watch.needs_snapshot(time.time_ns() // 1000):
+                self._recorded.renewed += len(lost)
+                await self._feed.renew(wire, lost, self._watch.sids)
             elif wire.is_quiet and self._watch.watched and time.monotonic() - asked >= self._pace.renew:
                 # Quiet markets and a frozen stream look alike until something is asked for.
                 asked = time.monotonic()

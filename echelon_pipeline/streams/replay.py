@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from echelon_pipeline.books.batches import Batches, books_of
-from echelon_pipeline.books.rows import BookRow, State
+from echelon_pipeline.books.arrow import Batches, rows_of_batch
+from echelon_pipeline.books.rows import BookRow, BookState
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.streams.chains import COMPILED_FROM, LINGER, Chain, Follower, chains
 from echelon_pipeline.streams.watchlist import watched_of
@@ -60,11 +60,11 @@ def replay(
     # after it: what holds is what held at the end of the last batch.
     last = by.finish(by.now + 1)
     _take(last, told, see)
-    for book in books_of(last.rows):
+    for book in rows_of_batch(last.rows):
         told.books.setdefault(book.instrument_id, book)
     told.states.update(str(book.state) for book in told.books.values())
     told.connections, told.frames, told.last_at = len(connections), follower.frames, follower.last_at
-    told.events, told.hashes = by.met, follower.hashes
+    told.events, told.hashes = by.event_counts, follower.hashes
     told.met = by.counts + Counter(clock_backwards=follower.stepped_back)
     return told
 
@@ -85,7 +85,7 @@ def book_of(paths: Iterable[Path], instrument_id: str, *, until: int | None = No
     newest = max(one.last_at or 0 for one in told)
     # One that ended earlier believed its book at its own last frame, not at the last of all.
     found = [one.books.get(instrument_id) for one in told if until or (one.last_at or 0) + LINGER >= newest]
-    return max(filter(None, found), key=lambda row: (row.state is State.LIVE, row.valid_from), default=None)
+    return max(filter(None, found), key=lambda row: (row.state is BookState.LIVE, row.valid_from), default=None)
 
 
 def _take(output: Batches, told: Replayed, see: Callable[[Batches], None]) -> None:

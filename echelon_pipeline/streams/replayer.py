@@ -1,7 +1,7 @@
 """One way to replay recorded frames, whoever follows the rules: compiled code, or the machine where that is unfit.
 
 Belongs here: the choice and the machine behind the same calls. Frames go in as Arrow batches (received_at, payload),
-rows, gaps, checks, notes and level events come out as Arrow batches (``books/batches.py``). Where segments are, and
+rows, gaps, checks, notes and level events come out as Arrow batches (``books/arrow.py``). Where segments are, and
 what is done with the batches, is the caller's. numba is imported when compiled rules are first asked for: watching a
 live stream needs neither it nor the second that its code takes to load. It comes with the extra ``fast``; without it
 the machine replays everything.
@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from echelon_pipeline.books.batches import EVENTS, Batches, batches_of, events_of, filled
+from echelon_pipeline.books.arrow import EVENTS, Batches, batch_from_rows, level_batch, to_batches
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import BESIDE, KINDS, NAMES, Array
+from echelon_pipeline.books.columns import KINDS, NAMES, SIDE_EVENTS, Array
 from echelon_pipeline.books.events import Frame
 from echelon_pipeline.books.machine import BUDGET, Machine
 from echelon_pipeline.venues.registry import venue_of
@@ -31,13 +31,13 @@ log = logging.getLogger(__name__)
 NOT_FAST = (
     "compiled replay is not installed, replaying takes some ten times as long: pip install 'echelon-pipeline[fast]'"
 )
-_BESIDE = frozenset(event for event, kind in KINDS.items() if kind in BESIDE)
+_BESIDE = frozenset(event for event, kind in KINDS.items() if kind in SIDE_EVENTS)
 
 
 class Replayer(Protocol):
     """Books of one feed over its successive connections. Times are microseconds and mean what ``Machine``'s do.
 
-    ``besides``: places, among the frames of the last ``feed``, of those that tell more than levels.
+    ``side_events``: places, among the frames of the last ``feed``, of those that tell more than levels.
     ``take`` and ``finish`` give out what ended since the last call, level events in the order of arrival.
     """
 
@@ -46,9 +46,9 @@ class Replayer(Protocol):
     @property
     def counts(self) -> Counter[str]: ...
     @property
-    def met(self) -> Counter[str]: ...
+    def event_counts(self) -> Counter[str]: ...
     @property
-    def besides(self) -> Array: ...
+    def side_events(self) -> Array: ...
     def watch(self, instrument: Instrument, at: int) -> None: ...
     def unwatch(self, instrument_id: str, at: int) -> None: ...
     def feed(self, connection: str, first: int, frames: pa.RecordBatch) -> None: ...
@@ -99,8 +99,8 @@ class ByMachine:
         self._machine = Machine(budget=budget, sequences=sequences)
         self._ladders: dict[str, str] = {}  # instruments by the token of outcome 0
         self._events: list[pa.RecordBatch] = []
-        self.met: Counter[str] = Counter()
-        self.besides: Array = np.zeros(0, "i8")
+        self.event_counts: Counter[str] = Counter()
+        self.side_events: Array = np.zeros(0, "i8")
 
     @property
     def now(self) -> int:
@@ -131,10 +131,10 @@ class ByMachine:
         for frame in told:
             self._machine.feed(frame)
         for event, count in Counter(type(event) for frame in told for event in frame.message.events).items():
-            self.met[NAMES[KINDS[event]]] += count
+            self.event_counts[NAMES[KINDS[event]]] += count
         beside = [place for place, f in enumerate(told) if not _BESIDE.isdisjoint(map(type, f.message.events))]
-        self.besides = np.array(beside, "i8")
-        self._events.append(events_of(told, self._ladders))
+        self.side_events = np.array(beside, "i8")
+        self._events.append(level_batch(told, self._ladders))
 
     def advance(self, now: int) -> None:
         self._machine.advance(now)
@@ -143,10 +143,10 @@ class ByMachine:
         self._machine.disconnected(at)
 
     def finish(self, at: int) -> Batches:
-        return batches_of(self._machine.finish(at), self._taken())
+        return to_batches(self._machine.finish(at), self._taken())
 
     def take(self) -> Batches:
-        return batches_of(self._machine.take(), self._taken())
+        return to_batches(self._machine.take(), self._taken())
 
     def hashes(self, instrument_id: str) -> Counter[str]:
         verifier = self._machine.book(instrument_id).verifier
@@ -154,7 +154,7 @@ class ByMachine:
 
     def _taken(self) -> list[pa.RecordBatch]:
         taken, self._events = self._events, []
-        return taken or [filled([], EVENTS)]
+        return taken or [batch_from_rows([], EVENTS)]
 
     def _leave(self, instrument: Instrument) -> None:
         for token in instrument.tokens:

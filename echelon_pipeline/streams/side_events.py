@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echelon_pipeline.books.batches import filled
+from echelon_pipeline.books.arrow import batch_from_rows
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import Array
 from echelon_pipeline.books.events import (
     Event,
+    Notice,
     Own,
     OwnFill,
     OwnNote,
@@ -27,7 +28,6 @@ from echelon_pipeline.books.events import (
     Quoted,
     Refused,
     TickSize,
-    Told,
     Traded,
     Unreadable,
 )
@@ -110,7 +110,7 @@ class Besides:
                         self._of_a_market(held, said, event, tokens.get(token) if token else None)
         for name, rows in held.items():
             if rows:
-                yield name, filled(rows, SCHEMAS[name])
+                yield name, batch_from_rows(rows, SCHEMAS[name])
 
     def _places(self, frames: pa.RecordBatch, besides: Array) -> list[int]:
         """Frames with quotes are looked for where they are wanted: most streams bring many. An account's frames are
@@ -126,7 +126,7 @@ class Besides:
     def _of_a_market(self, held: _Held, place: _Row, event: Event, found: Instrument | None) -> None:
         if isinstance(event, Unreadable):
             held["unreadable"].append((*place, event.reason, _text(event.payload)))
-        elif isinstance(event, Told | TickSize):
+        elif isinstance(event, Notice | TickSize):
             held["lifecycle"].append((found and found.instrument_id, *place, *_told(event)))
         elif isinstance(event, Traded) and found is not None:
             outcome = found.tokens.index(event.token)
@@ -140,7 +140,7 @@ class Besides:
         """Whatever an account's own connection brings is the account's, read or not."""
         if isinstance(event, Own):
             held["account"].append((*place, *_account(self._listener, event)))
-        elif isinstance(event, Told):
+        elif isinstance(event, Notice):
             held["account"].append((*place, *_account(self._listener, OwnNote(event.kind, event.payload))))
         elif isinstance(event, Unreadable):
             note = OwnNote("unreadable", event.payload)
@@ -154,7 +154,7 @@ def _in_bounds(event: Event, payload: bytes) -> Event:
     """One whose time no column holds cannot be read: it alone, not its hour."""
     if (getattr(event, "at", None) or 0) <= LATEST:
         return event
-    return Unreadable(payload, "a time that 64 bits of microseconds do not hold", doubt=False)
+    return Unreadable(payload, "a time that 64 bits of microseconds do not hold", affects_book=False)
 
 
 def _account(listener: str, event: Own, unread: str | None = None) -> _Row:
@@ -172,8 +172,8 @@ def _account(listener: str, event: Own, unread: str | None = None) -> _Row:
     return tuple(said.values())
 
 
-def _told(event: Told | TickSize) -> tuple[str, str]:
-    if isinstance(event, Told):
+def _told(event: Notice | TickSize) -> tuple[str, str]:
+    if isinstance(event, Notice):
         return event.kind, _text(event.payload)
     return "tick_size_change", msgspec.json.encode({"token": event.token, "tick_size": event.new}).decode()
 

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-from echelon_pipeline.books.events import Doubted, Event, Unreadable
+from echelon_pipeline.books.events import Event, SuspectLadder, Unreadable
 from echelon_pipeline.venues.frames import UNREADABLE
 
 NOT_JSON: Any = msgspec.UNSET
@@ -55,6 +55,6 @@ def unreadable(payload: bytes, why: str, names: list[str] | None) -> tuple[Event
     """An unreadable frame that may have been about the ladders of these names: none where there are none, any where
     ``names`` is None."""
     if names is None:
-        return (Unreadable(payload, why, doubt=True),)
+        return (Unreadable(payload, why, affects_book=True),)
     first = names[0] if names else None
-    return (Unreadable(payload, why, doubt=bool(names), token=first), *map(Doubted, names[1:]))
+    return (Unreadable(payload, why, affects_book=bool(names), token=first), *map(SuspectLadder, names[1:]))

@@ -104,7 +104,7 @@ def test_every_burst_of_whole_frames_has_the_same_books_and_hashes(burst: record
 def test_a_game_of_2025_is_the_same_with_its_losses(drift: recorded.Drift) -> None:
     """Its changes are of an older generation, so they go through the reader."""
     frames = list(flattened(drift.name))
-    tokens = {e.token for e in recorded.events_of([f.payload for f in frames]) if isinstance(e, Snapshot | Change)}
+    tokens = {e.token for e in recorded.level_batch([f.payload for f in frames]) if isinstance(e, Snapshot | Change)}
     check_polymarket([Instrument("polymarket:game", tuple(sorted(tokens)))], frames)
 
 

@@ -19,8 +19,9 @@ import pytest
 from echelon_pipeline.books.book import Book, Instrument
 from echelon_pipeline.books.events import Change, Message, Quoted, Side, Snapshot, Traded
 from echelon_pipeline.books.machine import Machine
-from echelon_pipeline.books.rows import BookRow, Reason, State
+from echelon_pipeline.books.rows import BookRow, BookState, Reason
 from echelon_pipeline.venues.kalshi.stream import read
+from echelon_pipeline_tests.book_streams import is_crossed
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings
 from echelon_pipeline_tests.recorded_streams import (
     Noted,
@@ -146,14 +147,14 @@ def check(rows: list[BookRow]) -> None:
     """Rows of one instrument follow each other and never show a crossed book."""
     for one, following in pairwise(rows):
         assert one.valid_from < one.valid_to == following.valid_from
-    assert all(row.spread is None or row.spread > 0 for row in rows)
+    assert not any(map(is_crossed, rows))
 
 
 def agreeing(quotes: list[Quoted], rows: list[BookRow]) -> int:
     """Quotes that are the best of a row at the venue's time, give or take three: a ticker says less than a
     millisecond holds, and comes once a second."""
     found = 0
-    live = [row for row in rows if row.state is State.LIVE and row.event_at is not None]
+    live = [row for row in rows if row.state is BookState.LIVE and row.event_at is not None]
     for token in {quote.token for quote in quotes}:
         mine = [row for row in live if row.instrument_id == f"kalshi:{token}"]
         times = [row.event_at or 0 for row in mine]
@@ -187,7 +188,7 @@ def test_a_captured_book_is_live_from_its_snapshot_to_the_empty_one_that_ends_tr
     assert (early, seen.crossed) == (capture.early, 0)
     assert (dict(machine.counts), out.notes) == ({"lost_closed": 1}, [])
     check(out.rows)
-    assert {row.state for row in out.rows[:-1]} == {State.LIVE}
+    assert {row.state for row in out.rows[:-1]} == {BookState.LIVE}
     assert out.rows[-1].reason is Reason.CLOSED
     assert out.rows[-1].valid_from >= close_at(capture)
     assert [(gap.reason, gap.to_at) for gap in out.gaps] == [(Reason.BEFORE_SNAPSHOT, frames[0].received_at)]
@@ -199,7 +200,7 @@ def test_numbers_of_one_ticker_have_holes_and_would_lose_its_book() -> None:
     machine.watch(Instrument("kalshi:x", (GOLD[0].ticker,)), frames[0].received_at)
     replay(machine, frames, read, lambda _: None)
     assert machine.counts["sequence_breaks"] > 0
-    assert machine.row("kalshi:x").state is State.UNKNOWN
+    assert machine.row("kalshi:x").state is BookState.UNKNOWN
 
 
 def test_the_table_of_windows_names_the_closes_of_the_events() -> None:
@@ -249,7 +250,7 @@ def test_a_book_that_rotates_is_the_next_snapshot_that_the_venue_sends(capture: 
         mine = [row for row in out.rows if row.instrument_id == instrument.instrument_id]
         check(mine)
         assert {row.reason for row in mine} <= {None, Reason.BEFORE_SNAPSHOT, Reason.CLOSED}
-        assert any(row.state is State.LIVE for row in mine)
+        assert any(row.state is BookState.LIVE for row in mine)
     assert machine.row(first.instrument_id).reason is Reason.CLOSED
 
 
@@ -260,7 +261,7 @@ def test_numbers_run_over_all_markets_of_a_subscription_and_acknowledgements_hav
     machine, seen, out = many(frames)
     assert kinds(seen) == {"Subscribed": 1, "Snapshot": 12, "Acknowledged": 11, "Change": 245}
     assert dict(machine.counts) == {}
-    assert Counter(row.state for row in out) == {State.UNKNOWN: 8, State.LIVE: 168}
+    assert Counter(row.state for row in out) == {BookState.UNKNOWN: 8, BookState.LIVE: 168}
 
 
 def test_without_the_acknowledgements_there_are_gaps() -> None:

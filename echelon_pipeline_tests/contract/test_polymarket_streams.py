@@ -16,13 +16,14 @@ from typing import NamedTuple
 import pytest
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.events import Change, Event, Facts, Message, Side, Snapshot, TickSize, Told, Traded
-from echelon_pipeline.books.hashes import finished, unhashed
+from echelon_pipeline.books.events import Change, Event, Facts, Message, Notice, Side, Snapshot, TickSize, Traded
+from echelon_pipeline.books.hashes import book_hash, hash_input
 from echelon_pipeline.books.ladder import Ladder
 from echelon_pipeline.books.machine import Machine
-from echelon_pipeline.books.rows import Output, Reason, State
+from echelon_pipeline.books.rows import BookState, Output, Reason
 from echelon_pipeline.domain.scaled import ONE
 from echelon_pipeline.venues.polymarket.stream import read, read_books
+from echelon_pipeline_tests.book_streams import is_crossed
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings
 from echelon_pipeline_tests.recorded_streams import Recorded, bursts, flattened, replay
 
@@ -78,7 +79,7 @@ class Drift(NamedTuple):
     books: int
     changes: int
     levels: int
-    absent: int
+    missing_removals: int
     gaps: list[tuple[str, int]]
 
     @property
@@ -108,7 +109,7 @@ def files() -> set[str]:
     return {*BOOKS, TRADES, *SINGLE} | captures
 
 
-def events_of(payloads: list[bytes]) -> list[Event]:
+def level_batch(payloads: list[bytes]) -> list[Event]:
     return [event for payload in payloads for event in read(payload).events]
 
 
@@ -116,8 +117,8 @@ def hashes(snapshot: Snapshot) -> bool:
     """Whether a book has the hash that it says it has, of the numbers that we keep of it."""
     ladder = Ladder()
     ladder.replace(snapshot.bids, snapshot.asks)
-    text = unhashed(ladder, 0, snapshot.token, snapshot.at or 0, snapshot.facts)
-    return text is not None and finished(text, snapshot.facts.last_trade_price) == snapshot.hash
+    text = hash_input(ladder, 0, snapshot.token, snapshot.at or 0, snapshot.facts)
+    return text is not None and book_hash(text, snapshot.facts.last_trade_price) == snapshot.hash
 
 
 def check(out: Output, name: str) -> None:
@@ -125,7 +126,7 @@ def check(out: Output, name: str) -> None:
     rows = [row for row in out.rows if row.instrument_id == name]
     for one, following in pairwise(rows):
         assert one.valid_from < one.valid_to == following.valid_from
-    assert all(row.spread is None or row.spread > 0 for row in rows)
+    assert not any(map(is_crossed, rows))
 
 
 # --- books of the REST API
@@ -213,7 +214,7 @@ def test_a_burst_without_one_of_its_frames_is_found_by_the_next_hash() -> None:
     machine = Machine()
     for instrument in instruments(burst):
         machine.watch(instrument, frames[0].received_at)
-    first = [frame for frame in kept if not isinstance(reader(frame.payload).events[0], Told)][:10]
+    first = [frame for frame in kept if not isinstance(reader(frame.payload).events[0], Notice)][:10]
     machine.finish(replay(machine, first, reader, lambda _: None) + 1_000_000)
     (name,) = (i.instrument_id for i in instruments(burst) if missing.token in i.tokens)
     assert machine.row(name).reason is Reason.HASH
@@ -224,7 +225,7 @@ def test_a_burst_without_one_of_its_frames_is_found_by_the_next_hash() -> None:
 
 def followed(drift: Drift) -> tuple[Machine, Output, Counter[str], list[Recorded], int]:
     frames = list(flattened(drift.name))
-    events = events_of([frame.payload for frame in frames])
+    events = level_batch([frame.payload for frame in frames])
     seen = Counter(type(event).__name__ for event in events)
     seen["levels"] = sum(len(e.bids) + len(e.asks) for e in events if isinstance(e, Snapshot))
     tokens = tuple(sorted({e.token for e in events if isinstance(e, Snapshot | Change)}))
@@ -246,11 +247,11 @@ def test_a_book_that_stays_crossed_or_contradicts_its_mirror_is_unknown_until_th
     assert dict(seen) == {"Snapshot": drift.books, "Change": drift.changes, "levels": drift.levels}
     lost = [gap for gap in out.gaps if gap.reason is not Reason.BEFORE_SNAPSHOT]
     assert [(gap.reason.value, ((gap.to_at or 0) - gap.from_at) // 1000) for gap in lost] == drift.gaps
-    assert machine.book("polymarket:game").absent == drift.absent
+    assert machine.book("polymarket:game").missing_removals == drift.missing_removals
     check(out, "polymarket:game")
     assert {row.reason for row in out.rows} <= {None, *(gap.reason for gap in lost)}
     assert bool(inside) == any(gap.reason is Reason.CROSSED for gap in lost)
-    assert sum(row.state is State.LIVE for row in out.rows) > 100
+    assert sum(row.state is BookState.LIVE for row in out.rows) > 100
 
 
 # --- single types
@@ -258,7 +259,7 @@ def test_a_book_that_stays_crossed_or_contradicts_its_mirror_is_unknown_until_th
 
 def test_every_recorded_trade_of_the_stream_is_exact_in_the_order_of_arrival() -> None:
     lines = (RECORDINGS / TRADES).read_bytes().splitlines()
-    trades = [event for event in events_of(lines) if isinstance(event, Traded)]
+    trades = [event for event in level_batch(lines) if isinstance(event, Traded)]
     assert len(trades) == len(lines) == 40
     for line, trade in zip(lines, trades, strict=True):
         served = json.loads(line)

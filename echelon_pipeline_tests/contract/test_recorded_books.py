@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.books.batches import books_of
-from echelon_pipeline.books.rows import BookRow, State
+from echelon_pipeline.books.arrow import rows_of_batch
+from echelon_pipeline.books.rows import BookRow, BookState
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streams.chains import chains
@@ -41,7 +41,7 @@ def bring(
     report = import_file(home, RECORDINGS / name, table=table, venue=venue, **more)
     rows: list[BookRow] = []
     [chain] = chains(segments(home.capture_root))
-    return report, replay(chain, see=lambda out: rows.extend(books_of(out.rows))), rows
+    return report, replay(chain, see=lambda out: rows.extend(rows_of_batch(out.rows))), rows
 
 
 def test_a_burst_of_whole_frames_has_its_books_on_each_of_its_connections(home: Settings) -> None:
@@ -72,7 +72,7 @@ def test_minutes_of_whole_books_are_the_books_of_the_file(home: Settings) -> Non
         served = {Decimal(one["price"]): Decimal(one["size"]) for one in json.loads(newest[side])}
         best = sorted(served.items(), reverse=side == "bids")[: len(levels)]
         assert [(Decimal(p) / 1_000_000, Decimal(s) / 1_000_000) for p, s in levels] == best
-    assert {row.state for row in rows if row.reason is None} == {State.LIVE, State.STALE}
+    assert {row.state for row in rows if row.reason is None} == {BookState.LIVE, BookState.STALE}
 
 
 def test_answers_of_the_book_endpoint_have_their_hashes(home: Settings) -> None:

@@ -15,7 +15,7 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Change, Message, Snapshot, Traded
 from echelon_pipeline.books.machine import Machine
-from echelon_pipeline.books.rows import BookRow, State
+from echelon_pipeline.books.rows import BookRow, BookState
 from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streams.book_tables import derive_hour
@@ -96,7 +96,7 @@ def check(
     made = sorted(
         (r.instrument_id, r.valid_from, str(r.state), *_sides(r))
         for r in machines_rows(frames, watching, read)
-        if r.state is not State.UNKNOWN
+        if r.state is not BookState.UNKNOWN
     )
     assert stored == made
     told["books"] = len(made)

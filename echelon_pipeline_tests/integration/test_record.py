@@ -22,10 +22,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from echelon_pipeline.books.batches import Batches, books_of
+from echelon_pipeline.books.arrow import Batches, rows_of_batch
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
-from echelon_pipeline.books.rows import BookRow, Reason, State
+from echelon_pipeline.books.rows import BookRow, BookState, Reason
 from echelon_pipeline.cli import app
 from echelon_pipeline.commands import stream
 from echelon_pipeline.domain.scaled import scaled, shortest
@@ -140,7 +140,7 @@ def replayed(settings: Settings) -> tuple[list[Replayed], dict[str, list[BookRow
     gaps: dict[str, list[Gap]] = {}
 
     def see(told: Batches) -> None:
-        for one in books_of(told.rows):
+        for one in rows_of_batch(told.rows):
             rows.setdefault(one.instrument_id, []).append(one)
         for gap in told.gaps.to_pylist():
             gaps.setdefault(gap["instrument_id"], []).append(gap)
@@ -210,7 +210,7 @@ def test_no_book_that_says_live_differs_from_the_venues_whatever_happens_to_fram
         for name, book in books.items():
             held = next((r for r in rows[name] if r.valid_from <= at < r.valid_to), None)
             lost = any((g["last_good_at"] or 0) <= at and (g["to_at"] is None or at < g["to_at"]) for g in gaps[name])
-            if held is not None and held.state is State.LIVE and not lost:
+            if held is not None and held.state is BookState.LIVE and not lost:
                 live += 1
                 assert (list(held.bids), list(held.asks)) == book, (name, at)
     assert live > len(truths) * len(names) / 4

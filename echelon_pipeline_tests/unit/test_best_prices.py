@@ -12,7 +12,7 @@ import pytest
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Change, Level, Quoted, Side, Snapshot
-from echelon_pipeline.books.rows import State
+from echelon_pipeline.books.rows import BookState
 from echelon_pipeline.domain.scaled import CENT, ONE
 from echelon_pipeline_tests.book_streams import FACTS, MS, START, Stream, cents, digest, put, snapshot
 
@@ -48,7 +48,7 @@ def test_best_prices_that_differ_for_250_ms_lose_the_book_until_it_is_asked_for(
     stream.send(change(bid, ask))
     assert reason(stream, 299) is None
     assert reason(stream, 300) == "best_prices"
-    assert stream.machine.wanting == ["0", "1"]
+    assert stream.machine.needs_snapshot == ["0", "1"]
     stream.now += 300 * MS
     stream.send(change(40, 60, at=400))
     assert reason(stream) == "best_prices"  # a change is no book
@@ -142,4 +142,4 @@ def test_a_quote_of_a_numbered_subscription_says_nothing_of_books() -> None:
     stream.settle()
     stream.send(Quoted("K", 41 * CENT, 60 * CENT, at=START + MS), sid=1)
     stream.machine.advance(stream.now + 1_000 * MS)
-    assert stream.machine.row(name).state is State.LIVE
+    assert stream.machine.row(name).state is BookState.LIVE

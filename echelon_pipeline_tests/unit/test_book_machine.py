@@ -10,22 +10,22 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import (
     Acknowledged,
-    Doubted,
     Ended,
     Event,
-    Lost,
+    Notice,
     Quoted,
     Side,
     Snapshot,
     Subscribed,
+    SubscriptionLost,
+    SuspectLadder,
     TickSize,
-    Told,
     Traded,
     Unreadable,
 )
 from echelon_pipeline.books.ladder import Ladder
 from echelon_pipeline.books.machine import BUDGET
-from echelon_pipeline.books.rows import BookRow, Reason, State, Timeline, state_at
+from echelon_pipeline.books.rows import BookRow, BookState, Reason, Timeline
 from echelon_pipeline.domain.scaled import CENT, ONE
 from echelon_pipeline_tests.book_streams import FACTS, MS, START, Stream, cents, delta, digest, gaps, put, snapshot
 
@@ -65,10 +65,10 @@ def test_a_row_holds_from_the_last_frame_of_its_batch_until_something_changes() 
     second = stream.numbered(delta("K", ASK, 60, -3, START))
     stream.numbered(delta("K", BID, 20, 1, START + MS), after=60 * MS)
     out = stream.end()
-    assert [(row.valid_from, row.state) for row in out.rows][1:3] == [(first, State.LIVE), (second, State.LIVE)]
+    assert [(row.valid_from, row.state) for row in out.rows][1:3] == [(first, BookState.LIVE), (second, BookState.LIVE)]
     before, row, last = out.rows[1:]
-    assert (before.bids, before.asks, before.spread, before.twice_mid) == (BIDS, ASKS, 20 * CENT, 100 * CENT)
-    assert (row.bids[0], row.asks, row.spread, row.twice_mid) == ((41 * CENT, 2 * ONE), (), None, None)
+    assert (before.bids, before.asks) == (BIDS, ASKS)
+    assert (row.bids[0], row.asks) == ((41 * CENT, 2 * ONE), ())
     assert (row.bid_depth, row.ask_depth, row.bid_levels, row.ask_levels) == (14 * ONE, 0, 3, 0)
     assert (row.event_at, row.connection, row.number) == (START, "a", 4)
     assert (last.valid_to, last.bid_levels) == (stream.now + 1_000 * MS, 4)
@@ -86,15 +86,6 @@ def test_what_changes_nothing_makes_no_row() -> None:
         stream.numbered(delta("K", BID, 41, 2, START + n))
         stream.numbered(delta("K", BID, 41, -2, START + n))
     assert stream.states(stream.end()) == [("unknown", "before_snapshot"), ("live", None)]
-
-
-def test_a_grid_point_without_a_change_of_its_own_is_carried() -> None:
-    row = kalshi().end().rows[-1]
-    step = 100 * MS
-    assert state_at(row, row.valid_from, step) is State.LIVE
-    assert state_at(row, row.valid_from + step - 1, step) is State.LIVE
-    assert state_at(row, row.valid_from + step, step) is State.CARRIED
-    assert state_at(row._replace(state=State.STALE), row.valid_from + step, step) is State.STALE
 
 
 def test_a_row_never_begins_before_the_one_before_it() -> None:
@@ -127,10 +118,10 @@ def test_a_batch_ends_after_50_ms_of_silence() -> None:
     stream = kalshi()
     at = stream.numbered(delta("K", BID, 60, 1, START))
     stream.machine.advance(at + 50 * MS - 1)
-    assert stream.machine.row(K.instrument_id).state is State.LIVE
+    assert stream.machine.row(K.instrument_id).state is BookState.LIVE
     stream.machine.advance(at + 50 * MS)
     assert stream.machine.row(K.instrument_id).reason == "crossed"
-    assert stream.machine.wanting == ["K"]
+    assert stream.machine.needs_snapshot == ["K"]
 
 
 def test_a_crossed_book_is_unknown_until_its_next_snapshot() -> None:
@@ -194,8 +185,8 @@ def test_every_numbered_frame_counts_whatever_it_is() -> None:
     for event in (
         Acknowledged("ok"),
         trade,
-        Told("event_lifecycle", None, b"{}"),
-        Unreadable(b"?", "new", doubt=False),
+        Notice("event_lifecycle", None, b"{}"),
+        Unreadable(b"?", "new", affects_book=False),
     ):
         stream.numbered(event)
     stream.numbered(delta("K", BID, 41, 1))
@@ -225,7 +216,7 @@ def test_one_gap_spans_everything_until_the_next_book_and_keeps_the_first_reason
     stream = kalshi()
     noticed = stream.numbered(delta("K", BID, 41, 1), skip=1)
     stream.numbered(delta("K", BID, 41, 1), skip=1)
-    stream.send(Unreadable(b"?", "?", doubt=True))
+    stream.send(Unreadable(b"?", "?", affects_book=True))
     back = stream.numbered(snapshot("K", BIDS, ASKS))
     out = stream.end()
     assert [(gap[0], gap[2], gap[3]) for gap in gaps(out)] == [("gap", noticed, back)]
@@ -266,9 +257,9 @@ def test_numbers_of_an_old_connection_say_nothing_about_the_next() -> None:
     [
         (delta("K", BID, 40, -6), "negative_level"),
         (delta("K", BID, 39, -1), "negative_level"),
-        (Unreadable(b"?", "?", doubt=True, token="K"), "unreadable"),
-        (Unreadable(b"?", "?", doubt=True), "unreadable"),
-        (Lost("buffer overflow"), "subscription_lost"),
+        (Unreadable(b"?", "?", affects_book=True, token="K"), "unreadable"),
+        (Unreadable(b"?", "?", affects_book=True), "unreadable"),
+        (SubscriptionLost("buffer overflow"), "subscription_lost"),
         (TickSize("K", "0.001"), "tick_size_change"),
         (Ended("K"), "closed"),
     ],
@@ -277,21 +268,21 @@ def test_what_cannot_be_true_or_ends_a_book_makes_it_unknown(event: Event, reaso
     stream = kalshi()
     stream.numbered(event)
     row = stream.machine.row(K.instrument_id)
-    assert (row.state, row.reason, row.bids, row.bid_depth) == (State.UNKNOWN, reason, (), None)
+    assert (row.state, row.reason, row.bids, row.bid_depth) == (BookState.UNKNOWN, reason, (), None)
 
 
 def test_an_unreadable_frame_about_one_book_leaves_the_others() -> None:
     stream = kalshi(L)
-    stream.numbered(Unreadable(b"?", "?", doubt=True, token="K"))
+    stream.numbered(Unreadable(b"?", "?", affects_book=True, token="K"))
     assert [stream.machine.row(i.instrument_id).reason for i in (K, L)] == ["unreadable", None]
     assert stream.machine.counts["unreadable"] == 1
 
 
 def test_an_unreadable_frame_about_an_unknown_book_leaves_all() -> None:
     stream = kalshi(L)
-    stream.numbered(Unreadable(b"?", "?", doubt=True, token="M"), Doubted("N"))
+    stream.numbered(Unreadable(b"?", "?", affects_book=True, token="M"), SuspectLadder("N"))
     assert [stream.machine.row(i.instrument_id).reason for i in (K, L)] == [None, None]
-    stream.numbered(Unreadable(b"?", "?", doubt=True, token="M"), Doubted("L"))
+    stream.numbered(Unreadable(b"?", "?", affects_book=True, token="M"), SuspectLadder("L"))
     assert [stream.machine.row(i.instrument_id).reason for i in (K, L)] == [None, "unreadable"]
     assert (stream.machine.counts["unreadable"], stream.machine.counts["unwatched"]) == (2, 3)
 
@@ -328,7 +319,7 @@ def test_what_is_not_watched_any_more_ends_and_is_forgotten() -> None:
     out = stream.end()
     assert [row.valid_to for row in out.rows if row.instrument_id == K.instrument_id][-1] == left
     assert {row[0] for row in gaps(out)} == {"gap"}
-    assert stream.machine.wanting == ["L"]
+    assert stream.machine.needs_snapshot == ["L"]
 
 
 # --- the end of trading
@@ -343,7 +334,7 @@ def test_an_empty_snapshot_is_the_end_only_after_the_close(late: bool) -> None:
     out = stream.end()
     assert stream.states(out)[1:] == [("live", None), ("unknown", "closed") if late else ("live", None)]
     assert gaps(out) == []
-    assert stream.machine.wanting == []
+    assert stream.machine.needs_snapshot == []
 
 
 def test_a_market_that_trades_again_has_a_book_again() -> None:
@@ -422,7 +413,7 @@ def test_mirrors_may_differ_for_250_ms(after: int, lost: bool) -> None:
 def test_a_tick_size_change_ends_the_book_until_the_next_snapshot_and_is_hashed_with() -> None:
     stream = polymarket()
     stream.send(TickSize("0", "0.001", START + 1))
-    assert stream.machine.wanting == ["0", "1"]
+    assert stream.machine.needs_snapshot == ["0", "1"]
     stream.send(put("0", BID, 41, 4, START + 2))
     stream.send(snapshot("0", BIDS, ASKS, START + 3))
     out = stream.end()
@@ -433,7 +424,7 @@ def test_a_tick_size_change_ends_the_book_until_the_next_snapshot_and_is_hashed_
 def test_a_removal_of_a_level_that_is_not_there_is_counted_and_changes_nothing() -> None:
     stream = polymarket()
     stream.send(put("0", BID, 12, 0, START + 1))
-    assert stream.machine.book(P.instrument_id).absent == 1
+    assert stream.machine.book(P.instrument_id).missing_removals == 1
     assert stream.states(stream.end())[1:] == [("live", None)]
 
 
@@ -494,7 +485,7 @@ def test_a_miss_is_forgiven_by_a_trade_that_is_told_late() -> None:
     assert checks[1].at == checks[2].at
     verifier = stream.machine.book(P.instrument_id).verifier
     assert (verifier.hits, verifier.misses) == (2, 0)
-    assert stream.machine.row(P.instrument_id).state is State.LIVE
+    assert stream.machine.row(P.instrument_id).state is BookState.LIVE
 
 
 def test_hashes_that_never_match_say_that_the_facts_are_wrong_and_not_the_book() -> None:
@@ -502,7 +493,7 @@ def test_hashes_that_never_match_say_that_the_facts_are_wrong_and_not_the_book()
     for n in range(5):
         stream.send(Snapshot("0", cents((40 - n, 5)), ASKS, START + n * MS, "wrong", FACTS))
     out = stream.end()
-    assert [row.state for row in out.rows[1:]] == [State.LIVE] * 5
+    assert [row.state for row in out.rows[1:]] == [BookState.LIVE] * 5
     assert [(note.kind, note.subject) for note in out.notes] == [("wrong_facts", P.instrument_id)]
     verifier = stream.machine.book(P.instrument_id).verifier
     assert (verifier.hits, verifier.misses, verifier.unchecked) == (0, 3, 2)
@@ -546,7 +537,7 @@ def test_an_equal_book_that_was_asked_for_is_proof() -> None:
 def test_a_book_of_the_same_instant_that_says_otherwise_ends_ours() -> None:
     stream = polymarket()
     stream.send(rest(BIDS[:1], START + 1))
-    assert (stream.machine.row(P.instrument_id).state, stream.machine.counts["probe_None"]) == (State.LIVE, 1)
+    assert (stream.machine.row(P.instrument_id).state, stream.machine.counts["probe_None"]) == (BookState.LIVE, 1)
     stream.send(rest(BIDS[:1], START))
     assert stream.machine.row(P.instrument_id).reason == "probe"
 
@@ -574,7 +565,7 @@ def test_a_book_that_was_asked_for_is_dropped_when_a_hash_misses() -> None:
     out = stream.end()
     assert stream.states(out)[-1] == ("unknown", "lost_frames")
     assert gaps(out)[-1][3] is None
-    assert stream.machine.wanting == ["0", "1"]
+    assert stream.machine.needs_snapshot == ["0", "1"]
 
 
 def test_a_book_without_a_time_says_nothing_about_an_unknown_one() -> None:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Change, Event, Facts, Frame, Level, Message, Side, Snapshot, Subscribed
 from echelon_pipeline.books.machine import Machine
-from echelon_pipeline.books.rows import BookRow, Output, Reason, State
+from echelon_pipeline.books.rows import BookRow, BookState, Output, Reason
 from echelon_pipeline.domain.scaled import CENT, ONE
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
-from echelon_pipeline_tests.book_streams import FACTS, MS, START, Stream, delta, digest, gaps, put, snapshot
+from echelon_pipeline_tests.book_streams import FACTS, MS, START, Stream, delta, digest, gaps, is_crossed, put, snapshot
 from echelon_pipeline_tests.mutations import mutated
 from echelon_pipeline_tests.unit.test_kalshi_stream import FRAMES as KALSHI_FRAMES
 from echelon_pipeline_tests.unit.test_polymarket_stream import FRAMES as POLYMARKET_FRAMES
@@ -76,13 +76,13 @@ def check(out: Output) -> list[BookRow]:
         assert one.valid_from < one.valid_to == following.valid_from
         assert one[3:5] != following[3:5] or one[8:] != following[8:] or following.valid_from in regained
     for row in out.rows:
-        assert (row.state is State.UNKNOWN) == (row.reason is not None) == (row.bid_depth is None)
-        assert row.spread is None or row.spread > 0
-        assert row.state is not State.UNKNOWN or not (row.bids or row.asks)
+        assert (row.state is BookState.UNKNOWN) == (row.reason is not None) == (row.bid_depth is None)
+        assert not is_crossed(row)
+        assert row.state is not BookState.UNKNOWN or not (row.bids or row.asks)
     for gap in out.gaps:
         assert gap.to_at is None or gap.from_at <= gap.to_at
         assert (gap.last_good_at or 0) <= gap.from_at
-    return [row for row in out.rows if row.state is not State.UNKNOWN]
+    return [row for row in out.rows if row.state is not BookState.UNKNOWN]
 
 
 def numbered(events: list[Event]) -> list[tuple[Event, int]]:
@@ -119,7 +119,7 @@ def test_a_snapshot_after_anything_equals_a_fresh_book(
     stream.settle()
     stream.send(event, sid=1, seq=99)
     rows = check(stream.end())
-    assert (rows[-1].bids, rows[-1].asks, rows[-1].state) == (*ladder, State.LIVE)
+    assert (rows[-1].bids, rows[-1].asks, rows[-1].state) == (*ladder, BookState.LIVE)
 
 
 @given(st.lists(STEP, min_size=2, max_size=15), st.sampled_from(["drop", "double", "swap"]), st.data())
@@ -141,7 +141,7 @@ def test_a_lost_doubled_or_swapped_frame_is_always_seen_and_nothing_wrong_is_sho
     assert all((row.bids, row.asks) in true for row in check(out))
     held = [event for event, _ in frames]
     if not any(isinstance(event, Snapshot) for event in held[at:]):
-        assert stream.machine.row(K.instrument_id).state is State.UNKNOWN
+        assert stream.machine.row(K.instrument_id).state is BookState.UNKNOWN
 
 
 @given(st.lists(STEP, min_size=1, max_size=12), st.integers(0, 12))
@@ -160,8 +160,8 @@ def test_a_change_that_the_venue_never_sent_is_found_by_the_next_hash(steps: Ste
     rows = check(out)
     verifier = stream.machine.book(P.instrument_id).verifier
     if whole:
-        assert (verifier.misses, stream.machine.row(P.instrument_id).state) == (0, State.LIVE)
-    elif lost < len(truth) - 1 and stream.machine.row(P.instrument_id).state is State.LIVE:
+        assert (verifier.misses, stream.machine.row(P.instrument_id).state) == (0, BookState.LIVE)
+    elif lost < len(truth) - 1 and stream.machine.row(P.instrument_id).state is BookState.LIVE:
         assert (rows[-1].bids, rows[-1].asks) == final
 
 
@@ -194,7 +194,7 @@ def test_a_frame_for_nobody_is_no_frame_at_all() -> None:
     machine = Machine()
     machine.feed(Frame("a", 1, START, Message(())))
     assert machine.finish(START) == Output([], [], [], [])
-    assert machine.wanting == []
+    assert machine.needs_snapshot == []
     assert Reason.GAP not in machine.counts
 
 
@@ -213,5 +213,5 @@ def test_who_only_asks_for_the_best_levels_is_told_what_rows_say(payloads: list[
         told, row = whole.row(K.instrument_id), best.row(K.instrument_id)
         assert (row.state, row.reason) == (told.state, told.reason)
         assert (row.bids, row.asks) == (told.bids[:1], told.asks[:1])
-        assert best.wanting == whole.wanting
+        assert best.needs_snapshot == whole.needs_snapshot
     assert best.finish(now).rows == []

@@ -16,14 +16,14 @@ from echelon_pipeline.books.events import (
     Acknowledged,
     Change,
     Ended,
-    Lost,
     Message,
+    Notice,
     Quoted,
     Refused,
     Side,
     Snapshot,
     Subscribed,
-    Told,
+    SubscriptionLost,
     Traded,
     Unreadable,
 )
@@ -128,7 +128,7 @@ def test_a_book_frame_that_cannot_be_read_keeps_its_number_its_ticker_and_its_by
     (event,) = message.events
     assert isinstance(event, Unreadable)
     assert why in event.reason
-    assert (event.payload, event.doubt, event.token) == (payload, True, "K")
+    assert (event.payload, event.affects_book, event.token) == (payload, True, "K")
     assert message.sid == 2
     assert message.seq is not None
 
@@ -170,13 +170,13 @@ def test_a_ticker_is_a_quote_and_0_and_1_are_none() -> None:
 @pytest.mark.parametrize("word", ["determined", "settled"])
 def test_a_market_that_is_decided_has_ended(word: str) -> None:
     payload = frame("market_lifecycle_v2", {"event_type": word, "market_ticker": "K"}, sid=4, seq=2)
-    assert read(payload).events == (Told("market_lifecycle_v2", "K", payload), Ended("K"))
+    assert read(payload).events == (Notice("market_lifecycle_v2", "K", payload), Ended("K"))
 
 
 @pytest.mark.parametrize("word", ["created", "activated", "deactivated", "close_date_updated"])
 def test_a_market_that_only_pauses_has_not(word: str) -> None:
     payload = frame("market_lifecycle_v2", {"event_type": word, "market_ticker": "K"}, sid=4, seq=2)
-    assert only(payload) == Told("market_lifecycle_v2", "K", payload)
+    assert only(payload) == Notice("market_lifecycle_v2", "K", payload)
 
 
 @pytest.mark.parametrize(
@@ -188,26 +188,26 @@ def test_a_market_that_only_pauses_has_not(word: str) -> None:
 )
 def test_what_touches_no_book_is_kept_as_served(kind: str) -> None:
     payload = frame(kind, {"event_ticker": "E"}, sid=4, seq=2)
-    assert read(payload) == Message((Told(kind, None, payload),), 4, 2)
+    assert read(payload) == Message((Notice(kind, None, payload),), 4, 2)
 
 
 def test_answers_to_commands_are_read_and_keep_their_numbers() -> None:
     assert only(frame("subscribed", {"channel": "ticker", "sid": 5}, id=1)) == Subscribed("ticker", 5)
     assert read(frame("ok", {"market_tickers": ["K"]}, id=2, sid=5, seq=7)) == Message((Acknowledged("ok"),), 5, 7)
     assert only(frame("ok", [{"channel": "ticker", "sid": 5}], id=3)) == Acknowledged("ok")
-    assert read(frame("unsubscribed", id=2, sid=5, seq=8)) == Message((Lost("unsubscribed"),), 5, 8)
+    assert read(frame("unsubscribed", id=2, sid=5, seq=8)) == Message((SubscriptionLost("unsubscribed"),), 5, 8)
     assert only(frame("error", {"code": 6, "msg": "again"}, id=1)) == Refused(6, "again")
 
 
 @pytest.mark.parametrize("code", [10, 25])
 def test_an_error_of_the_channel_ends_the_subscription(code: int) -> None:
     payload = frame("error", {"code": code, "msg": "over"}, sid=5, seq=9)
-    assert read(payload) == Message((Refused(code, "over"), Lost("over")), 5, 9)
+    assert read(payload) == Message((Refused(code, "over"), SubscriptionLost("over")), 5, 9)
 
 
 def test_a_type_nobody_knows_is_kept_and_doubts_no_book() -> None:
     payload = frame("weather", {"market_ticker": "K"}, sid=1, seq=4)
-    assert read(payload) == Message((Unreadable(payload, "unknown type 'weather'", doubt=False),), 1, 4)
+    assert read(payload) == Message((Unreadable(payload, "unknown type 'weather'", affects_book=False),), 1, 4)
 
 
 DEEP = b"[" * 5_000 + b"]" * 5_000
@@ -227,10 +227,10 @@ DEEP = b"[" * 5_000 + b"]" * 5_000
         (b'{"type":"trade","sid":"one","msg":{}}', False),
     ],
 )
-def test_a_message_that_carries_no_book_doubts_none_however_broken(payload: bytes, doubt: bool) -> None:
+def test_a_message_that_carries_no_book_doubts_none_however_broken(payload: bytes, affects_book: bool) -> None:
     (event,) = read(payload).events
     assert isinstance(event, Unreadable)
-    assert (event.payload, event.doubt) == (payload, doubt)
+    assert (event.payload, event.affects_book) == (payload, affects_book)
 
 
 @pytest.mark.parametrize("odd", [{"ts_ms": "soon"}, {"event_type": 7}, {"side": None}, {"client_order_id": "\x00"}])
@@ -238,16 +238,16 @@ def test_whatever_is_odd_in_a_change_its_ticker_is_the_only_one_in_doubt(odd: di
     message = read(delta(**{"price_dollars": "odd", "delta_fp": "1.00", **odd}))
     (event,) = message.events
     assert isinstance(event, Unreadable)
-    assert (event.doubt, event.token, message.sid, message.seq) == (True, "K", 2, read(delta()).seq)
+    assert (event.affects_book, event.token, message.sid, message.seq) == (True, "K", 2, read(delta()).seq)
 
 
 def test_a_frame_that_was_cut_doubts_the_market_that_it_names() -> None:
     (event,) = read(b'{"type":"orderbook_delta","sid":2,"msg":{"market_ticker":"L","price_dol').events
     assert isinstance(event, Unreadable)
-    assert (event.doubt, event.token) == (True, "L")
+    assert (event.affects_book, event.token) == (True, "L")
     (event,) = read(b'{"type":"orderbook_delta","sid":2,"msg":{"market_ticker":"L').events
     assert isinstance(event, Unreadable)
-    assert (event.doubt, event.token) == (True, None)
+    assert (event.affects_book, event.token) == (True, None)
 
 
 def test_an_odd_envelope_keeps_its_number() -> None:
@@ -255,7 +255,7 @@ def test_an_odd_envelope_keeps_its_number() -> None:
     message = read(payload)
     (event,) = message.events
     assert isinstance(event, Unreadable)
-    assert (event.doubt, event.token, message.sid, message.seq) == (True, "L", 2, 7)
+    assert (event.affects_book, event.token, message.sid, message.seq) == (True, "L", 2, 7)
 
 
 @pytest.mark.parametrize("half", [r"cut \ud83d", r"\uDE00 cut"])
@@ -264,7 +264,7 @@ def test_half_of_a_character_makes_no_frame_unreadable(half: str) -> None:
     payload = frame("market_lifecycle_v2", {"event_type": "created", "market_ticker": "K", "t": "HERE"}, sid=4, seq=2)
     message = read(payload.replace(b"HERE", half.encode()))
     (event,) = message.events
-    assert isinstance(event, Told)
+    assert isinstance(event, Notice)
     assert (event.token, message.sid, message.seq) == ("K", 4, 2)
 
 
@@ -272,7 +272,7 @@ def test_half_of_a_character_makes_no_frame_unreadable(half: str) -> None:
 def test_a_frame_that_is_no_message_may_have_been_about_any_book(payload: bytes) -> None:
     (event,) = read(payload).events
     assert isinstance(event, Unreadable)
-    assert (event.payload, event.doubt, event.token) == (payload, True, None)
+    assert (event.payload, event.affects_book, event.token) == (payload, True, None)
 
 
 FRAMES = [

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echelon_pipeline.books.events import Facts, Side
-from echelon_pipeline.books.hashes import finished, unhashed
+from echelon_pipeline.books.hashes import book_hash, hash_input
 from echelon_pipeline.books.ladder import Ladder, mirrored
 from echelon_pipeline.domain.scaled import ONE, scaled, shortest, three_decimals
 
@@ -129,13 +129,13 @@ def test_a_hash_is_that_of_the_venues_own_text_for_either_outcome(outcome: int) 
     else:
         ladder.replace(*([(price, size) for price, size in side] for side in sides))
     facts = Facts(MARKET, "5", "0.01", neg_risk=False)
-    text = unhashed(ladder, outcome, ASSET, 1782201457021_000, facts)
+    text = hash_input(ladder, outcome, ASSET, 1782201457021_000, facts)
     assert text is not None
-    assert finished(text, "") == finished(text, None) == "f95f38769d308ca8d61c394316c5ed77a15ce6c6"
-    assert finished(text, "0.490") != finished(text, "")
+    assert book_hash(text, "") == book_hash(text, None) == "f95f38769d308ca8d61c394316c5ed77a15ce6c6"
+    assert book_hash(text, "0.490") != book_hash(text, "")
 
 
 @pytest.mark.parametrize("missing", ["market", "min_order_size", "tick_size", "neg_risk"])
 def test_without_a_fact_there_is_no_hash(missing: str) -> None:
     known = {"market": MARKET, "min_order_size": "5", "tick_size": "0.01", "neg_risk": True} | {missing: None}
-    assert unhashed(Ladder(), 0, ASSET, 0, Facts(**known)) is None  # type: ignore[arg-type]
+    assert hash_input(Ladder(), 0, ASSET, 0, Facts(**known)) is None  # type: ignore[arg-type]

@@ -227,7 +227,7 @@ def test_what_else_is_an_account_s_is_kept_as_its_own(kind: str) -> None:
 def test_what_cannot_be_read_of_an_account_is_kept_and_doubts_no_book(kind: str, msg: dict[str, Any]) -> None:
     event, payload = kalshi_event(kind, msg)
     assert isinstance(event, Unreadable)
-    assert (event.payload, event.doubt, event.token) == (payload, False, None)
+    assert (event.payload, event.affects_book, event.token) == (payload, False, None)
     assert event.reason
 
 
@@ -286,7 +286,7 @@ def test_two_of_a_maker_s_orders_in_one_trade_are_two_fills() -> None:
 def test_a_trade_that_cannot_be_read_is_kept_and_doubts_no_book(broken: dict[str, Any]) -> None:
     (event,), payload = polymarket_events(TRADE | {"trader_side": "TAKER"} | broken)
     assert isinstance(event, Unreadable)
-    assert (event.payload, event.doubt, event.token) == (payload, False, None)
+    assert (event.payload, event.affects_book, event.token) == (payload, False, None)
 
 
 def test_a_whole_quote_has_the_last_price_volume_and_what_is_open() -> None:
@@ -303,7 +303,7 @@ def test_a_whole_quote_has_the_last_price_volume_and_what_is_open() -> None:
     assert untraded.last is None
     (broken,) = quotes.read(kalshi_frame("ticker", TICK | {"volume_fp": "many"})).events
     assert isinstance(broken, Unreadable)
-    assert not broken.doubt
+    assert not broken.affects_book
 
 
 FILLS = [kalshi_frame("fill", FILL), kalshi_frame("user_order", ORDER), kalshi_frame("market_position", POSITION)]

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from echelon_pipeline.books.events import (
     Acknowledged,
     Change,
-    Doubted,
     Ended,
     Event,
     Facts,
+    Notice,
     Quoted,
     Side,
     Snapshot,
+    SuspectLadder,
     TickSize,
-    Told,
     Traded,
     Unreadable,
 )
@@ -128,7 +128,7 @@ def test_other_types_become_events_of_their_own() -> None:
     assert only(said("best_bid_ask", best_bid="0.4", best_ask="", spread="")) == Quoted("1", 400_000, None, at=AT)
     for kind, ends in (("new_market", ()), ("market_resolved", (Ended("1", AT), Ended("2", AT)))):
         message = {"event_type": kind, "timestamp": AT_MS, "assets_ids": ["1", "2"], "winning_asset_id": "1"}
-        assert events(message) == (Told(kind, None, json.dumps(message).encode(), AT), *ends)
+        assert events(message) == (Notice(kind, None, json.dumps(message).encode(), AT), *ends)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_book_frame_that_cannot_be_read_doubts_its_token(message: dict[str, ob
     event = only(message)
     assert isinstance(event, Unreadable)
     assert why in event.reason
-    assert (event.payload, event.doubt, event.token) == (json.dumps(message).encode(), True, "1")
+    assert (event.payload, event.affects_book, event.token) == (json.dumps(message).encode(), True, "1")
 
 
 def test_one_broken_change_breaks_its_message_and_none_beside_it() -> None:
@@ -166,7 +166,7 @@ def test_one_broken_change_breaks_its_message_and_none_beside_it() -> None:
     first, second = events([broken, BOOK])
     assert (type(first), type(second)) == (Unreadable, Snapshot)
     assert isinstance(first, Unreadable)
-    assert (first.token, first.doubt) == (None, True)
+    assert (first.token, first.affects_book) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -188,10 +188,10 @@ def test_one_broken_change_breaks_its_message_and_none_beside_it() -> None:
         ({}, False),
     ],
 )
-def test_what_is_surely_about_no_book_doubts_none(message: object, doubt: bool) -> None:
+def test_what_is_surely_about_no_book_doubts_none(message: object, affects_book: bool) -> None:
     event = only(message)
     assert isinstance(event, Unreadable)
-    assert event.doubt == doubt
+    assert event.affects_book == affects_book
 
 
 NEW_MARKET = b'{"event_type":"new_market","timestamp":"1","question":"%b"}'
@@ -211,7 +211,7 @@ def test_a_message_that_carries_no_book_doubts_none_however_broken(payload: byte
     """New markets are broadcast to everybody."""
     (event,) = read(payload).events
     assert isinstance(event, Unreadable)
-    assert (event.payload, event.doubt) == (payload, False)
+    assert (event.payload, event.affects_book) == (payload, False)
 
 
 @pytest.mark.parametrize(
@@ -227,15 +227,15 @@ def test_a_message_that_carries_no_book_doubts_none_however_broken(payload: byte
 def test_a_frame_that_was_cut_doubts_the_market_that_it_names(payload: bytes, names: list[str]) -> None:
     first, *more = read(payload).events
     assert isinstance(first, Unreadable)
-    assert (first.doubt, first.token) == (True, names[0] if names else None)
-    assert more == [Doubted(name) for name in names[1:]]
+    assert (first.affects_book, first.token) == (True, names[0] if names else None)
+    assert more == [SuspectLadder(name) for name in names[1:]]
 
 
 @pytest.mark.parametrize("half", [rb"cut \ud83d", rb"\uDE00 cut", rb"\ud83d\ud83d\ude00", rb"\\\ud83d"])
 def test_half_of_a_character_makes_no_frame_unreadable(half: bytes) -> None:
     """JavaScript writes it where it cuts an emoji; the grammar of JSON allows it."""
     (event,) = read(NEW_MARKET % half).events
-    assert isinstance(event, Told)
+    assert isinstance(event, Notice)
     assert (event.kind, event.at) == ("new_market", 1_000)
     assert b"\\ufffd" in event.payload
     whole = json.dumps(BOOK).encode()
@@ -247,7 +247,7 @@ def test_half_of_a_character_makes_no_frame_unreadable(half: bytes) -> None:
 @pytest.mark.parametrize("whole", [rb"\ud83d\ude00", rb"\\ud83d", rb"\n\u00e9"])
 def test_what_is_no_half_is_kept_as_served(whole: bytes) -> None:
     (event,) = read(NEW_MARKET % whole).events
-    assert isinstance(event, Told)
+    assert isinstance(event, Notice)
     assert event.payload == NEW_MARKET % whole
 
 
@@ -270,8 +270,8 @@ def test_an_unreadable_message_doubts_all_tokens_that_it_names_or_any(
     message["price_changes"] = [{**CHANGE, "asset_id": name, "price": "odd"} for name in changes]  # type: ignore[assignment]
     first, *more = events(message)
     assert isinstance(first, Unreadable)
-    assert (first.doubt, first.token) == (True, names[0] if names else None)
-    assert more == [Doubted(name) for name in (names or [])[1:]]
+    assert (first.affects_book, first.token) == (True, names[0] if names else None)
+    assert more == [SuspectLadder(name) for name in (names or [])[1:]]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_an_unreadable_message_doubts_all_tokens_that_it_names_or_any(
 def test_a_frame_that_is_no_message_may_have_been_about_any_book(payload: bytes) -> None:
     (event,) = read(payload).events
     assert isinstance(event, Unreadable)
-    assert (event.payload, event.doubt, event.token) == (payload, True, None)
+    assert (event.payload, event.affects_book, event.token) == (payload, True, None)
 
 
 FRAMES = [

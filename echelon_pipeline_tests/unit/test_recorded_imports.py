@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.books.rows import BookRow, State
+from echelon_pipeline.books.rows import BookRow, BookState
 from echelon_pipeline.errors import BadImport, NotFound
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
 from echelon_pipeline.ingest.recorded_ladders import UNKNOWN_TOKEN
@@ -102,7 +102,7 @@ def test_frames_are_kept_in_the_order_of_the_file_with_their_times_and_source(ho
     [instrument] = instruments_of(segment)
     assert (instrument.instrument_id, instrument.tokens) == (f"polymarket:{MARKET}", ("11", "12"))
     assert (instrument.facts.tick_size, instrument.facts.min_order_size) == ("0.01", "5")
-    assert book(home, f"polymarket:{MARKET}") == (State.LIVE, [(49, 9), (48, 30)], [(52, 25)])
+    assert book(home, f"polymarket:{MARKET}") == (BookState.LIVE, [(49, 9), (48, 30)], [(52, 25)])
 
 
 def test_imported_frames_reach_the_tables_of_books_whatever_their_age(home: Settings) -> None:
@@ -132,7 +132,7 @@ def test_the_same_file_again_changes_nothing_and_what_is_known_later_replaces_it
     assert bring(home, path, "frames", markets=more).rows_new == 2
     assert len(segments(home.capture_root)) == 1
     assert segments(home.capture_root) != before
-    assert book(home, "polymarket:0xcd")[0] is State.LIVE
+    assert book(home, "polymarket:0xcd")[0] is BookState.LIVE
 
 
 def test_a_token_whose_outcome_is_not_known_is_never_guessed(home: Settings) -> None:
@@ -160,7 +160,7 @@ def test_ladders_and_facts_come_from_the_lake_where_it_has_them(home: Settings) 
     bring(home, write(home, "f.jsonl", [{"received_ms": AT, "frame": said(0, "12")}]), "frames")
     [instrument] = instruments_of(segments(home.capture_root)[0])
     assert instrument.tokens == ("12", "11")
-    assert book(home, f"polymarket:{MARKET}") == (State.LIVE, [(48, 30)], [(52, 25)])
+    assert book(home, f"polymarket:{MARKET}") == (BookState.LIVE, [(48, 30)], [(52, 25)])
 
 
 def kalshi(kind: str, seq: int, **msg: Any) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def test_numbers_of_one_market_cut_out_of_many_are_not_used(home: Settings) -> N
     report = bring(home, write(home, "cut.jsonl", deltas(7)), "frames", "kalshi")
     assert any("have holes" in note for note in report.notes)
     assert not connection_of(segments(home.capture_root)[0]).numbered
-    assert book(home, "kalshi:K") == (State.LIVE, [(40, 5), (30, 19)], [(50, 5)])
+    assert book(home, "kalshi:K") == (BookState.LIVE, [(40, 5), (30, 19)], [(50, 5)])
 
 
 def test_a_single_hole_in_numbers_is_a_loss(home: Settings) -> None:
@@ -186,7 +186,7 @@ def test_a_single_hole_in_numbers_is_a_loss(home: Settings) -> None:
     del frames[12]
     report = bring(home, write(home, "whole.jsonl", frames), "frames", "kalshi")
     assert not any("have holes" in note for note in report.notes)
-    assert book(home, "kalshi:K") == (State.UNKNOWN, [], [])
+    assert book(home, "kalshi:K") == (BookState.UNKNOWN, [], [])
 
 
 def test_a_frame_of_the_other_venue_or_a_mapping_is_refused(home: Settings) -> None:
@@ -208,7 +208,7 @@ def test_answers_of_the_book_endpoint_are_books(home: Settings) -> None:
     for answer in answers:
         del answer["event_type"]
     bring(home, write(home, "books.json", answers), "books", markets=markets(home))
-    assert book(home, f"polymarket:{MARKET}") == (State.LIVE, [(48, 30)], [(52, 25)])
+    assert book(home, f"polymarket:{MARKET}") == (BookState.LIVE, [(48, 30)], [(52, 25)])
 
 
 def test_newest_first_is_put_in_the_order_of_time(home: Settings) -> None:
@@ -222,7 +222,7 @@ def test_newest_first_is_put_in_the_order_of_time(home: Settings) -> None:
     assert report.rows_committed == 3
     [segment] = segments(home.capture_root)
     assert [json.loads(p)["bids"][0]["size"] for block in read(segment) for _, p in block.pairs()] == ["7", "8", "9"]
-    assert book(home, f"polymarket:{MARKET}") == (State.LIVE, [(40, 9)], [(60, 9)])
+    assert book(home, f"polymarket:{MARKET}") == (BookState.LIVE, [(40, 9)], [(60, 9)])
 
 
 CSV = """when,name,what,cents,contracts
@@ -241,7 +241,7 @@ def test_a_table_of_levels_is_a_book_for_each_time(home: Settings) -> None:
     assert report.rows_committed == 2
     times = [at for block in read(segments(home.capture_root)[0]) for at, _ in block.pairs()]
     assert times == [AT * 1_000 + 1, AT * 1_000 + 1_000_000]
-    assert book(home, "kalshi:K") == (State.LIVE, [(41, 10)], [(57, 4)])
+    assert book(home, "kalshi:K") == (BookState.LIVE, [(41, 10)], [(57, 4)])
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_units_of_time_come_from_the_field_s_name(home: Settings, field: str, va
     bring(home, path, "books", "kalshi", mapping={field: "t"})
     [(at, _)] = [pair for block in read(segments(home.capture_root)[0]) for pair in block.pairs()]
     assert at == AT * 1_000
-    assert book(home, "kalshi:K") == (State.LIVE, [(40, 5)], [(45, 3)])
+    assert book(home, "kalshi:K") == (BookState.LIVE, [(40, 5)], [(45, 3)])
 
 
 def test_a_book_of_one_market_proves_no_other(home: Settings) -> None:
@@ -289,8 +289,8 @@ def test_a_book_of_one_market_proves_no_other(home: Settings) -> None:
         for t, s in polls
     ]
     bring(home, write(home, "polls.jsonl", lines), "books", "kalshi")
-    assert book(home, "kalshi:K")[0] is State.STALE
-    assert book(home, "kalshi:L")[0] is State.LIVE
+    assert book(home, "kalshi:K")[0] is BookState.STALE
+    assert book(home, "kalshi:L")[0] is BookState.LIVE
 
 
 def test_a_field_that_books_do_not_have_is_named(home: Settings) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.books.rows import BookRow, State
+from echelon_pipeline.books.rows import BookRow, BookState
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk import ImportReport, import_file
 from echelon_pipeline.settings import Settings
@@ -25,7 +25,7 @@ AT = {"t": "2026-03-01T12:00:00Z", "ticker": "K"}
 TIME = {"received_at": "t"}
 DOLLARS = {"x": [["0.40", 10], ["0.39", 7]], "z": [["0.55", "3"]]}
 CENTS = {"x": [[40, 10], [39, 7]], "z": [["55", "3"]]}
-LIVE = (State.LIVE, [(40, 10), (39, 7)], [(45, 3)])
+LIVE = (BookState.LIVE, [(40, 10), (39, 7)], [(45, 3)])
 OUTSIDE = "expected dollars in 0..1"
 CSV = 'bids,asks,ticker,captured_at\n"[[0.4, 1]]",[],K,2026-03-01T12:00:0'
 
@@ -118,14 +118,14 @@ def test_a_quote_that_is_not_closed_costs_its_line_only(home: Settings) -> None:
         "a quoted value has no end, or text after its end": 1,
         "the line does not have the cells of the header": 1,
     }
-    assert book(home) == (State.LIVE, [(40, 4)], [])
+    assert book(home) == (BookState.LIVE, [(40, 4)], [])
 
 
 def test_a_book_in_a_cell_may_be_as_long_as_a_line(home: Settings) -> None:
     """The csv module's own limit is 131,072 characters of a cell."""
     levels = json.dumps([["0.4", "1"], *[["0.3", "0"]] * 20_000]).replace('"', '""')
     report = bring(home, f'bids,asks,ticker,captured_at\n"{levels}",[],K,2026-03-01T12:00:01Z\n', name="b.csv")
-    assert (report.rows_committed, book(home)) == (1, (State.LIVE, [(40, 1)], []))
+    assert (report.rows_committed, book(home)) == (1, (BookState.LIVE, [(40, 1)], []))
 
 
 HEAD = "asset_id,market_id,event_type,hash,timestamp,side,price,size\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.rows import State
+from echelon_pipeline.books.rows import BookState
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.streams import replayer
 from echelon_pipeline.streams.book_columns import Span, Telling
@@ -37,7 +37,7 @@ def connection(root: Path, name: str, *tickers: str, feed: int = 0, begin: int) 
     log.rotate()
 
 
-def bid(root: Path, ticker: str, until: int | None = None) -> tuple[State, int | None] | None:
+def bid(root: Path, ticker: str, until: int | None = None) -> tuple[BookState, int | None] | None:
     """State and size of the best bid."""
     row = book_of(segments(root), f"kalshi:{ticker}", until=until)
     return None if row is None else (row.state, row.bids[0][1] // SECOND if row.bids else None)
@@ -46,33 +46,33 @@ def bid(root: Path, ticker: str, until: int | None = None) -> tuple[State, int |
 def test_a_book_that_a_later_connection_was_not_opened_for_is_shown_as_it_was_last_known(tmp_path: Path) -> None:
     connection(tmp_path, "1", "A", begin=10)
     connection(tmp_path, "2", "B", begin=20)
-    assert bid(tmp_path, "A") == (State.LIVE, 10)
-    assert bid(tmp_path, "A", until=10 * SECOND + SECOND // 2) == (State.LIVE, 10)
+    assert bid(tmp_path, "A") == (BookState.LIVE, 10)
+    assert bid(tmp_path, "A", until=10 * SECOND + SECOND // 2) == (BookState.LIVE, 10)
 
 
 def test_there_is_no_book_between_two_connections_nor_after_the_last(tmp_path: Path) -> None:
     connection(tmp_path, "1", "A", begin=10)
     connection(tmp_path, "2", "A", begin=35)
     for at in (12, 20, 34, 37):
-        assert bid(tmp_path, "A", until=at * SECOND) == (State.UNKNOWN, None)
-    assert bid(tmp_path, "A") == (State.LIVE, 35)
+        assert bid(tmp_path, "A", until=at * SECOND) == (BookState.UNKNOWN, None)
+    assert bid(tmp_path, "A") == (BookState.LIVE, 35)
 
 
 def test_a_recording_that_goes_on_is_live_until_its_proof_is_too_old(tmp_path: Path) -> None:
     connection(tmp_path, "1", "A", begin=10)
     [closed] = segments(tmp_path)
     closed.rename(closed.with_suffix(OPEN))
-    assert bid(tmp_path, "A", until=25 * SECOND) == (State.LIVE, 10)
-    assert bid(tmp_path, "A", until=50 * SECOND) == (State.STALE, 10)
+    assert bid(tmp_path, "A", until=25 * SECOND) == (BookState.LIVE, 10)
+    assert bid(tmp_path, "A", until=50 * SECOND) == (BookState.STALE, 10)
 
 
 def test_a_book_that_moved_to_another_feed_is_followed(tmp_path: Path) -> None:
     connection(tmp_path, "1", "A", "B", begin=10)
     connection(tmp_path, "2", "B", begin=100)
     connection(tmp_path, "3", "A", feed=1, begin=100)
-    assert bid(tmp_path, "A") == (State.LIVE, 100)
-    assert bid(tmp_path, "A", until=100 * SECOND + SECOND // 2) == (State.LIVE, 100)
-    assert bid(tmp_path, "A", until=10 * SECOND + SECOND // 2) == (State.LIVE, 10)
+    assert bid(tmp_path, "A") == (BookState.LIVE, 100)
+    assert bid(tmp_path, "A", until=100 * SECOND + SECOND // 2) == (BookState.LIVE, 100)
+    assert bid(tmp_path, "A", until=10 * SECOND + SECOND // 2) == (BookState.LIVE, 10)
 
 
 def test_a_book_that_was_believed_when_an_earlier_recording_ended_is_not_shown_as_the_last(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_book_that_was_believed_when_an_earlier_recording_ended_is_not_shown_a
     log.add(100 * SECOND, json.dumps({"type": "subscribed", "msg": {"channel": "trade", "sid": 1}}).encode())
     log.flush()
     log.rotate()
-    assert bid(tmp_path, "A") == (State.UNKNOWN, None)
+    assert bid(tmp_path, "A") == (BookState.UNKNOWN, None)
 
 
 def test_what_nobody_recorded_is_named_and_what_came_later_is_not_shown(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def stepped(root: Path, name: str, *times: int) -> Path:
 
 def test_the_last_frame_counts_where_our_clock_stepped_back_before_it(tmp_path: Path) -> None:
     stepped(tmp_path, "1", 1_000, 400)
-    assert bid(tmp_path, "A") == (State.LIVE, 400)
+    assert bid(tmp_path, "A") == (BookState.LIVE, 400)
 
 
 def test_frames_that_our_clock_puts_before_others_are_counted(tmp_path: Path) -> None:
@@ -119,13 +119,13 @@ def test_frames_that_our_clock_puts_before_others_are_counted(tmp_path: Path) ->
 def test_what_arrived_after_an_instant_is_not_of_before_it_though_our_clock_says_so(tmp_path: Path) -> None:
     stepped(tmp_path, "1", 10, 30)
     stepped(tmp_path, "2", 15)
-    assert bid(tmp_path, "A", until=20 * SECOND) == (State.LIVE, 10)
+    assert bid(tmp_path, "A", until=20 * SECOND) == (BookState.LIVE, 10)
 
 
 def test_damage_after_an_instant_does_not_matter_before_it(tmp_path: Path) -> None:
     damaged = stepped(tmp_path, "1", 10, 30, 40)
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    assert bid(tmp_path, "A", until=20 * SECOND) == (State.LIVE, 10)
+    assert bid(tmp_path, "A", until=20 * SECOND) == (BookState.LIVE, 10)
     with pytest.raises(CorruptStore):
         bid(tmp_path, "A")
 

@@ -149,7 +149,7 @@ def test_frames_of_a_connection_that_was_opened_for_nothing_are_nobodys() -> Non
     book = framed("orderbook_snapshot", {"market_ticker": "K", "yes_dollars_fp": [["0.42", "1"]]})
     replay, found = both("kalshi", [], sent([(book, (MS, 1, 1, False, False))]), 1)
     assert not any(found.values())
-    assert replay.met == {"Snapshot": 1}
+    assert replay.event_counts == {"Snapshot": 1}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts, Side
 from echelon_pipeline.books.fast import entry, sha1
-from echelon_pipeline.books.hashes import finished, unhashed
+from echelon_pipeline.books.hashes import book_hash, hash_input
 from echelon_pipeline.books.ladder import Ladder
 from echelon_pipeline.domain.scaled import CENT, ONE, shortest
 from echelon_pipeline.venues.polymarket import stream as polymarket
@@ -45,9 +45,9 @@ class Venue:
         self.ladder, self.now, self.last_trade = Ladder(), START, ""
 
     def digest(self, outcome: int) -> str:
-        text = unhashed(self.ladder, outcome, TOKENS[outcome], self.now, FACTS)
+        text = hash_input(self.ladder, outcome, TOKENS[outcome], self.now, FACTS)
         assert text is not None
-        return finished(text, self.last_trade)
+        return book_hash(text, self.last_trade)
 
     def book(self, outcome: int) -> dict[str, Any]:
         bids, asks = (list(reversed(self.ladder.top(side))) for side in Side)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.books.batches import Batches
+from echelon_pipeline.books.arrow import Batches
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.books.fast import kernel
@@ -152,9 +152,9 @@ def told(replay: Replayer, done: list[Act]) -> list[Any]:
     results = []
     for name, given in done:
         found = getattr(replay, name)(*given)
-        results.append((found, replay.besides.tolist(), replay.now) if name == "feed" else found)
+        results.append((found, replay.side_events.tolist(), replay.now) if name == "feed" else found)
     looked_at = [in_order(one) if isinstance(one, Batches) else one for one in results]
-    return [*looked_at, replay.counts, replay.met]
+    return [*looked_at, replay.counts, replay.event_counts]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.rows import State
+from echelon_pipeline.books.rows import BookState
 from echelon_pipeline.errors import Conflict, CorruptStore
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.record import Pace, Recorded, record
@@ -96,7 +96,7 @@ def test_a_frame_counts_for_an_instrument_from_the_number_that_was_said(tmp_path
 
     def size(name: str, second: float) -> int | None:
         row = book_of([path], name, until=int(second * SECOND))
-        return row.bids[0][1] // SECOND if row is not None and row.state is State.LIVE else None
+        return row.bids[0][1] // SECOND if row is not None and row.state is BookState.LIVE else None
 
     assert [size("kalshi:A", at) for at in (10.5, 12.5, 13.5)] == [1, 1, None]
     assert [size("kalshi:B", at) for at in (11.5, 12.5, 13.5)] == [None, 3, 3]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.rows import BookRow, Reason, State
+from echelon_pipeline.books.rows import BookRow, BookState, Reason
 from echelon_pipeline.domain.latest import Latest
 from echelon_pipeline.streams.latest_states import Tops
 from echelon_pipeline.streams.lost_books import Watch
@@ -23,8 +23,8 @@ class Shown(NamedTuple):
         return self.books
 
 
-def book(name: str, at: int, bid: int | None = 400_000, state: State = State.LIVE) -> BookRow:
-    reason = Reason.GAP if state is State.UNKNOWN else None
+def book(name: str, at: int, bid: int | None = 400_000, state: BookState = BookState.LIVE) -> BookRow:
+    reason = Reason.GAP if state is BookState.UNKNOWN else None
     bids = () if bid is None else ((bid, 5_000_000),)
     return BookRow(name, at, at, state, reason, at - 1, "c", 1, bids, ((500_000, 7_000_000),), 1, 1, 1, 1)
 
@@ -51,7 +51,7 @@ def test_a_book_is_told_with_its_best_prices_and_again_when_they_change() -> Non
     assert told(tops, roster(book("kalshi:A", 20), book("kalshi:B", 20, None))) == []
     [changed] = told(tops, roster(book("kalshi:A", 30, 410_000), book("kalshi:B", 20, None)))
     assert (changed.instrument_id, changed.bid, changed.received_at) == ("kalshi:A", 410_000, 30)
-    stale = book("kalshi:A", 40, 410_000, State.STALE)
+    stale = book("kalshi:A", 40, 410_000, BookState.STALE)
     assert [row.state for row in told(tops, roster(stale, book("kalshi:B", 20, None)))] == ["stale"]
 
 
@@ -82,6 +82,6 @@ def test_between_connections_and_when_dropped_a_book_is_unknown() -> None:
 
 def test_what_a_shift_has_not_got_yet_is_left_to_the_one_before_it() -> None:
     tops = Tops("l", 20.0)
-    unknown = roster(book("kalshi:A", 10, None, State.UNKNOWN), book("kalshi:B", 10))
+    unknown = roster(book("kalshi:A", 10, None, BookState.UNKNOWN), book("kalshi:B", 10))
     assert [row.instrument_id for row in told(tops, unknown, overlapping=True)] == ["kalshi:B"]
     assert [row.instrument_id for row in told(tops, unknown)] == ["kalshi:A"]

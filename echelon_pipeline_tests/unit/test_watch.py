@@ -52,22 +52,22 @@ def test_what_the_greeting_asked_for_is_not_asked_for_at_once() -> None:
     books.see(0, SECOND, b'{"type":"subscribed","msg":{"channel":"orderbook_delta","sid":2}}')
     assert books.sids == {"orderbook_delta": 2}
     books.see(1, 2 * SECOND, snapshot(1, "A"))
-    assert books.wanting(3 * SECOND) == []
-    assert books.wanting(7 * SECOND) == ["B"]
+    assert books.needs_snapshot(3 * SECOND) == []
+    assert books.needs_snapshot(7 * SECOND) == ["B"]
 
 
 def test_a_lost_book_is_asked_for_at_once_and_then_ever_less_often() -> None:
     books = watch()
     for number, ticker in enumerate("AB"):
         books.see(number, SECOND, snapshot(number + 1, ticker))
-    assert books.wanting(2 * SECOND) == []
+    assert books.needs_snapshot(2 * SECOND) == []
     books.see(2, 3 * SECOND, told("orderbook_delta", 9, "A", price_dollars="0.41", delta_fp="1.00", side="yes"))
-    asked = [at for at in range(3, 2_000) if books.wanting(at * SECOND) == ["A", "B"]]
+    asked = [at for at in range(3, 2_000) if books.needs_snapshot(at * SECOND) == ["A", "B"]]
     assert asked[:5] == [3, 8, 18, 38, 78]
     assert max(b - a for a, b in pairwise(asked)) == 5 * MOST
     books.see(3, 2_001 * SECOND, snapshot(10, "A"))
     books.see(4, 2_001 * SECOND, snapshot(11, "B"))
-    assert books.wanting(2_002 * SECOND) == []
+    assert books.needs_snapshot(2_002 * SECOND) == []
 
 
 def test_who_comes_while_the_connection_runs_is_asked_for_later_and_who_went_never_again() -> None:
@@ -75,11 +75,11 @@ def test_who_comes_while_the_connection_runs_is_asked_for_later_and_who_went_nev
     books.change([C], ["kalshi:B"], SECOND)
     for number, ticker in enumerate("AC"):
         books.see(number, SECOND, snapshot(number + 1, ticker))
-    assert books.wanting(20 * SECOND) == []
+    assert books.needs_snapshot(20 * SECOND) == []
     assert [(r.instrument_id, str(r.state)) for r in books.rows(20 * SECOND)] == [
         ("kalshi:A", "live"),
         ("kalshi:C", "live"),
     ]
     books.change([B], ["kalshi:A", "kalshi:C"], 21 * SECOND)
-    assert books.wanting(22 * SECOND) == []
-    assert books.wanting(26 * SECOND) == ["B"]
+    assert books.needs_snapshot(22 * SECOND) == []
+    assert books.needs_snapshot(26 * SECOND) == ["B"]

@@ -1,25 +1,25 @@
-"""The room's rules once more, compiled: for replays of hundreds of thousands of frames a second.
+"""The rules of ``books/``, compiled: for replays of hundreds of thousands of frames a second.
 
-state.py    what is remembered, as arrays
-waits.py    deadlines of one length, linked lists in an array
-ladders.py  sizes by price in sorted arrays
-sha1.py     the hash that Polymarket's books have
-hashes.py   claims, judgements and second looks
-rows.py     rows and gaps as they end
-keeper.py   batches and losses
-rules.py    one frame after another
-memory.py   room for all of it
-level_events.py  levels as frames changed them, as Arrow
-blocks.py   many bytes at once
-scan.py     where the values of a JSON object are
-values.py   the numbers of those values
-decode.py   Arrow batches of frames to columns
-kernel.py   the machine's calls over all of this
-results.py  what was written, as Arrow
+arrays.py        the state and the output of the rules, as arrays
+allocation.py    creates and enlarges these arrays
+timeouts.py      timeouts of one fixed length, as linked lists in an array
+ladders.py       sizes by price in sorted arrays
+sha1.py          the hash algorithm of Polymarket's books
+hashes.py        expected hashes, comparisons and rechecks
+rows.py          rows and gaps when they end
+validity.py      batches and losses
+dispatch.py      applies one frame after another
+level_events.py  changes of levels, as Arrow
+blocks.py        loads and stores of many bytes at once
+scan.py          finds the values of a JSON object
+values.py        the numbers of these values
+decode.py        Arrow batches of frames to columns
+kernel.py        the same calls as the machine
+results.py       the output, as Arrow
 
-Belongs here: functions for numba over those arrays and nothing that talks to anybody. ``books/machine.py`` says what
-is right; a property test holds both against each other, rule by rule. Importing this room imports numba, which takes
-half a second: only ``streams/replayer.py`` and the venues' ``fast`` modules do.
+Belongs here: functions for numba over these arrays; no input or output. ``books/machine.py`` is the reference; a
+property test compares both, rule by rule. Importing this room imports numba, which takes half a second: only
+``streams/replayer.py`` and the venues' ``fast`` modules do.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ _PACKAGE = Path(__file__).parents[2]
 
 
 def _sources() -> str:
-    """A name for the state of everything that is compiled. numba looks only at the file of the function that is
-    called, not at those of the functions that it calls: after a change of one of them it would run the old ones."""
-    found = hashlib.sha256(numba.__version__.encode())
+    """A digest of all compiled sources. numba compares only the file of the called function, not the files of the
+    functions that it calls: after a change of these it would run the old code."""
+    digest = hashlib.sha256(numba.__version__.encode())
     paths = [
         *Path(__file__).parent.glob("*.py"),
         _PACKAGE / "books/columns.py",
         *_PACKAGE.glob("venues/*/fast.py"),
     ]
     for path in sorted(paths):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 _NJIT: Any = numba.njit
@@ -59,39 +59,38 @@ _CACHE = Path(__file__).parent / "__pycache__" / _sources()
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """For calls from other compiled functions only.
+    """For functions that only compiled functions call.
 
-    Nothing compiled here makes an array, so references need not be counted (``_nrt``): counting those of twenty arrays
-    at each call took six sevenths of the time. What is put in the place of its calls is LLVM's choice: forced for all,
-    twice as many frames a second cost three minutes of compiling.
+    No compiled function creates an array, so references need not be counted (``_nrt``): counting those of twenty arrays
+    at each call took six sevenths of the time. LLVM decides what to inline: inlining everything gives twice as many
+    frames a second, and three minutes of compiling.
     """
-    made: Callable[P, R] = _NJIT(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-    return made
+    result: Callable[P, R] = _NJIT(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return result
 
 
 def inside(function: Callable[P, R]) -> Callable[P, R]:
-    """The same, put in the place of its calls: for what runs with every frame and has one or two.
+    """The same, always inlined: for functions that run with every frame and have one or two callers.
 
-    A call hands over some 200 words, for each array is seven: that took three quarters of the rules' time. Put in their
-    places before LLVM sees them, functions cost no more to compile: else each is compiled once more with each that
-    calls it.
+    A call passes some 200 words, because each array is seven: that took three quarters of the rules' time. Functions
+    that are inlined before LLVM sees them cost no more to compile; otherwise each is compiled again with every caller.
     """
-    made: Callable[P, R] = _NJIT(**_OPTIONS, inline="always")(function)
-    return made
+    result: Callable[P, R] = _NJIT(**_OPTIONS, inline="always")(function)
+    return result
 
 
 def entry(function: Callable[P, R]) -> Callable[P, R]:
-    """For calls from Python: machine code at the first, kept beside the sources for the next process."""
+    """For functions that Python calls: compiled at the first call and cached beside the sources for later processes."""
     kept = _CONFIG.CACHE_DIR
     _CONFIG.CACHE_DIR = str(_CACHE)
     try:
-        made: Callable[P, R] = _NJIT(**_OPTIONS, cache=True)(function)
+        result: Callable[P, R] = _NJIT(**_OPTIONS, cache=True)(function)
     finally:
         _CONFIG.CACHE_DIR = kept
-    return made
+    return result
 
 
 def constants(first: int, end: int) -> list[Any]:
-    """Numbers from ``first`` to before ``end``, of numpy's type: a constant that is a plain int makes numba compile
-    each function that it is given to anew."""
+    """The numbers from ``first`` up to ``end`` (excluded), as numpy's type: numba compiles a function again for each
+    plain int constant that it gets."""
     return [np.int64(number) for number in range(first, end)]

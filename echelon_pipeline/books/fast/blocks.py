@@ -1,11 +1,11 @@
-"""Eight or sixty-four bytes of memory at once: what makes one pass over text cheap.
+"""Loads and stores of eight or sixty-four bytes at once, for fast passes over text.
 
-Belongs here: loads and stores that numba has no words for, each a few instructions, ``i`` bytes from where a memory
-begins. Nothing looks whether it is still the same memory: whoever calls has room for a whole block behind the last
-byte. Bits of a mask are in the order of the bytes. Importing this imports numba.
+Belongs here: loads and stores that numba lacks, each a few instructions, ``i`` bytes after a pointer. Bounds are not
+checked: the caller has space for a whole block after the last byte. Bits of a mask are in the order of the bytes.
+Importing this imports numba.
 
-A memory is a pointer, one argument where an array would be seven. It is no number: numba compiles what it has compiled
-again, in the place of its calls, where LLVM takes a sum of numbers for memory at the address 0 if one of them is 0.
+A pointer is one argument where an array would be seven. It has a type of its own and is no integer: numba compiles
+inlined functions again, and LLVM would take a sum of integers for memory at the address 0 if one of them is 0.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-Memory: TypeAlias = Any  # ``memory``'s
-Bits: TypeAlias = Any  # 64 of them
+Pointer: TypeAlias = Any  # a result of ``pointer_to``
+Bits: TypeAlias = Any  # a mask of 64 bits
 BLOCK = 64
 NO_BITS = np.uint64(0)
 _BYTE, _WORD, _BYTES = ir.IntType(8), ir.IntType(64), ir.VectorType(ir.IntType(8), BLOCK)
@@ -29,7 +29,7 @@ _NUMBER, _BITS, _MEMORY, _NOTHING = types.int64, types.uint64, types.voidptr, ty
 
 
 def _made(gives: Any, takes: list[Any], code: Callable[..., Any]) -> Any:
-    """A function for compiled functions. ``code`` gets what writes instructions, then the arguments."""
+    """A function for compiled functions. ``code`` gets the instruction builder, then the arguments."""
 
     def function(_: Any, *__: Any) -> Any:
         def write(context: Any, builder: Any, _: Any, args: Any) -> Any:
@@ -38,7 +38,7 @@ def _made(gives: Any, takes: list[Any], code: Callable[..., Any]) -> Any:
 
         return gives(*takes), write
 
-    # numba binds arguments by name, which a function of any number of them has not.
+    # numba binds arguments by name, and a variadic function has no names.
     names = [Parameter(f"a{n}", Parameter.POSITIONAL_OR_KEYWORD) for n in range(len(takes) + 1)]
     function.__signature__ = Signature(names)  # type: ignore[attr-defined]
     return _INTRINSIC(function)
@@ -48,30 +48,30 @@ def _all(byte: int) -> Any:
     return ir.Constant(_BYTES, [byte] * BLOCK)
 
 
-def _place(builder: Any, memory: Any, i: Any, kind: Any) -> Any:
-    return builder.bitcast(builder.gep(memory, [i]), kind.as_pointer())
+def _place(builder: Any, pointer_to: Any, i: Any, kind: Any) -> Any:
+    return builder.bitcast(builder.gep(pointer_to, [i]), kind.as_pointer())
 
 
-def _read(builder: Any, memory: Any, i: Any, kind: Any) -> Any:
-    return builder.load(_place(builder, memory, i, kind), align=1)
+def _read(builder: Any, pointer_to: Any, i: Any, kind: Any) -> Any:
+    return builder.load(_place(builder, pointer_to, i, kind), align=1)
 
 
-def _write(builder: Any, memory: Any, i: Any, what: Any) -> None:
-    builder.store(what, _place(builder, memory, i, what.type), align=1)
+def _write(builder: Any, pointer_to: Any, i: Any, what: Any) -> None:
+    builder.store(what, _place(builder, pointer_to, i, what.type), align=1)
 
 
 def _mask(other: int, alike: int = 0) -> Any:
-    """A bit for each byte that is this one."""
+    """A function: a bit for each byte that equals ``other``."""
 
-    def code(builder: Any, memory: Any, i: Any) -> Any:
-        block = builder.or_(_read(builder, memory, i, _BYTES), _all(alike))
+    def code(builder: Any, pointer_to: Any, i: Any) -> Any:
+        block = builder.or_(_read(builder, pointer_to, i, _BYTES), _all(alike))
         return builder.bitcast(builder.icmp_unsigned("==", block, _all(other)), _WORD)
 
     return _made(_BITS, [_MEMORY, _NUMBER], code)
 
 
-def _move(builder: Any, memory: Any, i: Any, other: Any, to: Any) -> Any:
-    block = _read(builder, memory, i, _BYTES)
+def _move(builder: Any, pointer_to: Any, i: Any, other: Any, to: Any) -> Any:
+    block = _read(builder, pointer_to, i, _BYTES)
     _write(builder, other, to, block)
     control = builder.icmp_unsigned("<", block, _all(32))
     beyond = builder.icmp_unsigned(">", block, _all(126))
@@ -79,14 +79,14 @@ def _move(builder: Any, memory: Any, i: Any, other: Any, to: Any) -> Any:
     return builder.bitcast(builder.or_(builder.or_(control, beyond), escape), _WORD)
 
 
-def _differ(builder: Any, memory: Any, i: Any, other: Any, at: Any) -> Any:
-    block = builder.icmp_unsigned("!=", _read(builder, memory, i, _BYTES), _read(builder, other, at, _BYTES))
+def _differ(builder: Any, pointer_to: Any, i: Any, other: Any, at: Any) -> Any:
+    block = builder.icmp_unsigned("!=", _read(builder, pointer_to, i, _BYTES), _read(builder, other, at, _BYTES))
     return builder.bitcast(block, _WORD)
 
 
 @_INTRINSIC  # type: ignore[untyped-decorator]
-def memory(_: Any, array: Any) -> Any:
-    """Of an array, for as long as somebody holds it."""
+def pointer_to(_: Any, array: Any) -> Any:
+    """The pointer to an array; valid while the array is referenced."""
 
     def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
@@ -95,34 +95,34 @@ def memory(_: Any, array: Any) -> Any:
     return _MEMORY(array), write
 
 
-byte: Callable[[Memory, int], int] = _made(
+byte: Callable[[Pointer, int], int] = _made(
     _NUMBER, [_MEMORY, _NUMBER], lambda builder, m, i: builder.zext(_read(builder, m, i, _BYTE), _WORD)
 )
-# Eight bytes, the first of them the lowest.
-word: Callable[[Memory, int], Bits] = _made(
+# Eight bytes, little-endian.
+word: Callable[[Pointer, int], Bits] = _made(
     _BITS, [_MEMORY, _NUMBER], lambda builder, m, i: _read(builder, m, i, _WORD)
 )
-store: Callable[[Memory, int, int], None] = _made(
+store: Callable[[Pointer, int, int], None] = _made(
     _NOTHING, [_MEMORY, _NUMBER, _NUMBER], lambda builder, m, i, number: _write(builder, m, i, number)
 )
-store_byte: Callable[[Memory, int, int], None] = _made(
+store_byte: Callable[[Pointer, int, int], None] = _made(
     _NOTHING, [_MEMORY, _NUMBER, _NUMBER], lambda builder, m, i, c: _write(builder, m, i, builder.trunc(c, _BYTE))
 )
-# Zeros.
-clear: Callable[[Memory, int], None] = _made(
+# Stores a block of zeros.
+clear: Callable[[Pointer, int], None] = _made(
     _NOTHING, [_MEMORY, _NUMBER], lambda builder, m, i: _write(builder, m, i, _all(0))
 )
-# Copies; the bits of what is no plain character of a text: controls, backslashes, beyond ASCII.
-move: Callable[[Memory, int, Memory, int], Bits] = _made(_BITS, [_MEMORY, _NUMBER] * 2, _move)
-# A bit for each byte that is not the same in both places.
-differ: Callable[[Memory, int, Memory, int], Bits] = _made(_BITS, [_MEMORY, _NUMBER] * 2, _differ)
-quotes: Callable[[Memory, int], Bits] = _mask(ord('"'))
-dots: Callable[[Memory, int], Bits] = _mask(ord("."))
-lasts: Callable[[Memory, int], Bits] = _mask(ord("]"))
-# { and [ differ in one bit, and nothing else is either but for that bit.
-opening: Callable[[Memory, int], Bits] = _mask(ord("{"), 0x20)
-closing: Callable[[Memory, int], Bits] = _mask(ord("}"), 0x20)
-# The place of the first bit; 64 where there is none.
+# Copies a block; returns the bits of characters that are not plain: controls, backslashes, beyond ASCII.
+move: Callable[[Pointer, int, Pointer, int], Bits] = _made(_BITS, [_MEMORY, _NUMBER] * 2, _move)
+# A bit for each byte that differs between the two places.
+differ: Callable[[Pointer, int, Pointer, int], Bits] = _made(_BITS, [_MEMORY, _NUMBER] * 2, _differ)
+quotes: Callable[[Pointer, int], Bits] = _mask(ord('"'))
+dots: Callable[[Pointer, int], Bits] = _mask(ord("."))
+lasts: Callable[[Pointer, int], Bits] = _mask(ord("]"))
+# { and [ differ in one bit, and no other character equals them without that bit.
+opening: Callable[[Pointer, int], Bits] = _mask(ord("{"), 0x20)
+closing: Callable[[Pointer, int], Bits] = _mask(ord("}"), 0x20)
+# The index of the first bit; 64 if there is none.
 lowest: Callable[[Bits], int] = _made(
     _NUMBER, [_BITS], lambda builder, bits: builder.cttz(bits, ir.Constant(ir.IntType(1), 0))
 )

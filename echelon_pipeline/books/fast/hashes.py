@@ -1,7 +1,7 @@
-"""Whether a Polymarket ladder is the venue's: ``books/hashes.py`` and ``books/verify.py`` compiled.
+"""Compares Polymarket ladders with the venue's hashes: ``books/hashes.py`` and ``books/verify.py`` compiled.
 
-Belongs here: claims, judgements, second looks. A miss keeps no text: the hash as far as it does not depend on the
-last trade's price, and the bytes of the block that was not full.
+Belongs here: expected hashes, comparisons, rechecks. A miss keeps no text: only the SHA-1 state before the last trade's
+price, and the bytes of the block that was not full.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any
 
 from echelon_pipeline.books.columns import MATCHABLE, NONE
 from echelon_pipeline.books.fast import compiled, inside, sha1
-from echelon_pipeline.books.fast.state import AT_CHECKS, BY_PRICE, Made, Memory
+from echelon_pipeline.books.fast.arrays import AT_CHECKS, BY_PRICE, KernelOutput, KernelState
 from echelon_pipeline.books.verify import MISSES_OF_WRONG_FACTS
 from echelon_pipeline.domain.scaled import ONE
 
 SCRATCH = 1 << 13
-FULL = SCRATCH - 256  # nothing that is put in one piece is longer than a quarter of the rest
+FULL = SCRATCH - 256  # a single piece is at most a quarter of the rest
 MARKET, ASSET, TIMESTAMP = b'{"market":', b',"asset_id":', b',"timestamp":"'
 BIDS, ASKS, LEAST, TICK = b'","hash":"","bids":[', b'],"asks":[', b'],"min_order_size":', b',"tick_size":'
 RISK, SAFE, LAST = b',"neg_risk":true', b',"neg_risk":false', b',"last_trade_price":'
@@ -23,14 +23,14 @@ PRICE, SIZE, NEXT, CLOSE = b'{"price":"', b'","size":"', b'"},', b'"}'
 
 
 @compiled
-def _put(m: Memory, end: int, piece: bytes) -> int:
+def _put(m: KernelState, end: int, piece: bytes) -> int:
     for n in range(len(piece)):
         m.scratch[end + n] = piece[n]
     return end + len(piece)
 
 
 @compiled
-def _put_text(m: Memory, end: int, number: int) -> int:
+def _put_text(m: KernelState, end: int, number: int) -> int:
     for n in range(m.text_ends[number], m.text_ends[number + 1]):
         if end >= FULL:
             end = sha1.drain(m.state, m.scratch, end, m.words)
@@ -40,7 +40,7 @@ def _put_text(m: Memory, end: int, number: int) -> int:
 
 
 @compiled
-def _put_whole(m: Memory, end: int, number: int) -> int:
+def _put_whole(m: KernelState, end: int, number: int) -> int:
     digits, rest = 1, number
     while rest >= 10:
         rest //= 10
@@ -52,8 +52,8 @@ def _put_whole(m: Memory, end: int, number: int) -> int:
 
 
 @compiled
-def _put_decimal(m: Memory, end: int, number: int, least: int) -> int:
-    """With as few decimals as it takes, ``least`` at least."""
+def _put_decimal(m: KernelState, end: int, number: int, least: int) -> int:
+    """Writes a decimal with as few decimals as possible, at least ``least``."""
     end = _put_whole(m, end, number // ONE)
     part, decimals = number % ONE, 6
     while decimals > least and part % 10 == 0:
@@ -69,7 +69,7 @@ def _put_decimal(m: Memory, end: int, number: int, least: int) -> int:
 
 
 @compiled
-def _put_levels(m: Memory, end: int, side: int, outcome: int, rising: bool) -> int:
+def _put_levels(m: KernelState, end: int, side: int, outcome: int, rising: bool) -> int:
     one = m.sides[side]
     for n in range(one.count):
         if end >= FULL:
@@ -85,14 +85,14 @@ def _put_levels(m: Memory, end: int, side: int, outcome: int, rising: bool) -> i
 
 
 @compiled
-def _begin(m: Memory, book: int, outcome: int) -> int:
-    """Hashes everything before the last trade's price; how much of it is left in the scratch."""
+def _begin(m: KernelState, book: int, outcome: int) -> int:
+    """Hashes everything before the last trade's price; returns how many bytes are left in ``scratch``."""
     b, ladder = m.books[book], 2 * book + outcome
     sha1.begin(m.state)
     end = _put_text(m, _put(m, 0, MARKET), b.market)
     end = _put_text(m, _put(m, end, ASSET), m.ladders[ladder].token)
     end = _put_whole(m, _put(m, end, TIMESTAMP), m.ladders[ladder].claim_at)
-    # Best last on both sides, as served. The other outcome's ladder is kept mirrored: turn it back.
+    # Best last on both sides, as served. The other outcome's ladder is stored mirrored: mirror it back.
     end = _put_levels(m, _put(m, end, BIDS), 2 * ladder + outcome, outcome, outcome == 0)
     end = _put_levels(m, _put(m, end, ASKS), 2 * ladder + 1 - outcome, outcome, outcome != 0)
     end = _put_text(m, _put(m, end, LEAST), b.least)
@@ -102,7 +102,7 @@ def _begin(m: Memory, book: int, outcome: int) -> int:
 
 
 @compiled
-def _finish(m: Memory, book: int, end: int) -> None:
+def _finish(m: KernelState, book: int, end: int) -> None:
     b = m.books[book]
     if b.traded >= 0:
         end = _put_text(m, end, b.traded)
@@ -118,8 +118,8 @@ def _finish(m: Memory, book: int, end: int) -> None:
 
 
 @compiled
-def _drop(m: Memory, claim: int) -> None:
-    """Gives a list of hashes back."""
+def _free_claims(m: KernelState, claim: int) -> None:
+    """Returns a list of hashes to the free list."""
     while claim >= 0:
         after = m.claims[claim].after
         m.claims[claim].after = m.clock[0].first_claim
@@ -129,7 +129,7 @@ def _drop(m: Memory, claim: int) -> None:
 
 
 @compiled
-def _among(m: Memory, claim: int) -> bool:
+def _matches_claim(m: KernelState, claim: int) -> bool:
     """Whether the computed hash is in the list."""
     while claim >= 0:
         if m.claims[claim].matchable:
@@ -143,11 +143,11 @@ def _among(m: Memory, claim: int) -> bool:
 
 
 @inside
-def claim(m: Memory, ladder: int, event: Any) -> None:
-    """A frame said this; a later frame's word replaces an earlier one's, both are of the whole ladder."""
+def claim(m: KernelState, ladder: int, event: Any) -> None:
+    """Remembers the hash of a frame; a later venue time replaces an earlier one, both cover the whole ladder."""
     one = m.ladders[ladder]
     if one.claim >= 0 and one.claim_at != event.at:
-        _drop(m, one.claim)
+        _free_claims(m, one.claim)
         one.claim = -1
     new = m.clock[0].first_claim
     m.clock[0].first_claim = m.claims[new].after
@@ -160,47 +160,47 @@ def claim(m: Memory, ladder: int, event: Any) -> None:
 
 
 @compiled
-def replaced(m: Memory, ladder: int) -> None:
-    """A new ladder, or none: what was claimed of the old one, right or wrong, is over."""
+def clear_claims(m: KernelState, ladder: int) -> None:
+    """Discards the hashes and misses of a ladder that was replaced."""
     one = m.ladders[ladder]
-    _drop(m, one.claim)
-    _drop(m, one.miss)
+    _free_claims(m, one.claim)
+    _free_claims(m, one.miss)
     one.claim = one.miss = -1
 
 
 @compiled
-def learn(m: Memory, book: int, event: Any) -> None:
-    """Takes over what is said; what isn't stays."""
-    b, lasting = m.books[book], False
+def update_facts(m: KernelState, book: int, event: Any) -> None:
+    """Takes over the facts of an event; -1 leaves a fact unchanged."""
+    b, changed = m.books[book], False
     if event.market >= 0 and event.market != b.market:
-        b.market, lasting = event.market, True
+        b.market, changed = event.market, True
     if event.least >= 0 and event.least != b.least:
-        b.least, lasting = event.least, True
+        b.least, changed = event.least, True
     if event.tick >= 0 and event.tick != b.tick:
-        b.tick, lasting = event.tick, True
+        b.tick, changed = event.tick, True
     if event.neg_risk >= 0 and event.neg_risk != b.neg_risk:
-        b.neg_risk, lasting = event.neg_risk, True
+        b.neg_risk, changed = event.neg_risk, True
     if event.traded >= 0:
         b.traded = event.traded
-    if lasting and b.hits == 0:
-        b.misses = 0  # what never matched may do so now
+    if changed and b.hits == 0:
+        b.misses = 0  # hashes may match with the new facts
 
 
 @compiled
-def wrong_facts(m: Memory, book: int) -> bool:
+def wrong_facts(m: KernelState, book: int) -> bool:
     return bool(m.books[book].hits == 0 and m.books[book].misses >= MISSES_OF_WRONG_FACTS)
 
 
 @compiled
-def _tell(m: Memory, made: Made, book: int, at: int, number: int, matched: bool) -> None:
-    check = made.checks[made.ends[AT_CHECKS]]
-    made.ends[AT_CHECKS] += 1
+def _write_check(m: KernelState, out: KernelOutput, book: int, at: int, number: int, matched: bool) -> None:
+    check = out.checks[out.ends[AT_CHECKS]]
+    out.ends[AT_CHECKS] += 1
     check.name, check.at, check.number, check.matched = m.books[book].name, at, number, matched
 
 
 @inside
-def judge(m: Memory, made: Made, book: int, outcome: int) -> None:
-    """Holds the last claim against the ladder."""
+def check_hash(m: KernelState, out: KernelOutput, book: int, outcome: int) -> None:
+    """Compares the ladder with the last hashes."""
     b, one = m.books[book], m.ladders[2 * book + outcome]
     if one.claim < 0:
         return
@@ -208,7 +208,7 @@ def judge(m: Memory, made: Made, book: int, outcome: int) -> None:
     one.claim = -1
     if min(b.market, b.least, b.tick, b.neg_risk) < 0 or wrong_facts(m, book):
         b.unchecked += 1
-        _drop(m, claimed)
+        _free_claims(m, claimed)
         return
     rest = _begin(m, book, outcome)
     for n in range(len(m.state)):
@@ -216,23 +216,23 @@ def judge(m: Memory, made: Made, book: int, outcome: int) -> None:
     for n in range(rest):
         one.miss_rest[n] = m.scratch[n]
     _finish(m, book, rest)
-    matched = _among(m, claimed)
-    _tell(m, made, book, b.batch_last, b.batch_number, matched)
-    _drop(m, one.miss)
+    matched = _matches_claim(m, claimed)
+    _write_check(m, out, book, b.batch_last, b.batch_number, matched)
+    _free_claims(m, one.miss)
     one.miss = -1
     if matched:
         b.hits += 1
         one.best_bid = one.best_ask = NONE
-        _drop(m, claimed)
+        _free_claims(m, claimed)
         return
     b.misses += 1
     one.miss, one.miss_at, one.miss_number, one.miss_size = claimed, b.batch_last, b.batch_number, rest
 
 
 @compiled
-def second_look(m: Memory, made: Made, book: int) -> bool:
-    """Misses once more, with the last trade as it is known by now. False: a ladder is wrong."""
-    b, wrong = m.books[book], 0
+def recheck(m: KernelState, out: KernelOutput, book: int) -> bool:
+    """Compares misses again, with the last trade price known by now. False: a ladder is wrong."""
+    b, mismatches = m.books[book], 0
     for outcome in range(b.outcomes):
         one = m.ladders[2 * book + outcome]
         if one.miss < 0:
@@ -242,12 +242,12 @@ def second_look(m: Memory, made: Made, book: int) -> bool:
         for n in range(one.miss_size):
             m.scratch[n] = one.miss_rest[n]
         _finish(m, book, one.miss_size)
-        if _among(m, one.miss):
+        if _matches_claim(m, one.miss):
             b.hits += 1
             b.misses -= 1
-            _tell(m, made, book, one.miss_at, one.miss_number, True)
+            _write_check(m, out, book, one.miss_at, one.miss_number, True)
         else:
-            wrong += 1
-        _drop(m, one.miss)
+            mismatches += 1
+        _free_claims(m, one.miss)
         one.miss = -1
-    return not (wrong and b.hits)
+    return not (mismatches and b.hits)

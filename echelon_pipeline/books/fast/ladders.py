@@ -1,20 +1,20 @@
 """The exact ladder as sorted arrays: ``books/ladder.py`` compiled.
 
-Belongs here: levels and their sums. Who calls has seen to it that the pool has room for what a frame can bring.
+Belongs here: levels and their sums. The caller makes sure that the pool has space for the levels of a frame.
 """
 
 from __future__ import annotations
 
 from echelon_pipeline.books.fast import compiled, inside
-from echelon_pipeline.books.fast.state import Memory
+from echelon_pipeline.books.fast.arrays import KernelState
 from echelon_pipeline.domain.scaled import ONE
 
 FIRST_ROOM = 32
 
 
 @inside
-def place(m: Memory, side: int, price: int) -> int:
-    """Where in the pool this price is, or would be."""
+def place(m: KernelState, side: int, price: int) -> int:
+    """The index in the pool of this price, or where it would be inserted."""
     low = m.sides[side].start
     high = low + m.sides[side].count
     while low < high:
@@ -27,15 +27,15 @@ def place(m: Memory, side: int, price: int) -> int:
 
 
 @inside
-def size_at(m: Memory, side: int, where: int, price: int) -> int:
-    """The size of that level; 0 where it is not there."""
+def size_at(m: KernelState, side: int, where: int, price: int) -> int:
+    """The size of that level; 0 if there is none."""
     end = m.sides[side].start + m.sides[side].count
     return int(m.pool[where].size) if where < end and m.pool[where].price == price else 0
 
 
 @compiled
-def _widen(m: Memory, side: int) -> None:
-    """Moves a full side to the end of the pool, with twice the room."""
+def _widen(m: KernelState, side: int) -> None:
+    """Moves a full side to the end of the pool, with twice the space."""
     one, start = m.sides[side], m.clock[0].pool_end
     room = max(FIRST_ROOM, 2 * one.room)
     for n in range(one.count):
@@ -46,8 +46,8 @@ def _widen(m: Memory, side: int) -> None:
 
 
 @inside
-def put_at(m: Memory, side: int, where: int, price: int, old: int, size: int) -> None:
-    """A level at its place has this size from now on, ``old`` before."""
+def put_at(m: KernelState, side: int, where: int, price: int, old: int, size: int) -> None:
+    """Sets the size of the level at ``where``; ``old`` is its size before."""
     one = m.sides[side]
     if size > 0 and old == 0:
         if one.count == one.room:
@@ -67,14 +67,14 @@ def put_at(m: Memory, side: int, where: int, price: int, old: int, size: int) ->
             m.pool[n].size = m.pool[n + 1].size
             m.pool[n].price = m.pool[n + 1].price
     depth = one.depth + size - old
-    if depth < 0:  # more than 64 bits hold: each side of the sum is below 2^63, so it shows in the sign
+    if depth < 0:  # overflow of 64 bits: both summands are below 2^63, so the sign shows it
         m.clock[0].overflow = 1
     one.depth = depth
 
 
 @inside
-def put(m: Memory, side: int, price: int, size: int) -> bool:
-    """A level has this size from now on; 0 removes it. False: there was nothing to remove."""
+def put(m: KernelState, side: int, price: int, size: int) -> bool:
+    """Sets the size of a level; 0 removes it. False: there was no level to remove."""
     where = place(m, side, price)
     old = size_at(m, side, where, price)
     if size == 0 and old == 0:
@@ -84,8 +84,8 @@ def put(m: Memory, side: int, price: int, size: int) -> bool:
 
 
 @inside
-def add(m: Memory, side: int, price: int, by: int) -> bool:
-    """A level grows or shrinks. False, and no change: it would take more than is there."""
+def add(m: KernelState, side: int, price: int, by: int) -> bool:
+    """Adds to the size of a level. False, and no change, if the size would fall below zero."""
     where = place(m, side, price)
     old = size_at(m, side, where, price)
     size = old + by
@@ -99,15 +99,15 @@ def add(m: Memory, side: int, price: int, by: int) -> bool:
 
 
 @compiled
-def clear(m: Memory, ladder: int) -> None:
+def clear(m: KernelState, ladder: int) -> None:
     for side in (2 * ladder, 2 * ladder + 1):
         m.sides[side].count = 0
         m.sides[side].depth = 0
 
 
 @inside
-def crossed(m: Memory, ladder: int) -> bool:
-    """Somebody bids what somebody else asks, or more."""
+def crossed(m: KernelState, ladder: int) -> bool:
+    """Whether the best bid reaches the best ask."""
     bids, asks = m.sides[2 * ladder], m.sides[2 * ladder + 1]
     if bids.count == 0 or asks.count == 0:
         return False
@@ -115,22 +115,22 @@ def crossed(m: Memory, ladder: int) -> bool:
 
 
 @inside
-def best_bid(m: Memory, ladder: int) -> int:
-    """0 where nothing is bid."""
+def best_bid(m: KernelState, ladder: int) -> int:
+    """The best bid; 0 if there is none."""
     one = m.sides[2 * ladder]
     return int(m.pool[one.start + one.count - 1].price) if one.count > 0 else 0
 
 
 @inside
-def best_ask(m: Memory, ladder: int) -> int:
-    """0 where nothing is asked."""
+def best_ask(m: KernelState, ladder: int) -> int:
+    """The best ask; 0 if there is none."""
     one = m.sides[2 * ladder + 1]
     return int(m.pool[one.start].price) if one.count > 0 else 0
 
 
 @compiled
-def equal(m: Memory, ladder: int, other: int) -> bool:
-    """The same levels on both sides."""
+def equal(m: KernelState, ladder: int, other: int) -> bool:
+    """Whether two ladders have the same levels."""
     for n in range(2):
         mine, its = m.sides[2 * ladder + n], m.sides[2 * other + n]
         if mine.count != its.count or mine.depth != its.depth:
@@ -143,6 +143,6 @@ def equal(m: Memory, ladder: int, other: int) -> bool:
 
 
 @inside
-def turned(outcome: int, side: int, price: int) -> tuple[int, int]:
+def on_outcome_0(outcome: int, side: int, price: int) -> tuple[int, int]:
     """Side and price on outcome 0's axis."""
     return (1 - side, ONE - price) if outcome else (side, price)

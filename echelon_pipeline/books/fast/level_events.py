@@ -1,6 +1,6 @@
-"""Levels as frames told them, of outcome 0's ladders, compiled.
+"""Changes and snapshots of outcome 0's ladders as rows, compiled.
 
-Belongs here: columns of a chunk to the rows of ``batches.EVENTS``. What levels do to a book is ``keeper.py``'s.
+Belongs here: columns of a chunk to the rows of ``arrow.EVENTS``. ``validity.py`` applies levels to books.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from echelon_pipeline.books.batches import EVENTS, named, nullable
+from echelon_pipeline.books.arrow import EVENTS, dictionary_array, nullable_array
 from echelon_pipeline.books.columns import MILLISECOND, Array, Columns
 from echelon_pipeline.books.fast import entry
-from echelon_pipeline.books.fast.rules import SNAPSHOT
+from echelon_pipeline.books.fast.dispatch import SNAPSHOT
 
 NO_SIDE = -1  # of an empty snapshot
 
 
-class _Told(NamedTuple):
-    """A place for each level, as Arrow wants it."""
+class _LevelColumns(NamedTuple):
+    """One element per level; the columns of ``arrow.EVENTS``."""
 
     name: Array
     received_at: Array
     at: Array
     number: Array
     position: Array
-    whole: Array
+    is_snapshot: Array
     side: Array
     price: Array
     size: Array
@@ -35,8 +35,8 @@ class _Told(NamedTuple):
 
 
 @entry
-def _tell(columns: Columns, ladder_of: Array, first: int, made: _Told) -> int:
-    """How many levels there are."""
+def _write_levels(columns: Columns, ladder_of: Array, first: int, out: _LevelColumns) -> int:
+    """Writes the levels; returns their number."""
     count = 0
     for n in range(len(columns.frames)):
         begin = count
@@ -47,20 +47,20 @@ def _tell(columns: Columns, ladder_of: Array, first: int, made: _Told) -> int:
             ladder = ladder_of[event.token]
             if ladder < 0 or ladder & 1:
                 continue
-            whole, level, side = event.kind == SNAPSHOT, event.bids, event.side
-            rows = max(event.last - event.bids, 1) if whole else 1
+            is_snapshot, level, side = event.kind == SNAPSHOT, event.bids, event.side
+            rows = max(event.last - event.bids, 1) if is_snapshot else 1
             price, size = event.price, event.size
             for _ in range(rows):
-                if whole and event.last > event.bids:
+                if is_snapshot and event.last > event.bids:
                     price, size, side = columns.levels[level].price, columns.levels[level].size, level >= event.asks
                     level += 1
-                elif whole:
+                elif is_snapshot:
                     side = NO_SIDE
-                made.name[count] = ladder >> 1
-                made.received_at[count], made.at[count] = columns.received_at[n], event.at * MILLISECOND
-                made.number[count], made.position[count] = first + n, count - begin
-                made.whole[count], made.side[count], made.relative[count] = whole, side, event.relative
-                made.price[count], made.size[count] = price, size
+                out.name[count] = ladder >> 1
+                out.received_at[count], out.at[count] = columns.received_at[n], event.at * MILLISECOND
+                out.number[count], out.position[count] = first + n, count - begin
+                out.is_snapshot[count], out.side[count], out.relative[count] = is_snapshot, side, event.relative
+                out.price[count], out.size[count] = price, size
                 count += 1
     return count
 
@@ -68,26 +68,27 @@ def _tell(columns: Columns, ladder_of: Array, first: int, made: _Told) -> int:
 def level_events(
     columns: Columns, ladder_of: Array, names: Sequence[str], connection: str, first: int
 ) -> pa.RecordBatch:
-    """The levels that frames told of outcome 0's ladders. ``ladder_of`` a text: twice its instrument's place in
-    ``names``, and one more for the other outcome; below zero: nobody's."""
-    room = len(columns.events) + len(columns.levels)
-    made = _Told(*(np.empty(room, kind) for kind in ("i4", "i8", "i8", "i8", "i4", "?", "i1", "i4", "i8", "?")))
-    count = _tell(columns, ladder_of, first, made)
-    made = _Told(*(array[:count] for array in made))
-    empty = made.side < 0
+    """The levels of outcome 0's ladders in a chunk. ``ladder_of`` maps a text to 2 * (index of its instrument in
+    ``names``) + outcome; below zero: not watched."""
+    capacity = len(columns.events) + len(columns.levels)
+    kinds = ("i4", "i8", "i8", "i8", "i4", "?", "i1", "i4", "i8", "?")
+    out = _LevelColumns(*(np.empty(capacity, kind) for kind in kinds))
+    count = _write_levels(columns, ladder_of, first, out)
+    out = _LevelColumns(*(array[:count] for array in out))
+    empty = out.side < 0
     return pa.RecordBatch.from_arrays(
         [
-            named(made.name, names),
-            pa.array(made.received_at),
-            nullable(made.at, pa.int64(), missing=made.at < 0),
-            named(np.zeros(len(made.name), "i4"), [connection]),
-            pa.array(made.number),
-            pa.array(made.position),
-            pa.array(made.whole),
-            nullable(made.side, pa.int8(), missing=empty),
-            nullable(made.price, pa.int32(), missing=empty),
-            nullable(made.size, pa.int64(), missing=empty),
-            pa.array(made.relative),
+            dictionary_array(out.name, names),
+            pa.array(out.received_at),
+            nullable_array(out.at, pa.int64(), missing=out.at < 0),
+            dictionary_array(np.zeros(len(out.name), "i4"), [connection]),
+            pa.array(out.number),
+            pa.array(out.position),
+            pa.array(out.is_snapshot),
+            nullable_array(out.side, pa.int8(), missing=empty),
+            nullable_array(out.price, pa.int32(), missing=empty),
+            nullable_array(out.size, pa.int64(), missing=empty),
+            pa.array(out.relative),
         ],
         schema=EVENTS,
     )

@@ -1,13 +1,11 @@
-"""JSON of plain shape, compiled: where the values of an object are, block by block.
+"""Finds the values of a JSON object of plain form, block by block, compiled.
 
-Belongs here: what both venues' ``fast`` modules share; what values say is ``values.py``. Plain is a subset of JSON in
-which a text is its bytes: ASCII without escapes, no name twice, nothing nested that is not asked for. Everything else,
-broken or only unusual, is for the venue's ``stream`` module; these functions return a number below zero and never
-guess.
+Belongs here: the scanning that both venues' ``fast`` modules share; ``values.py`` reads the values. Plain is a subset
+of JSON in which a text equals its bytes: ASCII without escapes, no name twice, nested values only where expected. The
+venue's ``stream`` module reads everything else, broken or only unusual; here such a frame gives a number below zero.
 
-A frame is read in a room of its own, zeros behind it: its length need not be asked for at each byte, for no zero is in
-a plain frame. Spans are pairs: where a value begins and where it ends, 0 where there is none of that name.
-Importing this imports numba.
+A frame is copied to a buffer with zeros after it: no plain frame contains a zero, so its length need not be compared at
+each byte. Spans are pairs: begin and end of a value; 0 if the name is missing. Importing this imports numba.
 """
 
 from __future__ import annotations
@@ -16,67 +14,67 @@ from typing import Any
 
 import numpy as np
 
-from echelon_pipeline.books.columns import Array, ends_of, mixed
+from echelon_pipeline.books.columns import Array, edge_words, mix_bits
 from echelon_pipeline.books.fast import blocks, compiled
-from echelon_pipeline.books.fast.blocks import BLOCK, NO_BITS, Bits, Memory, byte, lowest, word
+from echelon_pipeline.books.fast.blocks import BLOCK, NO_BITS, Bits, Pointer, byte, lowest, word
 
 QUOTE, COMMA, COLON, DOT, MINUS, SPACE = (ord(c) for c in '",:.- ')
 OPEN, CLOSE, FIRST, LAST, ZERO, NINE = (ord(c) for c in "{}[]09")
 TRUE, FALSE = b"true", b"false"
 LAST_BIT, ONE = np.uint64(63), np.uint64(1)
 SIGNED: Any = np.int64
-PLACES = 128  # for at most a quarter as many names
+PLACES = 128  # at least four times the number of names
 LONGEST = 24
-_mixed: Any = compiled(mixed)
+_mix_bits: Any = compiled(mix_bits)
 
 
-def each(byte: int) -> Any:
-    """Eight of them."""
+def repeated(byte: int) -> Any:
+    """A word of eight equal bytes."""
     return np.uint64(int.from_bytes(bytes([byte] * 8), "little"))
 
 
-# What is added to a character to reach 0x80 from here on: no carry, for plain characters are below it.
-ZEROS, TOPS, FROM_TEN = each(ZERO), each(0x80), each(0x80 - 10)
+# Added to a character, gives 0x80 or more from that character on: no carry, because plain characters are below 0x80.
+ZEROS, HIGH_BITS, FROM_TEN = repeated(ZERO), repeated(0x80), repeated(0x80 - 10)
 
 
 def keys(*names: str) -> Array:
-    """Names by what is mixed of their bytes: length, first and last eight bytes, those between them, number."""
-    made: Any = np.zeros((PLACES, 5), "u8")
+    """A hash table of names: length, first and last eight bytes, the bytes between, number."""
+    out: Any = np.zeros((PLACES, 5), "u8")
     for at, text in enumerate(name.encode() for name in names):
-        head, tail = ends_of(text)
-        place = mixed(head, 0, tail, len(text)) % PLACES
-        while made[place, 0]:
+        head, tail = edge_words(text)
+        place = mix_bits(head, 0, tail, len(text)) % PLACES
+        while out[place, 0]:
             place = (place + 1) % PLACES
         between = int.from_bytes(text[8:16], "little") if len(text) > 2 * 8 else 0
-        made[place] = len(text), head, tail, between, at
-    return made
+        out[place] = len(text), head, tail, between, at
+    return out
 
 
 @compiled
-def space(t: Memory, i: int) -> int:
-    """Past spaces."""
+def space(t: Pointer, i: int) -> int:
+    """The index after spaces."""
     while byte(t, i) == SPACE:
         i += 1
     return i
 
 
 @compiled
-def end_of(t: Memory, i: int, end: int) -> int:
-    """Where a frame ends without the white space behind it: Polymarket's first books end with a line."""
+def end_of(t: Pointer, i: int, end: int) -> int:
+    """The end of a frame without trailing white space: Polymarket's first books end with a line feed."""
     while end > i and (byte(t, end - 1) == SPACE or byte(t, end - 1) == 10 or byte(t, end - 1) == 13):
         end -= 1
     return end
 
 
 @compiled
-def taken(data: Memory, i: int, end: int, t: Memory, to: int) -> bool:
-    """Copies a frame. Nothing in it is escaped, a control character (a line's end is one) or beyond ASCII: then a text
-    ends at the next quote."""
-    size, strange = end - i, NO_BITS
+def copy_plain(data: Pointer, i: int, end: int, t: Pointer, to: int) -> bool:
+    """Copies a frame. False if it has an escape, a control character (such as a line feed) or a character beyond ASCII;
+    without them a text ends at the next quote."""
+    size, others = end - i, NO_BITS
     if size >= BLOCK:
         for at in range(0, size - BLOCK, BLOCK):
-            strange |= blocks.move(data, i + at, t, to + at)
-        strange |= blocks.move(data, end - BLOCK, t, to + size - BLOCK)
+            others |= blocks.move(data, i + at, t, to + at)
+        others |= blocks.move(data, end - BLOCK, t, to + size - BLOCK)
     else:
         for at in range(size):
             c = byte(data, i + at)
@@ -84,25 +82,25 @@ def taken(data: Memory, i: int, end: int, t: Memory, to: int) -> bool:
             if c < 32 or c > 126 or c == 92:
                 return False
     blocks.clear(t, to + size)
-    return bool(strange == NO_BITS)
+    return bool(others == NO_BITS)
 
 
 @compiled
-def string_end(t: Memory, i: int, end: int) -> int:
-    """Past the text whose quote is at ``i``."""
+def string_end(t: Pointer, i: int, end: int) -> int:
+    """The index after the text whose quote is at ``i``."""
     i += 1
-    found = blocks.quotes(t, i)
-    while found == NO_BITS:
+    bits = blocks.quotes(t, i)
+    while bits == NO_BITS:
         i += BLOCK
         if i >= end:
             return -1
-        found = blocks.quotes(t, i)
-    return i + lowest(found) + 1
+        bits = blocks.quotes(t, i)
+    return i + lowest(bits) + 1
 
 
 @compiled
-def word_is(t: Memory, i: int, end: int, text: bytes) -> bool:
-    """Exactly this is between the two."""
+def word_is(t: Pointer, i: int, end: int, text: bytes) -> bool:
+    """Whether the bytes from ``i`` to ``end`` are this text."""
     if end - i != len(text):
         return False
     at = 0
@@ -112,15 +110,15 @@ def word_is(t: Memory, i: int, end: int, text: bytes) -> bool:
 
 
 @compiled
-def digits_at(t: Memory, i: int) -> int:
-    """How many digits follow each other; 8: at least so many."""
-    found = word(t, i) ^ ZEROS
-    return lowest(((found + FROM_TEN) | found) & TOPS) // 8
+def digits_at(t: Pointer, i: int) -> int:
+    """The number of consecutive digits; 8: at least eight."""
+    bits = word(t, i) ^ ZEROS
+    return lowest(((bits + FROM_TEN) | bits) & HIGH_BITS) // 8
 
 
 @compiled
-def _scalar_end(t: Memory, i: int) -> int:
-    """Past a whole number of few digits, true or false."""
+def _scalar_end(t: Pointer, i: int) -> int:
+    """The index after a whole number of at most 15 digits, true or false."""
     start = i
     while 97 <= byte(t, i) <= 122:
         i += 1
@@ -137,8 +135,8 @@ def _scalar_end(t: Memory, i: int) -> int:
 
 
 @compiled
-def _nested_end(t: Memory, i: int, end: int) -> int:
-    """Past the brackets that open at ``i``; what is between them is looked at by who wants it."""
+def _nested_end(t: Pointer, i: int, end: int) -> int:
+    """The index after the brackets that open at ``i``; their content is not checked."""
     depth, inside = 0, NO_BITS
     while i < end:
         # A bit is set from an opening quote to before its closing one.
@@ -160,8 +158,8 @@ def _nested_end(t: Memory, i: int, end: int) -> int:
 
 
 @compiled
-def _key(t: Memory, i: int, end: int, names: Array) -> int:
-    """Which of the names is between the two; -1: none."""
+def _key(t: Pointer, i: int, end: int, names: Array) -> int:
+    """The number of the name from ``i`` to ``end``; -1: none of the names."""
     size = end - i
     if size > LONGEST or size == 0:
         return -1
@@ -170,7 +168,7 @@ def _key(t: Memory, i: int, end: int, names: Array) -> int:
     if size < 8:
         tail >>= np.uint64(64 - 8 * size)
         head = tail
-    place = _mixed(head, NO_BITS, tail, np.uint64(size)) % np.uint64(PLACES)
+    place = _mix_bits(head, NO_BITS, tail, np.uint64(size)) % np.uint64(PLACES)
     while names[place, 0] != NO_BITS:
         same = names[place, 0] == np.uint64(size) and names[place, 1] == head and names[place, 2] == tail
         if same and (size <= 16 or names[place, 3] == word(t, i + 8)):
@@ -180,17 +178,17 @@ def _key(t: Memory, i: int, end: int, names: Array) -> int:
 
 
 @compiled
-def members(t: Memory, i: int, end: int, names: Array, nested: int, spans: Array, guessed: bool) -> int:
-    """Where the values of these names are in the object at ``i``; past its end. The first ``nested`` names have
-    something in brackets, all others have not. Where brackets close may be ``guessed``: whoever reads what is between
-    them comes out there, or the guess was wrong."""
+def members(t: Pointer, i: int, end: int, names: Array, nested: int, spans: Array, guessed: bool) -> int:
+    """Writes the spans of these names in the object at ``i``; returns the index after the object. The first ``nested``
+    names have values in brackets, the others have none. ``guessed``: the end of the brackets is guessed; the reader of
+    their content ends there, or the guess was wrong."""
     for key in range(len(spans)):
         spans[key] = 0
     if byte(t, i) != OPEN:
         return -1
     i = space(t, i + 1)
     while byte(t, i) == QUOTE:
-        # A name and its value have their quotes in one block, mostly: found at once, for one waits for the other.
+        # The quotes of a name and of its value are mostly in one block: one load finds them all.
         begin, bits = i + 1, blocks.quotes(t, i + 1)
         stop = begin + lowest(bits) + 1 if bits != NO_BITS else string_end(t, i, end)
         if stop < 0:
@@ -216,8 +214,8 @@ def members(t: Memory, i: int, end: int, names: Array, nested: int, spans: Array
 
 
 @compiled
-def _value_end(t: Memory, i: int, end: int, nested: bool, guessed: bool, bits: Bits) -> int:
-    """Past the value at ``i``. ``bits``: some of the quotes behind it."""
+def _value_end(t: Pointer, i: int, end: int, nested: bool, guessed: bool, bits: Bits) -> int:
+    """The index after the value at ``i``. ``bits``: some of the quotes after it."""
     c = byte(t, i)
     if nested:
         if c not in (OPEN, FIRST):
@@ -229,33 +227,34 @@ def _value_end(t: Memory, i: int, end: int, nested: bool, guessed: bool, bits: B
 
 
 @compiled
-def _guessed_end(t: Memory, i: int, end: int) -> int:
-    """Past the next bracket that closes an array; an object is the last member of another that ends at ``end``."""
+def _guessed_end(t: Pointer, i: int, end: int) -> int:
+    """The index after the next bracket that closes an array; an object is the last member of an object that ends at
+    ``end``."""
     if byte(t, i) == OPEN:
         return end - 1
     while i < end:
-        found = blocks.lasts(t, i)
-        if found != NO_BITS:
-            return i + lowest(found) + 1
+        bits = blocks.lasts(t, i)
+        if bits != NO_BITS:
+            return i + lowest(bits) + 1
         i += BLOCK
     return -1
 
 
 @compiled
 def first(spans: Array, key: int) -> int:
-    """Where the value begins."""
+    """The begin of a value."""
     return int(spans[np.uint64(2 * key)])
 
 
 @compiled
 def past(spans: Array, key: int) -> int:
-    """Past the value; 0 where there is none of that name."""
+    """The end of a value; 0 if the name is missing."""
     return int(spans[np.uint64(2 * key + 1)])
 
 
 @compiled
 def length(spans: Array, key: int) -> int:
-    """How many bytes a value has, quotes included; 0 where there is none of that name."""
+    """The length of a value, quotes included; 0 if the name is missing."""
     return past(spans, key) - first(spans, key) if has(spans, key) else 0
 
 
@@ -265,16 +264,16 @@ def has(spans: Array, key: int) -> bool:
 
 
 @compiled
-def is_text(t: Memory, spans: Array, key: int) -> bool:
-    """A text is there, if only an empty one."""
+def is_text(t: Pointer, spans: Array, key: int) -> bool:
+    """Whether there is a text, empty or not."""
     return has(spans, key) and byte(t, first(spans, key)) == QUOTE
 
 
 @compiled
-def is_text_or_none(t: Memory, spans: Array, key: int) -> bool:
+def is_text_or_none(t: Pointer, spans: Array, key: int) -> bool:
     return not has(spans, key) or byte(t, first(spans, key)) == QUOTE
 
 
 @compiled
-def text_is(t: Memory, spans: Array, key: int, text: bytes) -> bool:
+def text_is(t: Pointer, spans: Array, key: int, text: bytes) -> bool:
     return word_is(t, first(spans, key) + 1, past(spans, key) - 1, text)

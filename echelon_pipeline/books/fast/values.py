@@ -1,7 +1,7 @@
-"""What the values of plain frames say, compiled: decimals, whole numbers, hashes, the numbers of texts.
+"""Reads the values of plain frames, compiled: decimals, whole numbers, hashes, the numbers of texts.
 
-Belongs here: from the place of a value to its number, eight bytes at a time. Where values are is ``scan.py``; which
-of them a frame must have is decided by the venues' ``fast`` modules. Importing this imports numba.
+Belongs here: from the span of a value to its number, eight bytes at a time. ``scan.py`` finds the values; the venues'
+``fast`` modules decide which values a frame must have. Importing this imports numba.
 """
 
 from __future__ import annotations
@@ -10,54 +10,54 @@ from typing import Any
 
 import numpy as np
 
-from echelon_pipeline.books.columns import HOPELESS, MATCHABLE, NONE, STRANGER, Array, mixed
+from echelon_pipeline.books.columns import MATCHABLE, NONE, UNLISTED, UNMATCHABLE, Array, mix_bits
 from echelon_pipeline.books.fast import blocks, compiled
-from echelon_pipeline.books.fast.blocks import BLOCK, NO_BITS, Memory, byte, lowest, word
+from echelon_pipeline.books.fast.blocks import BLOCK, NO_BITS, Pointer, byte, lowest, word
 from echelon_pipeline.books.fast.scan import (
     FROM_TEN,
+    HIGH_BITS,
     MINUS,
     SIGNED,
-    TOPS,
     ZERO,
     ZEROS,
-    each,
     first,
     has,
     is_text,
     length,
     past,
+    repeated,
 )
 from echelon_pipeline.domain.scaled import ONE
 
 BAD = -(1 << 62)
-UNITS = np.array([10**6, 10**5, 10**4, 10**3, 10**2, 10, 1], "i8")  # millionths, by how many decimals there are
+UNITS = np.array([10**6, 10**5, 10**4, 10**3, 10**2, 10, 1], "i8")  # factor to millionths, by number of decimals
 
-_mixed: Any = compiled(mixed)
+_mix_bits: Any = compiled(mix_bits)
 
 
-ALL, NIBBLES, ONES = each(0xFF), each(15), each(1)
+ALL, NIBBLES, ONES = repeated(0xFF), repeated(15), repeated(1)
 # As FROM_TEN.
-FROM_0, FROM_COLON, FROM_A, FROM_G = (each(0x80 - c) for c in (0x30, 0x3A, 0x61, 0x67))
+FROM_0, FROM_COLON, FROM_A, FROM_G = (repeated(0x80 - c) for c in (0x30, 0x3A, 0x61, 0x67))
 PAIRS, FOURS, EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
 B4, B6, B8, B16, B32, B64, NINE_TIMES = (np.uint64(n) for n in (4, 6, 8, 16, 32, 64, 9))
 TEN, HUNDRED, MYRIAD = (np.uint64(n) for n in (10, 100, 10_000))
 
 
 @compiled
-def _few(t: Memory, i: int, end: int) -> int:
-    """The number that is written with one to eight digits; -1 where something is no digit."""
+def _few(t: Pointer, i: int, end: int) -> int:
+    """The number of one to eight digits; -1 if a byte is no digit."""
     all_of_it = ALL << np.uint64(64 - 8 * (end - i))
-    found = ((word(t, end - 8) & all_of_it) | (ZEROS & ~all_of_it)) ^ ZEROS
-    if ((found + FROM_TEN) | found) & TOPS:
+    value = ((word(t, end - 8) & all_of_it) | (ZEROS & ~all_of_it)) ^ ZEROS
+    if ((value + FROM_TEN) | value) & HIGH_BITS:
         return -1
-    found = (found * TEN + (found >> B8)) & PAIRS
-    found = (found * HUNDRED + (found >> B16)) & FOURS
-    return int(SIGNED((found * MYRIAD + (found >> B32)) & EIGHTS))
+    value = (value * TEN + (value >> B8)) & PAIRS
+    value = (value * HUNDRED + (value >> B16)) & FOURS
+    return int(SIGNED((value * MYRIAD + (value >> B32)) & EIGHTS))
 
 
 @compiled
-def digits(t: Memory, i: int, end: int) -> int:
-    """The number that is written with one to sixteen digits; -1: it is not."""
+def digits(t: Pointer, i: int, end: int) -> int:
+    """The number of one to sixteen digits; -1 if it is anything else."""
     if end <= i or end - i > 16:
         return -1
     if end - i <= 8:
@@ -67,82 +67,83 @@ def digits(t: Memory, i: int, end: int) -> int:
 
 
 @compiled
-def whole(t: Memory, spans: Array, key: int) -> int:
-    """A whole number; NONE where there is none of that name, BAD where it is something else."""
+def whole(t: Pointer, spans: Array, key: int) -> int:
+    """A whole number; NONE if the name is missing, BAD if it is anything else."""
     if not has(spans, key):
         return NONE
-    found = digits(t, first(spans, key), past(spans, key))
-    return found if found >= 0 else BAD
+    value = digits(t, first(spans, key), past(spans, key))
+    return value if value >= 0 else BAD
 
 
 @compiled
-def decimal(t: Memory, spans: Array, key: int) -> int:
-    """A text that is a plain decimal (``domain/scaled.py``), in millionths."""
+def decimal(t: Pointer, spans: Array, key: int) -> int:
+    """A text that is a plain decimal (``domain/scaled.py``), in millionths; BAD if it is anything else."""
     return between(t, first(spans, key) + 1, past(spans, key) - 1) if is_text(t, spans, key) else BAD
 
 
 @compiled
-def between(t: Memory, i: int, end: int) -> int:
-    """A plain decimal in millionths; BAD where it is none."""
+def between(t: Pointer, i: int, end: int) -> int:
+    """A plain decimal in millionths; BAD if it is anything else."""
     minus = byte(t, i) == MINUS
     if minus:
         i += 1
     dot = min(i + lowest(blocks.dots(t, i)), end)
-    if dot - i > 12 or end - i < 2 - (dot == end):  # a point alone is no number
+    if dot - i > 12 or end - i < 2 - (dot == end):  # a point alone
         return BAD
-    found = digits(t, i, dot) if dot > i else 0
-    if found < 0:
+    value = digits(t, i, dot) if dot > i else 0
+    if value < 0:
         return BAD
-    found *= ONE
+    value *= ONE
     if dot + 1 < end:
         part = _part(t, dot + 1, end)
         if part < 0:
             return BAD
-        found += part
-    return -found if minus else found
+        value += part
+    return -value if minus else value
 
 
 @compiled
-def _part(t: Memory, i: int, end: int) -> int:
-    """Millionths behind a point."""
+def _part(t: Pointer, i: int, end: int) -> int:
+    """The millionths after a decimal point."""
     last = min(end, i + 6)
     for at in range(last, end):
         if byte(t, at) != ZERO:
             return -1
     if last == i:
         return -1
-    found = _few(t, i, last)
-    return found * UNITS[np.uint64(last - i)] if found >= 0 else -1
+    value = _few(t, i, last)
+    return value * UNITS[np.uint64(last - i)] if value >= 0 else -1
 
 
 @compiled
-def price(t: Memory, spans: Array, key: int) -> int:
-    """Of a resting order: between 0 and 1 dollar."""
-    found = decimal(t, spans, key)
-    return found if 0 < found < ONE else BAD
+def price(t: Pointer, spans: Array, key: int) -> int:
+    """The price of a resting order: above 0 and below 1 dollar."""
+    value = decimal(t, spans, key)
+    return value if 0 < value < ONE else BAD
 
 
 @compiled
-def best(t: Memory, spans: Array, key: int) -> int:
-    """A best price (``frames.best``): NONE where there is none of that name, 0 where the side is empty, else BAD."""
+def best(t: Pointer, spans: Array, key: int) -> int:
+    """A best price (``frames.best``): NONE if the name is missing, 0 if the side is empty, BAD if it is anything
+    else."""
     if not has(spans, key):
         return NONE
     if is_text(t, spans, key) and length(spans, key) == 2:
         return 0
-    found = decimal(t, spans, key)
-    return BAD if not 0 <= found <= ONE else 0 if found == ONE else found
+    value = decimal(t, spans, key)
+    return BAD if not 0 <= value <= ONE else 0 if value == ONE else value
 
 
 @compiled
-def quote(t: Memory, spans: Array, key: int) -> int:
-    """A best price (``frames.quote``): NONE where there is none, BAD where it is something else."""
-    found = best(t, spans, key)
-    return NONE if found == 0 else found
+def quote(t: Pointer, spans: Array, key: int) -> int:
+    """A best price (``frames.quote``): NONE if there is none, BAD if it is anything else."""
+    value = best(t, spans, key)
+    return NONE if value == 0 else value
 
 
 @compiled
-def _same(t: Memory, i: int, pool: Memory, other: int, count: int) -> bool:
-    """So many bytes, one or more, are the same at both places."""
+def _same(t: Pointer, i: int, pool: Pointer, other: int, count: int) -> bool:
+    """Whether ``count`` bytes, at least one, are equal at both places."""
     for at in range(0, count - BLOCK, BLOCK):
         if blocks.differ(t, i + at, pool, other + at) != NO_BITS:
             return False
@@ -152,8 +153,8 @@ def _same(t: Memory, i: int, pool: Memory, other: int, count: int) -> bool:
 
 
 @compiled
-def text_number(t: Memory, i: int, end: int, pool: Memory, ends: Array, slots: Array) -> int:
-    """The number of the text between the two, quotes included (``Texts``); STRANGER where it has none."""
+def text_number(t: Pointer, i: int, end: int, pool: Pointer, ends: Array, slots: Array) -> int:
+    """The number (``Texts``) of the text from ``i`` to ``end``, quotes included; UNLISTED if it has none."""
     mask, count = np.uint64(len(slots) - 1), end - i
     tail, head, near = word(t, end - 8), word(t, i), NO_BITS
     if count < 8:
@@ -161,35 +162,35 @@ def text_number(t: Memory, i: int, end: int, pool: Memory, ends: Array, slots: A
         head = tail
     elif count >= 16:
         near = word(t, end - 16)
-    slot = _mixed(head, near, tail, np.uint64(count)) & mask
+    slot = _mix_bits(head, near, tail, np.uint64(count)) & mask
     while slots[slot] >= 0:
         number = np.uint64(slots[slot])
         start, size = ends[number], ends[number + np.uint64(1)] - ends[number]
         if size == count and _same(t, i, pool, start, count):
             return int(SIGNED(number))
         slot = (slot + np.uint64(1)) & mask
-    return STRANGER
+    return UNLISTED
 
 
 @compiled
-def _hexadecimal(t: Memory, at: int) -> int:
-    """Eight digits as a number; -1: they are not."""
-    found = word(t, at)
-    digit = (found + FROM_0) & ~(found + FROM_COLON)
-    letter = (found + FROM_A) & ~(found + FROM_G)
-    if ((digit | letter) & TOPS) != TOPS:
+def _hexadecimal(t: Pointer, at: int) -> int:
+    """Eight hexadecimal digits as a number; -1 if they are not."""
+    value = word(t, at)
+    digit = (value + FROM_0) & ~(value + FROM_COLON)
+    letter = (value + FROM_A) & ~(value + FROM_G)
+    if ((digit | letter) & HIGH_BITS) != HIGH_BITS:
         return -1
-    found = (found & NIBBLES) + ((found >> B6) & ONES) * NINE_TIMES
-    found = ((found << B4) + (found >> B8)) & PAIRS
-    found = ((found << B8) + (found >> B16)) & FOURS
-    return int(SIGNED(((found << B16) + (found >> B32)) & EIGHTS))
+    value = (value & NIBBLES) + ((value >> B6) & ONES) * NINE_TIMES
+    value = ((value << B4) + (value >> B8)) & PAIRS
+    value = ((value << B8) + (value >> B16)) & FOURS
+    return int(SIGNED(((value << B16) + (value >> B32)) & EIGHTS))
 
 
 @compiled
-def take_hash(t: Memory, spans: Array, key: int, event: Any) -> None:
-    """The hash that is said to be of this event's book."""
+def take_hash(t: Pointer, spans: Array, key: int, event: Any) -> None:
+    """Reads the book hash of an event."""
     i = first(spans, key) + 1
-    event.claims = HOPELESS
+    event.claims = UNMATCHABLE
     if past(spans, key) - 1 - i != 40:
         return
     a, b, c = _hexadecimal(t, i), _hexadecimal(t, i + 8), _hexadecimal(t, i + 16)
@@ -202,13 +203,13 @@ def take_hash(t: Memory, spans: Array, key: int, event: Any) -> None:
 
 @compiled
 def blank(event: Any, kind: int, token: int) -> None:
-    """An event that says no more than whose it is."""
+    """Resets an event to its kind and token."""
     event.kind, event.token = kind, token
     event.price = event.size = 0
     event.at = NONE
     event.bids = event.asks = event.last = 0
     event.market = event.least = event.tick = event.traded = event.neg_risk = NONE
     event.best_bid = event.best_ask = NONE
-    event.side = event.relative = event.doubt = event.claims = 0
+    event.side = event.relative = event.affects_book = event.claims = 0
     for n in range(5):
         event.hash[n] = 0

@@ -11,7 +11,7 @@ from typing import Any
 from echelon_pipeline.books.columns import Array, Kind
 from echelon_pipeline.books.fast import compiled, constants, decode, entry, scan, values
 from echelon_pipeline.books.fast.blocks import BLOCK as START
-from echelon_pipeline.books.fast.blocks import Memory, byte, memory
+from echelon_pipeline.books.fast.blocks import Pointer, byte, pointer_to
 from echelon_pipeline.books.fast.scan import (
     COMMA,
     FIRST,
@@ -50,7 +50,7 @@ CHANGE, SNAPSHOT, TRADED, QUOTED = int(Kind.CHANGE), int(Kind.SNAPSHOT), int(Kin
 
 
 @compiled
-def _change(t: Memory, spans: Array, event: Any) -> bool:
+def _change(t: Pointer, spans: Array, event: Any) -> bool:
     if has(spans, OLD_PRICE) or has(spans, OLD_DELTA):
         return False
     price, by = values.price(t, spans, PRICE), decimal(t, spans, DELTA)
@@ -64,7 +64,7 @@ def _change(t: Memory, spans: Array, event: Any) -> bool:
 
 
 @compiled
-def _levels(t: Memory, spans: Array, key: int, levels: Array, at: int, turn: bool) -> int:
+def _levels(t: Pointer, spans: Array, key: int, levels: Array, at: int, turn: bool) -> int:
     """One side of pairs like ``["0.4200","13.00"]``, prices rising; past its last level; -1: not plain."""
     if not has(spans, key):
         return at
@@ -98,7 +98,7 @@ def _levels(t: Memory, spans: Array, key: int, levels: Array, at: int, turn: boo
 
 
 @compiled
-def _snapshot(t: Memory, spans: Array, event: Any, levels: Array, at: int) -> int:
+def _snapshot(t: Pointer, spans: Array, event: Any, levels: Array, at: int) -> int:
     for key in range(YES_DOLLARS, NO + 1):
         if has(spans, key):
             return -1
@@ -116,7 +116,7 @@ def _snapshot(t: Memory, spans: Array, event: Any, levels: Array, at: int) -> in
 
 
 @compiled
-def _is_trade(t: Memory, spans: Array) -> bool:
+def _is_trade(t: Pointer, spans: Array) -> bool:
     for key in range(TRADE_ID, TAKER_BOOK + 1):
         if not is_text_or_none(t, spans, key):
             return False
@@ -128,7 +128,7 @@ def _is_trade(t: Memory, spans: Array) -> bool:
 
 
 @compiled
-def _ticker(t: Memory, spans: Array, event: Any) -> bool:
+def _ticker(t: Pointer, spans: Array, event: Any) -> bool:
     bid, ask, seconds = values.quote(t, spans, YES_BID), values.quote(t, spans, YES_ASK), whole(t, spans, TS)
     event.best_bid, event.best_ask = bid, ask
     if event.at < 0 and seconds >= 0:
@@ -145,7 +145,7 @@ def _ticker(t: Memory, spans: Array, event: Any) -> bool:
 
 
 @compiled
-def _message(t: Memory, head: Array, spans: Array, event: Any, levels: Array, at: int) -> int:
+def _message(t: Pointer, head: Array, spans: Array, event: Any, levels: Array, at: int) -> int:
     """Past the last level; -1: not plain."""
     at_ms = whole(t, spans, TS_MS)
     if at_ms == BAD:
@@ -168,7 +168,7 @@ def _message(t: Memory, head: Array, spans: Array, event: Any, levels: Array, at
 
 
 @compiled
-def _are_found(t: Memory, end: int, head: Array, spans: Array, guessed: bool) -> bool:
+def _are_found(t: Pointer, end: int, head: Array, spans: Array, guessed: bool) -> bool:
     """The members of a frame and of its message, which comes last, mostly: so its end may be guessed."""
     i = scan.members(t, scan.space(t, START), end, ENVELOPE, 1, head, guessed)
     if i < 0 or scan.space(t, i) != end or not (is_text(t, head, TYPE) and has(head, MSG)):
@@ -192,11 +192,11 @@ def _frames(
 ) -> tuple[int, int]:
     """Every plain frame; the others begin at -1. How many events and levels there are."""
     made = at = 0
-    data, t, texts = memory(b), memory(room), memory(pool)
+    data, t, texts = pointer_to(b), pointer_to(room), pointer_to(pool)
     for n in range(len(frames)):
         frame, end = frames[n], scan.end_of(data, ends[n], ends[n + 1])
         frame.first = frame.last = -1
-        if not scan.taken(data, ends[n], end, t, START):
+        if not scan.copy_plain(data, ends[n], end, t, START):
             continue
         end += START - ends[n]
         if not _are_found(t, end, head, spans, True) and not _are_found(t, end, head, spans, False):

@@ -36,7 +36,7 @@ def read(payload: bytes) -> Message:
         last = share(told.price_dollars) if told.price_dollars else 0
         volume, interest = (None if n is None else size(n) for n in (told.volume_fp, told.open_interest_fp))
     except UNREADABLE as error:
-        return Message((Unreadable(payload, reason(error), doubt=False),), message.sid, message.seq)
+        return Message((Unreadable(payload, reason(error), affects_book=False),), message.sid, message.seq)
     # 0: it never traded.
     whole = msgspec.structs.replace(quote, last=last or None, volume=volume, open_interest=interest)
     return Message((whole,), message.sid, message.seq)

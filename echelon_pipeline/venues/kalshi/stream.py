@@ -19,14 +19,14 @@ from echelon_pipeline.books.events import (
     Ended,
     Event,
     Level,
-    Lost,
     Message,
+    Notice,
     Quoted,
     Refused,
     Side,
     Snapshot,
     Subscribed,
-    Told,
+    SubscriptionLost,
     Traded,
     Unreadable,
 )
@@ -197,12 +197,12 @@ def _answer(kind: str, msg: msgspec.Raw, sid: int | None, payload: bytes) -> tup
     if kind == "ok":
         return (Acknowledged(kind),)
     if kind == "unsubscribed":
-        return (Lost(kind) if sid is not None else Acknowledged(kind),)
+        return (SubscriptionLost(kind) if sid is not None else Acknowledged(kind),)
     if kind == "error":
         error = _ERROR(msg)
         refused = Refused(error.code, error.msg)
-        return (refused, Lost(error.msg)) if error.code in TERMINAL_CODES else (refused,)
-    return (Unreadable(payload, f"unknown type {kind[:40]!r}", doubt=False),)
+        return (refused, SubscriptionLost(error.msg)) if error.code in TERMINAL_CODES else (refused,)
+    return (Unreadable(payload, f"unknown type {kind[:40]!r}", affects_book=False),)
 
 
 def _agree(name: str, new: int | None, old: int | None, step: int) -> int:
@@ -286,7 +286,7 @@ def _quoted(ticker: _Ticker) -> Quoted:
 
 def _told(kind: str, named: _Named, payload: bytes) -> tuple[Event, ...]:
     at = _at(named.ts_ms, None)
-    told = Told(kind, named.market_ticker, payload, at)
+    told = Notice(kind, named.market_ticker, payload, at)
     if kind in _LIFECYCLES and named.market_ticker and named.event_type in _FOR_GOOD:
         return (told, Ended(named.market_ticker, at))
     return (told,)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from echelon_pipeline.books.columns import NONE, STRANGER, Array, Kind
+from echelon_pipeline.books.columns import NONE, UNLISTED, Array, Kind
 from echelon_pipeline.books.fast import compiled, constants, decode, entry, scan, values
-from echelon_pipeline.books.fast.blocks import BLOCK, Memory, byte, memory
+from echelon_pipeline.books.fast.blocks import BLOCK, Pointer, byte, pointer_to
 from echelon_pipeline.books.fast.scan import (
     COMMA,
     FIRST,
@@ -48,7 +48,7 @@ CHANGE, SNAPSHOT, TRADED, QUOTED, KEPT_ALIVE = constants(0, 12)[:2] + [
 
 
 @compiled
-def _at(t: Memory, spans: Array) -> int:
+def _at(t: Pointer, spans: Array) -> int:
     """Milliseconds; BAD where they are no text of digits."""
     if not is_text(t, spans, TIME) or length(spans, TIME) > TIMESTAMP_DIGITS + 2:
         return BAD
@@ -57,7 +57,7 @@ def _at(t: Memory, spans: Array) -> int:
 
 
 @compiled
-def _number(t: Memory, spans: Array, key: int, texts: Any) -> int:
+def _number(t: Pointer, spans: Array, key: int, texts: Any) -> int:
     """The number of a text; NONE where there is none of that name."""
     if not has(spans, key):
         return NONE
@@ -65,7 +65,7 @@ def _number(t: Memory, spans: Array, key: int, texts: Any) -> int:
 
 
 @compiled
-def _next(t: Memory, i: int, end: int) -> int:
+def _next(t: Pointer, i: int, end: int) -> int:
     """At the object behind the comma behind another, or at the bracket that ends an array at ``end``; -1: neither."""
     i = scan.space(t, i)
     if i == end - 1:
@@ -77,7 +77,7 @@ def _next(t: Memory, i: int, end: int) -> int:
 
 
 @compiled
-def _begin(t: Memory, spans: Array, key: int) -> int:
+def _begin(t: Pointer, spans: Array, key: int) -> int:
     """At the first member of an array or the bracket that ends it; -1: there is no array."""
     if not has(spans, key) or byte(t, first(spans, key)) != FIRST or byte(t, past(spans, key) - 1) != LAST:
         return -1
@@ -85,7 +85,7 @@ def _begin(t: Memory, spans: Array, key: int) -> int:
 
 
 @compiled
-def _changes(t: Memory, spans: Array, its: Array, events: Array, made: int, at: int, texts: Any) -> int:
+def _changes(t: Pointer, spans: Array, its: Array, events: Array, made: int, at: int, texts: Any) -> int:
     """Past the last change; -1: not plain."""
     i, end = _begin(t, spans, CHANGES), past(spans, CHANGES)
     if i < 0 or i == end - 1:
@@ -115,7 +115,7 @@ def _changes(t: Memory, spans: Array, its: Array, events: Array, made: int, at: 
 
 
 @compiled
-def _levels(t: Memory, spans: Array, key: int, its: Array, levels: Array, at: int) -> int:
+def _levels(t: Pointer, spans: Array, key: int, its: Array, levels: Array, at: int) -> int:
     """One side, prices rising or falling; past its last level; -1: not plain."""
     i, end, way, before = _begin(t, spans, key), past(spans, key), 0, 0
     if i < 0:
@@ -142,7 +142,7 @@ def _levels(t: Memory, spans: Array, key: int, its: Array, levels: Array, at: in
 
 
 @compiled
-def _has_facts(t: Memory, spans: Array) -> bool:
+def _has_facts(t: Pointer, spans: Array) -> bool:
     for key in (HASH, MARKET, LEAST, TICK, LAST_TRADE):
         if not is_text_or_none(t, spans, key):
             return False
@@ -153,17 +153,17 @@ def _has_facts(t: Memory, spans: Array) -> bool:
 
 
 @compiled
-def _learned(t: Memory, spans: Array, event: Any, texts: Any) -> bool:
+def _learned(t: Pointer, spans: Array, event: Any, texts: Any) -> bool:
     """The facts of a book; False where one of them was never met, so that it has no number yet."""
     event.market, event.least = _number(t, spans, MARKET, texts), _number(t, spans, LEAST, texts)
     event.tick, event.traded = _number(t, spans, TICK, texts), _number(t, spans, LAST_TRADE, texts)
     if has(spans, NEG_RISK):
         event.neg_risk = byte(t, first(spans, NEG_RISK)) == 116
-    return bool(min(event.market, event.least, event.tick, event.traded) > STRANGER)
+    return bool(min(event.market, event.least, event.tick, event.traded) > UNLISTED)
 
 
 @compiled
-def _book(t: Memory, spans: Array, its: Array, event: Any, levels: Array, at: int, texts: Any) -> int:
+def _book(t: Pointer, spans: Array, its: Array, event: Any, levels: Array, at: int, texts: Any) -> int:
     """Past the last level; -1: not plain."""
     if not _has_facts(t, spans):
         return -1
@@ -184,7 +184,7 @@ def _book(t: Memory, spans: Array, its: Array, event: Any, levels: Array, at: in
 
 
 @compiled
-def _other(t: Memory, spans: Array, event: Any) -> bool:
+def _other(t: Pointer, spans: Array, event: Any) -> bool:
     """A trade or a quote."""
     if text_is(t, spans, TYPE, TRADE_WORD):
         event.at = NONE
@@ -200,7 +200,7 @@ def _other(t: Memory, spans: Array, event: Any) -> bool:
 
 @compiled
 def _object(
-    t: Memory, spans: Array, its: Array, events: Array, levels: Array, made: int, at: int, texts: Any
+    t: Pointer, spans: Array, its: Array, events: Array, levels: Array, made: int, at: int, texts: Any
 ) -> tuple[int, int]:
     """Past the last event and level of an object whose members are found; -1: not plain."""
     if not is_text(t, spans, TYPE) or has(spans, TOKEN) or has(spans, OLD_CHANGES):
@@ -227,7 +227,7 @@ def _object(
 
 @compiled
 def _frame(
-    t: Memory, i: int, end: int, spans: Array, its: Array, events: Array, levels: Array, made: int, at: int, texts: Any
+    t: Pointer, i: int, end: int, spans: Array, its: Array, events: Array, levels: Array, made: int, at: int, texts: Any
 ) -> tuple[int, int]:
     """Past the last event and level of a frame; -1: not plain."""
     if scan.word_is(t, i, end, PONG) or scan.word_is(t, i, end, PING):
@@ -267,13 +267,13 @@ def _frames(
     its: Array,
 ) -> tuple[int, int]:
     """Every plain frame; the others begin at -1. How many events and levels there are."""
-    made, at, texts = 0, 0, (memory(pool), text_ends, slots)
-    data, t = memory(b), memory(room)
+    made, at, texts = 0, 0, (pointer_to(pool), text_ends, slots)
+    data, t = pointer_to(b), pointer_to(room)
     for n in range(len(frames)):
         frame = frames[n]
         frame.first = frame.last = frame.sid = frame.seq = NONE
         end = scan.end_of(data, ends[n], ends[n + 1])
-        if not scan.taken(data, ends[n], end, t, BLOCK):
+        if not scan.copy_plain(data, ends[n], end, t, BLOCK):
             continue
         made_now, at_now = _frame(t, BLOCK, BLOCK + end - ends[n], spans, its, events, levels, made, at, texts)
         if made_now >= 0:

@@ -20,11 +20,11 @@ from echelon_pipeline.books.events import (
     Event,
     Facts,
     Message,
+    Notice,
     Quoted,
     Side,
     Snapshot,
     TickSize,
-    Told,
     Traded,
     Unreadable,
 )
@@ -175,7 +175,7 @@ def _each(payload: bytes, event: Callable[[bytes], tuple[Event, ...]]) -> tuple[
     try:
         members = _members(text)
     except UNREADABLE as error:
-        return (Unreadable(payload, reason(error), doubt=True),)
+        return (Unreadable(payload, reason(error), affects_book=True),)
     if not members:
         return (Acknowledged(NO_BOOK),)
     return tuple([found for member in members for found in _one(bytes(member), event)])
@@ -224,7 +224,7 @@ def _event(payload: bytes) -> tuple[Event, ...]:
         return own.own(kind, payload)
     if kind is None:
         raise ValueError("no event_type")
-    return (Unreadable(payload, f"unknown event_type {kind[:40]!r}", doubt=False),)
+    return (Unreadable(payload, f"unknown event_type {kind[:40]!r}", affects_book=False),)
 
 
 def _token(named: Any, outer: Any = None) -> str:
@@ -282,4 +282,4 @@ def _traded(trade: _Trade) -> Traded:
 def _told(kind: str, told: _Resolved, payload: bytes) -> tuple[Event, ...]:
     at = None if told.timestamp is None else _at(told.timestamp)
     tokens = told.assets_ids or told.asset_ids or told.token_ids or [] if kind == "market_resolved" else []
-    return (Told(kind, None, payload, at), *(Ended(token, at) for token in tokens))
+    return (Notice(kind, None, payload, at), *(Ended(token, at) for token in tokens))

@@ -1,8 +1,8 @@
-"""What the compiled rules remember, as arrays; the names are those of ``book``, ``machine`` and ``rows``.
+"""State and output of the compiled rules, as arrays; the names are those of ``book``, ``machine`` and ``rows``.
 
-Belongs here: shapes. A book has two ladders at most (2 * book + outcome), a ladder two sides (2 * ladder + side); a
-side is a stretch of ``pool``, prices ascending. Claimed hashes are linked lists in ``claims``. Venue times are
-milliseconds, everything else microseconds and millionths; -1 is nothing.
+Belongs here: record types. A book has at most two ladders (2 * book + outcome), a ladder two sides (2 * ladder +
+side); a side is a slice of ``pool``, prices ascending. Expected hashes are linked lists in ``claims``. Venue times are
+milliseconds, other times microseconds, prices and sizes millionths; -1 means none.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import numpy as np
 
 from echelon_pipeline.books.columns import Array, Kind
 from echelon_pipeline.books.fast import constants
-from echelon_pipeline.books.rows import Reason, State
+from echelon_pipeline.books.rows import BookState, Reason
 
-LEVELS = 25  # of a row, each side
-[BELIEVED] = constants(-1, 0)  # in place of a reason
-REASONS, STATES = tuple(Reason), tuple(State)
+LEVELS = 25  # per side of a row
+[VALID] = constants(-1, 0)  # in place of a reason
+REASONS, STATES = tuple(Reason), tuple(BookState)
 LIVE, _, STALE, UNKNOWN = constants(0, len(STATES))
 
 
 def number_of(reason: Reason) -> Any:
-    """In place of the reason."""
+    """The number of a reason."""
     return constants(0, len(REASONS))[REASONS.index(reason)]
 
 
 CLOSED = number_of(Reason.CLOSED)
 NEVER = np.iinfo(np.int64).max
-BY_PRICE = -2  # the last trade's price is a number, as the stream told it, and no served text
+BY_PRICE = -2  # the last trade's price is a number from the stream, not a served text
 
-# Counts beside the losses by reason.
-BACKWARDS, BREAKS, UNWATCHED, UNREADABLE = (len(REASONS) + n for n in range(4))
+# Counts after those of the losses by reason.
+CLOCK_BACKWARDS, SEQUENCE_BREAKS, UNWATCHED_EVENTS, UNREADABLE_EVENTS = (len(REASONS) + n for n in range(4))
 COUNTS = len(REASONS) + 4
 
 
@@ -50,8 +50,8 @@ CLOCK = np.dtype(
     align=True,
 )
 BOOK = _shape(
-    i8="close_at from_at last_good_at discarded batch_last batch_number batch_at absent proved_at hits misses "
-    "unchecked traded_price row_from row_event row_number row_bid_depth row_ask_depth",
+    i8="close_at from_at last_good_at discarded batch_last batch_number batch_at missing_removals proved_at hits "
+    "misses unchecked traded_price row_from row_event row_number row_bid_depth row_ask_depth",
     i4="name subscription batch_connection market least tick traded row_connection row_bids row_asks row_bid_levels "
     "row_ask_levels",
     i1="used outcomes reason batch_open mirror_miss noted expired neg_risk row_state row_reason",
@@ -81,8 +81,8 @@ CHECK = _shape(i8="at number", i4="name", i1="matched")
 NOTE = _shape(i8="at traded_price", i4="name market least tick traded", i1="neg_risk")
 
 
-class Memory(NamedTuple):
-    """Everything that outlives a frame."""
+class KernelState(NamedTuple):
+    """State that is kept between frames."""
 
     clock: Array
     books: Array
@@ -93,7 +93,7 @@ class Memory(NamedTuple):
     claims: Array
     subscriptions: Array
     quiet: Array
-    looks: Array  # of a book: 2 * book + what is looked at again
+    rechecks: Array  # by 2 * book + what is rechecked
     book_proofs: Array
     subscription_proofs: Array
     ladder_of: Array  # by text
@@ -104,8 +104,8 @@ class Memory(NamedTuple):
     words: Array
 
 
-class Made(NamedTuple):
-    """What has ended; levels as Arrow has them. ``ends``: how many there are of each, of bids and of asks."""
+class KernelOutput(NamedTuple):
+    """Finished output; levels are flat, as in Arrow. ``ends``: how much of each array is used."""
 
     rows: Array
     bid_prices: Array
@@ -118,9 +118,9 @@ class Made(NamedTuple):
     ends: Array
 
 
-def room(rows: int) -> Made:
-    """Place for so many rows, gaps and checks. What is never written takes no memory."""
-    return Made(
+def new_output(rows: int) -> KernelOutput:
+    """Space for this many rows, gaps and checks. Pages that are never written take no memory."""
+    return KernelOutput(
         np.empty(rows, ROW),
         np.empty(rows * LEVELS, "i4"),
         np.empty(rows * LEVELS, "i8"),
@@ -134,4 +134,4 @@ def room(rows: int) -> Made:
 
 
 AT_ROWS, AT_BIDS, AT_ASKS, AT_GAPS, AT_CHECKS, AT_NOTES = range(6)
-COUNTED = [AT_ROWS, AT_GAPS, AT_CHECKS, AT_NOTES]  # what has as much room as there are rows
+COUNTED = [AT_ROWS, AT_GAPS, AT_CHECKS, AT_NOTES]  # arrays as long as ``rows``

@@ -1,6 +1,6 @@
-"""Room for what the compiled rules remember: new, wider, of another day.
+"""Creates and enlarges the arrays of the compiled rules.
 
-Belongs here: making arrays. Compiled code cannot make them longer, so whoever calls it sees to it that a chunk fits.
+Belongs here: allocation. Compiled code cannot enlarge arrays, so its caller makes them large enough for a chunk.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import numpy as np
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.columns import LEVEL, NONE, Array, Columns, Kind, Texts
-from echelon_pipeline.books.fast import state, waits
+from echelon_pipeline.books.fast import arrays, timeouts
+from echelon_pipeline.books.fast.arrays import KernelState
 from echelon_pipeline.books.fast.hashes import SCRATCH
 from echelon_pipeline.books.fast.ladders import FIRST_ROOM
-from echelon_pipeline.books.fast.state import Memory
 from echelon_pipeline.books.rows import Reason
 
-BEFORE_SNAPSHOT = state.REASONS.index(Reason.BEFORE_SNAPSHOT)
+BEFORE_SNAPSHOT = arrays.REASONS.index(Reason.BEFORE_SNAPSHOT)
 
 
-def new(budget: int, *, sequences: bool) -> Memory:
-    """Nothing is watched."""
-    clock = np.zeros(1, state.CLOCK)
+def new(budget: int, *, sequences: bool) -> KernelState:
+    """The state without any instrument."""
+    clock = np.zeros(1, arrays.CLOCK)
     clock["budget"], clock["sequences"], clock["first_claim"] = budget, sequences, NONE
-    return Memory(
+    return KernelState(
         clock=clock,
-        books=np.zeros(0, state.BOOK),
-        shown=np.zeros((0, 2, state.LEVELS), LEVEL),
-        ladders=np.zeros(0, state.LADDER),
-        sides=np.zeros(0, state.SIDE),
+        books=np.zeros(0, arrays.BOOK),
+        shown=np.zeros((0, 2, arrays.LEVELS), LEVEL),
+        ladders=np.zeros(0, arrays.LADDER),
+        sides=np.zeros(0, arrays.SIDE),
         pool=np.zeros(0, LEVEL),
-        claims=np.zeros(0, state.CLAIM),
-        subscriptions=np.zeros(0, state.SUBSCRIPTION),
-        quiet=waits.new(0),
-        looks=waits.new(0),
-        book_proofs=waits.new(0),
-        subscription_proofs=waits.new(0),
+        claims=np.zeros(0, arrays.CLAIM),
+        subscriptions=np.zeros(0, arrays.SUBSCRIPTION),
+        quiet=timeouts.new(0),
+        rechecks=timeouts.new(0),
+        book_proofs=timeouts.new(0),
+        subscription_proofs=timeouts.new(0),
         ladder_of=np.full(0, NONE, "i4"),
         texts=np.zeros(0, "u1"),
         text_ends=np.zeros(1, "i8"),
@@ -47,7 +47,7 @@ def new(budget: int, *, sequences: bool) -> Memory:
 
 
 def longer(array: Array, length: int, fill: int = 0) -> Array:
-    """At least so long, twice as long where it must move."""
+    """The array with at least ``length`` elements; twice as long if it must be copied."""
     if len(array) >= length:
         return array
     added: Any = np.zeros((max(length, 2 * len(array)) - len(array), *array.shape[1:]), array.dtype)
@@ -56,8 +56,8 @@ def longer(array: Array, length: int, fill: int = 0) -> Array:
     return np.concatenate([array, added])
 
 
-def with_place(m: Memory, book: int) -> Memory:
-    """Wide enough for the book of that number."""
+def with_place(m: KernelState, book: int) -> KernelState:
+    """The state with space for the book of that number."""
     books = longer(m.books, book + 1)
     count = len(books)
     waiting = {name: longer(getattr(m, name), count + 1, NONE) for name in ("quiet", "book_proofs")}
@@ -66,22 +66,22 @@ def with_place(m: Memory, book: int) -> Memory:
         shown=longer(m.shown, count),
         ladders=longer(m.ladders, 2 * count),
         sides=longer(m.sides, 4 * count),
-        looks=longer(m.looks, 2 * count + 1, NONE),
+        rechecks=longer(m.rechecks, 2 * count + 1, NONE),
         **waiting,
     )
 
 
-def with_room(m: Memory, columns: Columns, texts: Texts) -> Memory:
-    """Wide enough for a chunk, whatever its frames do.
+def with_room(m: KernelState, columns: Columns, texts: Texts) -> KernelState:
+    """The state with space for a chunk, whatever its frames contain.
 
-    A side that fills moves to a place twice as wide: all of its moves together take less than four times the levels
-    that it ends with.
+    A side that is full moves to a place twice as large: all of its moves together take less than four times its final
+    number of levels.
     """
     clock, events = m.clock[0], len(columns.events)
     levels = int(m.sides["count"].sum()) + events + len(columns.levels)
     pool = int(clock["pool_end"]) + 4 * levels + 2 * FIRST_ROOM * len(m.sides)
-    fresh = len(np.unique(columns.frames["sid"])) + int((columns.events["kind"] == Kind.SUBSCRIBED).sum())
-    subscriptions = longer(m.subscriptions, int(clock["subscriptions"]) + fresh)
+    new_subscriptions = len(np.unique(columns.frames["sid"])) + int((columns.events["kind"] == Kind.SUBSCRIBED).sum())
+    subscriptions = longer(m.subscriptions, int(clock["subscriptions"]) + new_subscriptions)
     return m._replace(
         pool=longer(m.pool, pool),
         claims=_with_free_claims(m, events),
@@ -93,7 +93,7 @@ def with_room(m: Memory, columns: Columns, texts: Texts) -> Memory:
     )
 
 
-def _with_free_claims(m: Memory, wanted: int) -> Array:
+def _with_free_claims(m: KernelState, wanted: int) -> Array:
     clock, old = m.clock[0], len(m.claims)
     if clock["free_claims"] >= wanted:
         return m.claims
@@ -104,19 +104,19 @@ def _with_free_claims(m: Memory, wanted: int) -> Array:
     return claims
 
 
-def place(m: Memory, book: int, name: int, instrument: Instrument, texts: Texts) -> None:
-    """A book that is watched from now on."""
+def place(m: KernelState, book: int, name: int, instrument: Instrument, texts: Texts) -> None:
+    """Initialises a book that is watched from now on."""
     one, now, facts = m.books[book], m.clock[0]["now"], instrument.facts
-    for field in state.BOOK.names or ():
+    for field in arrays.BOOK.names or ():
         one[field] = 0
     for field in ("subscription", "traded", "row_event", "row_bid_levels", "row_ask_levels"):
         one[field] = NONE
     one["row_bid_depth"] = one["row_ask_depth"] = NONE
     one["used"], one["outcomes"], one["name"] = 1, len(instrument.tokens), name
-    one["close_at"] = state.NEVER if instrument.close_at is None else instrument.close_at
+    one["close_at"] = arrays.NEVER if instrument.close_at is None else instrument.close_at
     one["reason"] = one["row_reason"] = BEFORE_SNAPSHOT
     one["from_at"] = one["row_from"] = one["batch_last"] = now
-    one["row_state"] = state.UNKNOWN
+    one["row_state"] = arrays.UNKNOWN
     one["market"], one["least"] = texts.number(facts.market), texts.number(facts.min_order_size)
     one["tick"], one["traded"] = texts.number(facts.tick_size), texts.number(facts.last_trade_price)
     one["neg_risk"] = NONE if facts.neg_risk is None else facts.neg_risk

@@ -1,7 +1,7 @@
-"""Batches and losses: when a book is judged, shown, doubted and given up.
+"""Batches and losses: when a book is checked, shown, rechecked and invalidated.
 
-Belongs here: what happens to a book between its frames. What one event does to a ladder is ``book.py``; which
-frames there are, and which are missing, is ``machine.py``.
+Belongs here: what happens to a book between its frames. ``book.py`` applies one event to a ladder; ``machine.py``
+knows which frames arrived and which are missing.
 """
 
 from __future__ import annotations
@@ -12,53 +12,53 @@ from collections.abc import Iterable
 from echelon_pipeline.books.book import Book, Trust
 from echelon_pipeline.books.events import Change, Frame, Message, Quoted, Snapshot
 from echelon_pipeline.books.rows import Note, Output, Reason
-from echelon_pipeline.books.waits import Waits
+from echelon_pipeline.books.timeouts import Timeouts
 
-QUIET = 50_000  # a batch ends when its instrument was silent this long
-SECOND_LOOK = 250_000  # a last trade's price can come this long after the book that has it in its hash
-LADDER, BEST = 0, 1  # what is looked at again: hashes and mirrors, or best prices
+QUIET = 50_000  # a batch ends after this much silence of its instrument
+RECHECK = 250_000  # the last trade's price can arrive this long after the book whose hash contains it
+LADDER, BEST = 0, 1  # what is rechecked: hashes and mirrors, or best prices
 
 
-class Keeper:
-    """Open batches, second looks, and the rows and gaps that come of them."""
+class ValidityTracker:
+    """Open batches, pending rechecks, and the rows and gaps that result."""
 
-    __slots__ = ("_looks", "_quiet", "counts", "frame", "out")
+    __slots__ = ("_quiet", "_rechecks", "counts", "frame", "out")
 
     def __init__(self) -> None:
         self.out = Output([], [], [], [])
         self.counts: Counter[str] = Counter()
-        self.frame = Frame("", 0, 0, Message(()))  # the one that is being looked at
-        self._quiet: Waits[Book] = Waits(QUIET)
-        self._looks: Waits[tuple[Book, int]] = Waits(SECOND_LOOK)
+        self.frame = Frame("", 0, 0, Message(()))  # the frame that is being applied
+        self._quiet: Timeouts[Book] = Timeouts(QUIET)
+        self._rechecks: Timeouts[tuple[Book, int]] = Timeouts(RECHECK)
 
     def apply(self, book: Book, event: Snapshot | Change, now: int) -> None:
-        """An event of the stream. One with a later venue time ends the batch before it."""
+        """Applies an event of the stream. A later venue time ends the open batch first."""
         last = book.batch_at
         if book.batch_open and (last is None or (event.at is not None and event.at > last)):
             self.close(book, now)
         if isinstance(event, Change):
-            wrong = book.change(event)
-            if wrong is not None:
-                self.lose((book,), wrong, now)
+            fault = book.change(event)
+            if fault is not None:
+                self.lose((book,), fault, now)
         elif not (event.bids or event.asks) and (book.ended or book.closes_before(now)):
             self.lose((book,), Reason.CLOSED, now)
         else:
-            book.verifier.learn(event.facts)
+            book.verifier.update_facts(event.facts)
             book.snapshot(event)
-            if not book.contradicts_best:
-                self._looks.stop((book, BEST))
+            if not book.best_differs:
+                self._rechecks.stop((book, BEST))
         self._open(book, event.at, now)
 
     def quoted(self, book: Book, event: Quoted, now: int) -> None:
-        """Best prices apart from the ladder. An open batch is judged at its end."""
+        """Applies best prices from outside of the ladder. An open batch is checked at its end."""
         if book.quote(event) and not book.batch_open:
-            self._look_again(book, BEST, book.contradicts_best, now)
+            self._schedule_recheck(book, BEST, book.best_differs, now)
 
-    def asked(self, book: Book, event: Snapshot, now: int) -> bool:
-        """A ladder that was asked for. True: it is ours, so ours is proved."""
+    def rest_snapshot(self, book: Book, event: Snapshot, now: int) -> bool:
+        """Applies a REST book. True if it equals the valid book, which is then proved."""
         if book.ended:
             return False
-        book.verifier.learn(event.facts)
+        book.verifier.update_facts(event.facts)
         if book.reason is None:
             equal = book.probe(event)
             self.counts[f"probe_{equal}"] += 1
@@ -81,39 +81,39 @@ class Keeper:
         self._quiet.start(book, now)
 
     def due(self, now: int) -> None:
-        """Whatever falls due until now: silence first, because second looks come of it."""
+        """Runs everything that is due by ``now``: ends of batches first, because they schedule rechecks."""
         for book, at in self._quiet.due(now):
             self.close(book, at)
-        for (book, what), at in self._looks.due(now):
+        for (book, what), at in self._rechecks.due(now):
             if what == BEST:
                 self.lose((book,), Reason.BEST_PRICES, at)
                 continue
-            right = book.verifier.second_look()
-            if not right or (book.mirror_miss and book.contradicts_itself):
-                self.lose((book,), Reason.MIRROR if right else Reason.HASH, at)
+            is_right = book.verifier.recheck()
+            if not is_right or (book.mirror_miss and book.mirror_differs):
+                self.lose((book,), Reason.MIRROR if is_right else Reason.HASH, at)
 
     def close(self, book: Book, now: int) -> None:
-        """The end of a batch: the only instant at which a book is judged and shown."""
+        """Ends a batch: the only time at which a book is checked and shown."""
         book.batch_open = False
         self._quiet.stop(book)
         at, connection, number = book.batch_last
-        wrong = book.verdict()
-        if wrong is not None:
-            self.lose((book,), wrong, at)
+        fault = book.fault()
+        if fault is not None:
+            self.lose((book,), fault, at)
             return
         if book.trust[0] == Trust.FULL:
             if book.reason is not None:
                 self._end_gap(book, at)
                 book.reason = None
             book.timeline.show(at, book.ladders[0], book.batch_at, connection, number)
-        self._look_again(book, LADDER, book.verifier.suspects or book.mirror_miss, now)
-        self._look_again(book, BEST, book.contradicts_best, now)
+        self._schedule_recheck(book, LADDER, book.verifier.has_misses or book.mirror_miss, now)
+        self._schedule_recheck(book, BEST, book.best_differs, now)
         if book.verifier.wrong_facts and not book.noted:
             book.noted = True
             self.out.notes.append(Note("wrong_facts", book.instrument.instrument_id, at, repr(book.verifier.facts)))
 
     def lose(self, books: Iterable[Book], reason: Reason, at: int) -> None:
-        """From now on nothing is known. The first reason stays; what an open batch changed was never shown."""
+        """Invalidates books. The first reason stays; the changes of an open batch are never shown."""
         for book in books:
             self.forget(book)
             if book.ended:
@@ -127,20 +127,20 @@ class Keeper:
             book.timeline.hide(at, reason, None, self.frame.connection, self.frame.number)
 
     def forget(self, book: Book) -> None:
-        """Stops waiting for it."""
+        """Cancels the book's timeouts and discards its ladders."""
         self._quiet.stop(book)
         for what in (LADDER, BEST):
-            self._looks.stop((book, what))
+            self._rechecks.stop((book, what))
         book.forget()
 
-    def _look_again(self, book: Book, what: int, wrong: bool, now: int) -> None:
-        if wrong:
-            self._looks.start_once((book, what), now)
+    def _schedule_recheck(self, book: Book, what: int, differs: bool, now: int) -> None:
+        if differs:
+            self._rechecks.start_once((book, what), now)
         else:
-            self._looks.stop((book, what))
+            self._rechecks.stop((book, what))
 
     def finish(self, book: Book, now: int) -> None:
-        """Nothing more comes: its row ends; its gap, if it is in one, has no end."""
+        """Ends the book's row; an open gap gets no end."""
         if book.batch_open:
             self.close(book, now)
         book.timeline.end(now)

@@ -1,7 +1,7 @@
-"""Deadlines of one length.
+"""Timeouts of one fixed length.
 
-Belongs here: nothing of books. Because all waits of one kind are equally long, the order in which they are
-started is the order in which they fall due, and a dictionary is enough.
+Belongs here: timeouts of any key; nothing about books. Because all timeouts of one kind are equally long, they expire
+in the order in which they start, and a dictionary is enough.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key")
 
 
-class Waits(Generic[Key]):
-    """What waits, oldest first; starts never go back in time."""
+class Timeouts(Generic[Key]):
+    """Running timeouts, oldest first; starts never go back in time."""
 
     __slots__ = ("_length", "_since")
 
@@ -22,20 +22,20 @@ class Waits(Generic[Key]):
         self._since: dict[Key, int] = {}
 
     def start(self, key: Key, at: int) -> None:
-        """Waits from now, also where it waited already."""
+        """Starts or restarts the timeout of a key."""
         self._since.pop(key, None)
         self._since[key] = at
 
     def start_once(self, key: Key, at: int) -> None:
-        """Waits from now where it doesn't wait already."""
+        """Starts the timeout of a key unless it runs."""
         self._since.setdefault(key, at)
 
     def stop(self, key: Key) -> None:
-        """Waits no longer."""
+        """Cancels the timeout of a key."""
         self._since.pop(key, None)
 
     def due(self, now: int) -> Iterator[tuple[Key, int]]:
-        """What falls due until now, with the instant at which it did."""
+        """Keys whose timeout expired by ``now``, with the time of expiry."""
         while self._since:
             key, since = next(iter(self._since.items()))
             if since + self._length > now:

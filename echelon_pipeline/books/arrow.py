@@ -1,7 +1,7 @@
-"""What a replay gives out, as Arrow: one shape, whichever of the two ways the rules were followed.
+"""The output of a replay as Arrow: the same schemas for the machine and for the compiled rules.
 
-Belongs here: schemas, and how rows of the machine and level events become batches. Times are microseconds, prices
-and sizes millionths, levels best first; texts that repeat are dictionaries.
+Belongs here: schemas, and the conversion of the machine's rows and of level events to batches. Times are
+microseconds, prices and sizes millionths, levels best first; repeated texts are dictionaries.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from echelon_pipeline.books.columns import Array
 from echelon_pipeline.books.events import Change, Frame, Level, Side, Snapshot
-from echelon_pipeline.books.rows import BookRow, Output, Reason, State
+from echelon_pipeline.books.rows import BookRow, BookState, Output, Reason
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 WORD = pa.dictionary(pa.int8(), pa.string())
@@ -23,7 +23,7 @@ _PRICES, _SIZES = pa.list_(pa.int32()), pa.list_(pa.int64())
 
 
 def _schema(*fields: tuple[str, Any, bool]) -> pa.Schema:
-    return pa.schema([pa.field(name, kind, nullable) for name, kind, nullable in fields])
+    return pa.schema([pa.field(name, kind, nullable_array) for name, kind, nullable_array in fields])
 
 
 ROWS = _schema(
@@ -65,8 +65,9 @@ NOTES = _schema(
     ("at", pa.int64(), False),
     ("detail", pa.string(), False),
 )
-# Levels as told, of outcome 0's ladder: sizes are new ones, or what is added where ``relative``. A snapshot is a row
-# for each of its levels; an empty one is one row without side, price and size. ``position`` counts them in the frame.
+# Levels as received, of outcome 0's ladder: ``size`` is the new size, or the difference where ``relative``. A snapshot
+# is one row per level; an empty snapshot is one row without side, price and size. ``position`` counts the rows of the
+# frame.
 EVENTS = _schema(
     ("instrument_id", _NAME, False),
     ("received_at", pa.int64(), False),
@@ -83,8 +84,8 @@ EVENTS = _schema(
 
 
 class Batches(NamedTuple):
-    """What was finished since the last call. Rows, gaps and checks of one instrument are in the order of their ends;
-    of several, in any. ``events``: in the order of arrival."""
+    """Output finished since the last call. Rows, gaps and checks of one instrument are ordered by their ends; there is
+    no order across instruments. ``events`` are in the order of arrival."""
 
     rows: pa.RecordBatch
     gaps: pa.RecordBatch
@@ -93,8 +94,8 @@ class Batches(NamedTuple):
     events: pa.RecordBatch
 
 
-def named(numbers: Array, names: Sequence[str], kind: Any = _NAME) -> Any:
-    """A dictionary of texts; a number below zero is null."""
+def dictionary_array(numbers: Array, names: Sequence[str], kind: Any = _NAME) -> Any:
+    """A dictionary array of texts; a number below zero is null."""
     index = (
         pa.array(numbers, kind.index_type, mask=numbers < 0)
         if (numbers < 0).any()
@@ -103,27 +104,27 @@ def named(numbers: Array, names: Sequence[str], kind: Any = _NAME) -> Any:
     return pa.DictionaryArray.from_arrays(index, pa.array(names, pa.string()))
 
 
-def nullable(numbers: Array, kind: Any, *, missing: Array) -> Any:
+def nullable_array(numbers: Array, kind: Any, *, missing: Array) -> Any:
     return pa.array(numbers, kind, mask=missing)
 
 
-def lists(counts: Array, values: Array, of: Any) -> Any:
-    """Lists of so many values each."""
+def list_array(counts: Array, values: Array, of: Any) -> Any:
+    """A list array; ``counts`` are the lengths of the lists."""
     offsets: Any = np.zeros(len(counts) + 1, "i4")
     np.cumsum(counts, out=offsets[1:])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, of))
 
 
-def one_of(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
-    """Several batches as one; their dictionaries may differ."""
+def concat_batches(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    """Several batches as one batch; their dictionaries may differ."""
     if len(batches) == 1:
         return batches[0]
-    found = pa.Table.from_batches(list(batches), schema).unify_dictionaries().combine_chunks().to_batches()
-    return found[0] if found else filled([], schema)
+    combined = pa.Table.from_batches(list(batches), schema).unify_dictionaries().combine_chunks().to_batches()
+    return combined[0] if combined else batch_from_rows([], schema)
 
 
-def filled(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Rows as a batch. Column by column: a dictionary for each row takes several times as long."""
+def batch_from_rows(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Rows as a batch, built column by column: one dictionary per row takes several times as long."""
     return _batch(zip(*rows, strict=True) if rows else ([] for _ in schema), schema)
 
 
@@ -132,52 +133,58 @@ def _batch(columns: Iterable[Any], schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def batches_of(output: Output, events: Sequence[pa.RecordBatch] = ()) -> Batches:
-    """What the machine gave out, in these shapes."""
-    gaps, notes, checks = filled(output.gaps, GAPS), filled(output.notes, NOTES), filled(output.checks, CHECKS)
-    return Batches(_rows(output.rows), gaps, checks, notes, one_of(events, EVENTS))
+def to_batches(output: Output, events: Sequence[pa.RecordBatch] = ()) -> Batches:
+    """The machine's output in these schemas."""
+    return Batches(
+        rows=_rows(output.rows),
+        gaps=batch_from_rows(output.gaps, GAPS),
+        checks=batch_from_rows(output.checks, CHECKS),
+        notes=batch_from_rows(output.notes, NOTES),
+        events=concat_batches(events, EVENTS),
+    )
 
 
 def _rows(rows: Sequence[BookRow]) -> pa.RecordBatch:
     if not rows:
-        return filled([], ROWS)
+        return batch_from_rows([], ROWS)
     columns: list[Any] = list(zip(*rows, strict=True))
     bids = BookRow._fields.index("bids")
     columns[bids : bids + 2] = [array for side in columns[bids : bids + 2] for array in _levels_of(side)]
     return _batch(columns, ROWS)
 
 
-def books_of(rows: pa.RecordBatch) -> Iterator[BookRow]:
-    """Rows as the machine made them."""
+def rows_of_batch(rows: pa.RecordBatch) -> Iterator[BookRow]:
+    """The rows of a batch as ``BookRow``."""
     for row in rows.to_pylist():
         bids, asks = (tuple(zip(row[f"{s}_prices"], row[f"{s}_sizes"], strict=True)) for s in ("bid", "ask"))
-        told = {name: row[name] for name in BookRow._fields if name in row}
-        state, reason = State(row["state"]), row["reason"] and Reason(row["reason"])
-        yield BookRow(**told | {"state": state, "reason": reason, "bids": bids, "asks": asks})
+        values = {name: row[name] for name in BookRow._fields if name in row}
+        state, reason = BookState(row["state"]), row["reason"] and Reason(row["reason"])
+        yield BookRow(**values | {"state": state, "reason": reason, "bids": bids, "asks": asks})
 
 
 def _levels_of(sides: Sequence[Sequence[Level]]) -> tuple[Any, Any]:
     """Prices and sizes of each row's levels of a side."""
     counts = np.fromiter(map(len, sides), "i8", len(sides))
     values = np.fromiter(chain.from_iterable(chain.from_iterable(sides)), "i8", 2 * int(counts.sum()))
-    return lists(counts, values[::2], pa.int32()), lists(counts, values[1::2], pa.int64())
+    return list_array(counts, values[::2], pa.int32()), list_array(counts, values[1::2], pa.int64())
 
 
-def events_of(frames: Iterable[Frame], ladders: Mapping[str, str]) -> pa.RecordBatch:
-    """As ``level_events``, of frames that were read one by one. ``ladders``: instruments by the token of outcome 0."""
+def level_batch(frames: Iterable[Frame], ladders: Mapping[str, str]) -> pa.RecordBatch:
+    """The same as ``fast.level_events``, for frames that were read one by one. ``ladders``: instruments by the token of
+    outcome 0."""
     rows: list[tuple[Any, ...]] = []
     for frame in frames:
         first = len(rows)
         for event in frame.message.events:
             if isinstance(event, Change | Snapshot) and event.token in ladders:
-                place = ladders[event.token], frame.received_at, event.at, frame.connection, frame.number
+                origin = ladders[event.token], frame.received_at, event.at, frame.connection, frame.number
                 if isinstance(event, Change):
-                    told = (False, event.side, event.price, event.size, event.relative)
-                    rows.append((*place, len(rows) - first, *told))
+                    change = (False, event.side, event.price, event.size, event.relative)
+                    rows.append((*origin, len(rows) - first, *change))
                 else:
                     for level in _levels(event):
-                        rows.append((*place, len(rows) - first, True, *level, False))
-    return filled(rows, EVENTS)
+                        rows.append((*origin, len(rows) - first, True, *level, False))
+    return batch_from_rows(rows, EVENTS)
 
 
 def _levels(event: Snapshot) -> list[tuple[Any, ...]]:
