@@ -64,11 +64,11 @@ def ingest_days(
     """Runs the main job on this home, showing progress on standard error. Raises RunFailed."""
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_main_job
+    from echelon_pipeline.ops.warehouse import Warehouse
 
     with _in_dagster(settings), shown_progress(err()) as progress:
-        run = run_main_job(
-            build_defs(settings), settings, days, [v.value for v in venues], progress, select=select, refetch=refetch
-        )
+        definitions = build_defs(settings, warehouse=Warehouse(settings, progress))
+        run = run_main_job(definitions, settings, days, [v.value for v in venues], select=select, refetch=refetch)
     for line in run.absent:
         err().print(line, soft_wrap=True)
     out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True)

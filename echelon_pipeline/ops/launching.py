@@ -70,14 +70,13 @@ def run_main_job(
     settings: Settings,
     days: Sequence[date] | None = None,
     venues: Sequence[Venue] | None = None,
-    progress: Progress | None = None,
     *,
     select: str | None = None,
     mode: Mode = "auto",
     refetch: bool = False,
     instance: dg.DagsterInstance | None = None,
 ) -> MainRun:
-    """Materializes the main job for a range of days in this process.
+    """Materializes the main job for a range of days in this process. ``definitions``: of these settings.
 
     ``select``: an asset selection text; default everything of the ``venues`` (all). Steps that do not depend on
     a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
@@ -92,7 +91,6 @@ def run_main_job(
         job,
         settings,
         instance,
-        progress=progress,
         tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
         selection=selection,
         config=_config(selection, asked, mode, refetch=refetch),
@@ -163,7 +161,8 @@ def execute(
     try:
         result = core_execute_in_process(
             run_config={**_CONSOLE, **(config or {})},
-            job=InMemoryJob(on_home(job.get_subset(asset_selection=chosen) if chosen else job, settings, progress)),
+            # A part of a job stays on the home that it was built for: Dagster cuts it out again, and refuses another.
+            job=InMemoryJob(job.get_subset(asset_selection=chosen) if chosen else on_home(job, settings, progress)),
             instance=instance,
             output_capturing_enabled=False,
             raise_on_error=False,

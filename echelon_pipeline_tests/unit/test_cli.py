@@ -356,9 +356,9 @@ def called(monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None) 
     calls: list[tuple[Any, ...]] = []
 
     def stand_in(
-        _definitions: Any, settings: Any, days: Any, venues: Any, progress: Any, *, select: str | None, refetch: bool
+        definitions: Any, settings: Any, days: Any, venues: Any, *, select: str | None, refetch: bool
     ) -> running.MainRun:
-        progress("kalshi trades", 1, 1)
+        definitions.resources["warehouse"]._progress("kalshi trades", 1, 1)
         calls.append((settings.home, days, venues, select, refetch))
         if error is not None:
             raise error
