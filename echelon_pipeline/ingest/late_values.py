@@ -37,7 +37,7 @@ def derive_later(session: Session, venue: Venue) -> Counts:
             trades = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
             with session.duck() as connection:
                 stage_prices(deriver, connection, venue, day, trades)
-        _instruments(deriver, venue)
+        complete_instruments(deriver, venue)
         return deriver.commit()
 
 
@@ -85,7 +85,8 @@ def _fills(deriver: Deriver, venue: Venue) -> None:
         deriver.stage(connection, FILLS, statement("derive/mapped_fills").text)
 
 
-def _instruments(deriver: Deriver, venue: Venue) -> None:
+def complete_instruments(deriver: Deriver, venue: Venue) -> None:
+    """Stages instruments that lack what their event or series says by now."""
     session = deriver.unit.session
     with session.duck() as connection:
         for name, table in (

@@ -6,7 +6,10 @@ and its objects in ``raw.objects``, nothing else is needed to make the same rows
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.ingest.dead_letters import Asked
-from echelon_pipeline.lake.session import Unit
+from echelon_pipeline.lake.session import Session, Unit, Venue
+from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import file_list
 from echelon_pipeline.tables import TABLES
@@ -45,7 +49,7 @@ def page_rows(
     """Rows of the record for pages (venue, table, what was asked for) whose rows are staged, before they are merged."""
     found: list[dict[str, Any]] = []
     for venue, table in dict.fromkeys((venue, table) for venue, table, _ in pages):
-        rows = [_row(unit, venue, table, page) for v, t, page in pages if (v, t) == (venue, table)]
+        rows = [page_row(unit.unit_id, venue, table, page) for v, t, page in pages if (v, t) == (venue, table)]
         if paths := staged.get(table):
             with unit.session.duck() as connection:
                 counts = _counts(connection, rows, table, paths)
@@ -61,11 +65,86 @@ def record(unit: Unit, rows: Sequence[Mapping[str, Any]]) -> None:
         unit.session.lake.append(TABLE, pa.Table.from_pylist(list(rows), schema=TABLES[TABLE].arrow_schema()))
 
 
-def _row(unit: Unit, venue: str, table: str, page: Asked) -> dict[str, Any]:
+@dataclass(frozen=True)
+class StoredPage:
+    """A page on record. ``rows``: the table holds so many rows in its place, at least."""
+
+    unit_id: str
+    asked: Asked
+    rows: int
+
+    @property
+    def low(self) -> datetime:
+        """The oldest time of its rows."""
+        return (self.asked.times or self.asked.within)[0]
+
+    @property
+    def high(self) -> datetime:
+        """The newest time of its rows, or an instant after it."""
+        return (self.asked.times or self.asked.within)[1]
+
+    @property
+    def walk(self) -> tuple[tuple[str, ...], Span]:
+        """What it shares with the other pages of its walk."""
+        return self.asked.instrument_ids, self.asked.claimed
+
+
+def units_of(session: Session, venue: Venue, table: str, span: Span) -> list[str]:
+    """Units that read pages with rows of a span, the first one first."""
+    with _record(session, venue, table) as connection:
+        given = {"from": span[0], "to": span[1]}
+        found = connection.execute(statement("raw/units_of_pages").text, given).fetchall()
+    return [unit_id for (unit_id,) in found]
+
+
+def pages_of(session: Session, venue: Venue, table: str, unit_id: str, span: Span) -> list[StoredPage]:
+    """The pages of a unit that have rows of a span, in the order in which they were read."""
+    with _record(session, venue, table, unit_id) as connection:
+        given = {"unit": unit_id, "from": span[0], "to": span[1]}
+        found = connection.execute(statement("raw/pages_of_unit").text, given).fetchall()
+    return [_stored(unit_id, *row) for row in found]
+
+
+@contextmanager
+def _record(session: Session, venue: Venue, table: str, *units: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    scan = session.lake.scan(TABLE, where={"venue": [venue], "table_name": [table]}, units=units)
+    with session.duck() as connection:
+        connection.execute(f"CREATE TEMP VIEW pages AS {scan}")
+        yield connection
+
+
+def _stored(
+    unit_id: str,
+    page: int,
+    objects: int,
+    scope: str | None,
+    ids: list[str] | None,
+    within: list[datetime],
+    times: list[datetime | None],
+    claimed: list[datetime],
+    kept_from: datetime,
+    rows: int,
+) -> StoredPage:
+    low, high = times
+    asked = Asked(
+        page,
+        tuple(ids or ()),
+        (within[0], within[1]),
+        (claimed[0], claimed[1]),
+        scope,
+        objects,
+        None if low is None or high is None else (low, high),
+        kept_from,
+    )
+    return StoredPage(unit_id, asked, rows)
+
+
+def page_row(unit_id: str, venue: str, table: str, page: Asked) -> dict[str, Any]:
+    """A row of the record, without its count of rows."""
     return {
         "venue": venue,
         "table_name": table,
-        "unit_id": unit.unit_id,
+        "unit_id": unit_id,
         "page": page.page,
         "objects": page.objects,
         "scope": page.scope,

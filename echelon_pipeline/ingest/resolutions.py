@@ -50,7 +50,7 @@ async def ingest_resolutions(session: Session, venue: Venue, source: PayoutSourc
         deriver = Deriver(unit, source.kinds)
         deriver.parse(RawSlice(venue, (unit.unit_id,)), served=moment_pages(objects, (started, session.clock())))
         counts.add(deriver.commit())
-        counts.add(_judge(session, venue, deriver))
+        counts.add(judge(session, venue, deriver))
         rows = counts.staged.get(TABLE, 0)
         state, reason = verdict(failure)
         reason = reason or sentence(given_up)
@@ -61,7 +61,7 @@ async def ingest_resolutions(session: Session, venue: Venue, source: PayoutSourc
     return counts
 
 
-def _judge(session: Session, venue: Venue, deriver: Deriver) -> Counts:
+def judge(session: Session, venue: Venue, deriver: Deriver) -> Counts:
     """Commits instruments whose status changes with the stored resolutions."""
     with session.duck() as connection:
         _with_known(session, venue, connection)

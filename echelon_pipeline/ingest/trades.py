@@ -25,7 +25,7 @@ from echelon_pipeline.ingest.known_instruments import with_held
 from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
 from echelon_pipeline.ingest.walk_progress import EVERYTHING, Walk, keep
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
-from echelon_pipeline.lake.windows import Span, Window
+from echelon_pipeline.lake.windows import Recorded, Span, Window
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.feeds import Group, TradeFeed
 from echelon_pipeline.venues.narrowing import NARROWED, GivenUp
@@ -88,18 +88,30 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
         missing = [span] if refetch else subtract([span], everything)
         return [("", "", (max(span[0], gap[0] - overlap), gap[1])) for gap in missing]
     instruments = _tradable(session, venue, span)
-    configured = session.windows.recorded(venue, TABLE, CONFIGURED, state="complete", meets=span)
+    configured = _claims(session.windows.recorded(venue, TABLE, CONFIGURED, meets=span))
     own = session.windows.complete_by_scope(venue, TABLE, meets=span)
     # Under a frozen clock times are equal: then a window speaks of what was listed by units before its own.
     listed = session.windows.last_unit_with_rows(venue, INSTRUMENTS)
     found = []
     for instrument_id, native_id, held_at in instruments:
-        covered = [(w.from_at, w.to_at) for w in configured if (w.recorded_at, w.unit_id) > (held_at, listed)]
+        covered = [s for stamp, spans in configured if stamp > (held_at, listed) for s in spans]
         gaps = [span] if refetch else subtract([span], union([*covered, *everything, *own.get(instrument_id, [])]))
         if gaps:
             # One walk from the newest gap down to the oldest: feeds are newest-first, holes cost nothing.
             low = max(span[0], min(g[0] for g in gaps) - overlap)
             found.append((instrument_id, native_id, (low, max(g[1] for g in gaps))))
+    return found
+
+
+def _claims(windows: Sequence[Recorded]) -> list[tuple[tuple[datetime, str], list[Span]]]:
+    """When each complete window was recorded, and what of it no later partial window opens again."""
+    opened = [w for w in windows if w.state == "partial"]
+    found = []
+    for window in windows:
+        if window.state == "complete":
+            stamp = (window.recorded_at, window.unit_id)
+            holes = [(p.from_at, p.to_at) for p in opened if (p.recorded_at, p.unit_id) > stamp]
+            found.append((stamp, subtract([(window.from_at, window.to_at)], holes)))
     return found
 
 

@@ -128,9 +128,10 @@ def keep(walks: Sequence[Walk]) -> str:
     parts = []
     for (begin, end), ids in by_span.items():
         among = f" AND instrument_id IN ({', '.join(map(literal, ids))})" if ids else ""
-        parts.append(f"(event_at >= {_time(begin)} AND event_at < {_time(end)}{among})")
+        parts.append(f"(event_at >= {instant(begin)} AND event_at < {instant(end)}{among})")
     return " OR ".join(parts)
 
 
-def _time(moment: datetime) -> str:
+def instant(moment: datetime) -> str:
+    """A time as SQL."""
     return f"TIMESTAMPTZ {literal(moment.astimezone(UTC).isoformat())}"

@@ -5,10 +5,27 @@ WITH bounds AS (
     SELECT CAST($day AS TIMESTAMP) AT TIME ZONE 'UTC' AS day_at, CAST($day + 1 AS TIMESTAMP) AT TIME ZONE 'UTC' AS end_at
 ),
 
-days AS (
-    SELECT w.scope, greatest(w.from_at, b.day_at) AS from_at, least(w.to_at, b.end_at) AS to_at, w.recorded_at
+recorded AS (
+    SELECT
+        w.scope,
+        w.state,
+        greatest(w.from_at, b.day_at) AS from_at,
+        least(w.to_at, b.end_at) AS to_at,
+        w.recorded_at,
+        w.unit_id
     FROM windows w, bounds b
-    WHERE w.table_name = 'core.trades' AND w.state = 'complete' AND w.from_at < b.end_at AND w.to_at > b.day_at
+    WHERE w.table_name = 'core.trades' AND w.from_at < b.end_at AND w.to_at > b.day_at
+),
+
+-- A window that a later partial one opens again does not count on the day.
+days AS (
+    SELECT scope, from_at, to_at, recorded_at
+    FROM (FROM recorded WHERE state = 'complete') w
+    ANTI JOIN (FROM recorded WHERE state = 'partial') p
+        ON p.scope = w.scope
+        AND p.from_at < w.to_at
+        AND p.to_at > w.from_at
+        AND (p.recorded_at, p.unit_id) > (w.recorded_at, w.unit_id)
 ),
 
 covering AS (

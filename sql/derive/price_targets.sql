@@ -56,6 +56,13 @@ WHERE (i.status <> 'unopened' OR i.opens_at IS NOT NULL)
             FROM windows w
             WHERE w.table_name = $table_name AND w.scope = i.instrument_id AND w.state = 'complete'
                 AND w.from_at <= d.day_at AND w.to_at >= d.day_at + INTERVAL 1 DAY
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM windows p
+                    WHERE p.table_name = $table_name AND p.scope = w.scope AND p.state = 'partial'
+                        AND p.from_at < d.day_at + INTERVAL 1 DAY AND p.to_at > d.day_at
+                        AND (p.recorded_at, p.unit_id) > (w.recorded_at, w.unit_id)
+                )
         )
     ))
 GROUP BY i.instrument_id, i.native_id, i.series_id, o.token_id, i.trading_ended_at, i.settled_at

@@ -1,0 +1,125 @@
+"""Pages whose raw is gone: which they are, whether their rows are gone too, and windows that must not claim them.
+
+Belongs here: comparing the record of pages with raw and with the table. A page that is gone costs nothing where the
+table still has its rows. Where it has not, every complete window over the page's place is opened: the latest window
+counts, so a partial one is recorded over it, and the next ingest asks for that stretch again. A window over all
+configured instruments is opened for all of them, though rows of some alone may be gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import timedelta
+
+import pyarrow as pa
+
+from echelon_pipeline.domain.intervals import subtract, union
+from echelon_pipeline.ingest.dead_letters import Asked
+from echelon_pipeline.ingest.pages import PLACES, TABLE, StoredPage, page_row, placed
+from echelon_pipeline.ingest.trades import CONFIGURED
+from echelon_pipeline.ingest.versions import feeding
+from echelon_pipeline.ingest.walk_progress import EVERYTHING
+from echelon_pipeline.lake.delta import Where
+from echelon_pipeline.lake.raw import OBJECTS
+from echelon_pipeline.lake.session import Session, Unit, Venue, midnight
+from echelon_pipeline.lake.windows import Span, Window
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.tables import TABLES
+
+_DAY, _TICK = timedelta(days=1), timedelta(microseconds=1)
+
+
+def lost(
+    session: Session, venue: Venue, table: str, pages: Sequence[StoredPage], absent: Collection[str]
+) -> list[StoredPage]:
+    """Those pages of a unit of which raw lacks an object. ``absent``: raw files that do not exist."""
+    if not pages:
+        return []
+    unit_id = pages[0].unit_id
+    where: Where = {"venue": [venue], "endpoint": list(feeding(venue, table))}
+    scan = session.lake.scan(OBJECTS, where=where, units=[unit_id], without=absent)
+    with session.duck() as connection:
+        query = f"SELECT page, count(*) FROM ({scan}) WHERE unit_id = $unit GROUP BY page"
+        held = dict(connection.execute(query, {"unit": unit_id}).fetchall())
+    return [p for p in pages if held.get(p.asked.page, 0) < p.asked.objects]
+
+
+def unrecorded(session: Session, venue: Venue, table: str, span: Span) -> list[StoredPage]:
+    """Complete windows of a span whose unit has no page on record (an older version read it), as pages."""
+    with session.duck() as connection:
+        scan = session.lake.scan(TABLE, where={"venue": [venue], "table_name": [table]})
+        known = {unit for (unit,) in connection.execute(f"SELECT DISTINCT unit_id FROM ({scan})").fetchall()}
+    windows = session.windows.recorded(venue, table, state="complete", meets=span)
+    return [_as_page(w, table) for w in windows if w.rows and w.unit_id not in known]
+
+
+def _as_page(window: Window, table: str) -> StoredPage:
+    """A window of a day of prices counts the rows of its whole run: one at least is certain."""
+    span = (window.from_at, window.to_at)
+    ids = (window.scope,) if window.scope.startswith(f"{window.venue}:") else ()
+    scope = window.scope if PLACES[table][1] != "NULL" else None
+    rows = 1 if table == "core.daily_prices" else window.rows
+    return StoredPage(window.unit_id, Asked(-1, ids, span, span, scope), rows)
+
+
+def gone(session: Session, venue: Venue, table: str, pages: Sequence[StoredPage]) -> list[StoredPage]:
+    """Those pages of whose rows the table lacks one by now."""
+    if not pages:
+        return []
+    rows = [page_row(p.unit_id, venue, table, p.asked) | {"page": n} for n, p in enumerate(pages)]
+    with session.duck() as connection:
+        connection.register("pages", pa.Table.from_pylist(rows, schema=TABLES[TABLE].arrow_schema()))
+        stored = session.lake.scan(table, where=_where(venue, table, pages))
+        connection.execute(f"CREATE TEMP VIEW placed AS {placed(table, stored)}")
+        counts = {n: found for n, _, found in connection.execute(statement("raw/page_rows").text).fetchall()}
+    return [p for n, p in enumerate(pages) if counts[n] < p.rows]
+
+
+def _where(venue: Venue, table: str, pages: Sequence[StoredPage]) -> Where:
+    if "date" not in TABLES[table].partition_by:
+        return {"venue": [venue]}
+    first, last = min(p.low for p in pages).date(), max(p.high for p in pages).date()
+    return {"venue": [venue], "date": [first + n * _DAY for n in range((last - first).days + 1)]}
+
+
+def open_windows(unit: Unit, venue: Venue, table: str, pages: Sequence[StoredPage]) -> None:
+    """Opens every complete window over the places of pages whose rows are gone."""
+    windows: list[Window] = []
+    for ids, scope in dict.fromkeys((p.asked.instrument_ids, p.asked.scope) for p in pages):
+        some = [p for p in pages if (p.asked.instrument_ids, p.asked.scope) == (ids, scope)]
+        places = union(_place(p, table) for p in some)
+        whole = (places[0][0], places[-1][1])
+        reason = f"raw of it is gone, and so are its rows: {len(some)} page(s), the first of unit {some[0].unit_id}"
+        complete = unit.session.windows.complete_by_scope(venue, table, meets=whole)
+        for name, spans in complete.items():
+            if not _speaks_of(name, ids, scope):
+                continue
+            opened = _cut(table, subtract(places, subtract(places, spans)))
+            windows += [unit.window(venue, table, name, span, state="partial", reason=reason) for span in opened]
+    if windows:
+        unit.session.windows.record(windows)
+
+
+def _cut(table: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Windows of prices are a day each."""
+    for begin, end in spans:
+        if table != "core.daily_prices":
+            yield begin, end
+            continue
+        for n in range((end - begin).days):
+            yield begin + n * _DAY, begin + (n + 1) * _DAY
+
+
+def _speaks_of(name: str, ids: Sequence[str], scope: str | None) -> bool:
+    """Whether windows of a scope speak of a page's rows."""
+    if scope is not None:
+        return name == scope
+    return not ids or name in (*ids, EVERYTHING, CONFIGURED)
+
+
+def _place(page: StoredPage, table: str) -> Span:
+    if table == "core.daily_prices":  # its windows are whole days
+        begin, end = page.asked.within
+        return midnight(begin), midnight(end - _TICK) + _DAY
+    begin, end = page.asked.claimed
+    return max(begin, min(page.low, end - _TICK)), min(end, max(page.high, begin) + _TICK)

@@ -1,0 +1,113 @@
+"""Instruments, outcomes, events, series, quotes and payouts once more from raw, unit by unit as they were fetched.
+
+Belongs here: the order of listings and of payouts that are asked for by instrument, and what follows each of them. A
+listing stores an object that is served unchanged once, so all listings are derived, whatever days are asked for. An
+object that raw lacks is forgotten by ``raw.last_seen``: the next listing stores it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from echelon_pipeline.ingest.derive import Deriver, RawSlice
+from echelon_pipeline.ingest.late_values import complete_instruments
+from echelon_pipeline.ingest.listings import DERIVED, RAW, pending_units
+from echelon_pipeline.ingest.pages import units_of
+from echelon_pipeline.ingest.resolutions import judge
+from echelon_pipeline.ingest.versions import KINDS
+from echelon_pipeline.lake.raw import LAST_SEEN
+from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
+from echelon_pipeline.lake.windows import Span
+from echelon_pipeline.lake.windows import Window as Listing
+from echelon_pipeline.venues.kinds import PayloadKind
+
+RESOLUTIONS, INSTRUMENTS = "core.resolutions", "core.instruments"
+LISTED = (
+    *("core.series", "core.events", INSTRUMENTS, "core.instrument_history"),
+    *("core.outcomes", "core.instrument_quotes", RESOLUTIONS),
+)
+_BY_INSTRUMENT = "resolutions"  # the endpoint whose payouts are asked for by instrument
+_OBJECT = "endpoint, object_key, sha256"
+
+
+def rederive_listings(
+    session: Session, venue: Venue, tables: frozenset[str], absent: Collection[str], span: Span
+) -> tuple[Counts, int, bool]:
+    """Derives tables of listings again. Gives what was done, how many listings lack raw objects, and whether one of
+    these is served to this day, so that its rows may be gone."""
+    total = Counts()
+    if tables & {INSTRUMENTS, "core.instrument_history"}:
+        tables |= {INSTRUMENTS, "core.instrument_history"}  # a version is a change of the instrument
+    listings = {listing.unit_id: listing for listing in pending_units(session, venue, again=True)}
+    payouts = units_of(session, venue, RESOLUTIONS, span) if RESOLUTIONS in tables else []
+    kinds = _kinds(venue, tables)
+    units = sorted({*listings, *payouts})
+    for number, unit_id in enumerate(units):
+        session.progress(f"{venue} listings again", number, len(units))
+        some = kinds if unit_id in listings else {_BY_INSTRUMENT: KINDS[venue][_BY_INSTRUMENT]}
+        with session.unit() as unit:
+            deriver = Deriver(unit, some, again=True, tables=tables, absent=absent)
+            deriver.parse(RawSlice(venue, (unit_id,)))
+            total.add(deriver.commit())
+            if unit_id in payouts:
+                total.add(judge(session, deriver))
+            if INSTRUMENTS in tables:
+                complete_instruments(deriver, venue)
+            total.add(deriver.commit())
+    session.progress(f"{venue} listings again", len(units), len(units))
+    lacking = _lacking(session, venue, list(listings.values()), absent)
+    with session.unit() as unit:
+        forgotten = bool(lacking) and _forget(unit, venue, absent)
+        if forgotten:
+            _open(unit, venue, lacking)
+    return total, len(lacking), forgotten
+
+
+def _kinds(venue: Venue, tables: frozenset[str]) -> dict[str, PayloadKind]:
+    """Kinds of listings with rows of these tables."""
+    return {
+        name: kind
+        for name, kind in KINDS[venue].items()
+        if name in ("series", "events", "markets") and tables & set(kind.outputs)
+    }
+
+
+def _lacking(session: Session, venue: Venue, listings: Sequence[Listing], absent: Collection[str]) -> list[Listing]:
+    """Listings of which raw has fewer objects than were stored."""
+    scan = session.lake.scan(RAW, where={"venue": [venue]}, without=absent)
+    with session.duck() as connection:
+        held = dict(connection.execute(f"SELECT unit_id, count(*) FROM ({scan}) GROUP BY unit_id").fetchall())
+    return [listing for listing in listings if held.get(listing.unit_id, 0) < listing.rows]
+
+
+def _forget(unit: Unit, venue: Venue, absent: Collection[str]) -> bool:
+    """Takes objects that raw lacks out of ``raw.last_seen``, so that a listing that is served them stores them again;
+    whether there were any."""
+    lake = unit.session.lake
+    with unit.session.duck() as connection:
+        connection.execute(f"CREATE TEMP VIEW seen AS {lake.scan(LAST_SEEN, where={'venue': [venue]})}")
+        scan = lake.scan(RAW, where={"venue": [venue]}, without=absent)
+        connection.execute(f"CREATE TEMP TABLE objects AS SELECT DISTINCT {_OBJECT} FROM ({scan})")
+        query = f"SELECT DISTINCT bucket FROM seen ANTI JOIN objects USING ({_OBJECT}) ORDER BY bucket"
+        buckets = connection.execute(query).fetchall()
+        for (bucket,) in buckets:
+            kept = f"SELECT * FROM seen SEMI JOIN objects USING ({_OBJECT}) WHERE bucket = {bucket}"
+            lake.replace_partition(connection, LAST_SEEN, kept, (venue, bucket))
+    return bool(buckets)
+
+
+def _open(unit: Unit, venue: Venue, listings: Sequence[Listing]) -> None:
+    """Says of listings that their tables no longer have all that was served."""
+    unit.session.windows.record(
+        [
+            unit.window(
+                venue,
+                DERIVED,
+                f"{listing.scope}/{listing.unit_id}",
+                (listing.from_at, listing.to_at),
+                state="partial",
+                reason="raw objects of it are gone: the next listing stores again what is still served",
+            )
+            for listing in listings
+        ]
+    )

@@ -1,0 +1,26 @@
+-- about: the pages of a unit with rows of [$from, $to), and from where on the rows of each page's walk were kept in the end
+-- A page whose rows were taken by several commits is on record once for each of them.
+-- grain: page
+-- inputs: pages
+WITH walked AS (
+    SELECT
+        *,
+        min(kept_from_at) OVER (PARTITION BY instrument_ids, scope, begin_at, end_at) AS kept_in_the_end
+    FROM pages
+    WHERE unit_id = $unit
+)
+
+SELECT
+    page,
+    max(objects) AS objects,
+    any_value(scope) AS scope,
+    any_value(instrument_ids) AS instrument_ids,
+    [min(from_at), max(to_at)] AS place,
+    [min(low_at), max(high_at)] AS times,
+    [min(begin_at), max(end_at)] AS claimed,
+    min(kept_in_the_end) AS kept_from_at,
+    CAST(sum(rows) AS BIGINT) AS rows
+FROM walked
+WHERE coalesce(high_at, to_at) >= $from AND coalesce(low_at, from_at) < $to
+GROUP BY page
+ORDER BY page
