@@ -18,6 +18,7 @@ from echelon_pipeline.commands import (
     latest,
     listeners,
     query,
+    rederive,
     serve,
     stream,
     upkeep,
@@ -61,6 +62,7 @@ app.command(cls=query.SqlCommand)(query.sql)
 app.command()(stream.record)
 app.add_typer(listeners.app, name="listeners")
 app.command()(work.derive)
+app.command()(rederive.rederive)
 app.command()(stream.replay)
 app.command()(stream.book)
 app.command()(latest.latest)

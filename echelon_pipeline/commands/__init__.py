@@ -6,6 +6,7 @@
     progress.py        the progress callback, as a bar or as lines
     render.py          query results as table, csv, json or markdown
     work.py            ingest, derive, refresh, publish, maintain
+    rederive.py        rederive
     imports.py         import
     query.py           sql
     latest.py          latest

@@ -66,7 +66,7 @@ def ingest_days(
     from echelon_pipeline.ops.launching import run_main_job
     from echelon_pipeline.ops.warehouse import Warehouse
 
-    with _in_dagster(settings), shown_progress(err()) as progress:
+    with in_dagster(settings), shown_progress(err()) as progress:
         definitions = build_defs(settings, warehouse=Warehouse(settings, progress))
         run = run_main_job(definitions, settings, days, [v.value for v in venues], select=select, refetch=refetch)
     for line in run.absent:
@@ -81,7 +81,7 @@ def ingest_days(
 
 
 @contextmanager
-def _in_dagster(settings: Settings) -> Iterator[None]:
+def in_dagster(settings: Settings) -> Iterator[None]:
     """Runs begun inside are recorded in the home's Dagster instance."""
     from dagster import BetaWarning, PreviewWarning
 
@@ -103,7 +103,7 @@ def derive_books(settings: Settings) -> None:
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_books_job
 
-    with _in_dagster(settings):
+    with in_dagster(settings):
         try:
             hours = run_books_job(build_defs(settings), settings)
         except (RunFailed, RunPostponed):

@@ -6,6 +6,7 @@
     partitions.py   UTC days and hours
     jobs.py         selections of assets
     refreshing.py   the refresh job
+    rederiving.py   core tables again from raw: a job
     schedules.py    when what is read
     sensors.py      what follows from the outcome of a run
     listening.py    shifts of listeners, and the sensor that keeps them at work

@@ -20,6 +20,7 @@ from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.jobs import JOBS
 from echelon_pipeline.defs.listening import listen_job, listeners_sensor
 from echelon_pipeline.defs.partitions import daily
+from echelon_pipeline.defs.rederiving import rederive_job
 from echelon_pipeline.defs.refreshing import refresh
 from echelon_pipeline.defs.schedules import schedules
 from echelon_pipeline.defs.sensors import sensors
@@ -55,7 +56,7 @@ def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.
                 *health.ASSETS,
             ],
             asset_checks=[across_tables],
-            jobs=[*JOBS, refresh, listen],
+            jobs=[*JOBS, refresh, rederive_job, listen],
             schedules=schedules(schedule_status),
             sensors=[*sensors(sensor_status), listeners_sensor(listen, sensor_status)],
             resources={"warehouse": warehouse or Warehouse(settings)},

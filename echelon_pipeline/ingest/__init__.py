@@ -11,6 +11,9 @@ Shared by all units:
     versions.py            payload kinds of each venue, and the current versions of their parsers
     pages.py               what each page of raw was asked for, and what of it was kept
     derive.py              raw objects of a unit to committed rows
+    rederive.py            core tables once more from raw
+    rederive_listings.py   the same for instruments, events, series, quotes and payouts
+    lost_pages.py          pages whose raw is gone, and windows that must not claim them
     dead_letters.py        where dead letters count, and when they are closed
     known_instruments.py   known instruments as relations for ``sql/derive``
     late_values.py         rows derived again once what they lacked is known

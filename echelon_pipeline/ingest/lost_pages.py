@@ -84,18 +84,16 @@ def _where(venue: Venue, table: str, pages: Sequence[StoredPage]) -> Where:
 
 def open_windows(unit: Unit, venue: Venue, table: str, pages: Sequence[StoredPage]) -> None:
     """Opens every complete window over the places of pages whose rows are gone."""
+    if not pages:
+        return
+    whole = (min(p.low for p in pages), max(p.high for p in pages) + _TICK)
     windows: list[Window] = []
-    for ids, scope in dict.fromkeys((p.asked.instrument_ids, p.asked.scope) for p in pages):
-        some = [p for p in pages if (p.asked.instrument_ids, p.asked.scope) == (ids, scope)]
+    for scope, spans in unit.session.windows.complete_by_scope(venue, table, meets=_whole_days(whole)).items():
+        some = [p for p in pages if _speaks_of(scope, p.asked)]
         places = union(_place(p, table) for p in some)
-        whole = (places[0][0], places[-1][1])
-        reason = f"raw of it is gone, and so are its rows: {len(some)} page(s), the first of unit {some[0].unit_id}"
-        complete = unit.session.windows.complete_by_scope(venue, table, meets=whole)
-        for name, spans in complete.items():
-            if not _speaks_of(name, ids, scope):
-                continue
-            opened = _cut(table, subtract(places, subtract(places, spans)))
-            windows += [unit.window(venue, table, name, span, state="partial", reason=reason) for span in opened]
+        reason = f"raw is gone, and rows of it: {len(some)} page(s), the first of unit {min(p.unit_id for p in pages)}"
+        opened = _cut(table, subtract(places, subtract(places, spans)))
+        windows += [unit.window(venue, table, scope, span, state="partial", reason=reason) for span in opened]
     if windows:
         unit.session.windows.record(windows)
 
@@ -110,16 +108,19 @@ def _cut(table: str, spans: Iterable[Span]) -> Iterator[Span]:
             yield begin + n * _DAY, begin + (n + 1) * _DAY
 
 
-def _speaks_of(name: str, ids: Sequence[str], scope: str | None) -> bool:
+def _speaks_of(scope: str, page: Asked) -> bool:
     """Whether windows of a scope speak of a page's rows."""
-    if scope is not None:
-        return name == scope
-    return not ids or name in (*ids, EVERYTHING, CONFIGURED)
+    if page.scope is not None:
+        return scope == page.scope
+    return not page.instrument_ids or scope in (*page.instrument_ids, EVERYTHING, CONFIGURED)
+
+
+def _whole_days(span: Span) -> Span:
+    return midnight(span[0]), midnight(span[1] - _TICK) + _DAY
 
 
 def _place(page: StoredPage, table: str) -> Span:
     if table == "core.daily_prices":  # its windows are whole days
-        begin, end = page.asked.within
-        return midnight(begin), midnight(end - _TICK) + _DAY
+        return _whole_days(page.asked.within)
     begin, end = page.asked.claimed
     return max(begin, min(page.low, end - _TICK)), min(end, max(page.high, begin) + _TICK)

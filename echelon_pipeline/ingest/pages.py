@@ -32,7 +32,7 @@ PLACES = {
     "core.daily_prices": (_MIDNIGHT, "NULL", "price_source <> 'trades'"),
     "core.fills": ("event_at", "builder_code", "true"),
     "core.builder_leaderboard": ("observed_at", "NULL", "true"),
-    "core.resolutions": ("observed_at", "NULL", "source = 'data_v2'"),
+    "core.resolutions": ("observed_at", "NULL", "true"),
 }
 
 

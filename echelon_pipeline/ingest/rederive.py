@@ -8,7 +8,7 @@ record; nothing is asked of a venue.
 Order. Units follow each other as they were fetched, so that of two readings the same one counts; instruments come
 before what their outcomes are needed for, trades before the prices that are made of them. Days are days of events,
 whatever day their raw was received on: pages are chosen by the times of their rows. Tables without days (instruments,
-payouts) are derived whole.
+payouts) are derived whole; tables of books hour by hour from recorded segments (``streams/rederive_hours.py``).
 
 Memory. Pages are cut into parts of as many objects as an ingest commits at once. Trades are cut at instants, and a row
 is kept by the part that its time lies in: the rows of a transaction have one time, so a part has all of them.
@@ -37,9 +37,13 @@ from echelon_pipeline.ingest.rederive_listings import LISTED, RESOLUTIONS, reder
 from echelon_pipeline.ingest.versions import feeding
 from echelon_pipeline.ingest.walk_progress import instant
 from echelon_pipeline.lake.raw import OBJECTS
-from echelon_pipeline.lake.session import VENUES, Counts, Session, Venue
+from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.text import literal
+from echelon_pipeline.streams.book_tables import BOOK_TABLES
+from echelon_pipeline.streams.recordings import WINDOWED
+from echelon_pipeline.streams.rederive_hours import rederive_hours
+from echelon_pipeline.venues.registry import venue_names
 
 TRADES, PRICES = "core.trades", "core.daily_prices"
 # In the order of derivation; payouts come with the listings.
@@ -51,7 +55,8 @@ _DAY = timedelta(days=1)
 @dataclass(frozen=True)
 class Gap:
     """A day that could not be derived again whole. ``is_gone``: rows of it are lost, and windows say so; else all rows
-    that were there stay as they are. ``day``: None for tables without days."""
+    that were there stay as they are. ``day``: None for tables without days; ``pages``: how many are missing (of
+    listings: listings, of books: hours)."""
 
     venue: str
     table: str
@@ -70,11 +75,11 @@ class Rederived:
 
 def rederivable() -> tuple[str, ...]:
     """Tables that can be asked for."""
-    return (*LISTED, *PAGED)
+    return (*LISTED, *PAGED, *BOOK_TABLES)
 
 
 def rederive(
-    session: Session, tables: Collection[str] = (), venues: Sequence[Venue] = VENUES, days: Sequence[date] = ()
+    session: Session, tables: Collection[str] = (), venues: Sequence[Venue] = (), days: Sequence[date] = ()
 ) -> Rederived:
     """Derives tables (default: all) again from raw; ``days``: of events, default all.
 
@@ -86,7 +91,7 @@ def rederive(
     span = _span(days)
     absent = session.lake.absent(OBJECTS)
     done = Rederived()
-    for venue in venues:
+    for venue in venues or venue_names():
         if listed := wanted & set(LISTED):
             counts, units, is_gone = rederive_listings(session, venue, frozenset(listed), absent, ALL_TIME)
             done.counts.add(counts)
@@ -98,6 +103,10 @@ def rederive(
                 _paged(session, venue, table, span, absent, done)
         if wanted & {TRADES, PRICES}:
             done.counts.add(prices_of_trades(session, venue, span))
+        if wanted & set(BOOK_TABLES):
+            counts, hours = rederive_hours(session, venue, span)
+            done.counts.add(counts)
+            done.gaps += [Gap(venue, WINDOWED, day, pages, is_gone) for day, pages, is_gone in hours]
     return done
 
 
@@ -227,7 +236,8 @@ def _gaps(
     """Days of pages that are missing."""
     days: dict[date, tuple[int, bool]] = {}
     for page in missing:
-        begin, end = max(page.low, span[0]), min(page.high, span[1] - timedelta(microseconds=1))
+        tick, (first, last) = timedelta(microseconds=1), page.asked.claimed
+        begin, end = max(page.low, first, span[0]), min(page.high, last - tick, span[1] - tick)
         for n in range((end.date() - begin.date()).days + 1):
             pages, is_gone = days.get(begin.date() + n * _DAY, (0, False))
             days[begin.date() + n * _DAY] = pages + 1, is_gone or page in rows_gone

@@ -14,19 +14,18 @@ from echelon_pipeline.ingest.late_values import complete_instruments
 from echelon_pipeline.ingest.listings import DERIVED, RAW, pending_units
 from echelon_pipeline.ingest.pages import units_of
 from echelon_pipeline.ingest.resolutions import judge
-from echelon_pipeline.ingest.versions import KINDS
+from echelon_pipeline.ingest.versions import feeding
 from echelon_pipeline.lake.raw import LAST_SEEN
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.lake.windows import Window as Listing
-from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.registry import venue_of
 
 RESOLUTIONS, INSTRUMENTS = "core.resolutions", "core.instruments"
 LISTED = (
     *("core.series", "core.events", INSTRUMENTS, "core.instrument_history"),
     *("core.outcomes", "core.instrument_quotes", RESOLUTIONS),
 )
-_BY_INSTRUMENT = "resolutions"  # the endpoint whose payouts are asked for by instrument
 _OBJECT = "endpoint, object_key, sha256"
 
 
@@ -40,17 +39,19 @@ def rederive_listings(
         tables |= {INSTRUMENTS, "core.instrument_history"}  # a version is a change of the instrument
     listings = {listing.unit_id: listing for listing in pending_units(session, venue, again=True)}
     payouts = units_of(session, venue, RESOLUTIONS, span) if RESOLUTIONS in tables else []
-    kinds = _kinds(venue, tables)
+    listing_kinds = venue_of(venue).listing_kinds
+    kinds = {name: kind for name, kind in listing_kinds.items() if tables & set(kind.outputs)}
+    by_instrument = {name: kind for name, kind in feeding(venue, RESOLUTIONS).items() if name not in listing_kinds}
     units = sorted({*listings, *payouts})
     for number, unit_id in enumerate(units):
         session.progress(f"{venue} listings again", number, len(units))
-        some = kinds if unit_id in listings else {_BY_INSTRUMENT: KINDS[venue][_BY_INSTRUMENT]}
+        some = kinds if unit_id in listings else by_instrument
         with session.unit() as unit:
             deriver = Deriver(unit, some, again=True, tables=tables, absent=absent)
             deriver.parse(RawSlice(venue, (unit_id,)))
             total.add(deriver.commit())
             if unit_id in payouts:
-                total.add(judge(session, deriver))
+                total.add(judge(session, venue, deriver))
             if INSTRUMENTS in tables:
                 complete_instruments(deriver, venue)
             total.add(deriver.commit())
@@ -61,15 +62,6 @@ def rederive_listings(
         if forgotten:
             _open(unit, venue, lacking)
     return total, len(lacking), forgotten
-
-
-def _kinds(venue: Venue, tables: frozenset[str]) -> dict[str, PayloadKind]:
-    """Kinds of listings with rows of these tables."""
-    return {
-        name: kind
-        for name, kind in KINDS[venue].items()
-        if name in ("series", "events", "markets") and tables & set(kind.outputs)
-    }
 
 
 def _lacking(session: Session, venue: Venue, listings: Sequence[Listing], absent: Collection[str]) -> list[Listing]:

@@ -25,7 +25,7 @@ from echelon_pipeline.ingest.known_instruments import with_held
 from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
 from echelon_pipeline.ingest.walk_progress import EVERYTHING, Walk, keep
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
-from echelon_pipeline.lake.windows import Recorded, Span, Window
+from echelon_pipeline.lake.windows import RecordedWindow, Span, Window
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.feeds import Group, TradeFeed
 from echelon_pipeline.venues.narrowing import NARROWED, GivenUp
@@ -103,7 +103,7 @@ def targets(session: Session, venue: Venue, span: Span, *, refetch: bool) -> lis
     return found
 
 
-def _claims(windows: Sequence[Recorded]) -> list[tuple[tuple[datetime, str], list[Span]]]:
+def _claims(windows: Sequence[RecordedWindow]) -> list[tuple[tuple[datetime, str], list[Span]]]:
     """When each complete window was recorded, and what of it no later partial window opens again."""
     opened = [w for w in windows if w.state == "partial"]
     found = []

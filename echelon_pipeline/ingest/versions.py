@@ -5,13 +5,9 @@ Belongs here: the question of what is current. Stored rows that are older are fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from echelon_pipeline.lake.session import Venue
 from echelon_pipeline.venues.kinds import PayloadKind
-from echelon_pipeline.venues.registry import REGISTRY, venue_of
-
-KINDS: Mapping[Venue, Mapping[str, PayloadKind]] = {venue.name: venue.kinds for venue in REGISTRY.values()}
+from echelon_pipeline.venues.registry import venue_of
 
 
 def feeding(venue: Venue, table: str) -> dict[str, PayloadKind]:

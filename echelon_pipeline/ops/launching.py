@@ -127,6 +127,24 @@ def run_books_job(
     return sorted(due)
 
 
+def run_rederive_job(
+    definitions: dg.Definitions,
+    settings: Settings,
+    config: Mapping[str, Any],
+    progress: Progress | None = None,
+    *,
+    instance: dg.DagsterInstance | None = None,
+) -> dict[str, Any]:
+    """Derives core tables again in this process; what the run reports. Raises RunFailed, RunPostponed."""
+    job = definitions.resolve_job_def("rederive")
+    given = {"ops": {"rederive_tables": {"config": dict(config)}}}
+    result = execute(job, settings, instance, progress=progress, config=given)
+    if not result.success:
+        raise _failure(result)
+    outputs = (e.step_output_data.metadata for e in result.all_events if e.is_successful_output)
+    return {name: value.value for metadata in outputs for name, value in metadata.items()}
+
+
 def run_listen_job(
     definitions: dg.Definitions, settings: Settings, listener: str, *, instance: dg.DagsterInstance | None = None
 ) -> str:

@@ -28,6 +28,7 @@ Tables:
     intents.py         what listeners declared to watch, from the state database to the lake
     recordings.py      which segments cover an hour, and whether its tables are made from them
     book_tables.py     the frames of an hour to tables
+    rederive_hours.py  hours of books once more
 
 Nothing here imports Dagster.
 """

@@ -18,6 +18,7 @@ from echelon_pipeline import __version__
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.lake.windows import RecordedWindow as Window
+from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statements
 from echelon_pipeline.streams.chains import LINGER, Chain, chains
 from echelon_pipeline.streams.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of
@@ -97,9 +98,30 @@ def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: da
             some = [i for i in intents if i.from_at < starts_at + HOUR and (i.to_at or now) > starts_at]
         if before is None or not is_expired(session, starts_at, now):
             hour = _hour(chains, venue, starts_at, some, now)
-            if before is None or before.unit_id != hour.digest or (hour.is_over and before.state != "complete"):
+            if before is None or before.unit_id != hour.digest or (hour.is_over and before.state == "partial"):
                 found.append(replace(hour, looked_at=looked_at))
     return found
+
+
+def hours_known(
+    session: Session, venue: Venue, span: Span, intents: Sequence[Intent], now: datetime
+) -> list[tuple[Hour, Window | None]]:
+    """Hours of a span that were recorded or derived, as they are on disk now, each with its last window; oldest first.
+    Those past their retention are left out."""
+    done = _done(session, venue)
+    recorded = by_hour((r.starts_at, r.ends_at, r) for r in _recordings(session.settings.capture_root, venue))
+    wanted = by_hour((i.from_at, i.to_at or now, i) for i in intents)
+    return [
+        (_hour(recorded.get(starts_at, []), venue, starts_at, wanted.get(starts_at, []), now), done.get(starts_at))
+        for starts_at in sorted({*done, *recorded})
+        if span[0] <= starts_at < span[1] and starts_at <= now and not is_expired(session, starts_at, now)
+    ]
+
+
+def has_lost_segments(hour: Hour, window: Window) -> bool:
+    """Whether an hour was derived from segments and has none any more."""
+    known = window.state != "unavailable" and _of_segments(window.unit_id) == _of_segments(hour.digest)
+    return not hour.chains and not known
 
 
 def _is_as_it_was(before: Window, chains: Sequence[_Recording]) -> bool:

@@ -1,0 +1,82 @@
+"""The job that derives core tables again from raw, for the tables, venues and days that its configuration names.
+
+Belongs here: configuration, and what a run reports. The work is ``ingest/rederive.py``'s.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from echelon_pipeline.defs.executor import steady_executor
+from echelon_pipeline.defs.hooks import say_failure_class
+from echelon_pipeline.defs.jobs import WORK
+from echelon_pipeline.errors import BadSettings
+from echelon_pipeline.ingest.rederive import Rederived, rederivable, rederive
+from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.warehouse import Resource
+from echelon_pipeline.publish.lineage import register_rebuilt
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.registry import venue_names
+
+
+class RederiveConfig(dg.Config):
+    """``tables``, ``venues``: none named is all. ``first``, ``last``: UTC days of events, ``2026-11-18``, both
+    included; both empty is all."""
+
+    tables: list[str] = Field(default=[])
+    venues: list[str] = Field(default=[])
+    first: str = ""
+    last: str = ""
+
+
+@dg.op(name="rederive_tables", out=dg.Out(dg.Nothing))
+def rederive_tables(context: dg.OpExecutionContext, warehouse: Resource, config: RederiveConfig) -> None:
+    """Derives the tables again; the output's metadata says what was done and which days could not be derived whole."""
+    with classified():
+        days = _days(config)
+        if unknown := sorted(set(config.venues) - set(venue_names())):
+            raise BadSettings(f"venue {', '.join(unknown)}: expected one of {', '.join(venue_names())}")
+        done = rederive(warehouse.session(context.run_id), config.tables, config.venues, days)
+        _accept(warehouse.settings(), config.tables or rederivable())
+    context.add_output_metadata(_metadata(done))
+
+
+@dg.job(name="rederive", hooks={say_failure_class}, executor_def=steady_executor, tags=WORK)
+def rederive_job() -> None:
+    """Core tables are derived again from raw: no venue is asked."""
+    rederive_tables()
+
+
+def _days(config: RederiveConfig) -> list[date]:
+    """The days that are asked for; none: all."""
+    if not config.first and not config.last:
+        return []
+    try:
+        first, last = date.fromisoformat(config.first), date.fromisoformat(config.last)
+    except ValueError:
+        raise BadSettings(f"first {config.first!r}, last {config.last!r}: expected two days like 2026-11-18") from None
+    if first > last:
+        raise BadSettings(f"first {first} is after last {last}")
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def _accept(settings: Settings, tables: Sequence[str]) -> None:
+    """A table that was made again is another one than the one published: that is on purpose."""
+    lake = Lake.of(settings)
+    register_rebuilt(settings, [name for name in tables if lake.version(name) is not None])
+
+
+def _metadata(done: Rederived) -> dict[str, Any]:
+    counts = done.counts
+    gaps = [[g.venue, g.table, str(g.day) if g.day else None, g.pages, g.is_gone] for g in done.gaps]
+    return {
+        "rows_staged": dg.MetadataValue.json(counts.staged),
+        "rows_new": dg.MetadataValue.json({t: n for t, n in counts.new.items() if n}),
+        "rows_changed": dg.MetadataValue.json({t: n for t, n in counts.changed.items() if n}),
+        "dead_letters": dg.MetadataValue.int(counts.dead_letters),
+        "gaps": dg.MetadataValue.json(gaps),
+    }

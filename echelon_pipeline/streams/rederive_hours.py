@@ -1,0 +1,51 @@
+"""Tables of books once more from recorded segments, hour by hour.
+
+Belongs here: which hours. An hour replaces its rows, so one whose segments are gone is left alone where the tables
+have its rows; where they have not, its window says so and is not derived again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from echelon_pipeline.lake.delta import Where
+from echelon_pipeline.lake.session import Counts, Session, Venue
+from echelon_pipeline.lake.windows import Span
+from echelon_pipeline.streams.book_tables import derive_hour
+from echelon_pipeline.streams.intents import intents
+from echelon_pipeline.streams.recordings import SCOPE, WINDOWED, Hour, has_lost_segments, hours_known
+
+Gaps = list[tuple[date, int, bool]]
+
+
+def rederive_hours(session: Session, venue: Venue, span: Span) -> tuple[Counts, Gaps]:
+    """Derives the hours of a span again. Gives what was done, and per day how many hours have no segments any more
+    and whether rows of one are gone. Raises as derive_hour()."""
+    total, lost = Counts(), Counter[tuple[date, bool]]()
+    hours = hours_known(session, venue, span, intents(session, venue), datetime.now(UTC))
+    for number, (hour, window) in enumerate(hours):
+        session.progress(f"{venue} books again", number, len(hours))
+        if window is None or not has_lost_segments(hour, window):
+            total.add(derive_hour(session, hour))
+            continue
+        is_gone = window.state == "unavailable" or (window.rows > 0 and not _has_rows(session, hour))
+        lost[hour.starts_at.date(), is_gone] += 1
+        if is_gone and window.state != "unavailable":
+            _say_gone(session, hour)
+    return total, [(day, count, is_gone) for (day, is_gone), count in sorted(lost.items())]
+
+
+def _has_rows(session: Session, hour: Hour) -> bool:
+    where: Where = {"venue": [hour.venue], "date": [hour.starts_at.date()], "hour": [hour.starts_at.hour]}
+    return bool(session.lake.files(WINDOWED, where=where))
+
+
+def _say_gone(session: Session, hour: Hour) -> None:
+    """Under the digest of the hour as it is now, so that nothing derives it empty."""
+    with session.unit() as unit:
+        reason = "its segments are gone, and so are its rows"
+        span = (hour.starts_at, hour.ends_at)
+        opened = unit.window(hour.venue, WINDOWED, SCOPE, span, state="unavailable", reason=reason)
+        session.windows.record([replace(opened, unit_id=hour.digest)], as_of=hour.looked_at)
