@@ -2,6 +2,7 @@
 
     build.py        all definitions of one home
     assets/         one module per kind of asset
+    feeders.py      which assets write which tables
     checks.py       checks across tables
     partitions.py   UTC days and hours
     jobs.py         selections of assets

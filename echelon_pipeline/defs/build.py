@@ -11,8 +11,12 @@ from datetime import timedelta
 
 import dagster as dg
 
-from echelon_pipeline.defs.assets import books, closing, further, health, listings, mirror
+from echelon_pipeline.defs.assets import health, mirror
+from echelon_pipeline.defs.assets.books import book_assets
+from echelon_pipeline.defs.assets.closing import closing_assets
 from echelon_pipeline.defs.assets.daily import daily_assets
+from echelon_pipeline.defs.assets.further import further_assets
+from echelon_pipeline.defs.assets.listings import listing_assets
 from echelon_pipeline.defs.assets.marts import mart_assets
 from echelon_pipeline.defs.checks import across_tables
 from echelon_pipeline.defs.console import console
@@ -46,12 +50,12 @@ def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.Definitions(
             assets=[
-                *listings.ASSETS,
+                *listing_assets(),
                 *daily_assets(days),
-                *further.ASSETS,
-                *books.ASSETS,
+                *further_assets(),
+                *book_assets(),
                 *mart_assets(days),
-                *closing.ASSETS,
+                *closing_assets(),
                 *mirror.ASSETS,
                 *health.ASSETS,
             ],

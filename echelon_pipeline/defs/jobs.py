@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import dagster as dg
 
-from echelon_pipeline.defs.assets.books import book_keys
-from echelon_pipeline.defs.assets.further import LEADERBOARD, PARLAYS
-from echelon_pipeline.defs.assets.marts import mart_key
+from echelon_pipeline.defs.feeders import cycle, fed
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.marts.marts import marts
-from echelon_pipeline.venues.registry import venue_names
+from echelon_pipeline.tables import Cycle, Feeder
 
 _MAINTENANCE = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
 _HEALTH = dg.AssetSelection.groups("health")
 # By UTC hour, and of nothing that a run asks a venue for.
-_BOOKS = dg.AssetSelection.assets(
-    *(dg.AssetKey(["core", name]) for name in ("listeners", "listener_intents")),
-    *(key for venue in venue_names() for key in book_keys(venue).values()),
-)
+_BOOKS = fed(Feeder.STATE, Feeder.BOOKS)
 _NOT_MAIN = _MAINTENANCE | _HEALTH | _BOOKS
 
-_MARTS = dg.AssetSelection.assets(*(mart_key(m) for m in marts()))
-_BUILDERS = dg.AssetSelection.assets(dg.AssetKey(LEADERBOARD))
-_PARLAYS = dg.AssetSelection.assets(dg.AssetKey(PARLAYS))
+_MARTS = fed(Feeder.STATEMENT)
+_BUILDERS = fed(Feeder.RANKING)
+_PARLAYS = fed(Feeder.COMBOS)
+_DAILY = cycle(Cycle.DAY) - _MARTS
 HOOKS = {say_failure_class}
 # So many of these at once (dagster.yaml); listeners have places of their own.
 WORK = {"echelon/kind": "work"}
@@ -32,28 +27,12 @@ main_job = dg.define_asset_job("main", selection=dg.AssetSelection.all() - _NOT_
 
 instruments_job = dg.define_asset_job(
     "instruments",
-    selection=dg.AssetSelection.all()
-    - _NOT_MAIN
-    - _MARTS
-    - _BUILDERS
-    - _PARLAYS
-    - dg.AssetSelection.assets(
-        *(dg.AssetKey(["core", v, t]) for v in ("kalshi", "polymarket") for t in ("trades", "daily_prices")),
-        dg.AssetKey(["core", "polymarket", "fills"]),
-    ),
+    selection=dg.AssetSelection.all() - _NOT_MAIN - _MARTS - _BUILDERS - _PARLAYS - _DAILY,
     hooks=HOOKS,
     tags=WORK,
 )
 
-daily_job = dg.define_asset_job(
-    "daily",
-    selection=dg.AssetSelection.assets(
-        *(dg.AssetKey(["core", v, t]) for v in ("kalshi", "polymarket") for t in ("trades", "daily_prices")),
-        dg.AssetKey(["core", "polymarket", "fills"]),
-    ),
-    hooks=HOOKS,
-    tags=WORK,
-)
+daily_job = dg.define_asset_job("daily", selection=_DAILY, hooks=HOOKS, tags=WORK)
 
 # What closes a run, by itself: after a failed run, and for schedules that only read days.
 publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"), hooks=HOOKS, tags=WORK)

@@ -13,10 +13,11 @@ from typing import Any
 
 import dagster as dg
 
+from echelon_pipeline.defs.feeders import tags_of
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.marts.builds import ALL
 from echelon_pipeline.marts.refresh import Built
-from echelon_pipeline.tables import TABLES, Table
+from echelon_pipeline.tables import TABLES, Feeder, Table
 
 # Assets write through the warehouse and hand no value on.
 Materialized = dg.MaterializeResult[None]
@@ -46,8 +47,16 @@ def table_metadata(table: Table) -> dict[str, Any]:
     }
 
 
-def spec_of(table: str, key: Sequence[str], *, deps: Sequence[dg.AssetKey] = (), about: str = "") -> dg.AssetSpec:
-    """The spec of an asset that writes (its venue's part of) a table of the registry."""
+def spec_of(
+    table: str,
+    key: Sequence[str],
+    *,
+    deps: Sequence[dg.AssetKey] = (),
+    about: str = "",
+    feeder: Feeder | None = None,
+) -> dg.AssetSpec:
+    """The spec of an asset that writes (its venue's part of) a table of the registry; ``feeder``: if it is not the
+    table's first one."""
     registered = TABLES[table]
     return dg.AssetSpec(
         dg.AssetKey(list(key)),
@@ -55,6 +64,7 @@ def spec_of(table: str, key: Sequence[str], *, deps: Sequence[dg.AssetKey] = (),
         deps=list(deps),
         owners=OWNERS,
         kinds={"python", "delta"},
+        tags=tags_of(table, feeder),
         metadata=table_metadata(registered),
     )
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from echelon_pipeline.defs.feeders import keys_of
 from echelon_pipeline.defs.jobs import (
     books_job,
     builders_job,
@@ -25,15 +26,8 @@ from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import intents
 from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.tables import daily_tables
 from echelon_pipeline.venues.registry import venue_names
-
-_DAILY_OPS = [
-    "core_kalshi_trades",
-    "core_kalshi_daily_prices",
-    "core_polymarket_trades",
-    "core_polymarket_daily_prices",
-    "core_polymarket_fills",
-]
 
 
 def schedules(status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
@@ -66,10 +60,15 @@ def _instruments(name: str, cron: str, mode: str, status: dg.DefaultScheduleStat
     )
 
 
+def _daily_steps() -> list[str]:
+    """Steps are named after their assets."""
+    return ["_".join(key.path) for table in daily_tables() for key in keys_of(table)]
+
+
 def _days(
     name: str, cron: str, days_ago: tuple[int, ...], status: dg.DefaultScheduleStatus, *, refetch: bool = False
 ) -> dg.ScheduleDefinition:
-    config = {"ops": {op: {"config": {"refetch": refetch}} for op in _DAILY_OPS}}
+    config = {"ops": {op: {"config": {"refetch": refetch}} for op in _daily_steps()}}
 
     def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         now = context.scheduled_execution_time

@@ -23,24 +23,8 @@ from echelon_pipeline.lake.session import Counts, Unit
 from echelon_pipeline.sqltools.duck import STAGED
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import file_list, literal, typed
-from echelon_pipeline.tables import TABLES
+from echelon_pipeline.tables import COMMIT_ORDER, TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
-
-# A table is merged after those whose rows it is enriched with.
-MERGE_ORDER = (
-    "core.series",
-    "core.events",
-    "core.resolutions",
-    "core.instruments",
-    "core.instrument_history",
-    "core.outcomes",
-    "core.instrument_quotes",
-    "core.daily_prices",
-    "core.trades",
-    "core.fills",
-    "core.builder_leaderboard",
-    "core.dead_letters",
-)
 
 Staged = dict[str, list[Path]]
 
@@ -190,10 +174,10 @@ class Deriver:
         """Merges everything staged, in order; returns and forgets the counts so far.
 
         Raises RuleViolation, before any commit, where rows are staged for a table that the order does not have."""
-        if unplaced := sorted(self.staged.keys() - set(MERGE_ORDER)):
+        if unplaced := sorted(self.staged.keys() - set(COMMIT_ORDER)):
             raise RuleViolation(f"rows are staged for {', '.join(unplaced)}: no place in the order of merges")
         pages = page_rows(self.unit, self.pages, self.staged)
-        for table in MERGE_ORDER:
+        for table in COMMIT_ORDER:
             if table == "core.instruments" and table in self.staged:
                 self._enrich_instruments()
             if paths := self.staged.pop(table, []):

@@ -24,24 +24,6 @@ PROVENANCE = ("observed_at", "raw_sha256")
 # The parser version of rows that were written before rows had a column for it.
 FIRST_PARSER = 1
 
-# Tables whose observed_at is the time of the first read: a row that is staged again keeps the earlier time.
-FIRST_READ = frozenset({"core.trades"})
-
-# A coarser or incomplete observation never replaces a finer or complete one: venues thin their history out. A day
-# computed from our own trades always follows the trades, even where it becomes incomplete. If one walk needed a dead
-# letter and another did not, the open dead letter wins.
-# BETTER: ORDER BY terms, best row first. NOT_WORSE: conditions under which a staged row (s) replaces a stored row (o).
-BETTER = {
-    "core.daily_prices": ("is_complete DESC", "grain_seconds ASC NULLS LAST", "n_samples DESC"),
-    "core.dead_letters": ("closed_at ASC NULLS FIRST",),
-}
-NOT_WORSE = {
-    "core.daily_prices": (
-        "(s.source = 'core.trades' OR s.is_complete >= o.is_complete)",
-        "coalesce(s.grain_seconds, 2147483647) <= coalesce(o.grain_seconds, 2147483647)",
-    )
-}
-
 
 @dataclass(frozen=True)
 class Changes:
@@ -75,7 +57,7 @@ class Merge:
             run("CREATE TEMP VIEW staged AS SELECT * FROM staged_all")
             return
         run(f"CREATE TEMP TABLE duplicates AS SELECT * FROM staged_all SEMI JOIN duplicate_keys USING ({key})")
-        if not self.table.newest and self.table.name not in BETTER:
+        if not self.table.newest and not self.table.merge.best_first:
             self._require_agreement()
         run(
             f"CREATE TEMP TABLE best AS SELECT * FROM duplicates "
@@ -100,11 +82,11 @@ class Merge:
 
     def _order(self) -> str:
         """ORDER BY terms for staged rows of one key, best first; the last terms only make the order total."""
-        terms = list(BETTER.get(self.table.name, ()))
+        terms = list(self.table.merge.best_first)
         if self.table.newest:
             terms.append(f"{quote(self.table.newest)} DESC")
         elif "observed_at" in self.table.names and "observed_at" not in self.table.key:
-            terms.append("observed_at ASC" if self.table.name in FIRST_READ else "observed_at DESC")
+            terms.append("observed_at ASC" if self.table.merge.keeps_first_read else "observed_at DESC")
         terms += [c for c in ("raw_sha256", "sha256") if c in self.table.names]
         return ", ".join(terms or [quote(self.table.key[0])])
 
@@ -170,7 +152,7 @@ class Merge:
 
     def _replaces(self) -> str:
         differs = " OR ".join(f"s.{quote(c)} IS DISTINCT FROM o.{quote(c)}" for c in self._compared())
-        conditions = [*NOT_WORSE.get(self.table.name, ())]
+        conditions = [*self.table.merge.not_worse]
         if self.table.newest:
             newest = quote(self.table.newest)
             conditions.append(f"(s.{newest} >= o.{newest} OR o.{newest} IS NULL)")
@@ -188,7 +170,7 @@ class Merge:
 
     def _merged(self, column: str) -> str:
         name = quote(column)
-        if column == "observed_at" and self.table.name in FIRST_READ:
+        if column == "observed_at" and self.table.merge.keeps_first_read:
             return f"least(s.{name}, o.{name}) AS {name}"  # least() ignores NULL
         return f"s.{name}"
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
@@ -27,6 +27,7 @@ import duckdb
 from echelon_pipeline.domain.derived import MADE_ROWS
 from echelon_pipeline.lake.delta import TableVersion, empty_select
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts import quality
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, typed
@@ -117,12 +118,24 @@ def marts() -> tuple[Mart, ...]:
     return tuple(Mart(TABLES[n], found[n]) for n in TopologicalSorter(dict(sorted(graph.items()))).static_order())
 
 
+# Parts of statements that code puts together, by what they are called there.
+_MADE: dict[str, dict[str, Callable[[], str]]] = {
+    **{name: {"made_rows": make} for name, make in MADE_ROWS.items()},
+    quality.NAME: {
+        "counted_rows": quality.counted_rows,
+        "event_times": quality.event_times,
+        "endpoints": quality.endpoints,
+        "listed_tables": quality.listed_tables,
+    },
+}
+
+
 def _whole(statement: Statement) -> Statement:
-    """A statement with the rows that code puts together, where it says ``made_rows``."""
-    made = MADE_ROWS.get(statement.header["creates"])
-    if made is None:
-        return statement
-    return Statement(statement.name, statement.text.replace("SELECT * FROM made_rows", f"SELECT * FROM ({made()})"))
+    """A statement with the parts that code puts together, where it says ``SELECT * FROM`` one of them."""
+    text = statement.text.replace("-- lookups: counted_tables", f"-- lookups: {quality.counted_tables()}")
+    for name, make in _MADE.get(statement.header["creates"], {}).items():
+        text = f"SELECT * FROM ({make()})".join(re.split(rf"SELECT \* FROM {name}\b", text))
+    return Statement(statement.name, text)
 
 
 def pin(lake: Lake, mart: Mart) -> dict[str, TableVersion | None]:

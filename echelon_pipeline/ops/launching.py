@@ -35,6 +35,7 @@ from echelon_pipeline.state.processes import Process
 from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import intents
 from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline.tables import daily_tables
 from echelon_pipeline.venues.registry import venue_names
 
 log = logging.getLogger(__name__)
@@ -252,8 +253,8 @@ def _config(
     ops: dict[str, object] = {"published_duckdb": {"config": {"force": True}}}
     for venue in venues:
         ops[f"raw_{venue}_listings"] = {"config": {"mode": mode}}
-        for table in ("trades", "daily_prices"):
-            ops[f"core_{venue}_{table}"] = {"config": {"refetch": refetch}}
+        for table in daily_tables():
+            ops[f"core_{venue}_{table.removeprefix('core.')}"] = {"config": {"refetch": refetch}}
     steps = {"_".join(key.path) for key in selection}
     return {"ops": {name: config for name, config in ops.items() if name in steps}}
 

@@ -26,14 +26,11 @@ from echelon_pipeline.sqltools.text import literal, typed
 from echelon_pipeline.streams.book_columns import SCHEMAS, Span, Telling
 from echelon_pipeline.streams.hours import micros
 from echelon_pipeline.streams.recordings import SCOPE, WINDOWED, Hour
-from echelon_pipeline.tables import TABLES
+from echelon_pipeline.tables import TABLES, Feeder, fed_by
 from echelon_pipeline.venues.frames import READER_VERSION
 
 # In the order of commits; gaps are made from books.
-BOOK_TABLES = (
-    *("core.book_events", "core.live_trades", "core.live_quotes", "core.market_lifecycle", "core.account_events"),
-    *("core.book_snapshots", "core.book_gaps"),
-)
+BOOK_TABLES = fed_by(Feeder.BOOKS)
 DEAD_LETTERS = "core.dead_letters"
 _CHAIN: pa.Field[Any] = pa.field("chain", pa.int32())
 

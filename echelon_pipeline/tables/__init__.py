@@ -1,6 +1,6 @@
 """The schema registry: every table of the lake, once.
 
-    schema.py        what a table is: columns, types, units, key, grain, rules
+    schema.py        what a table is: columns, key, rules, what feeds it, how it is merged, who may read it
     columns.py       columns and rules that several tables share
     raw.py           payloads
     instruments.py   series, events, instruments, outcomes, quotes
@@ -33,7 +33,7 @@ from echelon_pipeline.tables.parlays import PARLAY_TABLES
 from echelon_pipeline.tables.quality import QUALITY_TABLES
 from echelon_pipeline.tables.raw import RAW_TABLES
 from echelon_pipeline.tables.records import RECORD_TABLES
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import OF_VENUES, Column, Cycle, Feeder, Rule, T, Table
 from echelon_pipeline.tables.trading import TRADING_TABLES
 from echelon_pipeline.tables.trends import TREND_TABLES
 
@@ -58,4 +58,30 @@ TABLES: dict[str, Table] = {
     )
 }
 
-__all__ = ["TABLES", "Column", "Rule", "T", "Table"]
+# Tables that one unit of work commits, in their order: a table comes after those whose rows it is enriched with.
+COMMIT_ORDER = tuple(sorted((n for n, t in TABLES.items() if t.commit_order), key=lambda n: TABLES[n].commit_order))
+
+
+def fed_by(feeder: Feeder, schema: str = "core") -> tuple[str, ...]:
+    """Tables whose rows come first of all from a feeder."""
+    return tuple(n for n, t in TABLES.items() if t.fed_by[0] is feeder and t.schema_name == schema)
+
+
+def daily_tables() -> list[str]:
+    """Tables that venues are asked for by UTC day."""
+    return [n for n, t in TABLES.items() if t.cycle is Cycle.DAY and t.fed_by[0] in OF_VENUES]
+
+
+__all__ = [
+    "COMMIT_ORDER",
+    "OF_VENUES",
+    "TABLES",
+    "Column",
+    "Cycle",
+    "Feeder",
+    "Rule",
+    "T",
+    "Table",
+    "daily_tables",
+    "fed_by",
+]

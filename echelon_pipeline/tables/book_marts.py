@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from echelon_pipeline.tables.books import HOUR
 from echelon_pipeline.tables.columns import DATE, INSTRUMENT, VENUE
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Cycle, Rule, T, Table
 
 _CENTS = (1, 2, 5, 10)
 _TAKEN = (100, 1_000, 10_000)
@@ -59,6 +59,7 @@ def _why(verb: str) -> Column:
 
 BOOK_DEPTH = Table(
     name="mart.book_depth",
+    cycle=Cycle.DAY,
     about=(
         "One row is one instrument's UTC hour with a live book: how much stood near the mid, which side it leaned to, "
         "and what taking size would have cost. Of the 25 levels that are stored per side."
@@ -106,6 +107,7 @@ def _spread(name: str, about: str) -> list[Column]:
 
 SPREAD_STATS = Table(
     name="mart.spread_stats",
+    cycle=Cycle.DAY,
     about="One row is one instrument's UTC day with a live book: how far its best prices stood apart, over time.",
     grain="instrument, date",
     columns=(
@@ -135,6 +137,7 @@ SPREAD_STATS = Table(
 
 COVERAGE = Table(
     name="mart.coverage",
+    cycle=Cycle.DAY,
     about=(
         "One row is one instrument's UTC hour that was meant to be watched (or of which books are held all the same): "
         "how much of it its book was live, and what was missed."

@@ -8,7 +8,7 @@ of the venue's clock but ``event_at``.
 from __future__ import annotations
 
 from echelon_pipeline.tables.columns import DATE, INSTRUMENT, IS_VENUE, VENUE
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Counted, Cycle, Feeder, Rule, T, Table
 
 HOUR = Column("hour", T.INT, "UTC hour of the day, 0..23", nullable=False)
 RECEIVED = Column("received_at", T.TIME, "when the frame reached us", nullable=False)
@@ -22,6 +22,9 @@ _HOUR_RULES = (IS_VENUE, Rule("hour lies in 0..23", "hour BETWEEN 0 AND 23"))
 
 BOOK_EVENTS = Table(
     name="core.book_events",
+    fed_by=(Feeder.BOOKS,),
+    cycle=Cycle.HOUR,
+    counted=Counted("date", "received_at"),
     about=(
         "One row is one level that a frame told, as told: a whole ladder gives a row per level (one without a price "
         "where the ladder is empty), a change gives one. On the axis of outcome 0; Polymarket's frames of the other "
@@ -56,6 +59,9 @@ BOOK_EVENTS = Table(
 
 BOOK_SNAPSHOTS = Table(
     name="core.book_snapshots",
+    fed_by=(Feeder.BOOKS,),
+    cycle=Cycle.HOUR,
+    counted=Counted("date", "valid_to"),
     about=(
         "One row is one book over an interval [valid_from, valid_to) in which nothing that the row shows changed. Rows "
         "of an instrument follow each other without overlapping, from the first instant of a recording to its last; "
@@ -117,6 +123,9 @@ BOOK_SNAPSHOTS = Table(
 
 LIVE_TRADES = Table(
     name="core.live_trades",
+    fed_by=(Feeder.BOOKS,),
+    cycle=Cycle.HOUR,
+    counted=Counted("date", "received_at"),
     about=(
         "One row is one execution as the stream told it, of the connection whose book counts at that instant. It is "
         "what was seen, for looking at beside books; volumes come from core.trades."
@@ -156,6 +165,9 @@ LIVE_TRADES = Table(
 
 BOOK_GAPS = Table(
     name="core.book_gaps",
+    fed_by=(Feeder.BOOKS,),
+    cycle=Cycle.HOUR,
+    counted=Counted("date", "to_at"),
     about=(
         "One row is one stretch of one hour in which an instrument that was watched had no book that could be "
         "believed, with the reason. The end of trading is none."
@@ -195,6 +207,8 @@ BOOK_GAPS = Table(
 
 MARKET_LIFECYCLE = Table(
     name="core.market_lifecycle",
+    fed_by=(Feeder.BOOKS,),
+    cycle=Cycle.HOUR,
     about=(
         "One row is one thing other than books and trades that a stream told: a market that opens, closes, is "
         "determined or settled, a new tick size, a new market."
@@ -220,6 +234,7 @@ MARKET_LIFECYCLE = Table(
 
 LISTENERS = Table(
     name="core.listeners",
+    fed_by=(Feeder.STATE,),
     about="One row is one configured listener: what of a venue it watches.",
     grain="listener",
     columns=(
@@ -243,6 +258,7 @@ LISTENERS = Table(
 
 LISTENER_INTENTS = Table(
     name="core.listener_intents",
+    fed_by=(Feeder.STATE,),
     about=(
         "One row is one stretch of time in which a listener meant to watch an instrument, whether frames came or not: "
         "the denominator of coverage."

@@ -17,13 +17,16 @@ from echelon_pipeline.tables.columns import (
     in_unit,
     not_negative,
 )
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Counted, Feeder, Rule, T, Table
 
 STATUSES = ("unopened", "active", "paused", "closed", "determined", "settled")
 
 
 SERIES = Table(
     name="core.series",
+    fed_by=(Feeder.LISTINGS,),
+    commit_order=1,
+    counted=Counted("utc_day(observed_at)", "observed_at"),
     version=2,
     about="One row is one series: the recurring family that events belong to.",
     grain="series",
@@ -55,6 +58,9 @@ SERIES = Table(
 
 EVENTS = Table(
     name="core.events",
+    fed_by=(Feeder.LISTINGS,),
+    commit_order=2,
+    counted=Counted("utc_day(observed_at)", "observed_at"),
     version=2,
     about="One row is one event: the question that groups instruments.",
     grain="event",
@@ -136,6 +142,9 @@ _SLOW = (
 
 INSTRUMENTS = Table(
     name="core.instruments",
+    fed_by=(Feeder.LISTINGS,),
+    commit_order=4,
+    counted=Counted("utc_day(observed_at)", "observed_at"),
     version=2,
     about="One row is one instrument (a Kalshi market, a Polymarket condition) as it is now.",
     grain="instrument",
@@ -155,6 +164,9 @@ INSTRUMENTS = Table(
 
 INSTRUMENT_HISTORY = Table(
     name="core.instrument_history",
+    fed_by=(Feeder.LISTINGS,),
+    commit_order=5,
+    counted=Counted("utc_day(valid_from)", "valid_from"),
     about="One row is one version of an instrument's slow attributes, valid from valid_from.",
     grain="instrument, valid_from",
     columns=(
@@ -174,6 +186,9 @@ INSTRUMENT_HISTORY = Table(
 
 OUTCOMES = Table(
     name="core.outcomes",
+    fed_by=(Feeder.LISTINGS,),
+    commit_order=6,
+    counted=Counted("utc_day(observed_at)", "observed_at"),
     version=2,
     about="One row is one tradable side of an instrument.",
     grain="instrument, outcome_index",
@@ -199,6 +214,9 @@ OUTCOMES = Table(
 
 INSTRUMENT_QUOTES = Table(
     name="core.instrument_quotes",
+    fed_by=(Feeder.LISTINGS,),
+    commit_order=7,
+    counted=Counted("date", "observed_at"),
     version=2,
     mirrored=False,
     about="One row is one poll's view of an instrument's prices, volume and open interest.",

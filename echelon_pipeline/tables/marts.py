@@ -7,10 +7,11 @@ Belongs here: traded volume and the record; other marts have modules of their ow
 from __future__ import annotations
 
 from echelon_pipeline.tables.columns import DATE, INSTRUMENT, VENUE
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Cycle, Feeder, Rule, T, Table
 
 MART_BUILDS = Table(
     name="core.mart_builds",
+    fed_by=(Feeder.REFRESH,),
     mirrored=False,
     about="One row is the last time that a part of a mart was checked, found stale, built, or held back.",
     version=2,
@@ -41,6 +42,7 @@ MART_BUILDS = Table(
 
 TRADE_VOLUME = Table(
     name="mart.trade_volume",
+    cycle=Cycle.DAY,
     about="One row is one instrument's traded volume on one UTC day, counted from trades: safe to sum.",
     version=2,
     grain="instrument, date",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from echelon_pipeline.tables.books import CONNECTION, EVENT, FRAME, HOUR, POSITION, RECEIVED
 from echelon_pipeline.tables.columns import DATE, INSTRUMENT, IS_VENUE, VENUE
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Audience, Column, Counted, Cycle, Feeder, Rule, T, Table
 
 _OF_A_FRAME = (CONNECTION, FRAME, POSITION)
 _PARTITION = ("venue", "date", "hour")
@@ -17,6 +17,8 @@ KINDS = ("order", "fill", "position", "other")
 
 ACCOUNT_EVENTS = Table(
     name="core.account_events",
+    fed_by=(Feeder.BOOKS,),
+    cycle=Cycle.HOUR,
     about=(
         "One row is one thing that a venue told the account that listens about itself: an order as it stands, a fill, "
         "a position, or something else. A fill is told again when its status changes, and everything twice while two "
@@ -70,12 +72,15 @@ ACCOUNT_EVENTS = Table(
         Rule("price lies in 0..1", "price IS NULL OR price BETWEEN 0 AND 1"),
     ),
     published=False,
-    private=True,
+    audience=Audience.PRIVATE,
     mirrored=False,
 )
 
 LIVE_QUOTES = Table(
     name="core.live_quotes",
+    fed_by=(Feeder.BOOKS,),
+    cycle=Cycle.HOUR,
+    counted=Counted("date", "received_at"),
     about=(
         "One row is one quote as the stream told it apart from the book: best prices, on Kalshi volume and open "
         "interest too, of the connection whose book counts at that instant. Only of listeners that want quotes."

@@ -7,7 +7,7 @@ a leg are those of the side that the combo is on: for a no leg the bid is 1 less
 from __future__ import annotations
 
 from echelon_pipeline.tables.columns import VENUE, in_unit
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Feeder, Rule, T, Table
 
 _PARLAY = Column("instrument_id", T.TEXT, "venue:native_id of the combo", nullable=False)
 _NAME = Column("display_name", T.TEXT, "title and side of each leg, joined by +; cut after 4 legs", nullable=False)
@@ -28,6 +28,7 @@ def _either(value: str, reason: str) -> Rule:
 
 PARLAYS = Table(
     name="core.parlays",
+    fed_by=(Feeder.STATEMENT, Feeder.COMBOS),
     about="One row is one combo: an instrument that pays the product of its legs.",
     grain="instrument",
     columns=(
@@ -66,6 +67,7 @@ PARLAYS = Table(
 
 PARLAY_LEGS = Table(
     name="core.parlay_legs",
+    fed_by=(Feeder.STATEMENT, Feeder.COMBOS),
     about="One row is one leg of a combo, priced on the side that the combo is on.",
     grain="parlay_id, leg_index",
     columns=(

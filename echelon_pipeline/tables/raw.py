@@ -5,10 +5,11 @@ Belongs here: tables whose rows are payloads. Nothing here is interpreted.
 
 from __future__ import annotations
 
-from echelon_pipeline.tables.schema import Column, T, Table
+from echelon_pipeline.tables.schema import OF_VENUES, Column, Feeder, T, Table
 
 RAW_OBJECTS = Table(
     name="raw.objects",
+    fed_by=(Feeder.LISTINGS, *sorted(OF_VENUES - {Feeder.LISTINGS, Feeder.BOOKS})),
     about="One row is one JSON object of one answer, exactly as the venue served it.",
     grain="one object of one page of one request",
     columns=(
@@ -35,6 +36,8 @@ RAW_OBJECTS = Table(
 
 RAW_LAST_SEEN = Table(
     name="raw.last_seen",
+    fed_by=(Feeder.LISTINGS,),
+    reported_with="core.instruments",
     about="One row is one version of a listed object and when it was first and last served.",
     grain="one (object, sha256) of a listing endpoint",
     columns=(
@@ -55,6 +58,7 @@ RAW_LAST_SEEN = Table(
 
 RAW_PAGES = Table(
     name="raw.pages",
+    fed_by=(Feeder.UNITS,),
     about="One row is one page whose rows a unit of work committed: what it was asked for, and what was kept of it.",
     grain="unit, page, commit that took rows of it",
     columns=(

@@ -6,10 +6,11 @@ Belongs here: columns, keys and rules of these tables.
 from __future__ import annotations
 
 from echelon_pipeline.tables.columns import IS_VENUE, OBSERVED, VENUE
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Feeder, MergePolicy, Rule, T, Table
 
 INGEST_WINDOWS = Table(
     name="core.ingest_windows",
+    fed_by=(Feeder.UNITS,),
     mirrored=False,
     version=2,
     about="One row says that [from_at, to_at) of one scope was walked, and how far.",
@@ -55,6 +56,10 @@ INGEST_WINDOWS = Table(
 
 DEAD_LETTERS = Table(
     name="core.dead_letters",
+    fed_by=(Feeder.UNITS,),
+    commit_order=12,
+    # If one walk needed a dead letter and another did not, the open dead letter wins.
+    merge=MergePolicy(("closed_at ASC NULLS FIRST",)),
     mirrored=False,
     version=2,
     about="One row is one payload that could not become a row, kept whole, with the reason and where it counts.",
@@ -87,6 +92,7 @@ DEAD_LETTERS = Table(
 
 DRIFT = Table(
     name="core.drift",
+    fed_by=(Feeder.UNITS,),
     mirrored=False,
     about="One row counts a field or enum value that the parsers do not know, in what a unit of work commits at once.",
     version=2,

@@ -81,6 +81,71 @@ class Rule:
     sql: str
 
 
+class Feeder(StrEnum):
+    """What writes rows of a table. Those of the first group ask a venue's REST side or read what it recorded: a
+    venue's registration names which of them it has (all have listings and books)."""
+
+    LISTINGS = "listings"
+    TRADES = "trades"
+    PRICES = "prices"
+    FILLS = "fills"
+    PAYOUTS = "payouts"  # a second source of payouts
+    RANKING = "ranking"
+    COMBOS = "combos"
+    BOOKS = "books"
+
+    STATE = "state"  # exported from the state database
+    UNITS = "units"  # every unit of work
+    STATEMENT = "statement"  # one statement of sql/core or sql/marts
+    REFRESH = "refresh"  # what computes the statements' tables
+
+
+OF_VENUES = frozenset(Feeder) - {Feeder.STATE, Feeder.UNITS, Feeder.STATEMENT, Feeder.REFRESH}
+
+
+class Cycle(StrEnum):
+    """The stretch of time that one run of a table's feeder owns."""
+
+    DAY = "day"
+    HOUR = "hour"
+    NONE = "none"
+
+
+class Audience(StrEnum):
+    """Who may read a table: everyone who reads the publication, or its account's owner alone."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True)
+class MergePolicy:
+    """Which of two rows of one key stays, beside what ``newest`` says.
+
+    ``best_first``: terms of an order over staged rows of one key. ``not_worse``: conditions that a staged row (s) must
+    meet to replace a stored one (o). ``keeps_first_read``: observed_at says when a row was first read, so that a row
+    which is staged again keeps the stored time.
+    """
+
+    best_first: tuple[str, ...] = ()
+    not_worse: tuple[str, ...] = ()
+    keeps_first_read: bool = False
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How ``mart.data_quality`` counts rows of a table.
+
+    ``day``, ``seen_at``: SQL of a row's UTC day and of when it was seen. ``can_be_late``: a row may be seen days after
+    its day. ``event_at``: the venue's time of a row, if it has one.
+    """
+
+    day: str
+    seen_at: str
+    can_be_late: bool = False
+    event_at: str = ""
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of the lake.
@@ -92,7 +157,11 @@ class Table:
     ``physical``: copied into the published file whatever its size, because it is asked first.
     ``mirrored``: a published table that is small enough, or changes by day, is copied to Postgres too.
     ``indexes``: of Postgres, besides the key; a column may be followed by its order (``volume DESC NULLS LAST``).
-    ``private``: an account's own; its folder and files are their owner's alone (0700, 0600).
+    ``audience``: a private table's folder and files are their owner's alone (0700, 0600); it is never published.
+    ``fed_by``: what writes it, the first one under the table's own asset key; of a statement, what it waits for too.
+    ``cycle``: the stretch of time that a run of its feeder owns. ``needs``: tables of the same venue that its feeder
+    reads. ``commit_order``: its place among the tables that one unit of work commits; 0 where no unit stages it.
+    ``reported_with``: the table whose asset reports it, where it has none of its own.
     ``version``: raised when columns change; older data is migrated on read (missing columns are NULL).
     """
 
@@ -109,10 +178,22 @@ class Table:
     version: int = 1
     append_only: bool = False
     published: bool = True
-    private: bool = False
+    audience: Audience = Audience.PUBLIC
+    fed_by: tuple[Feeder, ...] = (Feeder.STATEMENT,)
+    cycle: Cycle = Cycle.NONE
+    needs: tuple[str, ...] = ()
+    commit_order: int = 0
+    merge: MergePolicy = MergePolicy()
+    counted: Counted | None = None
+    reported_with: str = ""
     physical: bool = False
     mirrored: bool = True
     indexes: tuple[tuple[str, ...], ...] = field(default=())
+
+    @property
+    def private(self) -> bool:
+        """Whether it is its account's owner's alone."""
+        return self.audience is Audience.PRIVATE
 
     @property
     def replaces(self) -> tuple[str, ...]:

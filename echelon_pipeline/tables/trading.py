@@ -16,12 +16,26 @@ from echelon_pipeline.tables.columns import (
     in_unit,
     not_negative,
 )
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Counted, Cycle, Feeder, MergePolicy, Rule, T, Table
 
 _DATE = Column("date", T.DATE, "UTC day of event_at", nullable=False)
 
 DAILY_PRICES = Table(
     name="core.daily_prices",
+    fed_by=(Feeder.PRICES,),
+    cycle=Cycle.DAY,
+    needs=("core.instruments", "core.outcomes", "core.trades"),
+    commit_order=8,
+    # A coarser or incomplete observation never replaces a finer or complete one: venues thin their history out. A day
+    # computed from our own trades always follows the trades, even where it becomes incomplete.
+    merge=MergePolicy(
+        ("is_complete DESC", "grain_seconds ASC NULLS LAST", "n_samples DESC"),
+        (
+            "(s.source = 'core.trades' OR s.is_complete >= o.is_complete)",
+            "coalesce(s.grain_seconds, 2147483647) <= coalesce(o.grain_seconds, 2147483647)",
+        ),
+    ),
+    counted=Counted("date", "observed_at", can_be_late=True),
     about="One row is one instrument's UTC day from one price source. The sources describe the same day: choose one "
     "price_source before adding anything up; mart.trade_volume is safe to sum.",
     version=3,
@@ -77,6 +91,12 @@ DAILY_PRICES = Table(
 
 TRADES = Table(
     name="core.trades",
+    fed_by=(Feeder.TRADES,),
+    cycle=Cycle.DAY,
+    needs=("core.instruments", "core.outcomes"),
+    commit_order=9,
+    merge=MergePolicy(keeps_first_read=True),
+    counted=Counted("date", "observed_at", can_be_late=True, event_at="event_at"),
     version=2,
     mirrored=False,
     about="One row is one taker execution as published.",
@@ -143,6 +163,11 @@ TRADES = Table(
 
 FILLS = Table(
     name="core.fills",
+    fed_by=(Feeder.FILLS,),
+    cycle=Cycle.DAY,
+    needs=("core.outcomes",),
+    commit_order=10,
+    counted=Counted("date", "observed_at", can_be_late=True, event_at="event_at"),
     version=2,
     about="One row is one order leg of a match (maker or taker), with builder attribution and fees.",
     grain="venue leg id",
@@ -185,6 +210,9 @@ FILLS = Table(
 
 RESOLUTIONS = Table(
     name="core.resolutions",
+    fed_by=(Feeder.LISTINGS, Feeder.PAYOUTS),
+    commit_order=3,
+    counted=Counted("utc_day(observed_at)", "observed_at"),
     version=2,
     about="One row is what one source says about how an instrument paid out.",
     grain="instrument, source",

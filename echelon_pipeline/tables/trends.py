@@ -7,7 +7,7 @@ days that end with the row's day; ``short_days`` and ``long_days`` are settings 
 from __future__ import annotations
 
 from echelon_pipeline.tables.columns import DATE, INSTRUMENT, VENUE
-from echelon_pipeline.tables.schema import Column, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Cycle, Rule, T, Table
 
 _DAY = "USD per day"
 
@@ -15,6 +15,7 @@ _PRICED = "name of outcome 0, which all prices of the row are of; its label as i
 
 PRICE_TRENDS = Table(
     name="mart.price_trends",
+    cycle=Cycle.DAY,
     version=2,
     about=(
         "One row is one instrument's UTC day of one price source, as in core.daily_prices until trading ended, with "
@@ -101,6 +102,7 @@ _HORIZON_SECONDS = Column("horizon_seconds", T.INT, "the horizon in seconds", nu
 
 CALIBRATION = Table(
     name="mart.calibration",
+    cycle=Cycle.DAY,
     version=2,
     about=(
         "One row is what one instrument with a final outcome cost at one horizon before that outcome could be known, "

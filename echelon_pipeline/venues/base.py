@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from echelon_pipeline.errors import NotAvailable
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.group import Group
+from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.feeds import (
     ComboSource,
     FillFeed,
@@ -185,8 +186,8 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Venue:
-    """One venue. ``title``: its name for people. ``feeds``: what it is asked for besides listings, as
-    ``tables.Feeder`` names it, each with what its asset says of itself; ``addresses`` and ``streams``: where it is
+    """One venue. ``title``: its name for people. ``feeds``: what feeds tables besides its listings
+    and its stream, each with what its asset says of itself; ``addresses`` and ``streams``: where it is
     asked, by setting. ``names_instruments_by``: the listeners' filter that is its native id. ``unlisted_combos``: a
     pattern of native ids of combos that no listing has, and the texts that bound them. ``faults``: what is wrong with
     its settings, with advice."""
@@ -198,7 +199,7 @@ class Venue:
     listing_kinds: Mapping[str, PayloadKind]
     rest: Callable[[Settings], AbstractAsyncContextManager[Rest]]
     stream: Stream
-    feeds: Mapping[str, str]
+    feeds: Mapping[Feeder, str]
     facts: Facts
     names_instruments_by: str
     addresses: Callable[[Settings], Mapping[str, str]]

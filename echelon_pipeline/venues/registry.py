@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from echelon_pipeline.settings.model import use_group
 from echelon_pipeline.sqltools.made_macros import MAKERS
+from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.base import Venue
 from echelon_pipeline.venues.kalshi.venue import KALSHI
 from echelon_pipeline.venues.polymarket.venue import POLYMARKET
@@ -40,9 +41,10 @@ def venue_names() -> tuple[str, ...]:
     return tuple(REGISTRY)
 
 
-def feeding(feeder: str) -> tuple[Venue, ...]:
-    """The venues that have a feed of a kind; all have listings and streams."""
-    return tuple(v for v in REGISTRY.values() if feeder in v.feeds)
+def feeding(feeder: Feeder) -> tuple[Venue, ...]:
+    """The venues that have a feeder; all have listings, and streams that books come from."""
+    common = feeder in (Feeder.LISTINGS, Feeder.BOOKS)
+    return tuple(v for v in REGISTRY.values() if common or feeder in v.feeds)
 
 
 def _macros() -> list[str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.errors import RuleViolation
-from echelon_pipeline.ingest.derive import MERGE_ORDER, Deriver
+from echelon_pipeline.ingest.derive import Deriver
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import load_settings
+from echelon_pipeline.tables import COMMIT_ORDER
 from echelon_pipeline.venues.kalshi.parse import KINDS as KALSHI
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.polymarket.parse import KINDS as POLYMARKET
@@ -44,4 +45,4 @@ def test_versions_of_instruments_are_committed_without_the_instruments(session: 
 
 @pytest.mark.parametrize("kinds", [KALSHI, POLYMARKET], ids=["kalshi", "polymarket"])
 def test_every_table_that_a_payload_gives_rows_of_has_a_place(kinds: dict[str, PayloadKind]) -> None:
-    assert {table for kind in kinds.values() for table in kind.outputs} <= set(MERGE_ORDER)
+    assert {table for kind in kinds.values() for table in kind.outputs} <= set(COMMIT_ORDER)

@@ -3,119 +3,19 @@
 -- grain: venue, table_name, date
 -- partition: none
 -- inputs: core.coverage_daily
--- lookups: core.unread_rows, core.trades, core.fills, core.book_events, core.book_snapshots, core.live_trades, core.live_quotes, core.book_gaps, core.daily_prices, core.instrument_quotes, core.builder_leaderboard, core.instruments, core.instrument_history, core.outcomes, core.events, core.series, core.resolutions, core.dead_letters, core.drift, core.ingest_windows
+-- lookups: counted_tables, core.unread_rows, core.dead_letters, core.drift, core.ingest_windows
+-- counted_tables, counted_rows, event_times, endpoints and listed_tables are filled in by
+-- echelon_pipeline/marts/quality.py: one arm per table or endpoint.
 -- Every unit of work ends with a window, so a new window is when to look again. Each table is aggregated once, over
 -- its day and our clock only: 50 million trades take a second; with the venue's clock they took seven, so that is
 -- read of the last 8 days only.
-WITH dated AS (
-    SELECT
-        'core.trades' AS table_name,
-        venue,
-        date,
-        count(*) AS rows,
-        count(*) FILTER (
-            WHERE observed_at > CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC' + to_hours(24 + $late_hours)
-        ) AS late_rows,
-        max(observed_at) AS latest_observed_at
-    FROM core.trades
-    GROUP BY venue, date
-    UNION ALL
-    SELECT
-        'core.fills',
-        venue,
-        date,
-        count(*),
-        count(*) FILTER (
-            WHERE observed_at > CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC' + to_hours(24 + $late_hours)
-        ),
-        max(observed_at)
-    FROM core.fills
-    GROUP BY venue, date
-    UNION ALL
-    SELECT
-        'core.daily_prices',
-        venue,
-        date,
-        count(*),
-        count(*) FILTER (
-            WHERE observed_at > CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC' + to_hours(24 + $late_hours)
-        ),
-        max(observed_at)
-    FROM core.daily_prices
-    GROUP BY venue, date
-),
-
-seen AS (
+WITH counted AS (
     -- What has no day of its own counts on the day on which it was seen; it cannot be late.
-    SELECT 'core.instrument_quotes' AS table_name, venue, date, count(*) AS rows, max(observed_at) AS latest_observed_at
-    FROM core.instrument_quotes
-    GROUP BY venue, date
-    UNION ALL
-    SELECT 'core.book_events', venue, date, count(*), max(received_at)
-    FROM core.book_events
-    GROUP BY venue, date
-    UNION ALL
-    SELECT 'core.book_snapshots', venue, date, count(*), max(valid_to)
-    FROM core.book_snapshots
-    GROUP BY venue, date
-    UNION ALL
-    SELECT 'core.live_trades', venue, date, count(*), max(received_at)
-    FROM core.live_trades
-    GROUP BY venue, date
-    UNION ALL
-    SELECT 'core.live_quotes', venue, date, count(*), max(received_at)
-    FROM core.live_quotes
-    GROUP BY venue, date
-    UNION ALL
-    SELECT 'core.book_gaps', venue, date, count(*), max(to_at)
-    FROM core.book_gaps
-    GROUP BY venue, date
-    UNION ALL
-    SELECT 'core.builder_leaderboard', venue, date, count(*), max(observed_at)
-    FROM core.builder_leaderboard
-    GROUP BY venue, date
-    UNION ALL
-    SELECT 'core.instruments', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
-    FROM core.instruments
-    GROUP BY venue, utc_day(observed_at)
-    UNION ALL
-    SELECT 'core.instrument_history', venue, utc_day(valid_from) AS date, count(*), max(valid_from)
-    FROM core.instrument_history
-    GROUP BY venue, utc_day(valid_from)
-    UNION ALL
-    SELECT 'core.outcomes', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
-    FROM core.outcomes
-    GROUP BY venue, utc_day(observed_at)
-    UNION ALL
-    SELECT 'core.events', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
-    FROM core.events
-    GROUP BY venue, utc_day(observed_at)
-    UNION ALL
-    SELECT 'core.series', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
-    FROM core.series
-    GROUP BY venue, utc_day(observed_at)
-    UNION ALL
-    SELECT 'core.resolutions', venue, utc_day(observed_at) AS date, count(*), max(observed_at)
-    FROM core.resolutions
-    GROUP BY venue, utc_day(observed_at)
-),
-
-counted AS (
-    SELECT * FROM dated
-    UNION ALL BY NAME
-    SELECT * FROM seen
+    SELECT * FROM counted_rows
 ),
 
 happened AS (
-    SELECT 'core.trades' AS table_name, venue, date, max(event_at) AS latest_event_at
-    FROM core.trades
-    WHERE date >= utc_day(CAST($now AS TIMESTAMPTZ)) - 7
-    GROUP BY venue, date
-    UNION ALL
-    SELECT 'core.fills', venue, date, max(event_at)
-    FROM core.fills
-    WHERE date >= utc_day(CAST($now AS TIMESTAMPTZ)) - 7
-    GROUP BY venue, date
+    SELECT * FROM event_times
 ),
 
 letters AS (
@@ -130,26 +30,6 @@ unread AS (
     GROUP BY venue, table_name, date
 ),
 
-endpoints (venue, endpoint, table_name) AS (
-    -- The first table that an endpoint's objects become; a test compares it with the parsers.
-    VALUES
-        ('kalshi', 'candlesticks', 'core.daily_prices'),
-        ('kalshi', 'events', 'core.events'),
-        ('kalshi', 'markets', 'core.instruments'),
-        ('kalshi', 'series', 'core.series'),
-        ('kalshi', 'trades', 'core.trades'),
-        ('polymarket', 'builder_trades', 'core.fills'),
-        ('polymarket', 'builders_leaderboard', 'core.builder_leaderboard'),
-        ('polymarket', 'clob_markets', 'core.resolutions'),
-        ('polymarket', 'events', 'core.events'),
-        ('polymarket', 'markets', 'core.instruments'),
-        ('polymarket', 'prices_history', 'core.daily_prices'),
-        ('polymarket', 'resolutions', 'core.resolutions'),
-        ('polymarket', 'series', 'core.series'),
-        ('polymarket', 'trades', 'core.trades'),
-        ('polymarket', 'trades_v1', 'core.trades')
-),
-
 drifts AS (
     SELECT
         d.venue,
@@ -158,7 +38,7 @@ drifts AS (
         as_whole(sum(d.objects)) AS drift_objects,
         count(DISTINCT (d.endpoint, d.path, d.kind)) AS drift_fields
     FROM core.drift d
-    LEFT JOIN endpoints e USING (venue, endpoint)
+    LEFT JOIN (SELECT * FROM endpoints) e USING (venue, endpoint)
     GROUP BY ALL
 ),
 
@@ -191,29 +71,10 @@ windows AS (
 
 reads AS (
     -- Listings fill further tables under the windows of core.instruments.
-    SELECT venue, filled AS table_name, max(last_read_at) AS last_read_at
-    FROM (
-        SELECT
-            venue,
-            last_read_at,
-            unnest(
-                CASE table_name
-                    WHEN 'core.instruments'
-                        THEN [
-                            table_name,
-                            'core.instrument_history',
-                            'core.instrument_quotes',
-                            'core.outcomes',
-                            'core.events',
-                            'core.series',
-                            'core.resolutions'
-                        ]
-                    ELSE [table_name]
-                END
-            ) AS filled
-        FROM windows
-    )
-    GROUP BY venue, filled
+    SELECT w.venue, coalesce(l.table_name, w.table_name) AS table_name, max(w.last_read_at) AS last_read_at
+    FROM windows w
+    LEFT JOIN (SELECT * FROM listed_tables) l ON w.table_name = 'core.instruments'
+    GROUP BY ALL
 ),
 
 claims AS (

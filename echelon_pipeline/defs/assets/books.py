@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from echelon_pipeline.defs import report
-from echelon_pipeline.defs.assets.listings import core_key
+from echelon_pipeline.defs.feeders import core_key
 from echelon_pipeline.defs.partitions import HOURLY, hours_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.lake.session import Counts, Venue
@@ -121,8 +121,7 @@ def _covered(key: dg.AssetKey, share: float | None) -> dg.AssetCheckResult:
     )
 
 
-ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
-    core_listeners,
-    *(_capture(venue) for venue in venue_names()),
-    *(_books(venue) for venue in venue_names()),
-]
+def book_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The export of listeners, and of every venue what was captured and the books of it."""
+    names = venue_names()
+    return [core_listeners, *(_capture(venue) for venue in names), *(_books(venue) for venue in names)]

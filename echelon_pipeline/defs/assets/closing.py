@@ -7,9 +7,8 @@ from typing import Any
 import dagster as dg
 
 from echelon_pipeline.defs import report
-from echelon_pipeline.defs.assets.further import RESOLUTIONS
-from echelon_pipeline.defs.assets.listings import DERIVED, core_key
 from echelon_pipeline.defs.assets.marts import mart_key
+from echelon_pipeline.defs.feeders import last_of_run, read_by_publication
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
@@ -22,21 +21,7 @@ from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.streams.recordings import expire_recordings
-from echelon_pipeline.venues.registry import venue_names
-
-_DAILY = [
-    *(dg.AssetKey(core_key(v, t)) for v in venue_names() for t in ("core.trades", "core.daily_prices")),
-    dg.AssetKey(core_key("polymarket", "core.fills")),
-]
-_LISTED = [dg.AssetKey(core_key(v, t)) for v in venue_names() for t in DERIVED]
-_EVERYTHING = [*_LISTED, *_DAILY, dg.AssetKey(RESOLUTIONS)]
-# What nothing else waits for: enough to come after everything, without an edge from each of 20 tables.
-_LAST = [
-    *(dg.AssetKey(core_key(v, "core.daily_prices")) for v in venue_names()),
-    dg.AssetKey(core_key("polymarket", "core.fills")),
-    dg.AssetKey(RESOLUTIONS),
-]
-_LOGS = ("core.ingest_windows", "core.dead_letters", "core.drift")
+from echelon_pipeline.tables import Feeder, fed_by
 
 
 def _log_asset(table: str) -> dg.AssetsDefinition:
@@ -44,7 +29,7 @@ def _log_asset(table: str) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="_".join(key),
-        specs=[report.spec_of(table, key, deps=_LAST, about="Written by every unit of work; reported here.")],
+        specs=[report.spec_of(table, key, deps=last_of_run(), about="Written by every unit of work; reported here.")],
     )
     def log_table(context: dg.AssetExecutionContext, warehouse: Resource) -> Materialized:
         session = warehouse.session(context.run.run_id)
@@ -79,37 +64,46 @@ def _view_spec(name: str, view: Statement) -> dg.AssetSpec:
     )
 
 
-@dg.multi_asset(
-    name="published_duckdb",
-    specs=[
-        dg.AssetSpec(
-            dg.AssetKey(_FILE),
-            deps=[*_EVERYTHING, *(dg.AssetKey(t.split(".")) for t in _LOGS), *(mart_key(m) for m in marts())],
-            description="One row is one table of the published DuckDB file, all from one set of versions.\n\n"
-            "Built aside and swapped in: readers never wait, and see either the old file or the new one.",
-            owners=report.OWNERS,
-            kinds={"duckdb"},
-        ),
-        *(_view_spec(name, view) for name, view in _VIEWS.items()),
-    ],
-    pool="publication",
-)
-def published_duckdb(warehouse: Resource, config: PublishConfig) -> Iterator[Materialized]:
-    """Publishes, unless the last publication is too young and nobody asked."""
-    settings = warehouse.settings()
-    with classified():
-        done = publish(settings, soon=config.force)
-    metadata: dict[str, Any] = {"published": done is not None}
-    if done is not None:
-        metadata |= {
-            "path": dg.MetadataValue.path(str(done.path)),
-            "tables": len(done.tables),
-            "seconds": round(done.seconds, 3),
-        }
-        metadata["stale"] = dg.MetadataValue.json(done.stale)
-    for key in PUBLISHED:
-        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
-    require_built(settings)
+def _published() -> dg.AssetsDefinition:
+    logs = [dg.AssetKey(table.split(".")) for table in fed_by(Feeder.UNITS)]
+
+    @dg.multi_asset(
+        name="published_duckdb",
+        specs=[
+            dg.AssetSpec(
+                dg.AssetKey(_FILE),
+                deps=[
+                    *read_by_publication(),
+                    *logs,
+                    *(mart_key(m) for m in marts()),
+                ],
+                description="One row is one table of the published DuckDB file, all from one set of versions.\n\n"
+                "Built aside and swapped in: readers never wait, and see either the old file or the new one.",
+                owners=report.OWNERS,
+                kinds={"duckdb"},
+            ),
+            *(_view_spec(name, view) for name, view in _VIEWS.items()),
+        ],
+        pool="publication",
+    )
+    def published_duckdb(warehouse: Resource, config: PublishConfig) -> Iterator[Materialized]:
+        """Publishes, unless the last publication is too young and nobody asked."""
+        settings = warehouse.settings()
+        with classified():
+            done = publish(settings, soon=config.force)
+        metadata: dict[str, Any] = {"published": done is not None}
+        if done is not None:
+            metadata |= {
+                "path": dg.MetadataValue.path(str(done.path)),
+                "tables": len(done.tables),
+                "seconds": round(done.seconds, 3),
+            }
+            metadata["stale"] = dg.MetadataValue.json(done.stale)
+        for key in PUBLISHED:
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+        require_built(settings)
+
+    return published_duckdb
 
 
 def require_built(settings: Settings) -> None:
@@ -135,4 +129,6 @@ def lake_maintenance(warehouse: Resource) -> Materialized:
     return dg.MaterializeResult(metadata={"done": dg.MetadataValue.json(told)})
 
 
-ASSETS = [*(_log_asset(table) for table in _LOGS), published_duckdb, lake_maintenance]
+def closing_assets() -> list[dg.AssetsDefinition]:
+    """Reports on what every unit of work wrote, the publication, and maintenance."""
+    return [*(_log_asset(table) for table in fed_by(Feeder.UNITS)), _published(), lake_maintenance]

@@ -5,22 +5,14 @@ from collections.abc import Iterator
 import dagster as dg
 
 from echelon_pipeline.defs import report
+from echelon_pipeline.defs.feeders import core_key
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Venue
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
-from echelon_pipeline.venues.registry import venue_names
-
-DERIVED = (
-    "core.series",
-    "core.events",
-    "core.instruments",
-    "core.instrument_history",
-    "core.outcomes",
-    "core.instrument_quotes",
-    "core.resolutions",
-)
+from echelon_pipeline.tables import Feeder, fed_by
+from echelon_pipeline.venues.registry import venue_names, venue_of
 
 
 class ListingConfig(dg.Config):
@@ -33,11 +25,6 @@ class DeriveConfig(dg.Config):
     """``again``: derive all of raw once more, also what was derived before."""
 
     again: bool = False
-
-
-def core_key(venue: Venue, table: str) -> list[str]:
-    """Asset key of a venue's part of a core table."""
-    return ["core", venue, table.split(".", 1)[1]]
 
 
 def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
@@ -53,7 +40,7 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
         name=f"raw_{venue}_listings",
         specs=[spec],
         check_specs=[report.available_check(key)],
-        pool=f"{venue}_api",
+        pool=venue_of(venue).pool,
     )
     def listings(
         context: dg.AssetExecutionContext, warehouse: Resource, config: ListingConfig
@@ -69,9 +56,9 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
 
 
 def _core_assets(venue: Venue) -> dg.AssetsDefinition:
-    raw = dg.AssetKey(["raw", venue, "listings"])
-    specs = [report.spec_of(t, core_key(venue, t), deps=[raw], about=f"The {venue} part.") for t in DERIVED]
-    checks = [report.rules_check(t, core_key(venue, t)) for t in DERIVED]
+    raw, derived = dg.AssetKey(["raw", venue, "listings"]), fed_by(Feeder.LISTINGS)
+    specs = [report.spec_of(t, core_key(venue, t), deps=[raw], about=f"The {venue} part.") for t in derived]
+    checks = [report.rules_check(t, core_key(venue, t)) for t in derived]
     checks.append(report.parsed_check(core_key(venue, "core.instruments")))
 
     @dg.multi_asset(name=f"core_{venue}_instruments", specs=specs, check_specs=checks)
@@ -81,7 +68,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
         session = warehouse.session(context.run.run_id)
         with classified():
             counts = main.derive(session, venue, again=config.again)
-        for table in DERIVED:
+        for table in derived:
             key = core_key(venue, table)
             results = [report.rules_held(table, key, counts)]
             if table == "core.instruments":
@@ -95,4 +82,6 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
     return instruments
 
 
-ASSETS = [build(venue) for venue in venue_names() for build in (_raw_asset, _core_assets)]
+def listing_assets() -> list[dg.AssetsDefinition]:
+    """Two of every venue."""
+    return [build(venue) for venue in venue_names() for build in (_raw_asset, _core_assets)]

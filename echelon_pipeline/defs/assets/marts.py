@@ -6,28 +6,18 @@ from datetime import date
 import dagster as dg
 
 from echelon_pipeline.defs import report
-from echelon_pipeline.defs.assets.further import PARLAYS, RESOLUTIONS
-from echelon_pipeline.defs.assets.listings import DERIVED, core_key
+from echelon_pipeline.defs.feeders import awaited_by, keys_of
 from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.lake.raw import LAST_SEEN
 from echelon_pipeline.marts.builds import EMPTIED, held_back
 from echelon_pipeline.marts.marts import Mart, marts
 from echelon_pipeline.marts.refresh import Built
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.lineage import guarded_refresh
-from echelon_pipeline.streams.book_tables import BOOK_TABLES
-from echelon_pipeline.venues.registry import venue_names
-
-# Every table of the lake that is written per venue; the others are one asset each.
-_OF_BOTH = {*DERIVED, "core.trades", "core.daily_prices", *BOOK_TABLES}
-_OF_POLYMARKET = {"core.fills", "core.builder_leaderboard"}
-# Combos come by an asset of their own into tables that the listings write.
-_FURTHER = {"core.parlays": [dg.AssetKey(PARLAYS)], "core.parlay_legs": [dg.AssetKey(PARLAYS)]}
 
 Reported = Materialized | dg.AssetCheckResult
 
@@ -43,23 +33,12 @@ def mart_key(mart: Mart) -> dg.AssetKey:
     return dg.AssetKey(mart.name.split("."))
 
 
-def _keys(table: str) -> list[dg.AssetKey]:
-    if table == LAST_SEEN:
-        return [dg.AssetKey(core_key(venue, "core.instruments")) for venue in venue_names()]
-    if table in _OF_BOTH:
-        second = [dg.AssetKey(RESOLUTIONS)] if table == "core.resolutions" else []
-        return [dg.AssetKey(core_key(venue, table)) for venue in venue_names()] + second
-    if table in _OF_POLYMARKET:
-        return [dg.AssetKey(core_key("polymarket", table))]
-    return [dg.AssetKey(table.split("."))]
-
-
 def _spec(mart: Mart) -> dg.AssetSpec:
     header = mart.statement.header
     spec = report.spec_of(
         mart.name,
         mart.name.split("."),
-        deps=[*(key for table in mart.tables for key in _keys(table)), *_FURTHER.get(mart.name, ())],
+        deps=[*(key for table in mart.tables for key in keys_of(table)), *awaited_by(mart.name)],
         about=f"{header['about'].capitalize()}. Computed by `sql/{mart.statement.name}.sql`.",
     )
     return spec.replace_attributes(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.kalshi import KalshiSettings
+from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.base import Facts, Levels, Probe, Rest, Said, StreamProbe, Venue
 from echelon_pipeline.venues.kalshi.parse import KINDS, LISTED
 
@@ -177,10 +178,10 @@ KALSHI = Venue(
     rest=_rest,
     stream=KalshiStream(),
     feeds={
-        "trades": "Trades of kalshi, walked from new to old; what is complete is in core.ingest_windows.",
-        "prices": "kalshi: hourly candles, and OHLC, VWAP and volume of our own trades.",
-        "combos": "A bounded sample of Kalshi's combos, their collections and legs, and the known ones again until "
-        "they settle.",
+        Feeder.TRADES: "Trades of kalshi, walked from new to old; what is complete is in core.ingest_windows.",
+        Feeder.PRICES: "kalshi: hourly candles, and OHLC, VWAP and volume of our own trades.",
+        Feeder.COMBOS: "A bounded sample of Kalshi's combos, their collections and legs, and the known ones again "
+        "until they settle.",
     },
     facts=Facts(has_tickers=True, has_numbered_frames=True),
     names_instruments_by="ticker",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.polymarket import PolymarketSettings
+from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.base import Facts, Levels, Probe, Rest, StreamProbe, Venue
 from echelon_pipeline.venues.polymarket.parse import KINDS, LISTED
 
@@ -168,11 +169,11 @@ POLYMARKET = Venue(
     rest=_rest,
     stream=PolymarketStream(),
     feeds={
-        "trades": "Trades of polymarket, walked from new to old; what is complete is in core.ingest_windows.",
-        "prices": "polymarket: hourly sampled midpoints, and OHLC, VWAP and volume of our own trades.",
-        "fills": "Builder-attributed legs of the configured codes (ECHELON_BUILDER_CODE).",
-        "payouts": "The second source for Polymarket: Data API v2 is asked about ended instruments.",
-        "ranking": "The venue's own ranking, in shares; our codes' volume in dollars is in the marts.",
+        Feeder.TRADES: "Trades of polymarket, walked from new to old; what is complete is in core.ingest_windows.",
+        Feeder.PRICES: "polymarket: hourly sampled midpoints, and OHLC, VWAP and volume of our own trades.",
+        Feeder.FILLS: "Builder-attributed legs of the configured codes (ECHELON_BUILDER_CODE).",
+        Feeder.PAYOUTS: "The second source for Polymarket: Data API v2 is asked about ended instruments.",
+        Feeder.RANKING: "The venue's own ranking, in shares; our codes' volume in dollars is in the marts.",
     },
     facts=Facts(has_tokens=True, has_builder_trades=True, closes_on_time=False),
     names_instruments_by="condition",
