@@ -1,34 +1,34 @@
-"""The error tree: few, named, classified once as permanent or transient.
+"""The error tree: few named errors, each classified as permanent or transient.
 
-Belongs here: exception classes and nothing else. A message names the file, row or field that is
-wrong and what was expected. Secrets, headers and full URLs with credentials never enter a message.
+Belongs here: exception classes and nothing else. A message names the wrong file, row or field and what was expected.
+Messages never contain secrets, headers or URLs with credentials.
 
     EchelonError
-    ├── Permanent          trying again cannot help
+    ├── Permanent          a retry cannot help
     │   ├── BadSettings    the environment is wrong
     │   ├── BadRequest     the venue refused the request (4xx)
     │   ├── Unauthorized   401 / 403
     │   ├── NotFound       404
     │   │   └── NotAvailable   a recorded universe lacks it
-    │   ├── AnswerTooLarge     an answer is larger than the bound on decoded bytes
+    │   ├── AnswerTooLarge     a decoded answer is larger than the limit
     │   ├── SchemaDrift    a required shape is missing from an answer
     │   ├── PagingStuck    a cursor repeats or a page adds no new id
     │   ├── RuleViolation  staged rows break a table's rules; nothing was committed
     │   ├── BadImport      a bulk file lacks columns or has the wrong ones
-    │   ├── MartsFailed    computed tables could not be built and keep their last version
-    │   ├── RefusedStatement   not one statement that reads
+    │   ├── MartsFailed    marts could not be built and keep their last version
+    │   ├── RefusedStatement   not a single statement that only reads
     │   ├── NewerLake      a table was written by newer code
     │   ├── CorruptStore   a lake partition or published file cannot be read
     │   ├── DatabaseRefused    Postgres refused a statement
     │   └── RunFailed      steps of a run failed; the message names each with its reason
-    └── Transient          trying again may help
+    └── Transient          a retry may help
         ├── RateLimited        429
-        ├── VenueUnavailable   5xx, timeouts, broken bodies
-        ├── VenueDown          the breaker opened: stop the run
-        ├── Conflict           another writer won too many times
-        ├── DiskFull           no room left
-        ├── DatabaseUnavailable    Postgres cannot be reached, or broke off
-        └── RunPostponed       every step that failed did so for a reason that may pass
+        ├── VenueUnavailable   5xx, timeouts, unreadable bodies
+        ├── VenueDown          too many consecutive failures: stop the run
+        ├── Conflict           another writer committed first too many times
+        ├── DiskFull           no space left
+        ├── DatabaseUnavailable    Postgres cannot be reached, or the connection broke
+        └── RunPostponed       every failed step failed for a transient reason
 """
 
 from __future__ import annotations
@@ -37,41 +37,41 @@ from collections.abc import Mapping
 
 
 class EchelonError(Exception):
-    """Root of every error that this project raises on purpose."""
+    """Base class of all errors of this project."""
 
 
 class Permanent(EchelonError):
-    """Trying again cannot help."""
+    """A retry cannot help."""
 
 
 class Transient(EchelonError):
-    """Trying again may help. ``retry_after``: seconds, where the other side said so."""
+    """A retry may help. ``retry_after``: seconds, if the server sent them."""
 
     retry_after: float | None = None
 
 
 class BadSettings(Permanent):
-    """An environment variable is unknown or has a value that cannot be used."""
+    """An environment variable is unknown or has an invalid value."""
 
 
 class BadRequest(Permanent):
-    """The venue refused the request; the message carries status and the venue's own words."""
+    """The venue refused the request; the message has the status and the venue's text."""
 
 
 class Unauthorized(Permanent):
-    """The venue wants credentials, or other ones (401, 403)."""
+    """The venue requires credentials, or other ones (401, 403)."""
 
 
 class NotFound(Permanent):
-    """The venue does not know the thing (404)."""
+    """The requested object does not exist (404)."""
 
 
 class NotAvailable(NotFound):
-    """A recorded universe does not hold the endpoint or the thing: nothing can be said about it."""
+    """A recorded universe lacks the endpoint or object: it is unknown whether the venue has it."""
 
 
 class AnswerTooLarge(Permanent):
-    """An answer is larger than the bound on decoded bytes; the message names the setting."""
+    """A decoded answer is larger than the limit; the message names the setting."""
 
 
 class SchemaDrift(Permanent):
@@ -79,7 +79,7 @@ class SchemaDrift(Permanent):
 
 
 class PagingStuck(Permanent):
-    """A cursor repeats, or a page adds no new id: going on would never end."""
+    """A cursor repeats, or a page adds no new id: paging would never end."""
 
 
 class RuleViolation(Permanent):
@@ -91,7 +91,7 @@ class BadImport(Permanent):
 
 
 class MartsFailed(Permanent):
-    """Computed tables could not be built; each keeps its last version. ``reasons``: by table."""
+    """Marts could not be built; each keeps its last version. ``reasons``: by table."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         self.reasons = dict(reasons)
@@ -99,11 +99,11 @@ class MartsFailed(Permanent):
 
 
 class RefusedStatement(Permanent):
-    """A text is not one statement that reads, where only such are run."""
+    """A text is not a single statement that only reads."""
 
 
 class NewerLake(Permanent):
-    """A table was written by newer code than this; upgrade before writing."""
+    """A table was written by newer code; upgrade before reading or writing it."""
 
 
 class CorruptStore(Permanent):
@@ -111,7 +111,7 @@ class CorruptStore(Permanent):
 
 
 class DatabaseRefused(Permanent):
-    """Postgres refused a statement: the message has its words."""
+    """Postgres refused a statement; the message has the server's text."""
 
 
 class RunFailed(Permanent):
@@ -127,20 +127,20 @@ class VenueUnavailable(Transient):
 
 
 class VenueDown(Transient):
-    """So many requests failed in a row that the run stops; nothing fetched so far is lost."""
+    """Too many consecutive requests failed, so the run stops; data fetched before is kept."""
 
 
 class Conflict(Transient):
-    """Another process committed to the same partition more often than we are willing to retry."""
+    """Another process committed to the same partition first, more often than the retry limit allows."""
 
 
 class DiskFull(Transient):
-    """No room left where the lake, the publication or temporary files live."""
+    """No space left for the lake, the publication or temporary files."""
 
 
 class DatabaseUnavailable(Transient):
-    """Postgres cannot be reached, or broke off what was under way; nothing half done stays."""
+    """Postgres cannot be reached, or the connection broke; the transaction was rolled back."""
 
 
 class RunPostponed(Transient):
-    """Steps of a run failed, each for a reason that may pass: run again and it goes on where it stopped."""
+    """Steps of a run failed, each for a transient reason: run again to continue where it stopped."""

@@ -1,8 +1,8 @@
-"""One way to end a process early: a signal ends what is under way, at any step, within seconds.
+"""Ends a process early: a signal stops the current work, at any step, within seconds.
 
-Belongs here: who hears SIGINT, SIGTERM and SIGHUP, and what each kind of wait needs so that it ends: Python code gets
-``Interrupted``, queries that run in C are interrupted from a thread, an asyncio task is cancelled. What does not end in
-time is ended: everything here survives a SIGKILL, so that costs nothing that was committed. Dagster is not known here.
+Belongs here: handling SIGINT, SIGTERM and SIGHUP, and stopping each kind of work: Python code gets ``Interrupted``,
+queries that run in C are interrupted from a thread, an asyncio task is cancelled. A process that does not end in time
+exits by force. That loses no committed data, because all work survives a SIGKILL. Does not belong here: Dagster.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Result = TypeVar("Result")
 Hook = Callable[[], object]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Seconds from the signal to the forced end: less than the 5 (30 inside a Delta commit) that are promised.
+# Seconds from the signal to the forced exit: less than the documented 5 s (30 s during a Delta commit).
 PATIENCE, COMMIT_PATIENCE = 4.0, 28.0
-# After a commit that outlasted its patience, Python code needs this long to unwind.
+# Seconds that Python code gets for cleaning up after a commit that ended later than PATIENCE.
 UNWIND = 1.0
-# What runs in C may begin after it was interrupted, so that interrupts are repeated until the end.
+# A query may start just after an interrupt, so interrupts are repeated at this interval until the end.
 REPEAT = 0.2
-# A report to Dagster from a process that is ended by force: SQLite may be locked by another process.
-LAST_WORDS = 0.8
+# Maximum seconds for each hook before a forced exit: it may wait for a SQLite file that another process has locked.
+FINAL_HOOK_SECONDS = 0.8
 
 
 class Interrupted(KeyboardInterrupt):
-    """The process was asked to end by the signal ``number``. Not an error: nothing failed, nothing is retried."""
+    """The signal ``number`` stops the process. It is not an error: nothing failed, nothing is retried."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"interrupted by {signal.Signals(number).name}")
@@ -43,19 +43,19 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """128 + signal, as shells say it: 130, 143, 129."""
+        """128 + signal number, as in shells: 130, 143, 129."""
         return 128 + self.number
 
 
-class _Watch:
-    """The signals of one process, from the moment it cares about them until it ends."""
+class _SignalWatch:
+    """The signal handlers of one process and the thread that ends its work."""
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.heard = threading.Event()
+        self.received = threading.Event()
         self.patience = PATIENCE
         self.hooks: list[Hook] = []
-        self.last_words: list[Hook] = []
+        self.final_hooks: list[Hook] = []
         self._raised = False
         self._lock = threading.Lock()
         self._at = 0.0
@@ -76,7 +76,7 @@ class _Watch:
         self._thread.start()
 
     def end(self) -> None:
-        """Puts back what was there before."""
+        """Restores the previous handlers."""
         self._over.set()
         signal.set_wakeup_fd(self._wakeup)
         for number, before in self._handlers.items():
@@ -86,8 +86,8 @@ class _Watch:
         os.close(self._reader)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Raises Interrupted for the first signal, or lets Dagster's handler do as it does for SIGINT."""
-        self.hear(number)
+        """Raises Interrupted for the first signal, or calls Dagster's SIGINT handler if Dagster has installed one."""
+        self.note(number)
         current = signal.getsignal(signal.SIGINT)
         if current != self.handle and callable(current):
             current(signal.SIGINT, frame)
@@ -95,15 +95,15 @@ class _Watch:
             self._raised = True
             raise Interrupted(number)
 
-    def hear(self, number: int) -> None:
-        """Notes the first signal."""
+    def note(self, number: int) -> None:
+        """Records the first signal and its time."""
         if self.number is None:
             self._at = time.monotonic()
             self.number = number
 
     @contextmanager
-    def kept(self, hooks: list[Hook], hook: Hook) -> Iterator[None]:
-        """One of ``hooks`` while inside."""
+    def registered(self, hooks: list[Hook], hook: Hook) -> Iterator[None]:
+        """``hook`` is in the list ``hooks`` while the block runs."""
         with self._lock:
             hooks.append(hook)
         try:
@@ -114,7 +114,7 @@ class _Watch:
 
     @contextmanager
     def commit(self) -> Iterator[None]:
-        """Inside the longer patience holds."""
+        """The longer patience applies while the block runs."""
         with self._lock:
             self._commits += 1
         try:
@@ -125,16 +125,16 @@ class _Watch:
                 self._committed_at = time.monotonic()
 
     def _watch(self) -> None:
-        """The thread: the system writes a byte per signal, whatever the main thread is busy with."""
+        """The thread: the system writes a byte to the pipe per signal, even while the main thread is busy."""
         while numbers := [n for n in os.read(self._reader, 64) if n in SIGNALS]:
-            self.hear(numbers[0])
-            self.heard.set()
+            self.note(numbers[0])
+            self.received.set()
             while not self._over.is_set():
                 for hook in list(self.hooks):
-                    with suppress(Exception):  # a connection that is closed meanwhile needs no interrupt
+                    with suppress(Exception):  # a connection that was closed needs no interrupt
                         hook()
                 if time.monotonic() > self._limit():
-                    self._end_by_force()
+                    self._force_exit()
                 self._over.wait(REPEAT)
             return
 
@@ -143,32 +143,32 @@ class _Watch:
             return self._at + COMMIT_PATIENCE
         return max(self._at + self.patience, min(self._committed_at + UNWIND, self._at + COMMIT_PATIENCE))
 
-    def _end_by_force(self) -> None:
-        for words in [threading.Thread(target=hook, daemon=True) for hook in self.last_words]:
-            words.start()
-            words.join(LAST_WORDS)
+    def _force_exit(self) -> None:
+        for thread in [threading.Thread(target=hook, daemon=True) for hook in self.final_hooks]:
+            thread.start()
+            thread.join(FINAL_HOOK_SECONDS)
         interrupted = Interrupted(self.number or signal.SIGTERM)
         with suppress(OSError, ValueError):
-            sys.stderr.write(f"error: {interrupted}; ended by force, what was committed stays\n")
+            sys.stderr.write(f"error: {interrupted}; exit by force, committed data stays\n")
             sys.stderr.flush()
         os._exit(interrupted.exit_code)
 
 
-_watch: _Watch | None = None
+_watch: _SignalWatch | None = None
 
 
 @contextmanager
-def heeded() -> Iterator[None]:
-    """Signals end what happens inside, which then raises Interrupted, whatever error it was broken off with.
+def handling_signals() -> Iterator[None]:
+    """Signals end the block. It then raises Interrupted, even if the interrupted code raised another error.
 
-    Signals are the main thread's: in another one, and inside of another ``heeded``, nothing changes.
+    Only the main thread handles signals: in another thread, and inside another ``handling_signals``, it does nothing.
     """
     global _watch
     if _watch is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    _deaf_at_the_end()
-    watch = _watch = _Watch()
+    _ignore_signals_at_exit()
+    watch = _watch = _SignalWatch()
     watch.begin()
     try:
         yield
@@ -176,7 +176,7 @@ def heeded() -> Iterator[None]:
     except GeneratorExit:
         raise
     except BaseException as error:
-        watch = _watch or watch  # another one after what was unheeded
+        watch = _watch or watch  # ``default_signals`` replaces the watch
         if watch.number is None or isinstance(error, Interrupted):
             raise
         raise Interrupted(watch.number) from error
@@ -186,9 +186,9 @@ def heeded() -> Iterator[None]:
 
 
 @cache
-def _deaf_at_the_end() -> None:
-    """While the interpreter takes itself apart, all is done and the exit code stands: a signal that comes then must
-    not end the process by its raw number."""
+def _ignore_signals_at_exit() -> None:
+    """When the interpreter shuts down, the work is done and the exit code is set: a signal that arrives then must not
+    replace the exit code."""
 
     def ignore() -> None:
         for number in SIGNALS:
@@ -198,8 +198,8 @@ def _deaf_at_the_end() -> None:
 
 
 @contextmanager
-def unheeded() -> Iterator[None]:
-    """For what has handlers of its own: inside, signals are what they were before ``heeded``."""
+def default_signals() -> Iterator[None]:
+    """Restores the handlers from before ``handling_signals`` for the block, for code with handlers of its own."""
     global _watch
     watch = _watch
     if watch is None:
@@ -210,53 +210,53 @@ def unheeded() -> Iterator[None]:
     try:
         yield
     finally:
-        _watch = _Watch()
+        _watch = _SignalWatch()
         _watch.begin()
 
 
-def asked() -> bool:
-    """Whether the process was asked to end."""
+def is_requested() -> bool:
+    """Whether a signal has asked the process to end."""
     return _watch is not None and _watch.number is not None
 
 
 def check() -> None:
-    """Raises Interrupted where the process was asked to end."""
+    """Raises Interrupted if a signal has asked the process to end."""
     if _watch is not None and _watch.number is not None:
         raise Interrupted(_watch.number)
 
 
 def wait(seconds: float) -> None:
-    """Sleeps. Raises Interrupted as soon as the process is asked to end."""
+    """Sleeps. Raises Interrupted as soon as a signal arrives."""
     if _watch is None:
         time.sleep(seconds)
         return
-    _watch.heard.wait(seconds)
+    _watch.received.wait(seconds)
     check()
 
 
 @contextmanager
 def interrupting(hook: Hook) -> Iterator[None]:
-    """``hook`` ends what runs inside: called from a thread, every 0.2 s from the signal on."""
+    """``hook`` ends the work of the block: after a signal a thread calls it every 0.2 s."""
     if _watch is None:
         yield
     else:
-        with _watch.kept(_watch.hooks, hook):
+        with _watch.registered(_watch.hooks, hook):
             yield
 
 
 @contextmanager
-def last_words(hook: Hook) -> Iterator[None]:
-    """``hook`` is called, from a thread, before a process that does not end in time is ended by force."""
+def before_forced_exit(hook: Hook) -> Iterator[None]:
+    """A thread calls ``hook`` before the process, if it does not end in time, exits by force."""
     if _watch is None:
         yield
     else:
-        with _watch.kept(_watch.last_words, hook):
+        with _watch.registered(_watch.final_hooks, hook):
             yield
 
 
 @contextmanager
 def committing() -> Iterator[None]:
-    """Inside is one commit of a table, which may take longer to end than other work."""
+    """The block is one commit of a table, which gets more time to end than other work."""
     if _watch is None:
         yield
     else:
@@ -264,11 +264,11 @@ def committing() -> Iterator[None]:
             yield
 
 
-def run(work: Coroutine[Any, Any, Result], tell: Hook | None = None, patience: float = PATIENCE) -> Result:
-    """``asyncio.run``. A signal cancels ``work``; then Interrupted is raised, also where the work ended well.
+def run(work: Coroutine[Any, Any, Result], on_signal: Hook | None = None, patience: float = PATIENCE) -> Result:
+    """``asyncio.run``. A signal cancels ``work``; then it raises Interrupted, even if the work completed.
 
-    With ``tell`` a signal calls that in the loop instead, and ``work`` ends by itself, within ``patience`` seconds;
-    its result is returned, and ``asked`` says that it was asked to end.
+    With ``on_signal``, a signal calls that function in the loop instead, and ``work`` must end by itself within
+    ``patience`` seconds; its result is returned, and ``is_requested`` is true.
     """
     watch = _watch
     if watch is None or threading.current_thread() is not threading.main_thread():
@@ -277,37 +277,37 @@ def run(work: Coroutine[Any, Any, Result], tell: Hook | None = None, patience: f
         check()
         watch.patience = patience
         with _quiet_handlers():
-            result = asyncio.run(_watched(watch, work, tell))
+            result = asyncio.run(_watched(watch, work, on_signal))
     except (asyncio.CancelledError, Exception) as error:
         if watch.number is not None:
             raise Interrupted(watch.number) from error
         raise
     finally:
         watch.patience = PATIENCE
-        work.close()  # nothing where it has run; else it was never begun
-    if tell is None:
+        work.close()  # no effect if it ran; otherwise it never started
+    if on_signal is None:
         check()
     return result
 
 
-async def _watched(watch: _Watch, work: Coroutine[Any, Any, Result], tell: Hook | None) -> Result:
+async def _watched(watch: _SignalWatch, work: Coroutine[Any, Any, Result], on_signal: Hook | None) -> Result:
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
-    end = tell or task.cancel
+    end = on_signal or task.cancel
     ended = False
 
-    def once() -> None:  # a second cancellation would break off the cleaning up after the first
+    def once() -> None:  # a second cancellation would interrupt the cleanup after the first
         nonlocal ended
         if not ended:
             ended = True
             loop.call_soon_threadsafe(end)
 
-    with watch.kept(watch.hooks, once):
+    with watch.registered(watch.hooks, once):
         return await task
 
 
 @contextmanager
 def _quiet_handlers() -> Iterator[None]:
-    """Handlers that raise would raise inside of any task of the loop, which keeps the error to itself."""
+    """Replaces the handlers while a loop runs: an error of a handler would be raised inside, and kept by, any task."""
     before = {n: signal.getsignal(n) for n in SIGNALS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:

@@ -100,7 +100,7 @@ class EchelonGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Runs the subcommand."""
         try:
-            with stopping.heeded():
+            with stopping.handling_signals():
                 return super().invoke(ctx)
         except EchelonError as error:
             if _debugging():

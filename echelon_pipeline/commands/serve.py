@@ -45,7 +45,12 @@ def ui(
 ) -> None:
     """Dagster's UI and daemon on this home, for this machine alone; Ctrl-C stops both, and the listeners."""
     settings = building()
-    with presence.alone(settings, port) as present, stopping.unheeded(), noted_signals() as heard, ExitStack() as stack:
+    with (
+        presence.alone(settings, port) as present,
+        stopping.default_signals(),
+        noted_signals() as heard,
+        ExitStack() as stack,
+    ):
         require_port(host, port)
         _end_dead_runs(settings)
         environment = child_environment(settings, **_universe_of(settings, stack))
@@ -179,5 +184,5 @@ def sandbox(
         for name, value in process.env().items():
             console.print(f"export {name}={value}", soft_wrap=True)
 
-    with stopping.unheeded():
+    with stopping.default_signals():
         run(options, announce=announce)

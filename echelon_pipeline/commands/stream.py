@@ -69,7 +69,7 @@ def record(
             try:
                 stop = asyncio.Event()
                 done, refused = stopping.run(
-                    _record(settings, chosen, hold, seconds, stop), tell=stop.set, patience=RECORD_END
+                    _record(settings, chosen, hold, seconds, stop), on_signal=stop.set, patience=RECORD_END
                 )
             finally:
                 listeners.record_by_hand([])

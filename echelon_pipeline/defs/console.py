@@ -28,7 +28,7 @@ def console(*, whole: bool = False) -> dg.LoggerDefinition:
 
     def logger(context: dg.InitLoggerContext) -> logging.Logger:
         made = dg.colored_console_logger.logger_fn(context)
-        made.addFilter(lambda _: not stopping.asked())
+        made.addFilter(lambda _: not stopping.is_requested())
         if not whole:
             made.addFilter(_shorten)
         return made

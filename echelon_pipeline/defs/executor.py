@@ -142,7 +142,7 @@ class SteadyExecutor(Executor):
                 instance.report_run_canceled(found, "It did not end in time; its process was ended.")
 
         beats = beating(Warehouse().settings(), run.run_id)
-        with stopping.heeded(), stopping.last_words(cancel), beats, _terminable(instance, run.run_id):
+        with stopping.handling_signals(), stopping.before_forced_exit(cancel), beats, _terminable(instance, run.run_id):
             try:
                 yield from self._steps(plan_context, execution_plan)
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):

@@ -78,7 +78,7 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Re
         with contextlib.closing(latest_store(settings)) as store:
             duty, stop = _duty(context, settings, listeners, listener, right, store.put), asyncio.Event()
             # A signal must not break off what is under way: the shift itself makes its frames durable and ends.
-            worked = stopping.run(work(duty, stop), tell=stop.set, patience=SHIFT_END)
+            worked = stopping.run(work(duty, stop), on_signal=stop.set, patience=SHIFT_END)
     context.add_output_metadata({name: value for name, value in vars(worked).items() if name != "refused"})
     for words, times in worked.refused.items():
         context.log.warning("refused %d times: %s", times, words)

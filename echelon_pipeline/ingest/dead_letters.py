@@ -20,7 +20,7 @@ import pyarrow as pa
 from echelon_pipeline.ingest.parse import ASKED_PAGES
 from echelon_pipeline.lake.session import Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span
-from echelon_pipeline.marts.marts import expose
+from echelon_pipeline.marts.marts import create_views
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import literal
 
@@ -183,7 +183,7 @@ class OpenLetters:
 def unread_rows(session: Session, venue: Venue, table: str) -> pa.Table:
     """What of a venue's table is unread by now: instrument_id (NULL: any), date, unread_rows, from_at, to_at."""
     with session.lake.duck(private=True) as connection:
-        expose(connection, (UNREAD,), {name: session.lake.open(name) for name in (TABLE, WINDOWS)})
+        create_views(connection, (UNREAD,), {name: session.lake.open(name) for name in (TABLE, WINDOWS)})
         condition = f"venue = {literal(venue)} AND table_name = {literal(table)}"
         columns = "instrument_id, date, unread_rows, from_at, to_at"
         return pa.table(connection.sql(f"SELECT {columns} FROM {UNREAD} WHERE {condition}").to_arrow_table())

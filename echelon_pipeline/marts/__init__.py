@@ -1,10 +1,10 @@
-"""Marts: tables computed by one SQL statement each.
+"""Marts: tables that are each computed by one SQL statement.
 
-    marts.py      what a statement's header says; computing its rows
-    refresh.py    which marts are stale and for which days; building those, inputs first
-    builds.py     the record of builds in ``core.mart_builds``
-    quality.py    parts of data_quality.sql that are one arm per table
-    culprits.py   the rows that a statement fails on
+    marts.py          reads a statement's header; computes its rows
+    refresh.py        finds stale marts and days; builds them, inputs first
+    builds.py         the record of builds in ``core.mart_builds``
+    quality.py        generates the parts of data_quality.sql that repeat per table
+    failing_rows.py   finds the rows on which a statement fails
 
-The statements are in ``sql/marts`` and ``sql/core``. Publishing what they give is ``publish/``'s.
+The statements are in ``sql/marts`` and ``sql/core``. ``publish/`` publishes the tables.
 """

@@ -1,9 +1,9 @@
-"""The bookkeeping of refreshes in ``core.mart_builds``: what was checked, wanted, built, and what is held back.
+"""The records of refreshes in ``core.mart_builds``: parts that were checked, wanted and built, and outdated marts.
 
-Belongs here: reading and writing those records. What follows from them is decided in ``refresh.py``.
+Belongs here: reading and writing those records. ``refresh.py`` decides what follows from them.
 
-A mart is held back when its last version is kept although its inputs changed: it failed, it reads one that failed, or
-it would have become empty although its inputs have rows. The record lasts until the mart is built.
+A mart is outdated if it keeps its last version although its inputs changed: it failed, it reads a mart that failed, or
+it would become empty although its inputs have rows. The record stays until the mart is built.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from echelon_pipeline.tables import TABLES
 
 BUILDS = "core.mart_builds"
 ALL = "all"
-# Kinds of records that hold a mart back while they have a reason.
+# Kinds of records that mark a mart as outdated while they have a reason.
 FAILED, EMPTIED = "failed", "emptied"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row of the bookkeeping, of one mart. ``reason``: of failed and emptied; NULL once the mart was built."""
+    """One row of ``core.mart_builds``. ``reason``: only for failed and emptied marts; NULL after the mart was built."""
 
     part: str
     kind: str
@@ -48,14 +48,14 @@ class Builds:
         self._run_id = run_id
 
     def of(self, mart: str) -> list[Record]:
-        """Every record of a mart."""
+        """All records of a mart."""
         scan = self._lake.scan(BUILDS, where={"table_name": [mart]})
         query = f"SELECT part, kind, pinned_at, inputs, code, rows, reason FROM ({scan})"
         with self._lake.duck() as connection:
             return [Record(*row) for row in connection.execute(query).fetchall()]
 
     def record(self, mart: str, records: Sequence[Record]) -> None:
-        """Writes records of a mart; newer ones replace those of the same part and kind."""
+        """Writes records of a mart; a newer record replaces the one of the same part and kind."""
         if not records:
             return
         rows = [{"table_name": mart, "run_id": self._run_id, **vars(r)} for r in records]
@@ -66,8 +66,8 @@ class Builds:
         path.unlink()
 
 
-def held_back(lake: Lake, *kinds: str) -> dict[str, str]:
-    """Marts whose last version is kept, and why; of all kinds unless some are given."""
+def outdated_marts(lake: Lake, *kinds: str) -> dict[str, str]:
+    """Marts that keep their last version, with the reason; ``kinds`` limits the kinds of records."""
     wanted = ", ".join(f"'{kind}'" for kind in kinds or (FAILED, EMPTIED))
     query = f"SELECT table_name, reason FROM ({lake.scan(BUILDS)}) WHERE kind IN ({wanted}) AND reason IS NOT NULL"
     with lake.duck() as connection:

@@ -1,13 +1,13 @@
-"""Marts: one statement of ``sql/marts`` (or ``sql/core``) each, computed from pinned versions of its inputs.
+"""Marts: each is one statement of ``sql/marts`` (or ``sql/core``), computed from pinned versions of its inputs.
 
-Belongs here: what a statement's header says, and computing its rows into the lake. Which parts have to be
-computed is ``refresh.py``'s question.
+Belongs here: reading a statement's header, and computing its rows into a file for the lake. ``refresh.py`` decides
+which parts are computed.
 
-A statement reads relations by the names that analysts know (``core.trades``, ``mart.price_trends``), so that it
-runs on the published file as it stands. Its header: ``about``, ``grain``, ``partition: date | none``,
-``lookback_days`` (a number, a parameter, or ``parameter + number``), ``inputs`` (a change of one makes the mart
-stale) and ``lookups`` (read as they are now, never a reason to compute again). A dated statement returns the rows
-of the UTC days [$from, $to) and may read its dated inputs from $from - lookback_days on.
+A statement reads relations by their published names (``core.trades``, ``mart.price_trends``), so it also runs on the
+published file unchanged. Its header: ``about``, ``grain``, ``partition: date | none``, ``lookback_days`` (a number, a
+parameter, or ``parameter + number``), ``inputs`` (a change of an input makes the mart stale) and ``lookups`` (read as
+they are now; a change never makes the mart stale). A dated statement returns the rows of the UTC days [$from, $to)
+and may read its dated inputs from $from - lookback_days on.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from echelon_pipeline.tables import TABLES, Table
 Params = Mapping[str, Any]
 Pinned = Mapping[str, TableVersion | None]
 
-# Days that one statement computes: bounds what a full build holds (and spills) at once.
+# Maximum number of days that one statement computes: bounds the memory and spill of a full build.
 SPAN_DAYS = 120
 _PARAM = re.compile(r"\$([a-z]\w*)")
 
 
 @dataclass(frozen=True)
 class Mart:
-    """One computed table: its statement and what the header says."""
+    """One computed table: its statement and the facts of its header."""
 
     table: Table
     statement: Statement
@@ -58,17 +58,17 @@ class Mart:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """Tables of the lake whose change makes this stale."""
+        """Lake tables whose change makes the mart stale."""
         return _stored(self.statement.header["inputs"])
 
     @cached_property
     def relations(self) -> tuple[str, ...]:
-        """Everything that the statement reads: tables of the lake, and relations that a publication derives."""
+        """All relations that the statement reads: lake tables, and relations that a publication derives."""
         return listed(self.statement.header["inputs"]) + listed(self.statement.header.get("lookups", ""))
 
     @cached_property
     def tables(self) -> tuple[str, ...]:
-        """Tables of the lake behind the relations."""
+        """Lake tables behind the relations."""
         return tuple(sorted(_lake_tables(self.relations)))
 
     @property
@@ -77,16 +77,16 @@ class Mart:
         return frozenset(_PARAM.findall(self.statement.text))
 
     def bound(self, params: Params) -> dict[str, Any]:
-        """The parameters that the statement has; KeyError names one that is not given."""
+        """Values of the statement's parameters; KeyError names a missing one."""
         return {name: params[name] for name in self.parameters}
 
     def lookback(self, params: Params) -> int:
-        """How many days before a day its rows may depend on."""
+        """Number of days before a day on which its rows may depend."""
         terms = self.statement.header.get("lookback_days", "0").split("+")
         return sum(int(t) if t.strip().isdigit() else int(params[t.strip()]) for t in terms)
 
     def code(self, params: Params) -> str:
-        """Changes with the statement, what it is made of, and the settings that it is bound to; not with time."""
+        """Hash of the statement, the statements and macros that it uses, and its settings; independent of time."""
         settings = {k: v for k, v in sorted(self.bound({**params, **_WHEN}).items()) if k not in _WHEN}
         texts = [self.statement, *_behind(self.relations)]
         used = [m for m in statements("macros") if any(f"{m.name.rpartition('/')[2]}(" in t.text for t in texts)]
@@ -98,7 +98,7 @@ _WHEN: dict[str, Any] = {"from": None, "to": None, "now": None}
 
 
 def settings_params(settings: Settings, now: datetime) -> dict[str, Any]:
-    """What statements may be bound to, besides their days."""
+    """Parameters of statements, except their days."""
     return {
         "now": now,
         "short_days": settings.trend_short_days,
@@ -112,15 +112,15 @@ def settings_params(settings: Settings, now: datetime) -> dict[str, Any]:
 
 @cache
 def marts() -> tuple[Mart, ...]:
-    """Every computed table, inputs before what is computed from them. CycleError where two need each other."""
+    """All computed tables, inputs first. Raises CycleError if two marts read each other."""
     found = {s.header["creates"]: _whole(s) for folder in ("core", "marts") for s in statements(folder)}
     graph = {name: [i for i in _stored(s.header["inputs"]) if i in found] for name, s in found.items()}
     return tuple(Mart(TABLES[n], found[n]) for n in TopologicalSorter(dict(sorted(graph.items()))).static_order())
 
 
-# Parts of statements that code puts together, by what they are called there.
-_MADE: dict[str, dict[str, Callable[[], str]]] = {
-    **{name: {"made_rows": make} for name, make in MADE_ROWS.items()},
+# Parts of statements that code generates, by mart and by the name that the statement uses for the part.
+_GENERATED: dict[str, dict[str, Callable[[], str]]] = {
+    **{name: {"made_rows": generate} for name, generate in MADE_ROWS.items()},
     quality.NAME: {
         "counted_rows": quality.counted_rows,
         "event_times": quality.event_times,
@@ -131,33 +131,34 @@ _MADE: dict[str, dict[str, Callable[[], str]]] = {
 
 
 def _whole(statement: Statement) -> Statement:
-    """A statement with the parts that code puts together, where it says ``SELECT * FROM`` one of them."""
+    """A statement whose ``SELECT * FROM <part>`` reads the query that code generates for the part."""
     text = statement.text.replace("-- lookups: counted_tables", f"-- lookups: {quality.counted_tables()}")
-    for name, make in _MADE.get(statement.header["creates"], {}).items():
-        text = f"SELECT * FROM ({make()})".join(re.split(rf"SELECT \* FROM {name}\b", text))
+    for name, generate in _GENERATED.get(statement.header["creates"], {}).items():
+        text = f"SELECT * FROM ({generate()})".join(re.split(rf"SELECT \* FROM {name}\b", text))
     return Statement(statement.name, text)
 
 
 def pin(lake: Lake, mart: Mart) -> dict[str, TableVersion | None]:
-    """The latest version of every table that the statement reads, directly or through what is derived of it."""
+    """The latest version of every table that the statement reads, directly or through derived relations."""
     return {name: lake.open(name) for name in mart.tables}
 
 
 def stage(
     lake: Lake, mart: Mart, pinned: Pinned, params: Params, days: tuple[date, date] | None, scratch: Path
 ) -> tuple[Path, dict[str, int]]:
-    """Computes the days [first, last] (or everything) into a file, ready for ``Lake.replace``; rows of each part.
+    """Computes the days [first, last] (or everything) into a file for ``Lake.replace``; also returns the number of
+    rows of each part.
 
-    Raises DiskFull, CorruptStore, duckdb.Error where the statement fails on its rows.
+    Raises DiskFull, CorruptStore, and duckdb.Error if the statement fails on its rows.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     staged = scratch / f"{mart.name}-{days[0] if days else 'all'}.parquet"
     with lake.duck(private=True) as connection:
         lookback = timedelta(days=mart.lookback(params))
-        expose(connection, mart.relations, pinned, (days[0] - lookback, days[1]) if days else None)
+        create_views(connection, mart.relations, pinned, (days[0] - lookback, days[1]) if days else None)
         bound = parameters_of(mart, params, days)
         query = typed(mart.table, mart.statement.text, connection, bound)
-        # By day: each day's file is then written from its own row groups.
+        # Ordered by day: each day's file is then written from its own row groups.
         order = " ORDER BY date" if days else ""
         connection.execute(f"COPY ({query}{order}) TO {literal(str(staged))} (FORMAT parquet, COMPRESSION lz4)", bound)
         part = "date" if days else "'all'"
@@ -167,11 +168,11 @@ def stage(
 
 
 def parameters_of(mart: Mart, params: Params, days: tuple[date, date] | None) -> dict[str, Any]:
-    """What the statement is bound to for the days [first, last], or for everything."""
+    """Parameters of the statement for the days [first, last], or for everything."""
     return mart.bound({**params, "from": days[0], "to": days[1] + timedelta(days=1)} if days else params)
 
 
-def expose(
+def create_views(
     connection: duckdb.DuckDBPyConnection,
     relations: Sequence[str],
     pinned: Pinned,
@@ -179,8 +180,8 @@ def expose(
     *,
     only: str = "",
 ) -> None:
-    """Creates the relations as views under their published names; dated tables are limited to the days, and stored
-    tables of instruments to the rows that meet the condition ``only``."""
+    """Creates the relations as views under their published names. ``days`` limits dated tables; the condition
+    ``only`` limits lake tables with an instrument_id."""
     for schema in ("raw", "core", "mart"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     derived = _derived()
@@ -195,7 +196,7 @@ def expose(
 
 
 def _derive(connection: duckdb.DuckDBPyConnection, statement: Statement, pinned: Pinned) -> None:
-    """A relation of ``sql/publish`` or ``sql/views``, after those that it reads."""
+    """Creates a relation of ``sql/publish`` or ``sql/views``, after the relations that it reads."""
     ctes = []
     for name in listed(statement.header["inputs"]):
         table = name.removeprefix("lake:")
@@ -224,19 +225,19 @@ def _rows(table: Table, table_version: TableVersion | None, days: tuple[date, da
 
 @cache
 def _derived() -> dict[str, Statement]:
-    """Relations that a publication derives, by name, but for those that extend a table of the lake."""
-    found = {s.header["creates"]: s for folder in ("publish", "views") for s in statements(folder)}
-    return {name: s for name, s in found.items() if name not in TABLES}
+    """Relations that a publication derives, by name, except those that extend a lake table."""
+    by_name = {s.header["creates"]: s for folder in ("publish", "views") for s in statements(folder)}
+    return {name: s for name, s in by_name.items() if name not in TABLES}
 
 
 def _behind(relations: Sequence[str]) -> list[Statement]:
-    """Statements of the relations that a publication derives, and of those that these read."""
-    found = [_derived()[name] for name in relations if name in _derived()]
-    return found + [s for f in found for s in _behind(listed(f.header["inputs"]))]
+    """Statements of derived relations, and of the derived relations that they read."""
+    direct = [_derived()[name] for name in relations if name in _derived()]
+    return direct + [s for d in direct for s in _behind(listed(d.header["inputs"]))]
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Names of a header's list."""
+    """The names in a comma-separated list of a header."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 

@@ -1,6 +1,6 @@
-"""Parts of ``sql/marts/data_quality.sql`` that are one arm per table or per endpoint.
+"""Generates the parts of ``sql/marts/data_quality.sql`` that repeat per table or per endpoint.
 
-Belongs here: their text, made from the registry of tables and the payload kinds of venues.
+Belongs here: SQL text, generated from the registry of tables and the payload kinds of venues.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ NAME = "mart.data_quality"
 
 
 def counted_tables() -> str:
-    """Names of the tables whose rows are counted, for the header."""
+    """Names of the tables whose rows are counted, for the statement's header."""
     return ", ".join(_counted())
 
 
 def counted_rows() -> str:
-    """Rows of each table by venue and day, those that were late, and when one was last seen."""
+    """SQL: rows and late rows of each table by venue and day, and when one was last observed."""
     return " UNION ALL ".join(_rows(name, how) for name, how in _counted().items())
 
 
 def event_times() -> str:
-    """The newest time of the venue by table and day, of the last days alone: it takes seven times as long to read."""
+    """SQL: the venue's newest time by table and day, for recent days only: reading it takes seven times as long."""
     return " UNION ALL ".join(
         f"SELECT {literal(name)} AS table_name, venue, date, max({how.event_at}) AS latest_event_at FROM {name} "
         f"WHERE date >= utc_day(CAST($now AS TIMESTAMPTZ)) - 7 GROUP BY venue, date"
@@ -34,14 +34,14 @@ def event_times() -> str:
 
 
 def endpoints() -> str:
-    """The first table that an endpoint's objects become."""
+    """SQL: the main table of each endpoint."""
     kinds = [(venue.name, kind) for venue in REGISTRY.values() for kind in venue.kinds.values()]
     rows = (f"({literal(v)}, {literal(kind.endpoint)}, {literal(kind.main)})" for v, kind in kinds)
     return f"SELECT * FROM (VALUES {', '.join(rows)}) AS e(venue, endpoint, table_name)"
 
 
 def listed_tables() -> str:
-    """Tables that listings fill, under the windows of core.instruments."""
+    """SQL: tables that listings fill; the windows of core.instruments cover them."""
     return f"SELECT unnest([{', '.join(map(literal, fed_by(Feeder.LISTINGS)))}]) AS table_name"
 
 

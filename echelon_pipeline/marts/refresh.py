@@ -1,13 +1,13 @@
-"""Which marts are older than their inputs, and by which days; builds exactly those, inputs first.
+"""Finds the marts and days that are older than their inputs and builds exactly those, inputs first.
 
-Belongs here: the bookkeeping in ``core.mart_builds`` and the order of work. Computing a mart is ``marts.py``'s.
+Belongs here: which parts are stale, and the order of work. ``marts.py`` computes a mart, ``builds.py`` stores records.
 
-A look at a mart asks the log what its inputs' commits since the last look changed. The days that this reaches (a
-changed day and the lookback after it) are recorded as wanted, together with the versions that were looked at; a
-day is stale until it was built from versions pinned after that. Data is committed first, its record last: a
-refresh killed anywhere does the missing part again and ends with the same rows.
+Checking a mart reads from the log which days of its inputs changed since the last check. The affected days (a changed
+day and the lookback after it) are recorded as wanted, together with the checked versions. A day is stale until it is
+built from versions that were pinned later. Data is committed first, its record last: after a kill at any point, the
+next refresh repeats the missing part and ends with the same rows.
 
-A mart that fails stops only the marts that read it: these and itself keep their last version, all others are built.
+A failed mart stops only the marts that read it. They and the failed mart keep their last version; all others are built.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, Transi
 from echelon_pipeline.lake.changes import EVERYTHING, Changed, changed_since
 from echelon_pipeline.lake.delta import DataFile
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.marts.builds import ALL, EMPTIED, FAILED, Builds, Record, held_back
-from echelon_pipeline.marts.culprits import culprits
+from echelon_pipeline.marts.builds import ALL, EMPTIED, FAILED, Builds, Record, outdated_marts
+from echelon_pipeline.marts.failing_rows import failing_rows
 from echelon_pipeline.marts.marts import (
     SPAN_DAYS,
     Mart,
     Params,
     Pinned,
-    expose,
+    create_views,
     listed,
     marts,
     pin,
@@ -49,7 +49,7 @@ from echelon_pipeline.tables import TABLES
 
 log = logging.getLogger(__name__)
 
-# A full build of a large lake takes minutes. A refresh that waits longer for another one fails, to be tried later.
+# A full build of a large lake takes minutes. A refresh that waits longer for another one fails and can be retried.
 WAIT_SECONDS = 900.0
 
 
@@ -71,7 +71,7 @@ class Refresh:
     def __init__(
         self, settings: Settings, *, run_id: str | None = None, guard: Callable[[Settings], None] | None = None
     ) -> None:
-        """``guard``: called before anything is computed; it raises where the lake must not be computed from."""
+        """``guard``: called before anything is computed; it raises if marts must not be computed from this lake."""
         self._settings = settings
         self._guard = guard
         self._hold: Hold | None = None
@@ -89,10 +89,10 @@ class Refresh:
         again: bool = False,
         allow_empty: bool = False,
     ) -> Iterator[Built]:
-        """Builds what is stale (of the marts ``only``, of the ``days``), part by part, inputs first.
+        """Builds stale parts (only of the marts ``only`` and the ``days``, if given), inputs first.
 
-        ``again``: fresh parts too. ``allow_empty``: a mart may lose all its rows although its inputs have some.
-        Raises MartsFailed when all else is done; Conflict, DiskFull, NewerLake and what the guard raises at once.
+        ``again``: builds fresh parts too. ``allow_empty``: a mart may lose all rows although its inputs have some.
+        Raises MartsFailed after all other marts are built; Conflict, DiskFull, NewerLake and the guard's error at once.
         """
         failed: dict[str, str] = {}
         try:
@@ -100,10 +100,10 @@ class Refresh:
                 if self._guard:
                     self._guard(self._settings)
                 chosen = [m for m in marts() if not only or m.name in only]
-                broken = set(held_back(self._lake, FAILED)) - {m.name for m in chosen}
+                broken = set(outdated_marts(self._lake, FAILED)) - {m.name for m in chosen}
                 for mart in chosen:
-                    if read := sorted(broken & set(mart.tables)):
-                        failed[mart.name] = f"not built, it reads {', '.join(read)}"
+                    if failed_inputs := sorted(broken & set(mart.tables)):
+                        failed[mart.name] = f"not built, it reads {', '.join(failed_inputs)}"
                         self._fail(mart, failed[mart.name])
                     else:
                         yield from self._attempt(mart, failed, days, again=again, allow_empty=allow_empty)
@@ -114,40 +114,41 @@ class Refresh:
             raise MartsFailed(failed)
 
     def _fence(self) -> None:
-        """Asked before each commit. Raises Conflict where another refresh has taken over."""
+        """Runs before each commit. Raises Conflict if another refresh has taken over the lease."""
         if self._hold is not None:
             self._hold.check()
 
     def _attempt(
         self, mart: Mart, failed: dict[str, str], days: Sequence[date] | None, *, again: bool, allow_empty: bool
     ) -> Iterator[Built]:
-        """Builds a mart; where it fails, its reason is in ``failed`` and in the records, and its last version stays."""
+        """Builds a mart. If it fails, it keeps its last version; the reason is stored in ``failed`` and the records."""
         try:
             yield from self._mart(mart, days, again=again, allow_empty=allow_empty)
         except (Transient, NewerLake):
             raise
         except Exception as error:
-            # The reason of a known error is its message; of another one, a fault of the code, the traceback too.
-            whole = not isinstance(error, EchelonError)
-            log.log(logging.ERROR, "%s could not be built: %s", mart.name, error, exc_info=whole)
+            # An unclassified error is a fault of the code: its traceback is logged too.
+            is_fault = not isinstance(error, EchelonError)
+            log.log(logging.ERROR, "%s could not be built: %s", mart.name, error, exc_info=is_fault)
             failed[mart.name] = str(error).strip() or type(error).__name__
             self._fail(mart, failed[mart.name])
 
     def _fail(self, mart: Mart, reason: str) -> None:
-        """Records that the last version of a mart is kept, and why."""
+        """Records that a mart keeps its last version, and the reason."""
         self._builds.record(mart.name, [Record(ALL, FAILED, datetime.now(UTC), reason=reason)])
 
     def stale(self, mart: Mart, *, unless_since: datetime | None = None) -> list[str]:
-        """Parts that are older than their inputs: days, or "all"; none where the last look is no older than that."""
+        """Parts that are older than their inputs: days, or "all". Empty if the mart was checked at or after
+        ``unless_since``."""
         known = self._builds.of(mart.name)
-        looked = [r.pinned_at for r in known if r.kind == "checked"]
-        if unless_since is not None and looked and max(looked) >= unless_since:
+        checks = [r.pinned_at for r in known if r.kind == "checked"]
+        if unless_since is not None and checks and max(checks) >= unless_since:
             return []
-        return self._look(mart, pin(self._lake, mart), datetime.now(UTC), known)[0]
+        return self._check(mart, pin(self._lake, mart), datetime.now(UTC), known)[0]
 
     def _mart(self, mart: Mart, days: Sequence[date] | None, *, again: bool, allow_empty: bool) -> Iterator[Built]:
         at, pinned, known = datetime.now(UTC), pin(self._lake, mart), self._builds.of(mart.name)
-        parts, records = self._look(mart, pinned, at, known)
+        parts, records = self._check(mart, pinned, at, known)
         if again:
             wanted = [r.part for r in (*known, *records) if r.kind == "wanted"]
             parts = sorted({*wanted, *map(str, _input_days(mart, pinned))}) if mart.is_dated else [ALL]
@@ -159,7 +160,7 @@ class Refresh:
             if not any(rows.values()) and self._rows(mart, span):
                 emptied.append((span, staged))
             else:
-                # What was found wanted goes with the first part: a commit of its own would cost a third of a refresh.
+                # The wanted records go with the first part: a commit of their own would cost a third of a refresh.
                 yield from self._put(mart, pinned, span, staged, rows, at, records)
                 records = []
         if emptied and not allow_empty and self._would_be_empty(mart, pinned, [span for span, _ in emptied]):
@@ -172,15 +173,15 @@ class Refresh:
         for span, staged in emptied:
             yield from self._put(mart, pinned, span, staged, {}, at, records)
             records = []
-        # Held back no longer, where it was.
+        # The mart was built: it is no longer outdated.
         self._builds.record(mart.name, [*records, *(Record(ALL, r.kind, at) for r in known if r.reason is not None)])
 
     def _stage(self, mart: Mart, pinned: Pinned, span: Span) -> tuple[Path, dict[str, int]]:
         try:
             return stage(self._lake, mart, pinned, self._params, span, self._scratch)
         except duckdb.Error as error:
-            found = culprits(self._lake, mart, pinned, self._params, span)
-            raise type(error)(f"{found + ': ' if found else ''}{str(error).splitlines()[0]}") from error
+            where = failing_rows(self._lake, mart, pinned, self._params, span)
+            raise type(error)(f"{where + ': ' if where else ''}{str(error).splitlines()[0]}") from error
 
     def _put(
         self,
@@ -206,45 +207,45 @@ class Refresh:
         return table_version.files if table_version else ()
 
     def _rows(self, mart: Mart, span: Span) -> int:
-        """Rows that the mart holds now, of the span."""
+        """Number of rows of the mart in the span now."""
         return sum(f.rows for f in self._files(mart) if span is None or span[0] <= f.day <= span[1])
 
     def _would_be_empty(self, mart: Mart, pinned: Pinned, spans: Sequence[Span]) -> bool:
-        """Whether the mart holds rows of these spans only, while its inputs have rows."""
+        """Whether all rows of the mart are in these spans, while its inputs have rows."""
         left = self._rows(mart, None) - sum(self._rows(mart, span) for span in spans)
-        given = (table_version for name in mart.inputs if (table_version := pinned[name]))
-        return left == 0 and any(f.rows for table_version in given for f in table_version.files)
+        inputs = (table_version for name in mart.inputs if (table_version := pinned[name]))
+        return left == 0 and any(f.rows for table_version in inputs for f in table_version.files)
 
-    def _look(
+    def _check(
         self, mart: Mart, pinned: Pinned, at: datetime, recorded: Sequence[Record]
     ) -> tuple[list[str], list[Record]]:
-        """Stale parts, and what is to be recorded of this look: nothing where nothing changed."""
+        """Stale parts, and the records of this check: none if no input changed."""
         known = {(r.part, r.kind): r for r in recorded}
         checked, versions = known.get((ALL, "checked")), self._versions(mart, pinned)
         if checked is None or checked.inputs != versions:
             seen = json.loads(checked.inputs or "{}") if checked else None
             changed = {i: EVERYTHING if seen is None else changed_since(pinned[i], seen.get(i)) for i in mart.inputs}
-            found = [Record(p, "wanted", at) for p in self._wanted(mart, pinned, changed, known)]
-            found.append(Record(ALL, "checked", at, versions))
+            records = [Record(p, "wanted", at) for p in self._wanted(mart, pinned, changed, known)]
+            records.append(Record(ALL, "checked", at, versions))
         else:
-            found = []
-        known |= {(r.part, r.kind): r for r in found}
+            records = []
+        known |= {(r.part, r.kind): r for r in records}
         code = mart.code(self._params)
-        return sorted(part for part, kind in known if kind == "wanted" and _is_stale(known, part, code)), found
+        return sorted(part for part, kind in known if kind == "wanted" and _is_stale(known, part, code)), records
 
     def _wanted(
         self, mart: Mart, pinned: Pinned, changed: dict[str, Changed], known: Collection[tuple[str, str]]
     ) -> list[str]:
         if not mart.is_dated:
             return [ALL] if any(changed.values()) or "now" in mart.parameters else []
-        # Days without rows of an input too: an outcome is known on days on which nothing was traded.
+        # Includes built days without input rows: an outcome may become known on a day without trades.
         built = {date.fromisoformat(part) for part, kind in known if kind == "built"}
         days = _reached(changed, _input_days(mart, pinned) | built, mart.lookback(self._params))
         return sorted(map(str, days | self._invalid(mart, pinned)))
 
     def _versions(self, mart: Mart, pinned: Pinned) -> str:
-        """What a look saw: versions of the inputs and of what the stale statement reads, and the clock's hour where
-        the mart speaks of now."""
+        """What a check saw: versions of the inputs and of the tables that its ``sql/stale`` statement reads, and the
+        clock's hour if the mart depends on the current time."""
         tables = sorted({*mart.inputs, *(t for s in _stale_statements(mart) for t in listed(s.header["inputs"]))})
         seen: dict[str, object] = {t: s.version if (s := pinned[t]) else None for t in tables if t != mart.name}
         if "now" in mart.parameters:
@@ -252,11 +253,13 @@ class Refresh:
         return json.dumps(seen, sort_keys=True)
 
     def _invalid(self, mart: Mart, pinned: Pinned) -> set[date]:
-        """Days that the mart's own statement of ``sql/stale`` names: a lookup contradicts or misses their rows."""
+        """Days that the mart's statement in ``sql/stale`` returns: a lookup contradicts or lacks their rows."""
         days: set[date] = set()
         for statement in _stale_statements(mart):
             with self._lake.duck(private=True) as connection:
-                expose(connection, (*mart.relations, mart.name), {**pinned, mart.name: self._lake.open(mart.name)})
+                create_views(
+                    connection, (*mart.relations, mart.name), {**pinned, mart.name: self._lake.open(mart.name)}
+                )
                 days |= {row[0] for row in connection.execute(statement.text).fetchall()}
         return days
 
@@ -271,7 +274,7 @@ def _is_stale(known: dict[tuple[str, str], Record], part: str, code: str) -> boo
 
 
 def _reached(changed: dict[str, Changed], days: set[date], lookback: int) -> set[date]:
-    """Days whose rows may depend on what changed."""
+    """Days whose rows may depend on the changes."""
     if any(c.everything for c in changed.values()):
         return days
     touched = {d for c in changed.values() for d in c.dates}
@@ -279,13 +282,13 @@ def _reached(changed: dict[str, Changed], days: set[date], lookback: int) -> set
 
 
 def _input_days(mart: Mart, pinned: Pinned) -> set[date]:
-    """Days on which a dated input holds rows."""
+    """Days on which a dated input has rows."""
     dated = [pinned[i] for i in mart.inputs if "date" in TABLES[i].partition_by]
     return {f.day for s in dated if s is not None for f in s.files}
 
 
 def _spans(parts: Sequence[str]) -> list[tuple[date, date]]:
-    """Runs of days that follow each other, cut after SPAN_DAYS."""
+    """Runs of consecutive days, split after SPAN_DAYS."""
     days = [date.fromisoformat(p) for p in parts]
     runs = [[d for _, d in run] for _, run in groupby(enumerate(days), lambda x: x[1] - timedelta(days=x[0]))]
     return [(r[n], r[min(n + SPAN_DAYS, len(r)) - 1]) for r in runs for n in range(0, len(r), SPAN_DAYS)]

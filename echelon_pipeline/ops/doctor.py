@@ -174,12 +174,12 @@ def _publication(settings: Settings, wall: Clock) -> Finding:
 
 
 def _is_changed(settings: Settings) -> bool:
-    from echelon_pipeline.publish.editions import read_edition
-    from echelon_pipeline.publish.untouched import is_changed
+    from echelon_pipeline.publish.integrity import is_changed
+    from echelon_pipeline.publish.publications import read_published_file
 
     path = settings.published_file.absolute()
     try:
-        return is_changed(settings, path, read_edition(path))
+        return is_changed(settings, path, read_published_file(path))
     except EchelonError:  # a state database that cannot be read is another check's finding
         return False
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.marts.builds import EMPTIED, FAILED, held_back
+from echelon_pipeline.marts.builds import EMPTIED, FAILED, outdated_marts
 from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.publish.lineage import guarded_refresh
 from echelon_pipeline.publish.reader import read_published
@@ -83,7 +83,7 @@ def _held_back(settings: Settings) -> Iterator[Finding]:
     """Marts whose last version is kept: those that could not be built, and those that would have become empty."""
     lake = Lake.of(settings)
     for kind, word in ((FAILED, "failed"), (EMPTIED, "stale")):
-        for name, reason in held_back(lake, kind).items():
+        for name, reason in outdated_marts(lake, kind).items():
             yield Finding(word, name, f"its last version is kept: {reason}")
 
 

@@ -28,7 +28,7 @@ from echelon_pipeline.lake.session import Progress, Session, Venue, silent
 from echelon_pipeline.ops.dead_runs import end_dead_runs
 from echelon_pipeline.ops.failures import TRANSIENT, stated
 from echelon_pipeline.ops.warehouse import Warehouse
-from echelon_pipeline.publish.lineage import require_whole_lake
+from echelon_pipeline.publish.lineage import require_intact_lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.processes import Process
@@ -82,7 +82,7 @@ def run_main_job(
     ``select``: an asset selection text; default everything of the ``venues`` (all). Steps that do not depend on
     a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
     """
-    require_whole_lake(settings)
+    require_intact_lake(settings)
     require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
     chosen = tuple(sorted(days or configured_days(settings)))
     job = definitions.resolve_job_def("main")
@@ -113,7 +113,7 @@ def run_books_job(
 
     Raises RunFailed, RunPostponed for the first hour that failed, when the others are done.
     """
-    require_whole_lake(settings)
+    require_intact_lake(settings)
     job = definitions.resolve_job_def("books")
     session, now = Session.of(settings), datetime.now(UTC)
     due = {h.starts_at for v in venue_names() for h in hours_due(session, v, intents(session, v), now)}
@@ -209,7 +209,7 @@ def _end_broken_off(instance: dg.DagsterInstance, run_id: str) -> None:
     """A run whose end Dagster could not record does not stay started."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
-        end = instance.report_run_canceled if stopping.asked() else instance.report_run_failed
+        end = instance.report_run_canceled if stopping.is_requested() else instance.report_run_failed
         end(run, "It was broken off before its end was recorded.")
 
 

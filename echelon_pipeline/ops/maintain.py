@@ -23,8 +23,8 @@ from echelon_pipeline.lake.delta import TableVersion
 from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.retention import expire
-from echelon_pipeline.publish.editions import kept_publications
-from echelon_pipeline.publish.lineage import require_whole_lake
+from echelon_pipeline.publish.lineage import require_intact_lake
+from echelon_pipeline.publish.publications import kept_publications
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
@@ -60,7 +60,7 @@ class Maintained:
 def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maintained:
     """One round over every table. Raises DiskFull, NewerLake, CorruptStore (also for a table that vanished or went back
     and for a damaged state database), BadSettings where that cannot be opened."""
-    require_whole_lake(settings)
+    require_intact_lake(settings)
     State.of(settings).close()  # what others refuse to write beside, this does too
     lake = Lake.of(settings)
     done = Maintained(scratch_folders=sweep_scratch(settings.scratch, keep_seconds=keep_seconds))

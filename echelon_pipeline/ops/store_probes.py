@@ -75,10 +75,10 @@ def _checksums(rotten: list[str], files: int, unknown: int) -> Finding:
 
 
 def _lineage(settings: Settings) -> Iterator[Finding]:
-    from echelon_pipeline.publish.lineage import require_whole_lake
+    from echelon_pipeline.publish.lineage import require_intact_lake
 
     try:
-        require_whole_lake(settings)
+        require_intact_lake(settings)
     except EchelonError as error:
         yield Finding(Level.FAIL, "lake", str(error), "Mount the disk, or restore what is missing.")
     except Exception:  # noqa: BLE001, S110 - a table that cannot be opened is another check's finding
@@ -87,12 +87,12 @@ def _lineage(settings: Settings) -> Iterator[Finding]:
 
 def _marts(settings: Settings) -> Iterator[Finding]:
     from echelon_pipeline.lake.lake import Lake
-    from echelon_pipeline.marts.builds import BUILDS, EMPTIED, FAILED, held_back
+    from echelon_pipeline.marts.builds import BUILDS, EMPTIED, FAILED, outdated_marts
 
     lake = Lake.of(settings)
     for kind, level in ((FAILED, Level.FAIL), (EMPTIED, Level.WARN)):
         try:
-            held = held_back(lake, kind) if lake.version(BUILDS) is not None else {}
+            held = outdated_marts(lake, kind) if lake.version(BUILDS) is not None else {}
         except Exception:  # noqa: BLE001 - a table that cannot be opened is another check's finding
             return
         for name, reason in held.items():

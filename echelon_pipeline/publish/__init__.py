@@ -1,15 +1,15 @@
 """Copies for readers: ``echelon.duckdb`` and the mirror in Postgres.
 
-    publish.py           the DuckDB file: built aside, verified, swapped in
-    catalog.py           what is inside: tables, views, macros, comments
-    editions.py          numbers and kept copies of publications
-    lineage.py           whether the lake is the one that was published from
-    untouched.py         whether the published file is as it was published
-    reader.py            reading the published file
-    postgres.py          the mirror, swapped in one transaction
-    postgres_plan.py     what has to be copied
-    postgres_tables.py   how a table looks in Postgres
-    postgres_faults.py   connections and their errors
+    publish.py           builds the DuckDB file aside, verifies it, swaps it in
+    catalog.py           the contents of the file: tables, views, macros, comments
+    publications.py      sequence numbers and kept copies of publications
+    lineage.py           checks that the lake is the one that was published before
+    integrity.py         checks that no other program changed the published file
+    reader.py            reads the published file
+    postgres.py          updates the mirror in one transaction
+    postgres_plan.py     decides which rows are copied to the mirror
+    postgres_tables.py   the definition of a table in Postgres
+    postgres_faults.py   connections to Postgres and their errors
 
-Readers never wait for writers. No mart is computed here.
+Readers never wait for writers. Does not belong here: computing marts.
 """

@@ -1,8 +1,8 @@
-"""What a publication contains: tables, views, macros, comments, and the list of what it was made from.
+"""The contents of a publication: tables, views, macros, comments, and the table versions that it was made from.
 
-Belongs here: filling an attached, empty DuckDB file. Locks, swapping and keeping copies are ``publish.py``'s.
-Tables come from the registry; what is derived for readers comes from ``sql/publish`` (tables) and
-``sql/views`` (views) and ``sql/functions`` (table macros), each statement saying in its header what it ``creates``.
+Belongs here: filling an attached, empty DuckDB file. ``publish.py`` does locking, swapping and keeping copies.
+Tables come from the registry. Derived relations come from ``sql/publish`` (tables), ``sql/views`` (views) and
+``sql/functions`` (table macros); the header of each statement names what it ``creates``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, quote
 from echelon_pipeline.tables import Table
 
-# Below this many bytes of files a table is copied into the published file; above, it is a view over the
-# exact files. 64 MB copy in under a second, and most questions touch only such tables.
+# A table with fewer bytes is copied into the published file; a larger one is a view over its exact files. Copying
+# 64 MB takes less than a second, and most queries read only such tables.
 PHYSICAL_BYTES = 64 * 2**20
 
 _META = (
@@ -39,7 +39,7 @@ _META = (
 
 @dataclass(frozen=True)
 class Source:
-    """One table of the registry at its pinned version; ``table_version`` is None where it does not exist yet."""
+    """One table of the registry at its pinned version; ``table_version`` is None if it does not exist yet."""
 
     table: Table
     table_version: TableVersion | None
@@ -51,7 +51,8 @@ class Source:
         return sum(f.size for f in self.table_version.files) >= PHYSICAL_BYTES
 
     def select(self, root: str) -> str:
-        """SELECT of the rows; a view's files are relative to the session's variable ``lake``, else the root."""
+        """SELECT of the rows. The files of a view are relative to the connection's variable ``lake``, else to the
+        root."""
         if self.table_version is None or not self.table_version.files:
             return empty_select(self.table)
         if not self.is_view:
@@ -63,8 +64,9 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Imprint:
-    """What a publication says of itself. ``stale``: tables whose last good version is kept, and why."""
+class PublicationInfo:
+    """Facts that a publication stores about itself. ``stale``: tables that keep their last good version, with the
+    reason."""
 
     root: str
     built_at: datetime
@@ -72,9 +74,11 @@ class Imprint:
     stale: Mapping[str, str] = field(default_factory=dict)
 
 
-def fill(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], imprint: Imprint) -> tuple[str, ...]:
-    """Creates everything in the connection's current database; names of its tables and views."""
-    root = imprint.root
+def fill(
+    connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], info: PublicationInfo
+) -> tuple[str, ...]:
+    """Creates everything in the connection's current database; returns the names of its tables and views."""
+    root = info.root
     for schema in ("core", "mart", "meta"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for macro in statements("macros"):
@@ -85,7 +89,7 @@ def fill(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], i
     for name, source in sources.items():
         if name not in derived:
             _create(connection, name, source.select(root), source.table.about, is_view=source.is_view)
-        _note(connection, name, source, imprint)
+        _record_table(connection, name, source, info)
     for name, statement in derived.items():
         own = sources.get(name)
         text = _with_lake(statement, sources, root)
@@ -95,7 +99,7 @@ def fill(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], i
     for name, statement in views.items():
         _create(connection, name, statement.text, statement.header["about"], is_view=True)
         _comment(connection, name, statement.columns)
-    for function in statements("functions"):  # table macros: what they read must be there
+    for function in statements("functions"):  # table macros: the relations that they read must exist
         connection.execute(function.text)
     for name, source in sources.items():
         _comment_columns(connection, name, source)
@@ -103,11 +107,11 @@ def fill(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], i
 
 
 def _views() -> dict[str, Statement]:
-    """The statements of ``sql/views`` by what they create, each after those that it reads."""
-    found = {s.header["creates"]: s for s in statements("views")}
-    inputs = {name: [i.strip() for i in s.header["inputs"].split(",")] for name, s in found.items()}
-    graph = {name: [i for i in read if i in found] for name, read in inputs.items()}
-    return {name: found[name] for name in TopologicalSorter(graph).static_order()}
+    """The statements of ``sql/views`` by the view that they create, each after the views that it reads."""
+    views = {s.header["creates"]: s for s in statements("views")}
+    inputs = {name: [i.strip() for i in s.header["inputs"].split(",")] for name, s in views.items()}
+    graph = {name: [i for i in read if i in views] for name, read in inputs.items()}
+    return {name: views[name] for name in TopologicalSorter(graph).static_order()}
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, about: str, *, is_view: bool) -> None:
@@ -117,7 +121,7 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, about:
 
 
 def _with_lake(statement: Statement, sources: Mapping[str, Source], root: str) -> str:
-    """A statement of ``sql/publish`` with its inputs ``lake:core.x`` as relations ``lake_x``."""
+    """A statement of ``sql/publish`` whose inputs ``lake:core.x`` are relations ``lake_x``."""
     inputs = [i.strip() for i in statement.header["inputs"].split(",")]
     stored = [i.removeprefix("lake:") for i in inputs if i.startswith("lake:")]
     if not stored:
@@ -126,7 +130,7 @@ def _with_lake(statement: Statement, sources: Mapping[str, Source], root: str) -
     return f"WITH {relations} SELECT * FROM ({statement.text})"
 
 
-def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, imprint: Imprint) -> None:
+def _record_table(connection: duckdb.DuckDBPyConnection, name: str, source: Source, info: PublicationInfo) -> None:
     files = source.table_version.files if source.table_version else ()
     version = source.table_version.version if source.table_version else None
     connection.execute(
@@ -137,17 +141,17 @@ def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, impr
             sum(f.rows for f in files),
             len(files),
             source.is_view,
-            imprint.root,
-            imprint.built_at,
+            info.root,
+            info.built_at,
             __version__,
-            imprint.sequence,
+            info.sequence,
             None if source.table_version is None else source.table_version.table_id,
-            name in imprint.stale,
-            imprint.stale.get(name),
+            name in info.stale,
+            info.stale.get(name),
         ],
     )
     if source.is_view:
-        rows = [[name, f.path.removeprefix(imprint.root)] for f in files]
+        rows = [[name, f.path.removeprefix(info.root)] for f in files]
         connection.execute(
             "INSERT INTO meta.files SELECT unnest($names), unnest($files)",
             {"names": [r[0] for r in rows], "files": [r[1] for r in rows]},
@@ -155,8 +159,8 @@ def _note(connection: duckdb.DuckDBPyConnection, name: str, source: Source, impr
 
 
 def _comment_columns(connection: duckdb.DuckDBPyConnection, name: str, source: Source) -> None:
-    said = {c.name: c.about + (f" [{c.unit}]" if c.unit else "") for c in source.table.columns}
-    _comment(connection, name, said)
+    comments = {c.name: c.about + (f" [{c.unit}]" if c.unit else "") for c in source.table.columns}
+    _comment(connection, name, comments)
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str]) -> None:

@@ -1,8 +1,8 @@
-"""Tables that vanished or went back since the last publication: an unmounted disk, a lost log, a restored copy.
+"""Finds tables that vanished or went back since the last publication: an unmounted disk, a lost log, a restored copy.
 
-Belongs here: comparing the lake with what was published, and the register of tables that were rebuilt on purpose.
-An empty folder where the lake was mounted looks like a new lake; publishing or computing from it would lose everything
-for readers.
+Belongs here: comparing the lake with the last publication, and the register of tables that were rebuilt on purpose.
+An empty folder at the mount point of the lake looks like a new lake. Publishing or computing from it would remove all
+data for readers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.lake.delta import TableVersion
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.refresh import Refresh
-from echelon_pipeline.publish.editions import Edition, Made, last_edition
+from echelon_pipeline.publish.publications import PublishedFile, PublishedTable, last_published_file
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.statements import put
@@ -25,21 +25,21 @@ from echelon_pipeline.state.tables import REBUILT_TABLES
 _NONE = ""  # the table does not exist
 
 
-def require_whole_lake(settings: Settings) -> None:
-    """Raises CorruptStore where a table vanished or went back since the last publication, unless it was on purpose."""
-    last = last_edition(settings.published_file.absolute())
+def require_intact_lake(settings: Settings) -> None:
+    """Raises CorruptStore if a table vanished or went back since the last publication, unless it was registered."""
+    last = last_published_file(settings.published_file.absolute())
     if last is not None:
         lake = Lake.of(settings)
         require_lineage(settings, last, {n: lake.open(n) for n in last.tables if n in lake.tables})
 
 
 def guarded_refresh(settings: Settings, *, run_id: str | None = None) -> Refresh:
-    """A refresh that raises CorruptStore, before it computes anything, where the lake is not whole."""
-    return Refresh(settings, run_id=run_id, guard=require_whole_lake)
+    """A refresh that raises CorruptStore before it computes anything if the lake is not intact."""
+    return Refresh(settings, run_id=run_id, guard=require_intact_lake)
 
 
-def require_lineage(settings: Settings, last: Edition, found: Mapping[str, TableVersion | None]) -> None:
-    """The same for tables that are already open."""
+def require_lineage(settings: Settings, last: PublishedFile, found: Mapping[str, TableVersion | None]) -> None:
+    """The same as ``require_intact_lake`` for tables that are already open."""
     broken = {n: text for n, table_version in found.items() if (text := _fault(last.tables.get(n), table_version))}
     if not broken:
         return
@@ -58,16 +58,16 @@ def require_lineage(settings: Settings, last: Edition, found: Mapping[str, Table
 
 
 def register_rebuilt(settings: Settings, tables: Collection[str]) -> dict[str, str]:
-    """Notes that tables are as they are on purpose, after a re-derivation or a restore; what each is now, in words.
+    """Records that tables were rebuilt or restored on purpose; returns a description of each table's current version.
 
-    Raises NotFound for a table that the registry does not have.
+    Raises NotFound for a table that is not in the registry.
     """
     lake = Lake.of(settings)
     names = sorted(lake.tables if "all" in tables else tables)
     unknown = [name for name in names if name not in lake.tables]
     if unknown:
-        raise NotFound(f"no table of the registry: {', '.join(unknown)}")
-    noted: dict[str, str] = {}
+        raise NotFound(f"not in the registry of tables: {', '.join(unknown)}")
+    registered: dict[str, str] = {}
     with State.of(settings) as state, state.begin() as connection:
         for name in names:
             table_version = lake.open(name)
@@ -76,12 +76,12 @@ def register_rebuilt(settings: Settings, tables: Collection[str]) -> dict[str, s
                 row = {"table_id": table_version.table_id, "version": table_version.version}
             row |= {"lake": settings.lake_root, "name": name, "noted_at": datetime.now(UTC).timestamp()}
             put(connection, REBUILT_TABLES, row)
-            noted[name] = f"version {table_version.version}" if table_version else "does not exist"
-    return noted
+            registered[name] = f"version {table_version.version}" if table_version else "does not exist"
+    return registered
 
 
-def _fault(made: Made | None, table_version: TableVersion | None) -> str:
-    """What is wrong with a table against what was published of it; "" where nothing is."""
+def _fault(made: PublishedTable | None, table_version: TableVersion | None) -> str:
+    """How a table contradicts its last publication; "" if it does not."""
     if made is None or made.version is None:
         return ""
     if table_version is None:
@@ -100,8 +100,9 @@ def _accepted(settings: Settings) -> dict[str, tuple[str, int]]:
     return {row.name: (row.table_id, int(row.version)) for row in rows}
 
 
-def _is_accepted(noted: tuple[str, int], table_version: TableVersion | None) -> bool:
-    """Whether a table is the noted one, or what it has become since."""
+def _is_accepted(registered: tuple[str, int], table_version: TableVersion | None) -> bool:
+    """Whether a table is at the registered version or at a later one."""
+    table_id, version = registered
     if table_version is None:
-        return noted[0] == _NONE
-    return noted[0] in (_NONE, table_version.table_id) and table_version.version >= noted[1]
+        return table_id == _NONE
+    return table_id in (_NONE, table_version.table_id) and table_version.version >= version

@@ -1,11 +1,11 @@
-"""The Postgres mirror: what the published file says of marts and reference tables, for clients that speak Postgres.
+"""The Postgres mirror: copies of the published marts and reference tables for Postgres clients.
 
-Belongs here: the transaction, the lock, the swap. What is copied is ``postgres_plan.py``'s, how a table looks there
-``postgres_tables.py``'s, what goes wrong ``postgres_faults.py``'s.
+Belongs here: the transaction, the lock, the swap. ``postgres_plan.py`` decides what is copied, ``postgres_tables.py``
+defines the tables, ``postgres_faults.py`` connects and translates errors.
 
-A publication is one transaction: new tables are put together aside, then change places with the old ones. Readers
-see the last publication until the commit and the new one after it; a publisher that dies leaves nothing behind.
-Tables that changed on known days only, or that views of others are built on, get rows put in place instead.
+An update is one transaction: new tables are built aside, then replace the old ones. Readers see the last publication
+until the commit and the new one after it; a publisher that dies leaves nothing behind. Tables that changed only on
+known days, or that other users' views depend on, are updated in place instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from echelon_pipeline import __version__
 from echelon_pipeline.publish.postgres_faults import connected, database_faults
-from echelon_pipeline.publish.postgres_plan import Held, Plan, Published, functions_on
+from echelon_pipeline.publish.postgres_plan import MirroredTable, Plan, PublishedSource, functions_on
 from echelon_pipeline.publish.postgres_tables import SCHEMA, STAGING
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal, quote
@@ -29,11 +29,11 @@ from echelon_pipeline.sqltools.text import literal, quote
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
 
-# Any number, as long as nobody else of this database uses it.
+# An arbitrary number that no other program uses as an advisory lock in this database.
 PUBLISH_LOCK = 7_205_760
-# Whoever waits longer for another publisher, or for readers to finish, tries again later.
+# Maximum wait for another publisher or for readers to finish; then the publication fails and can be retried.
 PATIENCE_SECONDS = 300
-# Shorter than Postgres's deadlock_timeout (1 s): in a circle of waits it is we who give way, never a reader.
+# Shorter than Postgres's deadlock_timeout (1 s): in a deadlock the publisher gives way, never a reader.
 SWAP_LOCK_MS = 400
 
 META = "meta_publication"
@@ -50,8 +50,8 @@ _META_TYPES = {
 
 
 @dataclass(frozen=True)
-class Mirrored:
-    """What a publication did: rows copied by table, tables left as they were, how long it took."""
+class MirrorResult:
+    """The result of an update: rows copied by table, unchanged tables, duration."""
 
     copied: dict[str, int]
     unchanged: tuple[str, ...]
@@ -59,17 +59,17 @@ class Mirrored:
     seconds: float
 
 
-def publish_postgres(settings: Settings) -> Mirrored | None:
-    """Brings the mirror up to the published file; None where ECHELON_POSTGRES_URL is not set.
+def publish_postgres(settings: Settings) -> MirrorResult | None:
+    """Updates the mirror to the published file; None if ECHELON_POSTGRES_URL is not set.
 
-    Raises NotFound where nothing was published yet, DatabaseUnavailable (nothing half done stays), DatabaseRefused.
+    Raises NotFound if nothing was published yet, DatabaseUnavailable, DatabaseRefused; then the mirror is unchanged.
     """
     if settings.postgres_url is None:
         return None
     started = time.monotonic()
     with database_faults(), connected(settings.postgres_url) as connection, connection.cursor() as cursor:
         _begin(cursor)
-        with Published.of(settings) as published:
+        with PublishedSource.of(settings) as published:
             done = _publish(cursor, published)
         _grant(cursor, settings.postgres_reader)
         connection.commit()
@@ -77,8 +77,8 @@ def publish_postgres(settings: Settings) -> Mirrored | None:
 
 
 def _begin(cursor: Cursor) -> None:
-    """Begins the transaction and waits for other publishers. What they did is seen: the published file is opened
-    after this, and each statement sees what was committed before it."""
+    """Begins the transaction and waits for other publishers. Their commits are visible afterwards: each statement sees
+    earlier commits (READ COMMITTED), and the published file is opened after this."""
     cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
     cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'")
     _all(cursor, f"SELECT pg_advisory_xact_lock({PUBLISH_LOCK})::text")
@@ -90,37 +90,37 @@ def _begin(cursor: Cursor) -> None:
     cursor.execute(f"COMMENT ON TABLE {SCHEMA}.{META} IS {literal(about)}")
 
 
-def _publish(cursor: Cursor, published: Published) -> Mirrored:
-    held = _held(cursor)
-    found = (published.plan(m, held.get(m.table.name)) for m in published.mirrors)
-    plans = [p if p.in_place else _kept_in_place(cursor, p, held) for p in found if p is not None]
+def _publish(cursor: Cursor, published: PublishedSource) -> MirrorResult:
+    stored = _mirrored_tables(cursor)
+    planned = (published.plan(m, stored.get(m.table.name)) for m in published.mirrors)
+    plans = [p if p.in_place else _in_place_if_needed(cursor, p, stored) for p in planned if p is not None]
     functions = {s.header["creates"]: s for p in plans for s in functions_on(p.mirror.table.name)}
-    for name in functions:  # they are of the type of the old table
+    for name in functions:  # their result type is the old table
         cursor.execute(f"DROP FUNCTION IF EXISTS {name}")
     copied = {p.mirror.table.name: _copy(cursor, published, p) for p in plans}
-    gone = sorted(set(held) - {m.table.name for m in published.mirrors})
-    _swap(cursor, plans, [f"{SCHEMA}.{quote(n.replace('.', '_'))}" for n in gone])
+    dropped = sorted(set(stored) - {m.table.name for m in published.mirrors})
+    _swap(cursor, plans, [f"{SCHEMA}.{quote(n.replace('.', '_'))}" for n in dropped])
     for function in functions.values():
         cursor.execute(_collated(cursor, function.text))
         cursor.execute(f"COMMENT ON FUNCTION {function.header['creates']} IS {literal(function.header['about'])}")
-    _note(cursor, published, held, copied)
+    _record_versions(cursor, published, stored, copied)
     unchanged = tuple(m.table.name for m in published.mirrors if m.table.name not in copied)
-    return Mirrored(copied, unchanged, published.built_at, 0.0)
+    return MirrorResult(copied, unchanged, published.built_at, 0.0)
 
 
-def _held(cursor: Cursor) -> dict[str, Held]:
-    """What the mirror holds, of tables that are really there."""
+def _mirrored_tables(cursor: Cursor) -> dict[str, MirroredTable]:
+    """The records of the mirror's tables that really exist."""
     rows = _all(
         cursor,
         f"SELECT table_name, inputs::text, shape, rows, copied_at FROM {SCHEMA}.{META} "
         f"WHERE to_regclass('{SCHEMA}.' || quote_ident(replace(table_name, '.', '_'))) IS NOT NULL",
     )
-    return {name: Held(json.loads(inputs), *rest) for name, inputs, *rest in rows}
+    return {name: MirroredTable(json.loads(inputs), *rest) for name, inputs, *rest in rows}
 
 
-def _kept_in_place(cursor: Cursor, plan: Plan, held: Mapping[str, Held]) -> Plan:
-    """A table that others' views or keys depend on cannot be dropped: its rows are exchanged instead."""
-    known = held.get(plan.mirror.table.name)
+def _in_place_if_needed(cursor: Cursor, plan: Plan, stored: Mapping[str, MirroredTable]) -> Plan:
+    """Plans an update in place if views or keys of other users depend on the table: it cannot be dropped."""
+    known = stored.get(plan.mirror.table.name)
     if known is None or known.shape != plan.mirror.shape:
         return plan
     dependents = _all(
@@ -131,28 +131,28 @@ def _kept_in_place(cursor: Cursor, plan: Plan, held: Mapping[str, Held]) -> Plan
     return replace(plan, in_place=bool(dependents[0][0]))
 
 
-def _copy(cursor: Cursor, published: Published, plan: Plan) -> int:
+def _copy(cursor: Cursor, published: PublishedSource, plan: Plan) -> int:
     mirror, schema = plan.mirror, SCHEMA if plan.in_place else STAGING
     cursor.execute(f"DELETE FROM {mirror.path}{plan.where}" if plan.in_place else mirror.create())
     rows = cursor.adbc_ingest(mirror.name, published.rows(plan), mode="append", db_schema_name=schema)
     finish = (f"ANALYZE {mirror.path}",) if plan.in_place else mirror.finish()
-    # One message to the server instead of one per column's comment.
+    # One message to the server instead of one per column comment.
     cursor.execute(f"DO $echelon$ BEGIN {'; '.join(finish)}; END $echelon$")
     return rows
 
 
-def _swap(cursor: Cursor, plans: Sequence[Plan], gone: Iterable[str]) -> None:
-    """New tables for old ones. Locks are taken on all of them at once or on none, so that readers wait for 0.4 s at
-    most, and a transaction of theirs that reads two tables reads two of the same publication."""
-    names = ", ".join(literal(path) for path in (*(p.mirror.path for p in plans), *gone))
-    found = _all(cursor, f"SELECT n FROM unnest(ARRAY[{names}]::text[]) AS t(n) WHERE to_regclass(n) IS NOT NULL")
-    tables = [str(name) for (name,) in found]
+def _swap(cursor: Cursor, plans: Sequence[Plan], dropped: Iterable[str]) -> None:
+    """Replaces old tables by new ones. It locks all tables at once or none: readers wait at most 0.4 s, and a reader's
+    transaction over two tables reads both of the same publication."""
+    names = ", ".join(literal(path) for path in (*(p.mirror.path for p in plans), *dropped))
+    existing = _all(cursor, f"SELECT n FROM unnest(ARRAY[{names}]::text[]) AS t(n) WHERE to_regclass(n) IS NOT NULL")
+    tables = [str(name) for (name,) in existing]
     if tables:
         cursor.execute(f"SET LOCAL lock_timeout = '{SWAP_LOCK_MS}ms'")
         cursor.execute(_lock_all(tables))
-    stay = {p.mirror.path for p in plans if p.in_place}
+    in_place = {p.mirror.path for p in plans if p.in_place}
     for table in tables:
-        if table not in stay:
+        if table not in in_place:
             cursor.execute(f"DROP TABLE {table}")
     for plan in plans:
         if not plan.in_place:
@@ -161,9 +161,9 @@ def _swap(cursor: Cursor, plans: Sequence[Plan], gone: Iterable[str]) -> None:
 
 
 def _lock_all(tables: Sequence[str]) -> str:
-    """Tries to lock all of the tables until it has them all; between two tries readers go on."""
+    """SQL that tries until it has locks on all tables; readers continue between two tries."""
     tries = PATIENCE_SECONDS * 1000 // (2 * SWAP_LOCK_MS)
-    said = f"readers have held tables of the mirror for {PATIENCE_SECONDS} s"
+    message = f"readers have held tables of the mirror for {PATIENCE_SECONDS} s"
     return f"""DO $$ BEGIN
         FOR i IN 1..{tries} LOOP
             BEGIN
@@ -173,23 +173,25 @@ def _lock_all(tables: Sequence[str]) -> str:
                 PERFORM pg_sleep({SWAP_LOCK_MS / 1000});
             END;
         END LOOP;
-        RAISE lock_not_available USING MESSAGE = '{said}';
+        RAISE lock_not_available USING MESSAGE = '{message}';
     END $$"""
 
 
 def _collated(cursor: Cursor, text: str) -> str:
-    """Servers before Postgres 17 do not know the collation."""
+    """The text for this server: Postgres before 17 lacks the collation."""
     known = _all(cursor, "SELECT 1::bigint FROM pg_collation WHERE collname = 'pg_c_utf8'")
     return text if known else text.replace("COLLATE pg_c_utf8", 'COLLATE "default"')
 
 
-def _note(cursor: Cursor, published: Published, held: Mapping[str, Held], copied: Mapping[str, int]) -> None:
-    """Says of every table which version it is of."""
+def _record_versions(
+    cursor: Cursor, published: PublishedSource, stored: Mapping[str, MirroredTable], copied: Mapping[str, int]
+) -> None:
+    """Records the version of every table."""
     now = _all(cursor, "SELECT now()")[0][0]
     rows = []
     for mirror in published.mirrors:
         name = mirror.table.name
-        before = None if name in copied else held[name]
+        before = None if name in copied else stored[name]
         row = {
             "table_name": name,
             "version": published.versions[name],
@@ -207,7 +209,7 @@ def _note(cursor: Cursor, published: Published, held: Mapping[str, Held], copied
 
 
 def _grant(cursor: Cursor, reader: str) -> None:
-    """Lets the role read, where it exists. New tables have no rights of their own yet."""
+    """Grants the role read access, if the role exists. New tables have no grants yet."""
     for (role,) in _all(cursor, f"SELECT quote_ident(rolname) FROM pg_roles WHERE rolname = {literal(reader)}"):
         cursor.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {role}")
         cursor.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {role}")

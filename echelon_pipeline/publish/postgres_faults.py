@@ -1,7 +1,7 @@
-"""Connecting to Postgres, and what can go wrong with it, in our words.
+"""Connects to Postgres and translates the driver's errors.
 
-Belongs here: the connection and the translation of the driver's errors. The URL holds a password: nothing of it may
-reach a message.
+Belongs here: the connection and the translation of errors. The URL contains a password: no part of it may appear in a
+message.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from echelon_pipeline.settings.urls import POSTGRES, check_url
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
-# Classes of SQLSTATE that may pass: connection, resources, operator, serialization, locks.
-_PASSING = ("08", "53", "57", "40", "55P03")
+# Transient SQLSTATE classes: connection, resources, operator intervention, serialization, locks.
+_TRANSIENT = ("08", "53", "57", "40", "55P03")
 
 
 @contextmanager
 def connected(url: SecretStr) -> Iterator[Connection]:
-    """A connection whose first statement begins a transaction; what is not committed on the way out is undone.
+    """A connection whose first statement begins a transaction; uncommitted changes are rolled back at the end.
 
-    Raises BadSettings for a URL that parsers may read differently, else DatabaseUnavailable; no message shows anything
-    of the URL's user, password and parameters.
+    Raises BadSettings for a URL that parsers may read differently, DatabaseUnavailable if it cannot connect; no
+    message shows the URL's user, password or parameters.
     """
-    # Imported here: it takes 0.4 s, most of it polars, and every process that loads the definitions would wait for it.
+    # Imported here: the import takes 0.4 s, mostly polars, in every process that loads the definitions.
     import adbc_driver_postgresql.dbapi as driver
 
     try:
         check_url(url.get_secret_value(), POSTGRES)
     except ValueError as error:
         raise BadSettings(f"ECHELON_POSTGRES_URL: {error}") from None
-    # SQLAlchemy's form, postgresql+psycopg2://, is taken too.
+    # SQLAlchemy's form, postgresql+psycopg2://, is accepted too.
     text = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url.get_secret_value())
     try:
         connection: Connection = driver.connect(text)
     except adbc_driver_manager.Error as error:
         message = f"ECHELON_POSTGRES_URL: cannot connect: {_without(str(error), text)}"
-        # Not chained: the driver's own message may quote what it could not read.
+        # Not chained: the driver's own message may quote parts of the URL.
         raise DatabaseUnavailable(message) from None
     try:
         with stopping.interrupting(connection.adbc_cancel):
@@ -56,19 +56,19 @@ def connected(url: SecretStr) -> Iterator[Connection]:
 
 @contextmanager
 def database_faults() -> Iterator[None]:
-    """Turns the driver's errors inside into DatabaseUnavailable or DatabaseRefused, in the server's words."""
+    """Turns the driver's errors inside into DatabaseUnavailable or DatabaseRefused, with the server's message."""
     try:
         yield
     except adbc_driver_manager.Error as error:
         state = error.sqlstate or ""
         words = re.search(r"(ERROR|FATAL):\s*(.*)", str(error), re.DOTALL)
-        said = " ".join((words.group(2) if words else str(error)).split())[:500]
-        kind = DatabaseUnavailable if not state or state.startswith(_PASSING) else DatabaseRefused
-        raise kind(f"Postgres: {said}") from error
+        message = " ".join((words.group(2) if words else str(error)).split())[:500]
+        kind = DatabaseUnavailable if not state or state.startswith(_TRANSIENT) else DatabaseRefused
+        raise kind(f"Postgres: {message}") from error
 
 
 def _without(message: str, url: str) -> str:
-    """The first line of a message, without any word of the URL."""
+    """The first line of a message; every word of the URL is replaced."""
     line = message.strip().splitlines()[0].removeprefix("IO: [libpq] Failed to connect: ")
     words = [w for w in re.split(r"[^\w.-]+", url.partition("://")[2] or url) if w]
     for word in sorted(words, key=len, reverse=True):

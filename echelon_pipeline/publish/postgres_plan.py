@@ -1,7 +1,7 @@
-"""What of a publication has to be copied to Postgres: nothing, the rows of some days, or a whole table.
+"""Decides which rows of a publication are copied to Postgres: none, the rows of some days, or a whole table.
 
-Belongs here: comparing what was published with what the mirror holds. It reads the published file and the lake's
-logs; the transaction is ``postgres.py``'s.
+Belongs here: comparing the publication with the mirror. It reads the published file and the logs of the lake;
+``postgres.py`` runs the transaction.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import TABLES
 
-# By table of the lake: its id and its version. A lake that was begun anew counts its versions from 0 again: the id
-# tells. ``code`` stands for the statements on the way.
+# By lake table: its id and version. The id distinguishes a table that was created again and counts its versions from 0.
+# The entry ``code`` has the hash of the statements between the lake and the published table.
 Inputs = dict[str, list[Any]]
 
-# Rows handed to the driver at once, about 1 MB: larger batches are no faster and leave no room for overlap.
+# Rows per batch for the driver, about 1 MB: larger batches are not faster and prevent overlap of reading and writing.
 BATCH_ROWS = 4_096
 
 
 @dataclass(frozen=True)
-class Held:
-    """What the mirror holds of one table."""
+class MirroredTable:
+    """The mirror's record of one table: the inputs, shape and rows of its last copy."""
 
     inputs: Inputs
     shape: str
@@ -47,7 +47,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Plan:
-    """One table to copy. ``days``: only rows of these; ``in_place``: into the stored table, which stays."""
+    """One table to copy. ``days``: copies rows of these days only; ``in_place``: updates the existing table."""
 
     mirror: Mirror
     days: tuple[date, ...] | None = None
@@ -55,14 +55,14 @@ class Plan:
 
     @property
     def where(self) -> str:
-        """A condition on the rows concerned, in SQL of both databases."""
+        """WHERE clause for the rows to copy, valid in both databases."""
         if self.days is None:
             return ""
         return f" WHERE date IN ({', '.join(f'DATE {literal(str(d))}' for d in self.days)})"
 
 
-class Published:
-    """The published file, and the lake at the versions that it was made from."""
+class PublishedSource:
+    """The published file, and the lake at the versions from which it was made."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         self._connection = connection
@@ -73,21 +73,21 @@ class Published:
 
     @classmethod
     @contextmanager
-    def of(cls, settings: Settings) -> Iterator[Published]:
-        """The configured one; raises NotFound where nothing was published yet."""
+    def of(cls, settings: Settings) -> Iterator[PublishedSource]:
+        """The configured published file; raises NotFound if nothing was published yet."""
         with read_published(
             settings.published_file,
             lake=settings.lake_root,
             memory_limit_mb=settings.memory_limit_mb,
             threads=settings.threads,
         ) as connection:
-            for macro in reversed(statements("mirror/macros")):  # as_jsonb, the first, uses the other
+            for macro in reversed(statements("mirror/macros")):  # as_jsonb, the first one, uses the other one
                 connection.execute(macro.text)
             yield cls(connection, Lake.of(settings))
 
     @cached_property
     def mirrors(self) -> tuple[Mirror, ...]:
-        """Tables that the mirror has to have."""
+        """The tables that the mirror must have."""
         names = (n for n in self.versions if n in TABLES and TABLES[n].mirrored)
         return tuple(Mirror(TABLES[n], self._columns(n)) for n in names)
 
@@ -99,26 +99,26 @@ class Published:
         return {n: None if v is None else self._lake.open(n, v) for n, v in self.versions.items()}
 
     def inputs(self, name: str) -> Inputs:
-        """What a published table was made of."""
+        """The lake tables and code from which a published table was made."""
         tables, code = _made_of(name)
-        found: Inputs = {"code": [hashlib.sha256("".join(sorted(code)).encode()).hexdigest()[:16], None]}
+        inputs: Inputs = {"code": [hashlib.sha256("".join(sorted(code)).encode()).hexdigest()[:16], None]}
         for table in sorted(tables):
             table_version = self._table_versions.get(table)
-            found[table] = (
+            inputs[table] = (
                 [None, None]
                 if table_version is None
                 else [str(table_version.delta.metadata().id), table_version.version]
             )
-        return found
+        return inputs
 
-    def plan(self, mirror: Mirror, held: Held | None) -> Plan | None:
-        """What to copy of a table; None where the mirror has these rows already."""
+    def plan(self, mirror: Mirror, stored: MirroredTable | None) -> Plan | None:
+        """The plan for one table; None if the mirror already has these rows."""
         name, inputs = mirror.table.name, self.inputs(mirror.table.name)
-        if held is None or held.shape != mirror.shape:
+        if stored is None or stored.shape != mirror.shape:
             return Plan(mirror)
-        if held.inputs == inputs:
+        if stored.inputs == inputs:
             return None
-        before, after = dict(held.inputs), dict(inputs)
+        before, after = dict(stored.inputs), dict(inputs)
         (old, old_version), (new, _) = before.pop(name, [None, None]), after.pop(name)
         if "date" in mirror.table.partition_by and before == after and old == new:
             changed = changed_since(self._table_versions.get(name), old_version)
@@ -134,13 +134,12 @@ class Published:
 
 
 def functions_on(name: str) -> tuple[Statement, ...]:
-    """Functions of Postgres that read a published table; they are made anew with it."""
-    found = statements("postgres")
-    return tuple(s for s in found if name in (i.strip() for i in s.header["inputs"].split(",")))
+    """Postgres functions that read a published table; they are created again together with it."""
+    return tuple(s for s in statements("postgres") if name in (i.strip() for i in s.header["inputs"].split(",")))
 
 
 def _made_of(name: str) -> tuple[set[str], set[str]]:
-    """Tables of the lake that a published table is made of, and the hashes of the statements on the way."""
+    """The lake tables of a published table, and the hashes of the statements that derive it from them."""
     derived = {s.header["creates"]: s for s in statements("publish")}
     tables, code = set[str](), {s.version for s in (*statements("mirror/macros"), *functions_on(name))}
     pending = [name]

@@ -1,7 +1,6 @@
-"""How a published table looks in Postgres: its name, its definition, and the query that gives its rows.
+"""The definition of a published table in Postgres: its name, its DDL, and the query for its rows.
 
-Belongs here: statements as text, made from the registry and the columns of the published relation. Running them is
-``postgres.py``'s.
+Belongs here: SQL text, generated from the registry and the columns of the published relation. ``postgres.py`` runs it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from echelon_pipeline.tables import Column, Table
 SCHEMA = "echelon"
 STAGING = "echelon_staging"
 
-# DuckDB's names of types, and Postgres's. Texts compare by bytes, as in DuckDB: the same order, and faster indexes.
+# Postgres types by DuckDB type. Texts compare by bytes, as in DuckDB: the same order, and faster indexes.
 _TYPES = {
     "VARCHAR": 'text COLLATE "C"',
     "BOOLEAN": "boolean",
@@ -54,22 +53,22 @@ class Mirror:
 
     @property
     def path(self) -> str:
-        """Where readers find it."""
+        """The name that readers use, with its schema."""
         return f"{SCHEMA}.{quote(self.name)}"
 
     @property
     def staged(self) -> str:
-        """Where it is put together."""
+        """The name of the table while it is built."""
         return f"{STAGING}.{quote(self.name)}"
 
     @property
     def shape(self) -> str:
-        """Hash of the definition: rows go into a stored table only where this is the same."""
+        """Hash of the definition: rows are copied into an existing table only if its hash is the same."""
         text = "\n".join((self.create(), *self.finish()))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def create(self) -> str:
-        """CREATE TABLE, without what is cheaper to add once the rows are there."""
+        """CREATE TABLE, without the parts of ``finish``, which are cheaper to add after the rows."""
         columns = ", ".join(self._column(name, kind) for name, kind in self.columns)
         return f"CREATE TABLE {self.staged} ({columns})"
 
@@ -86,7 +85,7 @@ class Mirror:
         if decimal is not None:
             return f"numeric{decimal.group(1)}"
         if kind not in _TYPES:
-            raise TypeError(f"{self.table.name}.{name} is {kind}, which has no type in Postgres")
+            raise TypeError(f"{self.table.name}.{name} has the type {kind}, which has no counterpart in Postgres")
         return _TYPES[kind]
 
     def finish(self) -> tuple[str, ...]:
@@ -113,7 +112,7 @@ class Mirror:
                 yield name, known.about + (f" [{known.unit}]" if known.unit else "")
 
     def rows(self) -> str:
-        """The query that gives the rows in DuckDB, on the published file with the macros of ``sql/mirror``."""
+        """The DuckDB query for the rows, for the published file with the macros of ``sql/mirror``."""
         return f"SELECT {', '.join(self._value(name, kind) for name, kind in self.columns)} FROM {self.table.name}"
 
     def _value(self, name: str, kind: str) -> str:

@@ -1,7 +1,7 @@
-"""Reading the published file the way every reader does: read-only, limited, UTC.
+"""Reads the published file as every reader does: read-only, with limits, in UTC.
 
-Belongs here: opening a publication for queries, and which statements a stranger may run on it. Building one is
-``publish.py``; nothing writes to it.
+Belongs here: opening a publication for queries, and the rules for statements of untrusted users. ``publish.py`` builds
+the file; nothing writes to it afterwards.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ _READING = {duckdb.StatementType.SELECT, duckdb.StatementType.MULTI}
 def read_published(
     path: Path, *, lake: str | None = None, memory_limit_mb: int = 512, threads: int = 2, locked: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection to a published file, closed on the way out. It spills into the system's folder of
-    temporary files, never beside the published file.
+    """A read-only connection to a published file, closed at the end. It spills into the system's folder for temporary
+    files, never beside the published file.
 
-    ``lake``: root that the views over large tables read from; default is the root at publication. ``locked``: no
-    access to any other file than those that the publication's views name, and no setting can be changed.
-    Raises NotFound where nothing was published yet, Conflict where another process holds the file open for writing,
-    BadSettings where it is a folder, CorruptStore where it cannot be opened.
+    ``lake``: root that the views over large tables read from; default is the root at publication. ``locked``: the
+    connection may read only files that the publication's views name, and its settings cannot be changed.
+    Raises NotFound if nothing was published yet, Conflict if another process has the file open for writing,
+    BadSettings if it is a folder, CorruptStore if it cannot be opened.
     """
     if not path.exists():
         raise NotFound(f"{path} does not exist yet. Run `echelon demo` or `echelon ingest`, then `echelon publish`.")
     require_no_folder(path)
-    # A folder of its own: DuckDB lets statements of a locked session read and write in its folder of temporary files.
+    # A folder of its own: even a locked DuckDB connection may read and write files in its temporary folder.
     spill = tempfile.mkdtemp(prefix="echelon-spill-")
     try:
         connection = _open(path, memory_limit_mb, threads, spill)
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET enable_progress_bar = false")  # else spawned processes print one
+            connection.execute("SET enable_progress_bar = false")  # otherwise spawned processes print one
             if lake is not None:
                 connection.execute("SET VARIABLE lake = ?", [lake])
             if locked:
@@ -58,15 +58,15 @@ def read_published(
 
 
 def require_no_folder(path: Path) -> None:
-    """Raises BadSettings where a folder stands in place of the published file."""
+    """Raises BadSettings if the path of the published file is a folder."""
     if path.is_dir():
-        raise BadSettings(f"{path} is a folder where the published file is to be: move it away, then `echelon publish`")
+        raise BadSettings(f"{path} is a folder, expected the published file: move it away, then `echelon publish`")
 
 
 def _open(path: Path, memory_limit_mb: int, threads: int, spill: str) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(
-            str(path.absolute()),  # DuckDB takes a ~ at the beginning for the user's folder
+            str(path.absolute()),  # DuckDB expands a leading ~ to the user's folder
             read_only=True,
             config={
                 "memory_limit": f"{memory_limit_mb}MB",
@@ -80,11 +80,11 @@ def _open(path: Path, memory_limit_mb: int, threads: int, spill: str) -> duckdb.
         first = str(error).splitlines()[0]
         if held := _HELD.search(str(error)):
             raise Conflict(
-                f"{path} is held open for writing by process {held['pid']} ({_program(held)}): close it there, or open "
+                f"{path} is open for writing in process {held['pid']} ({_program(held)}): close it there, or open "
                 "it read-only (duckdb.connect(path, read_only=True)); `echelon publish` replaces a changed file"
             ) from error
         raise CorruptStore(
-            f"{path} cannot be opened: {first}. The lake is the truth: `echelon publish --force` builds the file anew."
+            f"{path} cannot be opened: {first}. The lake has all data: `echelon publish --force` rebuilds the file."
         ) from error
 
 
@@ -96,7 +96,7 @@ def _program(held: re.Match[str]) -> str:
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, lake: str | None) -> None:
-    # Another DuckDB file than a publication names no files.
+    # A DuckDB file that is not a publication has no meta.files.
     listed = connection.execute("SELECT 1 FROM duckdb_tables() WHERE schema_name = 'meta' AND table_name = 'files'")
     files: list[str] = []
     if listed.fetchall():
@@ -108,21 +108,21 @@ def _lock(connection: duckdb.DuckDBPyConnection, lake: str | None) -> None:
 
 
 def require_reading(text: str) -> None:
-    """Raises RefusedStatement unless a text is one statement that reads: SELECT in any of its forms, or EXPLAIN of one.
+    """Raises RefusedStatement unless a text is one statement that reads: SELECT in any of its forms, or its EXPLAIN.
 
-    DuckDB refuses writes to the published file by itself, but not COPY, ATTACH or EXPORT to other places.
+    DuckDB itself refuses writes to the published file, but not COPY, ATTACH or EXPORT to other places.
     """
-    found = _statements(text)
-    kinds = [s.type for s in found]
+    parsed = _statements(text)
+    kinds = [s.type for s in parsed]
     if kinds == [duckdb.StatementType.EXPLAIN]:
-        # EXPLAIN ANALYZE runs what it explains.
-        kinds = [s.type for s in _statements(_EXPLAIN.sub("", found[0].query.strip(), count=1))]
+        # EXPLAIN ANALYZE runs the statement that it explains.
+        kinds = [s.type for s in _statements(_EXPLAIN.sub("", parsed[0].query.strip(), count=1))]
     if len(kinds) != 1 and set(kinds) - {duckdb.StatementType.MULTI}:
-        raise RefusedStatement(f"one statement is expected, not {len(kinds)}")
+        raise RefusedStatement(f"expected one statement, got {len(kinds)}")
     refused = sorted(kind.name for kind in set(kinds) - _READING)
     if refused or not kinds:
         what = f"{', '.join(refused)} is refused" if refused else "there is no statement"
-        raise RefusedStatement(f"only statements that read the published file are run: {what}")
+        raise RefusedStatement(f"only statements that read the published file are allowed: {what}")
 
 
 def _statements(text: str) -> list[duckdb.Statement]:

@@ -1,24 +1,24 @@
 """The only reader of environment variables and paths.
 
     model.py         all settings as one object
-    group.py         what all groups share
-    home.py          places and limits of a home, its clock
-    scope.py         what is ingested, and what marts say
-    clients.py       how venues are asked
+    group.py         the base of all groups of settings
+    home.py          paths and limits of a home, its clock
+    scope.py         which data is ingested, parameters of marts
+    clients.py       policy of requests and streams
     capture.py       recording of streams, listeners
     kalshi.py        Kalshi: URLs, rates, keys
     polymarket.py    Polymarket: URLs, rates, keys
     servers.py       schedules, log, web pages, databases
-    environment.py   settings from the environment, and those that a home was built with
-    recorded.py      the file of those
-    places.py        which folders and files can be used everywhere
-    urls.py          which URLs can be used, and messages without their secrets
-    files.py         files that are shipped with the package
+    environment.py   reads settings from the environment and from the home's record
+    recorded.py      reads and writes the home's record of its settings
+    places.py        validates folders and files
+    urls.py          validates URLs, removes their secrets from messages
+    files.py         finds files that are shipped with the package
 
-Belongs here: every setting with its name, type, default and meaning (``docs/settings.md`` is generated
-from the field descriptions), and the places of files. Secrets are ``SecretStr``: their values never
-print. No other room reads ``os.environ``. Settings that decide what the data says are recorded in
-the home by the first command that builds it; from then on the recorded values win.
+Belongs here: every setting with its name, type, default and meaning (``docs/settings.md`` is generated from the field
+descriptions), and the paths of files. Secrets are ``SecretStr``: their values are never printed. No other room reads
+``os.environ``. The first command that builds a home records the settings that shape its data in the home; afterwards
+the recorded values override the environment.
 """
 
 from echelon_pipeline.settings.environment import (

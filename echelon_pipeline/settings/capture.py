@@ -1,6 +1,6 @@
 """Recording of streams, and listeners.
 
-Belongs here: fields, their checks, and what follows from them alone.
+Belongs here: fields, their checks, and properties computed from them alone.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ from echelon_pipeline.settings.group import Group
 class CaptureSettings(Group):
     """Streams: recording, and listeners"""
 
-    capture_flush: float = Field(1.0, gt=0, description="Seconds after which received frames are durable.")
-    capture_segment: float = Field(300.0, gt=0, description="Seconds of a segment of received frames.")
-    capture_renew: float = Field(5.0, gt=0, description="Seconds before a lost book is asked for again.")
-    capture_waiting_mb: int = Field(64, ge=1, description="Received frames that may wait for the disk.")
+    capture_flush: float = Field(1.0, gt=0, description="Maximum seconds until received frames are durable.")
+    capture_segment: float = Field(300.0, gt=0, description="Length of a segment of received frames, in seconds.")
+    capture_renew: float = Field(5.0, gt=0, description="Seconds between two requests for a lost book.")
+    capture_waiting_mb: int = Field(
+        64, ge=1, description="Maximum megabytes of received frames that wait to be written to disk."
+    )
     capture_retention_days: int | None = Field(
-        None, ge=1, description="Days after which derived recordings are deleted. Default: never."
+        None, ge=1, description="Days after which recordings are deleted, if they are derived. Default: never."
     )
     latest_ttl: float = Field(
-        60.0, gt=0, description="Seconds after which the latest state of a book is gone unless it is told again."
+        60.0, gt=0, description="Seconds after which the latest state of a book expires if it is not updated."
     )
     listeners_file: Path | None = Field(
-        None, description="YAML file of listeners, read when listeners are looked after and it has changed."
+        None, description="YAML file of listeners. The listener sensor reads it again after each change."
     )
-    listen_shift: float = Field(21_600.0, gt=0, description="Seconds after which a listener's shift ends.")
+    listen_shift: float = Field(21_600.0, gt=0, description="Length of a listener's shift, in seconds.")
     listen_overlap: float = Field(
-        60.0, gt=0, description="Seconds before that in which its successor records already, at most half a shift."
+        60.0, gt=0, description="Seconds before the end of a shift when its successor starts; at most half a shift."
     )
     listen_lease: float = Field(
-        30.0, gt=0, description="Seconds after which a listener that gives no sign of life counts as dead."
+        30.0, gt=0, description="Seconds without a sign of life after which a listener counts as dead."
     )
-    listen_retry: float = Field(60.0, gt=0, description="Seconds before a stream that refused us is asked again.")
+    listen_retry: float = Field(60.0, gt=0, description="Seconds before a refused stream is opened again.")

@@ -1,6 +1,6 @@
-"""Settings from the environment, and those that a home was built with.
+"""Settings from the environment and from the record of the home.
 
-Belongs here: reading variables, recording and comparing. Nothing else reads ``os.environ``.
+Belongs here: reading variables, recording settings and comparing them. No other module reads ``os.environ``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from echelon_pipeline.settings.recorded import FILE as RECORDED_FILE
 from echelon_pipeline.settings.recorded import read_recorded, write_recorded
 from echelon_pipeline.settings.urls import POSTGRES, check_url
 
-# Dagster reads it itself: it is no field, and is checked with the others.
+# Dagster reads this variable itself: it is not a field, but it is validated with the fields.
 DAGSTER_URL = "DAGSTER_POSTGRES_URL"
 
 
@@ -29,8 +29,8 @@ def env_names() -> dict[str, str]:
     return {str(info.validation_alias): field for field, info in settings_class().model_fields.items()}
 
 
-# What these say decides which rows a home holds and what its marts say. The range of days is not among them: each
-# run names its own.
+# Settings that decide which rows a home has and what its marts contain. The range of days is not one of them: each
+# run has its own.
 SHAPES_DATA = (
     "now",
     "builder_code",
@@ -54,7 +54,7 @@ SHAPES_DATA = (
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting whose value in the environment is not the one that the home was built with."""
+    """A setting whose value in the environment differs from the one recorded in the home."""
 
     name: str
     environment: str
@@ -62,10 +62,10 @@ class Difference:
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment; of ``SHAPES_DATA`` those that the home was built with, where it says so.
+    """Settings from the environment. For ``SHAPES_DATA`` the values recorded in the home win, if there are any.
 
-    Raises BadSettings for an unknown ``ECHELON_*`` name (with the nearest known one) and for a value
-    that cannot be used; the message names the variable and never shows its value.
+    Raises BadSettings for an unknown ``ECHELON_*`` name (with the nearest known one) and for an invalid value; the
+    message names the variable and never shows its value.
     """
     values = _environment(environ)
     settings = _validated(values)
@@ -74,37 +74,38 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def record_settings(settings: Settings) -> None:
-    """Records what the home is built with, unless it is recorded already. Raises BadSettings."""
+    """Records the settings that shape the data, if they are not recorded yet. Raises BadSettings."""
     recorded = _recorded(settings.home)
-    if not recorded.keys() >= set(SHAPES_DATA):  # a newer version may bring a setting that an older one did not record
+    if not recorded.keys() >= set(SHAPES_DATA):  # a newer version may add a setting that an older one did not record
         write_recorded(settings.home, {**_shaping(settings), **recorded}, first=not recorded)
 
 
 def differences(environ: Mapping[str, str] | None = None) -> list[Difference]:
-    """Settings that the environment sets to another value than the home was built with. Raises BadSettings."""
-    given = _validated(_environment(environ))
+    """Settings whose value in the environment differs from the recorded one. Raises BadSettings."""
+    settings = _validated(_environment(environ))
     names = {field: name for name, field in env_names().items()}
-    ours = _shaping(given)
+    current = _shaping(settings)
     recorded = _shaping(load_settings(environ))
-    changed = [f for f in SHAPES_DATA if f in given.model_fields_set and ours[f] != recorded[f]]
-    return [Difference(names[f], _shown(ours[f]), _shown(recorded[f])) for f in changed]
+    changed = [f for f in SHAPES_DATA if f in settings.model_fields_set and current[f] != recorded[f]]
+    return [Difference(names[f], _shown(current[f]), _shown(recorded[f])) for f in changed]
 
 
 def accept_settings(names: Sequence[str], environ: Mapping[str, str] | None = None) -> list[Difference]:
-    """Records the environment's values of these variables, of all that differ without names; what was changed.
+    """Records the environment's values of the named variables, or of all that differ if ``names`` is empty; returns
+    the changes.
 
-    A named variable that is not set gets its default. Raises BadSettings for a name that no home records.
+    A named variable that is not set gets its default. Raises BadSettings for a name that is never recorded.
     """
     known = {name: field for name, field in env_names().items() if field in SHAPES_DATA}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise BadSettings(f"{', '.join(unknown)}: no home records it; recorded are {', '.join(sorted(known))}")
-    given = _validated(_environment(environ))
-    ours, recorded = _shaping(given), _shaping(load_settings(environ))
+        raise BadSettings(f"{', '.join(unknown)}: not a recorded setting; a home records {', '.join(sorted(known))}")
+    settings = _validated(_environment(environ))
+    current, recorded = _shaping(settings), _shaping(load_settings(environ))
     wanted = names or [d.name for d in differences(environ)]
-    changed = [name for name in wanted if ours[known[name]] != recorded[known[name]]]
-    write_recorded(given.home, {**recorded, **{known[name]: ours[known[name]] for name in changed}})
-    return [Difference(name, _shown(ours[known[name]]), _shown(recorded[known[name]])) for name in changed]
+    changed = [name for name in wanted if current[known[name]] != recorded[known[name]]]
+    write_recorded(settings.home, {**recorded, **{known[name]: current[known[name]] for name in changed}})
+    return [Difference(name, _shown(current[known[name]]), _shown(recorded[known[name]])) for name in changed]
 
 
 def _environment(environ: Mapping[str, str] | None) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def _environment(environ: Mapping[str, str] | None) -> dict[str, Any]:
     try:
         check_url(environ.get(DAGSTER_URL) or "postgresql://localhost", POSTGRES)
     except ValueError as error:
-        raise BadSettings(f"Settings that cannot be used: {DAGSTER_URL}: {error}") from None
+        raise BadSettings(f"Invalid settings: {DAGSTER_URL}: {error}") from None
     return {field: environ[name] for name, field in known.items() if environ.get(name, "") != ""}
 
 
@@ -131,8 +132,8 @@ def _validated(values: Mapping[str, Any], file: Path | None = None) -> Settings:
             f"{names.get(str(item['loc'][0]), item['loc'][0])}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors()
         )
-        where = f"{file}: settings" if file else "Settings"
-        raise BadSettings(f"{where} that cannot be used: {problems}") from None
+        where = f"{file}: invalid settings" if file else "Invalid settings"
+        raise BadSettings(f"{where}: {problems}") from None
 
 
 def _recorded(home: Path) -> dict[str, Any]:
@@ -148,5 +149,5 @@ def _shown(value: object) -> str:
 
 
 def dagster_url() -> str:
-    """Where Dagster's own records are, if not in the home; empty if there. For taking it out of messages."""
+    """The URL of Dagster's own database; empty if it is in the home. Used to remove its secrets from messages."""
     return os.environ.get(DAGSTER_URL, "")

@@ -1,6 +1,6 @@
-"""Files that are shipped with the package.
+"""Finds files that are shipped with the package.
 
-Belongs here: finding them, in a checkout as in an installed wheel.
+Belongs here: finding them in a checkout and in an installed wheel.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def project_file(*parts: str) -> Path:
-    """A file of ``sql/`` or the top level, from the repository or from inside the wheel."""
+    """The path of a file in ``sql/`` or at the top level, in the repository or inside the wheel."""
     package = Path(__file__).parents[1]
     for root in (package.parent, package / "_deploy"):
         candidate = root.joinpath(*parts)

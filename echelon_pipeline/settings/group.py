@@ -1,7 +1,7 @@
-"""What all groups of settings share: how fields get their environment names, and checks that several groups use.
+"""The base of all groups of settings: environment names of fields, and checks that several groups use.
 
-Belongs here: the base of a group. A field ``publish_every`` is the variable ``ECHELON_PUBLISH_EVERY``; a
-``validation_alias`` gives another name.
+Belongs here: the base of a group. The field ``publish_every`` is the variable ``ECHELON_PUBLISH_EVERY``; a
+``validation_alias`` sets another name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def _environment_name(field: str) -> str:
 
 
 class Group(BaseModel):
-    """A group of settings. Durations are seconds, sizes as named."""
+    """A group of settings. Durations are in seconds; a size has its unit in its name."""
 
     model_config = ConfigDict(
         alias_generator=AliasGenerator(validation_alias=_environment_name),
@@ -35,14 +35,14 @@ def listed(text: str | None) -> tuple[str, ...]:
 
 
 def venue_url(value: str | None, info: ValidationInfo) -> str | None:
-    """A URL of a venue: http, or ws where the field's name has ``ws_``. Raises ValueError."""
+    """Validates a URL of a venue: http, or ws if the field's name contains ``ws_``. Raises ValueError."""
     if value is not None:
         check_url(value, ("wss", "ws") if "ws_" in str(info.field_name) else ("https", "http"), credentials=False)
     return value
 
 
 def one_line(value: SecretStr | None) -> SecretStr | None:
-    """A key without blanks and line feeds. Raises ValueError."""
+    """Validates a key: no blanks, no line feeds. Raises ValueError."""
     if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
-        raise ValueError("a blank, a line feed or another character that no key has stands in it")
+        raise ValueError("it contains a blank, a line feed or another character that a key cannot have")
     return value

@@ -1,6 +1,6 @@
-"""Places and limits of a home, and its clock.
+"""Paths and limits of a home, and its clock.
 
-Belongs here: fields, their checks, and what follows from them alone.
+Belongs here: fields, their checks, and properties computed from them alone.
 """
 
 from __future__ import annotations
@@ -17,38 +17,40 @@ from echelon_pipeline.settings.urls import STORES, check_url
 
 
 class HomeSettings(Group):
-    """Home: places, limits, clock"""
+    """Home: paths, limits, clock"""
 
     home: Path = Field(
-        Path(".echelon"), validate_default=True, description="Folder of the lake, the published file, state and logs."
+        Path(".echelon"),
+        validate_default=True,
+        description="Folder of the lake, the published file, the state database and logs.",
     )
     lake: str | None = Field(None, description="Lake root: a folder or object-store URL. Default: <home>/lake.")
     published: Path | None = Field(None, description="Published DuckDB file. Default: <home>/echelon.duckdb.")
-    keep_publications: int = Field(3, ge=1, description="How many publications are kept, the current one included.")
-    publish_every: int = Field(300, ge=0, description="Least seconds between two publications that nobody asked for.")
+    keep_publications: int = Field(3, ge=1, description="Number of kept publications, including the current one.")
+    publish_every: int = Field(300, ge=0, description="Minimum seconds between automatic publications.")
     lease_seconds: float = Field(
         60.0,
         ge=1,
-        description="Seconds without a sign of life after which another process takes over a refresh, a publication or "
-        "`echelon record`. A process that is gone from the same machine is replaced at once.",
+        description="Seconds without a sign of life after which another process takes over the lease of a refresh, a "
+        "publication or `echelon record`. The lease of a dead process on the same machine is taken over at once.",
     )
     memory_limit_mb: int = Field(
-        512, ge=64, description="Memory limit of each DuckDB computation; above it, it spills."
+        512, ge=64, description="Memory limit of each DuckDB computation; above it, the computation spills to disk."
     )
     threads: int = Field(2, ge=1, description="Threads of each DuckDB computation.")
     raw_flush_objects: int = Field(
-        20_000, ge=1, le=40_000, description="Raw objects kept in memory before they are written and derived."
+        20_000, ge=1, le=40_000, description="Raw objects buffered in memory before they are written and derived."
     )
     raw_retention_days: int = Field(
         0,
         ge=0,
-        description="Maintenance deletes raw objects last served longer ago than this many days; 0 keeps all.",
+        description="Maintenance deletes raw objects that were last served more than this many days ago; 0 keeps all.",
     )
-    merge_tries: int = Field(10, ge=1, description="Tries to commit against concurrent writers.")
-    min_free_mb: int = Field(200, ge=0, description="Refuse to start a unit of work below this much free disk.")
+    merge_tries: int = Field(10, ge=1, description="Maximum attempts of a commit against concurrent writers.")
+    min_free_mb: int = Field(200, ge=0, description="Minimum megabytes of free disk for starting a unit of work.")
     now: datetime | None = Field(None, description="Frozen clock (ISO 8601, UTC) for recorded or sandbox universes.")
     start_date: date | None = Field(None, description="First UTC day of the partitions. Default: now - days_back.")
-    days_back: int = Field(7, ge=0, description="How many days before today the first run ingests.")
+    days_back: int = Field(7, ge=0, description="Number of days before today that the first run ingests.")
 
     @field_validator("now")
     @classmethod
@@ -72,12 +74,12 @@ class HomeSettings(Group):
         check_url(value, STORES, credentials=False)
         if re.search(r"[?*\[\]]", value):
             raise ValueError(
-                "the URL of a lake has neither parameters, which the store's own variables take, nor patterns"
+                "the URL of a lake must have no parameters (set the store's own variables instead) and no patterns"
             )
         return value
 
     def clock(self) -> datetime:
-        """Now in UTC: the frozen clock where one is set."""
+        """The current time in UTC, or the frozen clock if one is set."""
         return self.now or datetime.now(UTC)
 
     @property
@@ -91,7 +93,7 @@ class HomeSettings(Group):
 
     @property
     def capture_root(self) -> Path:
-        """Where received frames are logged, by venue and connection."""
+        """The folder of received frames, by venue and connection."""
         return self.home / "capture"
 
     @property
@@ -104,5 +106,5 @@ class HomeSettings(Group):
 
     @property
     def scratch(self) -> Path:
-        """Staging files of units of work; whatever lies here after a crash may be deleted."""
+        """The folder of staging files of units of work; files left here after a crash may be deleted."""
         return self.home / "scratch"

@@ -1,6 +1,6 @@
-"""Kalshi: URLs, rates, keys. Names without ECHELON_ were fixed by earlier users.
+"""Kalshi: URLs, rates, keys. Names without ECHELON_ are established names that users already have.
 
-Belongs here: fields, their checks, and what follows from them alone.
+Belongs here: fields, their checks, and properties computed from them alone.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ KALSHI_DEMO = "https://external-api.demo.kalshi.co/trade-api/v2"
 class KalshiSettings(Group):
     """Kalshi"""
 
-    kalshi_rps: float = Field(10.0, gt=0, description="Kalshi requests per second (anonymous ceiling is undocumented).")
+    kalshi_rps: float = Field(
+        10.0, gt=0, description="Kalshi requests per second (the limit without a key is undocumented)."
+    )
     kalshi_base_url: str | None = Field(
         None,
         validation_alias="KALSHI_BASE_URL",
-        description="Kalshi REST base. Default: production, or demo with KALSHI_USE_DEMO or USE_TESTNET.",
+        description="Kalshi REST base URL. Default: production, or demo with KALSHI_USE_DEMO or USE_TESTNET.",
     )
     kalshi_ws_url: str = Field(
         "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
@@ -37,18 +39,18 @@ class KalshiSettings(Group):
     kalshi_use_demo: bool = Field(
         False,
         validation_alias="KALSHI_USE_DEMO",
-        description="Talk to Kalshi's demo environment, unless KALSHI_BASE_URL is set.",
+        description="Use Kalshi's demo environment, unless KALSHI_BASE_URL is set.",
     )
     use_testnet: bool = Field(
         False,
         validation_alias="USE_TESTNET",
-        description="Use the venues' test environments where they have one.",
+        description="Use the test environment of each venue that has one.",
     )
     kalshi_max_instruments: int | None = Field(
         None,
         ge=0,
         validation_alias="KALSHI_MAX_INSTRUMENTS",
-        description="Instruments kept of Kalshi; 0 is all.",
+        description="Kalshi instruments to ingest; 0 is all. Default: ECHELON_MAX_INSTRUMENTS.",
     )
     kalshi_sleep_secs: float = Field(
         0.0,
@@ -66,7 +68,7 @@ class KalshiSettings(Group):
     kalshi_api_key: SecretStr | None = Field(
         None,
         validation_alias="KALSHI_API_KEY",
-        description="Kalshi key id; only read where a request must be signed.",
+        description="Kalshi key id; only used for requests that must be signed.",
     )
     kalshi_private_key: SecretStr | None = Field(
         None,
@@ -76,7 +78,7 @@ class KalshiSettings(Group):
     kalshi_private_key_path: Path | None = Field(
         None,
         validation_alias="KALSHI_PRIVATE_KEY_PATH",
-        description="File of the Kalshi private key.",
+        description="PEM file of the Kalshi private key.",
     )
     kalshi_credentials_encryption_key: SecretStr | None = Field(
         None,
@@ -96,13 +98,13 @@ class KalshiSettings(Group):
 
     @property
     def kalshi_rest(self) -> str:
-        """Kalshi REST base in force."""
+        """The Kalshi REST base URL in use."""
         if self.kalshi_base_url is not None:
             return self.kalshi_base_url
         return KALSHI_DEMO if self.kalshi_use_demo or self.use_testnet else KALSHI_PROD
 
     @property
     def kalshi_stream_url(self) -> str:
-        """Kalshi's WebSocket URL: the explicit one, else demo's, else production's."""
+        """The Kalshi WebSocket URL in use: the explicit one, else demo, else production."""
         demo = self.kalshi_use_demo or self.use_testnet
         return self.kalshi_ws_demo_url if demo and "kalshi_ws_url" not in self.model_fields_set else self.kalshi_ws_url

@@ -1,6 +1,6 @@
 """All settings as one object.
 
-Belongs here: the groups together, and what follows from several of them.
+Belongs here: the class of all groups, and properties computed from several groups.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GROUPS: tuple[type[Group], ...] = (
 )
 
 
-# Pydantic gives the fields of the last base first: the bases are in the reverse order.
+# Pydantic lists the fields of the last base first: the bases are in reverse order.
 class Settings(
     ServersSettings,
     PolymarketSettings,
@@ -42,7 +42,7 @@ class Settings(
     ScopeSettings,
     HomeSettings,
 ):
-    """Everything that can be set. See ``docs/settings.md``."""
+    """All settings. See ``docs/settings.md``."""
 
     @property
     def state_dsn(self) -> str:
@@ -52,7 +52,7 @@ class Settings(
         return f"sqlite:///{quote(str(self.home / STATE_FILE))}"
 
     def instruments_bound(self, venue: str) -> int:
-        """How many instruments of a venue are kept; 0 is all. A venue's own bound is ``<venue>_max_instruments``."""
+        """Number of instruments to ingest of a venue; 0 is all. A venue's own bound is ``<venue>_max_instruments``."""
         own: int | None = getattr(self, f"{venue}_max_instruments", None)
         return self.max_instruments if own is None else own
 
@@ -61,13 +61,13 @@ _ADDED: list[type[Group]] = []
 
 
 def use_group(group: type[Group]) -> None:
-    """Adds a group of settings to those that ``Settings`` has: a venue of another package may bring its own."""
+    """Adds a group to ``Settings``: a venue of another package may bring its own settings."""
     if not issubclass(Settings, group) and group not in _ADDED:
         _ADDED.append(group)
 
 
 def settings_class() -> type[Settings]:
-    """The class of settings with every group that is used."""
+    """The settings class with every added group."""
     return _with_groups(tuple(_ADDED))
 
 

@@ -1,8 +1,8 @@
-"""Folders and files of settings: which can be used everywhere.
+"""Validates paths in settings: folders and files must work everywhere.
 
-Belongs here: the form of a path. A path goes into URLs (SQLAlchemy, Delta), patterns (DuckDB) and SQL. Some characters
-mean something there that no quoting takes away: with them, state would lie in another folder, which other homes share,
-or the files of another home would be read.
+Belongs here: the form of a path. Paths are used in URLs (SQLAlchemy, Delta), patterns (DuckDB) and SQL. Some characters
+have a special meaning there that quoting does not remove: with them, state could be stored in a folder that other homes
+share, or files of another home could be read.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import re
 from pathlib import Path
 
 _UNUSABLE = {
-    "%": "URLs of databases and tables decode what follows it",
-    "?": "it begins the parameters of a database's URL, and stands for any character in names of data files",
-    "*": "it stands for any characters in names of data files",
-    "[": "it begins a set of characters in names of data files",
+    "%": "URLs of databases and tables decode the characters after it",
+    "?": "it starts the parameters of a database URL, and matches any character in names of data files",
+    "*": "it matches any characters in names of data files",
+    "[": "it starts a set of characters in names of data files",
     "]": "it ends a set of characters in names of data files",
-    "\\": "tables take it for a separator of folders",
+    "\\": "tables treat it as a separator of folders",
 }
 
 
 def usable_path(path: str | Path) -> Path:
-    """The path made absolute, links left as they are. Raises ValueError where a character or name cannot be used."""
+    """The absolute path; links are not resolved. Raises ValueError for an unusable character or name."""
     absolute = Path(path).absolute()
     text = str(absolute)
     for character, reason in _UNUSABLE.items():
@@ -31,11 +31,11 @@ def usable_path(path: str | Path) -> Path:
         raise ValueError(f"the path has a character that cannot be printed. {_ADVICE}")
     for part in absolute.parts:
         if re.match(r"\w+=", part):
-            raise ValueError(f"a folder's name begins like a column and its value, name=. {_ADVICE}")
+            raise ValueError(f"a folder's name starts with name=, which marks a partition column. {_ADVICE}")
     return absolute
 
 
-_ADVICE = "Use another folder, or a link with another name that leads to it"
+_ADVICE = "Use another folder, or a link with another name that points to it"
 
 
 def _encodes(text: str) -> bool:

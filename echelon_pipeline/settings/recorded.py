@@ -1,7 +1,7 @@
-"""The settings that a home was built with, as a file of the home.
+"""The home's file of recorded settings.
 
-Belongs here: reading and writing that file. Which settings it holds and that its values win over the environment
-is ``settings/``'s.
+Belongs here: reading and writing that file. ``environment.py`` decides which settings are recorded and when they
+override the environment.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ FILE = "settings.json"
 
 
 def read_recorded(home: Path) -> dict[str, Any]:
-    """Values by field name, JSON types; empty where nothing is recorded. BadSettings where the file is damaged."""
+    """Values by field name, as JSON types; empty if nothing is recorded. Raises BadSettings if the file is damaged."""
     path = home / FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise BadSettings(f"{path} cannot be read ({type(error).__name__}): restore it from a backup") from None
-    if not isinstance(found, dict):
-        raise BadSettings(f"{path}: expected a JSON object of settings, found a {type(found).__name__}")
-    return found
+    if not isinstance(values, dict):
+        raise BadSettings(f"{path}: expected a JSON object of settings, found a {type(values).__name__}")
+    return values
 
 
 def write_recorded(home: Path, values: Mapping[str, Any], *, first: bool = False) -> None:
-    """Replaces the file in one step. ``first``: a file that another process wrote meanwhile stays.
+    """Replaces the file atomically. ``first``: keeps a file that another process has written in the meantime.
 
-    Raises BadSettings where the home cannot be written.
+    Raises BadSettings if the home cannot be written.
     """
     path = home / FILE
     part = home / f"{FILE}.{secrets.token_hex(4)}.part"

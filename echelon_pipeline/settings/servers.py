@@ -1,6 +1,6 @@
 """Schedules, log, web pages, and the databases that a home may use.
 
-Belongs here: fields, their checks, and what follows from them alone.
+Belongs here: fields, their checks, and properties computed from them alone.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ class ServersSettings(Group):
     schedules: bool = Field(False, description="Start schedules and sensors by default.")
     ui_hosts: str | None = Field(
         None,
-        description="Names that `echelon ui` may be asked for by, beside loopback; comma-separated, without ports.",
+        description="Host names that `echelon ui` answers to in addition to loopback; comma-separated, without ports.",
     )
-    log_level: str = Field("INFO", validation_alias="LOG_LEVEL", description="Level of the log.")
+    log_level: str = Field("INFO", validation_alias="LOG_LEVEL", description="Log level.")
     postgres_url: SecretStr | None = Field(
-        None, description="Postgres that gets a mirror of marts and reference tables. Default: no mirror."
+        None, description="Postgres database for the mirror of marts and reference tables. Default: no mirror."
     )
     postgres_reader: str = Field("echelon_reader", description="Postgres role that may read the mirror, if it exists.")
     state_url: SecretStr | None = Field(
         None, description="State database (SQLAlchemy URL). Default: <home>/state.sqlite."
     )
-    redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL", description="Redis for latest state.")
+    redis_url: SecretStr | None = Field(
+        None, validation_alias="REDIS_URL", description="Redis for the latest states of books."
+    )
 
     @field_validator("state_url", "postgres_url", "redis_url")
     @classmethod
@@ -45,7 +47,7 @@ class ServersSettings(Group):
     def _names(cls, value: str | None) -> str | None:
         for host in listed(value):
             if not is_host(host):
-                raise ValueError("expected names or addresses of hosts, without scheme, port and path, comma-separated")
+                raise ValueError("expected comma-separated host names or addresses without scheme, port and path")
         return value
 
     @field_validator("log_level")
@@ -58,5 +60,5 @@ class ServersSettings(Group):
 
     @property
     def ui_hosts_allowed(self) -> tuple[str, ...]:
-        """Hosts beside loopback that the web pages answer for."""
+        """Hosts, in addition to loopback, that the web pages answer to."""
         return listed(self.ui_hosts)

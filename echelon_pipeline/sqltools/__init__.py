@@ -1,9 +1,9 @@
-"""What runs SQL, whatever the SQL says: statements from ``sql/``, text, typed casts, sessions of DuckDB.
+"""Tools that run SQL: statements from ``sql/``, SQL text, typed casts, DuckDB connections.
 
-    statements.py   one statement per file, with its header
-    text.py         quoting, lists of files, a query with exactly a table's columns and types
-    made_macros.py  macros whose text code makes
-    duck.py         sessions: limits, UTC, macros
+    statements.py         one statement per file, with its header
+    text.py               quoting, lists of files, a query with exactly a table's columns and types
+    generated_macros.py   macros that code generates
+    duck.py               connections: limits, UTC, macros
 
-Nothing here knows a table, a venue or the lake.
+Does not belong here: anything about a table, a venue or the lake.
 """

@@ -1,6 +1,6 @@
 """Reads the statements in ``sql/``: one statement per file, a comment header, ``$name`` parameters.
 
-Belongs here: finding and reading SQL files and their headers. Executing them is the warehouse's work.
+Belongs here: finding and reading SQL files and their headers. Other rooms execute them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _COLUMN = re.compile(r"^-- column (\w+): (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Statement:
-    """One SQL file: ``name`` is its path below ``sql/`` without the ending."""
+    """One SQL file. ``name``: its path below ``sql/`` without the extension."""
 
     name: str
     text: str
@@ -26,23 +26,23 @@ class Statement:
     @property
     def header(self) -> dict[str, str]:
         """``-- key: value`` lines at the top: grain, inputs, owner and others."""
-        found: dict[str, str] = {}
+        header: dict[str, str] = {}
         for line in self.text.splitlines():
             if not line.startswith("--"):
                 break
             match = _HEADER.match(line)
             if match:
-                found[match.group(1)] = match.group(2).strip()
-        return found
+                header[match.group(1)] = match.group(2).strip()
+        return header
 
     @property
     def columns(self) -> dict[str, str]:
-        """``-- column name: text`` lines: what the columns of a view say, beyond those of the registry's tables."""
+        """``-- column name: text`` lines: descriptions of the columns that a view adds to those of the registry."""
         return dict(_COLUMN.findall(self.text))
 
     @property
     def version(self) -> str:
-        """Hash of the text: the ``code_version`` of what it computes."""
+        """Hash of the text: the ``code_version`` of the table that it computes."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:12]
 
 

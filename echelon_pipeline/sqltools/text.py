@@ -1,7 +1,7 @@
 """SQL text: quoted names, literals, lists of files, and queries with the columns and types of a table.
 
-Belongs here: text that statements are put together from. Opening a session is ``duck.py``'s; statements are files in
-``sql/``, which ``statements.py`` reads.
+Belongs here: functions that build SQL text. ``duck.py`` opens connections; ``statements.py`` reads the statements in
+``sql/``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import duckdb
 
 
 class TypedTable(Protocol):
-    """What a cast needs of a table: its name and the DuckDB types of its columns, in their order."""
+    """The facts of a table that a cast needs: its name and the DuckDB types of its columns, in their order."""
 
     @property
     def name(self) -> str: ...
@@ -35,22 +35,22 @@ def literal(text: str) -> str:
 
 
 def one_file(path: Path) -> str:
-    """A SQL literal of one file's name for readers of files, whatever characters it has: patterns stand for themselves,
-    and a ``~`` at the beginning is no user's folder."""
+    """A SQL literal of one file name for functions that read files. Special characters are escaped: pattern characters
+    match themselves, and a leading ``~`` is not expanded to a home folder."""
     return literal(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
 
 
 def file_list(paths: list[str]) -> str:
-    """A SQL list of file names for ``read_parquet``; the caller guards against an empty list."""
+    """A SQL list of file names for ``read_parquet``; the list must not be empty."""
     return "[" + ", ".join(literal(p) for p in paths) + "]"
 
 
 def typed(
     table: TypedTable, query: str, connection: duckdb.DuckDBPyConnection, params: Mapping[str, object] | None = None
 ) -> str:
-    """A query with exactly the table's columns and types; columns the query lacks are NULL.
+    """A query with exactly the table's columns and types; columns that the query lacks are NULL.
 
-    Raises duckdb.BinderException where the query gives a column that the table does not have.
+    Raises duckdb.BinderException if the query has a column that the table lacks.
     """
     return cast(table, query, columns_of(connection, query, params))
 

@@ -18,7 +18,6 @@ from echelon_pipeline.errors import Conflict, EchelonError
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.leases import Lease, Leases
-from echelon_pipeline.state.processes import Process
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +91,7 @@ def held(settings: Settings, name: str, *, wait: float, at_least: int = 1) -> It
 
 
 def _taken(leases: Leases, name: str, wait: float, seconds: float, at_least: int) -> Lease:
-    owner = f"{Process.this()} ({secrets.token_hex(4)})"  # two threads of a process are two owners
+    owner = secrets.token_hex(8)  # not the process: two of its threads are two owners
     deadline = time.monotonic() + wait
     while (lease := leases.acquire(name, owner, seconds, at_least=at_least)) is None:
         if time.monotonic() >= deadline:

@@ -128,12 +128,8 @@ class Leases:
         change = sa.update(LEASES).where(_is(lease)).values(expires_at=self._state.instant() + seconds)
         row = connection.execute(change.returning(*LEASES.c)).one_or_none()
         if row is None:
-            raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} {self._end(connection, lease)}")
+            raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} was taken over")
         return _lease(row)
-
-    def _end(self, connection: sa.Connection, lease: Lease) -> str:
-        row = connection.execute(self._seen(lease.name)).one_or_none()
-        return f"was taken over by {_process(row)}" if row is not None and row.owner else "was given back"
 
     def _seen(self, name: str) -> sa.Select[*tuple[Any, ...]]:
         is_over = (_T.expires_at <= self._state.instant()).label("is_over")

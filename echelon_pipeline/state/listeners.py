@@ -7,7 +7,7 @@ Belongs here: listeners as they are kept. Their filters are ``filters.py``'s, wh
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -171,6 +171,8 @@ class Listeners:
             }
             for known in self.all()
         ]
+        with self._state.read() as connection:
+            rows = connection.execute(sa.select(INTENTS).order_by(INTENTS.c.instrument_id, INTENTS.c.from_at)).all()
         watched = [
             {
                 "venue": row.instrument_id.split(":", 1)[0],
@@ -179,16 +181,9 @@ class Listeners:
                 "from_at": _time(row.from_at),
                 "to_at": None if row.to_at is None else _time(row.to_at),
             }
-            for row in self._watched(sa.true())
+            for row in rows
         ]
         return listeners, watched
-
-    def watched(self, venue: str) -> list[tuple[str, datetime, datetime | None]]:
-        """Of a venue, which instrument was watched, by whatever listener, from when to when (None: still)."""
-        return [
-            (row.instrument_id, _time(row.from_at), None if row.to_at is None else _time(row.to_at))
-            for row in self._watched(INTENTS.c.instrument_id.startswith(f"{venue}:", autoescape=True))
-        ]
 
     def now(self, at: datetime | None = None) -> int:
         """Microseconds since 1970 of an instant, by default of the present one."""
@@ -201,11 +196,6 @@ class Listeners:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
             yield connection
-
-    def _watched(self, which: sa.ColumnElement[bool]) -> Sequence[sa.Row[*tuple[Any, ...]]]:
-        query = sa.select(INTENTS).where(which).order_by(INTENTS.c.instrument_id, INTENTS.c.from_at)
-        with self._state.read() as connection:
-            return connection.execute(query).all()
 
     def _known(self, which: sa.ColumnElement[bool]) -> list[Known]:
         with self._state.read() as connection:

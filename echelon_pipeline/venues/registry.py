@@ -6,7 +6,7 @@ Belongs here: the list. What a venue has is in its folder.
 from __future__ import annotations
 
 from echelon_pipeline.settings.model import use_group
-from echelon_pipeline.sqltools.made_macros import MAKERS
+from echelon_pipeline.sqltools.generated_macros import GENERATORS
 from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.base import Venue
 from echelon_pipeline.venues.kalshi.venue import KALSHI
@@ -55,4 +55,4 @@ def _macros() -> list[str]:
 
 for _venue in (KALSHI, POLYMARKET):
     register(_venue)
-MAKERS.append(_macros)
+GENERATORS.append(_macros)

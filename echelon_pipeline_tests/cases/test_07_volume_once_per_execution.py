@@ -25,7 +25,7 @@ FILLS = {
 }
 SIDED = FILLS | {"counterparty": "taker"}
 ALONE = "role: the maker's side of an execution whose taker's row the file does not hold"
-MAKERS = "duplicate: the maker's side of an execution, which the taker's row counts"
+GENERATORS = "duplicate: the maker's side of an execution, which the taker's row counts"
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ def held(home: Settings) -> list[tuple[str, Decimal, Decimal]]:
 @needs_cases
 def test_the_given_file_is_ten_contracts_and_four_dollars(home: Settings) -> None:
     report = load(home, CASES / "07-fills-of-both-sides.csv", "trades", SIDED, "polymarket")
-    assert (report.reasons, report.rows_committed) == ({MAKERS: 2}, 1)
+    assert (report.reasons, report.rows_committed) == ({GENERATORS: 2}, 1)
     assert held(home) == [("0xtaker", Decimal(10), Decimal(4))]
 
 
 def test_the_taker_is_the_counterparty_of_the_makers(home: Settings, tmp_path: Path) -> None:
     report = fills(home, tmp_path, EXECUTION, SIDED)
-    assert (report.reasons, report.notes) == ({MAKERS: 2}, ())
+    assert (report.reasons, report.notes) == ({GENERATORS: 2}, ())
     assert held(home) == [("0xtaker", Decimal(10), Decimal(4))]
 
 
@@ -81,7 +81,7 @@ def test_rows_that_add_up_to_each_other_are_not_added_and_the_transaction_is_nam
 def test_a_column_of_roles_says_the_taker(home: Settings, tmp_path: Path) -> None:
     roles = [row | {"role": role} for row, role in zip(EXECUTION, ("maker", "MAKER", "Taker"), strict=True)]
     report = fills(home, tmp_path, roles, FILLS | {"role": "role"})
-    assert report.reasons == {MAKERS: 2}
+    assert report.reasons == {GENERATORS: 2}
     assert held(home) == [("0xtaker", Decimal(10), Decimal(4))]
 
 
@@ -98,7 +98,7 @@ def test_makers_rows_of_a_taker_who_is_not_in_the_file_are_no_volume(home: Setti
     """The exchange is who stands beside takers elsewhere in the file."""
     rows = [*EXECUTION, fill("0xm1", "0xgone", "6", "SELL", tx="0xbb"), fill("0xm2", "0xgone", "4", "SELL", tx="0xbb")]
     report = fills(home, tmp_path, rows, SIDED)
-    assert report.reasons == {MAKERS: 2, ALONE: 2}
+    assert report.reasons == {GENERATORS: 2, ALONE: 2}
     assert held(home) == [("0xtaker", Decimal(10), Decimal(4))]
     list(Refresh(home).run(["mart.trade_volume"]))
     assert [(r["contracts"], r["trades"], r["is_complete"]) for r in rows_of(home, "mart.trade_volume")] == [
@@ -139,13 +139,13 @@ def test_a_match_against_the_opposite_outcome_counts_once(home: Settings, tmp_pa
         fill("0xm2", "0xt", "4", "BUY", price="0.60", outcome="No"),
         fill("0xt", "0xe", "10", "BUY", outcome="Yes"),
     ]
-    assert fills(home, tmp_path, rows, SIDED).reasons == {MAKERS: 2}
+    assert fills(home, tmp_path, rows, SIDED).reasons == {GENERATORS: 2}
     assert fills(home_in(tmp_path / "b"), tmp_path, rows, FILLS).dead_letters == 3
 
 
 def test_a_trader_matched_with_himself_counts_once(home: Settings, tmp_path: Path) -> None:
     rows = [fill("0xa", "0xa", "5", "SELL"), fill("0xa", "0xe", "5", "BUY")]
-    assert fills(home, tmp_path, rows, SIDED).reasons == {MAKERS: 1}
+    assert fills(home, tmp_path, rows, SIDED).reasons == {GENERATORS: 1}
     assert held(home) == [("0xa", Decimal(5), Decimal(2))]
 
 

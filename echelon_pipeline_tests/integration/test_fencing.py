@@ -39,7 +39,7 @@ def after(work):
         sys.stdin.readline()
         return done
     return then
-with stopping.heeded():
+with stopping.handling_signals():
     if what == "refresh":
         refresh.stage = after(refresh.stage)
         list(refresh.Refresh(settings).run(["mart.trade_volume"]))
@@ -83,7 +83,9 @@ def merge(settings: Settings, number: int) -> None:
     lake.merge(TRADES, [staged(lake.scratch, TRADES, [trade(number, taker_direction=1)])])
 
 
-def test_a_refresh_that_was_stopped_for_longer_than_its_lease_does_not_undo_a_newer_one(settings: Settings) -> None:
+def test_a_refresh_that_was_stopped_for_longer_than_its_lease_does_not_overwrite_a_newer_one(
+    settings: Settings,
+) -> None:
     merge(settings, 1)
     stopped = working(settings, "refresh", settings.home.with_name("other machine"))
     stopped.send_signal(signal.SIGSTOP)

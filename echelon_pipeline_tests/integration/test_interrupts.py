@@ -1,6 +1,6 @@
-"""The real command against a venue that never answers: what a signal, a closed terminal or a kill leaves behind.
+"""The real command against a venue that never answers: the state after a signal, a closed terminal or a kill.
 
-Belongs here: one process at a known step, which holds a pool. Kills at random moments are ``test_kills.py``.
+Belongs here: one process at a known step, which occupies a pool. Kills at random times are in ``test_kills.py``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ POOL = "kalshi_api"
 
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Environment of a home whose Kalshi takes connections and says nothing."""
+    """Environment of a home whose Kalshi accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         own = {"ECHELON_HOME": str(tmp_path), "KALSHI_BASE_URL": url, "ECHELON_MIN_FREE_MB": "0"}
@@ -36,7 +36,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def holder(home: Path) -> str | None:
-    """The run that holds the venue's pool."""
+    """The run that occupies the venue's pool."""
     return slots(home).get(POOL)
 
 
@@ -61,14 +61,14 @@ def begun(env: dict[str, str], after: str | None = None) -> tuple[subprocess.Pop
 
 
 def ended(process: subprocess.Popen[bytes], number: int) -> tuple[int, float, str]:
-    """Exit code, seconds from the signal to the end, what was said."""
+    """Exit code, seconds from the signal to the end, standard error."""
     at = time.monotonic()
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     return process.returncode, time.monotonic() - at, said.decode()
 
 
-def test_a_killed_command_leaves_nothing_that_stops_the_next_one_and_a_signal_ends_that(env: dict[str, str]) -> None:
+def test_a_killed_command_does_not_block_the_next_one_and_a_signal_ends_that_one(env: dict[str, str]) -> None:
     home = Path(env["ECHELON_HOME"])
     process, killed = begun(env)
     ended(process, signal.SIGKILL)
@@ -118,7 +118,7 @@ def test_a_closed_terminal_ends_the_run_and_frees_its_pool(env: dict[str, str]) 
     assert (status(home, run), holder(home)) == ("CANCELED", None)
 
 
-def test_a_full_disk_is_said_before_a_venue_is_asked(env: dict[str, str]) -> None:
+def test_a_full_disk_is_reported_before_any_request_to_a_venue(env: dict[str, str]) -> None:
     said = subprocess.run(INGEST, env={**env, "ECHELON_MIN_FREE_MB": "1000000000"}, capture_output=True, check=False)
     assert said.returncode == 75
     assert b"MiB free, at least 1000000000 MiB are wanted" in said.stderr

@@ -217,7 +217,7 @@ from echelon_pipeline.state.holding import held
 home, url, wait = sys.argv[1:]
 settings = load_settings({"ECHELON_HOME": home, "ECHELON_STATE_URL": url, "ECHELON_LEASE_SECONDS": "2"})
 print("waits", flush=True)
-with stopping.heeded(), held(settings, "refresh", wait=float(wait)) as hold:
+with stopping.handling_signals(), held(settings, "refresh", wait=float(wait)) as hold:
     print(hold.epoch, flush=True)
     sys.stdin.readline()
     hold.check()

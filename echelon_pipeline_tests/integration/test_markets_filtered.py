@@ -61,14 +61,14 @@ FILTERS = ("category", "status", "venue", "search", "page_size", "after_volume",
 
 
 class Both:
-    """The same question to both databases."""
+    """Runs the same query in both databases."""
 
     def __init__(self, published: duckdb.DuckDBPyConnection, cursor: Any) -> None:
         self._published = published
         self._cursor = cursor
 
     def page(self, **filters: object) -> Page:
-        """What both answer."""
+        """The result that both databases return."""
         given = {name: filters[name] for name in FILTERS if name in filters}
         ours = ", ".join(f"{name} := ${name}" for name in given)
         query = f"SELECT instrument_id, volume_24h FROM mart.markets_filtered({ours})"
@@ -98,7 +98,7 @@ def ids(page: Page) -> list[str]:
     return [instrument for instrument, _ in page]
 
 
-def test_without_arguments_it_is_the_first_fifty_most_traded_first(both: Both) -> None:
+def test_without_arguments_it_returns_the_fifty_most_traded_markets(both: Both) -> None:
     by_volume = sorted(ROWS, key=lambda r: (r["volume_24h"] is None, -(r["volume_24h"] or 0), r["instrument_id"]))
     assert ids(both.page()) == [r["instrument_id"] for r in by_volume[:50]]
     assert ids(both.page(page_size=None)) == [r["instrument_id"] for r in by_volume]
@@ -117,12 +117,12 @@ def test_without_arguments_it_is_the_first_fifty_most_traded_first(both: Both) -
         ("nothing has this", set()),
     ],
 )
-def test_search_is_a_part_in_any_case_and_knows_no_wildcards(both: Both, search: str, titles: set[str]) -> None:
+def test_search_matches_a_part_in_any_case_without_wildcards(both: Both, search: str, titles: set[str]) -> None:
     wanted = {r["instrument_id"] for r in ROWS if r["title"] in titles}
     assert set(ids(both.page(search=search, page_size=None))) == wanted
 
 
-def test_names_are_searched_too_and_rows_without_a_title_are_found_by_them(both: Both) -> None:
+def test_search_also_matches_names_for_rows_without_a_title(both: Both) -> None:
     wanted = {r["instrument_id"] for r in ROWS if "name 1" in (r["display_name"] or "").lower()}
     assert {r["title"] for r in ROWS if r["instrument_id"] in wanted} >= {None}
     assert set(ids(both.page(search="NAME 1"))) == wanted
@@ -141,7 +141,7 @@ QUICK = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped
 
 @run_with(max_examples=60, **QUICK)  # type: ignore[arg-type]
 @given(filters=st.fixed_dictionaries(FILTER), page_size=st.integers(1, 25))
-def test_pages_follow_each_other_without_hole_or_overlap(both: Both, filters: dict[str, Any], page_size: int) -> None:
+def test_pages_have_no_gap_and_no_overlap(both: Both, filters: dict[str, Any], page_size: int) -> None:
     everything = both.page(**filters, page_size=None)
     for name in ("category", "status", "venue"):
         if filters[name] is not None:

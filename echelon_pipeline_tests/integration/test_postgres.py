@@ -1,4 +1,4 @@
-"""The Postgres mirror: the rows of one publication, whole, and for readers from one moment to the next."""
+"""The Postgres mirror: exactly the rows of one publication, replaced for readers in one step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from echelon_pipeline.errors import DatabaseRefused, DatabaseUnavailable, NotFou
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.ops.maintain import maintain
 from echelon_pipeline.publish import catalog, postgres
-from echelon_pipeline.publish.postgres import Mirrored, publish_postgres
+from echelon_pipeline.publish.postgres import MirrorResult, publish_postgres
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings, load_settings
@@ -49,7 +49,7 @@ FEW = {
 
 @pytest.fixture
 def settings(whole: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Publishes a few tables and nothing that is derived from others: a tenth of the time."""
+    """Publishes a few tables without derived ones: a tenth of the time."""
     few = Lake(whole.lake_root, scratch=whole.scratch, min_free_mb=0, tables=FEW)
     monkeypatch.setattr(Lake, "of", lambda _: few)
     monkeypatch.setattr(catalog, "statements", lambda _: ())
@@ -74,7 +74,7 @@ def price(day: date, close: str) -> Row:
     return row("core.daily_prices", instrument_id="kalshi:I0", date=day, close=Decimal(close))
 
 
-def mirrored(settings: Settings) -> Mirrored:
+def mirrored(settings: Settings) -> MirrorResult:
     """Publishes to the file, then to Postgres."""
     publish(settings, force=True)
     done = publish_postgres(settings)
@@ -106,7 +106,7 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def test_without_the_setting_there_is_no_mirror_and_without_a_publication_nothing_to_mirror(settings: Settings) -> None:
+def test_there_is_no_mirror_without_the_setting_or_without_a_publication(settings: Settings) -> None:
     assert publish_postgres(settings.model_copy(update={"postgres_url": None})) is None
     with pytest.raises(NotFound, match="echelon publish"):
         publish_postgres(settings)
@@ -146,7 +146,7 @@ def test_every_mirrored_table_has_the_columns_and_the_rows_of_the_published_file
     assert asked(settings, "SELECT rows FROM echelon.meta_publication WHERE table_name = 'core.instruments'") == [(2,)]
 
 
-def test_json_is_jsonb_and_what_jsonb_cannot_hold_is_kept_as_text(settings: Settings) -> None:
+def test_json_becomes_jsonb_and_unsupported_values_stay_text(settings: Settings) -> None:
     served = {
         '{"a": [1.10, "\\ud83d\\ude00"]}': {"a": [1.1, "\U0001f600"]},
         '{"a": "\\\\u0000"}': {"a": "\\u0000"},
@@ -191,7 +191,7 @@ def test_the_driver_copies_every_decimal_exactly(postgres_server: str, kind: str
         holds()
 
 
-def test_tables_carry_key_indexes_comments_and_types(settings: Settings) -> None:
+def test_tables_have_keys_indexes_comments_and_types(settings: Settings) -> None:
     mirrored(settings)
     for _ in range(2):  # names of keys and indexes stay the same when tables change places
         merge(settings, "core.instruments", row("core.instruments", observed_at=datetime.now(UTC)))
@@ -217,7 +217,7 @@ def test_tables_carry_key_indexes_comments_and_types(settings: Settings) -> None
     assert {name: types[name] for name in wanted} == wanted
 
 
-def test_what_did_not_change_is_not_copied_again(settings: Settings) -> None:
+def test_unchanged_tables_are_not_copied_again(settings: Settings) -> None:
     merge(settings, "core.series", series(1))
     merge(settings, "core.daily_prices", price(DAY, "0.5"))
     mirrored(settings)
@@ -244,7 +244,7 @@ def test_a_change_of_one_day_copies_that_day_only(settings: Settings) -> None:
     assert asked(settings, counts) == [(2, Lake.of(settings).version("core.daily_prices"))]
 
 
-def test_a_lake_begun_anew_is_copied_though_its_versions_are_the_same(settings: Settings) -> None:
+def test_a_new_lake_is_copied_even_if_its_version_numbers_are_the_same(settings: Settings) -> None:
     merge(settings, "core.series", series(1))
     mirrored(settings)
     shutil.rmtree(settings.home)
@@ -253,7 +253,7 @@ def test_a_lake_begun_anew_is_copied_though_its_versions_are_the_same(settings: 
     assert asked(settings, "SELECT series_id FROM echelon.core_series") == [("kalshi:S2",)]
 
 
-def test_a_table_whose_column_need_no_longer_be_present_is_made_anew(
+def test_a_table_whose_column_became_nullable_is_created_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = TABLES["core.daily_prices"]
@@ -268,7 +268,7 @@ def test_a_table_whose_column_need_no_longer_be_present_is_made_anew(
     assert asked(settings, rows) == [(None,), (Decimal("0.5"),)]
 
 
-def test_what_was_dropped_by_hand_comes_back_and_what_nobody_publishes_any_more_goes(settings: Settings) -> None:
+def test_a_table_dropped_by_hand_is_restored_and_a_table_no_longer_published_is_dropped(settings: Settings) -> None:
     mirrored(settings)
     asked(settings, "DROP TABLE echelon.core_series")
     asked(settings, "CREATE TABLE echelon.core_bygone (x integer)")
@@ -281,7 +281,7 @@ def test_what_was_dropped_by_hand_comes_back_and_what_nobody_publishes_any_more_
     assert asked(settings, "SELECT to_regclass('echelon.core_bygone')") == [(None,)]
 
 
-def test_views_of_others_stay_and_see_the_new_rows(settings: Settings) -> None:
+def test_views_of_other_users_stay_and_show_the_new_rows(settings: Settings) -> None:
     merge(settings, "core.series", series(1))
     mirrored(settings)
     asked(settings, "CREATE VIEW public.ours AS SELECT series_id FROM echelon.core_series")
@@ -291,7 +291,7 @@ def test_views_of_others_stay_and_see_the_new_rows(settings: Settings) -> None:
 
 
 def test_readers_never_see_half_a_publication(settings: Settings) -> None:
-    """Series are swapped, prices exchanged in place; both have as many rows as publications were made."""
+    """Series are swapped, prices updated in place; both have as many rows as there were publications."""
     days = [DAY + timedelta(days=n) for n in range(5)]
 
     def publish_next(number: int) -> None:
@@ -328,7 +328,7 @@ def test_readers_never_see_half_a_publication(settings: Settings) -> None:
 
 
 def publish_here(settings: Settings) -> None:
-    """What a publisher of its own does."""
+    """Runs in a publisher process."""
     publish_postgres(settings)
 
 
@@ -338,7 +338,7 @@ def test_a_killed_publisher_leaves_the_last_publication_and_nothing_else(setting
     merge(settings, "core.series", series(2))
     publish(settings, force=True)
     with session(settings, autocommit=False) as reader:
-        reader.execute("SELECT count(*) FROM echelon.core_series")  # until it ends, the swap waits for it
+        reader.execute("SELECT count(*) FROM echelon.core_series")  # the swap waits until this transaction ends
         publisher = SPAWN.Process(target=publish_here, args=(settings,))
         publisher.start()
         waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'echelon.core_series'::regclass"
@@ -353,10 +353,10 @@ def test_a_killed_publisher_leaves_the_last_publication_and_nothing_else(setting
     assert asked(settings, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'echelon%'") == [("echelon",)]
 
 
-def test_of_two_publishers_one_waits_and_finds_nothing_left_to_do(settings: Settings) -> None:
+def test_the_second_of_two_publishers_waits_and_copies_nothing(settings: Settings) -> None:
     merge(settings, "core.series", series(1))
     publish(settings, force=True)
-    done: list[Mirrored | None] = []
+    done: list[MirrorResult | None] = []
     with session(settings, autocommit=False) as other:
         other.execute(f"SELECT pg_advisory_xact_lock({postgres.PUBLISH_LOCK})")
         publishers = [threading.Thread(target=lambda: done.append(publish_postgres(settings))) for _ in range(2)]
@@ -372,7 +372,7 @@ def test_of_two_publishers_one_waits_and_finds_nothing_left_to_do(settings: Sett
     assert (len(second.copied), len(second.unchanged)) == (0, len(first.copied))
 
 
-def test_readers_that_hold_a_table_too_long_postpone_the_publication(
+def test_readers_that_lock_a_table_too_long_make_the_publication_fail(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merge(settings, "core.series", series(1))
@@ -387,11 +387,11 @@ def test_readers_that_hold_a_table_too_long_postpone_the_publication(
     assert mirrored(settings).copied == {"core.series": 2}
 
 
-def test_the_reading_role_may_read_what_is_there_and_write_nothing(settings: Settings) -> None:
+def test_the_reader_role_can_read_every_table_and_write_none(settings: Settings) -> None:
     asked(settings, 'CREATE ROLE "Our readers"')
     try:
         named = settings.model_copy(update={"postgres_reader": "Our readers"})
-        mirrored(settings)  # its role does not exist: nothing is granted, nothing fails
+        mirrored(settings)  # the role does not exist: nothing is granted and nothing fails
         for number in range(2):
             merge(settings, "core.series", series(number))
             mirrored(named)
@@ -415,7 +415,7 @@ def test_the_reading_role_may_read_what_is_there_and_write_nothing(settings: Set
         "postgresql://someone@127.0.0.1:1/nowhere?hunter2=1",
     ],
 )
-def test_no_message_about_a_connection_shows_a_word_of_its_url(settings: Settings, url: str) -> None:
+def test_no_connection_message_contains_a_word_of_the_url(settings: Settings, url: str) -> None:
     known = load_settings({"ECHELON_HOME": str(settings.home), "ECHELON_POSTGRES_URL": url})
     with pytest.raises(DatabaseUnavailable, match="ECHELON_POSTGRES_URL: cannot connect: ") as caught:
         publish_postgres(known)
@@ -424,7 +424,7 @@ def test_no_message_about_a_connection_shows_a_word_of_its_url(settings: Setting
     assert "ter2" not in shown
 
 
-def test_what_the_server_refuses_is_said_in_its_words(settings: Settings, database: str) -> None:
+def test_a_refusal_carries_the_server_message(settings: Settings, database: str) -> None:
     asked(settings, "CREATE ROLE weak LOGIN")
     try:
         with pytest.raises(DatabaseRefused, match="permission denied for database"):

@@ -207,7 +207,7 @@ WAITER = """
 import sys
 from echelon_pipeline import stopping
 from echelon_pipeline.state.database import State
-with stopping.heeded(), State(sys.argv[1]) as state:
+with stopping.handling_signals(), State(sys.argv[1]) as state:
     print("waits", flush=True)
     with state.begin():
         print("wrote", flush=True)

@@ -82,7 +82,7 @@ def test_a_signal_ends_the_run_as_canceled_and_nothing_is_tried_again(
 
     job, begun = job_of(step, "api")
     clock = time.monotonic()
-    with pytest.raises(stopping.Interrupted), stopping.heeded():
+    with pytest.raises(stopping.Interrupted), stopping.handling_signals():
         execute(job, settings, instance)
     assert time.monotonic() - clock < promises.seconds(5.0)
     [run] = instance.get_runs(dg.RunsFilter(job_name="both"), limit=1)
@@ -105,7 +105,7 @@ def test_a_run_that_is_terminated_in_the_records_ends(settings: Settings, instan
 
     job, _ = job_of(step)
     clock = time.monotonic()
-    with pytest.raises(stopping.Interrupted) as caught, stopping.heeded():
+    with pytest.raises(stopping.Interrupted) as caught, stopping.handling_signals():
         execute(job, settings, instance)
     assert caught.value.exit_code == 143
     assert time.monotonic() - clock < promises.seconds(10.0)
@@ -172,7 +172,7 @@ def test_a_wait_for_another_attempt_ends_with_a_signal(settings: Settings, insta
 
     job, _ = job_of(step)
     clock = time.monotonic()
-    with pytest.raises(stopping.Interrupted), stopping.heeded():
+    with pytest.raises(stopping.Interrupted), stopping.handling_signals():
         execute(job, settings, instance)
     assert time.monotonic() - clock < promises.seconds(5.0)
     assert instance.get_runs(limit=1)[0].status is dg.DagsterRunStatus.CANCELED
@@ -217,7 +217,7 @@ def test_a_wait_for_a_slot_ends_with_a_signal(
 
     thread = threading.Thread(target=interrupt_when_waiting)
     thread.start()
-    with caplog.at_level(logging.WARNING), pytest.raises(stopping.Interrupted), stopping.heeded():
+    with caplog.at_level(logging.WARNING), pytest.raises(stopping.Interrupted), stopping.handling_signals():
         execute(job, settings, instance)
     assert time.monotonic() - signalled[0] < promises.seconds(5.0)
     thread.join()

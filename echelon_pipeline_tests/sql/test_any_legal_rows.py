@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.lake.merge import check_rules, check_unique
 from echelon_pipeline.marts.marts import Mart, marts, settings_params
-from echelon_pipeline.publish.catalog import Imprint, Source, fill
+from echelon_pipeline.publish.catalog import PublicationInfo, Source, fill
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import statements
@@ -81,7 +81,7 @@ def faults(seed: int, rows: int) -> dict[str, str]:
             else:  # some marts look into raw
                 connection.execute(f"CREATE VIEW IF NOT EXISTS {table.name} AS FROM given.{quote(table.name)}")
         connection.execute("BEGIN")  # as publish does: comments on columns would each be a transaction
-        fill(connection, sources, Imprint("/lake", NOON))
+        fill(connection, sources, PublicationInfo("/lake", NOON))
         connection.execute("COMMIT")
         for mart in marts():
             try:

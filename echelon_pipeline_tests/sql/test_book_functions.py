@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish import catalog
-from echelon_pipeline.publish.catalog import Imprint, Source, fill
+from echelon_pipeline.publish.catalog import PublicationInfo, Source, fill
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline_tests.book_rows import BOOK, MIDNIGHT, at, book, unknown
@@ -267,7 +267,7 @@ def test_a_published_view_opens_the_files_of_the_hour_only(tmp_path: Path, monke
     lake.merge("core.book_snapshots", [staged(tmp_path, "core.book_snapshots", rows)])
     sources = {t.name: Source(t, lake.open(t.name)) for t in lake.tables.values() if t.published}
     with connect(private=True) as connection:
-        fill(connection, sources, Imprint(lake.root, NOON))
+        fill(connection, sources, PublicationInfo(lake.root, NOON))
         one = f"core.book_at('kalshi:A', TIMESTAMPTZ '{MIDNIGHT + timedelta(seconds=2 * HOUR + 15)}')"
         two = f"core.books_every('kalshi:A', INTERVAL 1 SECOND, '{at(HOUR + 9)}', '{at(2 * HOUR + 30)}')"
         assert connection.execute(f"SELECT state FROM {one}").fetchall() == [("live",)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.domain.intervals import newest, union
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.publish.catalog import Imprint, Source, fill
+from echelon_pipeline.publish.catalog import PublicationInfo, Source, fill
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import statement, statements
 from echelon_pipeline.tables import TABLES
@@ -55,7 +55,7 @@ def catalog(folder: Path, **tables: list[Row]) -> Iterator[duckdb.DuckDBPyConnec
             lake.merge(table, [staged(folder / "staged", table, rows)])
     sources = {t.name: Source(t, lake.open(t.name)) for t in TABLES.values() if t.published}
     with connect(private=True) as connection:
-        fill(connection, sources, Imprint(lake.root, NOON))
+        fill(connection, sources, PublicationInfo(lake.root, NOON))
         yield connection
 
 

@@ -203,7 +203,7 @@ READ = [
     ("settings.json is garbage", "settings", 1, "settings.json cannot be read"),
     ("echelon.duckdb is garbage", "sql", 1, "echelon.duckdb cannot be opened"),
     ("echelon.duckdb is a folder", "sql", 1, "echelon.duckdb"),
-    ("echelon.duckdb is a folder", "publish", 1, "echelon.duckdb is a folder where the published file is to be"),
+    ("echelon.duckdb is a folder", "publish", 1, "echelon.duckdb is a folder, expected the published file"),
     ("a hole in a Delta log", "publish", 1, "00000000000000000001.json is missing from the table's log"),
     ("a Delta log of garbage", "publish", 1, "core.dead_letters"),
     ("lake is a file", "publish", 1, "lake"),

@@ -1,4 +1,4 @@
-"""The error tree: complete, drawn, and classified once."""
+"""The error tree: complete, documented, and every error classified exactly once."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def test_an_error_is_either_permanent_or_transient(name: str) -> None:
     assert issubclass(LEAVES[name], Permanent) != issubclass(LEAVES[name], Transient)
 
 
-def test_the_drawn_tree_shows_exactly_the_errors_there_are() -> None:
+def test_the_tree_in_the_docstring_lists_exactly_the_existing_errors() -> None:
     drawn = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
     assert sorted([*drawn, "EchelonError"]) == sorted(CLASSES)
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_an_error_says_what_it_means(name: str) -> None:
+def test_every_error_has_a_docstring(name: str) -> None:
     assert CLASSES[name].__doc__
 
 
-def test_a_transient_error_knows_no_waiting_time_unless_told() -> None:
+def test_a_transient_error_has_no_retry_after_by_default() -> None:
     error = Transient("busy")
     assert error.retry_after is None
     error.retry_after = 2.5

@@ -12,8 +12,8 @@ import pytest
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish import publish as module
-from echelon_pipeline.publish.editions import kept_publications, read_edition
 from echelon_pipeline.publish.lineage import guarded_refresh, register_rebuilt
+from echelon_pipeline.publish.publications import kept_publications, read_published_file
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
@@ -48,27 +48,27 @@ def published(settings: Settings) -> Settings:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_lake_that_is_not_there_is_not_published(published: Settings, force: bool) -> None:
+def test_a_missing_lake_is_not_published(published: Settings, force: bool) -> None:
     shutil.move(published.lake_root, published.home / "unmounted")
     Path(published.lake_root).mkdir()
     with pytest.raises(CorruptStore, match=r"core\.trades has vanished \(it had version \d and 20 rows\)"):
         publish(published, force=force)
     with pytest.raises(CorruptStore, match="Is its disk mounted"):
         list(guarded_refresh(published).run())
-    assert list(Path(published.lake_root).iterdir()) == []  # nothing was made in the place of the lake
+    assert list(Path(published.lake_root).iterdir()) == []  # nothing was created at the path of the lake
     assert _trades(published.published_file) == 20
     Path(published.lake_root).rmdir()
     shutil.move(published.home / "unmounted", published.lake_root)
     assert publish(published, force=True) is not None
 
 
-def test_a_table_whose_log_is_gone_is_not_published_as_empty(published: Settings) -> None:
+def test_a_table_without_its_log_is_not_published_as_empty(published: Settings) -> None:
     shutil.rmtree(_table(published) / "_delta_log")
     with pytest.raises(CorruptStore, match=r"core\.trades has vanished"):
         publish(published)
 
 
-def test_a_table_that_went_back_is_not_published(published: Settings) -> None:
+def test_a_table_at_an_older_version_is_not_published(published: Settings) -> None:
     shutil.copytree(_table(published), published.home / "backup")
     _merge(published, 30)
     publish(published)
@@ -82,7 +82,7 @@ def test_a_table_that_went_back_is_not_published(published: Settings) -> None:
     assert publish(published) is not None
 
 
-def test_another_table_of_the_same_name_is_accepted_only_once_it_is_registered(published: Settings) -> None:
+def test_another_table_of_the_same_name_is_accepted_only_after_registration(published: Settings) -> None:
     shutil.rmtree(_table(published))
     _merge(published, 1, 2, 3)
     _merge(published, 4)
@@ -93,7 +93,7 @@ def test_another_table_of_the_same_name_is_accepted_only_once_it_is_registered(p
     assert _trades(published.published_file) == 4
 
 
-def test_a_table_is_accepted_as_it_is_and_not_for_ever(published: Settings) -> None:
+def test_a_registered_table_is_accepted_at_its_version_or_later_only(published: Settings) -> None:
     shutil.rmtree(_table(published))
     _merge(published, 1)
     publish(published, rebuilt=["all"])
@@ -107,7 +107,7 @@ def test_only_tables_of_the_registry_can_be_registered(published: Settings) -> N
         register_rebuilt(published, ["core.trade"])
 
 
-def test_copies_from_before_a_loss_are_not_pushed_out(published: Settings) -> None:
+def test_copies_from_before_a_loss_of_rows_are_kept(published: Settings) -> None:
     _merge(published, 20)
     publish(published)
     shutil.rmtree(_table(published))
@@ -123,7 +123,7 @@ def test_copies_from_before_a_loss_are_not_pushed_out(published: Settings) -> No
     assert [_trades(p) for p in kept_publications(published.published_file)] == [43, 42, 41]
 
 
-def test_the_sequence_orders_publications_whatever_the_clock_said(
+def test_publications_are_ordered_by_sequence_not_by_clock(
     published: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = SimpleNamespace(now=lambda _zone: datetime(2039, 1, 1, tzinfo=UTC))
@@ -135,11 +135,11 @@ def test_the_sequence_orders_publications_whatever_the_clock_said(
     assert publish(published) is not None
     kept = kept_publications(published.published_file)
     assert [_trades(p) for p in kept] == [22, 21, 20]
-    assert [e.sequence for p in kept if (e := read_edition(p))] == [3, 2, 1]
+    assert [e.sequence for p in kept if (e := read_published_file(p))] == [3, 2, 1]
     assert kept[0].samefile(published.published_file)
 
 
-def test_a_publication_of_the_future_does_not_stop_later_ones(
+def test_a_publication_dated_in_the_future_does_not_block_later_ones(
     published: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seldom = published.model_copy(update={"publish_every": 300})

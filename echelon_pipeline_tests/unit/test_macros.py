@@ -1,6 +1,6 @@
-"""Macros with a fast path give what their slow path gives.
+"""Macros with a fast path give the same results as their slow path.
 
-Belongs here: numbers and times whatever statement uses them. What a payload means is tested beside its statements.
+Belongs here: numbers and times. The meaning of payloads is tested with their statements.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def test_a_notional_is_exact_and_rounded_once(pairs: list[tuple[Decimal, Decimal
 @pytest.mark.parametrize(
     "text", ["0.4300", "-0.5", "999999.9999999999994", "0.0000000000005", "7", "1e3", "", " 1", ".5"]
 )
-def test_below_a_million_the_small_number_is_the_number(text: str) -> None:
+def test_as_small_number_equals_as_number_below_a_million(text: str) -> None:
     with connect() as connection:
         row = connection.execute("SELECT as_small_number($t), as_number($t)", {"t": text}).fetchone()
     assert row is not None
@@ -84,7 +84,7 @@ def test_a_decimal_is_read_in_every_legal_spelling(text: str, number: str | None
         ("", None),
     ],
 )
-def test_a_time_is_utc_whatever_its_ending(text: str, utc: str | None) -> None:
+def test_a_time_is_utc_with_every_suffix(text: str, utc: str | None) -> None:
     with connect() as connection:
         row = connection.execute("SELECT CAST(as_time($t) AS VARCHAR)", {"t": text}).fetchone()
     assert row == (utc,)

@@ -1,4 +1,4 @@
-"""Memory that was freed goes back to the system: each in a process of its own, as allocators read settings once."""
+"""Freed memory returns to the system. Each test uses its own process, as allocators read their settings only once."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def run(**environment: str) -> dict[str, float | str]:
     return found
 
 
-def test_what_a_session_held_goes_back_when_it_ends() -> None:
+def test_memory_of_a_connection_is_released_when_it_ends() -> None:
     found = run()
     before, held, after = (float(found[name]) for name in ("before", "held", "after"))
     assert held - before > 50
     assert after - before < (held - before) / 3
 
 
-def test_allocators_are_set_before_their_libraries_are_loaded_and_an_own_setting_stays() -> None:
+def test_allocators_are_configured_before_their_libraries_load_and_existing_settings_stay() -> None:
     found = run()
     assert found["pool"] == "system"
     assert "dirty_decay_ms:0" in str(found["delta"])

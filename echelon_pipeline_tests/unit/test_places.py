@@ -1,4 +1,4 @@
-"""Homes with any characters: everything stays below the home, or the command says at once that it cannot be used."""
+"""Homes with any characters: all files stay below the home, or the command refuses it at once."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def row_of(table: Table) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", USABLE)
-def test_everything_lies_below_a_home_of_any_usable_name(
+def test_all_files_are_below_a_home_of_any_usable_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -93,7 +93,7 @@ def test_everything_lies_below_a_home_of_any_usable_name(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_path_that_cannot_be_used_is_refused_at_once_in_one_line(
+def test_an_unusable_path_is_refused_at_once_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     names = list(UNUSABLE)
@@ -114,12 +114,12 @@ def test_a_path_that_cannot_be_used_is_refused_at_once_in_one_line(
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_a_path_that_cannot_be_used_is_no_setting(tmp_path: Path, name: str) -> None:
+def test_an_unusable_path_is_an_invalid_setting(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadSettings, match="ECHELON_HOME"):
         load_settings({"ECHELON_HOME": str(tmp_path / name / "home")})
 
 
-def test_a_demo_refuses_such_a_home_of_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_demo_refuses_an_unusable_home_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECHELON_HOME", str(tmp_path / "good"))
     result = CliRunner().invoke(cli.app, ["demo", "--home", str(tmp_path / "a?b")])
     assert result.exit_code == 1
@@ -127,8 +127,8 @@ def test_a_demo_refuses_such_a_home_of_its_option(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_leads_to_a_folder_of_any_name(tmp_path: Path) -> None:
-    """What the message advises: the name that is used is the link's."""
+def test_a_link_can_point_to_a_folder_of_any_name(tmp_path: Path) -> None:
+    """The advice of the message works: the home has the name of the link."""
     (tmp_path / "a%25b?").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "a%25b?")
     settings = load_settings({"ECHELON_HOME": str(tmp_path / "link")})
@@ -138,13 +138,15 @@ def test_a_link_leads_to_a_folder_of_any_name(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a%25b?", "link"]
 
 
-def test_a_published_file_of_such_a_name_is_refused(tmp_path: Path) -> None:
+def test_an_unusable_name_of_the_published_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="ECHELON_PUBLISHED"):
         load_settings({"ECHELON_PUBLISHED": str(tmp_path / "a?.duckdb")})
 
 
 @pytest.mark.parametrize("name", ["a?b", "a*b", "a[b]", "a\\b", "it's", "~b", "a]b", "a{x}b", "ab"])
-def test_a_file_of_any_name_is_read_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_file_of_any_name_is_read_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     for other in {name, "aXb", "a", "b"}:
         (tmp_path / f"{other}.csv").write_text(f"n\n{other}\n", encoding="utf-8")

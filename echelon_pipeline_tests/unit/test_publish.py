@@ -1,4 +1,4 @@
-"""Publishing: one set of versions, built aside, swapped in; readers never see anything else."""
+"""Publishing: one set of versions, built aside and swapped in; readers never see anything else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from echelon_pipeline.ops.doctor import examine
 from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.publish import catalog
 from echelon_pipeline.publish import publish as module
-from echelon_pipeline.publish.editions import kept_publications
+from echelon_pipeline.publish.publications import kept_publications
 from echelon_pipeline.publish.publish import Publication, publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
@@ -69,7 +69,7 @@ def test_an_empty_lake_publishes_every_table_with_its_columns(settings: Settings
     assert not any(str(name).startswith("raw.") for name, *_ in columns)
 
 
-def test_columns_carry_their_meaning_and_unit(settings: Settings) -> None:
+def test_columns_have_comments_with_meaning_and_unit(settings: Settings) -> None:
     publish(settings)
     ((comment,),) = published(
         settings,
@@ -79,7 +79,7 @@ def test_columns_carry_their_meaning_and_unit(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("physical_bytes", [2**30, 0], ids=["copied", "as views"])
-def test_published_rows_are_those_of_the_listed_versions(
+def test_published_rows_equal_the_rows_of_the_listed_versions(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, physical_bytes: int
 ) -> None:
     monkeypatch.setattr(catalog, "PHYSICAL_BYTES", physical_bytes)
@@ -98,7 +98,7 @@ def test_published_rows_are_those_of_the_listed_versions(
     ]
 
 
-def test_views_follow_a_lake_that_was_moved(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_views_can_read_a_lake_that_was_moved(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "PHYSICAL_BYTES", 0)
     merge(settings, "core.trades", trade(1))
     publish(settings)
@@ -109,7 +109,7 @@ def test_views_follow_a_lake_that_was_moved(settings: Settings, monkeypatch: pyt
     assert published(settings, "SELECT count(*) FROM core.trades", lake=str(moved)) == [(1,)]
 
 
-def test_nothing_is_published_twice_or_too_often_unless_asked(settings: Settings) -> None:
+def test_nothing_is_published_twice_or_too_often_unless_requested(settings: Settings) -> None:
     merge(settings, "core.trades", trade(1))
     assert publish(settings) is not None
     assert publish(settings) is None
@@ -136,7 +136,7 @@ def test_the_last_copies_are_kept_and_recorded(settings: Settings) -> None:
         assert [p.path for p in publications(state)] == kept
 
 
-def test_a_corrupt_published_file_is_reported_and_simply_replaced(settings: Settings) -> None:
+def test_a_corrupt_published_file_is_reported_and_replaced(settings: Settings) -> None:
     merge(settings, "core.trades", trade(1))
     publish(settings)
     settings.published_file.unlink()  # its kept copy is the same file
@@ -170,7 +170,7 @@ def said_of_publication(settings: Settings) -> tuple[Level, str]:
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_a_changed_file_is_noticed_and_replaced_in_every_copy_of_a_home(settings: Settings, how: str) -> None:
+def test_a_changed_file_is_detected_and_replaced_in_copied_homes_too(settings: Settings, how: str) -> None:
     merge(settings, "core.trades", trade(1))
     publish(settings)
     settings = copied(settings, how)
@@ -188,7 +188,7 @@ def test_a_changed_file_is_noticed_and_replaced_in_every_copy_of_a_home(settings
     assert said_of_publication(settings)[0] is Level.OK
 
 
-def test_without_its_record_a_file_is_held_against_its_kept_copy(settings: Settings) -> None:
+def test_a_file_without_a_record_is_compared_with_its_kept_copy(settings: Settings) -> None:
     merge(settings, "core.trades", trade(1))
     publish(settings)
     settings = copied(settings, "with times")
@@ -204,14 +204,14 @@ def test_without_its_record_a_file_is_held_against_its_kept_copy(settings: Setti
 def test_a_folder_in_place_of_the_file_is_named(settings: Settings) -> None:
     path = settings.published_file
     path.mkdir(parents=True)
-    with pytest.raises(BadSettings, match=f"{path} is a folder where the published file is to be: move it away"):
+    with pytest.raises(BadSettings, match=f"{path} is a folder, expected the published file: move it away"):
         publish(settings, force=True)
-    with pytest.raises(BadSettings, match=f"{path} is a folder where the published file is to be: move it away"):
+    with pytest.raises(BadSettings, match=f"{path} is a folder, expected the published file: move it away"):
         published(settings, "SELECT 1")
     assert said_of_publication(settings)[0] is Level.FAIL
 
 
-def test_a_lake_file_that_cannot_be_read_leaves_the_published_file_as_it_was(settings: Settings) -> None:
+def test_an_unreadable_lake_file_leaves_the_published_file_unchanged(settings: Settings) -> None:
     merge(settings, "core.trades", trade(1))
     publish(settings)
     merge(settings, "core.trades", trade(2))
@@ -223,7 +223,7 @@ def test_a_lake_file_that_cannot_be_read_leaves_the_published_file_as_it_was(set
     assert list(settings.home.glob("*.building-*")) == []
 
 
-def test_leftovers_of_killed_builders_are_swept(settings: Settings) -> None:
+def test_leftovers_of_killed_builders_are_deleted(settings: Settings) -> None:
     settings.home.mkdir()
     process = SPAWN.Process(target=int)
     process.start()
@@ -235,14 +235,14 @@ def test_leftovers_of_killed_builders_are_swept(settings: Settings) -> None:
 
 
 def write_and_publish(home: Path, rounds: int) -> None:
-    """Merges one more trade and one more instrument, publishes, again and again."""
+    """Repeatedly merges one more trade and one more instrument and publishes."""
     settings = settings_of(home)
     for number in range(rounds):
         merge(settings, "core.trades", *(trade(n) for n in range(number + 1)))
         publish(settings, force=True)
 
 
-def test_readers_succeed_always_while_the_file_is_replaced(settings: Settings) -> None:
+def test_readers_never_fail_while_the_file_is_replaced(settings: Settings) -> None:
     merge(settings, "core.trades", trade(0))
     publish(settings)
     writer = SPAWN.Process(target=write_and_publish, args=(settings.home, 6))
@@ -255,15 +255,17 @@ def test_readers_succeed_always_while_the_file_is_replaced(settings: Settings) -
             ).fetchall()[0]
         assert rows == noted
         seen.append(rows)
-        time.sleep(0.02)  # else the reader takes a processor from the writer
+        time.sleep(0.02)  # otherwise the reader takes a processor from the writer
     writer.join()
     assert writer.exitcode == 0
     assert seen == sorted(seen)
     assert len(set(seen)) > 2
 
 
-def test_a_publisher_that_lost_its_lease_swaps_nothing_in(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a process does that was stopped for longer than its lease."""
+def test_a_publisher_that_lost_its_lease_does_not_replace_the_file(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Simulates a process that was stopped for longer than its lease."""
     merge(settings, "core.trades", trade(0))
     publish(settings)
     inode, kept = settings.published_file.stat().st_ino, kept_publications(settings.published_file)
@@ -313,7 +315,7 @@ def kill_publishers(settings: Settings, kills: int) -> None:
     assert published(settings, "SELECT count(*) FROM core.trades WHERE trade_id = 'kalshi:t999'") == [(1,)]
 
 
-def test_a_killed_publisher_leaves_the_last_file_and_the_next_one_publishes(settings: Settings) -> None:
+def test_after_a_killed_publisher_the_last_file_stays_and_the_next_one_publishes(settings: Settings) -> None:
     kill_publishers(settings, 3)
 
 

@@ -1,4 +1,4 @@
-"""What readers of the published file may do, and the error they get while another program writes to it."""
+"""Which statements readers of the published file may run, and the error while another program writes to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from echelon_pipeline.errors import Conflict, RefusedStatement
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish import catalog
-from echelon_pipeline.publish.editions import kept_publications
+from echelon_pipeline.publish.publications import kept_publications
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published, require_reading
 from echelon_pipeline.settings import Settings
@@ -21,7 +21,7 @@ from echelon_pipeline_tests.rows import staged, trade
 
 
 def _published(home: Path) -> Settings:
-    """A home whose published tables are views over files of the lake."""
+    """A home whose published tables are views over lake files."""
     settings = Settings(home=home, publish_every=0, min_free_mb=0)
     Lake.of(settings).merge("core.trades", [staged(settings.scratch / "unit", "core.trades", [trade(1)])])
     with pytest.MonkeyPatch.context() as patch:
@@ -32,7 +32,7 @@ def _published(home: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """For tests that only read."""
+    """A shared home for tests that only read."""
     return _published(tmp_path_factory.mktemp("shared") / "home")
 
 
@@ -41,7 +41,7 @@ def settings(tmp_path: Path) -> Settings:
     return _published(tmp_path / "home")
 
 
-def test_the_published_file_and_its_copies_are_readable_only(shared: Settings) -> None:
+def test_the_published_file_and_its_copies_are_read_only(shared: Settings) -> None:
     for path in (shared.published_file, *kept_publications(shared.published_file)):
         assert stat.S_IMODE(path.stat().st_mode) == 0o444
 
@@ -63,7 +63,7 @@ READING = (
 
 
 @pytest.mark.parametrize("text", READING)
-def test_statements_that_read_are_run(shared: Settings, text: str) -> None:
+def test_statements_that_read_are_allowed(shared: Settings, text: str) -> None:
     require_reading(text)
     with read_published(shared.published_file, locked=True) as connection:
         connection.execute(text).fetchall()
@@ -130,14 +130,14 @@ def test_all_other_statements_are_refused(text: str) -> None:
         "RESET lock_configuration",
     ],
 )
-def test_a_locked_session_reaches_no_other_file(shared: Settings, tmp_path: Path, text: str) -> None:
+def test_a_locked_connection_cannot_access_other_files(shared: Settings, tmp_path: Path, text: str) -> None:
     file, parquet = tmp_path / "other.csv", tmp_path / "other.parquet"
     file.write_text("a\n1\n")
     duckdb.connect().execute(f"COPY (SELECT 1 AS a) TO '{parquet}'")
     (lake,) = Lake.of(shared).files("core.trades")
     before = Path(lake).read_bytes()
     if "COPY" in text and "{lake}" in text:
-        # DuckDB lets a session write to the files that it may read: the kind of statement is what is refused.
+        # DuckDB allows a connection to write to files that it may read: the statement type is refused instead.
         with pytest.raises(RefusedStatement):
             require_reading(text.format(file=file, parquet=parquet, lake=lake))
     else:
@@ -147,14 +147,14 @@ def test_a_locked_session_reaches_no_other_file(shared: Settings, tmp_path: Path
     assert file.read_text() == "a\n1\n"
 
 
-def test_a_locked_session_reads_the_lake_where_it_was_moved(settings: Settings) -> None:
+def test_a_locked_connection_can_read_a_lake_that_was_moved(settings: Settings) -> None:
     moved = settings.home / "elsewhere"
     Path(settings.lake_root).rename(moved)
     with read_published(settings.published_file, lake=str(moved), locked=True) as connection:
         assert connection.execute("SELECT count(*) FROM core.trades").fetchall() == [(1,)]
 
 
-def test_nothing_is_spilled_beside_the_published_file(shared: Settings) -> None:
+def test_no_spill_file_is_written_beside_the_published_file(shared: Settings) -> None:
     with read_published(shared.published_file) as connection:
         rows = connection.execute("SELECT current_setting('temp_directory')").fetchall()
         folder = Path(rows[0][0])
@@ -173,17 +173,17 @@ connection.close()
 """
 
 
-def test_a_client_that_holds_the_file_for_writing_is_named_and_its_change_is_replaced(settings: Settings) -> None:
+def test_a_client_that_has_the_file_open_for_writing_is_named_and_its_change_is_replaced(settings: Settings) -> None:
     path = settings.published_file
     mode = path.stat().st_mode
-    path.chmod(0o644)  # as an older publication was, or as the superuser may write anyway
+    path.chmod(0o644)  # like an older publication, or like a superuser, who can always write
     pipe = subprocess.PIPE
     client = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdin=pipe, stdout=pipe, text=True)
     assert client.stdin is not None
     assert client.stdout is not None
     client.stdout.readline()
     path.chmod(mode)
-    with pytest.raises(Conflict, match=f"held open for writing by process {client.pid}"), read_published(path):
+    with pytest.raises(Conflict, match=f"is open for writing in process {client.pid}"), read_published(path):
         pass
     client.stdin.write("\n")
     client.stdin.close()
@@ -196,10 +196,10 @@ def test_a_client_that_holds_the_file_for_writing_is_named_and_its_change_is_rep
     with read_published(path) as connection:
         assert connection.execute(gone).fetchall() == [(1,)]
     assert publish(settings) is None
-    assert len(kept_publications(path)) == 1  # the changed file was the copy of the one before
+    assert len(kept_publications(path)) == 1  # the changed file was a hard link to the previous copy
 
 
-def test_a_publication_needs_no_leave_of_a_client_that_holds_the_file(settings: Settings) -> None:
+def test_a_client_with_the_file_open_does_not_block_a_publication(settings: Settings) -> None:
     path = settings.published_file
     client = subprocess.Popen(
         [sys.executable, "-c", HOLDER.replace("sys.argv[1]", "sys.argv[1], read_only=True"), str(path)],

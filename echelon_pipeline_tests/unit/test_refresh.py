@@ -1,4 +1,4 @@
-"""Refresh builds exactly what is older than its inputs, and every build equals a full one."""
+"""Refresh builds exactly the parts that are older than their inputs, and every build equals a full build."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _run(settings: Settings, *, again: bool = False, days: Sequence[date] | None
     return list(Refresh(settings).run([VOLUME], days=days, again=again))
 
 
-def test_what_was_never_built_is_built_and_then_is_fresh(settings: Settings, lake: Lake) -> None:
+def test_a_mart_that_was_never_built_is_built_and_then_fresh(settings: Settings, lake: Lake) -> None:
     _merge(lake, _trades(range(4)) + _trades(range(10, 13), DAY + timedelta(days=1)))
     assert _run(settings) == [Built(VOLUME, "2026-11-20", 3), Built(VOLUME, "2026-11-21", 3)]
     version = lake.version(VOLUME)
@@ -58,7 +58,7 @@ def test_a_late_row_makes_only_its_day_stale(settings: Settings, lake: Lake) -> 
     assert _run(settings) == [Built(VOLUME, str(days[1]), 2)]
 
 
-def test_a_day_that_only_a_lookup_names_is_built_and_late_rows_reach_it(settings: Settings, lake: Lake) -> None:
+def test_a_day_known_only_from_a_lookup_is_built_and_updated_by_late_rows(settings: Settings, lake: Lake) -> None:
     paid = row("core.resolutions", instrument_id="kalshi:I1", resolved_at=NOON + timedelta(days=3))
     lake.merge("core.resolutions", [staged(lake.scratch, "core.resolutions", [paid])])
     _merge(lake, _trades([0]))
@@ -90,7 +90,7 @@ def test_compaction_and_an_identical_merge_make_nothing_stale(settings: Settings
     assert _run(settings) == []
 
 
-def test_a_lookup_alone_makes_the_days_stale_that_its_statement_names(settings: Settings, lake: Lake) -> None:
+def test_a_changed_lookup_makes_only_the_days_of_the_stale_statement_stale(settings: Settings, lake: Lake) -> None:
     trends = "mart.price_trends"
     priced = [
         row("core.daily_prices", instrument_id="kalshi:A", date=day, close=Decimal("0.5")) for day in (DAY, LATER)
@@ -103,10 +103,10 @@ def test_a_lookup_alone_makes_the_days_stale_that_its_statement_names(settings: 
     assert list(Refresh(settings).run([trends])) == []
 
 
-def test_an_older_refresh_that_ends_last_does_not_undo_a_newer_one(settings: Settings, lake: Lake) -> None:
+def test_an_older_refresh_that_ends_later_does_not_overwrite_a_newer_one(settings: Settings, lake: Lake) -> None:
     _merge(lake, _trades([1]))
     slow = Refresh(settings).run([VOLUME])
-    assert next(slow) == Built(VOLUME, str(DAY), 1)  # it holds the lease until it is done
+    assert next(slow) == Built(VOLUME, str(DAY), 1)  # it has the lease until it ends
     _merge(lake, _trades([2]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "WAIT_SECONDS", 0.1)
@@ -116,8 +116,8 @@ def test_an_older_refresh_that_ends_last_does_not_undo_a_newer_one(settings: Set
     assert _run(settings) == [Built(VOLUME, str(DAY), 2)]
 
 
-def test_a_refresh_that_lost_its_lease_commits_nothing_more(settings: Settings, lake: Lake) -> None:
-    """As a process does that was stopped for longer than its lease."""
+def test_a_refresh_that_lost_its_lease_commits_nothing(settings: Settings, lake: Lake) -> None:
+    """Simulates a process that was stopped for longer than its lease."""
     _merge(lake, _trades([1]) + _trades([2], DAY + timedelta(days=2)))
     slow = Refresh(settings).run([VOLUME])
     assert next(slow) == Built(VOLUME, str(DAY), 1)
@@ -135,7 +135,7 @@ def test_a_refresh_that_lost_its_lease_commits_nothing_more(settings: Settings, 
     assert _run(settings) == [Built(VOLUME, str(DAY + timedelta(days=2)), 1)]
 
 
-def test_rows_of_other_days_than_those_replaced_are_refused(lake: Lake) -> None:
+def test_rows_outside_the_replaced_days_are_refused(lake: Lake) -> None:
     _merge(lake, _trades([1], LATER))
     stray = staged(lake.scratch, TRADES, _trades([2]) + _trades([3], LATER))
     with pytest.raises(RuleViolation, match="rows are of the days"):
@@ -143,7 +143,7 @@ def test_rows_of_other_days_than_those_replaced_are_refused(lake: Lake) -> None:
     assert len(stored(lake, TRADES)) == 1
 
 
-def test_another_statement_makes_every_day_stale(
+def test_a_changed_statement_makes_every_day_stale(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _merge(lake, _trades([1]))
@@ -153,14 +153,14 @@ def test_another_statement_makes_every_day_stale(
     assert _run(settings) == []
 
 
-def test_days_outside_the_asked_ones_stay_stale(settings: Settings, lake: Lake) -> None:
+def test_days_that_were_not_requested_stay_stale(settings: Settings, lake: Lake) -> None:
     later = DAY + timedelta(days=1)
     _merge(lake, _trades([1]) + _trades([2], later))
     assert _run(settings, days=[later]) == [Built(VOLUME, str(later), 1)]
     assert _run(settings) == [Built(VOLUME, str(DAY), 1)]
 
 
-def test_a_refresh_killed_after_its_data_does_that_part_again(
+def test_a_refresh_killed_between_data_and_record_repeats_that_part(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _merge(lake, _trades(range(4)))
@@ -180,7 +180,7 @@ def test_a_refresh_killed_after_its_data_does_that_part_again(
     assert stored(lake, VOLUME) == before
 
 
-def test_rows_that_vanish_from_an_input_vanish_from_the_mart(settings: Settings, lake: Lake) -> None:
+def test_rows_removed_from_an_input_disappear_from_the_mart(settings: Settings, lake: Lake) -> None:
     _merge(lake, _trades([1, 2]))
     _run(settings)
     lake.replace(TRADES, staged(lake.scratch, TRADES, []), (DAY, DAY))
@@ -188,7 +188,7 @@ def test_rows_that_vanish_from_an_input_vanish_from_the_mart(settings: Settings,
     assert stored(lake, VOLUME) == []
 
 
-def test_again_builds_fresh_days_to_the_same_rows(settings: Settings, lake: Lake) -> None:
+def test_building_fresh_days_again_gives_the_same_rows(settings: Settings, lake: Lake) -> None:
     _merge(lake, _trades(range(9)))
     _run(settings)
     before = stored(lake, VOLUME)
@@ -196,7 +196,7 @@ def test_again_builds_fresh_days_to_the_same_rows(settings: Settings, lake: Lake
     assert stored(lake, VOLUME) == before
 
 
-def test_a_cleaned_up_log_means_that_everything_may_have_changed(lake: Lake) -> None:
+def test_after_a_log_cleanup_every_day_may_have_changed(lake: Lake) -> None:
     _merge(lake, _trades([1]))
     table_version = lake.open(TRADES)
     assert changed_since(table_version, None) == EVERYTHING

@@ -10,7 +10,7 @@ import pytest
 from echelon_pipeline.errors import CorruptStore, DiskFull, MartsFailed
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts import refresh as module
-from echelon_pipeline.marts.builds import EMPTIED, FAILED, held_back
+from echelon_pipeline.marts.builds import EMPTIED, FAILED, outdated_marts
 from echelon_pipeline.marts.refresh import Built, Refresh
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.marts import changed_statement
@@ -27,7 +27,7 @@ def _merge(lake: Lake, table: str, *rows: dict[str, object]) -> None:
 def _broken(
     monkeypatch: pytest.MonkeyPatch, divisor: str = "CASE v.instrument_id WHEN 'kalshi:I1' THEN 0 ELSE 1 END"
 ) -> None:
-    """The statement of trade_volume divides by zero on some rows, as another fault of it might."""
+    """Makes the statement of trade_volume divide by zero on some rows, like a fault in it."""
     average = "v.contracts::DOUBLE / nullif(v.trades, 0) AS average_size"
     changed_statement(
         monkeypatch, VOLUME, lambda text: text.replace(average, f"v.contracts // ({divisor}) AS average_size")
@@ -65,10 +65,10 @@ def test_a_mart_that_fails_stops_only_the_marts_that_read_it(
     assert f"rows of {DAY} of kalshi:I1: " in failure.value.reasons[VOLUME]
     assert "Division by zero" in failure.value.reasons[VOLUME]
     assert failure.value.reasons[OVERVIEW] == f"not built, it reads {VOLUME}"
-    assert held_back(lake, FAILED) == failure.value.reasons
+    assert outdated_marts(lake, FAILED) == failure.value.reasons
 
 
-def test_a_mart_alone_is_not_built_while_one_that_it_reads_has_failed(
+def test_a_mart_requested_alone_is_not_built_while_its_input_has_failed(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _instruments(lake)
@@ -80,32 +80,32 @@ def test_a_mart_alone_is_not_built_while_one_that_it_reads_has_failed(
     with pytest.raises(MartsFailed, match=r"it reads mart\.trade_volume"):
         list(Refresh(settings).run([OVERVIEW]))
     assert Built(VOLUME, str(DAY), 1) in list(Refresh(settings).run())
-    assert held_back(lake) == {}
+    assert outdated_marts(lake) == {}
     assert stored(lake, OVERVIEW, "count(*) AS n") == [{"n": 3}]
 
 
-def test_an_input_that_cannot_be_read_stops_its_readers_only(settings: Settings, lake: Lake) -> None:
+def test_an_unreadable_input_stops_only_the_marts_that_read_it(settings: Settings, lake: Lake) -> None:
     _instruments(lake)
     _merge(lake, "core.trades", trade(1))
     (path,) = lake.files("core.trades")
     Path(path).write_bytes(b"damaged")
     with pytest.raises(MartsFailed, match="trades"):
         list(Refresh(settings).run())
-    failed = held_back(lake, FAILED)
+    failed = outdated_marts(lake, FAILED)
     assert VOLUME in failed
     assert NAMES not in failed
     assert stored(lake, NAMES, "count(*) AS n") == [{"n": 3}]
 
 
-def test_a_full_disk_ends_the_refresh_at_once(settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_stops_the_refresh_at_once(settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     _merge(lake, "core.trades", trade(1))
     monkeypatch.setattr(module, "stage", lambda *_: (_ for _ in ()).throw(DiskFull("full")))
     with pytest.raises(DiskFull):
         list(Refresh(settings).run())
-    assert held_back(lake) == {}
+    assert outdated_marts(lake) == {}
 
 
-def test_rows_that_fail_only_together_are_named_together(
+def test_instruments_that_fail_only_together_are_all_named(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _merge(lake, "core.trades", trade(0), trade(1))
@@ -125,12 +125,12 @@ def test_a_mart_that_would_lose_all_rows_keeps_its_last_version(
     assert list(Refresh(settings).run([NAMES])) == []
     assert stored(lake, NAMES) == before
     assert "core.display_names keeps its last version" in caplog.text
-    assert list(held_back(lake, EMPTIED)) == [NAMES]
+    assert list(outdated_marts(lake, EMPTIED)) == [NAMES]
     assert list(Refresh(settings).run([NAMES], allow_empty=True)) == [Built(NAMES, "all", 0)]
-    assert held_back(lake) == {}
+    assert outdated_marts(lake) == {}
 
 
-def test_a_dated_mart_may_lose_a_days_rows_but_not_its_last(
+def test_a_dated_mart_may_lose_the_rows_of_a_day_but_not_all_rows(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = DAY + timedelta(days=1)
@@ -140,7 +140,7 @@ def test_a_dated_mart_may_lose_a_days_rows_but_not_its_last(
         changed_statement(monkeypatch, VOLUME, f"SELECT * FROM ({{}}) WHERE {condition}".format)
         list(Refresh(settings).run([VOLUME], again=True))
         assert [r["date"] for r in stored(lake, VOLUME)] == days
-    assert list(held_back(lake, EMPTIED)) == [VOLUME]
+    assert list(outdated_marts(lake, EMPTIED)) == [VOLUME]
 
 
 def test_an_error_names_each_mart_with_its_reason() -> None:

@@ -1,4 +1,4 @@
-"""Undated tables: rebuilt whole when an input, a setting or the statement changed, and then those above them."""
+"""Undated tables: rebuilt as a whole after a change of an input, a setting or the statement, then the marts above."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_undated_table_follows_its_inputs_and_its_settings(tmp_path: Path) ->
     assert totals[0] == {"matches": 3, "users": 3}
 
 
-def test_the_statements_run_on_the_published_file_as_they_stand(tmp_path: Path) -> None:
+def test_the_statements_run_unchanged_on_the_published_file(tmp_path: Path) -> None:
     settings = load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_BUILDER_CODE": CODE})
     lake = Lake.of(settings)
     lake.merge("core.fills", [staged(tmp_path, "core.fills", [_fill(1), _fill(2)])])

@@ -1,4 +1,4 @@
-"""Settings: every name works, mistakes are loud, secrets stay secret."""
+"""Settings: every name works, mistakes are errors, secrets stay secret."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ FIXED: list[tuple[str, str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("name", "text", "field", "value"), FIXED, ids=[entry[0] for entry in FIXED])
-def test_a_fixed_environment_name_sets_its_field(name: str, text: str, field: str, value: object) -> None:
+def test_an_established_environment_name_sets_its_field(name: str, text: str, field: str, value: object) -> None:
     assert getattr(load_settings({name: text}), field) == value
 
 
-def test_every_name_that_is_not_fixed_begins_with_echelon() -> None:
+def test_every_name_that_is_not_established_starts_with_echelon() -> None:
     fixed = {name for name, *_ in FIXED}
     assert {name for name in env_names() if not name.startswith("ECHELON_")} == fixed
 
@@ -58,7 +58,7 @@ def test_names_and_fields_are_one_to_one() -> None:
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
-def test_a_setting_says_what_it_means(field: str) -> None:
+def test_every_setting_has_a_description(field: str) -> None:
     assert Settings.model_fields[field].description
 
 
@@ -76,7 +76,7 @@ def test_an_unknown_echelon_name_is_refused_with_the_nearest_known_one(wrong: st
         load_settings({wrong: "1"})
 
 
-def test_other_programs_variables_are_ignored() -> None:
+def test_variables_of_other_programs_are_ignored() -> None:
     assert load_settings({"PATH": "/bin", "KALSHI_SOMETHING": "1"}) == load_settings({})
 
 
@@ -85,7 +85,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_never_shows(name: str) -> None:
+def test_a_secret_is_never_shown(name: str) -> None:
     schemes = {"ECHELON_STATE_URL": "postgresql", "ECHELON_POSTGRES_URL": "postgresql", "REDIS_URL": "redis"}
     given = f"{schemes[name]}://:{SECRET}@host" if name in schemes else SECRET
     settings = load_settings({name: given})
@@ -96,7 +96,7 @@ def test_a_secret_never_shows(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["KALSHI_BATCH_SIZE", "ECHELON_NOW", "KALSHI_USE_DEMO", "ECHELON_MIN_FREE_MB"])
-def test_an_unusable_value_is_named_by_its_variable_and_not_shown(name: str) -> None:
+def test_the_message_about_an_invalid_value_names_the_variable_and_hides_the_value(name: str) -> None:
     """A key pasted into the wrong variable must not end up in a log."""
     with pytest.raises(BadSettings, match=name) as caught:
         load_settings({name: SECRET, "KALSHI_API_KEY": SECRET})
@@ -105,7 +105,7 @@ def test_an_unusable_value_is_named_by_its_variable_and_not_shown(name: str) -> 
     assert caught.value.__suppress_context__
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_all_invalid_values_are_named_in_one_message() -> None:
     with pytest.raises(BadSettings, match=r"ECHELON_THREADS.*KALSHI_BATCH_SIZE"):
         load_settings({"ECHELON_THREADS": "0", "KALSHI_BATCH_SIZE": "101"})
 
@@ -123,20 +123,20 @@ def test_the_kalshi_base_is_explicit_else_demo_else_production() -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-11-20T12:00:00", "2026-11-20T12:00:00Z", "2026-11-20T07:00:00-05:00"])
-def test_a_frozen_clock_is_utc_whatever_its_offset(text: str) -> None:
+def test_a_frozen_clock_is_converted_to_utc(text: str) -> None:
     settings = load_settings({"ECHELON_NOW": text})
     assert settings.clock() == datetime(2026, 11, 20, 12, tzinfo=UTC)
     assert settings.clock().utcoffset() == UTC.utcoffset(None)
 
 
-def test_the_first_day_is_set_or_counted_back_from_the_clock() -> None:
+def test_the_first_day_is_the_set_one_or_days_back_from_the_clock() -> None:
     assert load_settings({"ECHELON_START_DATE": "2026-01-31"}).first_day == date(2026, 1, 31)
     assert load_settings({"ECHELON_NOW": "2026-03-02T00:00:00Z", "ECHELON_DAYS_BACK": "2"}).first_day == date(
         2026, 2, 28
     )
 
 
-def test_places_follow_the_home_unless_set(tmp_path: Path) -> None:
+def test_paths_are_below_the_home_unless_set(tmp_path: Path) -> None:
     settings = load_settings({"ECHELON_HOME": str(tmp_path)})
     assert settings.lake_root == str(tmp_path / "lake")
     assert settings.published_file == tmp_path / "echelon.duckdb"
@@ -146,7 +146,7 @@ def test_places_follow_the_home_unless_set(tmp_path: Path) -> None:
     assert (elsewhere.lake_root, elsewhere.published_file) == ("s3://bucket/lake", Path("/srv/e.duckdb"))
 
 
-def test_the_kalshi_bound_wins_on_kalshi_only() -> None:
+def test_the_kalshi_bound_applies_to_kalshi_only() -> None:
     settings = load_settings({"ECHELON_MAX_INSTRUMENTS": "40", "KALSHI_MAX_INSTRUMENTS": "0"})
     assert (settings.instruments_bound("kalshi"), settings.instruments_bound("polymarket")) == (0, 40)
     assert load_settings({"ECHELON_MAX_INSTRUMENTS": "40"}).instruments_bound("kalshi") == 40
@@ -175,21 +175,21 @@ def test_builder_codes_are_separated_by_commas() -> None:
             ("ECHELON_UI_HOSTS", v, "without scheme, port and path")
             for v in ("http://x", "x:3000", "x/", "a b", "a,http://b", "user@x", "[::1]:3000", "*", "-x")
         ),
-        *(("ECHELON_USER_AGENT", v, "printable ASCII in one line") for v in ("a\nb", "a\r\nX: y", " a", "a\t", "ä")),
+        *(("ECHELON_USER_AGENT", v, "one line of printable ASCII") for v in ("a\nb", "a\r\nX: y", " a", "a\t", "ä")),
         *(
-            (name, v, "another character that no key has")
+            (name, v, "another character that a key cannot have")
             for name in ("KALSHI_API_KEY", "POLYMARKET_API_KEY", "ECHELON_POLYMARKET_API_PASSPHRASE")
             for v in ("a\nb", "a ", "ä")
         ),
     ],
 )
-def test_a_value_that_would_fail_later_is_refused_with_its_name(name: str, value: str, said: str) -> None:
+def test_a_value_that_would_fail_later_is_refused_when_settings_are_loaded(name: str, value: str, said: str) -> None:
     with pytest.raises(BadSettings, match=f"{name}: .*{said}"):
         load_settings({name: value})
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "Infinity", "1e999"])
-def test_a_number_of_seconds_is_a_number(value: str) -> None:
+def test_a_duration_must_be_a_finite_number(value: str) -> None:
     names = [name for name, field in env_names().items() if Settings.model_fields[field].annotation is float]
     assert "ECHELON_HTTP_TOTAL" in names
     for name in names:
@@ -200,11 +200,11 @@ def test_a_number_of_seconds_is_a_number(value: str) -> None:
 @pytest.mark.parametrize(
     "hosts", ["echelon.example", "box, box.local,10.0.0.7", "::1,[fd00::1]", "a_b", "xn--e1a.example."]
 )
-def test_hosts_of_the_ui_are_names_and_addresses(hosts: str) -> None:
+def test_ui_hosts_may_be_names_and_addresses(hosts: str) -> None:
     assert load_settings({"ECHELON_UI_HOSTS": hosts}).ui_hosts_allowed == tuple(h.strip() for h in hosts.split(","))
 
 
-def test_an_agent_may_say_who_it_is() -> None:
+def test_a_user_agent_may_contain_any_printable_ascii() -> None:
     agent = "me/1 (+https://me.example; mail)"
     assert load_settings({"ECHELON_USER_AGENT": agent}).user_agent == agent
 

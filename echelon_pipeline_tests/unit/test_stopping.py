@@ -1,4 +1,4 @@
-"""A signal ends a process at any step, within seconds, with the shells' exit code. Real processes, real signals."""
+"""A signal ends a process at any step, within seconds, with the exit code of shells. Real processes, real signals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUSY = {
     "lock": "import threading; threading.Lock().acquire(); lock = threading.Lock(); lock.acquire(); lock.acquire()",
     "query": "query()",
     "copy": "query(\"COPY ({}) TO '/dev/null' (FORMAT csv)\")",
-    # What swallows every error of one member must not swallow the end.
+    # Code that swallows the error of one member must not swallow the interrupt.
     "members": """
 while True:
     try:
@@ -43,7 +43,7 @@ async def work():
     async with VenueHttp(sys.argv[2], policy=Policy(), rates={"default": 10.0}, name="kalshi") as http:
         await http.get("/markets")
 stopping.run(work(), patience=stopping.PATIENCE)""",
-    # SQLite's loop hears nothing.
+    # The loop runs inside SQLite: Python handlers are not called.
     "deaf": "deaf()",
     "thread": """
 async def work():
@@ -66,7 +66,7 @@ def deaf():
 
 busy = sys.argv[1]
 try:
-    with stopping.heeded():
+    with stopping.handling_signals():
         print("ready", flush=True)
         exec(busy)
 except stopping.Interrupted as error:
@@ -91,7 +91,7 @@ def ended(code: str, number: int, *arguments: str, child: str = CHILD, **popen: 
 
 
 def ended_in_time(busy: str, number: int, *arguments: str) -> tuple[int, str]:
-    """Exit code and standard error; the patience and what is promised are as much longer as this machine is busy."""
+    """Exit code and standard error; patience and deadline are scaled by how busy this machine is."""
     limit, patience = promises.seconds(5.0), promises.seconds(stopping.PATIENCE)
     patient = f"stopping.PATIENCE = stopping._watch.patience = {patience}\n{BUSY[busy]}"
     code, took, errors = ended(patient, number, *arguments)
@@ -100,18 +100,18 @@ def ended_in_time(busy: str, number: int, *arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("busy", [name for name in BUSY if name != "answer"])
-def test_a_signal_ends_what_is_under_way_within_five_seconds(busy: str) -> None:
+def test_a_signal_ends_any_work_within_five_seconds(busy: str) -> None:
     code, errors = ended_in_time(busy, signal.SIGTERM)
     assert code == 143, errors
     assert ("by force" in errors) == (busy in {"deaf", "thread"}), errors
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_the_exit_code_is_that_of_shells(number: int, code: int) -> None:
+def test_the_exit_code_is_128_plus_the_signal(number: int, code: int) -> None:
     assert ended(BUSY["query"], number)[0] == code
 
 
-def test_a_server_that_never_ends_its_answer_holds_no_process() -> None:
+def test_a_server_that_never_finishes_its_answer_does_not_block_the_end() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         code, errors = ended_in_time("answer", signal.SIGINT, f"http://127.0.0.1:{port}")
@@ -119,7 +119,7 @@ def test_a_server_that_never_ends_its_answer_holds_no_process() -> None:
     assert "by force" not in errors
 
 
-def test_a_commit_has_more_time_than_other_work_but_not_for_ever() -> None:
+def test_a_commit_gets_more_time_than_other_work_but_not_unlimited_time() -> None:
     short = "stopping.PATIENCE, stopping.COMMIT_PATIENCE = 0.2, 1.5\n"
     patient = f"{short}stopping._watch.patience = 0.2\nwith stopping.committing():\n    deaf()"
     code, took, errors = ended(patient, signal.SIGTERM)
@@ -128,29 +128,29 @@ def test_a_commit_has_more_time_than_other_work_but_not_for_ever() -> None:
     assert took > 1.4
 
 
-def test_a_hang_up_that_the_parent_ignores_stays_ignored() -> None:
-    """``nohup`` starts commands so."""
+def test_a_hangup_that_the_parent_ignores_stays_ignored() -> None:
+    """Starts a command like ``nohup``."""
     quiet = CHILD.replace("SIG_DFL", "SIG_IGN")
     code, took, _ = ended("stopping.wait(2.0)", signal.SIGHUP, child=quiet)
     assert (code, took > 1.0) == (0, True)
 
 
-def test_work_that_is_told_ends_by_itself_and_its_result_is_there() -> None:
+def test_work_with_on_signal_ends_by_itself_and_returns_its_result() -> None:
     work = """
 async def work(stop):
     await stop.wait()
     await asyncio.sleep(0.1)
     return "closed"
 stop = asyncio.Event()
-print(stopping.run(work(stop), tell=stop.set), stopping.asked(), file=sys.stderr)"""
+print(stopping.run(work(stop), on_signal=stop.set), stopping.is_requested(), file=sys.stderr)"""
     code, _, errors = ended(work, signal.SIGINT)
     assert (code, errors) == (130, "closed True\n")
 
 
-def test_what_has_handlers_of_its_own_gets_its_signals() -> None:
+def test_code_with_handlers_of_its_own_gets_its_signals() -> None:
     own = """
 import signal
-with stopping.unheeded():
+with stopping.default_signals():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
     signal.pause()"""
     assert ended(own, signal.SIGTERM)[0] == 7
@@ -161,40 +161,40 @@ import os, signal, sys
 from echelon_pipeline import stopping
 
 class Teardown:
-    def __del__(self):  # modules are taken apart: no handler of Python's is called any more
+    def __del__(self):  # the interpreter shuts down: Python handlers are no longer called
         os.kill(os.getpid(), NUMBER)
 kept = Teardown()
 for number in stopping.SIGNALS:
     signal.signal(number, signal.SIG_DFL)
-with stopping.heeded():
+with stopping.handling_signals():
     pass
 sys.exit(7)
 """
 
 
 @pytest.mark.parametrize("number", stopping.SIGNALS)
-def test_the_exit_code_of_a_process_that_is_done_stands(number: int) -> None:
+def test_a_signal_at_exit_does_not_change_the_exit_code(number: int) -> None:
     command = [sys.executable, "-c", LATE.replace("NUMBER", str(int(number)))]
     assert subprocess.run(command, timeout=30, check=False).returncode == 7
 
 
-def test_after_what_was_unheeded_no_file_of_others_is_closed() -> None:
+def test_default_signals_close_no_other_file() -> None:
     before = [signal.getsignal(n) for n in stopping.SIGNALS]
-    with stopping.heeded(), stopping.unheeded():
-        taken = os.pipe()  # the numbers of the files that the first watch had
+    with stopping.handling_signals(), stopping.default_signals():
+        taken = os.pipe()  # gets the file numbers of the first watch
     for file in taken:
-        os.close(file)  # OSError where it was closed already
+        os.close(file)  # OSError if it was closed already
     assert [signal.getsignal(n) for n in stopping.SIGNALS] == before
 
 
-def test_without_a_signal_nothing_is_changed() -> None:
+def test_without_a_signal_the_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in stopping.SIGNALS]
-    with stopping.heeded():
+    with stopping.handling_signals():
         assert [signal.getsignal(number) for number in stopping.SIGNALS] != before
         assert stopping.run(asyncio.sleep(0, "done")) == "done"
         with pytest.raises(ValueError, match="own"):
             stopping.run(_raises())
-        assert not stopping.asked()
+        assert not stopping.is_requested()
     assert [signal.getsignal(number) for number in stopping.SIGNALS] == before
 
 
@@ -202,7 +202,7 @@ async def _raises() -> None:
     raise ValueError("own")
 
 
-def test_an_error_that_comes_of_the_signal_is_the_interrupt() -> None:
+def test_an_error_caused_by_the_signal_becomes_interrupted() -> None:
     def broken_off() -> None:
         try:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -210,7 +210,7 @@ def test_an_error_that_comes_of_the_signal_is_the_interrupt() -> None:
         finally:
             raise RuntimeError("Query interrupted")
 
-    with pytest.raises(stopping.Interrupted) as caught, stopping.heeded():
+    with pytest.raises(stopping.Interrupted) as caught, stopping.handling_signals():
         broken_off()
     assert caught.value.exit_code == 143
-    assert not stopping.asked()
+    assert not stopping.is_requested()

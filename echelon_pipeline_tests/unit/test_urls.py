@@ -1,6 +1,6 @@
-"""URLs and paths of settings: what every library reads alike is taken, the rest refused without a word of it.
+"""URLs and paths in settings: accepted if every library reads them alike, otherwise refused without quoting them.
 
-The canary: whatever is wrong with a URL that holds a secret, no part of the secret is shown by any command.
+Canary: for every fault of a URL that contains a secret, no command shows any part of the secret.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def shown(error: BaseException | None) -> str:
     return "" if error is None else "".join(traceback.format_exception(error))
 
 
-def test_every_command_is_driven() -> None:
+def test_every_command_is_covered() -> None:
     names = {command.name or getattr(command.callback, "__name__", "") for command in cli.app.registered_commands}
     names |= {group.name or "" for group in cli.app.registered_groups}
     driven = {name.split()[0] for name in COMMANDS}
@@ -104,7 +104,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def given(variable: str, form: str) -> str | None:
-    """The text of a variable; None where it is no URL but the name of a folder."""
+    """The text of a variable; None if it is a folder name, not a URL."""
     rest = MALFORMED[form]
     if variable == "ECHELON_LAKE" and form in ("no scheme", "the password alone"):
         return None
@@ -114,7 +114,7 @@ def given(variable: str, form: str) -> str | None:
 def drive(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str, variable: str, form: str
 ) -> None:
-    """Runs a command with a URL that cannot be read: exit code 1, one line that names the variable, no secret."""
+    """Runs a command with a URL that is invalid: exit code 1, one line that names the variable, no secret."""
     text = given(variable, form)
     if text is None:
         return
@@ -130,21 +130,21 @@ def drive(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_shows_a_part_of_a_secret_in_a_url_that_cannot_be_read(
+def test_no_command_shows_a_part_of_a_secret_in_an_invalid_url(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str
 ) -> None:
-    """Each command with each variable, the forms in turn."""
+    """Runs each command with each variable; the forms of URLs take turns."""
     forms = list(MALFORMED)
     for n, variable in enumerate(VARIABLES):
         form = forms[(list(COMMANDS).index(command) * len(VARIABLES) + n) % len(forms)]
         drive(monkeypatch, caplog, command, variable, form)
-    assert list(home.iterdir()) == []  # nothing was begun
+    assert list(home.iterdir()) == []  # nothing was started
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_no_command_shows_a_part_of_a_secret_whatever_form_and_variable(
+def test_no_command_shows_a_part_of_a_secret_in_any_form_or_variable(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, command: str
 ) -> None:
     for form in MALFORMED:
@@ -154,7 +154,7 @@ def test_no_command_shows_a_part_of_a_secret_whatever_form_and_variable(
 
 @pytest.mark.parametrize("variable", VARIABLES)
 @pytest.mark.parametrize("form", MALFORMED)
-def test_an_exception_about_a_url_holds_no_part_of_it(variable: str, form: str) -> None:
+def test_an_exception_about_a_url_contains_no_part_of_it(variable: str, form: str) -> None:
     text = given(variable, form)
     if text is not None:
         with pytest.raises(BadSettings, match=variable) as caught:
@@ -176,10 +176,10 @@ def test_an_exception_about_a_url_holds_no_part_of_it(variable: str, form: str) 
         ("REDIS_URL", ["latest"], f"redis://u:{H}@127.0.0.1:1/0?protocol={T}"),
     ],
 )
-def test_a_server_that_is_not_there_is_said_without_secrets(
+def test_the_message_about_an_unreachable_server_contains_no_secret(
     home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, command: list[str], url: str, level: str
 ) -> None:
-    """DEBUG shows whole tracebacks: the chain of exceptions holds no secret either."""
+    """DEBUG shows whole tracebacks: the chain of exceptions contains no secret either."""
     monkeypatch.setenv(variable, url)
     monkeypatch.setenv("LOG_LEVEL", level)
     result = CliRunner().invoke(cli.app, command)
@@ -201,11 +201,11 @@ def test_a_server_that_is_not_there_is_said_without_secrets(
         "postgresql://%2Fvar%2Frun/db",
     ],
 )
-def test_what_every_parser_reads_alike_is_taken(url: str) -> None:
+def test_a_url_that_every_parser_reads_alike_is_accepted(url: str) -> None:
     check_url(url, POSTGRES)
 
 
-def test_a_password_goes_to_the_server_as_it_is_meant() -> None:
+def test_the_server_receives_the_decoded_password() -> None:
     password = "p@s/s#:% w"
     url = f"postgresql://u:{quote(password, safe='')}@host/db"
     check_url(url, POSTGRES)
@@ -214,7 +214,7 @@ def test_a_password_goes_to_the_server_as_it_is_meant() -> None:
     assert without_secrets(message, url) == 'FATAL: "…" of …, as …'
 
 
-def test_the_url_of_a_lake_holds_no_keys_and_no_patterns() -> None:
+def test_the_url_of_a_lake_must_not_contain_keys_or_patterns() -> None:
     check_url("s3://bucket/lake", STORES, credentials=False)
     assert load_settings({"ECHELON_LAKE": "s3://bucket/lake"}).lake_root == "s3://bucket/lake"
     for url in (f"s3://{H}:{T}@bucket/lake", f"az://box/lake?sig={H}", "s3://bucket/l*ke", f"s3:/{H}", "file:///lake"):

@@ -12,7 +12,7 @@ from echelon_pipeline.defs.feeders import last_of_run, read_by_publication
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.marts.builds import FAILED, held_back
+from echelon_pipeline.marts.builds import FAILED, outdated_marts
 from echelon_pipeline.marts.marts import marts
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.maintain import maintain
@@ -108,7 +108,7 @@ def _published() -> dg.AssetsDefinition:
 
 def require_built(settings: Settings) -> None:
     """Fails the step, when everything else is published, where a mart could not be built. Raises dg.Failure."""
-    failed = held_back(Lake.of(settings), FAILED)
+    failed = outdated_marts(Lake.of(settings), FAILED)
     if failed:
         with classified():
             raise MartsFailed(failed)

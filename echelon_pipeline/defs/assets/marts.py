@@ -12,7 +12,7 @@ from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
-from echelon_pipeline.marts.builds import EMPTIED, held_back
+from echelon_pipeline.marts.builds import EMPTIED, outdated_marts
 from echelon_pipeline.marts.marts import Mart, marts
 from echelon_pipeline.marts.refresh import Built
 from echelon_pipeline.ops.failures import classified
@@ -73,7 +73,7 @@ def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDef
                 # The step goes on: marts that do not read this one, and the publication, must not wait for it. The
                 # check is red, and the step that publishes fails when it is done.
                 failed = str(error)
-            emptied = held_back(Lake.of(settings), EMPTIED).get(mart.name, "")
+            emptied = outdated_marts(Lake.of(settings), EMPTIED).get(mart.name, "")
         checks = [
             report.rules_passed(mart.name, key, sum(b.rows for b in built)),
             report.built_result(key, failed, emptied),
