@@ -10,7 +10,7 @@ from functools import cache
 import dagster as dg
 
 from echelon_pipeline.defs.build import build_defs
-from echelon_pipeline.ops.launching import on_home
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 
 
@@ -23,3 +23,9 @@ def defs() -> dg.Definitions:
 def job_of(name: str, settings: Settings) -> dg.JobDefinition:
     """A job that works on the home of these settings."""
     return on_home(defs().resolve_job_def(name), settings)
+
+
+def on_home(job: dg.JobDefinition, settings: Settings) -> dg.JobDefinition:
+    """A whole job with another home than the one that it was built for."""
+    warehouse = dg.ResourceDefinition.hardcoded_resource(Warehouse(settings))
+    return job.with_top_level_resources({**job.resource_defs, "warehouse": warehouse})

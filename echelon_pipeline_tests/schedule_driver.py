@@ -16,11 +16,10 @@ from typing import Any
 
 import dagster as dg
 
-from echelon_pipeline.ops.launching import on_home
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline_tests.loaded import defs
+from echelon_pipeline_tests.loaded import defs, on_home
 
 
 def due(cron: str, at: datetime) -> bool:

@@ -55,9 +55,10 @@ def rederive_tables(settings: Settings, config: dict[str, Any]) -> None:
     """The same for these settings. Raises RunFailed, RunPostponed."""
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_rederive_job
+    from echelon_pipeline.ops.warehouse import Warehouse
 
     with in_dagster(settings), shown_progress(err()) as progress:
-        done = run_rederive_job(build_defs(settings), settings, config, progress)
+        done = run_rederive_job(build_defs(settings, warehouse=Warehouse(settings, progress)), settings, config)
     for name, rows in sorted(done["rows_staged"].items()):
         new, changed = done["rows_new"].get(name, 0), done["rows_changed"].get(name, 0)
         out().print(f"{name}: {rows:,} rows derived, {new:,} new, {changed:,} changed", soft_wrap=True)

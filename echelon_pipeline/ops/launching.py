@@ -1,7 +1,7 @@
 """Runs jobs in this process: what ``echelon ingest``, ``derive`` and the demo call.
 
 Belongs here: a job run without the UI, recorded in the same Dagster instance that the UI shows. The definitions are
-the caller's (``defs/build.py``); the home that a run works on is put into them.
+the caller's (``defs/build.py``), and those of the home that ``settings`` names.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPos
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.lake.faults import require_space
-from echelon_pipeline.lake.session import Progress, Session, Venue, silent
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.ops.dead_runs import end_dead_runs
 from echelon_pipeline.ops.failures import TRANSIENT, stated
-from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.publish.lineage import require_intact_lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
@@ -103,11 +102,7 @@ def run_main_job(
 
 
 def run_books_job(
-    definitions: dg.Definitions,
-    settings: Settings,
-    progress: Progress | None = None,
-    *,
-    instance: dg.DagsterInstance | None = None,
+    definitions: dg.Definitions, settings: Settings, *, instance: dg.DagsterInstance | None = None
 ) -> list[datetime]:
     """Derives every hour whose recorded segments are not in the tables yet, in this process; which they were.
 
@@ -120,7 +115,7 @@ def run_books_job(
     failures = []
     for starts_at in sorted(due):
         tags = {_PARTITION: starts_at.strftime(HOUR_KEY)}
-        result = execute(job, settings, instance, progress=progress, tags=tags)
+        result = execute(job, settings, instance, tags=tags)
         if not result.success:
             failures.append(_failure(result))
     if failures:
@@ -132,14 +127,13 @@ def run_rederive_job(
     definitions: dg.Definitions,
     settings: Settings,
     config: Mapping[str, Any],
-    progress: Progress | None = None,
     *,
     instance: dg.DagsterInstance | None = None,
 ) -> dict[str, Any]:
     """Derives core tables again in this process; what the run reports. Raises RunFailed, RunPostponed."""
     job = definitions.resolve_job_def("rederive")
     given = {"ops": {"rederive_tables": {"config": dict(config)}}}
-    result = execute(job, settings, instance, progress=progress, config=given)
+    result = execute(job, settings, instance, config=given)
     if not result.success:
         raise _failure(result)
     outputs = (e.step_output_data.metadata for e in result.all_events if e.is_successful_output)
@@ -162,14 +156,15 @@ def execute(
     settings: Settings,
     instance: dg.DagsterInstance | None,
     *,
-    progress: Progress | None = None,
     tags: Mapping[str, str] | None = None,
     selection: Sequence[dg.AssetKey] = (),
     config: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Runs a job on a home in this process, with the executor that its runs in the daemon have: ``execute_in_process``
-    would put Dagster's own in its place. Raises DiskFull before it begins; Interrupted, when it is recorded as
-    canceled."""
+    """Runs a job in this process on the home that it was built for, with the executor that its runs in the daemon
+    have: ``execute_in_process`` would put Dagster's own in its place.
+
+    Raises DiskFull before it begins; Interrupted, when it is recorded as canceled.
+    """
     stopping.check()
     for place in (settings.lake_root, settings.home):  # a full disk is known before anything is asked of a venue
         require_space(place, settings.min_free_mb)
@@ -180,8 +175,7 @@ def execute(
     try:
         result = core_execute_in_process(
             run_config={**_CONSOLE, **(config or {})},
-            # A part of a job stays on the home that it was built for: Dagster cuts it out again, and refuses another.
-            job=InMemoryJob(job.get_subset(asset_selection=chosen) if chosen else on_home(job, settings, progress)),
+            job=InMemoryJob(job.get_subset(asset_selection=chosen) if chosen else job),
             instance=instance,
             output_capturing_enabled=False,
             raise_on_error=False,
@@ -197,12 +191,6 @@ def execute(
     if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:  # by a signal that only the executor heard
         raise stopping.Interrupted(signal.SIGTERM)
     return result
-
-
-def on_home(job: dg.JobDefinition, settings: Settings, progress: Progress | None = None) -> dg.JobDefinition:
-    """The job with a home of these settings in the place of the one that it was built for."""
-    warehouse = dg.ResourceDefinition.hardcoded_resource(Warehouse(settings, progress or silent))
-    return job.with_top_level_resources({**job.resource_defs, "warehouse": warehouse})
 
 
 def _end_broken_off(instance: dg.DagsterInstance, run_id: str) -> None:

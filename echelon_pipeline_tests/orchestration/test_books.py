@@ -13,6 +13,7 @@ import pytest
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.defs import schedules
+from echelon_pipeline.defs.build import build_defs
 from echelon_pipeline.defs.schedules import books_recorded
 from echelon_pipeline.errors import RunFailed
 from echelon_pipeline.lake.lake import Lake
@@ -75,9 +76,9 @@ def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables_and_i
     [asked] = asked_for(instance)
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == starts_at.strftime(HOUR_KEY)
-    assert run_books_job(defs(), settings, instance=instance) == [starts_at]
+    assert run_books_job(build_defs(settings), settings, instance=instance) == [starts_at]
     tell_rows_frames_and_how_much_of_the_time_was_believed(settings, instance)
-    assert run_books_job(defs(), settings, instance=instance) == []
+    assert run_books_job(build_defs(settings), settings, instance=instance) == []
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
     record(settings, "2")
@@ -106,7 +107,7 @@ def test_an_hour_that_fails_stops_no_other_and_is_asked_for_again_an_hour_later(
     damaged = segments(settings.capture_root)[0]
     damaged.write_bytes(damaged.read_bytes() + b"and more")
     with pytest.raises(RunFailed, match=str(damaged)):
-        run_books_job(defs(), settings, instance=instance)
+        run_books_job(build_defs(settings), settings, instance=instance)
     assert [w.from_at for w in Session.of(settings).windows.recorded("kalshi", "core.book_snapshots")] == [newer]
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
