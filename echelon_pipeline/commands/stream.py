@@ -61,18 +61,18 @@ def record(
         with held(settings, RECORDER, wait=0, at_least=int(time.time())) as hold, State.of(settings) as state:
             listeners = Listeners(state)
             last = last_write(root, RECORD)
-            for path in left_open(root, RECORD):  # by a recorder that is dead, or has lost its lease
+            for path in left_open(root, RECORD, before=hold.epoch):  # by a recorder that is dead, or lost its lease
                 recover(path)
             # Until its last sign of life it meant to watch what it watched.
-            listeners.record_by_hand([], at=_EPOCH if last is None else last)
-            listeners.record_by_hand([w.instrument_id for w in chosen])
+            listeners.record_by_hand(hold.guard, [], at=_EPOCH if last is None else last)
+            listeners.record_by_hand(hold.guard, [w.instrument_id for w in chosen])
             try:
                 stop = asyncio.Event()
                 done, refused = stopping.run(
                     _record(settings, chosen, hold, seconds, stop), on_signal=stop.set, patience=RECORD_END
                 )
             finally:
-                listeners.record_by_hand([])
+                listeners.record_by_hand(hold.guard, [])
             _show(done, root)
             if nothing := [v for v in refused if not any(r.frames for n, r in done.items() if n.startswith(f"{v} "))]:
                 raise fail("; ".join(f"nothing of {v} was recorded: {refused[v]}" for v in nothing))

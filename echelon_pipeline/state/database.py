@@ -43,7 +43,7 @@ class State:
         if url.drivername in {"postgres", "postgresql"}:
             url = url.set(drivername="postgresql+psycopg2")  # the driver that dagster-postgres brings
         self._clock = clock
-        self._engine = sa.create_engine(url)
+        self._engine = sa.create_engine(url, connect_args=_connect_args(url))
         self._readers = self._engine.execution_options(**{_READS: True})
         sa.event.listen(self._engine, "handle_error", lambda context: _translate(context, url))
         if self._engine.dialect.name == "sqlite":
@@ -54,6 +54,8 @@ class State:
                     raise file_fault(error, url.database, _DAMAGED) from error
             sa.event.listen(self._engine, "connect", _configure_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
+        else:
+            sa.event.listen(self._engine, "connect", _configure_postgres)
         try:
             self._migrate()
         except TypeError as error:  # how drivers refuse a parameter of the URL that they do not know
@@ -140,6 +142,18 @@ def _translate(context: sa.engine.ExceptionContext, url: sa.URL) -> None:
         raise server_fault(
             context.sqlalchemy_exception.orig or found, url.render_as_string(hide_password=False)
         ) from None
+
+
+def _connect_args(url: sa.URL) -> dict[str, object]:
+    """A server that cannot be reached is said so within seconds, unless the URL says otherwise."""
+    return {} if url.get_backend_name() == "sqlite" or "connect_timeout" in url.query else {"connect_timeout": 10}
+
+
+def _configure_postgres(connection: Any, _record: object) -> None:
+    # Locks of a machine that died are given up after a minute; the server's default is two hours.
+    with connection.cursor() as cursor:
+        cursor.execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
+    connection.commit()
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

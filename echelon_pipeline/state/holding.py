@@ -13,11 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import sqlalchemy as sa
+
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import Conflict, EchelonError
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.leases import Lease, Leases
+from echelon_pipeline.state.processes import Process
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +46,11 @@ class Hold:
             self._leases.renew(self._lease, self._seconds)
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """The fence for one short step, inside of which nobody can take over. Raises as ``check``."""
-        with self._leases.guard(self._lease, self._seconds):
-            yield
+    def guard(self) -> Iterator[sa.Connection]:
+        """The fence for one short step, inside of which no other can take over. It gives the transaction for what is
+        written to the state database meanwhile. Raises as ``check``."""
+        with self._leases.guard(self._lease, self._seconds) as connection:
+            yield connection
 
     @contextmanager
     def prolonged(self) -> Iterator[None]:
@@ -91,7 +95,7 @@ def held(settings: Settings, name: str, *, wait: float, at_least: int = 1) -> It
 
 
 def _taken(leases: Leases, name: str, wait: float, seconds: float, at_least: int) -> Lease:
-    owner = secrets.token_hex(8)  # not the process: two of its threads are two owners
+    owner = f"{Process.this()} ({secrets.token_hex(4)})"  # two threads of a process are two owners
     deadline = time.monotonic() + wait
     while (lease := leases.acquire(name, owner, seconds, at_least=at_least)) is None:
         if time.monotonic() >= deadline:

@@ -74,15 +74,15 @@ class Leases:
             return self._renewed(connection, lease, seconds)
 
     @contextmanager
-    def guard(self, lease: Lease, seconds: float) -> Iterator[None]:
-        """Inside nobody can take the lease: for the one step that makes work visible. It is renewed before.
+    def guard(self, lease: Lease, seconds: float) -> Iterator[sa.Connection]:
+        """Inside no other can take the lease: for the one step that makes work visible. It is renewed before.
 
-        Keep it short, and do not use the state database inside: on SQLite all other writers wait meanwhile. Raises
-        Conflict as ``renew``.
+        Keep it short, and use the state database by this transaction only: on SQLite all other writers wait meanwhile.
+        Raises Conflict as ``renew``.
         """
         with self._state.begin() as connection:
             self._renewed(connection, lease, seconds)
-            yield
+            yield connection
 
     def release(self, lease: Lease) -> None:
         """Gives a lease back; one that was taken over stays with its new owner."""
@@ -128,8 +128,12 @@ class Leases:
         change = sa.update(LEASES).where(_is(lease)).values(expires_at=self._state.instant() + seconds)
         row = connection.execute(change.returning(*LEASES.c)).one_or_none()
         if row is None:
-            raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} was taken over")
+            raise Conflict(f"lease {lease.name!r}: epoch {lease.epoch} of {lease.owner} {self._end(connection, lease)}")
         return _lease(row)
+
+    def _end(self, connection: sa.Connection, lease: Lease) -> str:
+        row = connection.execute(self._seen(lease.name)).one_or_none()
+        return f"was taken over by {_process(row)}" if row is not None and row.owner else "was given back"
 
     def _seen(self, name: str) -> sa.Select[*tuple[Any, ...]]:
         is_over = (_T.expires_at <= self._state.instant()).label("is_over")

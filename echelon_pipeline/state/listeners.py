@@ -7,11 +7,11 @@ Belongs here: listeners as they are kept. Their filters are ``filters.py``'s, wh
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from pydantic import Field, model_validator
@@ -29,6 +29,7 @@ _LOCK = 7_205_760  # of a Postgres database; SQLite has one writer anyway
 
 _KEPT = ("name", "venue", "own", "quotes", "discover_every", "emit_every")
 _T = LISTENERS.c
+Transaction: TypeAlias = AbstractContextManager[sa.Connection]
 
 
 class Listener(Filters):
@@ -150,9 +151,14 @@ class Listeners:
             intents.declare(connection, name, granted, self.now())
         return granted
 
-    def record_by_hand(self, instruments: Collection[str], *, at: datetime | None = None) -> None:
-        """From ``at`` (default: now) ``echelon record`` watches these and nothing else, whatever listeners do."""
-        with self._begin() as connection:
+    def record_by_hand(
+        self, guard: Callable[[], Transaction], instruments: Collection[str], *, at: datetime | None = None
+    ) -> None:
+        """From ``at`` (default: now) ``echelon record`` watches these and nothing else, whatever listeners do.
+
+        ``guard``: of its lease, so that a recorder that lost it ends no intent of the next one. Raises Conflict then.
+        """
+        with guard() as connection:
             intents.declare(connection, RECORD, instruments, self.now(at))
 
     def exported(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -171,8 +177,6 @@ class Listeners:
             }
             for known in self.all()
         ]
-        with self._state.read() as connection:
-            rows = connection.execute(sa.select(INTENTS).order_by(INTENTS.c.instrument_id, INTENTS.c.from_at)).all()
         watched = [
             {
                 "venue": row.instrument_id.split(":", 1)[0],
@@ -181,9 +185,16 @@ class Listeners:
                 "from_at": _time(row.from_at),
                 "to_at": None if row.to_at is None else _time(row.to_at),
             }
-            for row in rows
+            for row in self._watched(sa.true())
         ]
         return listeners, watched
+
+    def watched(self, venue: str) -> list[tuple[str, datetime, datetime | None]]:
+        """Of a venue, which instrument was watched, by whatever listener, from when to when (None: still)."""
+        return [
+            (row.instrument_id, _time(row.from_at), None if row.to_at is None else _time(row.to_at))
+            for row in self._watched(INTENTS.c.instrument_id.startswith(f"{venue}:", autoescape=True))
+        ]
 
     def now(self, at: datetime | None = None) -> int:
         """Microseconds since 1970 of an instant, by default of the present one."""
@@ -196,6 +207,11 @@ class Listeners:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
             yield connection
+
+    def _watched(self, which: sa.ColumnElement[bool]) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+        query = sa.select(INTENTS).where(which).order_by(INTENTS.c.instrument_id, INTENTS.c.from_at)
+        with self._state.read() as connection:
+            return connection.execute(query).all()
 
     def _known(self, which: sa.ColumnElement[bool]) -> list[Known]:
         with self._state.read() as connection:

@@ -37,8 +37,7 @@ def export_listeners(session: Session) -> Counts:
 def intents(session: Session, venue: Venue) -> list[Intent]:
     """What was meant to be watched of a venue, by all listeners."""
     with State.of(session.settings) as state:
-        _, rows = Listeners(state).exported()
-    return [Intent(r["instrument_id"], r["from_at"], r["to_at"]) for r in rows if r["venue"] == venue]
+        return [Intent(*watched) for watched in Listeners(state).watched(venue)]
 
 
 def _replace(session: Session, name: str, rows: Sequence[dict[str, Any]]) -> int:

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from echelon_pipeline.errors import Conflict
 from echelon_pipeline.state.database import State
+from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.state.tables import INTENTS, LISTENERS
 from echelon_pipeline_tests.rows import NOON
@@ -65,20 +67,32 @@ def test_intents_last_until_dropped_and_pausing_ends_them(listeners: Listeners) 
     assert listeners.claim("l", ["kalshi:A"]) is None
 
 
-def test_no_instrument_has_two_listeners_but_the_record_command_may_watch_any(listeners: Listeners) -> None:
+def test_no_instrument_has_two_listeners_but_the_record_command_watches_any(state: State, listeners: Listeners) -> None:
     for name in "ab":
         listeners.save(Listener(name=name, venue="kalshi"))
     assert listeners.claim("b", ["kalshi:A", "kalshi:B"]) == {"kalshi:A", "kalshi:B"}
     assert listeners.claim("a", ["kalshi:A", "kalshi:C"]) == {"kalshi:C"}
-    listeners.record_by_hand(["kalshi:A"])
+    listeners.record_by_hand(state.begin, ["kalshi:A"])
     assert watched(listeners, "record") == ["kalshi:A"]
     listeners.claim("b", ["kalshi:B"])
     assert listeners.claim("a", ["kalshi:A", "kalshi:C"]) == {"kalshi:A", "kalshi:C"}
 
 
-def test_an_intent_never_ends_before_it_began(listeners: Listeners) -> None:
-    listeners.record_by_hand(["kalshi:A"])
-    listeners.record_by_hand([], at=NOON - timedelta(hours=1))
+def test_a_recorder_that_lost_its_lease_ends_no_intent_of_the_next_one(state: State, listeners: Listeners) -> None:
+    leases = Leases(state)
+    old = leases.acquire("echelon record", "old", -1)
+    assert old is not None
+    new = leases.acquire("echelon record", "new", 60)
+    assert new is not None
+    listeners.record_by_hand(lambda: leases.guard(new, 60), ["kalshi:A"])
+    with pytest.raises(Conflict, match="taken over"):
+        listeners.record_by_hand(lambda: leases.guard(old, 60), [])
+    assert watched(listeners, "record") == ["kalshi:A"]
+
+
+def test_an_intent_never_ends_before_it_began(state: State, listeners: Listeners) -> None:
+    listeners.record_by_hand(state.begin, ["kalshi:A"])
+    listeners.record_by_hand(state.begin, [], at=NOON - timedelta(hours=1))
     [intent] = listeners.exported()[1]
     assert intent["to_at"] == intent["from_at"]
 
