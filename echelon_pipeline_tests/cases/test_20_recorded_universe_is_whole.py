@@ -14,7 +14,7 @@ import pytest
 from echelon_pipeline.sandbox.server.app import build
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.universe.recorded import load
-from echelon_pipeline.sandbox.universe.recorded_gaps import left_out
+from echelon_pipeline.sandbox.universe.unserved import left_out
 from echelon_pipeline_tests.clients.local import KALSHI, Local
 
 AT = 1_780_000_000  # 2026-05-28 20:26:40 UTC

@@ -26,7 +26,7 @@ from echelon_pipeline.sandbox.server.app import build_app
 from echelon_pipeline.sandbox.server.keys import API_KEY
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.sandbox.universe.account import UNIT, Account, Order, fee_of
-from echelon_pipeline.sandbox.universe.mixing import Digests
+from echelon_pipeline.sandbox.universe.randomness import Digests
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.listeners import Listener, Listeners

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.server.app import build_app
-from echelon_pipeline.sandbox.server.replays import KalshiReplay, PolymarketReplay
+from echelon_pipeline.sandbox.server.playback import KalshiReplay, PolymarketReplay
 from echelon_pipeline.sandbox.universe.captures import Capture, load
 from echelon_pipeline.sandbox.universe.recorded import load as load_universe
 from echelon_pipeline_tests.clients.local import universe

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.polymarket.clob_views import book_hash
 from echelon_pipeline.sandbox.universe.catalog import DAY
-from echelon_pipeline.sandbox.universe.mixing import Scramble, cell, mix
+from echelon_pipeline.sandbox.universe.randomness import Scramble, cell, mix
 from echelon_pipeline.sandbox.universe.paths import HIGHEST, LOWEST, Shape, mid, mids
 from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 

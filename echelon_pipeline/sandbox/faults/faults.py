@@ -18,9 +18,9 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.sandbox.faults.spoiling import is_spoilable, spoil
+from echelon_pipeline.sandbox.faults.bad_rows import is_spoilable, spoil
 from echelon_pipeline.sandbox.server.clock import behind
-from echelon_pipeline.sandbox.universe.mixing import draw
+from echelon_pipeline.sandbox.universe.randomness import draw
 
 # Names of faults that replace or spoil an answer, in the order they are drawn.
 NAMES = ("429", "500", "502", "503", "timeout", "truncate", "malformed", "repeat_cursor", "stale_page")

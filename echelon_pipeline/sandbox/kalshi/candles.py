@@ -16,7 +16,7 @@ import numpy as np
 
 from echelon_pipeline.sandbox.kalshi.views import KalshiViews, open_interest
 from echelon_pipeline.sandbox.server.wire import contracts, dollars
-from echelon_pipeline.sandbox.universe.mixing import Array
+from echelon_pipeline.sandbox.universe.randomness import Array
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask, mids
 from echelon_pipeline.sandbox.universe.trades import is_block, ticks
 

@@ -15,7 +15,7 @@ from echelon_pipeline.sandbox.kalshi.views import KalshiViews
 from echelon_pipeline.sandbox.server.wire import Refused, cursor_of, many, read_cursor
 from echelon_pipeline.sandbox.universe.catalog import COMBO_SERIES, DAY
 from echelon_pipeline.sandbox.universe.columns import Ints
-from echelon_pipeline.sandbox.universe.select import Selections
+from echelon_pipeline.sandbox.universe.selections import Selections
 from echelon_pipeline.sandbox.universe.trades import is_block
 
 LIVE_DAYS = 90  # the live tier targets three months; what settled or traded before is historical

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from echelon_pipeline.sandbox.kalshi.query import limit, next_cursor, refuse, start_at, whole
 from echelon_pipeline.sandbox.server.wire import Refused, many
 from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse, Recording
-from echelon_pipeline.sandbox.universe.recorded_gaps import is_combo, settled_at, spacing
+from echelon_pipeline.sandbox.universe.unserved import is_combo, settled_at, spacing
 
 Obj = dict[str, Any]
 _STATUS = {

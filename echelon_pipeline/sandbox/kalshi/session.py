@@ -13,10 +13,10 @@ from echelon_pipeline.sandbox.kalshi.commands import Asked
 from echelon_pipeline.sandbox.kalshi.frames import KalshiFrames
 from echelon_pipeline.sandbox.kalshi.subscriptions import LIFECYCLES, UNNUMBERED, KalshiDesk, Subscription
 from echelon_pipeline.sandbox.server.account_frames import kalshi_messages
-from echelon_pipeline.sandbox.server.frames import Frame
+from echelon_pipeline.sandbox.server.sessions import Frame
 from echelon_pipeline.sandbox.universe.account import Deed
 from echelon_pipeline.sandbox.universe.books import SECOND_US, changes
-from echelon_pipeline.sandbox.universe.happenings import Moment, Moments
+from echelon_pipeline.sandbox.universe.updates import Moment, Moments
 from echelon_pipeline.sandbox.universe.world import World
 
 Obj = dict[str, Any]

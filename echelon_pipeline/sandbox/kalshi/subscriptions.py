@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from echelon_pipeline.sandbox.kalshi.commands import Asked, CommandError, read
-from echelon_pipeline.sandbox.server.frames import Frame
+from echelon_pipeline.sandbox.server.sessions import Frame
 from echelon_pipeline.sandbox.universe.books import Book
 
 Obj = dict[str, Any]

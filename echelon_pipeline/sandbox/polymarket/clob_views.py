@@ -19,7 +19,7 @@ from echelon_pipeline.sandbox.polymarket.state import PolymarketState
 from echelon_pipeline.sandbox.server.wire import iso, number, plain
 from echelon_pipeline.sandbox.universe.books import Book, Levels
 from echelon_pipeline.sandbox.universe.catalog import DAY
-from echelon_pipeline.sandbox.universe.mixing import cell
+from echelon_pipeline.sandbox.universe.randomness import cell
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask, mids
 from echelon_pipeline.sandbox.universe.trades import ticks
 

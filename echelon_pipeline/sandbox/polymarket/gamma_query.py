@@ -17,7 +17,7 @@ from echelon_pipeline.sandbox.server.wire import Refused, cursor_of, many, read_
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.columns import Ints
 from echelon_pipeline.sandbox.universe.names import EVENT_ID, MARKET_ID, SERIES_ID, slug
-from echelon_pipeline.sandbox.universe.select import Selections
+from echelon_pipeline.sandbox.universe.selections import Selections
 
 PAGE = 100
 _ORDERS = {

@@ -14,11 +14,11 @@ import msgspec
 
 from echelon_pipeline.sandbox.polymarket.frames import BOTH, PolymarketFrames
 from echelon_pipeline.sandbox.server.account_frames import polymarket_bodies
-from echelon_pipeline.sandbox.server.frames import Frame
+from echelon_pipeline.sandbox.server.sessions import Frame
 from echelon_pipeline.sandbox.server.keys import API_KEY
 from echelon_pipeline.sandbox.universe.account import Deed
 from echelon_pipeline.sandbox.universe.books import Book, changes
-from echelon_pipeline.sandbox.universe.happenings import Moment, Moments
+from echelon_pipeline.sandbox.universe.updates import Moment, Moments
 from echelon_pipeline.sandbox.universe.world import World
 
 Obj = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 from echelon_pipeline.sandbox.server.wire import contracts, dollars, iso_us, plain
 from echelon_pipeline.sandbox.universe.account import Deed, Order
-from echelon_pipeline.sandbox.universe.mixing import Digests
+from echelon_pipeline.sandbox.universe.randomness import Digests
 from echelon_pipeline.sandbox.universe.names import PolymarketNames
 
 Obj = dict[str, Any]

@@ -42,14 +42,14 @@ from echelon_pipeline.sandbox.server.hub import Hub
 from echelon_pipeline.sandbox.server.keys import KEY_ID, Keys, key_file, public_key
 from echelon_pipeline.sandbox.server.limits import Limits
 from echelon_pipeline.sandbox.server.options import SandboxOptions
-from echelon_pipeline.sandbox.server.replays import Numbers
+from echelon_pipeline.sandbox.server.playback import Numbers
 from echelon_pipeline.sandbox.server.sockets import Sockets
-from echelon_pipeline.sandbox.server.websocket import Link
+from echelon_pipeline.sandbox.server.protocol import Link
 from echelon_pipeline.sandbox.server.wire import Refused, answer, json_body
 from echelon_pipeline.sandbox.universe.captures import Capture
 from echelon_pipeline.sandbox.universe.captures import load as load_capture
 from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse, load
-from echelon_pipeline.sandbox.universe.recorded_gaps import left_out
+from echelon_pipeline.sandbox.universe.unserved import left_out
 from echelon_pipeline.sandbox.universe.universe import Universe
 from echelon_pipeline.sandbox.universe.world import World
 

@@ -17,7 +17,7 @@ from echelon_pipeline.sandbox.faults.faults import FaultPlan
 from echelon_pipeline.sandbox.server.clock import SandboxClock
 from echelon_pipeline.sandbox.server.wire import answer, json_body
 from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse
-from echelon_pipeline.sandbox.universe.recorded_gaps import left_out
+from echelon_pipeline.sandbox.universe.unserved import left_out
 from echelon_pipeline.sandbox.universe.universe import Universe
 from echelon_pipeline.sandbox.universe.world import World
 

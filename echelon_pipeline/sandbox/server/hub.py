@@ -11,12 +11,12 @@ import time
 from collections import Counter
 
 from echelon_pipeline.sandbox.faults.faults import BOOK_FAULTS, FaultPlan
-from echelon_pipeline.sandbox.faults.transport import Break, FaultLog, Line
+from echelon_pipeline.sandbox.faults.connections import Break, FaultLog, Line
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.server.frames import Frame, Owned, Session
+from echelon_pipeline.sandbox.server.sessions import Frame, Owned, Session
 from echelon_pipeline.sandbox.universe.account import Deed
 from echelon_pipeline.sandbox.universe.book_faults import FOREVER, Mark, MarkKind
-from echelon_pipeline.sandbox.universe.mixing import cell, salt
+from echelon_pipeline.sandbox.universe.randomness import cell, salt
 from echelon_pipeline.sandbox.universe.trades import FINE_TICK
 from echelon_pipeline.sandbox.universe.world import World
 

@@ -13,16 +13,16 @@ from collections.abc import Callable
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from echelon_pipeline.sandbox.faults.transport import Break, Line
+from echelon_pipeline.sandbox.faults.connections import Break, Line
 from echelon_pipeline.sandbox.kalshi.session import KalshiSession
 from echelon_pipeline.sandbox.kalshi.subscriptions import KalshiDesk
 from echelon_pipeline.sandbox.polymarket.session import MarketSession, UserSession
-from echelon_pipeline.sandbox.server.frames import Session
+from echelon_pipeline.sandbox.server.sessions import Session
 from echelon_pipeline.sandbox.server.hub import Connection, Hub
 from echelon_pipeline.sandbox.server.keys import Keys
 from echelon_pipeline.sandbox.server.options import KALSHI_PATH, MARKET_PATH, USER_PATH
-from echelon_pipeline.sandbox.server.replays import KalshiReplay, Numbers, PolymarketReplay
-from echelon_pipeline.sandbox.server.websocket import LINK, Link
+from echelon_pipeline.sandbox.server.playback import KalshiReplay, Numbers, PolymarketReplay
+from echelon_pipeline.sandbox.server.protocol import LINK, Link
 from echelon_pipeline.sandbox.server.wire import answer
 from echelon_pipeline.sandbox.universe.captures import Capture
 

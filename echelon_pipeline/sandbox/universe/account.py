@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from echelon_pipeline.sandbox.universe.mixing import Digests
+from echelon_pipeline.sandbox.universe.randomness import Digests
 from echelon_pipeline.sandbox.universe.paths import ONE
 
 UNIT = 1_000_000

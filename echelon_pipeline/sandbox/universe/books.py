@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from echelon_pipeline.sandbox.universe.book_faults import RESOLVE_US, Mark, Marks
-from echelon_pipeline.sandbox.universe.mixing import cell
+from echelon_pipeline.sandbox.universe.randomness import cell
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask
 from echelon_pipeline.sandbox.universe.trades import FINE_TICK, ticks
 from echelon_pipeline.sandbox.universe.universe import Venue

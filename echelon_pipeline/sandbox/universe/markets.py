@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from echelon_pipeline.sandbox.universe.mixing import cell
+from echelon_pipeline.sandbox.universe.randomness import cell
 from echelon_pipeline.sandbox.universe.paths import ONE
 from echelon_pipeline.sandbox.universe.topics import Topic
 

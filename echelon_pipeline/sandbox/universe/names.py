@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from echelon_pipeline.sandbox.universe.catalog import COMBO_SERIES, SERIES
 from echelon_pipeline.sandbox.universe.markets import Words, words
-from echelon_pipeline.sandbox.universe.mixing import Digests, Scramble
+from echelon_pipeline.sandbox.universe.randomness import Digests, Scramble
 from echelon_pipeline.sandbox.universe.universe import Event, Universe, Venue
 
 _EASTERN = timedelta(hours=5)  # tickers carry Eastern wall time; standard time keeps them simple

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from echelon_pipeline.sandbox.universe.mixing import Array, Ints, cell
+from echelon_pipeline.sandbox.universe.randomness import Array, Ints, cell
 
 ONE = 10_000  # one dollar
 LOWEST, HIGHEST = 60, 9_940

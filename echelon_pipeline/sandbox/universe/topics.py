@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 
 from echelon_pipeline.sandbox.universe.catalog import DAY, FAMILIES, HOUR, SERIES, WEIGHTS, Family
-from echelon_pipeline.sandbox.universe.mixing import cell, salt
+from echelon_pipeline.sandbox.universe.randomness import cell, salt
 
 _MONTHS = tuple(month_name)[1:]  # strftime takes ten times as long
 _BOUNDS = tuple(accumulate(WEIGHTS))

@@ -13,8 +13,8 @@ import polars as pl
 
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.columns import Ints, view
-from echelon_pipeline.sandbox.universe.mixing import Ints as Whole
-from echelon_pipeline.sandbox.universe.mixing import cell, mix
+from echelon_pipeline.sandbox.universe.randomness import Ints as Whole
+from echelon_pipeline.sandbox.universe.randomness import cell, mix
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask, mid_at
 
 TICK, FINE_TICK = 100, 10

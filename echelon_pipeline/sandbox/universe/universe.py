@@ -18,7 +18,7 @@ from echelon_pipeline.sandbox.server.options import DEFAULT_NOW, SandboxOptions
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.columns import Ints, view
 from echelon_pipeline.sandbox.universe.markets import odds
-from echelon_pipeline.sandbox.universe.mixing import Digests, Scramble, cell, salt
+from echelon_pipeline.sandbox.universe.randomness import Digests, Scramble, cell, salt
 from echelon_pipeline.sandbox.universe.paths import ONE, Shape, mid
 from echelon_pipeline.sandbox.universe.topics import Topic, topics
 from echelon_pipeline.sandbox.universe.trades import TradeTable, build_trades

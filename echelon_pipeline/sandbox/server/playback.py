@@ -15,7 +15,7 @@ import msgspec
 from echelon_pipeline.sandbox.kalshi.commands import Asked, CommandError
 from echelon_pipeline.sandbox.kalshi.subscriptions import UNNUMBERED, KalshiDesk, Subscription
 from echelon_pipeline.sandbox.polymarket.session import INVALID
-from echelon_pipeline.sandbox.server.frames import Frame
+from echelon_pipeline.sandbox.server.sessions import Frame
 from echelon_pipeline.sandbox.universe.captures import Capture
 
 Obj = dict[str, Any]

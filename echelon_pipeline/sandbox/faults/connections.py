@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from echelon_pipeline.sandbox.faults.faults import CONNECTION_FAULTS, FRAME_FAULTS, FaultPlan
-from echelon_pipeline.sandbox.server.frames import Frame
-from echelon_pipeline.sandbox.universe.mixing import cell, salt
+from echelon_pipeline.sandbox.server.sessions import Frame
+from echelon_pipeline.sandbox.universe.randomness import cell, salt
 
 SLOW_SECONDS = 0.05  # between two frames of a throttled connection
 _DRAWN = (*FRAME_FAULTS, *CONNECTION_FAULTS)
