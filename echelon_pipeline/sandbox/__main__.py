@@ -1,6 +1,6 @@
 """``python -m echelon_pipeline.sandbox``: serves a universe until interrupted.
 
-Belongs here: reading arguments, nothing else.
+Belongs here: reading arguments only.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ def parse(arguments: Sequence[str]) -> SandboxOptions:
     parser.add_argument("--universe", choices=("synthetic", "recorded"), default=default.universe)
     parser.add_argument("--recordings", type=Path, help="folder of payloads of the recorded universe")
     parser.add_argument("--host", default=default.host)
-    parser.add_argument("--port", type=int, default=default.port, help="0 picks a free one")
+    parser.add_argument("--port", type=int, default=default.port, help="0 selects a free port")
     for name in ("events", "instruments", "days", "trades", "seed", "horizon_days", "book_ms"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name))
-    parser.add_argument("--now", type=_time, help="ISO 8601; the clock stays there unless advanced")
-    parser.add_argument("--speed", type=float, default=0.0, help="seconds of the sandbox per second; 0 is frozen")
+    parser.add_argument("--now", type=_time, help="ISO 8601; the clock is frozen there unless advanced")
+    parser.add_argument("--speed", type=float, default=0.0, help="sandbox seconds per second; 0: frozen")
     parser.add_argument("--limits", choices=("real", "off"), default=default.limits)
     parser.add_argument("--fault", dest="faults", action="append", default=[], metavar="NAME=RATE")
-    parser.add_argument("--kalshi-key", type=Path, help="PEM file of the key that signs Kalshi's handshakes")
-    parser.add_argument("--capture", type=Path, help="recorded WebSocket stream (file or folder) to play")
+    parser.add_argument("--kalshi-key", type=Path, help="PEM file of the key for Kalshi's signed handshakes")
+    parser.add_argument("--capture", type=Path, help="recorded WebSocket stream to play (file or folder)")
     parser.add_argument("--capture-numbers", choices=("renumbered", "recorded"), default=default.capture_numbers)
-    found = vars(parser.parse_args(arguments))
-    return SandboxOptions(**(found | {"faults": tuple(found["faults"])}))
+    given = vars(parser.parse_args(arguments))
+    return SandboxOptions(**(given | {"faults": tuple(given["faults"])}))
 
 
 def main() -> int:
-    """Exit code: 0 after SIGINT, SIGTERM or SIGHUP, 1 where the options cannot be used."""
+    """Returns the exit code: 0 after SIGINT, SIGTERM or SIGHUP, 1 if the options are invalid."""
     options = parse(sys.argv[1:])
 
     def announce(port: int) -> None:

@@ -1,6 +1,6 @@
-"""What a folder of recordings holds is served where its venue would serve it, or named.
+"""Every recorded object is served like at its venue, or listed as unserved.
 
-Belongs here: the case, written down as small folders.
+Belongs here: the case, as small folders.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from echelon_pipeline.sandbox.server.app import build
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.universe.recorded import load
-from echelon_pipeline.sandbox.universe.unserved import left_out
+from echelon_pipeline.sandbox.universe.unserved import unserved
 from echelon_pipeline_tests.clients.local import KALSHI, Local
 
 AT = 1_780_000_000  # 2026-05-28 20:26:40 UTC
@@ -24,7 +24,7 @@ COMBO = {"mve_selected_legs": [{"market_ticker": "A", "side": "yes"}]}
 
 
 def folder(tmp_path: Path, **files: Any) -> Path:
-    """``kalshi_x`` and ``gamma_x`` are answers of either venue."""
+    """``kalshi_x`` and ``gamma_x``: answers of the venues."""
     places = {"kalshi": "kalshi/rest", "gamma": "polymarket/gamma", "history": "polymarket/prices_history"}
     for name, body in files.items():
         place = tmp_path / places[name.split("_")[0]]
@@ -51,7 +51,7 @@ def test_a_finalized_market_that_does_not_say_when_is_listed_and_named(tmp_path:
     listed = sandbox.get(f"{KALSHI}/markets?status=settled&min_settled_ts={AT - 40 * 86_400}")["markets"]
     assert [one["ticker"] for one in listed] == ["A", "B"]
     assert sandbox.get(f"{KALSHI}/markets?status=settled&min_settled_ts={AT}")["markets"] == []
-    assert left_out(universe) == {"settled market that does not say when: listed by its close_time": ["A"]}
+    assert unserved(universe) == {"settled market without a settlement time: listed by its close_time": ["A"]}
 
 
 @pytest.mark.parametrize("collection", [{}, {"mve_collection_ticker": ""}, {"mve_collection_ticker": "GONE"}])
@@ -62,7 +62,7 @@ def test_a_combo_of_no_collection_is_listed_among_combos_and_named(tmp_path: Pat
     for mve, tickers in (("only", ["C"]), ("exclude", ["A"])):
         listed = sandbox.get(f"{KALSHI}/markets?status=open&mve_filter={mve}")["markets"]
         assert [one["ticker"] for one in listed] == tickers
-    assert left_out(universe) == {"combo of no recorded collection: listed as a combo, in no collection": ["C"]}
+    assert unserved(universe) == {"combo without a recorded collection: listed as a combo, in no collection": ["C"]}
 
 
 def test_an_open_market_without_its_event_is_listed_with_the_event_that_it_tells_of_or_named(tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_an_open_market_without_its_event_is_listed_with_the_event_that_it_tells
     listed = {name: [m["id"] for m in one["markets"]] for name, one in events.items()}
     assert listed == {"7": ["told"], "8": ["inside", "beside"]}
     assert sandbox.get("/gamma/events/7")["title"] == "Seven"
-    assert left_out(universe) == {
-        "open polymarket market of no event: in no listing of open events": ["0xalone"],
-        "kalshi market of no recorded event: listed without it": ["A"],
+    assert unserved(universe) == {
+        "open polymarket market without an event: in no listing of open events": ["0xalone"],
+        "kalshi market without a recorded event: listed without the event": ["A"],
     }
 
 
@@ -114,7 +114,7 @@ def test_trades_candles_and_histories_are_reached_through_the_routes_that_venues
     assert json.loads(answer.content) == {"history": {"a0": history["history"]}}
     none = sandbox.ask("POST", "/clob/batch-prices-history", body={**asked, "start_ts": AT + 1})
     assert (none.status_code, b"not_available_in_recording" in none.content) == (404, True)
-    assert left_out(universe) == {}
+    assert unserved(universe) == {}
 
 
 def test_everything_else_in_the_folder_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -123,14 +123,14 @@ def test_everything_else_in_the_folder_is_named(tmp_path: Path, caplog: pytest.L
     (place / "kalshi" / "tape.parquet").write_bytes(b"")
     trade = {"trade_id": "t", "ticker": "GONE", "created_time": "2026-05-28T12:00:00Z"}
     folder(tmp_path, kalshi_t={"trades": [trade]}, kalshi_c={"ticker": "GONE", "candlesticks": [{"end_period_ts": AT}]})
-    found = left_out(load(place))
+    found = unserved(load(place))
     assert found == {
-        "file of a kind that is not read": ["kalshi/tape.parquet", "notes.txt"],
-        "file in which no object is recognised": ["kalshi/rest/kalshi_odd.json"],
-        "kalshi trade of a market that is not recorded: served where it is asked for by name": ["GONE"],
-        "kalshi candles of a market that is not recorded: served where it is asked for by name": ["GONE"],
+        "file of an unknown kind": ["kalshi/tape.parquet", "notes.txt"],
+        "file without a known object": ["kalshi/rest/kalshi_odd.json"],
+        "kalshi trade of a market that is not recorded: served only by name": ["GONE"],
+        "kalshi candles of a market that is not recorded: served only by name": ["GONE"],
         "kalshi candles that are not hourly: served with their own period_interval only": ["GONE"],
     }
     app = build(SandboxOptions(universe="recorded", recordings=place))
-    assert "2 x file of a kind that is not read" in caplog.text
+    assert "2 x file of an unknown kind" in caplog.text
     assert Local(app.state.universe).get("/__sandbox__/recording")["left_out"] == found

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def _key_file(folder: str) -> str:
-    """The client will not start without a key; public endpoints never look at it."""
+    """The client does not start without a key; public endpoints ignore it."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 

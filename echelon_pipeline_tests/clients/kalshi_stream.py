@@ -1,6 +1,6 @@
-"""pykalshi follows books of a sandbox over its WebSocket and compares them with the true ones.
+"""pykalshi follows books of a sandbox over its WebSocket and compares them with the true books.
 
-Belongs here: calls of ``pykalshi`` only, and the questions about the truth. A log line from WARNING up is a complaint.
+Belongs here: calls of ``pykalshi``, and requests for the true books. A log line from WARNING up is an error.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Follower:
 
 
 def main(base_url: str) -> dict[str, Any]:
-    """Counts of what came, and how many books were true."""
+    """Counts of received events, and the number of correct books."""
     from pykalshi import KalshiClient, MarketStatus  # type: ignore[import-not-found]
 
     complaints: list[str] = []

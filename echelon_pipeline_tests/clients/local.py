@@ -1,6 +1,6 @@
 """A sandbox without a socket: the application called in this process.
 
-Belongs here: the smallest way for tests to ask a universe. One universe of each size is built per run.
+Belongs here: requests of tests to a universe. One universe of each size is built per run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OPTIONS = SandboxOptions(events=120, instruments=800, trades=20_000, days=100)
 
 @cache
 def universe(seed: int = 7) -> Universe:
-    """The universe that the tests share; it is never changed, clocks are."""
+    """The universe that the tests share; it never changes, only clocks do."""
     return Universe(replace(OPTIONS, seed=seed))
 
 
@@ -41,7 +41,7 @@ class Local:
     def ask(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, body: object = None
     ) -> httpx.Response:
-        """One answer."""
+        """One response."""
 
         async def go() -> httpx.Response:
             transport = httpx.ASGITransport(self.app)

@@ -1,6 +1,6 @@
 """Polymarket's official client lists, reads books and pages trades of a sandbox.
 
-Belongs here: calls of ``polymarket-client`` only. Any log line of the client from WARNING up is a complaint.
+Belongs here: calls of ``polymarket-client`` only. A log line of the client from WARNING up is an error.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any
 
 
-class Complaints(logging.Handler):
-    """Collects what the client logs."""
+class LogErrors(logging.Handler):
+    """Collects the client's log lines."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -29,7 +29,7 @@ def main(base_url: str, builder_code: str) -> dict[str, Any]:
     from polymarket import environments  # type: ignore[import-not-found]
     from polymarket.clients.public import PublicClient  # type: ignore[import-not-found]
 
-    complaints = Complaints()
+    complaints = LogErrors()
     logging.getLogger().addHandler(complaints)
     config = dataclasses.replace(
         environments.PRODUCTION._config,

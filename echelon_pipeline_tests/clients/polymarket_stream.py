@@ -1,6 +1,6 @@
 """Polymarket's official client follows the market channel of a sandbox.
 
-Belongs here: calls of ``polymarket-client`` only. A log line from WARNING up is a complaint.
+Belongs here: calls of ``polymarket-client`` only. A log line from WARNING up is an error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _environment(base_url: str) -> Any:
 
 
 class Follower:
-    """Best prices kept from books and changes, compared with those that every change names."""
+    """Best prices from books and changes, compared with the best prices in every change."""
 
     def __init__(self) -> None:
         self.sides: dict[str, tuple[dict[Any, Any], dict[Any, Any]]] = {}

@@ -1,6 +1,6 @@
 """Polymarket's official client follows the user channel of a sandbox whose account places, fills and cancels an order.
 
-Belongs here: calls of ``polymarket-client``, and deeds of the account. A log line from WARNING up is a complaint.
+Belongs here: calls of ``polymarket-client``, and actions of the account. A log line from WARNING up is an error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MOST = 5  # an order's placement, update and cancellation, and a trade with two 
 
 
 async def follow(base_url: str, instrument: str) -> dict[str, Any]:
-    """What the client made of every event."""
+    """The client's objects of every event."""
     import httpx
     from polymarket._internal.streams.clob.user import ClobUserStreamManager  # type: ignore[import-not-found]
     from polymarket.models import ApiKeyCreds  # type: ignore[import-not-found]
@@ -39,7 +39,7 @@ async def follow(base_url: str, instrument: str) -> dict[str, Any]:
     url = os.environ["ECHELON_POLYMARKET_USER_WS_URL"]
     async with ClobUserStreamManager(url=url, resolve_credentials=credentials) as manager, httpx.AsyncClient() as http:
         handle = await manager.subscribe()
-        while not await _heard(http, base_url):  # noqa: ASYNC110 - nobody tells
+        while not await _is_subscribed(http, base_url):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.05)
         order = {"do": "place", "outcome": 0, "is_buy": True, "price": "0.42", "size": "10", "instrument": instrument}
         name = (await act(order))["order_id"]
@@ -58,7 +58,7 @@ async def follow(base_url: str, instrument: str) -> dict[str, Any]:
         return {"told": told, "dropped": manager.dropped_events, "complaints": complaints}
 
 
-async def _heard(http: Any, base_url: str) -> bool:
+async def _is_subscribed(http: Any, base_url: str) -> bool:
     """Whether the sandbox has the client's subscription."""
     found = (await http.get(f"{base_url}/__sandbox__/ws/connections")).json()
     return any(c["received"] for name, c in found.items() if name.startswith("user"))

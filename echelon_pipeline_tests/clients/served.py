@@ -1,6 +1,6 @@
 """A sandbox on a port of its own, served by a thread of the test process.
 
-Belongs here: the shortest way for tests to reach WebSockets. The universe is the one tests share.
+Belongs here: a sandbox with WebSockets for tests. The universe is the shared one.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from echelon_pipeline.venues.kalshi.auth import Signer
 
 
 def sandbox_keys() -> Keys:
-    """The keys a sandbox process starts with."""
+    """The keys of a sandbox process."""
     return Keys({KEY_ID: public_key(key_file().read_bytes())})
 
 
 def signed() -> dict[str, str]:
-    """Headers of a handshake that is let in."""
+    """Headers of a valid handshake."""
     return Signer(KEY_ID, key_file().read_bytes()).headers("GET", KALSHI_PATH)
 
 
@@ -60,7 +60,7 @@ class Served:
         self._thread.join(20)
 
     def open(self, url: str, headers: dict[str, str] | None = None) -> ClientConnection:
-        """A client that is closed with the sandbox at the latest; a server that is dark is not waited for."""
+        """A client that is closed with the sandbox at the latest, without waiting for a half-open server."""
         return self._open.enter_context(connect(url, additional_headers=headers, close_timeout=0.1))
 
     @property
@@ -91,7 +91,7 @@ class Served:
         return f"http://127.0.0.1:{self._port}{path}"
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock; when this returns, what happened is on its way to every client."""
+        """Moves the clock; returns when all data up to the new time was sent."""
         self.post("/__sandbox__/advance", {"seconds": seconds})
 
     def inject(self, kind: str, **where: object) -> None:
@@ -102,7 +102,7 @@ class Served:
         return found
 
     def tick(self, instrument: str) -> str:
-        """Of the true book now."""
+        """Tick size of the current true book."""
         found: str = self.get("/__sandbox__/book", instrument=instrument)["tick"]
         return found
 

@@ -103,11 +103,13 @@ def test_every_frame_of_kalshi_s_private_channels_fits_the_specification() -> No
     client.send("subscribe", channels=["fill", "market_positions", "user_orders"])
     account, frames = client.world.account, []
     for outcome, is_buy in ((0, True), (1, True), (0, False)):
-        deed = account.place(bid(row=row, outcome=outcome, is_buy=is_buy, placed_us=client.us, changed_us=client.us))
-        name = deed.order.order_id
-        frames += client.read(client.session.tell(deed))
-        frames += client.read(client.session.tell(account.fill(name, 3 * UNIT, client.us, is_maker=outcome == 1)))
-        frames += client.read(client.session.tell(account.cancel(name, client.us)))
+        event = account.place(bid(row=row, outcome=outcome, is_buy=is_buy, placed_us=client.us, changed_us=client.us))
+        name = event.order.order_id
+        frames += client.read(client.session.account_event(event))
+        frames += client.read(
+            client.session.account_event(account.fill(name, 3 * UNIT, client.us, is_maker=outcome == 1))
+        )
+        frames += client.read(client.session.account_event(account.cancel(name, client.us)))
     assert [f["type"] for f in frames[:5]] == ["user_order", "user_order", "fill", "market_position", "user_order"]
     assert all("seq" not in frame for frame in frames)
     told = [(f["msg"]["outcome_side"], f["msg"]["yes_price_dollars"]) for f in frames if f["type"] == "fill"]
@@ -115,7 +117,7 @@ def test_every_frame_of_kalshi_s_private_channels_fits_the_specification() -> No
     assert [f["msg"]["position_fp"] for f in frames if f["type"] == "market_position"] == ["3.00", "0.00", "-3.00"]
     narrow = Client(client.world)
     narrow.send("subscribe", channels=["user_orders"], market_tickers=narrow.tickers(other))
-    assert narrow.session.tell(deed) == []
+    assert narrow.session.account_event(event) == []
     for frame in frames:
         check(frame)  # skips where there is no specification
 
@@ -126,7 +128,7 @@ def served() -> Iterator[Served]:
         yield served
 
 
-def deed(served: Served, **body: Any) -> Any:
+def event(served: Served, **body: Any) -> Any:
     return served.post("/__sandbox__/account", body)
 
 
@@ -148,8 +150,8 @@ def test_the_user_channel_tells_its_account_alone_and_only_of_the_markets_it_ask
     for socket in (everything, elsewhere):
         socket.send("PING")
         assert socket.recv(timeout=5) == "PONG"
-    order = deed(served, **PLACE, instrument=condition(served))
-    deed(served, do="fill", order_id=order["order_id"], size="2.5", is_maker=True)
+    order = event(served, **PLACE, instrument=condition(served))
+    event(served, do="fill", order_id=order["order_id"], size="2.5", is_maker=True)
     frames = [str(everything.recv(timeout=5)) for _ in range(4)]
     events = [event for frame in frames for event in polymarket.read(frame.encode()).events]
     told = [(e.change, e.filled) if isinstance(e, OwnOrder) else (e.status, e.size) for e in events
@@ -170,7 +172,7 @@ def test_kalshi_s_private_channels_tell_through_a_socket(served: Served) -> None
     socket = served.open(served.kalshi, signed())
     socket.send(json.dumps({"id": 1, "cmd": "subscribe", "params": {"channels": ["user_orders"]}}))
     assert json.loads(socket.recv(timeout=5))["type"] == "subscribed"
-    deed(served, **PLACE, instrument=instrument, client_order_id="x-1")
+    event(served, **PLACE, instrument=instrument, client_order_id="x-1")
     frame = json.loads(socket.recv(timeout=5))
     assert (frame["type"], frame["msg"]["client_order_id"], frame["msg"]["status"]) == ("user_order", "x-1", "resting")
     [order] = [o for o in served.get("/__sandbox__/account")["orders"] if o["client_order_id"] == "x-1"]

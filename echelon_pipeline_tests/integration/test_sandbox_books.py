@@ -1,4 +1,4 @@
-"""Order books of the sandbox: on their grid, never crossed, the same at every surface, a function of time alone."""
+"""Order books of the sandbox: on their tick, never crossed, equal in REST and WebSocket, a function of time alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.polymarket.clob_views import book_hash
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.universe.book_faults import Mark
+from echelon_pipeline.sandbox.universe.book_faults import BookFault
 from echelon_pipeline.sandbox.universe.books import ASK, BID, Book, Books, changes
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask
 from echelon_pipeline.sandbox.universe.trades import ticks
@@ -33,7 +33,7 @@ def world() -> World:
 
 
 def open_rows(of: World, venue: str, us: int = NOW) -> list[int]:
-    """Instruments that trade now, except combos, those that live on for an hour first."""
+    """Instruments that trade now, without combos; those that trade for at least another hour come first."""
     books = of.books[venue]
     rows = [i for i in range(books.venue.ordinary) if books.is_open(i, us) and books.closes(i) > us + 3600 * SECOND]
     assert rows
@@ -74,7 +74,7 @@ def test_books_are_on_their_grid_and_never_crossed_nor_are_the_states_between_tw
 
 
 @pytest.mark.parametrize("venue", ["kalshi", "polymarket"])
-def test_a_book_changes_at_its_edges_only_and_at_every_step(venue: str) -> None:
+def test_a_book_changes_only_at_its_edges_and_at_every_step(venue: str) -> None:
     books = world().books[venue]
     moved = 0
     for row in open_rows(world(), venue)[:12]:
@@ -90,7 +90,7 @@ def test_a_book_changes_at_its_edges_only_and_at_every_step(venue: str) -> None:
     assert moved > 5
 
 
-def test_at_a_full_minute_the_quote_is_the_one_that_candles_and_histories_are_made_of() -> None:
+def test_the_quote_of_a_full_minute_is_the_source_of_candles_and_histories() -> None:
     of = world()
     for venue in ("kalshi", "polymarket"):
         books = of.books[venue]
@@ -100,7 +100,7 @@ def test_at_a_full_minute_the_quote_is_the_one_that_candles_and_histories_are_ma
             assert books.quote(row, NOW) == of_the_minute
 
 
-def test_rest_shows_the_true_book_at_any_instant() -> None:
+def test_rest_serves_the_true_book_at_any_time() -> None:
     sandbox = Local(universe())
     of = world()
     ticker = of.kalshi.market_ticker(open_rows(of, "kalshi")[3])
@@ -134,7 +134,7 @@ def world_text(of: World, token: str) -> list[list[str]]:
     return bids
 
 
-def test_the_true_book_of_nothing_and_of_the_future_is_refused() -> None:
+def test_the_true_book_of_an_unknown_instrument_or_of_a_future_time_is_refused() -> None:
     sandbox = Local(universe())
     assert sandbox.refusal("/__sandbox__/book?instrument=kalshi:NOPE")[0] == 404
     assert sandbox.refusal("/__sandbox__/book?instrument=elsewhere:1")[0] == 404
@@ -142,7 +142,7 @@ def test_the_true_book_of_nothing_and_of_the_future_is_refused() -> None:
     assert sandbox.refusal(f"/__sandbox__/book?instrument=kalshi:{ticker}&at_us={NOW + 1}")[0] == 400
 
 
-def test_books_are_empty_before_the_open_and_from_the_close_on() -> None:
+def test_books_are_empty_before_the_open_and_after_the_close() -> None:
     for venue in ("kalshi", "polymarket"):
         books = world().books[venue]
         for row in range(0, books.venue.ordinary, 40):
@@ -166,14 +166,14 @@ def test_a_tick_becomes_finer_near_the_end_of_a_market_that_ends_at_zero_or_one(
     ("kind", "expected"),
     [("empty_bids", (0, None)), ("empty_asks", (None, ONE)), ("empty_book", (0, ONE)), ("resolve", (0, ONE))],
 )
-def test_a_mark_holds_from_its_time_on_and_until_its_end(kind: Any, expected: tuple[int | None, int | None]) -> None:
+def test_a_book_fault_applies_from_its_begin_to_its_end(kind: Any, expected: tuple[int | None, int | None]) -> None:
     books = world().books["kalshi"]
     row = open_rows(world(), "kalshi")[5]
     plain = [books.at(row, NOW + at * SECOND) for at in range(20)]
     since, until = NOW + 5 * SECOND + 1000, NOW + 9 * SECOND
-    books.marks.add(Mark(kind, row, since, until))
+    books.faults.add(BookFault(kind, row, since, until))
     marked = Books(books.venue)
-    marked.marks.add(Mark(kind, row, since, until))
+    marked.faults.add(BookFault(kind, row, since, until))
     for at in range(20):
         book, hit = marked.at(row, NOW + at * SECOND), at >= 6 and (at < 9 or kind == "resolve")
         if not hit:

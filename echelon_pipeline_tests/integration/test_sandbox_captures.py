@@ -1,4 +1,4 @@
-"""Recorded streams are played whole, in time and to whoever asks: what comes out is what was recorded."""
+"""Recorded streams are played completely, by the clock, and unchanged."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def tickers_of(capture: Capture) -> list[str]:
 
 
 def books(frames: list[Obj]) -> Iterator[dict[tuple[str, str], dict[Decimal, Decimal]]]:
-    """State after every frame; a size below zero would mean that frames are missing or twice."""
+    """State after every frame; a size below zero shows missing or repeated frames."""
     state: dict[tuple[str, str], dict[Decimal, Decimal]] = {}
     for frame in frames:
         msg = frame["msg"]
@@ -96,7 +96,7 @@ def test_recorded_kalshi_streams_are_played_whole_with_numbers_without_holes(pat
 
 
 @needs_recordings
-def test_recorded_numbers_can_be_kept_and_acknowledgements_with_them() -> None:
+def test_recorded_sequence_numbers_and_acknowledgements_can_be_kept() -> None:
     document = json.loads(gzip.decompress(MULTI.read_bytes()))
     recorded = [f["frame"] for f in document["frames"] if "sid" in f["frame"]]
     frames = kalshi_frames(load(MULTI), document["tickers"][:1], "recorded")
@@ -105,7 +105,7 @@ def test_recorded_numbers_can_be_kept_and_acknowledgements_with_them() -> None:
 
 
 @needs_recordings
-def test_a_client_gets_the_markets_that_it_asked_for_at_the_times_of_the_recording() -> None:
+def test_a_client_gets_its_subscribed_markets_at_the_recorded_times() -> None:
     document = json.loads(gzip.decompress(MULTI.read_bytes()))
     ticker = document["tickers"][0]
     frames = kalshi_frames(load(MULTI), [ticker])
@@ -124,7 +124,7 @@ def test_a_client_gets_the_markets_that_it_asked_for_at_the_times_of_the_recordi
 
 
 @needs_recordings
-def test_recorded_polymarket_frames_come_as_they_were() -> None:
+def test_recorded_polymarket_frames_are_played_unchanged() -> None:
     capture = load(RAW)
     lines = [json.loads(line) for line in gzip.decompress(RAW.read_bytes()).splitlines()]
     payloads = [json.loads(line["payload"]) for line in lines if line["source"] == "polymarket_clob"]
@@ -146,7 +146,7 @@ def test_recorded_polymarket_frames_come_as_they_were() -> None:
 
 
 @needs_recordings
-def test_levels_of_a_table_become_the_frames_of_their_time() -> None:
+def test_levels_of_a_table_are_played_as_frames_at_their_times() -> None:
     rows = gzip.decompress(LEVELS.read_bytes()).decode().splitlines()[1:]
     capture = load(LEVELS)
     frames = [json.loads(f.body) for f in capture.frames]
@@ -158,12 +158,12 @@ def test_levels_of_a_table_become_the_frames_of_their_time() -> None:
 
 
 @needs_recordings
-def test_bare_frames_are_captures_too() -> None:
+def test_a_file_of_bare_frames_is_a_capture() -> None:
     assert len(load(PRINTS).frames) == 40
     assert json.loads(load(OLD_CHANGE).frames[0].body)["event_type"] == "price_change"
 
 
-def test_what_is_no_capture_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_capture_is_refused(tmp_path: Path) -> None:
     for name, text in (("a.jsonl", '{"x": 1}\n'), ("b.json", "{"), ("c.csv", "a,b\n1\n"), ("d.jsonl.gz", "no gzip")):
         (tmp_path / name).write_text(text)
         with pytest.raises(BadSettings, match=name):
@@ -171,7 +171,7 @@ def test_what_is_no_capture_is_refused(tmp_path: Path) -> None:
 
 
 @needs_recordings
-def test_a_capture_is_played_over_a_socket_as_the_clock_goes_and_the_other_venue_stays() -> None:
+def test_a_capture_is_played_over_a_socket_by_the_clock_and_the_other_venue_is_unaffected() -> None:
     app = build_app(universe(), keys=sandbox_keys(), capture=load(MULTI))
     with Served(app) as sandbox:
         assert sandbox.get("/__sandbox__/ws/capture")["frames"] == 268
@@ -220,7 +220,7 @@ def test_generated_kalshi_frames_have_the_members_of_recorded_ones(tmp_path: Pat
     rows = client.open_rows(30)
     frames = client.send("subscribe", channels=["orderbook_delta", "ticker"], market_tickers=client.tickers(*rows))
     frames += client.send("subscribe", channels=["trade"]) + client.wait(20)
-    client.world.kalshi.books.most_steps = 10
+    client.world.kalshi.books.max_steps = 10
     frames += client.wait(3600)
     frames += client.send("update_subscription", sid=1, action="delete_markets", market_tickers=client.tickers(rows[0]))
     mine = {f["type"]: frozenset(f["msg"]) for f in frames if isinstance(f.get("msg"), dict)}
@@ -240,7 +240,7 @@ def test_generated_polymarket_frames_have_the_members_of_recorded_ones() -> None
     recorded = _members([e for b in bodies for e in (b if isinstance(b, list) else [b])], "event_type")
     client = MarketClient(MarketClient().open_rows(1))
     created = client.world.polymarket.venue.columns["created"][: client.world.polymarket.venue.ordinary]
-    client.world.polymarket.books.most_steps = 20
+    client.world.polymarket.books.max_steps = 20
     frames = client.subscribe(custom=True)
     for at in sorted(at for at in created if at * SECOND > NOW)[:40]:
         frames += client.wait(at - client.us // SECOND)

@@ -1,6 +1,6 @@
-"""Clients that nobody here wrote read the sandbox without complaint.
+"""Third-party clients read the sandbox without an error.
 
-They live in an environment of their own (``make test`` builds it from requirements-clients.lock).
+They have an environment of their own (``make test`` builds it from requirements-clients.lock).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _run(script: str, *arguments: str, env: dict[str, str] | None = None) -> dic
 
 
 def _count(served: SandboxProcess, path: str, name: str, cursor: str) -> int:
-    """How many objects a listing has, read by hand."""
+    """The number of objects in a listing, read without the client."""
     total, following = 0, ""
     while True:
         query = f"&{cursor}={following}" if following else ""

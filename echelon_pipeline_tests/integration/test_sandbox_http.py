@@ -1,4 +1,4 @@
-"""The venues' habits that a client must survive: caps, ignored parameters, error bodies, faults, limits."""
+"""Behaviour of the venues that clients must handle: caps, ignored parameters, error bodies, faults, limits."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_gamma_orders_by_traded_dollars(sandbox: Local) -> None:
     assert volumes[0] > 0
 
 
-def test_gamma_finds_closed_markets_by_slug_only_when_asked_for_them(sandbox: Local) -> None:
+def test_gamma_finds_closed_markets_by_slug_only_with_closed_true(sandbox: Local) -> None:
     closed = sandbox.get("/gamma/markets/keyset", closed="true", limit=1)["markets"][0]
     assert sandbox.get("/gamma/markets", slug=closed["slug"]) == []
     assert [m["id"] for m in sandbox.get("/gamma/markets", slug=closed["slug"], closed="true")] == [closed["id"]]
@@ -108,7 +108,7 @@ def test_resolved_markets_have_no_history_by_interval_but_one_by_window(sandbox:
     assert set(batch["history"]) == set(_tokens(closed[0]))
 
 
-def test_clob_listings_end_with_a_marker_that_must_not_be_sent(sandbox: Local) -> None:
+def test_clob_listings_end_with_a_marker_that_is_refused_as_a_cursor(sandbox: Local) -> None:
     page = sandbox.get("/clob/markets")
     assert page["next_cursor"] == "LTE="
     assert page["count"] == len(page["data"])
@@ -118,7 +118,7 @@ def test_clob_listings_end_with_a_marker_that_must_not_be_sent(sandbox: Local) -
     assert sandbox.get("/clob/markets", next_cursor="not base64!")["data"] == page["data"]
 
 
-def test_clob_batches_work_by_post_only(sandbox: Local, market: dict[str, Any]) -> None:
+def test_clob_batches_need_post(sandbox: Local, market: dict[str, Any]) -> None:
     tokens = _tokens(market)
     assert sandbox.refusal(f"/clob/books?token_ids={tokens[0]}") == (400, {"error": "Invalid payload"})
     assert sandbox.refusal("/clob/book?token_id=12345") == (
@@ -164,7 +164,7 @@ def _feed(sandbox: Local, path: str) -> list[dict[str, Any]]:
         cursor = body["pagination"]["next_cursor"]
 
 
-def test_data_v1_speaks_camel_case_and_caps_its_offset(sandbox: Local) -> None:
+def test_data_v1_uses_camel_case_and_caps_its_offset(sandbox: Local) -> None:
     rows = sandbox.get("/data/trades", limit=3)
     assert {"proxyWallet", "conditionId", "asset", "transactionHash", "outcomeIndex"} <= rows[0].keys()
     status, body = sandbox.refusal("/data/trades?offset=3001")
@@ -209,7 +209,7 @@ def test_kalshi_refuses_floats_large_pages_and_mixed_filters(sandbox: Local) -> 
 
 
 @pytest.mark.parametrize("status", ["unopened", "open", "paused", "closed", "settled"])
-def test_kalshis_status_filter_means_the_listed_status(sandbox: Local, status: str) -> None:
+def test_kalshis_status_filter_selects_the_listed_status(sandbox: Local, status: str) -> None:
     expected = {
         "unopened": {"initialized"},
         "open": {"active"},
@@ -234,7 +234,7 @@ def test_kalshi_tiers_split_at_the_cutoff_without_overlap(sandbox: Local) -> Non
     assert sandbox.get(f"{KALSHI}/historical/markets/{archived['ticker']}")["market"] == archived
 
 
-def test_block_trades_can_be_asked_for_alone(sandbox: Local) -> None:
+def test_block_trades_can_be_listed_alone(sandbox: Local) -> None:
     everything = sandbox.pages(f"{KALSHI}/markets/trades", "trades", limit=1000)
     blocks = sandbox.pages(f"{KALSHI}/markets/trades", "trades", limit=1000, is_block_trade="true")
     rest = sandbox.pages(f"{KALSHI}/markets/trades", "trades", limit=1000, is_block_trade="false")
@@ -243,7 +243,7 @@ def test_block_trades_can_be_asked_for_alone(sandbox: Local) -> None:
     assert blocks
 
 
-def test_unknown_paths_are_not_empty_successes(sandbox: Local) -> None:
+def test_unknown_paths_answer_404(sandbox: Local) -> None:
     status, body = sandbox.refusal("/data/v2/biggest-winners")
     assert (status, body["error"]["code"]) == (404, "not_available")
 
@@ -257,14 +257,14 @@ def test_unknown_paths_are_not_empty_successes(sandbox: Local) -> None:
         ("429", "/data/v2/trades", 429),
     ],
 )
-def test_a_fault_can_be_asked_for_by_header(sandbox: Local, fault: str, path: str, status: int) -> None:
+def test_a_header_injects_a_fault_into_one_request(sandbox: Local, fault: str, path: str, status: int) -> None:
     answer = sandbox.ask("GET", path, headers={"x-sandbox-fault": fault})
     assert answer.status_code == status
     assert "retry-after" not in answer.headers
     assert sandbox.ask("GET", path).status_code == 200
 
 
-def test_a_timeout_holds_the_request_and_latency_delays_every_one(sandbox: Local) -> None:
+def test_a_timeout_delays_one_request_and_latency_delays_every_request(sandbox: Local) -> None:
     sandbox.post("/__sandbox__/faults", {"faults": ["hold=0.02", "latency=10"]})
     started = time.monotonic()
     answer = sandbox.ask("GET", f"{KALSHI}/series", headers={"x-sandbox-fault": "timeout"})
@@ -272,7 +272,7 @@ def test_a_timeout_holds_the_request_and_latency_delays_every_one(sandbox: Local
     assert time.monotonic() - started >= 0.03
 
 
-def test_broken_bodies_are_no_json(sandbox: Local) -> None:
+def test_damaged_bodies_are_not_json(sandbox: Local) -> None:
     for fault in ("truncate", "malformed"):
         answer = sandbox.ask("GET", f"{KALSHI}/series", headers={"x-sandbox-fault": fault})
         assert answer.status_code == 200
@@ -280,7 +280,7 @@ def test_broken_bodies_are_no_json(sandbox: Local) -> None:
             answer.json()
 
 
-def test_a_repeated_cursor_names_the_page_just_served(sandbox: Local) -> None:
+def test_a_repeated_cursor_points_to_the_page_just_served(sandbox: Local) -> None:
     header = {"x-sandbox-fault": "repeat_cursor"}
     first = sandbox.get(f"{KALSHI}/markets", limit=5)["cursor"]
     assert sandbox.ask("GET", f"{KALSHI}/markets?limit=5&cursor={first}", headers=header).json()["cursor"] == first
@@ -298,7 +298,7 @@ def test_a_stale_first_page_is_five_minutes_old(sandbox: Local) -> None:
     assert set(map(str, stale)) & set(map(str, fresh))
 
 
-def test_faults_hit_about_as_often_as_asked_and_the_same_requests_again() -> None:
+def test_faults_hit_at_their_rate_and_the_same_requests_in_every_run() -> None:
     plan = FaultPlan.parse(["429=0.1", "500=0.05"], seed=3)
     drawn = [plan.draw(n) for n in range(4000)]
     assert drawn == [FaultPlan.parse(["429=0.1", "500=0.05"], seed=3).draw(n) for n in range(4000)]
@@ -313,7 +313,7 @@ def test_unknown_faults_are_refused() -> None:
             FaultPlan.parse([text])
 
 
-def test_faults_can_be_switched_while_it_runs(sandbox: Local) -> None:
+def test_faults_can_be_changed_at_run_time(sandbox: Local) -> None:
     sandbox.post("/__sandbox__/faults", {"faults": ["500"]})
     assert sandbox.ask("GET", f"{KALSHI}/series").status_code == 500
     assert sandbox.ask("GET", "/__sandbox__/health").status_code == 200
@@ -322,7 +322,7 @@ def test_faults_can_be_switched_while_it_runs(sandbox: Local) -> None:
     assert sandbox.get("/__sandbox__/counts")["500 /trade-api/v2/series"] == 1
 
 
-def test_a_bucket_refuses_what_is_over_its_rate_and_refills() -> None:
+def test_a_bucket_refuses_requests_above_its_rate_and_refills() -> None:
     now = [0.0]
     bucket = Bucket(20, 1.0, lambda: now[0])
     assert [bucket.take() for _ in range(21)] == [True] * 20 + [False]
@@ -355,7 +355,7 @@ def test_the_manual_names_every_option_and_every_fault() -> None:
     assert {name for name in options | faults if f"`{name}" not in manual} == set()
 
 
-def test_a_process_with_real_limits_answers_429_over_them() -> None:
+def test_a_process_with_real_limits_answers_429_above_them() -> None:
     import httpx
 
     with SandboxProcess(events=10, instruments=40, trades=200, days=5, limits="real") as process:

@@ -1,4 +1,4 @@
-"""What the sandbox says on Kalshi's WebSocket, without a socket: it fits the specification and gives the true book."""
+"""Frames of Kalshi's WebSocket, without a socket: they fit the specification and give the true book."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.kalshi.session import KalshiSession
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.universe.book_faults import Mark
+from echelon_pipeline.sandbox.universe.book_faults import BookFault
 from echelon_pipeline.sandbox.universe.world import World
 from echelon_pipeline_tests.clients.local import universe
 
@@ -70,7 +70,7 @@ def validator(name: str) -> jsonschema.Draft7Validator:
 
 
 def check(frame: dict[str, Any]) -> None:
-    """Fails with the path of the first member that does not fit; skips where there is no specification."""
+    """Fails with the path of the first member that does not fit; skips without a specification."""
     if not SPEC.is_file():
         pytest.skip("Kalshi's AsyncAPI (../shared/specs) is not beside this checkout")
     name = (PAYLOADS | PRIVATE)[frame["type"]]
@@ -81,7 +81,7 @@ def check(frame: dict[str, Any]) -> None:
 
 
 class Client:
-    """A session with a command counter; every frame is checked against the specification if it is there."""
+    """A session with a command counter; checks every frame against the specification if there is one."""
 
     def __init__(self, world: World | None = None, us: int = NOW) -> None:
         self.world = world or World(universe(), SandboxClock(universe().start))
@@ -141,7 +141,7 @@ def truth(world: World, ticker: str, us: int) -> tuple[dict[Decimal, Decimal], d
 
 
 @pytest.mark.parametrize("in_yes_prices", [False, True])
-def test_frames_applied_to_a_dictionary_give_the_true_book_at_every_instant(in_yes_prices: bool) -> None:
+def test_frames_applied_to_a_dictionary_give_the_true_book_at_every_time(in_yes_prices: bool) -> None:
     client, levels = Client(), Levels()
     tickers = client.tickers(*client.open_rows())
     for frame in client.send(
@@ -170,11 +170,11 @@ def test_frames_applied_to_a_dictionary_give_the_true_book_at_every_instant(in_y
 
 
 def test_every_frame_fits_the_specification() -> None:
-    """Two markets that end and are settled, one with a finer tick, combos, all that is made and traded for days."""
+    """Two markets that end and settle, one with a finer tick, combos, and several days of new markets and trades."""
     client = Client()
     books = client.world.kalshi.books
     ending = sorted((i for i in client.open_rows(10_000)), key=books.closes)[:2]
-    client.world.kalshi.books.marks.add(Mark("tick_change", ending[0], NOW + 30 * SECOND))
+    client.world.kalshi.books.faults.add(BookFault("tick_change", ending[0], NOW + 30 * SECOND))
     channels = ["orderbook_delta", "ticker", "trade"]
     tickers = client.tickers(*ending)
     frames = client.send("subscribe", channels=channels, market_tickers=tickers, send_initial_snapshot=True)
@@ -182,7 +182,7 @@ def test_every_frame_fits_the_specification() -> None:
     frames += client.send("subscribe", channels=["fill", "market_positions", "user_orders"])
     frames += client.send("list_subscriptions")
     frames += client.wait(100)
-    books.most_steps = 20
+    books.max_steps = 20
     for _ in range(10):
         frames += client.wait(6 * 3600)
     frames += client.send("unsubscribe", sids=[1, 77])
@@ -196,7 +196,7 @@ def test_every_frame_fits_the_specification() -> None:
     assert kinds == {"created", "determined", "settled", "price_level_structure_updated"}
 
 
-def test_the_specification_does_refuse_what_is_wrong() -> None:
+def test_the_specification_refuses_wrong_objects() -> None:
     client = Client()
     frame = client.send("subscribe", channels=["ticker"], market_tickers=client.tickers(1), send_initial_snapshot=True)
     frame[1]["msg"]["ts_ms"] = "soon"
@@ -204,7 +204,7 @@ def test_the_specification_does_refuse_what_is_wrong() -> None:
         check(frame[1])
 
 
-def test_numbers_of_a_subscription_have_no_hole_and_acknowledgements_take_one_too() -> None:
+def test_sequence_numbers_of_a_subscription_have_no_holes_and_include_acknowledgements() -> None:
     client = Client()
     rows = client.open_rows()
     first = client.send("subscribe", channels=["orderbook_delta"], market_tickers=client.tickers(*rows[:2]))
@@ -232,7 +232,7 @@ def test_numbers_of_a_subscription_have_no_hole_and_acknowledgements_take_one_to
     assert (fresh[0]["msg"]["sid"], fresh[1]["seq"]) == (2, 1)
 
 
-def test_tickers_and_fills_have_no_number_trades_and_lifecycles_do() -> None:
+def test_trades_and_lifecycles_are_numbered_tickers_and_fills_are_not() -> None:
     client = Client()
     rows = client.open_rows()
     client.send("subscribe", channels=["ticker", "trade"], market_tickers=client.tickers(*rows))
@@ -266,14 +266,14 @@ def test_tickers_and_fills_have_no_number_trades_and_lifecycles_do() -> None:
         ('{"id":1,"cmd":"subscribe","params":{"channels":["ticker"],"market_ticker":"NOPE"}}', 16),
     ],
 )
-def test_wrong_commands_get_the_venues_codes(text: str, code: int) -> None:
+def test_wrong_commands_get_the_venues_error_codes(text: str, code: int) -> None:
     client = Client()
     frames = client.read(client.session.receive(text, NOW))
     assert [f["msg"]["code"] for f in frames] == [code]
     check(frames[0])
 
 
-def test_nobody_knows_a_market_before_it_was_made() -> None:
+def test_a_market_is_unknown_before_it_is_created() -> None:
     client = Client()
     created = client.world.kalshi.venue.columns["created"]
     row = next(i for i in range(len(created)) if created[i] * SECOND > NOW)
@@ -288,18 +288,18 @@ def test_nobody_knows_a_market_before_it_was_made() -> None:
     }
 
 
-def test_a_channel_subscribed_twice_with_nothing_new_is_refused() -> None:
+def test_a_second_subscription_without_new_markets_is_refused() -> None:
     client = Client()
     tickers = client.tickers(*client.open_rows(2))
     client.send("subscribe", channels=["orderbook_delta"], market_tickers=tickers)
     assert client.send("subscribe", channels=["orderbook_delta"], market_tickers=tickers)[0]["msg"]["code"] == 6
 
 
-def test_a_market_that_closes_ends_with_an_empty_snapshot_and_its_result_follows() -> None:
+def test_a_closing_market_sends_an_empty_snapshot_and_then_its_result() -> None:
     client = Client()
     books = client.world.kalshi.books
     row = client.open_rows(1)[0]
-    books.marks.add(Mark("resolve", row, NOW + 5 * SECOND + 1000))
+    books.faults.add(BookFault("resolve", row, NOW + 5 * SECOND + 1000))
     client.send("subscribe", channels=["orderbook_delta"], market_tickers=client.tickers(row))
     client.send("subscribe", channels=["market_lifecycle_v2"])
     frames = client.wait(20)
@@ -315,7 +315,7 @@ def test_a_market_that_closes_ends_with_an_empty_snapshot_and_its_result_follows
     assert client.send("subscribe", channels=["trade"], market_tickers=client.tickers(row))[0]["type"] == "subscribed"
 
 
-def test_the_same_seed_and_commands_give_the_same_frames_however_often_one_looks() -> None:
+def test_the_same_seed_and_commands_give_the_same_frames_however_often_a_session_is_advanced() -> None:
     def stream(looks: int, seed: int = 7) -> list[dict[str, Any]]:
         client = Client(World(universe(seed), SandboxClock(universe(seed).start)))
         tickers = client.tickers(*client.open_rows(10))
@@ -329,7 +329,7 @@ def test_the_same_seed_and_commands_give_the_same_frames_however_often_one_looks
     assert stream(1, seed=8) != once
 
 
-def test_two_sessions_do_not_disturb_one_another() -> None:
+def test_two_sessions_do_not_affect_each_other() -> None:
     alone, world = Client(), World(universe(), SandboxClock(universe().start))
     one, other = Client(world), Client(world)
     rows = alone.open_rows()
@@ -380,7 +380,7 @@ def shared_world() -> World:
 @example([{"id": 1, "cmd": "unsubscribe", "params": {"sids": [True]}}])
 @example([{"id": 1, "cmd": "update_subscription", "params": {"sid": True, "action": "get_snapshot"}}])
 @given(st.lists(_COMMANDS | _VALUES, min_size=1, max_size=4))
-def test_whatever_a_client_sends_is_answered_by_frames_that_fit_the_specification(commands: list[Any]) -> None:
+def test_any_client_frame_is_answered_by_frames_that_fit_the_specification(commands: list[Any]) -> None:
     client = Client(shared_world())
     ticker = client.tickers(*client.open_rows(1))[0]
     client.send("subscribe", channels=["orderbook_delta"], market_ticker=ticker)

@@ -1,4 +1,4 @@
-"""What the sandbox says on Polymarket's WebSocket, without a socket: hashes hold and frames give the true book."""
+"""Frames of Polymarket's WebSocket, without a socket: hashes match and frames give the true book."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from echelon_pipeline.sandbox.polymarket.clob_views import book_hash
 from echelon_pipeline.sandbox.polymarket.session import MarketSession, UserSession
 from echelon_pipeline.sandbox.server.clock import SandboxClock
 from echelon_pipeline.sandbox.server.keys import API_KEY
-from echelon_pipeline.sandbox.universe.book_faults import Mark
+from echelon_pipeline.sandbox.universe.book_faults import BookFault
 from echelon_pipeline.sandbox.universe.world import World
 from echelon_pipeline_tests.clients.local import universe
 
@@ -26,7 +26,7 @@ Obj = dict[str, Any]
 
 
 class Token:
-    """One asset's book kept from frames alone; ``meta`` is what the frames do not carry."""
+    """One asset's book from frames alone; ``meta``: values that the frames do not contain."""
 
     def __init__(self, meta: Obj) -> None:
         self.meta, self.last, self.tick = meta, "", ""
@@ -47,7 +47,7 @@ class Token:
             side[Decimal(entry["price"])] = entry["size"]
 
     def hash(self, timestamp: str) -> str:
-        """Written down from the reference once more: ten keys, compact JSON, SHA-1."""
+        """A second implementation from the reference: ten keys, compact JSON, SHA-1."""
         levels = [
             [{"price": f"{p:f}", "size": s} for p, s in sorted(side.items(), reverse=is_asks)]
             for side, is_asks in ((self.bids, False), (self.asks, True))
@@ -122,11 +122,11 @@ class Client:
 
 
 def flat(frames: list[Any]) -> list[Obj]:
-    """Events one by one: frames are objects or arrays of them."""
+    """Single events: frames are objects or arrays of them."""
     return [event for frame in frames for event in (frame if isinstance(frame, list) else [frame])]
 
 
-def test_the_first_answer_is_one_array_with_a_book_per_asset_whose_hash_holds() -> None:
+def test_the_first_answer_is_one_array_with_a_book_per_asset_whose_hash_matches() -> None:
     client = Client()
     (dump,) = client.subscribe()
     assert [book["asset_id"] for book in dump] == list(client.tokens)
@@ -142,7 +142,7 @@ def test_the_first_answer_is_one_array_with_a_book_per_asset_whose_hash_holds() 
     client.check_truth(NOW)
 
 
-def test_frames_applied_to_a_dictionary_give_the_true_book_at_every_instant_and_hashes_hold() -> None:
+def test_frames_applied_to_a_dictionary_give_the_true_book_at_every_time_and_hashes_match() -> None:
     client = Client()
     for book in client.subscribe()[0]:
         client.apply(book)
@@ -205,7 +205,7 @@ def test_a_trade_is_a_print_and_new_books_whose_hash_depends_on_its_price() -> N
         assert token.hash(book["timestamp"]) == book["hash"]
 
 
-def test_trades_come_as_the_data_api_has_them() -> None:
+def test_trades_are_those_of_the_data_api() -> None:
     row, at = traded()
     client = Client([row], us=at - SECOND)
     client.subscribe()
@@ -218,12 +218,12 @@ def test_trades_come_as_the_data_api_has_them() -> None:
     assert all(p["asset_id"] in client.tokens for p in prints)
 
 
-def test_a_finer_tick_is_announced_for_both_tokens_and_the_hash_goes_on_with_it() -> None:
+def test_a_finer_tick_is_announced_for_both_tokens_and_enters_the_hash() -> None:
     client = Client()
     books = client.world.polymarket.books
     row = next(i for i in client.open_rows(500) if books.at(i, NOW).tick == 100)
     client = Client([row], world=client.world)
-    books.marks.add(Mark("tick_change", row, NOW + 3 * SECOND))
+    books.faults.add(BookFault("tick_change", row, NOW + 3 * SECOND))
     for book in client.subscribe()[0]:
         client.apply(book)
     frames = flat(client.wait(4))
@@ -239,11 +239,11 @@ def test_a_finer_tick_is_announced_for_both_tokens_and_the_hash_goes_on_with_it(
     client.check_truth(client.us)
 
 
-def test_empty_sides_are_told_level_by_level_and_come_back() -> None:
+def test_empty_sides_are_sent_level_by_level_and_return() -> None:
     client = Client()
     books = client.world.polymarket.books
     row = next(i for i in client.chosen if len(books.at(i, NOW).bids) > 5)
-    client.world.polymarket.books.marks.add(Mark("empty_bids", row, NOW + 2 * SECOND, NOW + 5 * SECOND))
+    client.world.polymarket.books.faults.add(BookFault("empty_bids", row, NOW + 2 * SECOND, NOW + 5 * SECOND))
     for book in client.subscribe(custom=True)[0]:
         client.apply(book)
     empty = []
@@ -259,12 +259,12 @@ def test_empty_sides_are_told_level_by_level_and_come_back() -> None:
     assert {f["asset_id"] for f in empty} == set(client.assets(row))
 
 
-def test_custom_features_bring_best_prices_new_markets_and_results() -> None:
+def test_custom_features_add_best_prices_new_markets_and_results() -> None:
     client = Client(Client().chosen[:2])
     row = client.chosen[0]
-    client.world.polymarket.books.marks.add(Mark("resolve", row, NOW + 60 * SECOND))
+    client.world.polymarket.books.faults.add(BookFault("resolve", row, NOW + 60 * SECOND))
     client.subscribe(custom=True)
-    client.world.polymarket.books.most_steps = 50
+    client.world.polymarket.books.max_steps = 50
     columns = client.world.polymarket.venue.columns["created"]
     created = min(at for at in columns[: client.world.polymarket.venue.ordinary] if at * SECOND > NOW + 90 * SECOND)
     events = flat(client.wait(90)) + flat(client.wait(created - NOW // SECOND))
@@ -281,7 +281,7 @@ def test_custom_features_bring_best_prices_new_markets_and_results() -> None:
     assert {e["event_type"] for e in flat(plain.wait(300))} <= {"book", "price_change", "last_trade_price"}
 
 
-def test_assets_come_and_go_while_connected() -> None:
+def test_assets_can_be_added_and_removed_while_connected() -> None:
     client = Client()
     tokens = list(client.tokens)
     client.send({"assets_ids": tokens[:2], "type": "market"})
@@ -306,8 +306,8 @@ def test_unknown_and_closed_tokens_get_an_empty_array_and_a_healthy_connection()
     assert len(client.subscribe()[0]) == len(client.tokens)
 
 
-def test_beyond_the_limit_assets_get_nothing_and_nobody_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("echelon_pipeline.sandbox.polymarket.session.MOST_ASSETS", 4)
+def test_assets_beyond_the_limit_are_ignored_without_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("echelon_pipeline.sandbox.polymarket.session.MAX_ASSETS", 4)
     client = Client()
     (dump,) = client.subscribe()
     assert [book["asset_id"] for book in dump] == list(client.tokens)[:4]
@@ -319,13 +319,13 @@ def test_beyond_the_limit_assets_get_nothing_and_nobody_says_so(monkeypatch: pyt
 @pytest.mark.parametrize(
     "auth", [None, {}, API_KEY | {"secret": ""}, API_KEY | {"secret": "other"}, {"apiKey": API_KEY["apiKey"]}]
 )
-def test_the_user_channel_wants_the_account_s_credentials(auth: Obj | None) -> None:
+def test_the_user_channel_requires_the_account_s_credentials(auth: Obj | None) -> None:
     session = UserSession()
     session.receive(json.dumps({"type": "user", "auth": auth}), NOW)
     assert session.is_refused
 
 
-def test_the_user_channel_is_silent_while_nobody_has_orders() -> None:
+def test_the_user_channel_is_silent_without_orders() -> None:
     session = UserSession()
     assert session.receive(json.dumps({"type": "user", "auth": API_KEY}), NOW) == []
     assert not session.is_refused
@@ -333,8 +333,8 @@ def test_the_user_channel_is_silent_while_nobody_has_orders() -> None:
     assert [f.text for f in session.receive("PING", NOW)] == ["PONG"]
 
 
-def test_the_hash_is_the_one_of_a_book_published_in_june_2026() -> None:
-    """The vector of the reference: a real book."""
+def test_the_hash_equals_that_of_a_book_published_in_june_2026() -> None:
+    """The example of the reference: a real book."""
     bids = (
         "0.01:1075 0.02:465 0.03:1000 0.04:10 0.06:10 0.08:15 0.09:10 0.1:10 0.13:10 0.15:10 0.17:10 0.18:10 0.2:10 "
         "0.21:60 0.23:10 0.24:60 0.26:620 0.27:40 0.29:10 0.3:40 0.31:330 0.32:10 0.33:30 0.35:330 0.36:15 0.38:250 "
@@ -382,7 +382,7 @@ def shared_world() -> World:
 
 @settings(max_examples=200)
 @given(_BODIES | _VALUES)
-def test_whatever_a_client_sends_its_connection_stays_healthy(body: object) -> None:
+def test_any_client_frame_leaves_the_connection_healthy(body: object) -> None:
     client = Client(world=shared_world())
     client.send(body if isinstance(body, str) else json.dumps(body))
     assert client.send("PING") == ["PONG"]

@@ -1,4 +1,4 @@
-"""The recorded universe serves objects byte for byte and admits what it lacks."""
+"""The recorded universe serves objects byte for byte, and answers 404 for what it lacks."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_kind_of_object_can_be_listed_and_read_alone(sandbox: Local) -> No
 
 
 @needs_recordings
-def test_candles_books_and_histories_are_found_under_their_market(sandbox: Local) -> None:
+def test_candles_books_and_histories_are_served_under_their_market(sandbox: Local) -> None:
     path = f"{KALSHI}/series/KXELONMARS/markets/KXELONMARS-99/candlesticks?start_ts=0&end_ts=2000000000"
     assert len(sandbox.get(f"{path}&period_interval=1440")["candlesticks"]) == 92
     assert sandbox.refusal(f"{path}&period_interval=60")[1]["error"]["code"] == "not_available_in_recording"
@@ -84,7 +84,7 @@ def test_candles_books_and_histories_are_found_under_their_market(sandbox: Local
         "/gamma/markets/1",
     ],
 )
-def test_what_was_not_recorded_is_never_an_empty_success(sandbox: Local, path: str) -> None:
+def test_objects_that_were_not_recorded_answer_404(sandbox: Local, path: str) -> None:
     status, body = sandbox.refusal(path)
     assert status == 404
     assert "not_available_in_recording" in json.dumps(body)
@@ -102,7 +102,7 @@ def test_a_folder_without_payloads_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_later_versions_win_and_keep_their_bytes(tmp_path: Path) -> None:
+def test_the_latest_version_of_an_object_is_served_with_its_bytes(tmp_path: Path) -> None:
     folder = tmp_path / "kalshi" / "rest"
     folder.mkdir(parents=True)
     market = (

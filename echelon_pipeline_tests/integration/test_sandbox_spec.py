@@ -1,4 +1,4 @@
-"""Every Kalshi answer of the sandbox fits Kalshi's published OpenAPI, but for the exceptions listed here."""
+"""Every Kalshi answer of the sandbox fits Kalshi's published OpenAPI, except for the deviations listed here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     not SPEC.is_file(), reason="Kalshi's OpenAPI (../shared/specs) is not beside this checkout"
 )
 
-# What the published file (3.25.0) says and newer versions no longer do (reference: Kalshi REST 2.1, 3.2).
+# Statements of the published file (3.25.0) that newer versions dropped (reference: Kalshi REST 2.1, 3.2).
 NEWER = {
     "FeeType": "quadratic_with_combo_maker_fees joined later, so the list is open",
     "GetTagsForSeriesCategoriesResponse": "categories without tags have null (served so in January and August 2026)",
@@ -76,7 +76,7 @@ def sandbox() -> Local:
 
 
 def _paths(sandbox: Local) -> list[tuple[str, str]]:
-    """(path of the specification, request) of everything Kalshi serves in public."""
+    """(path of the specification, request) of every public endpoint."""
     now = sandbox.clock.s
     market = sandbox.get(f"{KALSHI}/markets", status="open", mve_filter="exclude")["markets"][0]
     archived = sandbox.get(f"{KALSHI}/historical/markets")["markets"][0]["ticker"]
@@ -151,7 +151,7 @@ def test_every_refusal_fits_the_specification(sandbox: Local) -> None:
         check(template, status, answer.json())
 
 
-def test_the_sandbox_serves_every_public_path_that_it_claims(sandbox: Local) -> None:
+def test_the_sandbox_serves_every_public_path_that_it_lists(sandbox: Local) -> None:
     templates = {template for template, _ in _paths(sandbox)}
     public = {"/exchange", "/series", "/events", "/markets", "/historical", "/multivariate"}
     missing = {
@@ -165,7 +165,7 @@ def test_the_sandbox_serves_every_public_path_that_it_claims(sandbox: Local) -> 
     assert missing == set()
 
 
-def test_the_specification_does_refuse_what_is_wrong(sandbox: Local) -> None:
+def test_the_specification_refuses_wrong_objects(sandbox: Local) -> None:
     body = sandbox.get(f"{KALSHI}/markets", limit=1)
     body["markets"][0]["yes_bid_dollars"] = 42
     with pytest.raises(AssertionError, match="yes_bid_dollars"):

@@ -1,4 +1,4 @@
-"""The generated universe: deterministic, consistent with itself at every surface, a function of time."""
+"""The generated universe: deterministic, consistent in all its answers, a function of time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.polymarket.clob_views import book_hash
 from echelon_pipeline.sandbox.universe.catalog import DAY
-from echelon_pipeline.sandbox.universe.randomness import Scramble, cell, mix
 from echelon_pipeline.sandbox.universe.paths import HIGHEST, LOWEST, Shape, mid, mids
+from echelon_pipeline.sandbox.universe.randomness import Scramble, bits_at, mix
 from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 
 WORDS = st.integers(min_value=0, max_value=2**32 - 1)
@@ -30,20 +30,20 @@ def sandbox() -> Local:
 
 
 @given(st.lists(WORDS, min_size=1, max_size=20), WORDS)
-def test_hashes_of_columns_are_hashes_of_their_values(numbers: list[int], key: int) -> None:
+def test_hashes_of_columns_equal_the_hashes_of_their_values(numbers: list[int], key: int) -> None:
     column = pl.Series(numbers, dtype=pl.Int64)
     assert mix(column).to_list() == [mix(n) for n in numbers]
-    assert cell(column * 0 + key, column).to_list() == [cell(key, n) for n in numbers]
+    assert bits_at(column * 0 + key, column).to_list() == [bits_at(key, n) for n in numbers]
 
 
 @given(WORDS, WORDS)
-def test_disguised_numbers_can_be_found_again(seed: int, number: int) -> None:
+def test_scrambled_numbers_can_be_decoded(seed: int, number: int) -> None:
     scramble = Scramble(seed)
     assert scramble.find(scramble.hide(number)) == number
 
 
 @given(WORDS, st.integers(100, 9_900), st.integers(-4_000, 4_000), st.sampled_from([0, 5_000, 10_000]), WORDS)
-def test_a_path_is_the_same_minute_by_minute_and_as_an_array(
+def test_a_path_is_the_same_for_single_minutes_and_for_an_array(
     key: int, base: int, swing: int, final: int, start: int
 ) -> None:
     opens = 1_700_000_000 + start % 10_000_000
@@ -54,7 +54,7 @@ def test_a_path_is_the_same_minute_by_minute_and_as_an_array(
     assert all(LOWEST - 40 <= price <= HIGHEST + 40 for price in alone)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not() -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
     paths = (f"{KALSHI}/markets?limit=200", f"{KALSHI}/markets/trades?limit=500", "/gamma/markets/keyset?limit=100")
     one, again, other = (Local(u) for u in (universe(), type(universe())(universe().options), universe(8)))
     for path in paths:
@@ -109,7 +109,7 @@ def test_candles_add_up_to_the_trades_of_their_periods(sandbox: Local, minutes: 
 
 
 def _seconds_up(text: str) -> int:
-    """RFC 3339 as Unix seconds, rounded up: a candle holds (start, end]."""
+    """RFC 3339 as Unix seconds, rounded up: a candle covers (start, end]."""
     return ceil(datetime.fromisoformat(text).timestamp())
 
 
@@ -126,7 +126,7 @@ def test_an_hours_quote_range_covers_its_minutes(sandbox: Local) -> None:
     assert hour["yes_bid"]["close_dollars"] == minutes[-1]["yes_bid"]["close_dollars"]
 
 
-def test_trades_lie_at_the_quote_of_their_minute() -> None:
+def test_trades_are_at_the_quote_of_their_minute() -> None:
     venue = universe().kalshi
     table = venue.trades
     for n in range(0, len(table.t), 97):
@@ -134,7 +134,7 @@ def test_trades_lie_at_the_quote_of_their_minute() -> None:
         assert abs(table.price[n] - middle) <= 700  # at most four ticks of spread and one deeper
 
 
-def test_books_are_ordered_and_their_hash_is_the_venues(sandbox: Local) -> None:
+def test_books_are_ordered_and_have_the_venue_s_hash(sandbox: Local) -> None:
     markets = sandbox.get("/gamma/markets/keyset", closed="false", limit=100)["markets"]
     tokens = [m.get("positionIds") or json.loads(m["clobTokenIds"]) for m in markets if m["acceptingOrders"]]
     assert len(tokens) > 20
@@ -150,7 +150,7 @@ def test_books_are_ordered_and_their_hash_is_the_venues(sandbox: Local) -> None:
         assert not (bids and asks) or bids[-1] < asks[-1]
 
 
-def test_nothing_after_now_is_visible_and_an_advance_brings_more(sandbox: Local) -> None:
+def test_nothing_after_now_is_visible_until_the_clock_is_advanced(sandbox: Local) -> None:
     newest = sandbox.get(f"{KALSHI}/markets/trades", limit=1)["trades"][0]["created_time"]
     markets = sandbox.pages(f"{KALSHI}/markets", "markets", limit=1000)
     settled = {m["ticker"] for m in markets if m["status"] == "finalized"}
@@ -165,14 +165,14 @@ def test_nothing_after_now_is_visible_and_an_advance_brings_more(sandbox: Local)
     assert sandbox.ask("POST", "/__sandbox__/advance", body={"seconds": 400 * DAY}).status_code == 400
 
 
-def test_old_pages_do_not_change_when_time_goes_on(sandbox: Local) -> None:
+def test_old_pages_do_not_change_when_the_clock_advances(sandbox: Local) -> None:
     first = sandbox.get(f"{KALSHI}/markets/trades", limit=100)
     second = sandbox.get(f"{KALSHI}/markets/trades", limit=100, cursor=first["cursor"])
     sandbox.clock.advance(3600)
     assert sandbox.get(f"{KALSHI}/markets/trades", limit=100, cursor=first["cursor"]) == second
 
 
-def test_the_universe_has_every_oddity_that_the_venues_have() -> None:
+def test_the_universe_has_every_special_case_of_the_venues() -> None:
     sandbox = Local(universe())
     statuses: set[str] = set()
     results: set[str] = set()
@@ -226,7 +226,7 @@ def test_combos_pay_the_product_of_their_legs(sandbox: Local) -> None:
         assert abs(Decimal(market["settlement_value_dollars"]) - product) < Decimal("0.0005")
 
 
-def test_part_of_the_questions_exist_on_both_venues(sandbox: Local) -> None:
+def test_some_questions_exist_on_both_venues(sandbox: Local) -> None:
     kalshi = {e["title"] for e in sandbox.pages(f"{KALSHI}/events", "events", limit=200)}
     polymarket = {m["events"][0]["title"] for m in _gamma(sandbox)}
     shared = kalshi & polymarket

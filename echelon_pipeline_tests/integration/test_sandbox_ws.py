@@ -1,4 +1,4 @@
-"""The sandbox's WebSockets through real sockets: handshakes, channels, keep-alive, faults that are logged."""
+"""The sandbox's WebSockets over real sockets: handshakes, channels, keep-alive, logged faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
-from echelon_pipeline.sandbox.faults import transport as line
+from echelon_pipeline.sandbox.faults import connections
 from echelon_pipeline.sandbox.faults.faults import FaultPlan
 from echelon_pipeline.sandbox.polymarket.session import UserSession
 from echelon_pipeline.sandbox.server import app as server
@@ -49,7 +49,7 @@ def sandbox() -> Iterator[Served]:
 
 
 def lively(sandbox: Served, venue: str, most: int = 3) -> list[str]:
-    """Instruments whose books move every second or faster and have both sides."""
+    """Instruments whose books change at least every second and have both sides."""
     world = sandbox.hub.world
     assert world is not None
     books, us = world.books[venue], world.clock.us
@@ -60,7 +60,7 @@ def lively(sandbox: Served, venue: str, most: int = 3) -> list[str]:
 
 
 class Kalshi:
-    """A client that keeps books; ``drain`` reads up to the answer of a command sent last."""
+    """A client that keeps books; ``drain`` reads up to the answer to the last command."""
 
     def __init__(self, sandbox: Served, tickers: list[str]) -> None:
         self.sandbox, self.tickers, self.id = sandbox, tickers, 0
@@ -186,7 +186,7 @@ def test_kalshis_handshake_must_be_signed_in_time_with_a_known_key(sandbox: Serv
         sandbox.open(sandbox.kalshi, at(seconds)).close()
 
 
-def test_an_ed25519_key_that_was_let_in_opens_it_too(sandbox: Served) -> None:
+def test_an_added_ed25519_key_is_accepted(sandbox: Served) -> None:
     private = Ed25519PrivateKey.generate()
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     headers = Signer("mine", pem).headers("GET", KALSHI_PATH)
@@ -212,7 +212,7 @@ def test_the_environment_of_a_process_points_clients_at_its_sockets() -> None:
 # --- channels
 
 
-def test_kalshis_books_stay_true_over_a_socket(sandbox: Served) -> None:
+def test_kalshis_books_are_correct_over_a_socket(sandbox: Served) -> None:
     client = Kalshi(sandbox, lively(sandbox, "kalshi"))
     for _ in range(10):
         assert client.advance(3.3)
@@ -220,7 +220,7 @@ def test_kalshis_books_stay_true_over_a_socket(sandbox: Served) -> None:
     assert client.numbers() == list(range(1, len(client.numbers()) + 1))
 
 
-def test_polymarkets_books_have_the_hash_that_rest_serves(sandbox: Served) -> None:
+def test_polymarkets_books_have_the_hash_of_rest(sandbox: Served) -> None:
     client = Market(sandbox, lively(sandbox, "polymarket", 1))
     (dump,) = (json.loads(text) for text in client.frames)
     for book in dump:
@@ -233,7 +233,7 @@ def test_polymarkets_books_have_the_hash_that_rest_serves(sandbox: Served) -> No
             assert sandbox.get("/clob/book", token_id=token)["hash"] == entry["hash"]
 
 
-def test_a_running_clock_pushes_by_itself() -> None:
+def test_a_running_clock_sends_frames_by_itself() -> None:
     app = build_app(universe(), keys=sandbox_keys())
     app.state.clock._speed = 20.0
     app.state.clock._started = time.monotonic()
@@ -243,12 +243,12 @@ def test_a_running_clock_pushes_by_itself() -> None:
         assert any("price_changes" in text for text in texts)
 
 
-def test_a_server_that_is_behind_catches_up_in_slices_and_takes_a_long_jump_at_once() -> None:
+def test_a_late_server_catches_up_in_slices_and_takes_a_long_jump_in_one_step() -> None:
     of: hub.Hub = build_app(universe(), keys=sandbox_keys()).state.hub
     start = of.us
     of.clock.advance(5)
-    assert not of.pump()  # nobody is connected
-    of.connections["user-1"] = hub.Connection(of.line("user"), UserSession())
+    assert not of.pump()  # no connections
+    of.connections["user-1"] = hub.Connection(of.new_injector("user"), UserSession())
     of.clock.advance(5)
     assert [of.pump() for _ in range(3)] == [True, True, False]
     assert of.us == of.clock.us == start + 10_000_000
@@ -257,7 +257,7 @@ def test_a_server_that_is_behind_catches_up_in_slices_and_takes_a_long_jump_at_o
     assert of.us == of.clock.us
 
 
-def test_kalshi_pings_with_a_heartbeat_and_polymarket_hangs_up_on_the_silent(
+def test_kalshi_sends_heartbeats_and_polymarket_closes_silent_connections(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server, "PING_SECONDS", 0.1)
@@ -276,7 +276,7 @@ def test_kalshi_pings_with_a_heartbeat_and_polymarket_hangs_up_on_the_silent(
         assert json.loads(kalshi.recv(timeout=5))["type"] == "ok"
 
 
-def test_the_user_channel_takes_credentials_and_refuses_their_absence(sandbox: Served) -> None:
+def test_the_user_channel_accepts_credentials_and_refuses_a_client_without_them(sandbox: Served) -> None:
     with connect(sandbox.user) as user:
         user.send(json.dumps({"type": "user", "auth": AUTH, "markets": []}))
         user.send("PING")
@@ -299,7 +299,7 @@ def _logged(sandbox: Served, kind: str, connection: str = "kalshi-1") -> Obj:
     return entry
 
 
-def test_a_dropped_frame_leaves_a_hole_in_the_numbers(sandbox: Served) -> None:
+def test_a_dropped_frame_leaves_a_hole_in_the_sequence_numbers(sandbox: Served) -> None:
     client = Kalshi(sandbox, lively(sandbox, "kalshi", 1))
     sandbox.inject("drop")
     client.advance(1)
@@ -311,7 +311,7 @@ def test_a_dropped_frame_leaves_a_hole_in_the_numbers(sandbox: Served) -> None:
     assert client.is_true()
 
 
-def test_a_frame_comes_twice(sandbox: Served) -> None:
+def test_the_duplicate_fault_sends_a_frame_twice(sandbox: Served) -> None:
     client = Kalshi(sandbox, lively(sandbox, "kalshi", 1))
     sandbox.inject("duplicate")
     client.advance(1)
@@ -319,7 +319,7 @@ def test_a_frame_comes_twice(sandbox: Served) -> None:
     assert client.numbers()[2:] == list(range(2, max(client.numbers()) + 1))
 
 
-def test_two_frames_change_places(sandbox: Served) -> None:
+def test_the_reorder_fault_swaps_two_frames(sandbox: Served) -> None:
     client = Kalshi(sandbox, lively(sandbox, "kalshi", 1))
     sandbox.inject("reorder")
     client.advance(2)
@@ -327,7 +327,7 @@ def test_two_frames_change_places(sandbox: Served) -> None:
     assert client.is_true()
 
 
-def test_a_number_is_left_out_but_nothing_is_lost(sandbox: Served) -> None:
+def test_the_seq_gap_fault_skips_a_number_and_loses_no_frame(sandbox: Served) -> None:
     client = Kalshi(sandbox, lively(sandbox, "kalshi", 1))
     sandbox.inject("seq_gap")
     client.advance(1)
@@ -335,7 +335,7 @@ def test_a_number_is_left_out_but_nothing_is_lost(sandbox: Served) -> None:
     assert client.is_true()
 
 
-def test_half_a_frame_comes_before_the_whole_one(sandbox: Served) -> None:
+def test_the_garbage_fault_sends_half_a_frame_before_the_whole_one(sandbox: Served) -> None:
     client = Kalshi(sandbox, lively(sandbox, "kalshi", 1))
     sandbox.inject("garbage")
     frames = client.advance(1)
@@ -345,7 +345,7 @@ def test_half_a_frame_comes_before_the_whole_one(sandbox: Served) -> None:
     assert client.is_true()
 
 
-def test_a_connection_is_cut_without_a_close_frame(sandbox: Served) -> None:
+def test_the_disconnect_fault_sends_no_close_frame(sandbox: Served) -> None:
     client, other = Kalshi(sandbox, lively(sandbox, "kalshi")), Kalshi(sandbox, lively(sandbox, "kalshi"))
     sandbox.inject("disconnect", connection="kalshi-1")
     with pytest.raises(ConnectionClosedError) as caught:
@@ -380,7 +380,7 @@ def test_a_half_open_socket_neither_answers_nor_closes(sandbox: Served) -> None:
     assert sandbox.get("/__sandbox__/ws/connections")["polymarket-1"]["is_broken"]
 
 
-def test_a_slow_connection_gets_everything_late(sandbox: Served) -> None:
+def test_the_slow_fault_delays_every_frame(sandbox: Served) -> None:
     client = Kalshi(sandbox, lively(sandbox, "kalshi", 1))
     sandbox.inject("slow")
     before = time.monotonic()
@@ -390,8 +390,8 @@ def test_a_slow_connection_gets_everything_late(sandbox: Served) -> None:
 
 
 def test_a_client_that_is_too_slow_loses_its_subscription(sandbox: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "MOST_WAITING", 5)
-    monkeypatch.setattr(line, "SLOW_SECONDS", 0.005)
+    monkeypatch.setattr(hub, "MAX_WAITING", 5)
+    monkeypatch.setattr(connections, "SLOW_SECONDS", 0.005)
     client = Kalshi(sandbox, lively(sandbox, "kalshi", 3))
     sandbox.inject("slow")
     sandbox.advance(3)
@@ -402,7 +402,7 @@ def test_a_client_that_is_too_slow_loses_its_subscription(sandbox: Served, monke
 
 
 @pytest.mark.parametrize("venue", ["kalshi", "polymarket"])
-def test_books_can_be_spoiled_on_purpose_for_every_surface_alike(sandbox: Served, venue: str) -> None:
+def test_book_faults_apply_to_rest_and_websocket_alike(sandbox: Served, venue: str) -> None:
     natives = [n for n in lively(sandbox, venue, 60) if sandbox.tick(f"{venue}:{n}") == "0.01"]
     for kind, native in zip(
         ("tick_change", "empty_bids", "empty_asks", "empty_book", "resolve"), natives, strict=False
@@ -428,7 +428,7 @@ def test_books_can_be_spoiled_on_purpose_for_every_surface_alike(sandbox: Served
     assert [f["kind"] for f in sandbox.faults()] == ["tick_change", "empty_bids", "empty_asks", "empty_book", "resolve"]
 
 
-def test_faults_that_make_no_sense_are_refused(sandbox: Served) -> None:
+def test_invalid_faults_are_refused(sandbox: Served) -> None:
     for body, status in (
         ({"kind": "dance"}, 400),
         ({"kind": "drop", "connection": "kalshi-9"}, 404),
@@ -455,7 +455,7 @@ def _run(*faults: str, seed: int = 7) -> tuple[list[Obj], list[Obj]]:
         return client.frames, [{k: v for k, v in f.items() if k != "wall"} for f in sandbox.faults()]
 
 
-def test_faults_by_rate_hit_the_same_frames_again_under_one_seed() -> None:
+def test_faults_by_rate_hit_the_same_frames_under_the_same_seed() -> None:
     frames, faults = _run(*RATES, *BOOKS)
     assert _run(*RATES, *BOOKS) == (frames, faults)
     kinds = {f["kind"] for f in faults}
@@ -468,7 +468,7 @@ def test_faults_by_rate_hit_the_same_frames_again_under_one_seed() -> None:
 
 
 @pytest.mark.parametrize("kind", ["disconnect", "stall", "half_open", "slow"])
-def test_connections_fail_by_rate_too(kind: str) -> None:
+def test_connection_faults_happen_by_rate_too(kind: str) -> None:
     with serving(f"ws_{kind}=1") as sandbox:
         socket = sandbox.open(sandbox.market)
         tokens = [sandbox.token(c) for c in lively(sandbox, "polymarket")]
@@ -481,10 +481,10 @@ def test_connections_fail_by_rate_too(kind: str) -> None:
         assert sandbox.faults()[0]["kind"] == kind
 
 
-def test_a_client_is_late_when_much_waits_behind_one_frame_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "MOST_WAITING", 3)
+def test_a_client_is_late_when_many_frames_wait_for_long_behind_one_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "MAX_WAITING", 3)
     of: hub.Hub = build_app(universe(), keys=sandbox_keys()).state.hub
-    connection = hub.Connection(of.line("kalshi"), UserSession())
+    connection = hub.Connection(of.new_injector("kalshi"), UserSession())
     connection.put(["frame"] * 4)
     assert not connection.is_late()  # a burst
     connection.sending_since = time.monotonic()
@@ -495,7 +495,7 @@ def test_a_client_is_late_when_much_waits_behind_one_frame_for_long(monkeypatch:
     assert not connection.is_late()
 
 
-def test_two_clients_of_one_sandbox_do_not_disturb_one_another(sandbox: Served) -> None:
+def test_two_clients_of_one_sandbox_do_not_affect_each_other(sandbox: Served) -> None:
     tickers = lively(sandbox, "kalshi")
     one, other = Kalshi(sandbox, tickers), Kalshi(sandbox, tickers)
     market = Market(sandbox, lively(sandbox, "polymarket"))

@@ -1,7 +1,7 @@
-"""A campaign of faults on both streams: every loss is a row, and what says live and verified is the venue's book.
+"""Many faults on both streams: every loss is a gap row, and every live and verified book equals the venue's.
 
-Belongs here: recorder, derivation and sandbox together, with faults drawn from a seed. One fault each is tested in
-``test_record.py``.
+Belongs here: recorder, derivation and sandbox together, with faults drawn from a seed. ``test_record.py`` tests single
+faults.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FRAMES = {"ws_drop": 0.004, "ws_duplicate": 0.003, "ws_reorder": 0.003, "ws_garb
 STRIDES = (2, 4, 8)  # simulated seconds of a turn
 EVERY = 10  # turns between two faults of connections
 FORCED = ("disconnect", "stall", "half_open", "disconnect")
-MARKS = ("tick_change", "empty_bids", "empty_asks", "empty_book", "resolve")
+BOOK_FAULT_KINDS = ("tick_change", "empty_bids", "empty_asks", "empty_book", "resolve")
 SILENCE = 4.0  # seconds; a frozen stream is known by it alone
 # Seconds after which a loss must have begun, with some for a busy machine.
 NOTICED = {"stall": SILENCE + 8.0, "half_open": SILENCE + 8.0}
@@ -57,7 +57,7 @@ def settings(sandbox: SandboxProcess, tmp_path: Path) -> Settings:
 
 
 def campaign(sandbox: SandboxProcess, settings: Settings, least: int) -> list[tuple[int, dict[str, Truth]]]:
-    """Records both venues until so many faults have hit; the venues' books at instants in between."""
+    """Records both venues until this many faults have hit; returns the venues' books at times in between."""
     chance = random.Random(SEED)
     names = [i.instrument_id for f in feeds_of(settings, "kalshi polymarket") for i in f.instruments]
     truths: list[tuple[int, dict[str, Truth]]] = []
@@ -77,7 +77,11 @@ def campaign(sandbox: SandboxProcess, settings: Settings, least: int) -> list[tu
                 await asyncio.to_thread(_break, sandbox, FORCED[turn // EVERY % len(FORCED)])
                 await asyncio.sleep(SILENCE + 1.0 if FORCED[turn // EVERY % len(FORCED)] in NOTICED else 0.2)
             if turn % 20 == 0:
-                mark = {"kind": MARKS[turn // 20 % len(MARKS)], "instrument": chance.choice(names), "seconds": 5}
+                mark = {
+                    "kind": BOOK_FAULT_KINDS[turn // 20 % len(BOOK_FAULT_KINDS)],
+                    "instrument": chance.choice(names),
+                    "seconds": 5,
+                }
                 await asyncio.to_thread(_mark, sandbox, mark)
         control(sandbox, "faults", faults=[])
         await asyncio.sleep(max(NOTICED.values()))
@@ -90,7 +94,7 @@ def campaign(sandbox: SandboxProcess, settings: Settings, least: int) -> list[tu
 
 
 def _break(sandbox: SandboxProcess, kind: str) -> None:
-    """Of each venue the newest connection: nobody listens any more to one that went dark before."""
+    """Breaks the newest connection of each venue: an older half-open connection has no reader."""
     names = [name.rsplit("-", 1) for name in control(sandbox, "ws/connections")]
     for venue in VENUES:
         newest = max(int(number) for of, number in names if of == venue)
@@ -104,7 +108,7 @@ def _mark(sandbox: SandboxProcess, mark: dict[str, Any]) -> None:
 
 
 def derived(settings: Settings) -> Session:
-    """The tables of everything that was recorded."""
+    """The tables derived from all recordings."""
     session = Session.of(settings)
     for venue in VENUES:
         for hour in hours_due(session, venue, (), datetime.now(UTC) + timedelta(hours=2)):
@@ -120,11 +124,9 @@ def query(session: Session, table: str, text: str, *params: object) -> list[tupl
 def check_books(
     session: Session, truths: list[tuple[int, dict[str, Truth]]], faults: list[dict[str, Any]]
 ) -> Counter[str]:
-    """What live rows say against the venue; how many there were of each kind.
-
-    A frame of Polymarket's that is missing, and whose level the next frame tells anew, leaves no trace: the next hash
-    fits. Such rows are counted apart.
-    """
+    """Compares live rows with the venue; returns the number of rows of each kind. If a Polymarket frame is lost and the
+    next frame sets the same level again, the next hash matches and the loss leaves no trace. Such rows are counted
+    apart."""
     met: Counter[str] = Counter()
     wanted = """state, is_verified, bid_prices, bid_sizes, ask_prices, ask_sizes, epoch_us(valid_from) FROM {scan}
         WHERE instrument_id = ? AND valid_from <= make_timestamp(?) AND valid_to > make_timestamp(?)"""
@@ -145,7 +147,7 @@ def check_books(
 
 
 def _untraceable(faults: list[dict[str, Any]], name: str, since: int, at: int) -> bool:
-    """Whether a frame of Polymarket's was lost or late while the row held."""
+    """Whether a Polymarket frame was lost or late during the row."""
     return name.startswith("polymarket:") and any(
         fault["kind"] in ("drop", "reorder")
         and fault["instrument"] == name
@@ -155,7 +157,7 @@ def _untraceable(faults: list[dict[str, Any]], name: str, since: int, at: int) -
 
 
 def check_losses(session: Session, faults: list[dict[str, Any]]) -> Counter[str]:
-    """Whether the loss that a fault is lies in a gap, by kind; where trading has ended there is none."""
+    """Counts, by kind, the faults whose loss lies in a gap; after the end of trading there is no gap."""
     met: Counter[str] = Counter()
     asked = """count(*) FROM {scan} WHERE venue = $1 AND valid_from < $2::TIMESTAMPTZ AND valid_to > $3::TIMESTAMPTZ
         AND ($4 OR instrument_id = $5) AND state = 'unknown'"""
@@ -178,7 +180,7 @@ def check_losses(session: Session, faults: list[dict[str, Any]]) -> Counter[str]
 
 
 def check_rows(session: Session) -> None:
-    """Rows of an instrument follow each other; none begins before the last one ends."""
+    """Rows of an instrument are consecutive; none begins before the previous row ends."""
     overlapping = """count(*) FROM (
         SELECT valid_from, lag(valid_to) OVER (PARTITION BY instrument_id ORDER BY valid_from) AS before FROM {scan}
     ) WHERE before > valid_from"""

@@ -1,6 +1,6 @@
-"""What goes wrong on purpose.
+"""Injected faults.
 
-faults.py      which faults hit which answers
-spoiling.py    rows that no parser can read
-transport.py   faults of frames and connections
+faults.py       the fault plan, and faults of REST answers
+bad_rows.py     rows that no parser can read
+connections.py  faults of frames and connections
 """

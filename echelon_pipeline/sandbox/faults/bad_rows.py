@@ -1,6 +1,6 @@
-"""Rows that no parser can read, in answers that are otherwise as the venue serves them.
+"""Puts unreadable values into rows of otherwise correct answers.
 
-Belongs here: which values of an answer are spoiled. When it happens is drawn in ``faults.py``.
+Belongs here: the choice of values. ``faults.py`` decides when it happens.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-# Answers whose rows are spoiled: prices and trades, never listings.
+# Answers whose rows are corrupted: prices and trades, never listings.
 PATHS = ("trades", "candlesticks", "prices-history", "batch-prices-history")
-# Values whose loss makes a row unreadable: price, size, time, and the id of its instrument.
+# A row without one of these values is unreadable: price, size, time, id of the instrument.
 FIELDS = (
     "yes_price_dollars",
     "count_fp",
@@ -28,28 +28,28 @@ FIELDS = (
     "t",
     "matchTime",
 )
-IDS = ("ticker", "condition_id")  # null: another text would be another id
+IDS = ("ticker", "condition_id")  # set to null: another text would be another id
 
 
-def is_spoilable(path: str) -> bool:
-    """Whether an answer of this path holds rows that may be spoiled."""
+def has_corruptible_rows(path: str) -> bool:
+    """Whether answers of this path have rows to corrupt."""
     return path.rpartition("/")[2] in PATHS
 
 
-def spoil(body: bytes, draw: Callable[[int], float], rate: float) -> tuple[bytes, int]:
-    """The body with one value of some of its rows replaced, and how many rows that were. ``draw``: 0..1 by number."""
+def corrupt_rows(body: bytes, draw: Callable[[int], float], rate: float) -> tuple[bytes, int]:
+    """The body with one value replaced in some of its rows, and the number of these rows. ``draw``: 0..1 by number."""
     try:
         decoded: Any = msgspec.json.decode(body)
     except msgspec.DecodeError:
         return body, 0
-    spoiled = 0
+    corrupted = 0
     for number, row in enumerate(_rows(decoded)):
-        known = [name for name in FIELDS if name in row]
-        if known and draw(2 * number) < rate:
-            name = known[int(draw(2 * number + 1) * len(known))]
+        present = [name for name in FIELDS if name in row]
+        if present and draw(2 * number) < rate:
+            name = present[int(draw(2 * number + 1) * len(present))]
             row[name] = None if name in IDS else "?"
-            spoiled += 1
-    return msgspec.json.encode(decoded), spoiled
+            corrupted += 1
+    return msgspec.json.encode(decoded), corrupted
 
 
 def _rows(value: Any) -> Iterator[dict[str, Any]]:

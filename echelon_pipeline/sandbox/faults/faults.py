@@ -1,9 +1,8 @@
-"""Faults on demand: what goes wrong, how often, and the ASGI layer that does it.
+"""Faults on demand: the plan, and the ASGI layer that applies it to REST answers.
 
-Belongs here: the plan (rates per fault) and its effect on answers; what it does to WebSockets is in
-``transport.py``. Which request is hit follows from the
-seed and the number of the request, so a run can be repeated; the header ``x-sandbox-fault: <name>`` hits
-one request on purpose, ``x-sandbox-fault: none`` spares it.
+Belongs here: rates per fault and their effect on answers; ``connections.py`` applies faults to WebSockets. The seed and
+the number of the request decide which request is hit, so a run can be repeated. The header ``x-sandbox-fault: <name>``
+injects a fault into one request, ``x-sandbox-fault: none`` exempts it.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.sandbox.faults.bad_rows import is_spoilable, spoil
-from echelon_pipeline.sandbox.server.clock import behind
+from echelon_pipeline.sandbox.faults.bad_rows import corrupt_rows, has_corruptible_rows
+from echelon_pipeline.sandbox.server.clock import lagging
 from echelon_pipeline.sandbox.universe.randomness import draw
 
-# Names of faults that replace or spoil an answer, in the order they are drawn.
+# Faults that replace or damage an answer, in the order in which they are drawn.
 NAMES = ("429", "500", "502", "503", "timeout", "truncate", "malformed", "repeat_cursor", "stale_page")
-# WebSocket faults, asked for as ``ws_<name>``: of single data frames, of connections (drawn at a data frame), of
-# numbers, of books (drawn at every step of a book that somebody follows).
+# WebSocket faults, named ``ws_<name>`` in options: of single data frames, of connections (drawn at a data frame), of
+# sequence numbers, of books (drawn at every step of a book with a subscriber).
 FRAME_FAULTS = ("drop", "duplicate", "reorder", "garbage")
 CONNECTION_FAULTS = ("disconnect", "stall", "half_open", "slow")
 BOOK_FAULTS = ("tick_change", "empty_side", "resolve")
@@ -36,9 +35,9 @@ _CURSORS = ("cursor", "next_cursor", "after_cursor")
 
 @dataclass
 class FaultPlan:
-    """``rates``: share of requests by fault name. ``latency_ms``: added to every answer. ``hold``: seconds a
-    timed-out request is held before it is dropped with 504. ``ws``: rates of WebSocket faults. ``bad_rows``: share of
-    the rows of prices and trades that lack a value that can be read."""
+    """``rates``: share of requests by fault name. ``latency_ms``: added to every answer. ``hold``: seconds before a
+    timed-out request is answered with 504. ``ws``: rates of WebSocket faults. ``bad_rows``: share of the rows of prices
+    and trades that get an unreadable value."""
 
     rates: dict[str, float] = field(default_factory=dict)
     ws: dict[str, float] = field(default_factory=dict)
@@ -49,15 +48,15 @@ class FaultPlan:
 
     @classmethod
     def parse(cls, texts: Iterable[str], seed: int = 7) -> FaultPlan:
-        """From ``name=value`` texts: a rate for a fault (``429=0.05``; alone it means every request),
-        milliseconds for ``latency``, seconds for ``hold``; ``ws_`` before a WebSocket fault. Raises BadSettings."""
+        """Parses ``name=value`` texts: a rate for a fault (``429=0.05``; without a value: every request), milliseconds
+        for ``latency``, seconds for ``hold``; ``ws_`` before a WebSocket fault. Raises BadSettings."""
         plan = cls(seed=seed)
         for text in texts:
             name, _, value = text.partition("=")
             try:
                 number = float(value or 1)
             except ValueError:
-                raise BadSettings(f"fault {text!r}: {value!r} is no number") from None
+                raise BadSettings(f"fault {text!r}: {value!r} is not a number") from None
             if name == "latency":
                 plan = replace(plan, latency_ms=number)
             elif name == "hold":
@@ -84,7 +83,7 @@ class FaultPlan:
 
 
 class Faults:
-    """ASGI layer. Control requests (below ``/__sandbox__``) are never hit."""
+    """ASGI layer that injects faults; never into control requests (below ``/__sandbox__``)."""
 
     def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
         self.app = app
@@ -101,7 +100,7 @@ class Faults:
         fault = (None if forced == "none" else forced) if forced else self.plan.draw(self.requests)
         if self.plan.latency_ms:
             await asyncio.sleep(self.plan.latency_ms / 1000)
-        if fault is None and self.plan.bad_rows and not forced and is_spoilable(scope["path"]):
+        if fault is None and self.plan.bad_rows and not forced and has_corruptible_rows(scope["path"]):
             await self._with_bad_rows(scope, receive, send)
             return
         if fault is None:
@@ -119,7 +118,7 @@ class Faults:
         elif fault == "malformed":
             await _send(send, 200, b"<html><body>Just a moment...</body></html>", b"text/html")
         elif fault == "stale_page":
-            with behind(STALE_SECONDS if _first_page(scope) else 0):
+            with lagging(STALE_SECONDS if _first_page(scope) else 0):
                 await self.app(scope, receive, send)
         else:
             status, body = await self._collect(scope, receive)
@@ -129,7 +128,7 @@ class Faults:
     async def _with_bad_rows(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, seed = self.requests, self.plan.seed
         status, body = await self._collect(scope, receive)
-        body, rows = spoil(body, lambda n: draw(seed, f"bad_row/{request}", n) / 2**32, self.plan.bad_rows)
+        body, rows = corrupt_rows(body, lambda n: draw(seed, f"bad_row/{request}", n) / 2**32, self.plan.bad_rows)
         self.hits["bad_rows"] = self.hits.get("bad_rows", 0) + rows
         await _send(send, status, body, b"application/json")
 
@@ -148,7 +147,7 @@ class Faults:
 
 
 def error_body(status: int, path: str) -> tuple[bytes, bytes]:
-    """Body and type of a failure in the venue's own shape."""
+    """Body and content type of an error in the venue's format."""
     if status == 429 and path.startswith("/data/v2"):
         return b"error code: 1015", b"text/plain"  # measured: no JSON, no Retry-After
     if status == 429:
@@ -175,7 +174,7 @@ def _first_page(scope: Scope) -> bool:
 
 
 def _repeat_cursor(body: bytes, scope: Scope) -> bytes:
-    """The same answer naming the cursor that was sent as the next one."""
+    """The same answer, with the request's cursor as the next cursor."""
     sent = _sent_cursor(scope)
     try:
         decoded: Any = msgspec.json.decode(body)

@@ -11,18 +11,18 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from echelon_pipeline.sandbox.kalshi.candles import as_historical, as_live, candles
-from echelon_pipeline.sandbox.kalshi.query import cutoff, limit, next_cursor, not_found, refuse, start_at, whole
+from echelon_pipeline.sandbox.kalshi.query import cutoff, integer, limit, next_cursor, not_found, page_start, refuse
 from echelon_pipeline.sandbox.kalshi.views import KalshiViews
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.server.wire import iso, many
+from echelon_pipeline.sandbox.server.wire import iso, list_param
 from echelon_pipeline.sandbox.universe.catalog import COMBO_SERIES, DAY
 
 Obj = dict[str, Any]
 BATCH, BATCH_CANDLES = 100, 10_000
 
 
-class Rows:
-    """Finds what a path names, or refuses with 404: unknown, not created yet, or in the other tier."""
+class PathLookup:
+    """Finds the market or event of a path, or raises 404: unknown, not created yet, or in the other tier."""
 
     def __init__(self, views: KalshiViews, clock: SandboxClock) -> None:
         self.views = views
@@ -46,13 +46,13 @@ class Rows:
 class Candlesticks:
     """Handlers by path below /trade-api/v2."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: PathLookup) -> None:
         self.rows = rows
         self.views = rows.views
         self.clock = rows.clock
 
     def routes(self) -> dict[str, Any]:
-        """Paths."""
+        """Handlers by path."""
         return {
             "/series/{series}/markets/{ticker}/candlesticks": self.candlesticks,
             "/series/{series}/events/{ticker}/candlesticks": self.event_candlesticks,
@@ -61,7 +61,7 @@ class Candlesticks:
         }
 
     def _window(self, query: QueryParams) -> tuple[int, int, int]:
-        start, end, minutes = (whole(query, n) for n in ("start_ts", "end_ts", "period_interval"))
+        start, end, minutes = (integer(query, n) for n in ("start_ts", "end_ts", "period_interval"))
         if start is None or end is None or minutes is None:
             raise refuse("bad_request", "start_ts, end_ts and period_interval are required")
         if minutes not in (1, 60, 1440) or end < start:
@@ -70,11 +70,11 @@ class Candlesticks:
 
     def _live(self, row: int, query: QueryParams) -> list[Obj]:
         start, end, minutes = self._window(query)
-        found = candles(self.views, row, start, end, minutes, self.clock.s)
+        result = candles(self.views, row, start, end, minutes, self.clock.s)
         if query.get("include_latest_before_start") == "true":
             before = candles(self.views, row, start - 30 * DAY, start - 1, minutes, self.clock.s)[-1:]
-            found = before + found
-        return [as_live(c) for c in found]
+            result = before + result
+        return [as_live(c) for c in result]
 
     def candlesticks(self, request: Request) -> Obj:
         row = self.rows.row(request.path_params["ticker"])
@@ -83,15 +83,15 @@ class Candlesticks:
         return {"ticker": request.path_params["ticker"], "candlesticks": self._live(row, request.query_params)}
 
     def batch_candlesticks(self, request: Request) -> Obj:
-        tickers = many(request.query_params, "market_tickers")
+        tickers = list_param(request.query_params, "market_tickers")
         if not 1 <= len(tickers) <= BATCH:
             raise refuse("bad_request", f"between 1 and {BATCH} market_tickers are required")
         markets, total = [], 0
         for ticker in tickers:
             row = self.views.names.find(ticker)
-            found = [] if row is None else self._live(row, request.query_params)
-            total += len(found)
-            markets.append({"market_ticker": ticker, "candlesticks": found})
+            market_candles = [] if row is None else self._live(row, request.query_params)
+            total += len(market_candles)
+            markets.append({"market_ticker": ticker, "candlesticks": market_candles})
             if total > BATCH_CANDLES:
                 raise refuse("bad_request", f"more than {BATCH_CANDLES} candlesticks requested")
         return {"markets": markets}
@@ -110,19 +110,19 @@ class Candlesticks:
     def historical_candlesticks(self, request: Request) -> Obj:
         row = self.rows.row(request.path_params["ticker"], historical=True)
         start, end, minutes = self._window(request.query_params)
-        found = candles(self.views, row, start, end, minutes, self.clock.s)
-        return {"ticker": request.path_params["ticker"], "candlesticks": [as_historical(c) for c in found]}
+        result = candles(self.views, row, start, end, minutes, self.clock.s)
+        return {"ticker": request.path_params["ticker"], "candlesticks": [as_historical(c) for c in result]}
 
 
 class Collections:
     """Handlers by path below /trade-api/v2."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: PathLookup) -> None:
         self.views = rows.views
         self.clock = rows.clock
 
     def routes(self) -> dict[str, Any]:
-        """Paths."""
+        """Handlers by path."""
         return {
             "/multivariate_event_collections": self.collections,
             "/multivariate_event_collections/{ticker}": self.collection,
@@ -130,16 +130,16 @@ class Collections:
 
     def collections(self, request: Request) -> Obj:
         query = request.query_params
-        size, start = limit(query, 200, 200), start_at(query, "c")
-        found = [self._collection(n) for n in range(len(COMBO_SERIES))]
+        size, start = limit(query, 200, 200), page_start(query, "c")
+        objects = [self._collection(n) for n in range(len(COMBO_SERIES))]
         if series := query.get("series_ticker"):
-            found = [c for c in found if c["series_ticker"] == series]
+            objects = [c for c in objects if c["series_ticker"] == series]
         if ticker := query.get("associated_event_ticker"):
-            found = [c for c in found if ticker in c["associated_event_tickers"]]
+            objects = [c for c in objects if ticker in c["associated_event_tickers"]]
         if query.get("status") in ("unopened", "closed"):
-            found = []
-        following = start + size if start + size < len(found) else None
-        return {"multivariate_contracts": found[start : start + size], "cursor": next_cursor("c", following)}
+            objects = []
+        following = start + size if start + size < len(objects) else None
+        return {"multivariate_contracts": objects[start : start + size], "cursor": next_cursor("c", following)}
 
     def collection(self, request: Request) -> Obj:
         for number, (_, _, ticker) in enumerate(COMBO_SERIES):

@@ -1,8 +1,8 @@
 """Kalshi candlesticks of generated instruments.
 
-Belongs here: aggregating trades and minute quotes into periods. A candle is labelled by its inclusive
-end; quotes live on a minute grid, so a day's high is the high of its minutes. Daily candles follow
-Eastern days, as the venue's do. Block trades count in the volume and not in the prices.
+Belongs here: aggregating trades and minute quotes into periods. A candle is labelled by its inclusive end. Quotes are
+on a minute grid, so a day's high is the high of its minutes. Daily candles are Eastern days, as at the venue. Block
+trades count in the volume and not in the prices.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 
 from echelon_pipeline.sandbox.kalshi.views import KalshiViews, open_interest
 from echelon_pipeline.sandbox.server.wire import contracts, dollars
-from echelon_pipeline.sandbox.universe.randomness import Array
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask, mids
+from echelon_pipeline.sandbox.universe.randomness import Array
 from echelon_pipeline.sandbox.universe.trades import is_block, ticks
 
 Obj = dict[str, Any]
@@ -28,7 +28,7 @@ _NAMES = ("open", "high", "low", "close")
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """One period. Prices in 1e-4 dollars; ``price``/``mean`` None where nothing traded."""
+    """One period. Prices in 1e-4 dollars; ``price`` and ``mean`` are None without trades."""
 
     end: int
     bid: Ohlc
@@ -46,18 +46,18 @@ def ends_between(start: int, end: int, minutes: int) -> list[int]:
         step = minutes * 60
         return list(range(-(-start // step) * step, end + 1, step))
     day = (datetime.fromtimestamp(start, UTC).astimezone(_EASTERN) - timedelta(days=1)).date()
-    found: list[int] = []
+    ends: list[int] = []
     while True:
-        moment = int(datetime(day.year, day.month, day.day, tzinfo=_EASTERN).timestamp())
-        if moment > end:
-            return found
-        if moment >= start:
-            found.append(moment)
+        at = int(datetime(day.year, day.month, day.day, tzinfo=_EASTERN).timestamp())
+        if at > end:
+            return ends
+        if at >= start:
+            ends.append(at)
         day += timedelta(days=1)
 
 
 def candles(views: KalshiViews, i: int, start: int, end: int, minutes: int, now: int) -> list[Candle]:
-    """Finished candles of one instrument with ends in [start, end], while it could trade."""
+    """Complete candles of one instrument with ends in [start, end], within its trading time."""
     c = views.venue.columns
     opens, closes = c["opens"][i], c["closes"][i]
     ends = ends_between(max(start, opens + 1), min(end, now, closes + minutes * 60 - 1), minutes)
@@ -70,7 +70,7 @@ def candles(views: KalshiViews, i: int, start: int, end: int, minutes: int, now:
     first = rows[0] if rows else table.visible(ends[-1] * 1_000_000)
     _, total, _ = table.totals(i, first)
     previous, at = table.last_price(i, first), 0
-    found: list[Candle] = []
+    result: list[Candle] = []
     for number, end_at in enumerate(ends):
         inside: list[int] = []
         while at < len(rows) and table.t[rows[at]] <= end_at * 1_000_000:
@@ -80,9 +80,9 @@ def candles(views: KalshiViews, i: int, start: int, end: int, minutes: int, now:
         total += size
         open_prints = [(table.price[n], table.size[n]) for n in inside if not is_block(table.key[n])]
         bid, ask = quotes[number]
-        found.append(_candle(end_at, bid, ask, open_prints, previous, size, open_interest(total)))
+        result.append(_candle(end_at, bid, ask, open_prints, previous, size, open_interest(total)))
         previous = table.price[inside[-1]] if inside else previous
-    return found
+    return result
 
 
 def _candle(
@@ -109,23 +109,23 @@ def _quotes(views: KalshiViews, i: int, begins: list[int], ends: list[int]) -> l
     minute = np.arange(first, last + 1)
     grid = views.venue.grid(i)
     bid, ask = bid_ask(mids(views.venue.shape(i), minute), np.array(ticks(grid)), np.array(1 + grid // 8 % 4))
-    if views.is_only_offered(i):
+    if views.has_only_asks(i):
         bid = bid * 0
     starts = np.searchsorted(minute, np.array(begins) // 60)
     starts = starts[starts < len(minute)]
-    made = list(zip(_periods(bid, starts), _periods(ask, starts), strict=True))
-    return made + [((0, 0, 0, 0), (ONE, ONE, ONE, ONE))] * (len(begins) - len(made))
+    quotes = list(zip(_periods(bid, starts), _periods(ask, starts), strict=True))
+    return quotes + [((0, 0, 0, 0), (ONE, ONE, ONE, ONE))] * (len(begins) - len(quotes))
 
 
 def _periods(quote: Array, starts: Array) -> list[Ohlc]:
-    """Open, high, low, close of runs of minutes that begin at ``starts``."""
+    """Open, high, low, close of the ranges of minutes that begin at ``starts``."""
     last = np.append(starts[1:], len(quote)) - 1
     columns = (quote[starts], np.maximum.reduceat(quote, starts), np.minimum.reduceat(quote, starts), quote[last])
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def as_live(candle: Candle) -> Obj:
-    """A candle as the live tier serves it: names carry suffixes, absent prices are left out."""
+    """A candle of the live tier: names have suffixes, missing prices are left out."""
     price: Obj = {}
     if candle.price is not None:
         price = {f"{n}_dollars": dollars(v) for n, v in zip(_NAMES, candle.price, strict=True)}
@@ -144,7 +144,7 @@ def as_live(candle: Candle) -> Obj:
 
 
 def as_historical(candle: Candle) -> Obj:
-    """A candle as the historical tier serves it: the same strings under names without suffixes, nulls kept."""
+    """A candle of the historical tier: the same strings, names without suffixes, missing prices are null."""
     prices: tuple[int | None, ...] = candle.price or (None,) * 4
     price: Obj = {n: None if v is None else dollars(v) for n, v in zip(_NAMES, prices, strict=True)}
     price["mean"] = None if candle.mean is None else dollars(candle.mean)

@@ -1,6 +1,7 @@
-"""Reading Kalshi's WebSocket commands, and refusing them in its words.
+"""Parses Kalshi's WebSocket commands, and refuses them with its error codes.
 
-Belongs here: one command's text made into a checked ``Asked``; error codes (reference: Kalshi 7). No subscriptions.
+Belongs here: from text to a checked ``Command``; error codes (reference: Kalshi 7). Subscriptions belong in
+``subscriptions.py``.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ ACTIONS = ("add_markets", "delete_markets", "get_snapshot")
 
 
 class CommandError(Exception):
-    """An error frame; ``body`` is what the client gets."""
+    """A refused command; ``body`` is the error frame."""
 
     def __init__(self, code: int, id_part: Obj, more: Obj | None = None, sid: int | None = None) -> None:
         super().__init__(ERRORS[code])
@@ -48,8 +49,8 @@ class CommandError(Exception):
 
 
 @dataclass
-class Asked:
-    """A command whose parameters are known to be right. ``not_found``: error frames of markets nobody knows."""
+class Command:
+    """A command with checked parameters. ``not_found``: error frames of unknown markets."""
 
     cmd: str
     id_part: Obj
@@ -67,7 +68,7 @@ class Asked:
         return CommandError(code, self.id_part, more)
 
 
-def read(text: str, find: Find, find_id: Find) -> Asked:
+def read(text: str, find: Find, find_id: Find) -> Command:
     """The command in a client's frame. Raises CommandError."""
     try:
         body = msgspec.json.decode(text)
@@ -76,34 +77,34 @@ def read(text: str, find: Find, find_id: Find) -> Asked:
     if not isinstance(body, dict):
         raise CommandError(1, {})
     number = body.get("id")
-    id_part = {"id": number} if type(number) is int and number > 0 else {}  # true is an int to isinstance
-    asked = Asked(str(body.get("cmd")), id_part)
-    if asked.cmd not in ("subscribe", "unsubscribe", "update_subscription", "list_subscriptions"):
-        raise asked.error(5)
-    if asked.cmd == "list_subscriptions":
-        return asked
+    id_part = {"id": number} if type(number) is int and number > 0 else {}  # isinstance(True, int) is true
+    command = Command(str(body.get("cmd")), id_part)
+    if command.cmd not in ("subscribe", "unsubscribe", "update_subscription", "list_subscriptions"):
+        raise command.error(5)
+    if command.cmd == "list_subscriptions":
+        return command
     params = body.get("params")
     if not isinstance(params, dict):
-        raise asked.error(2)
-    if asked.cmd == "unsubscribe":
-        asked.sids = _sids(asked, params)
-        return asked
-    _read_flags(asked, params)
-    _read_markets(asked, params, find, find_id)
-    _read_target(asked, params)
-    return asked
+        raise command.error(2)
+    if command.cmd == "unsubscribe":
+        command.sids = _sids(command, params)
+        return command
+    _read_flags(command, params)
+    _read_markets(command, params, find, find_id)
+    _read_target(command, params)
+    return command
 
 
-def _sids(asked: Asked, params: Obj) -> list[int]:
+def _sids(command: Command, params: Obj) -> list[int]:
     sids = params.get("sids")
     if not isinstance(sids, list) or not sids:
-        raise asked.error(4)
+        raise command.error(4)
     if not all(type(sid) is int for sid in sids):
-        raise asked.error(11)
+        raise command.error(11)
     return sids
 
 
-def _read_flags(asked: Asked, params: Obj) -> None:
+def _read_flags(command: Command, params: Obj) -> None:
     for name, member in (
         ("use_yes_price", "in_yes_prices"),
         ("skip_ticker_ack", "is_terse"),
@@ -111,53 +112,53 @@ def _read_flags(asked: Asked, params: Obj) -> None:
     ):
         value = params.get(name, False)
         if not isinstance(value, bool):
-            raise asked.error(11)
-        setattr(asked, member, value)
+            raise command.error(11)
+        setattr(command, member, value)
 
 
-def _read_markets(asked: Asked, params: Obj, find: Find, find_id: Find) -> None:
-    """Rows of the markets named in one of four ways."""
+def _read_markets(command: Command, params: Obj, find: Find, find_id: Find) -> None:
+    """Finds the rows of the markets, which a command names by one of four parameters."""
     names = [n for n in ("market_ticker", "market_tickers", "market_id", "market_ids") if n in params]
     if len(names) > 1:
-        raise asked.error(11)
+        raise command.error(11)
     if not names:
         return
     value = params[names[0]]
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
-        raise asked.error(11)
-    asked.names_no_market = False
+        raise command.error(11)
+    command.names_no_market = False
     key = names[0].removesuffix("s")
     for text in dict.fromkeys(texts):
         row = find_id(text) if key == "market_id" else find(text)
         if row is None:
-            asked.not_found.append(asked.error(16, {key: text}).body)
+            command.not_found.append(command.error(16, {key: text}).body)
         else:
-            asked.rows.append(row)
+            command.rows.append(row)
 
 
-def _read_target(asked: Asked, params: Obj) -> None:
-    """Channels of a subscribe; sid and action of an update."""
-    if asked.cmd == "subscribe":
+def _read_target(command: Command, params: Obj) -> None:
+    """Reads the channels of a subscribe, or the sid and action of an update."""
+    if command.cmd == "subscribe":
         channels = params.get("channels")
         if not isinstance(channels, list) or not channels:
-            raise asked.error(3)
+            raise command.error(3)
         if any(channel not in CHANNELS for channel in channels):
-            raise asked.error(8)
-        asked.channels = list(dict.fromkeys(channels))
-        if "orderbook_delta" in asked.channels and asked.names_no_market:
-            raise asked.error(14)
+            raise command.error(8)
+        command.channels = list(dict.fromkeys(channels))
+        if "orderbook_delta" in command.channels and command.names_no_market:
+            raise command.error(14)
         return
     sids = [params["sid"]] if "sid" in params else params.get("sids")
     if not isinstance(sids, list) or len(sids) != 1 or ("sid" in params and "sids" in params):
-        raise asked.error(12)
+        raise command.error(12)
     if type(sids[0]) is not int:
-        raise asked.error(11)
-    asked.sids, action = sids, params.get("action")
+        raise command.error(11)
+    command.sids, action = sids, params.get("action")
     if not action:
-        raise asked.error(15)
+        raise command.error(15)
     if action not in ACTIONS:
-        raise asked.error(13)
-    asked.action = action
-    if asked.names_no_market:
-        raise asked.error(14)
+        raise command.error(13)
+    command.action = action
+    if command.names_no_market:
+        raise command.error(14)

@@ -1,7 +1,7 @@
-"""Messages of Kalshi's WebSocket made from rows of a generated universe.
+"""Messages of Kalshi's WebSocket from rows of a generated universe.
 
-Belongs here: the ``msg`` of every data frame (reference: Kalshi 7). Envelopes, sids and sequence numbers are the
-session's.
+Belongs here: the ``msg`` of every data frame (reference: Kalshi 7). Envelopes, sids and sequence numbers belong in
+``session.py``.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class KalshiFrames:
         return {"market_ticker": self.views.market_ticker(i), "market_id": self.market_id(i)}
 
     def snapshot(self, i: int, us: int, *, in_yes_prices: bool) -> Obj:
-        """The key of an empty side is absent."""
+        """A snapshot; the key of an empty side is missing."""
         yes, no = sides(self.views.books.at(i, us))
         if in_yes_prices:
             no = tuple((ONE - p, s) for p, s in no)
-        found = {"yes_dollars_fp": sorted(yes), "no_dollars_fp": sorted(no)}
-        return self._market(i) | {k: [[dollars(p), contracts(s)] for p, s in v] for k, v in found.items() if v}
+        levels = {"yes_dollars_fp": sorted(yes), "no_dollars_fp": sorted(no)}
+        return self._market(i) | {k: [[dollars(p), contracts(s)] for p, s in v] for k, v in levels.items() if v}
 
     def delta(self, i: int, us: int, change: Change, *, in_yes_prices: bool) -> Obj:
         is_yes, size = change.side == BID, change.after - change.before
@@ -139,7 +139,7 @@ class KalshiFrames:
         return {"event_type": "settled", "market_ticker": ticker, "settled_ts": us // SECOND_US}
 
     def refined(self, i: int, us: int) -> Obj:
-        """Its tick became finer."""
+        """The tick size became finer."""
         market = self._now(i, us)
         return {
             "event_type": "price_level_structure_updated",
@@ -149,7 +149,7 @@ class KalshiFrames:
         }
 
     def _now(self, i: int, us: int) -> Obj:
-        """The market as REST has it, a second later where the time is no whole one."""
+        """The market as in REST, at the next whole second."""
         seconds, table = -(-us // SECOND_US), self.venue.trades
         seen, day = table.visible(seconds * SECOND_US), table.visible((seconds - DAY) * SECOND_US)
         return self.views.market(i, seconds, seen, day)

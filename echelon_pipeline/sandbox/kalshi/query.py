@@ -1,4 +1,4 @@
-"""Kalshi's filters: reading parameters, refusing what Kalshi refuses, choosing rows.
+"""Kalshi's filters: reads parameters, refuses invalid ones, selects rows.
 
 Belongs here: markets, events and trades by query (reference: Kalshi REST 3.3, 3.4, 3.6, 3.8).
 """
@@ -12,13 +12,13 @@ import polars as pl
 from starlette.datastructures import QueryParams
 
 from echelon_pipeline.sandbox.kalshi.views import KalshiViews
-from echelon_pipeline.sandbox.server.wire import Refused, cursor_of, many, read_cursor
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, cursor_of, list_param, read_cursor
 from echelon_pipeline.sandbox.universe.catalog import COMBO_SERIES, DAY
 from echelon_pipeline.sandbox.universe.columns import Ints
 from echelon_pipeline.sandbox.universe.selections import Selections
 from echelon_pipeline.sandbox.universe.trades import is_block
 
-LIVE_DAYS = 90  # the live tier targets three months; what settled or traded before is historical
+LIVE_DAYS = 90  # the live tier has three months; earlier settlements and trades are historical
 _COLUMN = {"created": "created", "close": "closes", "settled": "settled", "updated": "updated"}
 _FITS: dict[str, set[str | None]] = {
     "created": {"unopened", "open", None},
@@ -29,37 +29,37 @@ _FITS: dict[str, set[str | None]] = {
 _TIME = re.compile(r"(min|max)_(created|close|settled|updated)_ts")
 
 
-def refuse(code: str, message: str, status: int = 400) -> Refused:
+def refuse(code: str, message: str, status: int = 400) -> ErrorResponse:
     """Kalshi's error body."""
-    return Refused(status, {"error": {"code": code, "message": message}})
+    return ErrorResponse(status, {"error": {"code": code, "message": message}})
 
 
-def not_found() -> Refused:
+def not_found() -> ErrorResponse:
     return refuse("not_found", "not found", 404)
 
 
-def whole(query: QueryParams, name: str) -> int | None:
-    """An integer parameter; anything else (a float too) is refused in Kalshi's words."""
+def integer(query: QueryParams, name: str) -> int | None:
+    """An integer parameter; anything else, also a float, is refused with Kalshi's message."""
     text = query.get(name)
     if text is None or text == "":
         return None
     if not re.fullmatch(r"-?\d{1,18}", text):
-        raise Refused(400, {"msg": f"Invalid format for parameter {name}: error binding string parameter"})
+        raise ErrorResponse(400, {"msg": f"Invalid format for parameter {name}: error binding string parameter"})
     return int(text)
 
 
-def limit(query: QueryParams, default: int, most: int) -> int:
-    """Page size; above the maximum is refused."""
-    size = whole(query, "limit")
+def limit(query: QueryParams, default: int, maximum: int) -> int:
+    """Page size; a size above the maximum is refused."""
+    size = integer(query, "limit")
     if size is None or size == 0:
         return default
-    if not 0 < size <= most:
-        raise refuse("bad_request", f"limit must be between 1 and {most}")
+    if not 0 < size <= maximum:
+        raise refuse("bad_request", f"limit must be between 1 and {maximum}")
     return size
 
 
-def start_at(query: QueryParams, kind: str) -> int:
-    """Where a page begins: 0, or what the cursor says."""
+def page_start(query: QueryParams, kind: str) -> int:
+    """First row of a page: 0, or the position in the cursor."""
     cursor = query.get("cursor")
     if not cursor:
         return 0
@@ -85,7 +85,7 @@ class KalshiQuery:
     def __init__(self, views: KalshiViews) -> None:
         self._views = views
         self._venue = views.venue
-        self._kept = Selections()
+        self._selections = Selections()
         series = [views.names.series(event) for event in self._venue.events]
         self._series_code = {name: code for code, name in enumerate(sorted(set(series)))}
         codes = pl.Series([self._series_code[name] for name in series], dtype=pl.Int32)
@@ -101,12 +101,12 @@ class KalshiQuery:
         """Rows of a market listing, newest last."""
         status = query.get("status") or None
         times = self._times(query, status)
-        tickers = tuple(many(query, "tickers"))
+        tickers = tuple(list_param(query, "tickers"))
         names = tuple(query.get(n) or None for n in ("event_ticker", "series_ticker", "mve_filter"))
         if historical and sum(map(bool, (tickers, *names))) > 1:
             raise refuse("bad_request", "filters are mutually exclusive")
         key = ("markets", now, historical, status, times, tickers, names)
-        return self._kept.get(key, lambda: self._select(now, historical, status, times, tickers, names))
+        return self._selections.get(key, lambda: self._select(now, historical, status, times, tickers, names))
 
     def _select(
         self,
@@ -159,13 +159,13 @@ class KalshiQuery:
 
     @staticmethod
     def _times(query: QueryParams, status: str | None) -> tuple[tuple[str, str, int], ...]:
-        found = []
+        bounds = []
         for name in sorted(query.keys()):
             match = _TIME.fullmatch(name)
-            value = whole(query, name) if match else None
+            value = integer(query, name) if match else None
             if match and value is not None:
-                found.append((match[1], match[2], value))
-        kinds = {kind for _, kind, _ in found}
+                bounds.append((match[1], match[2], value))
+        kinds = {kind for _, kind, _ in bounds}
         if len(kinds) > 1:
             raise refuse("bad_request", "timestamp filters are mutually exclusive")
         for kind in kinds:
@@ -175,15 +175,15 @@ class KalshiQuery:
             lonely = query.get("series_ticker") and query.get("mve_filter") != "exclude"
             if kind == "updated" and (others or lonely or query.get("mve_filter") == "only"):
                 raise refuse("bad_request", "min_updated_ts cannot be used with other filters")
-        return tuple((bound, _COLUMN[kind], at) for bound, kind, at in found)
+        return tuple((bound, _COLUMN[kind], at) for bound, kind, at in bounds)
 
     def events(self, query: QueryParams, now: int, *, combos: bool) -> Ints:
-        """Numbers of events. A status fits where any of its markets has it."""
+        """Numbers of events. An event matches a status if any of its markets has it."""
         status = query.get("status") or None
         series = query.get("series_ticker") or None
         collection = query.get("collection_ticker") or None
-        tickers = tuple(many(query, "tickers"))
-        min_close, min_updated = whole(query, "min_close_ts"), whole(query, "min_updated_ts")
+        tickers = tuple(list_param(query, "tickers"))
+        min_close, min_updated = integer(query, "min_close_ts"), integer(query, "min_updated_ts")
         if series and collection:
             raise refuse("bad_request", "series_ticker and collection_ticker are mutually exclusive")
         key = ("events", now, combos, status, series, collection, tickers, min_close, min_updated)
@@ -205,7 +205,7 @@ class KalshiQuery:
                 keep &= pl.col("event").is_in(wanted)
             return self._frame.filter(keep)["event"].unique().sort()
 
-        return self._kept.get(key, select)
+        return self._selections.get(key, select)
 
     def trade_page(
         self, query: QueryParams, now_us: int, size: int, *, historical: bool
@@ -214,12 +214,12 @@ class KalshiQuery:
         table = self._venue.trades
         edge = table.visible(cutoff(now_us // 1_000_000) * 1_000_000 - 1)
         low, high = (0, edge) if historical else (edge, table.visible(now_us))
-        if (at := whole(query, "min_ts")) is not None:
+        if (at := integer(query, "min_ts")) is not None:
             low = max(low, table.visible(at * 1_000_000 - 1))
-        if (at := whole(query, "max_ts")) is not None:
+        if (at := integer(query, "max_ts")) is not None:
             high = min(high, table.visible(at * 1_000_000))
         if query.get("cursor"):
-            high = min(high, start_at(query, "t"))
+            high = min(high, page_start(query, "t"))
         rows = self._trades_of(query.get("ticker"), query.get("is_block_trade"), low, max(low, high))
         page = list(rows[max(len(rows) - size, 0) :])[::-1]
         return page, page[-1] if len(rows) > size else None

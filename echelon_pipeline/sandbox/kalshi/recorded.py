@@ -1,7 +1,7 @@
 """Kalshi's endpoints over a recorded universe.
 
-Belongs here: the generated universe's paths and filters over objects as they were recorded. What was not
-recorded answers 404 ``not_available_in_recording``, never an empty success.
+Belongs here: the generated universe's paths and filters over recorded objects. A request for objects that were not
+recorded is answered with 404 ``not_available_in_recording``, never with an empty list.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import msgspec
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from echelon_pipeline.sandbox.kalshi.query import limit, next_cursor, refuse, start_at, whole
-from echelon_pipeline.sandbox.server.wire import Refused, many
-from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse, Recording
-from echelon_pipeline.sandbox.universe.unserved import is_combo, settled_at, spacing
+from echelon_pipeline.sandbox.kalshi.query import integer, limit, next_cursor, page_start, refuse
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, list_param
+from echelon_pipeline.sandbox.universe.recorded import RecordedObject, RecordedUniverse
+from echelon_pipeline.sandbox.universe.unserved import candle_minutes, is_combo, settled_at
 
 Obj = dict[str, Any]
 _STATUS = {
@@ -27,34 +27,34 @@ _STATUS = {
     "closed": {"closed", "determined", "disputed", "amended"},
     "settled": {"finalized", "settled"},
 }
-# A recording has one tier: everything in it is served where the venue serves what is recent.
+# A recording has one tier: everything is served by the live routes.
 ONE_TIER = dict.fromkeys(("market_settled_ts", "trades_created_ts", "orders_updated_ts"), "2000-01-01T00:00:00Z")
 _TIMES = {"close": "close_time", "created": "created_time", "settled": "settlement_ts", "updated": "updated_time"}
 
 
-def not_recorded(what: str) -> Refused:
-    """The answer for whatever the folder does not hold."""
+def not_recorded(what: str) -> ErrorResponse:
+    """The answer for objects that the folder does not have."""
     return refuse("not_available_in_recording", f"{what} is not in this recording", 404)
 
 
 def seconds(text: str | None) -> int:
-    """RFC 3339 as Unix seconds; 0 where there is none."""
+    """RFC 3339 as Unix seconds; 0 if there is no time."""
     return int(datetime.fromisoformat(text).timestamp()) if text and not text.startswith("0001") else 0
 
 
 class RecordedKalshi:
-    """Handlers by path below /trade-api/v2; each takes a request and gives the body."""
+    """Handlers by path below /trade-api/v2; each takes a request and returns the body."""
 
     def __init__(self, universe: RecordedUniverse) -> None:
         self.universe = universe
         self.markets_by_ticker = universe.objects["kalshi market"]
         self.events_by_ticker = universe.objects["kalshi event"]
-        self._by_event: dict[str, list[Recording]] = {}
+        self._by_event: dict[str, list[RecordedObject]] = {}
         for market in self.markets_by_ticker.values():
             self._by_event.setdefault(str(market.get("event_ticker")), []).append(market)
 
     def routes(self) -> dict[str, Any]:
-        """Paths in the order they are tried."""
+        """Handlers by path, in the order of matching."""
         return {
             "/series": self.series_list,
             "/series/{series}": self.series,
@@ -75,41 +75,41 @@ class RecordedKalshi:
         }
 
     def _answer(self, path: str) -> Callable[[Request], msgspec.Raw]:
-        """An endpoint whose whole answer was recorded; a recorder's wrapper is taken off."""
+        """A handler that returns a whole recorded answer, without the recorder's wrapper."""
         raw = self.universe.answers[path]
         return lambda _: raw
 
-    def _page(self, request: Request, name: str, found: list[Any], default: int, most: int) -> Obj:
-        size, start = limit(request.query_params, default, most), start_at(request.query_params, "r")
-        following = start + size if start + size < len(found) else None
-        return {name: found[start : start + size], "cursor": next_cursor("r", following)}
+    def _page(self, request: Request, name: str, rows: list[Any], default: int, maximum: int) -> Obj:
+        size, start = limit(request.query_params, default, maximum), page_start(request.query_params, "r")
+        following = start + size if start + size < len(rows) else None
+        return {name: rows[start : start + size], "cursor": next_cursor("r", following)}
 
-    def _recorded(self, kind: str) -> dict[str, Recording]:
-        """Objects of a kind; where none was recorded, a list of them would be an empty success."""
-        found = self.universe.objects[f"kalshi {kind}"]
-        if not found:
+    def _recorded(self, kind: str) -> dict[str, RecordedObject]:
+        """Objects of a kind; raises 404 if none was recorded, instead of an empty list."""
+        objects = self.universe.objects[f"kalshi {kind}"]
+        if not objects:
             raise not_recorded(f"a {kind}")
-        return found
+        return objects
 
     # --- series, events
 
     def series_list(self, request: Request) -> Obj:
-        found = list(self._recorded("series").values())
+        objects = list(self._recorded("series").values())
         if category := request.query_params.get("category"):
-            found = [s for s in found if category == s.get("category")]
-        return {"series": [s.raw for s in found]}
+            objects = [s for s in objects if category == s.get("category")]
+        return {"series": [s.raw for s in objects]}
 
     def series(self, request: Request) -> Obj:
-        found = self.universe.objects["kalshi series"].get(request.path_params["series"])
-        if found is None:
+        series = self.universe.objects["kalshi series"].get(request.path_params["series"])
+        if series is None:
             raise not_recorded("this series")
-        return {"series": found.raw}
+        return {"series": series.raw}
 
     def events(self, request: Request, *, combos: bool) -> Obj:
         query = request.query_params
         nested = query.get("with_nested_markets") == "true"
-        tickers, series, status = many(query, "tickers"), query.get("series_ticker"), query.get("status")
-        found = []
+        tickers, series, status = list_param(query, "tickers"), query.get("series_ticker"), query.get("status")
+        events = []
         for ticker, event in self._recorded("event").items():
             if ticker.startswith("KXMVE") != combos or (tickers and ticker not in tickers):
                 continue
@@ -117,17 +117,17 @@ class RecordedKalshi:
                 continue
             if status and not any(m.get("status") in _STATUS.get(status, ()) for m in self._markets_of(ticker)):
                 continue
-            found.append(self._event(ticker, nested=nested))
-        return self._page(request, "events", found, 100 if combos else 200, 200)
+            events.append(self._event(ticker, nested=nested))
+        return self._page(request, "events", events, 100 if combos else 200, 200)
 
-    def _markets_of(self, ticker: str) -> list[Recording]:
+    def _markets_of(self, ticker: str) -> list[RecordedObject]:
         return self._by_event.get(ticker, [])
 
     def _event(self, ticker: str, *, nested: bool) -> object:
         event = self.events_by_ticker[ticker]
         if nested:
-            return event.but("markets", markets=[m.raw for m in self._markets_of(ticker)])
-        return event.raw if "markets" not in event.fields else event.but("markets")
+            return event.without("markets", markets=[m.raw for m in self._markets_of(ticker)])
+        return event.raw if "markets" not in event.fields else event.without("markets")
 
     def event(self, request: Request) -> Obj:
         ticker = request.path_params["ticker"]
@@ -144,10 +144,10 @@ class RecordedKalshi:
         query = request.query_params
         return self._page(request, "markets", [m.raw for m in self._chosen(query)], 100, 1000)
 
-    def _chosen(self, query: QueryParams) -> list[Recording]:
-        tickers, status = many(query, "tickers"), query.get("status")
+    def _chosen(self, query: QueryParams) -> list[RecordedObject]:
+        tickers, status = list_param(query, "tickers"), query.get("status")
         event, series, mve = query.get("event_ticker"), query.get("series_ticker"), query.get("mve_filter")
-        found = []
+        markets = []
         for ticker, market in self._recorded("market").items():
             if (tickers and ticker not in tickers) or (status and market.get("status") not in _STATUS.get(status, ())):
                 continue
@@ -158,90 +158,91 @@ class RecordedKalshi:
             if mve and is_combo(market) != (mve == "only"):
                 continue
             if _in_times(market, query):
-                found.append(market)
-        return found
+                markets.append(market)
+        return markets
 
-    def _series_of(self, market: Recording) -> str:
+    def _series_of(self, market: RecordedObject) -> str:
         event = self.events_by_ticker.get(str(market.get("event_ticker")))
         return str(event.get("series_ticker")) if event else str(market.get("event_ticker")).split("-")[0]
 
     def market(self, request: Request) -> Obj:
-        found = self.markets_by_ticker.get(request.path_params["ticker"])
-        if found is None:
+        market = self.markets_by_ticker.get(request.path_params["ticker"])
+        if market is None:
             raise not_recorded("this market")
-        return {"market": found.raw}
+        return {"market": market.raw}
 
     # --- books, trades, candles
 
     def orderbook(self, request: Request) -> msgspec.Raw:
-        found = self.universe.books.get(request.path_params["ticker"])
-        if found is None:
+        book = self.universe.books.get(request.path_params["ticker"])
+        if book is None:
             raise not_recorded("a book of this market")
-        return found
+        return book
 
     def orderbooks(self, request: Request) -> Obj:
-        found = []
+        books = []
         for ticker in request.query_params.getlist("tickers"):
             if ticker in self.universe.books:
                 book = msgspec.json.decode(self.universe.books[ticker], type=dict[str, msgspec.Raw])
-                found.append({"ticker": ticker, **book})
-        if not found:
+                books.append({"ticker": ticker, **book})
+        if not books:
             raise not_recorded("a book of these markets")
-        return {"orderbooks": found}
+        return {"orderbooks": books}
 
     def trades(self, request: Request) -> Obj:
         query = request.query_params
-        low, high, ticker = whole(query, "min_ts"), whole(query, "max_ts"), query.get("ticker")
-        known = self.universe.objects["kalshi trade"].values()
-        found = sorted(
-            (t for t in known if not ticker or t.get("ticker") == ticker), key=lambda t: -seconds(t.get("created_time"))
+        low, high, ticker = integer(query, "min_ts"), integer(query, "max_ts"), query.get("ticker")
+        recorded = self.universe.objects["kalshi trade"].values()
+        trades = sorted(
+            (t for t in recorded if not ticker or t.get("ticker") == ticker),
+            key=lambda t: -seconds(t.get("created_time")),
         )
-        found = [t for t in found if (low or 0) <= seconds(t.get("created_time")) <= (high or 2**60)]
-        if not found:
+        trades = [t for t in trades if (low or 0) <= seconds(t.get("created_time")) <= (high or 2**60)]
+        if not trades:
             raise not_recorded("a trade of this market and time")
-        return self._page(request, "trades", [t.raw for t in found], 100, 1000)
+        return self._page(request, "trades", [t.raw for t in trades], 100, 1000)
 
     def _candles(self, ticker: str, query: QueryParams) -> list[msgspec.Raw]:
-        """Recorded candles of a market within the times asked for; none where they have another length."""
-        found = self.universe.candles.get(ticker)
-        start, end, minutes = (whole(query, n) for n in ("start_ts", "end_ts", "period_interval"))
+        """Recorded candles of a market within the requested times; none if they have another length."""
+        candles = self.universe.candles.get(ticker)
+        start, end, minutes = (integer(query, n) for n in ("start_ts", "end_ts", "period_interval"))
         if start is None or end is None or minutes is None:
             raise refuse("bad_request", "start_ts, end_ts and period_interval are required")
-        if not found or spacing(sorted(found)) != minutes:
+        if not candles or candle_minutes(sorted(candles)) != minutes:
             return []
-        return [found[at] for at in sorted(found) if start <= at <= end]
+        return [candles[at] for at in sorted(candles) if start <= at <= end]
 
     def candlesticks(self, request: Request) -> Obj:
         ticker = request.path_params["ticker"]
-        found = self._candles(ticker, request.query_params)
-        if not found:
+        candles = self._candles(ticker, request.query_params)
+        if not candles:
             raise not_recorded(f"such a candle of {ticker}")
-        return {"ticker": ticker, "candlesticks": found}
+        return {"ticker": ticker, "candlesticks": candles}
 
     def batch_candlesticks(self, request: Request) -> Obj:
         query = request.query_params
-        asked = {ticker: self._candles(ticker, query) for ticker in many(query, "market_tickers")}
-        found = [{"market_ticker": t, "candlesticks": candles} for t, candles in asked.items() if candles]
-        if not found:
+        by_ticker = {ticker: self._candles(ticker, query) for ticker in list_param(query, "market_tickers")}
+        markets = [{"market_ticker": t, "candlesticks": candles} for t, candles in by_ticker.items() if candles]
+        if not markets:
             raise not_recorded("such a candle of these markets")
-        return {"markets": found}
+        return {"markets": markets}
 
     # --- combos
 
     def collections(self, request: Request) -> Obj:
-        found = [c.raw for c in self._recorded("collection").values()]
-        return self._page(request, "multivariate_contracts", found, 200, 200)
+        collections = [c.raw for c in self._recorded("collection").values()]
+        return self._page(request, "multivariate_contracts", collections, 200, 200)
 
     def collection(self, request: Request) -> Obj:
-        found = self.universe.objects["kalshi collection"].get(request.path_params["ticker"])
-        if found is None:
+        collection = self.universe.objects["kalshi collection"].get(request.path_params["ticker"])
+        if collection is None:
             raise not_recorded("this collection")
-        return {"multivariate_contract": found.raw}
+        return {"multivariate_contract": collection.raw}
 
 
-def _in_times(market: Recording, query: QueryParams) -> bool:
+def _in_times(market: RecordedObject, query: QueryParams) -> bool:
     for kind, name in _TIMES.items():
-        low, high = whole(query, f"min_{kind}_ts"), whole(query, f"max_{kind}_ts")
+        low, high = integer(query, f"min_{kind}_ts"), integer(query, f"max_{kind}_ts")
         if low is None and high is None:
             continue
         at = seconds(settled_at(market) if kind == "settled" else market.get(name))

@@ -1,6 +1,6 @@
 """Kalshi's public REST endpoints over a generated universe.
 
-Belongs here: paths, parameters, envelopes. Objects come from the views, rows from the queries.
+Belongs here: paths, parameters, envelopes. ``views.py`` makes the objects, ``query.py`` selects the rows.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from echelon_pipeline.sandbox.kalshi import static as kalshi_static
-from echelon_pipeline.sandbox.kalshi.candle_routes import BATCH, Candlesticks, Collections, Rows
+from echelon_pipeline.sandbox.kalshi.candle_routes import BATCH, Candlesticks, Collections, PathLookup
 from echelon_pipeline.sandbox.kalshi.query import (
     KalshiQuery,
     cutoff,
+    integer,
     limit,
     next_cursor,
     not_found,
+    page_start,
     refuse,
-    start_at,
-    whole,
 )
 from echelon_pipeline.sandbox.kalshi.series import series_list
 from echelon_pipeline.sandbox.kalshi.views import KalshiViews
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.server.wire import contracts, iso, many
+from echelon_pipeline.sandbox.server.wire import contracts, iso, list_param
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.columns import Ints
 
@@ -33,17 +33,17 @@ Obj = dict[str, Any]
 
 
 class Kalshi:
-    """Handlers by path below /trade-api/v2; each takes a request and gives the body."""
+    """Handlers by path below /trade-api/v2; each takes a request and returns the body."""
 
     def __init__(self, views: KalshiViews, clock: SandboxClock) -> None:
         self.views = views
         self.query = KalshiQuery(views)
         self.clock = clock
-        self.rows = Rows(self.views, clock)
+        self.rows = PathLookup(self.views, clock)
         self.series_by_ticker = {s["ticker"]: s for s in series_list(views.universe.now)}
 
     def routes(self) -> dict[str, Any]:
-        """Paths in the order they are tried."""
+        """Handlers by path, in the order of matching."""
         return {
             "/series": self.series_list,
             "/series/fee_changes": kalshi_static.series_fee_changes,
@@ -71,20 +71,20 @@ class Kalshi:
 
     def series_list(self, request: Request) -> Obj:
         query = request.query_params
-        found = list(self.series_by_ticker.values())
+        objects = list(self.series_by_ticker.values())
         if category := query.get("category"):
-            found = [s for s in found if category in s["categories"]]
-        if tags := many(query, "tags"):
-            found = [s for s in found if set(tags) & set(s["tags"] or [])]
-        if (at := whole(query, "min_updated_ts")) is not None:
-            found = [s for s in found if s["last_updated_ts"] > iso(at)]
-        return {"series": [self._with_volume(s, query) for s in found]}
+            objects = [s for s in objects if category in s["categories"]]
+        if tags := list_param(query, "tags"):
+            objects = [s for s in objects if set(tags) & set(s["tags"] or [])]
+        if (at := integer(query, "min_updated_ts")) is not None:
+            objects = [s for s in objects if s["last_updated_ts"] > iso(at)]
+        return {"series": [self._with_volume(s, query) for s in objects]}
 
     def series(self, request: Request) -> Obj:
-        found = self.series_by_ticker.get(request.path_params["series"])
-        if found is None:
+        series = self.series_by_ticker.get(request.path_params["series"])
+        if series is None:
             raise not_found()
-        return {"series": self._with_volume(found, request.query_params)}
+        return {"series": self._with_volume(series, request.query_params)}
 
     def _with_volume(self, series: Obj, query: QueryParams) -> Obj:
         if query.get("include_volume") != "true":
@@ -109,12 +109,12 @@ class Kalshi:
 
     def _event_page(self, request: Request, *, combos: bool, default: int) -> Obj:
         query, now = request.query_params, self.clock.s
-        size, start = limit(query, default, 200), start_at(query, "e")
+        size, start = limit(query, default, 200), page_start(query, "e")
         rows = self.query.events(query, now, combos=combos)
         page = rows[start : start + size].tolist()
         nested = query.get("with_nested_markets") == "true"
-        found = [self._event(n, now, nested=nested) for n in page]
-        body: Obj = {"events": found, "cursor": next_cursor("e", _more(start, size, rows))}
+        events = [self._event(n, now, nested=nested) for n in page]
+        body: Obj = {"events": events, "cursor": next_cursor("e", _more(start, size, rows))}
         return body | ({"milestones": []} if query.get("with_milestones") == "true" else {})
 
     def _event(self, number: int, now: int, *, nested: bool) -> Obj:
@@ -163,7 +163,7 @@ class Kalshi:
 
     def _market_page(self, request: Request, *, historical: bool) -> Obj:
         query, now = request.query_params, self.clock.s
-        size, start = limit(query, 100, 1000), start_at(query, "m")
+        size, start = limit(query, 100, 1000), page_start(query, "m")
         rows = self.query.markets(query, now, historical=historical)
         page = rows[start : start + size].tolist()
         return {"markets": self._market_list(page, now), "cursor": next_cursor("m", _more(start, size, rows))}
@@ -178,7 +178,7 @@ class Kalshi:
     # --- books, trades
 
     def orderbook(self, request: Request) -> Obj:
-        depth = whole(request.query_params, "depth") or 0
+        depth = integer(request.query_params, "depth") or 0
         if not 0 <= depth <= 100:
             raise refuse("bad_request", "depth must be between 0 and 100")
         return {"orderbook_fp": self.views.book(self.rows.row(request.path_params["ticker"]), self.clock.us, depth)}

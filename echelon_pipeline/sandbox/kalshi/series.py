@@ -14,7 +14,7 @@ Obj = dict[str, Any]
 
 
 def series_list(now: int) -> list[Obj]:
-    """Every series, combos last. ``now``: Unix seconds the universe was built for."""
+    """Every series, combos last. ``now``: Unix seconds for which the universe was built."""
     ordinary = [_series(ticker, number, now) for number, (_, ticker, _) in enumerate(SERIES)]
     return ordinary + [_combo_series(ticker, title, now) for ticker, title, _ in COMBO_SERIES]
 

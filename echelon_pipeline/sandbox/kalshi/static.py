@@ -54,11 +54,11 @@ def _costs(_: Request) -> Obj:
 
 
 def _tags(_: Request) -> Obj:
-    found: dict[str, list[str] | None] = {}
+    tags_of: dict[str, list[str] | None] = {}
     for family in FAMILIES:
-        tags = sorted({*(found.get(family.category) or ()), *family.tags})
-        found[family.category] = tags or None
-    return {"tags_by_categories": found}
+        tags = sorted({*(tags_of.get(family.category) or ()), *family.tags})
+        tags_of[family.category] = tags or None
+    return {"tags_by_categories": tags_of}
 
 
 def _sports(_: Request) -> Obj:

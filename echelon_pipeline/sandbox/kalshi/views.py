@@ -1,4 +1,4 @@
-"""Kalshi's objects made from rows of a generated universe.
+"""Kalshi's objects from rows of a generated universe.
 
 Belongs here: events, markets, books, trades as Kalshi serves them (reference: Kalshi REST,
 sections 3 and 4). Prices inside are integers of 1e-4 dollars, sizes of 1e-6 contracts.
@@ -12,7 +12,7 @@ from typing import Any
 from echelon_pipeline.sandbox.server.wire import contracts, dollars, iso, iso_us
 from echelon_pipeline.sandbox.universe.books import Book, Books, Levels
 from echelon_pipeline.sandbox.universe.catalog import COMBO_SERIES, DAY
-from echelon_pipeline.sandbox.universe.markets import Words
+from echelon_pipeline.sandbox.universe.markets import MarketText
 from echelon_pipeline.sandbox.universe.names import KalshiNames
 from echelon_pipeline.sandbox.universe.paths import ONE
 from echelon_pipeline.sandbox.universe.trades import is_block
@@ -24,13 +24,13 @@ _STRUCTURE = {100: "linear_cent", 10: "deci_cent"}
 
 
 class KalshiViews:
-    """Objects at a time (Unix seconds). ``seen``: number of trades visible then."""
+    """Objects at a time (Unix seconds). ``seen``: number of trades visible at that time."""
 
     def __init__(self, universe: Universe) -> None:
         self.universe = universe
         self.venue = universe.kalshi
         self.names = KalshiNames(universe)
-        self.books = Books(universe.kalshi, is_only_offered=self.is_only_offered, base_ms=universe.options.book_ms)
+        self.books = Books(universe.kalshi, has_only_asks=self.has_only_asks, base_ms=universe.options.book_ms)
         self.market_ticker = lru_cache(maxsize=200_000)(self.names.market)
 
     # --- events
@@ -60,7 +60,7 @@ class KalshiViews:
         return body
 
     def _combo_title(self, event: Event) -> str:
-        return ",".join(f"{'no' if side else 'yes'} {self.names.words(leg).label}" for leg, side in event.legs)
+        return ",".join(f"{'no' if side else 'yes'} {self.names.market_text(leg).label}" for leg, side in event.legs)
 
     # --- markets
 
@@ -79,25 +79,25 @@ class KalshiViews:
         return "finalized"
 
     def quote(self, i: int, at: int) -> tuple[int, int]:
-        """Best yes bid and ask; (0, ONE) where nobody quotes."""
+        """Best yes bid and ask; (0, ONE) for empty sides."""
         return self.books.quote(i, at * 1_000_000)
 
-    def is_only_offered(self, i: int) -> bool:
-        """Nobody bids for two combos of three. At the venue it is nearly all of them: too few to show a comparison."""
+    def has_only_asks(self, i: int) -> bool:
+        """Whether a combo has no bids: two of three. At the venue nearly all have none, too many for a comparison."""
         return bool(self.venue.event_of(i).legs) and self.venue.bits(i, 7) % 3 > 0
 
     def market(self, i: int, now: int, seen: int, seen_day: int) -> Obj:
         c = self.venue.columns
-        event, words = self.venue.event_of(i), self.names.words(i)
+        event, market_text = self.venue.event_of(i), self.names.market_text(i)
         status = self.status(i, now)
         bid, ask = self.quote(i, now)
         before = self.quote(i, now - DAY)
         _, size, _ = self.venue.trades.totals(i, seen)
         _, size_day, _ = self.venue.trades.totals(i, seen_day)
         tick, sizes = self.books.tick(i, now * 1_000_000), self.books.top_sizes(i, now * 1_000_000)
-        moment = iso(c["closes"][i])
+        update = iso(c["closes"][i])
         known = now >= c["determined"][i]
-        label = self._combo_title(event) if event.legs else words.label
+        label = self._combo_title(event) if event.legs else market_text.label
         body: Obj = {
             "ticker": self.market_ticker(i),
             "event_ticker": self.names.events[c["event"][i]],
@@ -110,8 +110,8 @@ class KalshiViews:
             else iso_us(c["created"][i] * 10**6 + i % 10**6),
             "updated_time": iso_us(self.updated(i, now) * 10**6),
             "open_time": iso(c["opens"][i]),
-            "close_time": moment,
-            "expected_expiration_time": moment,
+            "close_time": update,
+            "expected_expiration_time": update,
             "expiration_time": iso(c["closes"][i] + 7 * DAY),
             "latest_expiration_time": iso(c["closes"][i] + 7 * DAY),
             "settlement_timer_seconds": c["settled"][i] - c["determined"][i],
@@ -132,7 +132,7 @@ class KalshiViews:
             "notional_value_dollars": "1.0000",
             "result": self.result(i) if known else "",
             "can_close_early": True,
-            "expiration_value": (words.label if known else ""),
+            "expiration_value": (market_text.label if known else ""),
             "rules_primary": f"If {label} holds, then the market resolves to Yes.",
             "rules_secondary": "",
             "price_level_structure": _STRUCTURE[tick],
@@ -143,10 +143,10 @@ class KalshiViews:
             body["settlement_value_dollars"] = dollars(c["final"][i])
         if now >= c["settled"][i]:
             body["settlement_ts"] = iso(c["settled"][i])
-        return body | (self._legs(event, now) if event.legs else _strikes(words))
+        return body | (self._legs(event, now) if event.legs else _strikes(market_text))
 
     def updated(self, i: int, now: int) -> int:
-        """Last change of the metadata: the latest transition that happened (trading does not count)."""
+        """Time of the last change of the metadata: the latest status transition; trades do not count."""
         c = self.venue.columns
         return max(c[name][i] for name in ("created", "opens", "closes", "determined", "settled") if c[name][i] <= now)
 
@@ -187,11 +187,11 @@ class KalshiViews:
     def trades(self, rows: list[int]) -> list[Obj]:
         """Trades by number, in the order given."""
         table, ticker, uuid = self.venue.trades, self.market_ticker, self.universe.digests.uuid
-        found = []
+        objects = []
         for n in rows:
             price, key = table.price[n], table.key[n]
             side = "no" if key & 1 else "yes"
-            found.append(
+            objects.append(
                 {
                     "trade_id": uuid("trade", n),
                     "ticker": ticker(table.inst[n]),
@@ -205,30 +205,30 @@ class KalshiViews:
                     "is_block_trade": is_block(key),
                 }
             )
-        return found
+        return objects
 
 
 def sides(book: Book) -> tuple[Levels, Levels]:
-    """Bids for yes and bids for no, best first: an offer of yes is a bid for no."""
+    """Bids for yes and bids for no, best first: an ask of yes is a bid for no."""
     return book.bids, tuple((ONE - price, size) for price, size in book.asks)
 
 
 def _levels(best_first: Levels, depth: int) -> list[list[str]]:
-    """The ``depth`` best levels (0 is all), ascending."""
+    """The ``depth`` best levels (0: all), ascending."""
     return [[dollars(p), contracts(s)] for p, s in reversed(best_first[: depth or None])]
 
 
 def open_interest(size: int) -> int:
-    """Contracts that stay open: six of ten traded."""
+    """Open interest: six tenths of the traded contracts."""
     return size * 6 // 10 // 10_000 * 10_000
 
 
-def _strikes(words: Words) -> Obj:
-    body: Obj = {"strike_type": words.strike_type}
-    if words.floor is not None:
-        body["floor_strike"] = words.floor
-    if words.cap is not None:
-        body["cap_strike"] = words.cap
-    if words.strike_type in ("custom", "structured"):
-        body["custom_strike"] = {"Outcome": words.label}
+def _strikes(market_text: MarketText) -> Obj:
+    body: Obj = {"strike_type": market_text.strike_type}
+    if market_text.floor is not None:
+        body["floor_strike"] = market_text.floor
+    if market_text.cap is not None:
+        body["cap_strike"] = market_text.cap
+    if market_text.strike_type in ("custom", "structured"):
+        body["custom_strike"] = {"Outcome": market_text.label}
     return body

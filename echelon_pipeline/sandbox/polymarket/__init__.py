@@ -1,6 +1,6 @@
-"""Polymarket as the sandbox serves it.
+"""Polymarket's REST and WebSocket in the sandbox.
 
-state.py            what is listed, phases, quotes
+state.py            listing, trading and settlement of an instrument at a time; quotes
 gamma_routes.py     Gamma: routes
 gamma_query.py      Gamma: filters
 gamma_views.py      Gamma: objects
@@ -13,6 +13,6 @@ clob_views.py       CLOB: objects
 builder_routes.py   builder statistics: routes
 builders.py         builder codes and their figures
 recorded.py         the same routes over recorded payloads
-frames.py           messages
-session.py          one connection without a socket
+frames.py           messages from rows
+session.py          one connection, without a socket
 """

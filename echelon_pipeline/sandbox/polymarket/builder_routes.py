@@ -1,4 +1,4 @@
-"""The builder programme's figures on the Data API, v1 and v2.
+"""The builder programme's figures in the Data API, v1 and v2.
 
 Belongs here: leaderboards and volumes by builder (reference: Polymarket 3.4). v2 volumes are in shares.
 """
@@ -20,14 +20,14 @@ PERIODS = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY, "all": 10_000 * DAY}
 
 
 class BuilderFigures:
-    """Handlers by path below /data; each takes a request and gives the body."""
+    """Handlers by path below /data; each takes a request and returns the body."""
 
     def __init__(self, builders: Builders, clock: SandboxClock) -> None:
         self.builders = builders
         self.clock = clock
 
     def routes(self) -> dict[str, Any]:
-        """Paths in the order they are tried."""
+        """Handlers by path, in the order of matching."""
         return {
             "/v1/builders/leaderboard": self.v1_leaderboard,
             "/v1/builders/volume": self.v1_volume,

@@ -1,6 +1,7 @@
-"""Builder-coded trades: who routed an order, and the builder programme's figures.
+"""Trades with a builder code, and the builder programme's figures.
 
-Belongs here: the codes, which trades carry one, their rows, leaderboard and volumes (reference: Polymarket 3).
+Belongs here: the codes, the choice of trades that carry one, their rows, leaderboard and volumes (reference: Polymarket
+3).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _ONE_IN = 33
 
 
 def builder_of(key: int) -> int | None:
-    """Index of the builder that routed a trade."""
+    """Index of the builder that routed a trade; None: no builder."""
     return key // 2**11 % len(CODES) if key // 2**13 % _ONE_IN == 3 else None
 
 
@@ -48,7 +49,7 @@ class Builders:
         return RATES[CODES.index(code)] if code in CODES else None
 
     def page(self, query: QueryParams, start: int, now_us: int) -> tuple[list[Obj], int | None]:
-        """Rows of a query from an offset, and the next offset."""
+        """Rows of a query from an offset on, and the next offset."""
         code = query.get("builder_code", "").lower()
         if code not in CODES:
             return [], None
@@ -119,13 +120,13 @@ class Builders:
         """(builder, shares 1e-6, dollars 1e-6, wallets) since a Unix second."""
         table = self.state.venue.trades
         low, high = table.visible(since * 1_000_000 - 1), table.visible(now_us)
-        found = []
+        totals = []
         for builder, rows in enumerate(self._rows):
             mine = rows[bisect_left(rows, low) : bisect_left(rows, high)]
             cash = sum(int(self._cash(n)) for n in mine)
             wallets = len({table.key[n] % 5_000 for n in mine})
-            found.append((builder, sum(table.size[n] for n in mine), cash, wallets))
-        return found
+            totals.append((builder, sum(table.size[n] for n in mine), cash, wallets))
+        return totals
 
     def by_day(self, since: int, now_us: int) -> dict[tuple[int, int], tuple[int, int]]:
         """Shares (1e-6) and wallets by (builder, Unix day)."""
@@ -138,7 +139,7 @@ class Builders:
                 day = table.t[n] // 1_000_000 // DAY
                 shares[builder, day] += table.size[n]
                 wallets.setdefault((builder, day), set()).add(table.key[n] % 5_000)
-        return {place: (total, len(wallets[place])) for place, total in shares.items()}
+        return {key: (total, len(wallets[key])) for key, total in shares.items()}
 
     def _cash(self, n: int) -> int:
         table = self.state.venue.trades
@@ -147,11 +148,11 @@ class Builders:
 
 
 def side_of(key: int) -> tuple[int, bool]:
-    """Outcome traded and whether the taker buys it: an even key buys outcome 0 or sells outcome 1."""
+    """The traded outcome, and whether the taker buys it: an even key buys outcome 0 or sells outcome 1."""
     outcome = key // 2 % 2
     return outcome, (key % 2 == 0) == (outcome == 0)
 
 
 def wallet(state: PolymarketState, key: int) -> str:
-    """Address of the trader: one of 5,000."""
+    """Address of a trade's wallet: one of 5,000."""
     return f"0x{state.universe.digests.hex('wallet', key % 5_000, 20)}"

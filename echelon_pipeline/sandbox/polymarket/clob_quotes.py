@@ -1,6 +1,6 @@
-"""CLOB endpoints about one token's book: books, prices, spreads, tick sizes, alone and in batches.
+"""CLOB endpoints of one token's book: books, prices, spreads, tick sizes, single and in batches.
 
-Belongs here: the quote routes (reference: Polymarket 2.1). The plural GET forms answer 400, as the venue's do.
+Belongs here: the quote routes (reference: Polymarket 2.1). The plural GET forms answer 400, as at the venue.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from starlette.requests import Request
 from echelon_pipeline.sandbox.polymarket.clob_views import ClobViews
 from echelon_pipeline.sandbox.polymarket.state import PolymarketState
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.server.wire import Refused, number, plain
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, number, plain
 from echelon_pipeline.sandbox.universe.paths import ONE
 
 Obj = dict[str, Any]
 BATCH = 500
 
 
-def refuse(message: str, status: int = 400) -> Refused:
+def refuse(message: str, status: int = 400) -> ErrorResponse:
     """The CLOB's error body."""
-    return Refused(status, {"error": message})
+    return ErrorResponse(status, {"error": message})
 
 
 class ClobQuotes:
-    """Handlers by path below /clob; those of POST take the decoded body too."""
+    """Handlers by path below /clob; POST handlers take the decoded body too."""
 
     def __init__(self, state: PolymarketState, views: ClobViews, clock: SandboxClock) -> None:
         self.state = state
@@ -33,7 +33,7 @@ class ClobQuotes:
         self.clock = clock
 
     def routes(self) -> dict[str, Any]:
-        """GET paths."""
+        """GET handlers by path."""
         invalid = self._invalid_payload
         return {
             "/book": self.book,
@@ -52,7 +52,7 @@ class ClobQuotes:
         }
 
     def posts(self) -> dict[str, Any]:
-        """POST paths."""
+        """POST handlers by path."""
         return {
             "/books": self.books,
             "/midpoints": self.midpoints,
@@ -69,34 +69,34 @@ class ClobQuotes:
         """Row and outcome of a token with a live book."""
         if not text or not text.isdigit():
             raise refuse("Invalid token id")
-        found = self.state.names.find_token(text)
+        where = self.state.names.find_token(text)
         if (
-            found is None
-            or not self.state.listed(found[0], self.clock.s)
-            or not self.state.trading(found[0], self.clock.s)
+            where is None
+            or not self.state.listed(where[0], self.clock.s)
+            or not self.state.trading(where[0], self.clock.s)
         ):
             raise refuse("No orderbook exists for the requested token id", 404)
-        return found
+        return where
 
-    def _asked(self, body: object) -> list[tuple[str, tuple[int, int], Obj]]:
-        """Known tokens of a batch body; unknown ones are left out."""
+    def _batch(self, body: object) -> list[tuple[str, tuple[int, int], Obj]]:
+        """Known tokens of a batch body; unknown tokens are left out."""
         if not isinstance(body, list) or not all(isinstance(item, dict) and "token_id" in item for item in body):
             raise refuse("Invalid payload")
         if len(body) > BATCH:
             raise refuse("Payload exceeds the limit")
-        found = []
+        items = []
         for item in body:
             try:
-                found.append((str(item["token_id"]), self._token(str(item["token_id"])), item))
-            except Refused:
+                items.append((str(item["token_id"]), self._token(str(item["token_id"])), item))
+            except ErrorResponse:
                 continue
-        return found
+        return items
 
     def book(self, request: Request) -> Obj:
         return self.views.book(*self._token(request.query_params.get("token_id")), self.clock.us)
 
     def books(self, _: Request, body: object) -> list[Obj]:
-        return [self.views.book(*where, self.clock.us) for _, where, _ in self._asked(body)]
+        return [self.views.book(*where, self.clock.us) for _, where, _ in self._batch(body)]
 
     def _quote(self, where: tuple[int, int]) -> tuple[int, int]:
         bid, ask = self.state.books.quote(where[0], self.clock.us)
@@ -106,7 +106,7 @@ class ClobQuotes:
         return {"mid": plain(sum(self._quote(self._token(request.query_params.get("token_id")))) * 5, 5)}
 
     def midpoints(self, _: Request, body: object) -> Obj:
-        return {token: plain(sum(self._quote(where)) * 5, 5) for token, where, _ in self._asked(body)}
+        return {token: plain(sum(self._quote(where)) * 5, 5) for token, where, _ in self._batch(body)}
 
     def price(self, request: Request) -> Obj:
         bid, ask = self._quote(self._token(request.query_params.get("token_id")))
@@ -116,12 +116,12 @@ class ClobQuotes:
         return {"price": plain(bid if side == "BUY" else ask, 4)}
 
     def prices(self, _: Request, body: object) -> Obj:
-        found: Obj = {}
-        for token, where, item in self._asked(body):
+        by_token: Obj = {}
+        for token, where, item in self._batch(body):
             bid, ask = self._quote(where)
             side = str(item.get("side") or "SELL")
-            found.setdefault(token, {})[side] = plain(bid if side == "BUY" else ask, 4)
-        return found
+            by_token.setdefault(token, {})[side] = plain(bid if side == "BUY" else ask, 4)
+        return by_token
 
     def _spread(self, where: tuple[int, int]) -> str:
         bid, ask = self._quote(where)
@@ -131,7 +131,7 @@ class ClobQuotes:
         return {"spread": self._spread(self._token(request.query_params.get("token_id")))}
 
     def spreads(self, _: Request, body: object) -> Obj:
-        return {token: self._spread(where) for token, where, _ in self._asked(body)}
+        return {token: self._spread(where) for token, where, _ in self._batch(body)}
 
     def _last(self, where: tuple[int, int]) -> Obj:
         i, outcome = where
@@ -148,7 +148,7 @@ class ClobQuotes:
         return self._last(self._token(request.query_params.get("token_id")))
 
     def last_trades_prices(self, _: Request, body: object) -> list[Obj]:
-        return [{"token_id": token, **self._last(where)} for token, where, _ in self._asked(body)]
+        return [{"token_id": token, **self._last(where)} for token, where, _ in self._batch(body)]
 
     def tick_size(self, request: Request) -> Obj:
         token = request.path_params.get("token") or request.query_params.get("token_id")

@@ -1,6 +1,6 @@
 """CLOB listings, price histories and builder trades over a generated universe.
 
-Belongs here: everything of the CLOB that is no quote (reference: Polymarket 2.2, 2.5, 3.2).
+Belongs here: the CLOB's routes except quotes (reference: Polymarket 2.2, 2.5, 3.2).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Obj = dict[str, Any]
 PAGE, LONGEST, END = 1000, 15 * DAY, "LTE="
 _INTERVALS = {"max": 31 * DAY, "all": 31 * DAY, "1m": 30 * DAY, "1w": 7 * DAY, "1d": DAY, "6h": 6 * 3600, "1h": 3600}
 _LEAST_FIDELITY = {"1w": 5, "1m": 10}
-_MOST_POINTS = 4_300
+_MAX_POINTS = 4_300
 
 
 def read_place(cursor: str | None) -> int:
-    """Where a listing's cursor begins; malformed ones restart; the end marker is refused."""
+    """The position in a listing's cursor; a malformed cursor restarts; the end marker is refused."""
     if not cursor:
         return 0
     if cursor == END:
@@ -58,7 +58,7 @@ class Clob:
         self.clock = clock
 
     def routes(self) -> dict[str, Any]:
-        """GET paths in the order they are tried."""
+        """GET handlers by path, in the order of matching."""
         return {
             "/": lambda _: "OK",
             "/ok": lambda _: "OK",
@@ -79,7 +79,7 @@ class Clob:
         }
 
     def posts(self) -> dict[str, Any]:
-        """POST paths: handlers of (request, body)."""
+        """POST handlers of (request, body) by path."""
         return {
             **self.quotes.posts(),
             "/batch-prices-history": self.batch_prices_history,
@@ -88,16 +88,16 @@ class Clob:
     # --- listings
 
     def _page(self, request: Request, make: Any, *, sampling: bool) -> Obj:
-        """A page of 1000 rows of every market ever created; ``sampling`` keeps those that trade."""
+        """A page of 1000 rows of all markets; ``sampling``: only markets that trade."""
         start, now = read_place(request.query_params.get("next_cursor")), self.clock.s
         i = start
-        found: list[Obj] = []
-        while len(found) < PAGE and i < self.state.venue.ordinary:
+        page: list[Obj] = []
+        while len(page) < PAGE and i < self.state.venue.ordinary:
             if self.state.listed(i, now) and (not sampling or self.state.trading(i, now)):
-                found.append(make(i, now))
+                page.append(make(i, now))
             i += 1
         following = i if i < self.state.venue.ordinary else None
-        return {"limit": PAGE, "count": len(found), "next_cursor": place_cursor(following, "id:"), "data": found}
+        return {"limit": PAGE, "count": len(page), "next_cursor": place_cursor(following, "id:"), "data": page}
 
     def markets(self, request: Request) -> Obj:
         return self._page(request, self.views.market, sampling=False)
@@ -124,14 +124,14 @@ class Clob:
         return self.views.compact(self._row(request.path_params["condition"]), self.clock.s)
 
     def by_token(self, request: Request) -> Obj:
-        found = self.state.names.find_token(request.path_params["token"])
-        if found is None or not self.state.listed(found[0], self.clock.s):
+        where = self.state.names.find_token(request.path_params["token"])
+        if where is None or not self.state.listed(where[0], self.clock.s):
             raise refuse("market not found", 404)
-        tokens = [self.state.names.token(found[0], n) for n in (0, 1)]
-        if self.state.venue.bits(found[0], 14) % 2:
+        tokens = [self.state.names.token(where[0], n) for n in (0, 1)]
+        if self.state.venue.bits(where[0], 14) % 2:
             tokens.reverse()
         return {
-            "condition_id": self.state.names.condition(found[0]),
+            "condition_id": self.state.names.condition(where[0]),
             "primary_token_id": tokens[0],
             "secondary_token_id": tokens[1],
         }
@@ -163,16 +163,16 @@ class Clob:
         if step < least:
             raise refuse(f"invalid filters: minimum 'fidelity' for '{interval}' range is {least}")
         low, high = _window(start, end, interval, now)
-        found = self.state.names.find_token(token)
-        if found is None or not self.state.listed(found[0], now):
+        where = self.state.names.find_token(token)
+        if where is None or not self.state.listed(where[0], now):
             return []
-        i, outcome = found
+        i, outcome = where
         if start is None and now >= self.state.venue.columns["settled"][i]:
-            return []  # interval forms are anchored to now: nothing for resolved markets
+            return []  # interval queries end now: no points for resolved markets
         points = self.views.history(i, outcome, low, high, step * 60, now)
         if start is None:
-            points = points[-_MOST_POINTS:]
-        if self.state.trading(i, now) and points:  # the extra point, even where the window ended long ago
+            points = points[-_MAX_POINTS:]
+        if self.state.trading(i, now) and points:  # the appended point of now, even if the window ended long ago
             middle = self.state.middle(i, now)
             points.append((now, middle if outcome == 0 else ONE * 10 - middle))
         return [{"t": t, "p": number(p, ONE * 10)} for t, p in points]
@@ -184,8 +184,8 @@ class Clob:
         code = query.get("builder_code", "")
         if not re.fullmatch(r"0x[0-9a-fA-F]{64}", code):
             raise refuse("invalid filters: 'builder_code' must be a bytes32 hex string")
-        found, following = self.builders.page(query, read_place(query.get("next_cursor")), self.clock.us)
-        return {"limit": 300, "count": len(found), "next_cursor": place_cursor(following), "data": found}
+        trades, following = self.builders.page(query, read_place(query.get("next_cursor")), self.clock.us)
+        return {"limit": 300, "count": len(trades), "next_cursor": place_cursor(following), "data": trades}
 
     def builder_fees(self, request: Request) -> Obj:
         rates = self.builders.rates(request.path_params["code"])
@@ -204,12 +204,12 @@ def _seconds(query: QueryParams, name: str) -> int | None:
 
 
 def window(query: QueryParams, now: int) -> tuple[int, int]:
-    """Seconds from and to that a history's query asks for; refuses what the venue refuses."""
+    """Start and end (seconds) of a history query; refuses invalid ones like the venue."""
     return _window(_seconds(query, "startTs"), _seconds(query, "endTs"), query.get("interval"), now)
 
 
 def _window(start: int | None, end: int | None, interval: str | None, now: int) -> tuple[int, int]:
-    """Seconds from and to; timestamps win over the interval."""
+    """Start and end (seconds); timestamps take precedence over the interval."""
     if start is None and end is not None:
         raise refuse("invalid filters: 'startTs' is required with 'endTs'")
     if start is not None:

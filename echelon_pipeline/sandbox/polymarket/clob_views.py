@@ -1,7 +1,7 @@
-"""CLOB objects made from rows of a generated universe.
+"""CLOB objects from rows of a generated universe.
 
 Belongs here: books with their hash, market rows, compact rows, price histories (reference: Polymarket 2).
-Book prices inside are 1e-4 dollars of the token asked for; sizes 1e-6 shares.
+Internally, book prices are 1e-4 dollars of the requested token, sizes 1e-6 shares.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from echelon_pipeline.sandbox.polymarket.state import PolymarketState
 from echelon_pipeline.sandbox.server.wire import iso, number, plain
 from echelon_pipeline.sandbox.universe.books import Book, Levels
 from echelon_pipeline.sandbox.universe.catalog import DAY
-from echelon_pipeline.sandbox.universe.randomness import cell
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask, mids
+from echelon_pipeline.sandbox.universe.randomness import bits_at
 from echelon_pipeline.sandbox.universe.trades import ticks
 
 Obj = dict[str, Any]
@@ -45,7 +45,7 @@ def book_hash(book: Obj) -> str:
 
 @lru_cache(maxsize=100_000)
 def _level(price: int, size: int) -> dict[str, str]:
-    """A level as served; most levels of a book are those of the step before."""
+    """A level as served; cached, because most levels of a book do not change at a step."""
     return {"price": plain(price, 4), "size": plain(size, 6)}
 
 
@@ -65,12 +65,12 @@ class ClobViews:
         )
 
     def book(self, i: int, outcome: int, now_us: int) -> Obj:
-        """A token's book; ``timestamp`` is when it last changed."""
+        """A token's book; ``timestamp``: time of its last change."""
         at_us = self.state.books.touched(i, now_us)
         return self.frame(i, outcome, self.state.books.at(i, now_us), self.last_price(i, now_us), at_us)
 
     def last_price(self, i: int, us: int) -> str:
-        """Price of the last trade as its token had it, the same for both tokens; "" before the first."""
+        """Price of the last trade, of the traded token, the same text for both tokens; "" before the first trade."""
         table = self.venue.trades
         rows = table.of(i, 0, table.visible(us))
         if not len(rows):
@@ -80,7 +80,7 @@ class ClobViews:
         return f"{price // ONE}.{price % ONE // 10:03d}"
 
     def frame(self, i: int, outcome: int, book: Book, last: str, at_us: int) -> Obj:
-        """A book of outcome 0 as one of its two tokens shows it: they mirror each other. Best levels come last."""
+        """A book of outcome 0 as the book of one of the two tokens, which mirror each other. Best levels come last."""
         bids, asks = (book.bids, book.asks) if outcome == 0 else (_mirror(book.asks), _mirror(book.bids))
         market, asset, neg_risk = self._names_of(i, outcome)
         body: Obj = {
@@ -113,7 +113,7 @@ class ClobViews:
             "minimum_tick_size": number(state.tick(i, now), ONE),
             "condition_id": names.condition(i),
             "question_id": f"0x{names.question(i)}",
-            "question": f"{event.topic.title()} {names.words(i).label if event.count > 1 else ''}".strip(),
+            "question": f"{event.topic.title()} {names.market_text(i).label if event.count > 1 else ''}".strip(),
             "description": "",
             "market_slug": names.slug(i),
             "end_date_iso": iso(event.topic.closes // DAY * DAY),
@@ -177,13 +177,13 @@ class ClobViews:
         return body | ({"nr": True} if self.names.neg_risk(i) else {})
 
     def history(self, i: int, outcome: int, start: int, end: int, step: int, now: int) -> list[tuple[int, int]]:
-        """Points (Unix second, 1e-5 dollars): the midpoint every ``step`` seconds while it could trade."""
+        """Points (Unix second, 1e-5 dollars): the midpoint every ``step`` seconds within the trading time."""
         c = self.venue.columns
         first, last = max(start, c["opens"][i]), min(end, now, c["closes"][i] - 1)
         if last < first or not self.state.has_book(i):
             return []
         at = np.arange(-(-first // step) * step, last + 1, step)
-        at = at + cell(at * 0 + self.venue.grid(i), at // 60) % min(step // 4 + 1, 12)
+        at = at + bits_at(at * 0 + self.venue.grid(i), at // 60) % min(step // 4 + 1, 12)
         at = at[at <= last]
         if not len(at):
             return []

@@ -1,6 +1,6 @@
 """The Data API's filters over trades.
 
-Belongs here: which trades a query shows, the windows the venue really honours (reference: Polymarket 4.1, 4.3).
+Belongs here: the trades of a query, within the windows that the venue really serves (reference: Polymarket 4.1, 4.3).
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from starlette.datastructures import QueryParams
 
 from echelon_pipeline.sandbox.polymarket.builders import side_of, wallet
 from echelon_pipeline.sandbox.polymarket.state import PolymarketState
-from echelon_pipeline.sandbox.server.wire import Refused, cursor_of, many, read_cursor
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, cursor_of, list_param, read_cursor
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.names import EVENT_ID
 
 Obj = dict[str, Any]
-V1_DEEPEST, V1_MOST = 3000, 2000
+V1_MAX_OFFSET, V1_MAX_LIMIT = 3000, 2000
 
 
-def deny(message: str, parameter: str | None = None, *, v1: bool = False) -> Refused:
-    """The Data API's error body: v1 has only the words."""
+def deny(message: str, parameter: str | None = None, *, v1: bool = False) -> ErrorResponse:
+    """The Data API's error body; v1 has the message only."""
     if v1:
-        return Refused(400, {"error": message})
+        return ErrorResponse(400, {"error": message})
     body = {"error": message, "code": "invalid_request", "retryable": False, "trace_id": "0" * 32}
-    return Refused(400, body | ({"parameter": parameter} if parameter else {}))
+    return ErrorResponse(400, body | ({"parameter": parameter} if parameter else {}))
 
 
 def page_size(query: QueryParams, default: int = 100) -> int:
-    """v2 page size: above 1000 is refused, not clamped; ``offset`` is refused everywhere."""
+    """v2 page size: more than 1000 is refused, not clamped; ``offset`` is always refused."""
     if "offset" in query:
         raise deny("offset is not supported, use cursor", "offset")
     text = query.get("limit")
@@ -41,9 +41,9 @@ def page_size(query: QueryParams, default: int = 100) -> int:
     return int(text)
 
 
-def asked_conditions(query: QueryParams) -> list[str]:
-    """Conditions of a v2 filter: the published name, or the one that the official client 0.14 sends."""
-    return many(query, "condition") or many(query, "condition_id")
+def requested_conditions(query: QueryParams) -> list[str]:
+    """Conditions of a v2 filter: the documented parameter, or the one that the official client 0.14 sends."""
+    return list_param(query, "condition") or list_param(query, "condition_id")
 
 
 def envelope(rows: list[Obj], size: int, following: str | None) -> Obj:
@@ -63,7 +63,7 @@ class DataQuery:
         self._state = state
 
     def place(self, query: QueryParams) -> int:
-        """Where a v2 cursor continues; 0 without one."""
+        """The position in a v2 cursor; 0 without a cursor."""
         cursor = query.get("cursor")
         if not cursor:
             return 0
@@ -73,8 +73,8 @@ class DataQuery:
         return int(at)
 
     def trades(self, query: QueryParams, now_us: int, size: int) -> tuple[list[int], int | None]:
-        """One v2 page and the number below which the next one begins."""
-        conditions, events = asked_conditions(query), many(query, "event_id")
+        """One v2 page, and the trade number below which the next page begins."""
+        conditions, events = requested_conditions(query), list_param(query, "event_id")
         if conditions and events:
             raise deny("must provide either eventId or condition, not both", "condition")
         if len(conditions) > 20 or len(events) > 20:
@@ -90,7 +90,7 @@ class DataQuery:
         return self._page(rows, query, size)
 
     def _floor(self, query: QueryParams, now_us: int) -> int:
-        """The bare feed reaches from the start of last month; a user's may say from when."""
+        """The unfiltered feed begins at the start of last month; a user's feed may set ``start``."""
         table = self._state.venue.trades
         if query.get("user"):
             start = query.get("start", "")
@@ -111,13 +111,13 @@ class DataQuery:
         return sorted(n for i in rows for n in self._state.venue.trades.of(i, 0, high))
 
     def _page(self, rows: Sequence[int], query: QueryParams, size: int) -> tuple[list[int], int | None]:
-        found: list[int] = []
+        page: list[int] = []
         for n in reversed(rows):
             if self._fits(n, query):
-                if len(found) == size:
-                    return found, found[-1]
-                found.append(n)
-        return found, None
+                if len(page) == size:
+                    return page, page[-1]
+                page.append(n)
+        return page, None
 
     def _fits(self, n: int, query: QueryParams) -> bool:
         table = self._state.venue.trades
@@ -134,15 +134,15 @@ class DataQuery:
         return amount >= float(least) * 1_000_000
 
     def v1_trades(self, query: QueryParams, now_us: int) -> list[int]:
-        """One v1 page: limit/offset over a moving feed, capped."""
-        start, size = int(query.get("offset", 0) or 0), min(int(query.get("limit", 100) or 100), V1_MOST)
-        if start > V1_DEEPEST:
-            raise deny(f"max historical trades offset of {V1_DEEPEST} exceeded", v1=True)
+        """One v1 page: limit and offset over a moving feed, capped."""
+        start, size = int(query.get("offset", 0) or 0), min(int(query.get("limit", 100) or 100), V1_MAX_LIMIT)
+        if start > V1_MAX_OFFSET:
+            raise deny(f"max historical trades offset of {V1_MAX_OFFSET} exceeded", v1=True)
         high = self._state.venue.trades.visible(now_us)
-        markets, events = many(query, "market"), many(query, "eventId")
+        markets, events = list_param(query, "market"), list_param(query, "eventId")
         rows: Sequence[int] = self._of_markets(markets, events, high) if markets or events else range(high)
-        found, _ = self._page(rows, query, start + size)
-        return found[start:]
+        trades, _ = self._page(rows, query, start + size)
+        return trades[start:]
 
     def history_window(self, query: QueryParams, now: int, windows: dict[str, int]) -> tuple[int, int, int, int]:
         """start, end, bucket seconds and page size of a v2 price history."""

@@ -1,7 +1,7 @@
 """Data API endpoints, v1 and v2, over a generated universe.
 
 Belongs here: trades, tokens, resolutions, price history, open interest, holders, builder figures
-(reference: Polymarket 3.4, 4). v1 speaks camelCase in bare arrays, v2 snake_case in an envelope.
+(reference: Polymarket 3.4, 4). v1: camelCase in bare arrays; v2: snake_case in an envelope.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from starlette.requests import Request
 from echelon_pipeline.sandbox.polymarket.builder_routes import BuilderFigures
 from echelon_pipeline.sandbox.polymarket.builders import Builders, wallet
 from echelon_pipeline.sandbox.polymarket.clob_views import ClobViews
-from echelon_pipeline.sandbox.polymarket.data_query import DataQuery, asked_conditions, deny, envelope, page_size
+from echelon_pipeline.sandbox.polymarket.data_query import DataQuery, deny, envelope, page_size, requested_conditions
 from echelon_pipeline.sandbox.polymarket.data_views import CAMEL, DataViews
 from echelon_pipeline.sandbox.polymarket.state import PolymarketState
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.server.wire import many, number
+from echelon_pipeline.sandbox.server.wire import list_param, number
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.names import EVENT_ID
 from echelon_pipeline.sandbox.universe.paths import ONE
@@ -36,7 +36,7 @@ _WINDOWS = {
 
 
 class Data:
-    """Handlers by path below /data; each takes a request and gives the body."""
+    """Handlers by path below /data; each takes a request and returns the body."""
 
     def __init__(self, state: PolymarketState, builders: Builders, clock: SandboxClock) -> None:
         self.state = state
@@ -47,7 +47,7 @@ class Data:
         self.clock = clock
 
     def routes(self) -> dict[str, Any]:
-        """Paths in the order they are tried."""
+        """Handlers by path, in the order of matching."""
         return {
             "/": lambda _: {"data": "OK"},
             "/trades": self.v1_trades,
@@ -78,44 +78,44 @@ class Data:
 
     # --- markets
 
-    def _rows(self, query: QueryParams, most: int) -> list[int]:
+    def _rows(self, query: QueryParams, maximum: int) -> list[int]:
         """Markets of ``condition`` or ``event_id`` (Gamma id)."""
-        conditions, events = asked_conditions(query), many(query, "event_id")
+        conditions, events = requested_conditions(query), list_param(query, "event_id")
         if conditions and events:
             raise deny("must provide either eventId or condition, not both", "condition")
-        if len(conditions) > most or len(events) > 20:
-            raise deny(f"at most {most} values", "condition" if conditions else "event_id")
+        if len(conditions) > maximum or len(events) > 20:
+            raise deny(f"at most {maximum} values", "condition" if conditions else "event_id")
         now = self.clock.s
-        found = [row for c in conditions if (row := self.state.names.find_condition(c)) is not None]
+        rows = [row for c in conditions if (row := self.state.names.find_condition(c)) is not None]
         for text in events:
             n = int(text) - EVENT_ID if text.isdigit() else -1
             if 0 <= n < len(self.state.venue.events):
                 event = self.state.venue.events[n]
-                found += range(event.first, event.first + event.count)
-        return [i for i in found if self.state.venue.columns["created"][i] <= now]
+                rows += range(event.first, event.first + event.count)
+        return [i for i in rows if self.state.venue.columns["created"][i] <= now]
 
     def tokens(self, request: Request) -> Obj:
         query = request.query_params
-        tokens = many(query, "token_id")
+        tokens = list_param(query, "token_id")
         if len(tokens) > 50:
             raise deny("at most 50 values", "token_id")
-        pairs = [found for t in tokens if (found := self.state.names.find_token(t)) is not None]
+        pairs = [where for t in tokens if (where := self.state.names.find_token(t)) is not None]
         pairs += [(i, n) for i in self._rows(query, 10) for n in range(len(self.state.names.outcomes(i)))]
         return envelope([self.views.token(i, n, self.clock.s) for i, n in pairs], 100, None)
 
     def resolutions(self, request: Request) -> Obj:
         query = request.query_params
-        if not (asked_conditions(query) or query.get("event_id") or query.get("question_id")):
+        if not (requested_conditions(query) or query.get("event_id") or query.get("question_id")):
             raise deny("one of question_id, condition, event_id is required", "condition")
         return envelope([self.views.resolution(i, self.clock.s) for i in self._rows(query, 20)], 100, None)
 
     def prices_history(self, request: Request) -> Obj:
         query, now = request.query_params, self.clock.s
         start, end, bucket, size = self.query.history_window(query, now, _WINDOWS)
-        found = self.state.names.find_token(query.get("token_id", ""))
-        if found is None:
+        where = self.state.names.find_token(query.get("token_id", ""))
+        if where is None:
             return envelope([], size, None)
-        i, outcome = found
+        i, outcome = where
         points = self.clob.history(i, outcome, start, end, bucket, now)
         rows = [{"timestamp": t, "price": number(p, ONE * 10), "resolution_seconds": bucket} for t, p in points]
         settled = self.state.venue.columns["settled"][i]
@@ -141,11 +141,11 @@ class Data:
         )
 
     def v1_oi(self, request: Request) -> list[Obj]:
-        found = [self.state.names.find_condition(c) for c in many(request.query_params, "market")]
-        return [{"market": self.state.names.condition(i), "value": self._interest(i)} for i in found if i is not None]
+        rows = [self.state.names.find_condition(c) for c in list_param(request.query_params, "market")]
+        return [{"market": self.state.names.condition(i), "value": self._interest(i)} for i in rows if i is not None]
 
-    def _holders(self, i: int, outcome: int, most: int) -> list[tuple[str, int | float, int]]:
-        keys = [self.state.venue.bits(i, 900 + outcome * 100 + n) for n in range(min(most, 20))]
+    def _holders(self, i: int, outcome: int, maximum: int) -> list[tuple[str, int | float, int]]:
+        keys = [self.state.venue.bits(i, 900 + outcome * 100 + n) for n in range(min(maximum, 20))]
         held = [(wallet(self.state, key), number(key % 10**9 * 100, 10**6), key % 5_000) for key in keys]
         return sorted(held, key=lambda h: -h[1])
 
@@ -170,10 +170,10 @@ class Data:
         return envelope(rows[:size], size, None)
 
     def v1_holders(self, request: Request) -> list[Obj] | None:
-        wanted = many(request.query_params, "market")
+        wanted = list_param(request.query_params, "market")
         if not wanted or any(not c.startswith("0x") for c in wanted):
             raise deny("required query param 'market' not provided", v1=True)
-        found = [row for c in wanted if (row := self.state.names.find_condition(c)) is not None]
+        rows = [row for c in wanted if (row := self.state.names.find_condition(c)) is not None]
         return [
             {
                 "token": self.state.names.token(i, n),
@@ -182,7 +182,7 @@ class Data:
                     for who, amount, person in self._holders(i, n, 20)
                 ],
             }
-            for i in found
+            for i in rows
             for n in (0, 1)
         ] or None
 

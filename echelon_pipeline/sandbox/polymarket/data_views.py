@@ -1,6 +1,6 @@
-"""The Data API's objects made from rows of a generated universe.
+"""The Data API's objects from rows of a generated universe.
 
-Belongs here: trades, tokens, resolutions with v2's names, and their v1 names (reference: Polymarket 4).
+Belongs here: trades, tokens, resolutions with v2's names, and with v1's names (reference: Polymarket 4).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CAMEL = {
 
 
 class DataViews:
-    """Data API objects. Parts that repeat from trade to trade are kept: a page of 1000 costs 10 ms."""
+    """Data API objects. Parts that repeat from trade to trade are cached: a page of 1000 takes 10 ms."""
 
     def __init__(self, state: PolymarketState) -> None:
         self.state = state
@@ -61,15 +61,15 @@ class DataViews:
         }
 
     def trades(self, rows: list[int]) -> list[Obj]:
-        """Trades by number with v2's names; the price of one in ten is an average with many digits."""
+        """Trades by number with v2's names; one in ten has an average price with many digits."""
         table, hexed = self.state.venue.trades, self.state.universe.digests.hex
-        found = []
+        objects = []
         for n in rows:
             key, price = table.key[n], table.price[n]
             outcome, buys = side_of(key)
             if outcome:
                 price = ONE - price
-            found.append(
+            objects.append(
                 {
                     **self._person(key % 5_000),
                     **self._market(table.inst[n], outcome),
@@ -80,7 +80,7 @@ class DataViews:
                     "transaction_hash": f"0x{hexed('tx', table.tx[n])}",
                 }
             )
-        return found
+        return objects
 
     def token(self, i: int, outcome: int, now: int) -> Obj:
         names = self.state.names

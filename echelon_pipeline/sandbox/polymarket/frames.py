@@ -1,8 +1,8 @@
-"""Messages of Polymarket's market channel made from rows of a generated universe.
+"""Messages of Polymarket's market channel from rows of a generated universe.
 
-Belongs here: event objects with their hashes (reference: Polymarket 2.4, 5.3). Who gets which is the session's
-matter. Both tokens of a market mirror each other, so every change is told of both. What a change names as best price
-of an empty side is not known: here it is 0 and 1.
+Belongs here: event objects with their hashes (reference: Polymarket 2.4, 5.3). ``session.py`` selects the recipients.
+Both tokens of a market mirror each other, so every change is sent for both. The venue's best prices of an empty side
+are not known: here they are 0 and 1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class PolymarketFrames:
         self._gamma = GammaViews(views.state)
 
     def book(self, i: int, outcome: int, book: Book, us: int, touched: int, *, after_trade: bool = False) -> Obj:
-        """As served: without minimum size and negative risk; after trades some lack tick and last price too."""
+        """A book message: without minimum size and negative risk; after trades some lack tick and last price too."""
         body = self.views.frame(i, outcome, book, self.views.last_price(i, us), touched)
         del body["min_order_size"], body["neg_risk"]
         body["event_type"] = "book"
@@ -38,15 +38,15 @@ class PolymarketFrames:
             del body["tick_size"], body["last_trade_price"]
         return body
 
-    def price_changes(self, i: int, old: Book, found: list[Change], tick: int, us: int) -> Iterator[Obj]:
-        """One message or several. Where one message changes a token twice, its hashes are those of every step or all
-        of the end, by instrument: the venue's rule is not known. A trade of the same time comes after them."""
-        habit, last = self.venue.bits(i, 22) % 3, self.views.last_price(i, us - 1)
-        states = list(_states(old, found, tick))
+    def price_changes(self, i: int, old: Book, changes: list[Change], tick: int, us: int) -> Iterator[Obj]:
+        """One or more messages. If a message changes a token twice, its hashes are those of each step or those of the
+        end, depending on the instrument: the venue's rule is not known. A trade of the same time comes after them."""
+        hash_rule, last = self.venue.bits(i, 22) % 3, self.views.last_price(i, us - 1)
+        states = list(_states(old, changes, tick))
         entries: list[Obj] = []
-        for change, state in zip(found, states, strict=True):
-            entries += self._entries(i, change, states[-1] if habit == 0 else state, last, us)
-            if habit == 2:
+        for change, state in zip(changes, states, strict=True):
+            entries += self._entries(i, change, states[-1] if hash_rule == 0 else state, last, us)
+            if hash_rule == 2:
                 yield self._message(i, entries, us)
                 entries = []
         if entries:
@@ -61,12 +61,12 @@ class PolymarketFrames:
         }
 
     def _entries(self, i: int, change: Change, state: Book, last: str, us: int) -> list[Obj]:
-        """A level's new size, told of both tokens."""
-        found = []
+        """A level's new size, for both tokens."""
+        entries = []
         for outcome in BOTH:
             body = self.views.frame(i, outcome, state, last, us)
             bid, ask = (body[side][-1]["price"] if body[side] else "" for side in ("bids", "asks"))
-            found.append(
+            entries.append(
                 {
                     "asset_id": body["asset_id"],
                     "price": plain(change.price if outcome == 0 else ONE - change.price, 4),
@@ -77,11 +77,11 @@ class PolymarketFrames:
                     "best_ask": ask or "1",
                 }
             )
-        return found
+        return entries
 
     def best(self, i: int, outcome: int, book: Book, us: int) -> Obj:
         bid, ask = book.best if outcome == 0 else (ONE - book.best[1], ONE - book.best[0])
-        return self._about(i, outcome) | {
+        return self._asset(i, outcome) | {
             "best_bid": plain(bid, 4) if bid else "",
             "best_ask": plain(ask, 4) if ask < ONE else "",
             "spread": plain(ask - bid, 4),
@@ -90,7 +90,7 @@ class PolymarketFrames:
         }
 
     def tick(self, i: int, outcome: int, old: int, new: int, us: int) -> Obj:
-        return self._about(i, outcome) | {
+        return self._asset(i, outcome) | {
             "old_tick_size": plain(old, 4),
             "new_tick_size": plain(new, 4),
             "timestamp": str(us // 1000),
@@ -98,12 +98,12 @@ class PolymarketFrames:
         }
 
     def trade(self, number: int) -> tuple[int, Obj]:
-        """The outcome that was traded, and its last_trade_price."""
+        """The traded outcome and its last_trade_price message."""
         table = self.venue.trades
         i, us = table.inst[number], table.t[number]
         outcome, buys = side_of(table.key[number])
         price = table.price[number]
-        body = self._about(i, outcome) | {
+        body = self._asset(i, outcome) | {
             "price": plain(price if outcome == 0 else ONE - price, 4),
             "size": plain(table.size[number], 6),
             "fee_rate_bps": "" if table.key[number] // 2**12 % 8 == 0 else "0",
@@ -114,7 +114,7 @@ class PolymarketFrames:
         }
         return outcome, body
 
-    def _about(self, i: int, outcome: int) -> Obj:
+    def _asset(self, i: int, outcome: int) -> Obj:
         return {"market": self.names.condition(i), "asset_id": self.names.token(i, outcome)}
 
     def tokens(self, i: int) -> list[str]:
@@ -149,7 +149,7 @@ class PolymarketFrames:
             "line": "",
             "game_start_time": (market["game_start_time"] or "").replace("T", " ").replace("Z", "+00"),
             "order_price_min_tick_size": plain(self.views.state.books.tick(i, us), 4),
-            "group_item_title": self.names.words(i).label,
+            "group_item_title": self.names.market_text(i).label,
             "taker_base_fee": "1000",
             "fees_enabled": fees is not None,
         }
@@ -163,7 +163,7 @@ class PolymarketFrames:
         return body
 
     def resolved(self, i: int, us: int) -> Obj:
-        """The winner is null where no outcome takes all: our reading."""
+        """A market_resolved message; without a single winner the winner is null (our reading)."""
         final = self.venue.columns["final"][i]
         winner = {ONE: 0, 0: 1}.get(final)
         return {
@@ -178,10 +178,10 @@ class PolymarketFrames:
         }
 
 
-def _states(old: Book, found: list[Change], tick: int) -> Iterator[Book]:
+def _states(old: Book, changes: list[Change], tick: int) -> Iterator[Book]:
     """The book after every change."""
     bids, asks = dict(old.bids), dict(old.asks)
-    for change in found:
+    for change in changes:
         side = bids if change.side == BID else asks
         if change.after:
             side[change.price] = change.after

@@ -1,7 +1,7 @@
-"""Gamma's filters and orders over rows.
+"""Gamma's filters and sort orders.
 
-Belongs here: which markets and events a query shows, in which order (reference: Polymarket 1.1 to 1.3).
-Unknown parameters are ignored, as Gamma does: a wrong cursor name gives page 1 again.
+Belongs here: the markets and events of a query, and their order (reference: Polymarket 1.1 to 1.3). Unknown parameters
+are ignored, as by Gamma: a wrong cursor name returns page 1 again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import polars as pl
 from starlette.datastructures import QueryParams
 
 from echelon_pipeline.sandbox.polymarket.gamma_views import TAG_ID, GammaViews
-from echelon_pipeline.sandbox.server.wire import Refused, cursor_of, many, read_cursor
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, cursor_of, list_param, read_cursor
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.columns import Ints
 from echelon_pipeline.sandbox.universe.names import EVENT_ID, MARKET_ID, SERIES_ID, slug
@@ -37,23 +37,23 @@ _ORDERS = {
 _RANGES = {"start_date": "opens", "end_date": "closes", "volume_num": "cash", "volume": "cash"}
 
 
-def invalid(message: str, status: int = 422) -> Refused:
+def invalid(message: str, status: int = 422) -> ErrorResponse:
     """Gamma's error body."""
-    return Refused(status, {"type": "validation error" if status == 422 else "not found error", "error": message})
+    return ErrorResponse(status, {"type": "validation error" if status == 422 else "not found error", "error": message})
 
 
-def page_size(query: QueryParams, default: int = 20, most: int = PAGE) -> int:
-    """Too large is clamped in silence; no number is an error."""
+def page_size(query: QueryParams, default: int = 20, maximum: int = PAGE) -> int:
+    """Page size; a larger one is clamped, a text that is not a number is an error."""
     text = query.get("limit")
     if text is None:
         return default
     if not text.isdigit():
         raise invalid("limit must be a non-negative integer")
-    return min(int(text), most)
+    return min(int(text), maximum)
 
 
 def start_of(query: QueryParams) -> int:
-    """Where ``after_cursor`` says the page begins; a malformed one restarts."""
+    """The position in ``after_cursor``; a malformed cursor restarts."""
     text = read_cursor(query.get("after_cursor") or "") or ""
     return int(text[2:]) if re.fullmatch(r"g:\d+", text) else 0
 
@@ -62,7 +62,7 @@ def cursor_at(place: int) -> str:
     return cursor_of(f"g:{place}")
 
 
-def moment(text: str) -> int:
+def update(text: str) -> int:
     """RFC 3339 or a date, as Unix seconds."""
     try:
         at = datetime.fromisoformat(text)
@@ -84,7 +84,7 @@ class GammaQuery:
         self._frame = frame.with_columns(series=series[frame["event"]]).with_row_index("row")
 
     def _with_cash(self, now: int) -> pl.DataFrame:
-        """The frame with traded dollars so far and in the last day."""
+        """The frame with traded dollars, total and of the last day."""
         table = self._venue.trades
         seen, day = table.visible(now * 10**6), table.visible((now - DAY) * 10**6)
         cash = (pl.col("size") * pl.col("price") // 10_000).sum()
@@ -98,11 +98,11 @@ class GammaQuery:
         )
 
     def markets(self, query: QueryParams, now: int) -> Ints:
-        """Rows of markets. Without ``closed`` every market; ``active`` and ``archived`` are ignored."""
+        """Rows of markets. Without ``closed``: every market; ``active`` and ``archived`` are ignored."""
         return self._rows(query, now, "markets")
 
     def events(self, query: QueryParams, now: int) -> Ints:
-        """Numbers of events: those with a market that fits."""
+        """Numbers of events that have a matching market."""
         return self._rows(query, now, "events")
 
     def _rows(self, query: QueryParams, now: int, kind: str) -> Ints:
@@ -116,20 +116,20 @@ class GammaQuery:
         columns = [_ORDERS[name] for name in orders]
         needs_cash = {"cash", "cash_day"} & set(columns) or any(k.startswith("volume") for k in query)
         frame = self._with_cash(now) if needs_cash else self._frame
-        found = frame.filter(self._filter(query, now, kind))
+        selected = frame.filter(self._filter(query, now, kind))
         descending = query.get("ascending", "true") == "false"
         if kind == "events":
             sums = [pl.col(c).sum() if c.startswith("cash") else pl.col(c).min() for c in dict.fromkeys(columns)]
-            found = found.group_by("event", maintain_order=True).agg(*sums)
+            selected = selected.group_by("event", maintain_order=True).agg(*sums)
         name = "row" if kind == "markets" else "event"
-        return found.sort([*columns, name], descending=[descending] * len(columns) + [False])[name]
+        return selected.sort([*columns, name], descending=[descending] * len(columns) + [False])[name]
 
     def _filter(self, query: QueryParams, now: int, kind: str) -> pl.Expr:
         keep = pl.col("created") <= now
         closed = query.get("closed")
         if closed in ("true", "false"):
             keep &= (pl.col("settled") <= now) if closed == "true" else (pl.col("settled") > now)
-        elif kind == "markets" and many(query, "slug"):
+        elif kind == "markets" and list_param(query, "slug"):
             keep &= pl.col("settled") > now  # a closed market is not found by slug unless closed=true is added
         for name, column in _RANGES.items():
             keep = self._between(keep, query, name, column)
@@ -141,7 +141,7 @@ class GammaQuery:
             text = query.get(f"{name}_{end}")
             if text is None:
                 continue
-            bound = int(float(text) * 1_000_000) if column == "cash" else moment(text)
+            bound = int(float(text) * 1_000_000) if column == "cash" else update(text)
             keep &= (pl.col(column) >= bound) if end == "min" else (pl.col(column) <= bound)
         return keep
 
@@ -154,9 +154,9 @@ class GammaQuery:
             rows: dict[str, list[int | None]] = {
                 "id": [x - MARKET_ID for x in ids],
                 "slug": [names.find_slug(s) for s in query.getlist("slug")],
-                "condition_ids": [names.find_condition(c) for c in many(query, "condition_ids")],
-                "clob_token_ids": [_row(names.find_token(t)) for t in many(query, "clob_token_ids")],
-                "position_ids": [_row(names.find_token(t)) for t in many(query, "position_ids")],
+                "condition_ids": [names.find_condition(c) for c in list_param(query, "condition_ids")],
+                "clob_token_ids": [_row(names.find_token(t)) for t in list_param(query, "clob_token_ids")],
+                "position_ids": [_row(names.find_token(t)) for t in list_param(query, "position_ids")],
             }
             if len(rows["condition_ids"]) > PAGE:
                 raise invalid("too many condition_ids")
@@ -167,21 +167,21 @@ class GammaQuery:
                 "slug": [names.find_event_slug(s) for s in query.getlist("slug")],
             }
             column = "event"
-        for name, found in rows.items():
+        for name, numbers in rows.items():
             if name in query:
-                keep &= pl.col(column).is_in([n for n in found if n is not None])
+                keep &= pl.col(column).is_in([n for n in numbers if n is not None])
         return keep
 
     def _grouped(self, query: QueryParams, kind: str) -> pl.Expr:
         """Filters by tag and series."""
         keep = pl.lit(value=True)
-        wanted = set(many(query, "tag_id"))
-        slugs = set(many(query, "tag_slug")) if kind == "events" else set()
+        wanted = set(list_param(query, "tag_id"))
+        slugs = set(list_param(query, "tag_slug")) if kind == "events" else set()
         if wanted or slugs:
             keep &= pl.col("series").is_in(_series_with(wanted, slugs))
-        if unwanted := set(many(query, "exclude_tag_id")):
+        if unwanted := set(list_param(query, "exclude_tag_id")):
             keep &= ~pl.col("series").is_in(_series_with(unwanted, set()))
-        if series := [int(x) - SERIES_ID for x in many(query, "series_id") if x.isdigit()]:
+        if series := [int(x) - SERIES_ID for x in list_param(query, "series_id") if x.isdigit()]:
             keep &= pl.col("series").is_in(series)
         return keep
 
@@ -196,5 +196,5 @@ def _series_with(ids: set[str], slugs: set[str]) -> list[int]:
     ]
 
 
-def _row(found: tuple[int, int] | None) -> int | None:
-    return None if found is None else found[0]
+def _row(where: tuple[int, int] | None) -> int | None:
+    return None if where is None else where[0]

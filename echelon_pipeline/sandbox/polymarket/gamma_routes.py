@@ -28,7 +28,7 @@ SUNSET = {
 
 
 class Gamma:
-    """Handlers by path below /gamma; each takes a request and gives the body."""
+    """Handlers by path below /gamma; each takes a request and returns the body."""
 
     def __init__(self, state: PolymarketState, clock: SandboxClock) -> None:
         self.state = state
@@ -37,7 +37,7 @@ class Gamma:
         self.clock = clock
 
     def routes(self) -> dict[str, Any]:
-        """Paths in the order they are tried."""
+        """Handlers by path, in the order of matching."""
         return {
             "/status": lambda _: "OK",
             "/markets": self.markets,
@@ -132,8 +132,8 @@ class Gamma:
         query, now = request.query_params, self.clock.s
         start, size = self._offset(query, "events"), page_size(query)
         rows = self.query.events(query, now)
-        found = self._events(rows[start : start + size].tolist(), now, query)
-        return {"data": found, "pagination": {"hasMore": start + size < len(rows), "totalResults": len(rows)}}
+        events = self._events(rows[start : start + size].tolist(), now, query)
+        return {"data": events, "pagination": {"hasMore": start + size < len(rows), "totalResults": len(rows)}}
 
     def _number(self, n: int | None) -> tuple[int, Event]:
         events = self.state.venue.events
@@ -159,11 +159,11 @@ class Gamma:
 
     def series_list(self, request: Request) -> list[Obj]:
         query = request.query_params
-        start, size = int(query.get("offset", "0") or 0), page_size(query, most=50)
-        found = [self.views.series(n) | {"events": []} for n in range(len(SERIES))]
+        start, size = int(query.get("offset", "0") or 0), page_size(query, maximum=50)
+        objects = [self.views.series(n) | {"events": []} for n in range(len(SERIES))]
         if slugs := query.getlist("slug"):
-            found = [s for s in found if s["slug"] in slugs]
-        return found[start : start + size]
+            objects = [s for s in objects if s["slug"] in slugs]
+        return objects[start : start + size]
 
     def series(self, request: Request) -> Obj:
         text = request.path_params["id"]

@@ -1,4 +1,4 @@
-"""Gamma's objects made from rows of a generated universe.
+"""Gamma's objects from rows of a generated universe.
 
 Belongs here: markets, events, series and tags with Gamma's types (reference: Polymarket 1.4): lists as
 JSON text inside strings, some numbers as text, several forms of time.
@@ -23,12 +23,12 @@ RECURRENCE = {"daily": "daily", "weekly": "weekly", "monthly": "monthly", "hourl
 
 
 def spaced(seconds: int) -> str:
-    """Gamma's other form of time: a space and a two-digit offset."""
+    """Gamma's second time format: a space and a two-digit offset."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}+00"
 
 
 class GammaViews:
-    """Gamma objects at a time (Unix seconds). ``seen``: trades visible then, and a day, week, month before."""
+    """Gamma objects at a time (Unix seconds). ``seen``: trades visible then, and a day, week and month earlier."""
 
     def __init__(self, state: PolymarketState) -> None:
         self.state = state
@@ -42,12 +42,12 @@ class GammaViews:
         c, names, state = self.venue.columns, self.names, self.state
         event = self.venue.event_of(i)
         closed, trading = now >= c["settled"][i], state.trading(i, now)
-        words, version, outcomes = names.words(i), names.version(i), names.outcomes(i)
+        market_text, version, outcomes = names.market_text(i), names.version(i), names.outcomes(i)
         bid, ask = state.quote(i, now)
         cash = [self.venue.trades.totals(i, s)[2] for s in seen]
         tokens = [names.token(i, n) for n in range(len(outcomes))]
         last = self.venue.trades.last_price(i, seen[0])
-        label = words.label if event.count > 1 else ""
+        label = market_text.label if event.count > 1 else ""
         uma = state.uma(i, now)
         liquidity = self._liquidity(i, now)
         body: Obj = {
@@ -105,7 +105,7 @@ class GammaViews:
             body["positionIds"] = tokens
             if self.venue.bits(i, 15) % 3:
                 del body["clobTokenIds"]
-            else:  # both are present, and the first-protocol ids do not trade
+            else:  # both fields are present; the protocol v1 ids do not trade
                 body["clobTokenIds"] = json.dumps(names.untraded(i))
         if body["negRisk"]:
             body["negRiskMarketID"] = f"0x{names.group(i)}"
@@ -135,7 +135,7 @@ class GammaViews:
         return {"feesEnabled": True, "feeType": kind, "feeSchedule": schedule}
 
     def _liquidity(self, i: int, now: int) -> int:
-        """1e-6 dollars; a closed market has none."""
+        """Liquidity in 1e-6 dollars; 0 for a closed market."""
         return (1_000 + self.venue.bits(i, 12) % 400_000) * 1_000_000 if self.state.trading(i, now) else 0
 
     def event(self, n: int, now: int, seen: tuple[int, ...], *, with_markets: bool = True) -> Obj:

@@ -1,7 +1,7 @@
 """Polymarket's endpoints over a recorded universe.
 
-Belongs here: Gamma, CLOB and Data API v1 paths over objects as they were recorded. What was not recorded
-answers 404 ``not_available_in_recording``, never an empty success.
+Belongs here: Gamma, CLOB and Data API v1 paths over recorded objects. A request for objects that were not recorded is
+answered with 404 ``not_available_in_recording``, never with an empty list.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from starlette.requests import Request
 from echelon_pipeline.sandbox.polymarket.clob_routes import PAGE, place_cursor, read_place, window
 from echelon_pipeline.sandbox.polymarket.gamma_query import cursor_at, invalid, page_size, start_of
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.server.wire import Refused, many
-from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse, Recording
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, list_param
+from echelon_pipeline.sandbox.universe.recorded import RecordedObject, RecordedUniverse
 
 Obj = dict[str, Any]
 Handlers = dict[str, Callable[..., Any]]
 
 
-def not_recorded(what: str) -> Refused:
-    """The answer for whatever the folder does not hold."""
-    return Refused(404, {"error": f"{what} is not in this recording", "code": "not_available_in_recording"})
+def not_recorded(what: str) -> ErrorResponse:
+    """The answer for objects that the folder does not have."""
+    return ErrorResponse(404, {"error": f"{what} is not in this recording", "code": "not_available_in_recording"})
 
 
 class RecordedPolymarket:
@@ -73,16 +73,16 @@ class RecordedPolymarket:
         """Paths below /data."""
         return {"/trades": self.trades}
 
-    def _recorded(self, kind: str) -> dict[str, Recording]:
-        """Objects of a kind; where none was recorded, a list of them would be an empty success."""
-        found = self._events if kind == "gamma event" else self.universe.objects[kind]
-        if not found:
+    def _recorded(self, kind: str) -> dict[str, RecordedObject]:
+        """Objects of a kind; raises 404 if none was recorded, instead of an empty list."""
+        objects = self._events if kind == "gamma event" else self.universe.objects[kind]
+        if not objects:
             raise not_recorded(f"a {kind}")
-        return found
+        return objects
 
-    def _whole_events(self) -> dict[str, Recording]:
-        """Events with the markets that name them, as the venue lists them: also those that only markets tell of."""
-        found = dict(self.universe.objects["gamma event"])
+    def _whole_events(self) -> dict[str, RecordedObject]:
+        """Events with the markets that name them, as the venue lists them; also events that only markets contain."""
+        by_id = dict(self.universe.objects["gamma event"])
         members: dict[str, dict[str, msgspec.Raw]] = {}
         for market in self.universe.objects["gamma market"].values():
             events = market.fields.get("events")
@@ -90,155 +90,155 @@ class RecordedPolymarket:
                 fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
                 if {"id", "title"} <= fields.keys():
                     name = str(msgspec.json.decode(fields["id"]))
-                    found.setdefault(name, Recording(raw, fields))
+                    by_id.setdefault(name, RecordedObject(raw, fields))
                     members.setdefault(name, {})[str(market.get("conditionId"))] = market.raw
         for name, markets in members.items():
-            event = found[name]
+            event = by_id[name]
             listed = {str(one.get("conditionId")) for one in event.get("markets") or [] if isinstance(one, dict)}
             more = [raw for condition, raw in markets.items() if condition not in listed]
             if more:
-                kept = _objects(event.fields.get("markets"))
-                raw = msgspec.Raw(msgspec.json.encode(event.but("markets", markets=[*kept, *more])))
-                found[name] = Recording(raw, msgspec.json.decode(raw, type=dict[str, msgspec.Raw]))
-        return found
+                own = _objects(event.fields.get("markets"))
+                raw = msgspec.Raw(msgspec.json.encode(event.without("markets", markets=[*own, *more])))
+                by_id[name] = RecordedObject(raw, msgspec.json.decode(raw, type=dict[str, msgspec.Raw]))
+        return by_id
 
     # --- Gamma
 
-    def _found(self, query: QueryParams, kind: str) -> list[msgspec.Raw]:
-        known = self._recorded(f"gamma {kind}")
-        found = [r for r in known.values() if _fits(r, query, kind)]
+    def _matching(self, query: QueryParams, kind: str) -> list[msgspec.Raw]:
+        recorded = self._recorded(f"gamma {kind}")
+        objects = [r for r in recorded.values() if _fits(r, query, kind)]
         for name in reversed([n for n in query.get("order", "").split(",") if n]):
-            found.sort(key=lambda r: _rank(r.get(name)), reverse=query.get("ascending", "true") == "false")
-        return [r.raw for r in found]
+            objects.sort(key=lambda r: _rank(r.get(name)), reverse=query.get("ascending", "true") == "false")
+        return [r.raw for r in objects]
 
     def _keyset(self, request: Request, kind: str) -> Obj:
         query = request.query_params
         if "offset" in query:
             raise invalid("offset is not supported, use after_cursor")
-        found, start, size = self._found(query, kind), start_of(query), page_size(query)
-        body: Obj = {f"{kind}s": found[start : start + size]}
-        return body | ({"next_cursor": cursor_at(start + size)} if size and start + size < len(found) else {})
+        objects, start, size = self._matching(query, kind), start_of(query), page_size(query)
+        body: Obj = {f"{kind}s": objects[start : start + size]}
+        return body | ({"next_cursor": cursor_at(start + size)} if size and start + size < len(objects) else {})
 
     def _offset(self, request: Request, kind: str) -> list[msgspec.Raw]:
         query = request.query_params
         start, size = int(query.get("offset", "0") or 0), page_size(query)
-        return self._found(query, kind)[start : start + size]
+        return self._matching(query, kind)[start : start + size]
 
-    def _plain(self, request: Request, kind: str, most: int) -> list[msgspec.Raw]:
+    def _plain(self, request: Request, kind: str, maximum: int) -> list[msgspec.Raw]:
         query = request.query_params
-        start, size = int(query.get("offset", "0") or 0), page_size(query, most=most)
+        start, size = int(query.get("offset", "0") or 0), page_size(query, maximum=maximum)
         return [r.raw for r in self._recorded(kind).values()][start : start + size]
 
     def _one(self, request: Request, kind: str) -> msgspec.Raw:
         name, value = next(iter(request.path_params.items()))
         kept = self._events if kind == "event" else self.universe.objects[f"gamma {kind}"]
-        for found in kept.values():
-            if str(found.get(name)) == value:
-                return found.raw
+        for candidate in kept.values():
+            if str(candidate.get(name)) == value:
+                return candidate.raw
         raise not_recorded(f"this {kind}")
 
     # --- CLOB
 
     def clob_markets(self, request: Request) -> Obj:
-        found = [r.raw for r in self._recorded("clob market").values()]
+        markets = [r.raw for r in self._recorded("clob market").values()]
         start = read_place(request.query_params.get("next_cursor"))
-        page = found[start : start + PAGE]
-        following = start + PAGE if start + PAGE < len(found) else None
+        page = markets[start : start + PAGE]
+        following = start + PAGE if start + PAGE < len(markets) else None
         return {"limit": PAGE, "count": len(page), "next_cursor": place_cursor(following, "id:"), "data": page}
 
     def _condition(self, request: Request, kind: str) -> msgspec.Raw:
-        found = self.universe.objects[kind].get(request.path_params["condition"])
-        if found is None:
+        market = self.universe.objects[kind].get(request.path_params["condition"])
+        if market is None:
             raise not_recorded("this market")
-        return found.raw
+        return market.raw
 
     def book(self, request: Request) -> msgspec.Raw:
-        found = self.universe.objects["clob book"].get(request.query_params.get("token_id", ""))
-        if found is None:
+        book = self.universe.objects["clob book"].get(request.query_params.get("token_id", ""))
+        if book is None:
             raise not_recorded("a book of this token")
-        return found.raw
+        return book.raw
 
     def books(self, _: Request, body: object) -> list[msgspec.Raw]:
-        wanted = (
+        tokens = (
             [str(item.get("token_id")) for item in body if isinstance(item, dict)] if isinstance(body, list) else []
         )
-        known = self.universe.objects["clob book"]
-        found = [known[token].raw for token in wanted if token in known]
-        if not found:
+        recorded = self.universe.objects["clob book"]
+        books = [recorded[token].raw for token in tokens if token in recorded]
+        if not books:
             raise not_recorded("a book of these tokens")
-        return found
+        return books
 
     def prices_history(self, request: Request) -> Obj:
         query = request.query_params
         low, high = window(query, self.clock.s)
         known = self.universe.histories.get(query.get("market", ""), {})
-        found = [known[at] for at in sorted(known) if low <= at <= high]
-        if not found:
+        points = [known[at] for at in sorted(known) if low <= at <= high]
+        if not points:
             raise not_recorded("a price of this token and time")
-        return {"history": found}
+        return {"history": points}
 
     def batch_prices_history(self, _: Request, body: object) -> Obj:
-        """Recorded points of several tokens; those of which there are none are left out."""
-        asked = body if isinstance(body, dict) else {}
-        low, high = int(asked.get("start_ts") or 0), int(asked.get("end_ts") or self.clock.s)
-        found = {}
-        for token in asked.get("markets") or []:
+        """Recorded points of several tokens; tokens without points are left out."""
+        query = body if isinstance(body, dict) else {}
+        low, high = int(query.get("start_ts") or 0), int(query.get("end_ts") or self.clock.s)
+        history = {}
+        for token in query.get("markets") or []:
             known = self.universe.histories.get(str(token), {})
             points = [known[at] for at in sorted(known) if low <= at <= high]
             if points:
-                found[str(token)] = points
-        if not found:
+                history[str(token)] = points
+        if not history:
             raise not_recorded("a price of these tokens and this time")
-        return {"history": found}
+        return {"history": history}
 
     # --- Data API
 
     def trades(self, request: Request) -> list[msgspec.Raw]:
         query = request.query_params
-        markets, user = many(query, "market"), query.get("user")
-        found = [
+        markets, user = list_param(query, "market"), query.get("user")
+        trades = [
             t
             for t in self.universe.objects["data trade"].values()
             if (not markets or t.get("conditionId") in markets) and (not user or t.get("proxyWallet") == user)
         ]
-        if not found:
+        if not trades:
             raise not_recorded("a trade of this market or user")
-        found.sort(key=lambda t: -int(t.get("timestamp")))
+        trades.sort(key=lambda t: -int(t.get("timestamp")))
         start, size = int(query.get("offset", "0") or 0), int(query.get("limit", "100") or 100)
-        return [t.raw for t in found[start : start + size]]
+        return [t.raw for t in trades[start : start + size]]
 
 
 def _objects(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
-    """Objects of a list, as recorded; none where there is no list."""
+    """The objects of a list, as recorded; none if there is no list."""
     if raw is None or bytes(memoryview(raw)[:1]) != b"[":
         return []
     return [one for one in msgspec.json.decode(raw, type=list[msgspec.Raw]) if bytes(memoryview(one)[:1]) == b"{"]
 
 
-def _fits(recording: Recording, query: QueryParams, kind: str) -> bool:
+def _fits(recording: RecordedObject, query: QueryParams, kind: str) -> bool:
     if (closed := query.get("closed")) in ("true", "false") and bool(recording.get("closed")) != (closed == "true"):
         return False
     for name in ("id", "slug"):
         if name in query and str(recording.get(name)) not in query.getlist(name):
             return False
-    if "end_date_min" in query and _moment(recording.get("endDate")) < _moment(query["end_date_min"]):
+    if "end_date_min" in query and _time(recording.get("endDate")) < _time(query["end_date_min"]):
         return False
     if kind == "event":
         return True
-    if (conditions := many(query, "condition_ids")) and recording.get("conditionId") not in conditions:
+    if (conditions := list_param(query, "condition_ids")) and recording.get("conditionId") not in conditions:
         return False
-    tokens = many(query, "clob_token_ids")
+    tokens = list_param(query, "clob_token_ids")
     return not tokens or any(token in str(recording.get("clobTokenIds")) for token in tokens)
 
 
-def _moment(text: str | None) -> datetime:
-    """A served or asked time; the beginning of time where there is none."""
+def _time(text: str | None) -> datetime:
+    """A time as datetime; the earliest time if there is none."""
     at = datetime.fromisoformat(text or "0001-01-01")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _rank(value: object) -> tuple[int, float, str]:
-    """Sorts numbers as numbers, texts as texts, what is missing first."""
+    """Sort key: missing values first, then numbers by value, then texts."""
     if value is None:
         return 0, 0.0, ""
     text = str(value)

@@ -1,8 +1,8 @@
 """Polymarket's WebSocket channels on one connection: market data, and a user's own orders.
 
-Belongs here: what is answered and what is pushed, without a socket (reference: Polymarket 5). Beyond 500 assets a
-connection gets nothing more, without a word, as was seen at the venue. Words the venue answers to text that is no
-JSON are not known; ``INVALID OPERATION`` is our reading.
+Belongs here: answers and data frames, without a socket (reference: Polymarket 5). Assets beyond 500 per connection are
+ignored without an error, as observed at the venue. The venue's answer to text that is not JSON is not known; ``INVALID
+OPERATION`` is our reading.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ import msgspec
 
 from echelon_pipeline.sandbox.polymarket.frames import BOTH, PolymarketFrames
 from echelon_pipeline.sandbox.server.account_frames import polymarket_bodies
-from echelon_pipeline.sandbox.server.sessions import Frame
 from echelon_pipeline.sandbox.server.keys import API_KEY
-from echelon_pipeline.sandbox.universe.account import Deed
+from echelon_pipeline.sandbox.server.sessions import OutgoingFrame
+from echelon_pipeline.sandbox.universe.account import AccountEvent
 from echelon_pipeline.sandbox.universe.books import Book, changes
-from echelon_pipeline.sandbox.universe.updates import Moment, Moments
+from echelon_pipeline.sandbox.universe.updates import MarketUpdate, MarketUpdates
 from echelon_pipeline.sandbox.universe.world import World
 
 Obj = dict[str, Any]
-MOST_ASSETS = 500
+MAX_ASSETS = 500
 INVALID = "INVALID OPERATION"
 
 
 class MarketSession:
-    """Assets are (row, outcome), with their custom-feature flag; ``books`` is what was told last, by row."""
+    """``_assets``: custom-feature flag by (row, outcome); ``_books``: the books as last sent, by row."""
 
     def __init__(self, world: World, us: int) -> None:
         self._world, self._us = world, us
         self._frames = PolymarketFrames(world.clob)
-        self._moments = Moments(world.polymarket.books)
+        self._updates = MarketUpdates(world.polymarket.books)
         self._assets: dict[tuple[int, int], bool] = {}
         self._books: dict[int, Book] = {}
         self._is_custom = False
@@ -43,26 +43,26 @@ class MarketSession:
 
     # --- commands
 
-    def receive(self, text: str, us: int) -> list[Frame]:
+    def receive(self, text: str, us: int) -> list[OutgoingFrame]:
         before = self.advance(us)
         if text == "PING":
-            return [*before, Frame("PONG", us, is_pong=True)]
+            return [*before, OutgoingFrame("PONG", us, is_pong=True)]
         try:
             body = msgspec.json.decode(text)
         except msgspec.DecodeError:
-            return [*before, Frame(INVALID, us)]
+            return [*before, OutgoingFrame(INVALID, us)]
         tokens = body.get("assets_ids") if isinstance(body, dict) else None
         operation = body.get("operation", "subscribe") if isinstance(body, dict) else ""
         known = operation in ("subscribe", "unsubscribe") and ("operation" in body or body.get("type") == "market")
         if not known or not isinstance(tokens, list):
-            return [*before, Frame(INVALID, us)]
+            return [*before, OutgoingFrame(INVALID, us)]
         if operation == "unsubscribe":
             self._unsubscribe(tokens)
             return before
         return [*before, *self._subscribe(tokens, body)]
 
-    def _subscribe(self, tokens: list[object], body: Obj) -> list[Frame]:
-        """One array with a book per asset that has one; subscribing again sets the flag anew."""
+    def _subscribe(self, tokens: list[object], body: Obj) -> list[OutgoingFrame]:
+        """One array with a book per asset that has one; a second subscription sets the flag again."""
         is_custom = body.get("custom_feature_enabled") is True
         self._is_custom = self._is_custom or is_custom
         dump, dumped = body.get("initial_dump") is not False, []
@@ -70,7 +70,7 @@ class MarketSession:
             asset = self._find(str(token))
             if asset is None:
                 continue
-            if asset not in self._assets and len(self._assets) >= MOST_ASSETS:
+            if asset not in self._assets and len(self._assets) >= MAX_ASSETS:
                 self.unserved += 1
                 continue
             self._assets[asset] = is_custom
@@ -78,13 +78,13 @@ class MarketSession:
             if self._world.polymarket.books.is_open(asset[0], self._us):
                 dumped.append(self._book(asset, self._us))
         instrument = self._world.instrument("polymarket", next(iter(self._books))) if dumped else ""
-        return [Frame(dumped, self._us, instrument)] if dump else []
+        return [OutgoingFrame(dumped, self._us, instrument)] if dump else []
 
     def _find(self, token: str) -> tuple[int, int] | None:
-        """Row and outcome of a token that has a book, or had one: combos never do."""
-        found, state = self._world.polymarket.names.find_token(token), self._world.polymarket
-        known = found is not None and state.listed(found[0], self._us // 1_000_000) and state.has_book(found[0])
-        return found if known else None
+        """Row and outcome of a token that has or had a book; combos have none."""
+        asset, state = self._world.polymarket.names.find_token(token), self._world.polymarket
+        known = asset is not None and state.listed(asset[0], self._us // 1_000_000) and state.has_book(asset[0])
+        return asset if known else None
 
     def _book(self, asset: tuple[int, int], us: int, *, after_trade: bool = False) -> Obj:
         books, row = self._world.polymarket.books, asset[0]
@@ -98,7 +98,7 @@ class MarketSession:
                 del self._books[asset[0]]
 
     def _of(self, row: int) -> list[int]:
-        """Outcomes of a row that are subscribed."""
+        """The subscribed outcomes of a row."""
         return [outcome for outcome in BOTH if (row, outcome) in self._assets]
 
     def _custom(self, row: int) -> list[int]:
@@ -106,31 +106,31 @@ class MarketSession:
 
     # --- data
 
-    def advance(self, us: int) -> list[Frame]:
+    def advance(self, us: int) -> list[OutgoingFrame]:
         after, self._us = self._us, max(us, self._us)
         if us <= after or not self._assets:
             return []
-        found = self._moments.steps(self._books, after, us) + self._moments.trades(self._books, after, us)
-        found += self._moments.results(self._books, after, us)
+        updates = self._updates.steps(self._books, after, us) + self._updates.trades(self._books, after, us)
+        updates += self._updates.results(self._books, after, us)
         if self._is_custom:
-            found += self._moments.created(after, us)
+            updates += self._updates.created(after, us)
         return [
-            Frame(body, moment.us, self._world.instrument("polymarket", moment.row))
-            for moment in sorted(found)
-            for body in self._told(moment)
+            OutgoingFrame(body, update.us, self._world.instrument("polymarket", update.row))
+            for update in sorted(updates)
+            for body in self._frames_for(update)
         ]
 
-    def _told(self, moment: Moment) -> Iterable[Obj | list[Obj]]:
-        row, us = moment.row, moment.us
-        if moment.kind == "created":
+    def _frames_for(self, update: MarketUpdate) -> Iterable[Obj | list[Obj]]:
+        row, us = update.row, update.us
+        if update.kind == "created":
             if self._world.polymarket.listed(row, us // 1_000_000):
                 yield self._frames.new_market(row, us)
-        elif moment.kind == "settled":
+        elif update.kind == "settled":
             if self._custom(row):
                 yield self._frames.resolved(row, us)
-        elif moment.kind == "trade":
-            yield from self._trade(moment)
-        elif moment.kind == "book":
+        elif update.kind == "trade":
+            yield from self._trade(update)
+        elif update.kind == "book":
             yield from self._change(row, us)
 
     def _change(self, row: int, us: int) -> Iterable[Obj]:
@@ -144,21 +144,21 @@ class MarketSession:
             for outcome in self._custom(row):
                 yield self._frames.best(row, outcome, new, us)
 
-    def _trade(self, moment: Moment) -> Iterable[Obj | list[Obj]]:
+    def _trade(self, update: MarketUpdate) -> Iterable[Obj | list[Obj]]:
         """The print and the books after it, in an order that is not guaranteed; some books come as an array."""
-        row, us = moment.row, moment.us
+        row, us = update.row, update.us
         yield from self._change(row, us)
-        outcome, trade = self._frames.trade(moment.number)
-        told = [trade] if outcome in self._of(row) else []
+        outcome, trade = self._frames.trade(update.number)
+        messages = [trade] if outcome in self._of(row) else []
         books = [self._book((row, n), us, after_trade=True) for n in self._of(row)]
-        order = self._world.polymarket.venue.trades.key[moment.number] // 2**14 % 4
+        order = self._world.polymarket.venue.trades.key[update.number] // 2**14 % 4
         if order == 0:
-            yield from (*books, *told)
+            yield from (*books, *messages)
         elif order == 1:
-            yield from told
+            yield from messages
             yield books
         else:
-            yield from (*told, *books)
+            yield from (*messages, *books)
 
 
 class UserSession:
@@ -173,25 +173,25 @@ class UserSession:
     def rows(self) -> set[int]:
         return set()
 
-    def advance(self, us: int) -> list[Frame]:  # noqa: ARG002 - only deeds are told
+    def advance(self, us: int) -> list[OutgoingFrame]:  # noqa: ARG002 - only deeds are told
         return []
 
-    def tell(self, deed: Deed) -> list[Frame]:
-        if self._world is None or not self.is_open or deed.order.venue != "polymarket":
+    def account_event(self, event: AccountEvent) -> list[OutgoingFrame]:
+        if self._world is None or not self.is_open or event.order.venue != "polymarket":
             return []
-        names, instrument = self._world.polymarket.names, self._world.instrument("polymarket", deed.order.row)
-        if self._markets is not None and names.condition(deed.order.row) not in self._markets:
+        names, instrument = self._world.polymarket.names, self._world.instrument("polymarket", event.order.row)
+        if self._markets is not None and names.condition(event.order.row) not in self._markets:
             return []
-        bodies = polymarket_bodies(deed, names, self._world.universe.digests, API_KEY["apiKey"])
-        return [Frame(body, deed.us, instrument) for body in bodies]
+        bodies = polymarket_bodies(event, names, self._world.universe.digests, API_KEY["apiKey"])
+        return [OutgoingFrame(body, event.us, instrument) for body in bodies]
 
-    def receive(self, text: str, us: int) -> list[Frame]:
+    def receive(self, text: str, us: int) -> list[OutgoingFrame]:
         if text == "PING":
-            return [Frame("PONG", us, is_pong=True)]
+            return [OutgoingFrame("PONG", us, is_pong=True)]
         try:
             body = msgspec.json.decode(text)
         except msgspec.DecodeError:
-            return [Frame(INVALID, us)]
+            return [OutgoingFrame(INVALID, us)]
         if not isinstance(body, dict):
             return []
         markets = body.get("markets")

@@ -1,6 +1,6 @@
-"""What every Polymarket surface agrees on: what is listed, phases, quotes.
+"""The state of an instrument at a time, shared by Gamma, CLOB, Data API and WebSocket.
 
-Belongs here: state of an instrument at a time. Objects are in the views.
+Belongs here: listing, trading, settlement, quotes. The ``views`` modules make the objects.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from echelon_pipeline.sandbox.universe.universe import Universe
 
 
 class PolymarketState:
-    """What every Polymarket surface agrees on: quotes, phases, totals."""
+    """Listing, trading, settlement and quotes of instruments."""
 
     def __init__(self, universe: Universe) -> None:
         self.universe = universe
@@ -22,7 +22,7 @@ class PolymarketState:
         self.books = Books(universe.polymarket, has_book=self.has_book, refines=True, base_ms=universe.options.book_ms)
 
     def listed(self, i: int, now: int) -> bool:
-        """Gamma and the CLOB know it; combos have no page."""
+        """Whether Gamma and the CLOB list it; combos are not listed."""
         return self.venue.columns["created"][i] <= now and i < self.venue.ordinary
 
     def trading(self, i: int, now: int) -> bool:
@@ -32,25 +32,25 @@ class PolymarketState:
         return now * 1_000_000 >= self.books.settles(i)[1]
 
     def has_book(self, i: int) -> bool:
-        """Markets with three outcomes are relics without an order book."""
+        """Whether there is an order book; markets with three outcomes have none."""
         return len(self.names.outcomes(i)) == 2
 
     def tick(self, i: int, now: int) -> int:
         return self.books.tick(i, now * 1_000_000)
 
     def quote(self, i: int, at: int) -> tuple[int, int]:
-        """Best bid and ask of outcome 0; (0, ONE) where nobody quotes."""
+        """Best bid and ask of outcome 0; (0, ONE) for empty sides."""
         return self.books.quote(i, at * 1_000_000)
 
     def middle(self, i: int, at: int) -> int:
-        """Half-way between the quotes in 1e-5 dollars, as the CLOB's midpoint; the payout once settled."""
+        """The CLOB's midpoint in 1e-5 dollars; the payout after settlement."""
         if self.settled(i, at):
             return self.venue.columns["final"][i] * 10
         bid, ask = self.quote(i, at)
         return (bid + ask) * 5 if ask < ONE or bid else self.venue.mid(i, at) * 10
 
     def uma(self, i: int, now: int) -> str | None:
-        """UMA's word: None before anything was proposed."""
+        """UMA's status; None before the first proposal."""
         c = self.venue.columns
         if now < c["closes"][i] + 60:
             return None

@@ -1,8 +1,7 @@
 """The sandbox as one web application on loopback.
 
-Belongs here: putting the venues' routes, the control routes and the layers for faults, limits and counting
-together, and running them. Kalshi is at /trade-api/v2, Polymarket at /gamma, /clob and /data; the paths of the
-WebSockets are in ``sockets.py``.
+Belongs here: assembling and running the venues' routes, the control routes and the layers for faults, limits and
+counts. Kalshi is at /trade-api/v2, Polymarket at /gamma, /clob and /data; the WebSocket paths are in ``options.py``.
 """
 
 from __future__ import annotations
@@ -43,14 +42,14 @@ from echelon_pipeline.sandbox.server.keys import KEY_ID, Keys, key_file, public_
 from echelon_pipeline.sandbox.server.limits import Limits
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.playback import Numbers
+from echelon_pipeline.sandbox.server.protocol import SandboxProtocol
 from echelon_pipeline.sandbox.server.sockets import Sockets
-from echelon_pipeline.sandbox.server.protocol import Link
-from echelon_pipeline.sandbox.server.wire import Refused, answer, json_body
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, answer, json_body
 from echelon_pipeline.sandbox.universe.captures import Capture
 from echelon_pipeline.sandbox.universe.captures import load as load_capture
 from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse, load
-from echelon_pipeline.sandbox.universe.unserved import left_out
 from echelon_pipeline.sandbox.universe.universe import Universe
+from echelon_pipeline.sandbox.universe.unserved import unserved
 from echelon_pipeline.sandbox.universe.world import World
 
 log = logging.getLogger(__name__)
@@ -58,8 +57,8 @@ Handler = Callable[..., Any]
 PING_SECONDS = 10.0  # between two of Kalshi's heartbeats
 KALSHI = "/trade-api/v2"
 CONTROL = "/__sandbox__"
-# Endpoints that no recording and no published schema backs: what they serve is our reading of the reference.
-OUR_READING = (
+# Endpoints that no recording and no published schema backs: they serve our reading of the reference.
+UNVERIFIED_ENDPOINTS = (
     "/trade-api/v2/historical/cutoff of a recorded universe",
     "/data/v2/*",
     "/data/v1/builders/*",
@@ -83,9 +82,9 @@ def build_app(
     numbers: Numbers = "renumbered",
     hosts: Sequence[str] = (),
 ) -> Starlette:
-    """The application over a universe. ``app.state`` holds ``clock``, ``plan``, ``counts``, ``hub``.
+    """The application over a universe. ``app.state`` has ``clock``, ``plan``, ``counts``, ``hub``.
 
-    ``hosts``: names beside loopback under which the control routes answer."""
+    ``hosts``: further host names that may call the control routes, in addition to loopback."""
     clock = clock or SandboxClock(universe.start)
     plan = faults or FaultPlan()
     keys = keys or Keys({})
@@ -103,7 +102,7 @@ def build_app(
         routes += [*book_routes(world), *account_routes(hub, world), *generated_routes(world)]
     layers = [
         Middleware(SameOrigin, below=CONTROL, hosts=hosts),
-        Middleware(Counting, counts=counts),
+        Middleware(RequestCounter, counts=counts),
         Middleware(Faults, plan=plan),
     ]
     if limits == "real":
@@ -117,9 +116,9 @@ def build_app(
 def recorded_routes(universe: RecordedUniverse, clock: SandboxClock) -> list[Route]:
     """Routes of both venues over a recorded universe."""
     polymarket = RecordedPolymarket(universe, clock)
-    found = _gets(KALSHI, RecordedKalshi(universe).routes()) + _gets("/gamma", polymarket.gamma(), legacy=SUNSET)
-    found += _gets("/clob", polymarket.clob()) + _gets("/data", polymarket.data())
-    return found + [
+    routes = _gets(KALSHI, RecordedKalshi(universe).routes()) + _gets("/gamma", polymarket.gamma(), legacy=SUNSET)
+    routes += _gets("/clob", polymarket.clob()) + _gets("/data", polymarket.data())
+    return routes + [
         Route(f"/clob{path}", _post(handler), methods=["POST"]) for path, handler in polymarket.posts().items()
     ]
 
@@ -129,15 +128,15 @@ def generated_routes(world: World) -> list[Route]:
     state, clock = world.polymarket, world.clock
     builders = Builders(state)
     clob = Clob(state, builders, clock)
-    found = _gets(KALSHI, Kalshi(world.kalshi, clock).routes())
-    found += _gets("/gamma", Gamma(state, clock).routes(), legacy=SUNSET)
-    found += _gets("/clob", clob.routes())
-    found += [Route(f"/clob{path}", _post(handler), methods=["POST"]) for path, handler in clob.posts().items()]
-    return found + _gets("/data", Data(state, builders, clock).routes())
+    routes = _gets(KALSHI, Kalshi(world.kalshi, clock).routes())
+    routes += _gets("/gamma", Gamma(state, clock).routes(), legacy=SUNSET)
+    routes += _gets("/clob", clob.routes())
+    routes += [Route(f"/clob{path}", _post(handler), methods=["POST"]) for path, handler in clob.posts().items()]
+    return routes + _gets("/data", Data(state, builders, clock).routes())
 
 
 def _gets(prefix: str, handlers: Mapping[str, Handler], legacy: Mapping[str, str] | None = None) -> list[Route]:
-    """GET routes; fixed paths are tried before those with parameters."""
+    """GET routes; fixed paths come before paths with parameters."""
     ordered = sorted(handlers.items(), key=lambda item: item[0].count("{"))
     return [
         Route(prefix + path, _get(handler, legacy if path in ("/markets", "/events") else None), methods=["GET"])
@@ -149,7 +148,7 @@ def _get(handler: Handler, headers: Mapping[str, str] | None) -> Handler:
     async def endpoint(request: Request) -> Response:
         try:
             return answer(handler(request), headers=headers)
-        except Refused as refused:
+        except ErrorResponse as refused:
             return answer(refused.body, refused.status)
 
     return endpoint
@@ -159,7 +158,7 @@ def _post(handler: Handler) -> Handler:
     async def endpoint(request: Request) -> Response:
         try:
             return answer(handler(request, await json_body(request)))
-        except Refused as refused:
+        except ErrorResponse as refused:
             return answer(refused.body, refused.status)
 
     return endpoint
@@ -172,7 +171,7 @@ async def _unknown_path(request: Request, _: Exception) -> Response:
     return answer({"error": code}, 404)
 
 
-class Counting:
+class RequestCounter:
     """ASGI layer that counts requests by path and status."""
 
     def __init__(self, app: ASGIApp, counts: Counter[str]) -> None:
@@ -193,24 +192,24 @@ class Counting:
 
 
 def _group(path: str) -> str:
-    """A path without its ids, so that counts stay few."""
+    """A path without its ids, to keep the number of counts small."""
     return "/".join(
         part if len(part) < 26 and not any(c.isdigit() for c in part[2:]) else "*" for part in path.split("/")
     )
 
 
 def build(options: SandboxOptions) -> Starlette:
-    """The application that options ask for. Raises BadSettings."""
+    """The application for these options. Raises BadSettings."""
     plan = FaultPlan.parse(options.faults, options.seed)
     universe: Universe | RecordedUniverse
     if options.universe == "recorded":
         if options.recordings is None:
             raise BadSettings("the recorded universe needs a folder of payloads (--recordings)")
         universe = load(options.recordings)
-        gaps = "; ".join(f"{len(names)} x {what}" for what, names in left_out(universe).items())
+        gaps = "; ".join(f"{len(names)} x {what}" for what, names in unserved(universe).items())
         if gaps:
-            said = "%s: not all of it is served as its venues would (names: GET %s/recording): %s"
-            log.warning(said, options.recordings, CONTROL, gaps)
+            message = "%s: some objects are not served as their venues would (names: GET %s/recording): %s"
+            log.warning(message, options.recordings, CONTROL, gaps)
     else:
         universe = Universe(options)
     clock = SandboxClock(options.now or universe.start, speed=options.speed)
@@ -232,8 +231,8 @@ def build(options: SandboxOptions) -> Starlette:
 
 
 def run(options: SandboxOptions, *, announce: Callable[[int], None] | None = None) -> None:
-    """Serves until SIGINT, SIGTERM or SIGHUP, its ordinary end. ``announce`` gets the port once it is listening (port
-    0 picks a free one). Raises BadSettings."""
+    """Serves until SIGINT, SIGTERM or SIGHUP. ``announce`` gets the port as soon as the server listens (port 0 selects
+    a free port). Raises BadSettings."""
     require_port(options.host, options.port)
     with _ending_in_order():
         Server(build(options), options.host, options.port, announce or (lambda _: None)).run()
@@ -241,7 +240,7 @@ def run(options: SandboxOptions, *, announce: Callable[[int], None] | None = Non
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """Every signal that ends a server is to it what SIGINT is; a hang-up that the parent ignores (nohup) is none."""
+    """SIGTERM and SIGHUP end the server like SIGINT; SIGHUP is ignored if the parent ignores it (nohup)."""
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -256,7 +255,7 @@ def _ending_in_order() -> Iterator[None]:
 
 
 class Server(uvicorn.Server):
-    """REST and WebSocket on one port; tells the port once it is listening."""
+    """REST and WebSocket on one port; announces the port as soon as it listens."""
 
     def __init__(self, app: Starlette, host: str, port: int, announce: Callable[[int], None]) -> None:
         config = uvicorn.Config(
@@ -265,7 +264,7 @@ class Server(uvicorn.Server):
             port=port,
             log_level="warning",
             lifespan="off",
-            ws=Link,
+            ws=SandboxProtocol,
             ws_ping_interval=PING_SECONDS,
             timeout_graceful_shutdown=2,
         )

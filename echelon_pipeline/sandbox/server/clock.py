@@ -1,6 +1,6 @@
 """The sandbox's clock: frozen unless advanced, or running at a given speed.
 
-Belongs here: telling the time. What is visible at a time is the universe's matter.
+Belongs here: the time. The universe decides what is visible at a time.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _LAG_US: ContextVar[int] = ContextVar("_LAG_US", default=0)
 
 
 @contextmanager
-def behind(seconds: int) -> Iterator[None]:
-    """Within it, clocks of this context are late: what a cache would serve."""
+def lagging(seconds: int) -> Iterator[None]:
+    """Makes clocks of this context late, as if a cache answered."""
     token = _LAG_US.set(seconds * 1_000_000)
     try:
         yield
@@ -25,7 +25,7 @@ def behind(seconds: int) -> Iterator[None]:
 
 
 class SandboxClock:
-    """``speed`` 0 is frozen; 1 runs like the wall clock, 60 a minute per second."""
+    """``speed`` 0: frozen; 1: like the wall clock; 60: a minute per second."""
 
     def __init__(self, now: datetime, *, speed: float = 0.0, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._base_us = int(now.timestamp()) * 1_000_000
@@ -45,7 +45,7 @@ class SandboxClock:
         return self.us // 1_000_000
 
     def advance(self, seconds: float) -> None:
-        """Moves forward; a clock never goes back (ValueError)."""
+        """Moves the clock forward; a negative number is a ValueError."""
         if seconds < 0:
             raise ValueError("the clock only moves forward")
         self._base_us += int(seconds * 1_000_000)

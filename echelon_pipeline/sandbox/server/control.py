@@ -1,6 +1,6 @@
 """Control routes of the sandbox: health, clock, faults, counts.
 
-Belongs here: what lies below /__sandbox__; no venue has it, so no fault hits it.
+Belongs here: routes below /__sandbox__. They belong to no venue, so no fault hits them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from echelon_pipeline.sandbox.faults.faults import FaultPlan
 from echelon_pipeline.sandbox.server.clock import SandboxClock
 from echelon_pipeline.sandbox.server.wire import answer, json_body
 from echelon_pipeline.sandbox.universe.recorded import RecordedUniverse
-from echelon_pipeline.sandbox.universe.unserved import left_out
 from echelon_pipeline.sandbox.universe.universe import Universe
+from echelon_pipeline.sandbox.universe.unserved import unserved
 from echelon_pipeline.sandbox.universe.world import World
 
 
@@ -72,25 +72,25 @@ def control_routes(
 
 
 def recording_routes(universe: RecordedUniverse) -> list[Route]:
-    """GET recording: how many files were read, and what of the folder is not served as its venue would."""
+    """GET recording: the number of files read, and the objects that are not served as their venue would."""
 
     async def recording(_: Request) -> Response:
-        return answer({"files": universe.files, "left_out": left_out(universe)})
+        return answer({"files": universe.files, "left_out": unserved(universe)})
 
     return [Route("/__sandbox__/recording", recording)]
 
 
 def book_routes(world: World) -> list[Route]:
-    """GET book?instrument=<venue>:<id>[&at_us=<not after now>]: the true book, for tests to compare with."""
+    """GET book?instrument=<venue>:<id>[&at_us=<not after now>]: the true book, for comparison in tests."""
 
     async def book(request: Request) -> Response:
         query, now = request.query_params, world.clock.us
-        found = world.find(query.get("instrument", ""))
+        instrument = world.find(query.get("instrument", ""))
         at = query.get("at_us", str(now))
-        if found is None:
+        if instrument is None:
             return answer({"error": "no such instrument; expected <venue>:<native id>"}, 404)
         if not at.isdigit() or int(at) > now:
             return answer({"error": f"at_us: expected microseconds up to now, {now}"}, 400)
-        return answer(world.book(*found, int(at)))
+        return answer(world.book(*instrument, int(at)))
 
     return [Route("/__sandbox__/book", book)]

@@ -1,7 +1,7 @@
-"""Control routes about the sandbox's own account: what it does, and how it stands.
+"""Control routes of the sandbox's own account: its orders and positions, and actions on them.
 
-Belongs here: what lies below /__sandbox__/account, for tests. Every deed is told at once to the connections that are
-the account's.
+Belongs here: routes below /__sandbox__/account, for tests. Every account event is sent at once to the account's
+connections.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from echelon_pipeline.sandbox.server.hub import Hub
-from echelon_pipeline.sandbox.server.wire import Refused, answer, json_body, plain
-from echelon_pipeline.sandbox.universe.account import UNIT, Deed, Order
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, answer, json_body, plain
+from echelon_pipeline.sandbox.universe.account import UNIT, AccountEvent, Order
 from echelon_pipeline.sandbox.universe.paths import ONE
 from echelon_pipeline.sandbox.universe.world import World
 
@@ -28,26 +28,26 @@ _EXPECTED = (
 
 
 def account_routes(hub: Hub, world: World) -> list[Route]:
-    """Routes: GET account, its orders and positions; POST account, a deed."""
+    """Routes: GET account: orders and positions; POST account: an action."""
 
     async def account(request: Request) -> Response:
         if request.method == "POST":
             body = await json_body(request)
             hub.pump()
             try:
-                done = _deed(world, body if isinstance(body, dict) else {}, hub.us)
-            except Refused as refused:
+                event = _perform(world, body if isinstance(body, dict) else {}, hub.us)
+            except ErrorResponse as refused:
                 return answer(refused.body, refused.status)
-            hub.tell(done)
-            return answer(_order(world, done.order) | {"trade_id": done.trade_id, "fee_usd": plain(done.fee, 4)})
+            hub.publish(event)
+            return answer(_order(world, event.order) | {"trade_id": event.trade_id, "fee_usd": plain(event.fee, 4)})
         orders = [_order(world, order) for order in world.account.orders.values()]
-        held = {world.instrument(*where): _signed(p.size) for where, p in world.account.positions.items()}
-        return answer({"orders": orders, "positions": held})
+        positions = {world.instrument(*where): _signed(p.size) for where, p in world.account.positions.items()}
+        return answer({"orders": orders, "positions": positions})
 
     return [Route("/__sandbox__/account", account, methods=["GET", "POST"])]
 
 
-def _deed(world: World, body: Obj, us: int) -> Deed:
+def _perform(world: World, body: Obj, us: int) -> AccountEvent:
     name = str(body.get("order_id", ""))
     try:
         if body.get("do") == "cancel":
@@ -57,18 +57,18 @@ def _deed(world: World, body: Obj, us: int) -> Deed:
         if body.get("do") == "place":
             return world.account.place(_placed(world, body, us))
     except ValueError as error:
-        raise Refused(400, {"error": str(error)}) from None
-    raise Refused(400, {"error": f"expected {_EXPECTED}"})
+        raise ErrorResponse(400, {"error": str(error)}) from None
+    raise ErrorResponse(400, {"error": f"expected {_EXPECTED}"})
 
 
 def _placed(world: World, body: Obj, us: int) -> Order:
-    found = world.find(str(body.get("instrument", "")))
+    instrument = world.find(str(body.get("instrument", "")))
     outcome, is_buy = body.get("outcome"), body.get("is_buy")
-    if found is None or type(outcome) is not int or outcome not in (0, 1) or not isinstance(is_buy, bool):
-        raise Refused(400, {"error": f"expected {_EXPECTED}"})
+    if instrument is None or type(outcome) is not int or outcome not in (0, 1) or not isinstance(is_buy, bool):
+        raise ErrorResponse(400, {"error": f"expected {_EXPECTED}"})
     price, size = _scaled(body.get("price"), ONE), _scaled(body.get("size"), UNIT)
     name = str(body.get("client_order_id", ""))
-    return Order(0, "", *found, outcome, is_buy, price, size, name, placed_us=us, changed_us=us)
+    return Order(0, "", *instrument, outcome, is_buy, price, size, name, placed_us=us, changed_us=us)
 
 
 def _scaled(text: object, scale: int) -> int:

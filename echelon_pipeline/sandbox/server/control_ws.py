@@ -1,6 +1,6 @@
-"""Control routes about WebSockets: who is connected, faults on purpose, keys.
+"""Control routes of WebSockets: connections, forced faults, keys.
 
-Belongs here: what lies below /__sandbox__/ws, for tests.
+Belongs here: routes below /__sandbox__/ws, for tests.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.sandbox.faults.faults import CONNECTION_FAULTS, FRAME_FAULTS
 from echelon_pipeline.sandbox.server.hub import EMPTY_US, Hub
 from echelon_pipeline.sandbox.server.keys import Keys
-from echelon_pipeline.sandbox.server.wire import Refused, answer, json_body
-from echelon_pipeline.sandbox.universe.book_faults import MARKS
+from echelon_pipeline.sandbox.server.wire import ErrorResponse, answer, json_body
+from echelon_pipeline.sandbox.universe.book_faults import BOOK_FAULT_KINDS
 from echelon_pipeline.sandbox.universe.captures import Capture
 
 _KINDS = (*FRAME_FAULTS, *CONNECTION_FAULTS, "seq_gap")
@@ -25,25 +25,25 @@ def ws_routes(hub: Hub, keys: Keys, capture: Capture | None) -> list[Route]:
     "seconds"?}, keys {"key_id", "public_key"}."""
 
     async def connections(_: Request) -> Response:
-        found = {
+        body = {
             name: {
                 "sent": c.sent,
                 "received": c.received,
                 "waiting": c.queue.qsize(),
                 "instruments": len(c.session.rows()),
-                "is_silent": c.line.is_silent,
-                "is_broken": c.line.is_broken,
+                "is_silent": c.injector.is_silent,
+                "is_broken": c.injector.is_broken,
             }
             for name, c in hub.connections.items()
         }
-        return answer(found)
+        return answer(body)
 
     async def faults(request: Request) -> Response:
         if request.method == "POST":
             body = await json_body(request)
             try:
                 _inject(hub, body if isinstance(body, dict) else {})
-            except Refused as refused:
+            except ErrorResponse as refused:
                 return answer(refused.body, refused.status)
         return answer(hub.log.body())
 
@@ -73,28 +73,28 @@ def ws_routes(hub: Hub, keys: Keys, capture: Capture | None) -> list[Route]:
 
 
 def _inject(hub: Hub, body: dict[str, object]) -> None:
-    """One fault on purpose: of a connection (all where none is named), or of an instrument's book."""
+    """Forces one fault: of a connection (of all if none is named), or of an instrument's book."""
     hub.pump()
     kind, instrument = str(body.get("kind")), str(body.get("instrument") or "")
-    if kind in MARKS:
-        _mark(hub, kind, instrument, body.get("seconds"))
+    if kind in BOOK_FAULT_KINDS:
+        _inject_book_fault(hub, kind, instrument, body.get("seconds"))
         return
     if kind not in _KINDS:
-        raise Refused(400, {"error": f"kind: expected one of {', '.join((*_KINDS, *MARKS))}"})
+        raise ErrorResponse(400, {"error": f"kind: expected one of {', '.join((*_KINDS, *BOOK_FAULT_KINDS))}"})
     name = body.get("connection")
     if name is not None and name not in hub.connections:
-        raise Refused(404, {"error": f"no connection {name}"})
+        raise ErrorResponse(404, {"error": f"no connection {name}"})
     for connection in [hub.connections[str(name)]] if name else list(hub.connections.values()):
-        connection.put(connection.line.force(kind, instrument, hub.us))
+        connection.put(connection.injector.force(kind, instrument, hub.us))
 
 
-def _mark(hub: Hub, kind: str, instrument: str, seconds: object) -> None:
-    """From the next millisecond on: what was told stays true."""
-    found = hub.world.find(instrument) if hub.world else None
-    if found is None or hub.world is None:
-        raise Refused(404, {"error": "instrument: expected <venue>:<native id>"})
+def _inject_book_fault(hub: Hub, kind: str, instrument: str, seconds: object) -> None:
+    """Adds a fault from the next millisecond on, so that earlier frames stay correct."""
+    where = hub.world.find(instrument) if hub.world else None
+    if where is None or hub.world is None:
+        raise ErrorResponse(404, {"error": "instrument: expected <venue>:<native id>"})
     since = (hub.us // 1000 + 1) * 1000
-    lasts = int(seconds * 1_000_000) if isinstance(seconds, int | float) and seconds > 0 else EMPTY_US
-    mark = next(m for m in MARKS if m == kind)
-    if not hub.mark(hub.world, *found, mark, since, since + lasts):
-        raise Refused(400, {"error": f"{kind} would change nothing about {instrument}"})
+    duration = int(seconds * 1_000_000) if isinstance(seconds, int | float) and seconds > 0 else EMPTY_US
+    fault = next(m for m in BOOK_FAULT_KINDS if m == kind)
+    if not hub.inject_book_fault(hub.world, *where, fault, since, since + duration):
+        raise ErrorResponse(400, {"error": f"{kind} would change nothing about {instrument}"})

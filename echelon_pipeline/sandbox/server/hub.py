@@ -1,7 +1,7 @@
-"""Every WebSocket connection of a sandbox under one clock.
+"""All WebSocket connections of a sandbox under one clock.
 
-Belongs here: who is connected, moving all sessions to the same time, faults of books. One connection's tasks are
-in ``sockets.py``.
+Belongs here: the list of connections, advancing all sessions to the same time, faults of books. The tasks of one
+connection are in ``sockets.py``.
 """
 
 from __future__ import annotations
@@ -10,53 +10,54 @@ import asyncio
 import time
 from collections import Counter
 
+from echelon_pipeline.sandbox.faults.connections import ConnectionBreak, FaultInjector, FaultLog
 from echelon_pipeline.sandbox.faults.faults import BOOK_FAULTS, FaultPlan
-from echelon_pipeline.sandbox.faults.connections import Break, FaultLog, Line
 from echelon_pipeline.sandbox.server.clock import SandboxClock
-from echelon_pipeline.sandbox.server.sessions import Frame, Owned, Session
-from echelon_pipeline.sandbox.universe.account import Deed
-from echelon_pipeline.sandbox.universe.book_faults import FOREVER, Mark, MarkKind
-from echelon_pipeline.sandbox.universe.randomness import cell, salt
+from echelon_pipeline.sandbox.server.sessions import AccountSession, OutgoingFrame, SocketSession
+from echelon_pipeline.sandbox.universe.account import AccountEvent
+from echelon_pipeline.sandbox.universe.book_faults import FOREVER, BookFault, BookFaultKind
+from echelon_pipeline.sandbox.universe.randomness import bits_at, salt
 from echelon_pipeline.sandbox.universe.trades import FINE_TICK
 from echelon_pipeline.sandbox.universe.world import World
 
 SLICE_US, JUMP_US = 2_000_000, 600_000_000
-EMPTY_US = 20_000_000  # how long a drawn side stays empty
-MOST_WAITING = 5_000  # frames that wait for a client before Kalshi gives up on it
+EMPTY_US = 20_000_000  # duration of a drawn empty side
+MAX_WAITING = 5_000  # frames that wait for a client before Kalshi drops its subscriptions
 STUCK_SECONDS = 5.0
 _SETTLE_SECONDS = 5.0
 
 
 class Connection:
-    """``queue``: what leaves next. ``received``: frames the client sent. ``sending_since``: while one is under way."""
+    """``queue``: texts to send. ``received``: number of the client's frames. ``sending_since``: start of the current
+    send."""
 
-    def __init__(self, line: Line, session: Session) -> None:
-        self.line, self.session = line, session
-        self.queue: asyncio.Queue[str | Break] = asyncio.Queue()
+    def __init__(self, injector: FaultInjector, session: SocketSession) -> None:
+        self.injector, self.session = injector, session
+        self.queue: asyncio.Queue[str | ConnectionBreak] = asyncio.Queue()
         self.sent = self.received = 0
         self.sending_since: float | None = None
 
-    def push(self, frames: list[Frame]) -> None:
-        self.put(self.line.passed(frames))
+    def push(self, frames: list[OutgoingFrame]) -> None:
+        self.put(self.injector.apply(frames))
 
-    def put(self, texts: list[str | Break]) -> None:
+    def put(self, texts: list[str | ConnectionBreak]) -> None:
         for text in texts:
             self.queue.put_nowait(text)
 
     def is_late(self) -> bool:
-        """Whether so much waits for so long that the venue would give the client up."""
+        """Whether so many frames wait for so long that the venue would drop the client's subscriptions."""
         since = self.sending_since
-        is_stuck = self.line.pause > 0 or (since is not None and time.monotonic() - since > STUCK_SECONDS)
-        return is_stuck and self.queue.qsize() > MOST_WAITING
+        is_stuck = self.injector.pause > 0 or (since is not None and time.monotonic() - since > STUCK_SECONDS)
+        return is_stuck and self.queue.qsize() > MAX_WAITING
 
     async def flushed(self) -> None:
-        """Returns when all that was pushed is on its way, or cannot be."""
-        if not (self.line.is_broken or self.line.pause):
+        """Returns when all queued texts are sent, or cannot be sent."""
+        if not (self.injector.is_broken or self.injector.pause):
             await self.queue.join()
 
 
 class Hub:
-    """``world`` is None over a recorded universe. ``us``: the time that every session was told of."""
+    """``world`` is None over a recorded universe. ``us``: the time that every session has reached."""
 
     def __init__(self, world: World | None, clock: SandboxClock, plan: FaultPlan) -> None:
         self.world, self.clock, self.plan = world, clock, plan
@@ -65,16 +66,16 @@ class Hub:
         self.us = clock.us
         self._opened: Counter[str] = Counter()
 
-    def line(self, venue: str) -> Line:
-        """The line of the venue's next connection; Polymarket's user channel counts its own."""
+    def new_injector(self, venue: str) -> FaultInjector:
+        """The fault injector of a new connection; Polymarket's user channel is counted apart."""
         self._opened[venue] += 1
-        line = Line(self.plan, self.log, venue, self._opened[venue])
-        line.at(self.us)
-        return line
+        injector = FaultInjector(self.plan, self.log, venue, self._opened[venue])
+        injector.set_time(self.us)
+        return injector
 
     def pump(self) -> bool:
-        """Moves every session on, to the clock's time or by a slice of what is missing; True where more is.
-        A slice keeps the server answering while it catches up; a longer jump than books tell of is one."""
+        """Advances every session to the clock's time, or by a slice; True if time is left. Slices keep the server
+        responsive while it catches up; a jump of more than ten minutes is one step."""
         missing = self.clock.us - self.us
         if missing <= 0:
             return False
@@ -84,7 +85,7 @@ class Hub:
         if self.world is not None and any(self.plan.ws.get(kind) for kind in BOOK_FAULTS):
             self._spoil_books(self.world, after)
         for connection in list(self.connections.values()):
-            connection.line.at(now)
+            connection.injector.set_time(now)
             connection.push(connection.session.advance(now))
         return step < missing
 
@@ -93,14 +94,14 @@ class Hub:
         connection.received += 1
         connection.push(connection.session.receive(text, self.us))
 
-    def tell(self, deed: Deed) -> None:
-        """Pushes what the account did to the connections that are its own."""
+    def publish(self, event: AccountEvent) -> None:
+        """Sends an account event to the account's connections."""
         for connection in self.connections.values():
-            if isinstance(connection.session, Owned):
-                connection.push(connection.session.tell(deed))
+            if isinstance(connection.session, AccountSession):
+                connection.push(connection.session.account_event(event))
 
     async def settle(self) -> None:
-        """Until every client was sent what happened by now; one that does not read is waited for a while."""
+        """Waits until every client was sent all frames up to now; for a client that does not read, five seconds."""
         now = self.clock.us
         while self.us < now:
             self.pump()
@@ -114,28 +115,30 @@ class Hub:
     # --- faults
 
     def _spoil_books(self, world: World, after: int) -> None:
-        """Draws at every step of a followed book; the draw depends on nothing but seed, instrument and time."""
+        """Draws book faults at every step of a subscribed book; the draw depends only on seed, instrument and time."""
         for venue, books in world.books.items():
-            rows = {r for c in self.connections.values() if c.line.venue == venue for r in c.session.rows()}
+            rows = {r for c in self.connections.values() if c.injector.venue == venue for r in c.session.rows()}
             for row in sorted(rows):
                 for us in books.edges(row, after, self.us):
                     for kind in BOOK_FAULTS:
-                        key = cell(salt(self.plan.seed, f"{venue} {kind}"), row)
-                        bits = cell(key, us // 1000)
+                        key = bits_at(salt(self.plan.seed, f"{venue} {kind}"), row)
+                        bits = bits_at(key, us // 1000)
                         if bits / 2**32 < self.plan.ws.get(kind, 0.0):
                             self._spoil(world, venue, row, kind, us, bits)
 
     def _spoil(self, world: World, venue: str, row: int, kind: str, us: int, bits: int) -> None:
-        sides: tuple[MarkKind, ...] = ("empty_bids", "empty_asks", "empty_book")
-        marks: dict[str, MarkKind] = {"tick_change": "tick_change", "resolve": "resolve"}
-        self.mark(world, venue, row, marks.get(kind) or sides[bits % 3], us, us + EMPTY_US)
+        sides: tuple[BookFaultKind, ...] = ("empty_bids", "empty_asks", "empty_book")
+        kinds: dict[str, BookFaultKind] = {"tick_change": "tick_change", "resolve": "resolve"}
+        self.inject_book_fault(world, venue, row, kinds.get(kind) or sides[bits % 3], us, us + EMPTY_US)
 
-    def mark(self, world: World, venue: str, row: int, kind: MarkKind, since: int, until: int) -> bool:
-        """Does something to a book; False where it would change nothing (ended, tick fine already)."""
+    def inject_book_fault(
+        self, world: World, venue: str, row: int, kind: BookFaultKind, since: int, until: int
+    ) -> bool:
+        """Adds a fault to a book; False if it would change nothing (trading ended, tick already fine)."""
         books = world.books[venue]
         is_fine = kind == "tick_change" and books.tick(row, since) == FINE_TICK
         if not books.is_open(row, since) or is_fine:
             return False
-        books.mark(Mark(kind, row, since, FOREVER if kind in ("tick_change", "resolve") else until))
+        books.add_fault(BookFault(kind, row, since, FOREVER if kind in ("tick_change", "resolve") else until))
         self.log.add(kind, venue, "", world.instrument(venue, row), since)
         return True

@@ -1,7 +1,7 @@
 """Signed handshakes: the sandbox's key, and the check of a signature.
 
-Belongs here: what Kalshi refuses at the door of its WebSocket (reference: Kalshi 5, 7). The private key is made
-once per user of this machine and kept in the system's temporary folder: it opens sandboxes, nothing else.
+Belongs here: Kalshi's refusals of WebSocket handshakes (reference: Kalshi 5, 7). The private key is generated once per
+user of the machine and stored in the system's temporary folder: only sandboxes accept it.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from cryptography.hazmat.primitives.serialization import (
 from echelon_pipeline.errors import BadSettings
 
 KEY_ID = "sandbox"
-# What opens Polymarket's user channel here.
+# The credentials of Polymarket's user channel.
 API_KEY = {"apiKey": f"{KEY_ID}-key", "secret": "c2FuZGJveC1zZWNyZXQ=", "passphrase": f"{KEY_ID}-passphrase"}
-# Measured at the venue: 10 s either way and 30 s ahead are taken, 30 s late and 60 s either way are not.
+# Measured at the venue: 10 s early or late and 30 s early are accepted; 30 s late and 60 s early or late are not.
 LATE_MS, EARLY_MS = 20_000, 30_000
 PublicKey = RSAPublicKey | Ed25519PublicKey
 
 
 def key_file() -> Path:
-    """The private key that a client of a sandbox signs with; made where there is none."""
+    """The file of the private key for clients of a sandbox; created if missing."""
     path = Path(tempfile.gettempdir()) / f"echelon-sandbox-{os.getuid()}.pem"
     if not path.is_file():
         pem = generate_private_key(65_537, 2048).private_bytes(
@@ -48,7 +48,7 @@ def key_file() -> Path:
         with os.fdopen(handle, "wb") as file:
             file.write(pem)
         try:
-            os.link(name, path)  # two that start at once end with one key
+            os.link(name, path)  # two processes that start together use one key
         except FileExistsError:
             pass
         finally:
@@ -57,29 +57,29 @@ def key_file() -> Path:
 
 
 def public_key(pem: bytes) -> PublicKey:
-    """From the PEM text of either half. Raises BadSettings."""
+    """The public key of a PEM text, public or private. Raises BadSettings."""
     try:
         key = load_pem_public_key(pem) if b"PUBLIC KEY" in pem else load_pem_private_key(pem, None).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadSettings("the sandbox's key is no unencrypted PEM key") from error
+        raise BadSettings("the sandbox's key is not an unencrypted PEM key") from error
     if not isinstance(key, RSAPublicKey | Ed25519PublicKey):
         raise BadSettings("the sandbox's key is neither an RSA nor an Ed25519 key")
     return key
 
 
 class Keys:
-    """Public keys by id. ``now``: Unix seconds by the wall clock, which is what clients sign with."""
+    """Public keys by id. ``now``: Unix seconds of the wall clock, which clients sign."""
 
     def __init__(self, keys: Mapping[str, PublicKey], now: Callable[[], float] = time.time) -> None:
         self._keys = dict(keys)
         self._now = now
 
     def add(self, key_id: str, pem: bytes) -> None:
-        """Lets another key in. Raises BadSettings."""
+        """Accepts a further key. Raises BadSettings."""
         self._keys[key_id] = public_key(pem)
 
     def refusal(self, headers: Mapping[str, str], method: str, path: str) -> dict[str, object] | None:
-        """The body of the 401 that a handshake gets; None where its signature holds."""
+        """The body of the 401 answer to a handshake; None if its signature is valid."""
         key_id = headers.get("kalshi-access-key", "")
         stamp = headers.get("kalshi-access-timestamp", "")
         signature = headers.get("kalshi-access-signature", "")
@@ -90,12 +90,12 @@ class Keys:
         key = self._keys.get(key_id)
         if key is None:
             return _refused("authentication_error", "NOT_FOUND")
-        if not _holds(key, signature, f"{stamp}{method}{path}".encode()):
+        if not _is_valid(key, signature, f"{stamp}{method}{path}".encode()):
             return _refused("authentication_error", "INCORRECT_API_KEY_SIGNATURE")
         return None
 
 
-def _holds(key: PublicKey, signature: str, text: bytes) -> bool:
+def _is_valid(key: PublicKey, signature: str, text: bytes) -> bool:
     try:
         raw = base64.b64decode(signature, validate=True)
         if isinstance(key, RSAPublicKey):

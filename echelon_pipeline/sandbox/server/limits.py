@@ -1,7 +1,7 @@
-"""The venues' documented request limits, as the sandbox enforces them with ``--limits real``.
+"""The venues' documented request limits, enforced with ``--limits real``.
 
-Belongs here: groups, rates and the ASGI layer (reference: Kalshi 8, Polymarket 6.1). Real time counts, not
-the sandbox's clock. Over the limit the answer is 429 in the venue's shape.
+Belongs here: groups, rates and the ASGI layer (reference: Kalshi 8, Polymarket 6.1). Limits use real time, not the
+sandbox's clock. Above the limit the answer is 429 in the venue's format.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echelon_pipeline.sandbox.faults.faults import error_body
 
-# (path prefix, requests, seconds): every rule that fits counts. Kalshi: Basic reads, 200 tokens/s at 10 each.
+# (path prefix, requests, seconds): every matching rule counts. Kalshi: Basic reads, 200 tokens/s at 10 each.
 RULES: tuple[tuple[str, int, float], ...] = (
     ("/trade-api/", 20, 1.0),
     ("/gamma/", 4_000, 10.0),
@@ -33,15 +33,15 @@ RULES: tuple[tuple[str, int, float], ...] = (
 
 
 class Bucket:
-    """At most ``most`` requests per ``seconds``, refilled evenly, full at the start."""
+    """At most ``maximum`` requests per ``seconds``, refilled evenly, full at the start."""
 
-    def __init__(self, most: int, seconds: float, clock: Callable[[], float]) -> None:
-        self._most, self._rate, self._clock = float(most), most / seconds, clock
-        self._tokens, self._at = float(most), clock()
+    def __init__(self, maximum: int, seconds: float, clock: Callable[[], float]) -> None:
+        self._maximum, self._rate, self._clock = float(maximum), maximum / seconds, clock
+        self._tokens, self._at = float(maximum), clock()
 
     def take(self) -> bool:
         now = self._clock()
-        self._tokens = min(self._most, self._tokens + (now - self._at) * self._rate)
+        self._tokens = min(self._maximum, self._tokens + (now - self._at) * self._rate)
         self._at = now
         if self._tokens < 1:
             return False
@@ -50,11 +50,11 @@ class Bucket:
 
 
 class Limits:
-    """ASGI layer that answers 429 over the documented rates."""
+    """ASGI layer that answers 429 above the documented rates."""
 
     def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
         self.app = app
-        self._buckets = [(prefix, Bucket(most, seconds, clock)) for prefix, most, seconds in RULES]
+        self._buckets = [(prefix, Bucket(maximum, seconds, clock)) for prefix, maximum, seconds in RULES]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")

@@ -1,4 +1,4 @@
-"""What the sandbox can be told.
+"""Options of the sandbox.
 
 Belongs here: one dataclass with the defaults, shared by the command, ``python -m`` and the tests.
 """
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-KALSHI_PATH, MARKET_PATH, USER_PATH = "/trade-api/ws/v2", "/ws/market", "/ws/user"  # of the WebSockets
+KALSHI_PATH, MARKET_PATH, USER_PATH = "/trade-api/ws/v2", "/ws/market", "/ws/user"  # WebSocket paths
 DEFAULT_NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -18,11 +18,11 @@ DEFAULT_NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 class SandboxOptions:
     """``universe``: ``synthetic`` or ``recorded`` (then ``recordings`` names the folder).
 
-    ``events``, ``instruments``, ``trades`` count both venues at ``now``; ``days`` is how far back trades
-    and prices reach, ``horizon_days`` how far the clock may be advanced. ``faults``: see ``faults.FaultPlan``.
-    ``kalshi_key``: PEM file of the key that opens Kalshi's WebSocket (default: ``keys.key_file``).
+    ``events``, ``instruments``, ``trades``: numbers for both venues together at ``now``; ``days``: days of trades and
+    prices before ``now``; ``horizon_days``: days that the clock may be advanced. ``faults``: see ``faults.FaultPlan``.
+    ``kalshi_key``: PEM file of the key that Kalshi's WebSocket accepts (default: ``keys.key_file``).
     ``capture``: a recorded WebSocket stream that is played instead of its venue's; ``capture_numbers``: see
-    ``replays.py``.
+    ``playback.py``.
     ``book_ms``: milliseconds between two steps of the fastest order books; divides a minute.
     """
 

@@ -1,6 +1,6 @@
 """A sandbox in a process of its own, for tests and demos; it ends with the process that started it.
 
-Belongs here: starting it, waiting until it listens, the environment that points the pipeline at it, ending it.
+Belongs here: starting the process, waiting until it listens, the environment that points the pipeline at it, ending it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from echelon_pipeline.sandbox.server.keys import API_KEY, KEY_ID, key_file
 from echelon_pipeline.sandbox.server.options import DEFAULT_NOW, KALSHI_PATH, MARKET_PATH, USER_PATH, SandboxOptions
 
 READY = "sandbox listening on "
-# Nothing is asked over TLS: httpx would load all certificates for each request, 35 ms.
+# No request uses TLS: httpx would load all certificates for each request, 35 ms.
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -34,14 +34,14 @@ class SandboxProcess:
 
     @property
     def base_url(self) -> str:
-        """Where the sandbox answers."""
+        """The sandbox's URL."""
         return f"http://{self.options.host}:{self.port}"
 
     def env(self) -> dict[str, str]:
-        """Environment variables of the pipeline's settings that point at this sandbox."""
+        """Environment variables that point the pipeline's settings at this sandbox."""
         now = self.options.now or DEFAULT_NOW
         sockets = f"ws://{self.options.host}:{self.port}"
-        found = {
+        variables = {
             "KALSHI_BASE_URL": f"{self.base_url}/trade-api/v2",
             "POLYMARKET_GAMMA_URL": f"{self.base_url}/gamma",
             "POLYMARKET_API_URL": f"{self.base_url}/clob",
@@ -56,10 +56,10 @@ class SandboxProcess:
             "ECHELON_POLYMARKET_API_PASSPHRASE": API_KEY["passphrase"],
             "ECHELON_POLYMARKET_USER_WS_URL": f"{sockets}{USER_PATH}",
         }
-        return found | ({"ECHELON_RATE_SCALE": "1000"} if self.options.limits == "off" else {})
+        return variables | ({"ECHELON_RATE_SCALE": "1000"} if self.options.limits == "off" else {})
 
     def advance(self, by: timedelta) -> None:
-        """Moves the sandbox's clock; ``env`` tells the new time from then on."""
+        """Moves the sandbox's clock; ``env`` has the new time from then on."""
         answer = httpx.post(
             f"{self.base_url}/__sandbox__/advance", json={"seconds": by.total_seconds()}, verify=_NO_CERTIFICATES
         )
@@ -68,11 +68,11 @@ class SandboxProcess:
 
     def __enter__(self) -> Self:
         self._process = attended.start("echelon_pipeline.sandbox", *arguments(self.options), stdout=subprocess.PIPE)
-        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
+        assert self._process.stdout is not None  # noqa: S101 - stdout is a pipe
         for line in self._process.stdout:
             if line.startswith(READY.encode()):
                 self.port = int(line.rsplit(b":", 1)[1])
-                if self.options.now is None:  # a recorded universe tells its own time
+                if self.options.now is None:  # a recorded universe has its own time
                     health = (
                         httpx.get(f"{self.base_url}/__sandbox__/health", verify=_NO_CERTIFICATES)
                         .raise_for_status()
@@ -95,7 +95,7 @@ class SandboxProcess:
 
 def arguments(options: SandboxOptions) -> list[str]:
     """Command-line arguments that give the same options."""
-    found = [
+    texts = [
         f"--universe={options.universe}",
         f"--host={options.host}",
         f"--port={options.port}",
@@ -112,5 +112,5 @@ def arguments(options: SandboxOptions) -> list[str]:
         *(f"--fault={fault}" for fault in options.faults),
     ]
     files = {"recordings": options.recordings, "kalshi-key": options.kalshi_key, "capture": options.capture}
-    found += [f"--{name}={path}" for name, path in files.items() if path is not None]
-    return [*found, f"--now={options.now.isoformat()}"] if options.now else found
+    texts += [f"--{name}={path}" for name, path in files.items() if path is not None]
+    return [*texts, f"--now={options.now.isoformat()}"] if options.now else texts

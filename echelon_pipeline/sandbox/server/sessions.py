@@ -1,6 +1,6 @@
-"""One frame on its way to a client, whichever venue's.
+"""Outgoing frames, and the protocol of a session on one connection.
 
-Belongs here: what the faults need to know of a frame. Its content is the sessions' matter.
+Belongs here: the parts that both venues share. The venues' ``session`` modules make the frames.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from echelon_pipeline.sandbox.universe.account import Deed
+from echelon_pipeline.sandbox.universe.account import AccountEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """``body``: a JSON value, or text as it is. ``instrument``: whose data it is; "" marks an answer to a command,
-    which no fault hits. ``is_pong`` marks what a silent server still sends. ``us``: the sandbox's time of it."""
+class OutgoingFrame:
+    """``body``: a JSON value, or text as it is. ``instrument``: the instrument of a data frame; "" for an answer to a
+    command, which no fault hits. ``is_pong``: a stalled connection still sends it. ``us``: the sandbox's time."""
 
     body: object
     us: int
@@ -28,22 +28,22 @@ class Frame:
         return self.body if isinstance(self.body, str) else msgspec.json.encode(self.body).decode()
 
 
-class Session(Protocol):
-    """What a venue does on one connection. Times are the sandbox's, in microseconds, and never go back."""
+class SocketSession(Protocol):
+    """A venue's side of one connection. Times are the sandbox's, in microseconds, and never go back."""
 
-    def receive(self, text: str, us: int) -> list[Frame]:
-        """Answers to a client's frame; what happened until ``us`` comes first."""
+    def receive(self, text: str, us: int) -> list[OutgoingFrame]:
+        """Answers to a client's frame; data up to ``us`` comes first."""
 
-    def advance(self, us: int) -> list[Frame]:
-        """What happened since the last call."""
+    def advance(self, us: int) -> list[OutgoingFrame]:
+        """Data since the last call."""
 
     def rows(self) -> set[int]:
-        """Instruments whose books this connection follows."""
+        """Rows of the instruments whose books this connection is subscribed to."""
 
 
 @runtime_checkable
-class Owned(Protocol):
-    """A session that an account may listen on."""
+class AccountSession(Protocol):
+    """A session with private channels."""
 
-    def tell(self, deed: Deed) -> list[Frame]:
-        """What the account did, as far as this connection asked for it."""
+    def account_event(self, event: AccountEvent) -> list[OutgoingFrame]:
+        """Frames of an account event, as far as this connection subscribed to it."""

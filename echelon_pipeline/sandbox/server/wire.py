@@ -1,6 +1,6 @@
-"""How values look on the wire, and the answers every route gives alike.
+"""Values in the venues' wire formats, and responses that all routes share.
 
-Belongs here: decimals, times, cursors, query reading, JSON responses. No venue's objects.
+Belongs here: decimals, times, cursors, query parameters, JSON responses. Objects of a venue belong in its folder.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Json = object
 _ENCODER = msgspec.json.Encoder()
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
-    """An answer other than 200: status and body."""
+class ErrorResponse(Exception):  # noqa: N818 - a regular response
+    """A response other than 200: status and body."""
 
     def __init__(self, status: int, body: Json) -> None:
         super().__init__(status)
@@ -48,7 +48,7 @@ def number(scaled: int, scale: int) -> int | float:
 
 
 def plain(scaled: int, places: int) -> str:
-    """A decimal without trailing zeros, as CLOB books write it."""
+    """A decimal without trailing zeros, as in CLOB books."""
     whole, rest = divmod(scaled, 10**places)
     return f"{whole}.{rest:0{places}d}".rstrip("0") if rest else str(whole)
 
@@ -67,20 +67,20 @@ def cursor_of(text: str) -> str:
 
 
 def read_cursor(cursor: str) -> str | None:
-    """What an opaque cursor says; None where it is not one of ours."""
+    """The text of an opaque cursor; None if it is not one of ours."""
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return None
 
 
-def many(query: QueryParams, name: str) -> list[str]:
+def list_param(query: QueryParams, name: str) -> list[str]:
     """Values of a repeated or comma-separated parameter."""
     return [part for value in query.getlist(name) for part in value.split(",") if part]
 
 
 async def json_body(request: Request) -> Json:
-    """The decoded body; None where it is no JSON."""
+    """The decoded body; None if it is not JSON."""
     try:
         return msgspec.json.decode(await request.body())
     except msgspec.DecodeError:

@@ -1,26 +1,26 @@
-"""What the sandbox serves, before any venue's form: generated or recorded events, instruments, trades, books.
+"""The content of a sandbox, independent of any venue's format: events, instruments, trades, books.
 
 Generated, from the ground up:
 
-    mixing.py          numbers from (seed, purpose, counter)
-    columns.py         Arrow buffers that Python reads fast
-    select.py          filtered rows, kept so that paging is cheap
+    randomness.py      numbers from (seed, purpose, counter)
+    columns.py         Arrow buffers with fast access from Python
+    selections.py      filtered rows, cached for paging
     catalog.py         families of questions
-    topics.py          what events are about
+    topics.py          topics of events
     markets.py         strikes, labels, chances, results
     paths.py           the price of an instrument at any time
     universe.py        events and instruments as columns
-    names.py           tickers, slugs, ids, and the way back
+    names.py           tickers, slugs, ids, and lookup by them
     trades.py          every trade as columns
-    book_faults.py     a finer tick, an empty side, an early end
+    book_faults.py     injected changes of single books
     books.py           the order book at any time
-    happenings.py      what happens between two times
+    updates.py         book steps, trades and results between two times
     world.py           both venues under one clock
     account.py         the sandbox's own account
 
 Recorded:
 
-    recorded.py        objects found in a folder of payloads
-    recorded_gaps.py   what the folder holds and cannot be served
+    recorded.py        objects from a folder of payloads
+    unserved.py        recorded objects that cannot be served
     captures.py        recorded WebSocket streams
 """

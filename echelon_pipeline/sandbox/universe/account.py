@@ -1,7 +1,7 @@
-"""The sandbox's own account: orders that are placed, filled and cancelled on purpose, on either venue.
+"""The sandbox's own account: orders on both venues that tests place, fill and cancel.
 
-Belongs here: their state, and what each deed was. Who is told of it, and in which words, is the sessions' matter; no
-deed moves a book. Prices are 1e-4 dollars, sizes 1e-6 contracts or shares, money 1e-4 dollars.
+Belongs here: the state of orders and positions, and account events. The venues' sessions format and send the events; no
+event changes a book. Prices are 1e-4 dollars, sizes 1e-6 contracts or shares, money 1e-4 dollars.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from echelon_pipeline.sandbox.universe.randomness import Digests
 from echelon_pipeline.sandbox.universe.paths import ONE
+from echelon_pipeline.sandbox.universe.randomness import Digests
 
 UNIT = 1_000_000
 Kind = Literal["placed", "filled", "cancelled"]
@@ -18,7 +18,7 @@ Kind = Literal["placed", "filled", "cancelled"]
 
 @dataclass(frozen=True)
 class Order:
-    """``outcome`` is bought, or sold, at ``price`` of it. ``paid``: as taker and as maker; ``fees`` likewise."""
+    """``outcome`` is bought or sold at its ``price``. ``paid`` and ``fees``: as taker, as maker."""
 
     number: int
     order_id: str
@@ -42,18 +42,18 @@ class Order:
 
     @property
     def is_yes(self) -> bool:
-        """Positioned for outcome 0: bought it, or sold the other."""
+        """Whether the order is for outcome 0: buys it, or sells the other."""
         return self.is_buy == (self.outcome == 0)
 
     @property
     def price_0(self) -> int:
-        """Of outcome 0."""
+        """The price of outcome 0."""
         return self.price if self.outcome == 0 else ONE - self.price
 
 
 @dataclass(frozen=True)
 class Position:
-    """Of outcome 0, less than 0 where it is short of it; ``cost``, ``fees`` and ``volume`` of all fills."""
+    """``size`` of outcome 0, negative for a short position; ``cost``, ``fees`` and ``volume`` of all fills."""
 
     size: int = 0
     cost: int = 0
@@ -62,8 +62,8 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Deed:
-    """What happened to an order: the order and the position afterwards, and of a fill its size and fee."""
+class AccountEvent:
+    """A change of an order: the order and the position after it; for a fill its size and fee."""
 
     kind: Kind
     order: Order
@@ -76,7 +76,7 @@ class Deed:
 
 
 class Account:
-    """Orders by id, positions by venue and row. Its methods raise ValueError for what cannot be done."""
+    """Orders by id, positions by venue and row. Methods raise ValueError for an invalid action."""
 
     def __init__(self, digests: Digests) -> None:
         self.orders: dict[str, Order] = {}
@@ -84,8 +84,8 @@ class Account:
         self._digests = digests
         self._fills = 0
 
-    def place(self, order: Order) -> Deed:
-        """A new one; its number and ids are given here."""
+    def place(self, order: Order) -> AccountEvent:
+        """Places an order; assigns its number and id."""
         if not 0 < order.price < ONE or order.size <= 0:
             raise ValueError("expected a price between 0 and 1 and a size above 0")
         number = len(self.orders)
@@ -93,10 +93,10 @@ class Account:
         digests = self._digests
         name = digests.uuid("own order", number) if is_kalshi else f"0x{digests.hex('own order', number)}"
         placed = replace(order, number=number, order_id=name)
-        return self._done("placed", placed)
+        return self._record("placed", placed)
 
-    def fill(self, order_id: str, size: int, us: int, *, is_maker: bool) -> Deed:
-        """Some of what remains, at the order's own price."""
+    def fill(self, order_id: str, size: int, us: int, *, is_maker: bool) -> AccountEvent:
+        """Fills part of the remaining size at the order's price."""
         order = self._open(order_id)
         if not 0 < size <= order.remaining:
             raise ValueError(f"expected a size of at most {order.remaining} millionths")
@@ -108,17 +108,20 @@ class Account:
         changed = replace(
             order, filled=order.filled + size, paid=(paid[0], paid[1]), fees=(fees[0], fees[1]), changed_us=us
         )
-        held = self.positions.get((order.venue, order.row), Position())
+        position = self.positions.get((order.venue, order.row), Position())
         self.positions[order.venue, order.row] = Position(
-            held.size + (size if order.is_yes else -size), held.cost + cost, held.fees + fee, held.volume + size
+            position.size + (size if order.is_yes else -size),
+            position.cost + cost,
+            position.fees + fee,
+            position.volume + size,
         )
         self._fills += 1
         trade = self._digests.uuid("own trade", self._fills)
-        return self._done("filled", changed, trade_id=trade, size=size, fee=fee, is_maker=is_maker)
+        return self._record("filled", changed, trade_id=trade, size=size, fee=fee, is_maker=is_maker)
 
-    def cancel(self, order_id: str, us: int) -> Deed:
-        """What remains of an order."""
-        return self._done("cancelled", replace(self._open(order_id), is_cancelled=True, changed_us=us))
+    def cancel(self, order_id: str, us: int) -> AccountEvent:
+        """Cancels the remaining size."""
+        return self._record("cancelled", replace(self._open(order_id), is_cancelled=True, changed_us=us))
 
     def _open(self, order_id: str) -> Order:
         order = self.orders.get(order_id)
@@ -126,14 +129,14 @@ class Account:
             raise ValueError(f"no open order {order_id[:80]}")
         return order
 
-    def _done(
+    def _record(
         self, kind: Kind, order: Order, *, trade_id: str = "", size: int = 0, fee: int = 0, is_maker: bool = False
-    ) -> Deed:
+    ) -> AccountEvent:
         self.orders[order.order_id] = order
-        held = self.positions.get((order.venue, order.row), Position())
-        return Deed(kind, order, held, order.changed_us, trade_id, size, fee, is_maker)
+        position = self.positions.get((order.venue, order.row), Position())
+        return AccountEvent(kind, order, position, order.changed_us, trade_id, size, fee, is_maker)
 
 
 def fee_of(price: int, size: int) -> int:
-    """Kalshi's of a taker: 0.07 x size x price x (1 - price), rounded up to 1e-4 dollars (reference: Kalshi 6.3)."""
+    """Kalshi's taker fee: 0.07 x size x price x (1 - price), rounded up to 1e-4 dollars (reference: Kalshi 6.3)."""
     return -(-7 * size * price * (ONE - price) // (100 * UNIT * ONE))

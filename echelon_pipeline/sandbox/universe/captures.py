@@ -1,7 +1,7 @@
-"""Recorded WebSocket streams as the sandbox plays them.
+"""Recorded WebSocket streams for the sandbox to play.
 
-Belongs here: frames in the order of their times, and which venue's they are. The formats are
-``venues/recorders.py``'s; playing is ``server/replays.py``. What is no frame is counted by reason.
+Belongs here: loading frames in the order of their times, and recognising their venue. ``venues/recorders.py`` reads the
+formats, ``server/playback.py`` plays the frames. Lines that are not frames are counted by reason.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Obj = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Captured:
-    """``us``: since the first frame. ``body``: JSON."""
+class CapturedFrame:
+    """``us``: microseconds since the first frame. ``body``: JSON."""
 
     us: int
     body: bytes
@@ -29,24 +29,24 @@ class Captured:
 
 @dataclass
 class Capture:
-    """Frames in the order of their times. ``skipped``: what was no frame, by reason."""
+    """Frames in the order of their times. ``skipped``: number of lines that are not frames, by reason."""
 
     venue: Literal["kalshi", "polymarket"]
-    frames: list[Captured]
+    frames: list[CapturedFrame]
     skipped: Counter[str] = field(default_factory=Counter)
 
 
 def load(path: Path) -> Capture:
-    """A file, or a folder whose files are one stream. Raises BadSettings."""
+    """Loads a file, or a folder whose files are one stream. Raises BadSettings."""
     try:
-        every = frames_of(path)
+        lines = frames_of(path)
     except BadImport as error:
         raise BadSettings(str(error)) from error
-    skipped = Counter(f.frame for f in every if isinstance(f.frame, str))
-    found = sorted((f for f in every if not isinstance(f.frame, str)), key=lambda f: f.at)
-    if not found:
-        raise BadSettings(f"{path} has no WebSocket frames of a format that is known here")
-    is_kalshi = isinstance(found[0].frame, dict) and "sid" in found[0].frame
-    first = found[0].at
-    frames = [Captured(f.at - first, msgspec.json.encode(f.frame)) for f in found]
+    skipped = Counter(f.frame for f in lines if isinstance(f.frame, str))
+    known = sorted((f for f in lines if not isinstance(f.frame, str)), key=lambda f: f.at)
+    if not known:
+        raise BadSettings(f"{path} has no WebSocket frames of a known format")
+    is_kalshi = isinstance(known[0].frame, dict) and "sid" in known[0].frame
+    first = known[0].at
+    frames = [CapturedFrame(f.at - first, msgspec.json.encode(f.frame)) for f in known]
     return Capture("kalshi" if is_kalshi else "polymarket", frames, skipped)

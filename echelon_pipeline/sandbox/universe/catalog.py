@@ -1,8 +1,8 @@
-"""The questions a synthetic universe can ask: families of events in the categories of both venues.
+"""The questions of a synthetic universe: families of events in the categories of both venues.
 
-Belongs here: names, categories, tickers' vocabulary, lives, styles. No randomness, no clock.
+Belongs here: names, categories, parts of tickers, trading times, styles. No randomness, no clock.
 
-A family's style says how its instruments hang together:
+The style of a family is the relation of its instruments:
 ``ladder`` (is the value above each strike), ``range`` (which bucket, exclusive), ``field`` (who wins,
 exclusive), ``game`` (two sides; Polymarket has one market with team names), ``single`` (yes or no),
 ``updown`` (one market, Up/Down), ``words`` (independent yes or no each).
@@ -21,7 +21,7 @@ HOUR, DAY = 3600, 86_400
 
 @dataclass(frozen=True)
 class Family:
-    """``subjects``: (Kalshi series ticker, what it is about). ``life``: usual seconds of trading.
+    """``subjects``: (Kalshi series ticker, subject). ``life``: usual trading time in seconds.
     ``pool``: (code, label) of outcomes. ``start``/``step``: strikes. ``natural``: usual number of markets."""
 
     name: str

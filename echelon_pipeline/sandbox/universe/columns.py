@@ -1,7 +1,7 @@
-"""Columns that Python reads fast: Arrow buffers seen as sequences of integers.
+"""Columns with fast access from Python: Arrow buffers as sequences of integers.
 
-Belongs here: the bridge from Polars to ``memoryview``, so that single rows cost nanoseconds, ``bisect``
-works in place and a million rows stay a few megabytes.
+Belongs here: Polars columns as ``memoryview``: reading a row takes nanoseconds, ``bisect`` works without a copy, and a
+million rows take a few megabytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Ints = memoryview  # of int32 or int64
 
 
 def view(series: pl.Series) -> Ints:
-    """The integers of an Int32 or Int64 column without nulls, without copying them."""
+    """The integers of an Int32 or Int64 column without nulls; no copy."""
     if series.null_count():
         raise ValueError(f"column {series.name} has nulls")
     wide = series.dtype == pl.Int64

@@ -1,7 +1,7 @@
-"""What generated things are called: tickers, slugs, condition and token ids, and the way back.
+"""Names of generated events and instruments: tickers, slugs, condition and token ids, and lookup by them.
 
-Belongs here: names of events and instruments of both venues. Only event names are kept in memory; an
-instrument's name follows from its event, and numeric ids carry their row in disguise.
+Belongs here: names of both venues. Only event names are kept in memory; an instrument's name is derived from its event,
+and numeric ids encode their row.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from echelon_pipeline.sandbox.universe.catalog import COMBO_SERIES, SERIES
-from echelon_pipeline.sandbox.universe.markets import Words, words
+from echelon_pipeline.sandbox.universe.markets import MarketText, market_text
 from echelon_pipeline.sandbox.universe.randomness import Digests, Scramble
 from echelon_pipeline.sandbox.universe.universe import Event, Universe, Venue
 
-_EASTERN = timedelta(hours=5)  # tickers carry Eastern wall time; standard time keeps them simple
+_EASTERN = timedelta(hours=5)  # tickers have Eastern time; standard time all year for simplicity
 MARKET_ID, EVENT_ID, SERIES_ID = 500_000, 20_000, 10_000  # first Gamma ids
 
 
@@ -25,16 +25,16 @@ def slug(text: str) -> str:
 
 
 class KalshiNames:
-    """Tickers. Events come first; a market's ticker is its event's plus a suffix (none where it is alone)."""
+    """Tickers. A market's ticker is its event's ticker plus a suffix; a single market has no suffix."""
 
     def __init__(self, universe: Universe) -> None:
         self._venue = universe.kalshi
         self._digests = universe.digests
-        self._taken: dict[str, int] = {}
+        self._event_numbers: dict[str, int] = {}
         self.events: list[str] = []
         for number, event in enumerate(self._venue.events):
-            ticker = next(t for t in self._candidates(number, event) if t not in self._taken)
-            self._taken[ticker] = number
+            ticker = next(t for t in self._candidates(number, event) if t not in self._event_numbers)
+            self._event_numbers[ticker] = number
             self.events.append(ticker)
 
     def series(self, event: Event) -> str:
@@ -60,25 +60,25 @@ class KalshiNames:
         yield f"{head}-{day}{at:%H%M}{teams}"
         yield f"{head}-{day}{at:%H%M}{teams}{number}"
 
-    def words(self, i: int) -> Words:
+    def market_text(self, i: int) -> MarketText:
         event = self._venue.event_of(i)
-        return words(event.topic, self._venue.columns["position"][i], event.count)
+        return market_text(event.topic, self._venue.columns["position"][i], event.count)
 
     def market(self, i: int) -> str:
         number = self._venue.columns["event"][i]
         event = self._venue.events[number]
         if event.legs:
             return f"{self.events[number]}-{self._digests.hex('combo market', number, 6)[:11].upper()}"
-        suffix = words(event.topic, self._venue.columns["position"][i], event.count).suffix
+        suffix = market_text(event.topic, self._venue.columns["position"][i], event.count).suffix
         return f"{self.events[number]}-{suffix}" if suffix else self.events[number]
 
     def find_event(self, ticker: str) -> int | None:
-        return self._taken.get(ticker)
+        return self._event_numbers.get(ticker)
 
     def find(self, ticker: str) -> int | None:
         """Row of a market ticker."""
         for name in (ticker, ticker.rpartition("-")[0]):
-            number = self._taken.get(name)
+            number = self._event_numbers.get(name)
             if number is not None:
                 event = self._venue.events[number]
                 for i in range(event.first, event.first + event.count):
@@ -88,25 +88,25 @@ class KalshiNames:
 
 
 class PolymarketNames:
-    """Slugs, condition ids, token ids. ``version`` v2 conditions have 62 hex digits, combos begin 0x03."""
+    """Slugs, condition ids, token ids. Conditions of ``version`` v2 have 62 hex digits; combos begin with 0x03."""
 
     def __init__(self, universe: Universe) -> None:
         self._venue: Venue = universe.polymarket
         self._digests: Digests = universe.digests
         self._scramble: Scramble = universe.scramble
-        self._taken: dict[str, int] = {}
+        self._event_numbers: dict[str, int] = {}
         self.events: list[str] = []
         for number, event in enumerate(self._venue.events):
-            if event.legs:  # combos have no page of their own
+            if event.legs:  # combos have no page
                 self.events.append("")
                 continue
             name = slug(event.topic.title())
-            name = name if name not in self._taken else f"{name}-{number}"
-            self._taken[name] = number
+            name = name if name not in self._event_numbers else f"{name}-{number}"
+            self._event_numbers[name] = number
             self.events.append(name)
 
     def version(self, i: int) -> str:
-        """Protocol v2 came in September 2026: about half of what was created since has it."""
+        """Protocol v2 began in September 2026: about half of the markets created since have it."""
         if self._venue.columns["created"][i] >= 1_788_480_000 and self._venue.bits(i, 9) % 2 == 0:
             return "v2"
         return "v1"
@@ -125,15 +125,15 @@ class PolymarketNames:
         return str((head << 32) + self._scramble.hide(number))
 
     def untraded(self, i: int) -> list[str]:
-        """First-protocol ids of a protocol v2 market: no book and no trade has them."""
+        """Protocol v1 ids of a protocol v2 market: they have no book and no trades."""
         return [str(int(self._digests.hex("untraded token", i * 2 + n, 31), 16)) for n in (0, 1)]
 
     def find_condition(self, condition: str) -> int | None:
-        """Row of a condition id; 31-byte ids are known with their padding too."""
-        found = self._find_condition(condition)
-        if found is None and len(condition) == 66 and condition.endswith("00"):
+        """Row of a condition id; 31-byte ids are accepted with padding too."""
+        row = self._find_condition(condition)
+        if row is None and len(condition) == 66 and condition.endswith("00"):
             return self._find_condition(condition[:-2])
-        return found
+        return row
 
     def _find_condition(self, condition: str) -> int | None:
         try:
@@ -151,23 +151,23 @@ class PolymarketNames:
         return (i, outcome) if i < len(self._venue) and self.token(i, outcome) == token else None
 
     def question(self, i: int) -> str:
-        """Hex of the question id."""
+        """The question id in hex."""
         return self._digests.hex("question", i)
 
     def group(self, i: int) -> str:
-        """Hex of the negative-risk market that an instrument's event is."""
+        """The negative-risk market id of an instrument's event in hex."""
         return self._digests.hex("neg risk", self._venue.columns["event"][i])
 
     def neg_risk(self, i: int) -> bool:
         event = self._venue.event_of(i)
         return event.topic.family.style in ("field", "range") and not event.legs
 
-    def words(self, i: int) -> Words:
+    def market_text(self, i: int) -> MarketText:
         event = self._venue.event_of(i)
-        return words(event.topic, self._venue.columns["position"][i], event.count)
+        return market_text(event.topic, self._venue.columns["position"][i], event.count)
 
     def outcomes(self, i: int) -> tuple[str, ...]:
-        """Labels by outcome index; one in 300 markets has three."""
+        """Labels by outcome index; one in 300 markets has three outcomes."""
         style = self._venue.event_of(i).topic.family.style
         if style == "game":
             (_, a), (_, b) = self._venue.event_of(i).topic.sides()
@@ -181,16 +181,16 @@ class PolymarketNames:
     def slug(self, i: int) -> str:
         event = self._venue.event_of(i)
         name = self.events[self._venue.columns["event"][i]]
-        return f"{name}-{slug(self.words(i).label)}" if event.count > 1 else name
+        return f"{name}-{slug(self.market_text(i).label)}" if event.count > 1 else name
 
     def find_event_slug(self, name: str) -> int | None:
-        return self._taken.get(name)
+        return self._event_numbers.get(name)
 
     def find_slug(self, name: str) -> int | None:
-        """Row of a market slug: the longest part of it that names an event, then its markets."""
+        """Row of a market slug: finds the longest prefix that names an event, then its market."""
         parts = name.split("-")
         for size in range(len(parts), 0, -1):
-            number = self._taken.get("-".join(parts[:size]))
+            number = self._event_numbers.get("-".join(parts[:size]))
             if number is not None:
                 event = self._venue.events[number]
                 for i in range(event.first, event.first + event.count):

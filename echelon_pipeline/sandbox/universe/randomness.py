@@ -1,7 +1,7 @@
 """Counter-based randomness: a number from (seed, purpose, counter), never from a stream.
 
 Belongs here: hashes of integers that give the same result for a Python int, a Polars column and a NumPy array,
-and digests for identifiers. So any row can be made alone, in any order, with nothing kept.
+and digests for identifiers. Any row can be generated alone and in any order, without state.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ import polars as pl
 from numpy.typing import NDArray
 
 Array = NDArray[np.int64]
-# Never hash an expression: it repeats its inputs at every use, and hashing uses them often. An array is for one
-# instrument's minutes: a tenth of an expression's time, which a thousand columns of two thousand rows pay each.
-Ints = TypeVar("Ints", int, pl.Series, pl.Expr, Array)
+# Never hash an expression: Polars computes its inputs again at every use, and hashing uses them often. An array is for
+# the minutes of one instrument: a tenth of the time of an expression.
+Int = TypeVar("Int", int, pl.Series, pl.Expr, Array)
 
 _LOW = 0xFFFFFFFF
 _MULTIPLIER = 0x45D9F3B  # < 2^27: products of 32-bit values stay below 2^59 and cannot wrap
 
 
-def mix(x: Ints) -> Ints:
-    """32 well-mixed bits from a non-negative integer (its low 32 bits count)."""
+def mix(x: Int) -> Int:
+    """32 hashed bits of a non-negative integer (of its low 32 bits)."""
     x = x & _LOW
     x = ((x // 65536) ^ x) * _MULTIPLIER & _LOW
     x = ((x // 65536) ^ x) * _MULTIPLIER & _LOW
     return (x // 65536) ^ x
 
 
-def cell(key: Ints, counter: Ints) -> Ints:
-    """32 bits from a key (already mixed) and a counter."""
+def bits_at(key: Int, counter: Int) -> Int:
+    """32 bits from a key (hashed bits) and a counter."""
     return mix(mix(counter) + key)
 
 
 def draw(seed: int, purpose: str, counter: int) -> int:
     """32 bits for one purpose."""
-    return cell(salt(seed, purpose), counter)
+    return bits_at(salt(seed, purpose), counter)
 
 
 def salt(seed: int, purpose: str) -> int:
@@ -46,7 +46,7 @@ def salt(seed: int, purpose: str) -> int:
 
 
 class Digests:
-    """Identifiers: hex text of any length up to 64 bytes per (purpose, number)."""
+    """Identifiers by (purpose, number): hex text of up to 64 bytes."""
 
     def __init__(self, seed: int) -> None:
         self._key = seed.to_bytes(8, "big", signed=True)
@@ -56,13 +56,13 @@ class Digests:
         return hashlib.blake2b(b"%s:%d" % (purpose.encode(), number), digest_size=size, key=self._key).hexdigest()
 
     def uuid(self, purpose: str, number: int) -> str:
-        """Text in the form of a random UUID."""
+        """Text in the format of a random UUID."""
         h = self.hex(purpose, number, 16)
         return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}"
 
 
 class Scramble:
-    """A reversible disguise of small numbers as 32 random-looking bits, so that ids need no dictionary."""
+    """A bijection from small numbers to 32 random-looking bits: ids can be decoded without a dictionary."""
 
     _ODD = 0x9E3779B1
     _INVERSE = pow(_ODD, -1, 1 << 32)

@@ -1,7 +1,7 @@
-"""A universe from recorded payloads: every object found in a folder, by what it is.
+"""A universe from recorded payloads: every object in a folder, by kind.
 
-Belongs here: reading files, recognising objects by their keys, keeping their bytes. Nothing is made up:
-what no file holds is not here. Where an object was recorded several times, its latest version counts.
+Belongs here: reading files, recognising objects by their keys, keeping their bytes. Nothing is generated. If an object
+was recorded several times, the latest version is used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SOURCES = (
     "polymarket/prices_history",
     "polymarket/trades",
 )
-# Kind of an object by the keys it must have, most telling first. The first key names it.
+# Kind of an object by its required keys, most specific first. The first key is its name.
 SHAPES: tuple[tuple[str, str, frozenset[str]], ...] = tuple(
     (kind, keys.split()[0], frozenset(keys.split()))
     for kind, keys in (
@@ -47,7 +47,7 @@ SHAPES: tuple[tuple[str, str, frozenset[str]], ...] = tuple(
         ("data trade", "transactionHash proxyWallet asset side conditionId price"),
     )
 )
-# Answers that stand for themselves, by the key that only they have.
+# Answers that are served as a whole, by the key that only they have.
 WHOLE = {
     "schedule": "/exchange/schedule",
     "exchange_active": "/exchange/status",
@@ -61,30 +61,30 @@ _STAMPS_MS = ("fetched_at_ms", "captured_ms")
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """One object: its bytes as recorded and its members."""
+class RecordedObject:
+    """One object: its recorded bytes and its members."""
 
     raw: msgspec.Raw
     fields: Fields
 
     def get(self, name: str) -> Any:
-        """A member, decoded; None where it is missing."""
+        """A decoded member; None if it is missing."""
         value = self.fields.get(name)
         return None if value is None else msgspec.json.decode(value)
 
-    def but(self, *names: str, **more: object) -> dict[str, object]:
-        """The members without some and with others; kept ones stay as recorded."""
+    def without(self, *names: str, **more: object) -> dict[str, object]:
+        """The members without ``names`` and with ``more``; the others stay as recorded."""
         return {k: v for k, v in self.fields.items() if k not in names} | more
 
 
 @dataclass
 class RecordedUniverse:
-    """``objects``: by kind and name, in the order found. ``books`` and ``candles``: by Kalshi ticker; ``histories``:
-    points by token; ``answers``: whole answers by path; ``newest``: last time seen in any file. ``taken``: how many
-    objects, lists and answers were recognised, several versions of one included; ``unread``: files of a kind that is
-    not read; ``empty``: those in which nothing was recognised."""
+    """``objects``: by kind and name, in the order of reading. ``books`` and ``candles``: by Kalshi ticker;
+    ``histories``: points by token; ``answers``: whole answers by path; ``newest``: latest time in any file. ``taken``:
+    number of objects, lists and answers recognised, versions of one object included; ``unread``: files of an unknown
+    kind; ``empty``: files without a known object."""
 
-    objects: dict[str, dict[str, Recording]] = field(default_factory=lambda: {kind: {} for kind, _, _ in SHAPES})
+    objects: dict[str, dict[str, RecordedObject]] = field(default_factory=lambda: {kind: {} for kind, _, _ in SHAPES})
     books: dict[str, msgspec.Raw] = field(default_factory=dict)
     candles: dict[str, dict[int, msgspec.Raw]] = field(default_factory=dict)
     histories: dict[str, dict[int, msgspec.Raw]] = field(default_factory=dict)
@@ -97,29 +97,29 @@ class RecordedUniverse:
 
     @property
     def start(self) -> datetime:
-        """A time after the newest payload, to set the clock to: the next full hour."""
+        """Start of the clock: the next full hour after the newest payload."""
         return self.newest.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
     @property
     def ends_at(self) -> datetime:
-        """Recorded objects do not change: the clock may go on for a year."""
+        """End of the clock: a year after the start; recorded objects do not change."""
         return self.start + timedelta(days=365)
 
 
 def load(folder: Path) -> RecordedUniverse:
-    """Reads a folder of payloads. Raises BadSettings where it holds none."""
+    """Reads a folder of payloads. Raises BadSettings if it has none."""
     universe = RecordedUniverse()
-    found = sorted(p for source in _SOURCES for p in (folder / source).glob("**/*.json*"))
-    found += sorted(folder.glob("polymarket/**/*.ndjson.gz"))
-    for path in found:
+    paths = sorted(p for source in _SOURCES for p in (folder / source).glob("**/*.json*"))
+    paths += sorted(folder.glob("polymarket/**/*.ndjson.gz"))
+    for path in paths:
         before = universe.taken
         _read(universe, path)
         if universe.taken == before:
             universe.empty.append(path.relative_to(folder).as_posix())
     if not any(universe.objects.values()):
-        raise BadSettings(f"{folder} holds no payloads that are known")
-    every = {p for p in folder.rglob("*") if p.is_file()}
-    universe.unread = sorted(p.relative_to(folder).as_posix() for p in every - set(found))
+        raise BadSettings(f"{folder} has no payloads of a known kind")
+    all_files = {p for p in folder.rglob("*") if p.is_file()}
+    universe.unread = sorted(p.relative_to(folder).as_posix() for p in all_files - set(paths))
     return universe
 
 
@@ -143,22 +143,22 @@ def _members(raw: msgspec.Raw) -> Fields | list[msgspec.Raw] | None:
 
 
 def _visit(universe: RecordedUniverse, raw: msgspec.Raw, around: Mapping[str, str]) -> None:
-    """Takes an object and what is inside it. ``around``: ticker named by the file around it."""
+    """Reads an object and the objects in it. ``around``: the ticker of the enclosing object."""
     members = _members(raw)
     if isinstance(members, list):
         for item in members:
             _visit(universe, item, around)
     elif members is not None:
         _note_time(universe, members)
-        around = _named(members, around)
+        around = _with_ticker(members, around)
         _take(universe, raw, members, around)
         for name, value in members.items():
             if name not in ("candlesticks", "history", "bids", "asks"):
                 _visit(universe, value, {**around, "key": name})
 
 
-def _named(members: Fields, around: Mapping[str, str]) -> Mapping[str, str]:
-    """The ticker that unnamed answers below belong to: beside them, or in the recorder's metadata."""
+def _with_ticker(members: Fields, around: Mapping[str, str]) -> Mapping[str, str]:
+    """The ticker of nested answers without a name: a member beside them, or in the recorder's metadata."""
     meta = members.get("_metadata")
     if meta is not None:
         members = msgspec.json.decode(meta, type=dict[str, msgspec.Raw])
@@ -172,7 +172,7 @@ def _take(universe: RecordedUniverse, raw: msgspec.Raw, members: Fields, around:
         if needed <= names and not (kind == "data trade" and "type" in names):  # rows with a type are activity
             # v1 trades have no id, and one transaction can hold several: their bytes name them.
             name = bytes(raw).decode() if kind == "data trade" else str(msgspec.json.decode(members[key]))
-            _keep(universe.objects[kind], name, Recording(raw, members))
+            _keep(universe.objects[kind], name, RecordedObject(raw, members))
             universe.taken += 1
             break
     _take_lists(universe, members, around)
@@ -183,7 +183,7 @@ def _take(universe: RecordedUniverse, raw: msgspec.Raw, members: Fields, around:
 
 
 def _take_lists(universe: RecordedUniverse, members: Fields, around: Mapping[str, str]) -> None:
-    """Books, candles and histories: lists that belong to a ticker or token named beside them."""
+    """Reads books, candles and histories: lists of the ticker or token that is named beside them."""
     names = members.keys()
     for book in ("orderbook_fp", "orderbook"):
         if book in names and "ticker" in around and _members(members[book]) is not None:
@@ -202,22 +202,22 @@ def _take_lists(universe: RecordedUniverse, members: Fields, around: Mapping[str
         universe.taken += 1
 
 
-def _keep(kept: dict[str, Recording], name: str, found: Recording) -> None:
-    """The latest version of an object; the fuller one where neither says."""
-    old = kept.get(name)
-    if old is None or _age(found) >= _age(old):
-        kept[name] = found
+def _keep(objects: dict[str, RecordedObject], name: str, version: RecordedObject) -> None:
+    """Keeps the latest version of an object; without a time, the version with more members."""
+    old = objects.get(name)
+    if old is None or _age(version) >= _age(old):
+        objects[name] = version
 
 
-def _age(recording: Recording) -> tuple[str, int]:
+def _age(recording: RecordedObject) -> tuple[str, int]:
     stamp = next((str(recording.get(n)) for n in _VERSION if n in recording.fields), "")
     return stamp, len(recording.fields)
 
 
 def _keep_candles(universe: RecordedUniverse, ticker: str, candles: msgspec.Raw) -> None:
-    found = {int(msgspec.json.decode(c)["end_period_ts"]): c for c in _items(candles)}
-    if found:
-        universe.candles.setdefault(ticker, {}).update(found)
+    by_end = {int(msgspec.json.decode(c)["end_period_ts"]): c for c in _items(candles)}
+    if by_end:
+        universe.candles.setdefault(ticker, {}).update(by_end)
         universe.taken += 1
 
 

@@ -1,6 +1,6 @@
-"""Which rows a listing shows: filters over columns, kept per (filters, second) so that paging is cheap.
+"""Rows of a listing: results of filters over columns, cached per (filters, second) so that paging is cheap.
 
-Belongs here: the cache and the page cut. What a filter means is in each venue's routes.
+Belongs here: the cache. The venues' query modules define the filters.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import polars as pl
 
 from echelon_pipeline.sandbox.universe.columns import Ints, view
 
-_KEPT = 32  # selections kept; one of 500,000 rows is 2 MB
+_CACHED = 32  # maximum number of selections; one of 500,000 rows is 2 MB
 
 
 class Selections:
-    """Row numbers by query. A frozen clock hits always; a running one recomputes once a second."""
+    """Row numbers by query. With a frozen clock the cache always hits; with a running clock once per second."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Ints] = OrderedDict()
+        self._cache: OrderedDict[Hashable, Ints] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], pl.Series]) -> Ints:
-        """The rows for a key, made where they are not kept."""
-        rows = self._kept.get(key)
+        """The rows of a key, computed if they are not cached."""
+        rows = self._cache.get(key)
         if rows is None:
-            rows = self._kept[key] = view(make().cast(pl.Int32))
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
+            rows = self._cache[key] = view(make().cast(pl.Int32))
+            if len(self._cache) > _CACHED:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
         return rows

@@ -1,7 +1,7 @@
-"""Topics: what the events of both venues are about, drawn from the catalogue.
+"""Topics of events, drawn from the catalogue for both venues.
 
-Belongs here: which family and subject, when it trades, on which venue, how many markets, and the words
-of its title and outcomes. A topic on both venues gives the same question to both.
+Belongs here: family and subject, trading times, venues, number of markets, title and outcomes. A topic on both venues
+is the same question on both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 
 from echelon_pipeline.sandbox.universe.catalog import DAY, FAMILIES, HOUR, SERIES, WEIGHTS, Family
-from echelon_pipeline.sandbox.universe.randomness import cell, salt
+from echelon_pipeline.sandbox.universe.randomness import bits_at, salt
 
 _MONTHS = tuple(month_name)[1:]  # strftime takes ten times as long
 _BOUNDS = tuple(accumulate(WEIGHTS))
@@ -43,7 +43,7 @@ class Topic:
 
     def bits(self, purpose: int) -> int:
         """32 random bits of this topic."""
-        return cell(self.key, purpose)
+        return bits_at(self.key, purpose)
 
     def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
         """Two different teams (code, name)."""
@@ -70,8 +70,8 @@ class Topic:
 def topics(
     seed: int, now: int, *, days: int, horizon_days: int, events: int, created_by_now: bool = True
 ) -> Iterator[Topic]:
-    """Topics until about ``events`` events exist at ``now`` on both venues together, then those that open
-    within the horizon, at the same pace."""
+    """Topics until about ``events`` events exist at ``now`` on both venues together, then topics that open within the
+    horizon, at the same rate."""
     count, number = 0, 0
     while count < events:
         topic = _topic(seed, number, now, days, 0)
@@ -85,21 +85,21 @@ def topics(
 
 
 def _topic(seed: int, number: int, now: int, days: int, horizon_days: int) -> Topic:
-    key = cell(salt(seed, "topic"), number)
-    pick = cell(key, 1) % _BOUNDS[-1]
+    key = bits_at(salt(seed, "topic"), number)
+    pick = bits_at(key, 1) % _BOUNDS[-1]
     family = FAMILIES[next(i for i, bound in enumerate(_BOUNDS) if pick < bound)]
-    series = _FIRST_SERIES[family.name] + cell(key, 2) % len(family.subjects)
-    life = family.life * (50 + cell(key, 3) % 51) // 100
+    series = _FIRST_SERIES[family.name] + bits_at(key, 2) % len(family.subjects)
+    life = family.life * (50 + bits_at(key, 3) % 51) // 100
     if horizon_days:
-        opens = now + 2 * HOUR + cell(key, 4) * (horizon_days * DAY) // 2**32
-    elif cell(key, 5) % 100 < 15:  # keep every family represented among what trades now
-        opens = now - cell(key, 4) * life // 2**32
-    elif cell(key, 5) % 100 >= 96:  # listed already, not open yet
-        opens = now + HOUR + cell(key, 4) * 2 * DAY // 2**32
+        opens = now + 2 * HOUR + bits_at(key, 4) * (horizon_days * DAY) // 2**32
+    elif bits_at(key, 5) % 100 < 15:  # keep every family represented among the markets that trade now
+        opens = now - bits_at(key, 4) * life // 2**32
+    elif bits_at(key, 5) % 100 >= 96:  # listed but not open yet
+        opens = now + HOUR + bits_at(key, 4) * 2 * DAY // 2**32
     else:
-        opens = now - cell(key, 4) * (days * DAY + life // 2) // 2**32
+        opens = now - bits_at(key, 4) * (days * DAY + life // 2) // 2**32
     opens = opens // 60 * 60
     closes = max(-(-(opens + life) // family.aligned) * family.aligned, opens + 900)
-    venue = cell(key, 6) % 100
-    announced = min(opens, now if not horizon_days else opens) - 600 - cell(key, 7) % HOUR
+    venue = bits_at(key, 6) % 100
+    announced = min(opens, now if not horizon_days else opens) - 600 - bits_at(key, 7) % HOUR
     return Topic(number, key, series, announced, opens, closes, venue < 65, venue < 30 or venue >= 65)

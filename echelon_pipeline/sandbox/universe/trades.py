@@ -1,7 +1,7 @@
-"""Every trade of one venue as columns in the order of time, and per-instrument access to them.
+"""Every trade of one venue as columns in the order of time, with access per instrument.
 
-Belongs here: drawing trades near the price paths, counting what is visible at a time. A trade row is
-50 bytes; five million are 250 MB. Rows after the clock exist already and stay invisible.
+Belongs here: drawing trades near the price paths, and the number of trades visible at a time. A trade row is 50 bytes;
+five million are 250 MB. Rows after the clock's time exist but are not visible.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ import polars as pl
 
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.columns import Ints, view
-from echelon_pipeline.sandbox.universe.randomness import Ints as Whole
-from echelon_pipeline.sandbox.universe.randomness import cell, mix
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask, mid_at
+from echelon_pipeline.sandbox.universe.randomness import Int, bits_at, mix
 
 TICK, FINE_TICK = 100, 10
-_SLICE = 500_000  # rows whose price is computed at once: bounds the memory of building
+_SLICE = 500_000  # number of prices computed at once; bounds memory
 
 
 @dataclass(frozen=True)
 class TradeTable:
     """Columns by trade in time order. ``t``: Unix microseconds; ``price``: of outcome 0 in 1e-4 dollars;
-    ``size``: in 1e-6; ``key``: what the trade's details are drawn from (twins share it); ``tx``: its
+    ``size``: in 1e-6; ``key``: random bits for the trade's details (identical prints share them); ``tx``:
     transaction. ``by_inst``: trade numbers per instrument from ``offset``; ``cum_size``/``cum_cash``:
     running totals in that order (1e-6 contracts and dollars). ``blocks``: numbers of block trades."""
 
@@ -42,7 +41,7 @@ class TradeTable:
     frame: pl.DataFrame
 
     def visible(self, us: int) -> int:
-        """How many trades happened at or before a time."""
+        """The number of trades at or before a time."""
         return bisect_right(self.t, us)
 
     def of(self, i: int, first: int, stop: int) -> Ints:
@@ -70,7 +69,7 @@ class TradeTable:
 def build_trades(
     key: int, venue: str, markets: pl.DataFrame, now: int, days: int, horizon_days: int, wanted: int, *, blocks: bool
 ) -> TradeTable:
-    """About ``wanted`` trades before now (popularity is heavy-tailed), and on at the same pace."""
+    """About ``wanted`` trades before now (heavy-tailed over instruments), and later trades at the same rate."""
     counts = _counts(key, markets, now, days, horizon_days, wanted)
     drawn = _draw(key, counts, now, days, chains=venue == "polymarket")
     priced = pl.concat(
@@ -114,8 +113,8 @@ def _counts(key: int, markets: pl.DataFrame, now: int, days: int, horizon_days: 
     """Trades of each instrument before and after now."""
     start, end = now - days * DAY, now + horizon_days * DAY
     inst = pl.int_range(0, len(markets), dtype=pl.Int64, eager=True)
-    draws = cell(inst * 0 + key, inst)
-    paused = cell(draws, inst * 0 + 3) % 50 == 13  # universe.Venue.is_paused
+    draws = bits_at(inst * 0 + key, inst)
+    paused = bits_at(draws, inst * 0 + 3) % 50 == 13  # universe.Venue.is_paused
     popularity = pl.Series((draws % 1_000_000 + 1) / 1_000_000) ** -0.75 * (~paused).cast(pl.Float64)
     base = markets.select(
         inst=inst,
@@ -148,11 +147,11 @@ def _draw(key: int, counts: pl.DataFrame, now: int, days: int, *, chains: bool) 
     n = pl.col("n_past") + pl.col("n_future")
     rows = counts.filter(n > 0).with_columns(k=pl.int_ranges(0, n, dtype=pl.Int32)).explode("k")
     order = pl.int_range(0, len(rows), dtype=pl.Int64, eager=True)
-    draws = cell(order * 0 + (key + 17), order)
+    draws = bits_at(order * 0 + (key + 17), order)
     is_past = pl.col("k") < pl.col("n_past")
     origin = pl.when(is_past).then(pl.max_horizontal("opens", pl.lit(start))).otherwise(pl.max_horizontal("opens", now))
     span = pl.when(is_past).then("past").otherwise("future")
-    micro = mix(draws + 3) % 1_000_000 * (not chains)  # blocks of the chain have whole seconds
+    micro = mix(draws + 3) % 1_000_000 * (not chains)  # blockchain times are whole seconds
     rows = rows.select(
         pl.col("inst").cast(pl.Int32),
         order=order,
@@ -163,7 +162,7 @@ def _draw(key: int, counts: pl.DataFrame, now: int, days: int, *, chains: bool) 
 
 
 def _chain(rows: pl.DataFrame) -> pl.DataFrame:
-    """Some rows join the transaction before them; some of those are identical prints of it."""
+    """Puts some rows into the transaction of the previous row; some of these are identical prints."""
     same = pl.col("inst") == pl.col("inst").shift(1)
     joins = (same & (pl.col("key") // 2**10 % 100 < 8)).fill_null(value=False)
     twin = joins & (pl.col("key") // 2**20 % 2 == 0)
@@ -177,10 +176,10 @@ def _chain(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _price(key: int, markets: pl.DataFrame, part: pl.DataFrame, *, blocks: bool) -> pl.DataFrame:
-    """Price and size: at the quote of its minute, sometimes a tick deeper."""
+    """Price and size of trades: at the quote of the minute, sometimes one tick deeper."""
     near = markets.select("key", "base", "swing", "final", "opens", "closes")[part["inst"]]
     inst = part["inst"].cast(pl.Int64)
-    bits = cell(inst * 0 + key, inst)
+    bits = bits_at(inst * 0 + key, inst)
     tick, width = ticks(bits), 1 + bits // 8 % 4
     middle = mid_at(
         near["key"], near["base"], near["swing"], near["final"], near["opens"], near["closes"], part["t"] // 60_000_000
@@ -204,8 +203,8 @@ def _price(key: int, markets: pl.DataFrame, part: pl.DataFrame, *, blocks: bool)
     )
 
 
-def ticks(bits: Whole) -> Whole:
-    """Tick (1e-4 dollars) of an instrument from its bits: one in four has a finer grid."""
+def ticks(bits: Int) -> Int:
+    """Tick size (1e-4 dollars) of an instrument from its bits: one in four has the finer tick."""
     return TICK - (TICK - FINE_TICK) * (bits % 4 // 3)
 
 

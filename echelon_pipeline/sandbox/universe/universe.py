@@ -1,8 +1,8 @@
 """A generated universe: the events and instruments of both venues as columns.
 
-Belongs here: building them from (seed, sizes, now) and finding rows. Trades are in ``trades.py``, what a
-venue makes of a row in the views. A million instruments are some 150 MB: integers in Arrow buffers, one
-small object per event, nothing per instrument.
+Belongs here: building them from (seed, sizes, now). ``trades.py`` has the trades; the venues' ``views`` modules turn
+rows into objects. A million instruments take some 150 MB: integers in Arrow buffers, one small object per event, no
+object per instrument.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from echelon_pipeline.sandbox.server.options import DEFAULT_NOW, SandboxOptions
 from echelon_pipeline.sandbox.universe.catalog import DAY
 from echelon_pipeline.sandbox.universe.columns import Ints, view
 from echelon_pipeline.sandbox.universe.markets import odds
-from echelon_pipeline.sandbox.universe.randomness import Digests, Scramble, cell, salt
 from echelon_pipeline.sandbox.universe.paths import ONE, Shape, mid
+from echelon_pipeline.sandbox.universe.randomness import Digests, Scramble, bits_at, salt
 from echelon_pipeline.sandbox.universe.topics import Topic, topics
 from echelon_pipeline.sandbox.universe.trades import TradeTable, build_trades
 
-NEVER = 2**40  # a time after all times
+NEVER = 2**40  # a time after all others
 _COLUMNS = ("event", "position", "key", "base", "swing", "final", "created", "opens", "closes", "determined", "settled")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of one venue: ``count`` instruments from ``first`` on. ``legs``: of a combo (instrument, side)."""
+    """One event of one venue: ``count`` instruments from row ``first`` on. ``legs`` of a combo: (instrument, side)."""
 
     topic: Topic
     first: int
@@ -40,7 +40,7 @@ class Event:
 
 
 class Venue:
-    """Instruments of one venue as columns; ``ordinary`` of them first, then combos."""
+    """Instruments of one venue as columns: first ``ordinary`` ones, then combos."""
 
     def __init__(
         self,
@@ -71,11 +71,11 @@ class Venue:
 
     def bits(self, i: int, purpose: int) -> int:
         """32 random bits of an instrument."""
-        return cell(cell(self.key, i), purpose)
+        return bits_at(bits_at(self.key, i), purpose)
 
     def grid(self, i: int) -> int:
-        """Bits that fix tick and spread; trades are priced with the same ones."""
-        return cell(self.key, i)
+        """Bits that determine tick size and spread, also for trade prices."""
+        return bits_at(self.key, i)
 
     def is_paused(self, i: int) -> bool:
         """One in fifty instruments does not trade between its open and its close."""
@@ -84,7 +84,7 @@ class Venue:
     def paused(self) -> pl.Series:
         """``is_paused`` of every instrument."""
         rows = pl.int_range(0, len(self), eager=True, dtype=pl.Int64)
-        return cell(cell(rows * 0 + self.key, rows), rows * 0 + 3) % 50 == 13
+        return bits_at(bits_at(rows * 0 + self.key, rows), rows * 0 + 3) % 50 == 13
 
     def shape(self, i: int) -> Shape:
         c = self.columns
@@ -98,7 +98,7 @@ class Venue:
 
 
 class Universe:
-    """Both venues of one synthetic universe. ``now`` (Unix seconds) is where it was built for."""
+    """Both venues of one synthetic universe, built for the time ``now`` (Unix seconds)."""
 
     def __init__(self, options: SandboxOptions) -> None:
         self.options = options
@@ -116,7 +116,7 @@ class Universe:
 
     @cached_property
     def ends_at(self) -> datetime:
-        """The clock cannot be advanced past this."""
+        """The latest time of the clock."""
         return datetime.fromtimestamp(self.end, UTC)
 
 
@@ -126,7 +126,7 @@ def _build(name: str, options: SandboxOptions, now: int, mine: list[Topic]) -> V
     rows: dict[str, array[int]] = {c: array("q") for c in _COLUMNS}
     events: list[Event] = []
     for topic, count in zip(mine, counts, strict=True):
-        created = topic.announced - cell(topic.key, 50 + (name == "kalshi")) % 600
+        created = topic.announced - bits_at(topic.key, 50 + (name == "kalshi")) % 600
         event = Event(topic, len(rows["event"]), count, created)
         for position in range(count):
             _add(rows, key, len(events), event, position)
@@ -137,7 +137,7 @@ def _build(name: str, options: SandboxOptions, now: int, mine: list[Topic]) -> V
 
 
 def _frame(rows: dict[str, array[int]]) -> pl.DataFrame:
-    """Columns without a Python list in between: an array is a buffer already."""
+    """A data frame from arrays, without intermediate Python lists."""
     import pyarrow as pa
 
     return pl.DataFrame(
@@ -146,7 +146,7 @@ def _frame(rows: dict[str, array[int]]) -> pl.DataFrame:
 
 
 def _counts(name: str, mine: list[Topic], wanted: int, now: int) -> list[int]:
-    """Markets per event: fixed ones as they are, the others scaled so that about ``wanted`` exist at now."""
+    """Markets per event: fixed styles unchanged, the others scaled so that about ``wanted`` markets exist at now."""
 
     def natural(topic: Topic) -> int:
         if topic.family.style == "game" and name == "polymarket":
@@ -173,7 +173,7 @@ def _counts(name: str, mine: list[Topic], wanted: int, now: int) -> list[int]:
 def _add(rows: dict[str, array[int]], key: int, number: int, event: Event, position: int) -> None:
     topic = event.topic
     chance = odds(topic, position, event.count)
-    bits = cell(cell(key, len(rows["event"])), 1)
+    bits = bits_at(bits_at(key, len(rows["event"])), 1)
     final = chance.final
     if bits % 100 == 7:  # scalar results, 50/50 resolutions
         final = ONE // 2 if bits % 200 == 7 else (bits // 256 % 9_000 + 500) // 100 * 100
@@ -198,18 +198,18 @@ def _add(rows: dict[str, array[int]], key: int, number: int, event: Event, posit
 
 
 def _add_combos(name: str, key: int, rows: dict[str, array[int]], events: list[Event], count: int) -> None:
-    """Parlays of 2 to 4 legs that trade at the same time; a payout is the product of its legs'."""
+    """Adds parlays of 2 to 4 legs that trade at the same time; a payout is the product of the legs' payouts."""
     ordinary = len(rows["event"])
     for number in range(count):
-        bits = cell(key, 7_000_000 + number)
+        bits = bits_at(key, 7_000_000 + number)
         lead = bits % ordinary
         opens = rows["opens"][lead] + bits // 8 % max(60, (rows["closes"][lead] - rows["opens"][lead]) * 3 // 4)
         legs = [(lead, bits & 1)]
         for attempt in range(30):
-            other = cell(bits, attempt) % ordinary
+            other = bits_at(bits, attempt) % ordinary
             fits = rows["opens"][other] <= opens and rows["closes"][other] > opens + 900
             if fits and all(rows["event"][other] != rows["event"][leg] for leg, _ in legs):
-                legs.append((other, cell(bits, 100 + attempt) & 1))
+                legs.append((other, bits_at(bits, 100 + attempt) & 1))
             if len(legs) == 2 + bits // 4 % 3:
                 break
         if len(legs) < 2:
@@ -234,7 +234,7 @@ def _add_combo(
     values = {
         "event": len(events),
         "position": 0,
-        "key": cell(bits, 1),
+        "key": bits_at(bits, 1),
         "base": base,
         "swing": min(base, ONE - base),
         "final": payout,

@@ -1,6 +1,6 @@
-"""What REST and WebSocket share: both venues of a generated universe under one clock.
+"""Both venues of a generated universe under one clock; REST and WebSocket share it.
 
-Belongs here: finding an instrument by its id, and its true order book. What a venue makes of it is in the views.
+Belongs here: finding an instrument by its id, and its true order book. The venues' ``views`` modules make the objects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Obj = dict[str, Any]
 
 
 class World:
-    """``books`` by venue name. ``account``: the sandbox's own, the only one with orders."""
+    """``books`` by venue name. ``account``: the sandbox's own account, the only one with orders."""
 
     def __init__(self, universe: Universe, clock: SandboxClock) -> None:
         self.universe, self.clock = universe, clock
@@ -33,7 +33,7 @@ class World:
         self.books: dict[str, Books] = {"kalshi": self.kalshi.books, "polymarket": self.polymarket.books}
 
     def find(self, instrument: str) -> tuple[str, int] | None:
-        """Venue and row of ``<venue>:<native id>``; a Polymarket token will do for its condition."""
+        """Venue and row of ``<venue>:<native id>``; a Polymarket token is accepted for its condition."""
         venue, _, native = instrument.partition(":")
         if venue == "kalshi":
             row = self.kalshi.names.find(native)
