@@ -180,8 +180,24 @@ def refresh(
         typer.Option("--allow-empty", help="Also where a table would lose all rows although its inputs have some."),
     ] = False,
 ) -> None:
-    """Compute the marts that are older than their inputs, then publish."""
-    bring_up(building(), again=again, allow_empty=allow_empty)
+    """Compute the marts that are older than their inputs, then publish.
+
+    Days that an older version of the parsers made are derived again first, ECHELON_REDERIVE_DAYS of each table at most.
+    """
+    settings = building()
+    derive_stale(settings)
+    bring_up(settings, again=again, allow_empty=allow_empty)
+
+
+def derive_stale(settings: Settings) -> None:
+    """A bounded round over days of an older parser; prints what it did and what is left. Raises CorruptStore."""
+    from echelon_pipeline.ingest.newer_parsers import rederive_stale
+    from echelon_pipeline.lake.session import Session
+    from echelon_pipeline.publish.lineage import require_intact_lake
+
+    require_intact_lake(settings)
+    for line in rederive_stale(Session.of(settings), settings.rederive_days).sentences():
+        out().print(line, soft_wrap=True)
 
 
 def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = False) -> None:
@@ -210,7 +226,10 @@ def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = Fal
 
 
 def maintain() -> None:
-    """Compact tables, remove files that no kept publication names, and recordings after their retention."""
+    """Compact tables, remove files that no kept publication names, and recordings after their retention.
+
+    Days that an older version of the parsers made are derived again, ECHELON_REDERIVE_DAYS of each table at most.
+    """
     from echelon_pipeline.lake.session import Session
     from echelon_pipeline.ops.maintain import maintain as tidy
     from echelon_pipeline.streams.recordings import expire_recordings
@@ -221,3 +240,4 @@ def maintain() -> None:
     out().print(f"recordings_deleted_bytes: {expired}")
     for what, value in done.as_dict().items():
         out().print(f"{what}: {value}", soft_wrap=True)
+    derive_stale(settings)

@@ -12,17 +12,23 @@ from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
 from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.jobs import WORK
+from echelon_pipeline.ingest.newer_parsers import rederive_stale
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
-from echelon_pipeline.publish.lineage import guarded_refresh
+from echelon_pipeline.publish.lineage import guarded_refresh, require_intact_lake
 from echelon_pipeline.publish.publish import publish
 
 
 @dg.op(pool="marts", out=dg.Out(int))
 def refresh_marts(context: dg.OpExecutionContext, warehouse: Resource) -> int:
-    """Builds every stale part and reports it as a materialization; how many."""
+    """Builds every stale part and reports it as a materialization; how many. Days that an older version of the parsers
+    made are derived again first, a bounded number."""
     parts = 0
     with classified():
+        require_intact_lake(warehouse.settings())
+        found = rederive_stale(warehouse.session(context.run_id), warehouse.settings().rederive_days)
+        for line in found.sentences():
+            context.log.info(line)
         for built in guarded_refresh(warehouse.settings(), run_id=context.run_id).run():
             context.log_event(report.built_part(built))
             parts += 1

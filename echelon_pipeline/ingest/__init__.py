@@ -12,6 +12,9 @@ Shared by all units:
     pages.py               what each page of raw was asked for, and what of it was kept
     derive.py              raw objects of a unit to committed rows
     rederive.py            core tables once more from raw
+    page_parts.py          pages cut into parts that fit in memory
+    stale.py               days that an older parser made, and the record of what was derived again
+    newer_parsers.py       a bounded round over them
     rederive_listings.py   the same for instruments, events, series, quotes and payouts
     lost_pages.py          pages whose raw is gone, and windows that must not claim them
     dead_letters.py        where dead letters count, and when they are closed

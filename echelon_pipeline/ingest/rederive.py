@@ -13,39 +13,38 @@ payouts) are derived whole; tables of books hour by hour from recorded segments 
 Memory. Pages are cut into parts of as many objects as an ingest commits at once. Trades are cut at instants, and a row
 is kept by the part that its time lies in: the rows of a transaction have one time, so a part has all of them.
 
-What is not there. Rows are merged, never deleted: what was imported, or whose raw is gone, stays with the version of
-the parsers that made it. A page of which raw lacks an object is passed over whole, and so are rows of the same walk at
-its times, because a transaction may go over a page's end. Where its rows are gone as well, windows stop claiming them
-(``lost_pages.py``). Dead letters that are known stay as they are, new ones are added.
+What is not there. Rows are merged: what was imported, or whose raw is gone, stays with the version of the parsers that
+made it. Deleted is only what a newer parser no longer makes of a payload that is there. A page of which raw lacks an
+object is passed over whole, and so are rows of the same walk at its times, because a transaction may go over a page's
+end. Where its rows are gone as well, windows stop claiming them (``lost_pages.py``). Dead letters that are known stay
+as they are, new ones are added.
 
 Killed anywhere, it ends with the same rows when it is run again: each commit is a merge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
 
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.lost_pages import gone, lost, open_windows, unrecorded
+from echelon_pipeline.ingest.page_parts import PRICES, TRADES, keep_part, parts
 from echelon_pipeline.ingest.pages import StoredPage, pages_of, units_of
 from echelon_pipeline.ingest.prices import stage_prices
 from echelon_pipeline.ingest.rederive_listings import LISTED, RESOLUTIONS, rederive_listings
-from echelon_pipeline.ingest.versions import feeding
-from echelon_pipeline.ingest.walk_progress import instant
+from echelon_pipeline.ingest.stale import drop_unmade, record_days, stale_days
+from echelon_pipeline.ingest.versions import feeding, is_versioned
 from echelon_pipeline.lake.raw import OBJECTS
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
-from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.streams.book_tables import BOOK_TABLES
 from echelon_pipeline.streams.recordings import WINDOWED
 from echelon_pipeline.streams.rederive_hours import rederive_hours
 from echelon_pipeline.venues.registry import venue_names
 
-TRADES, PRICES = "core.trades", "core.daily_prices"
 # In the order of derivation; payouts come with the listings.
 PAGED = (PRICES, TRADES, "core.fills", "core.builder_leaderboard")
 ALL_TIME: Span = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
@@ -67,9 +66,10 @@ class Gap:
 
 @dataclass
 class Rederived:
-    """What was done."""
+    """What was done. ``dropped``: rows of an older parser that the current one does not make of the same payloads."""
 
     counts: Counts = field(default_factory=Counts)
+    dropped: int = 0
     gaps: list[Gap] = field(default_factory=list)
 
 
@@ -87,27 +87,50 @@ def rederive(
     """
     if unknown := sorted(set(tables) - set(rederivable())):
         raise BadSettings(f"{', '.join(unknown)}: expected tables among {', '.join(rederivable())}")
-    wanted = set(tables or rederivable())
-    span = _span(days)
+    wanted = frozenset(tables or rederivable())
     absent = session.lake.absent(OBJECTS)
     done = Rederived()
     for venue in venues or venue_names():
-        if listed := wanted & set(LISTED):
-            counts, units, is_gone = rederive_listings(session, venue, frozenset(listed), absent, ALL_TIME)
-            done.counts.add(counts)
-            done.gaps += [Gap(venue, table, None, units, is_gone) for table in sorted(listed) if units]
-            if RESOLUTIONS in listed:
-                _paged(session, venue, RESOLUTIONS, ALL_TIME, absent, done)
-        for table in PAGED:
-            if table in wanted and feeding(venue, table):
-                _paged(session, venue, table, span, absent, done)
-        if wanted & {TRADES, PRICES}:
-            done.counts.add(prices_of_trades(session, venue, span))
-        if wanted & set(BOOK_TABLES):
-            counts, hours = rederive_hours(session, venue, span)
-            done.counts.add(counts)
-            done.gaps += [Gap(venue, WINDOWED, day, pages, is_gone) for day, pages, is_gone in hours]
+        _listed(session, venue, wanted & set(LISTED), absent, done)
+        _dated(session, venue, wanted, _span(days), absent, done)
     return done
+
+
+def _listed(session: Session, venue: Venue, tables: frozenset[str], absent: Collection[str], done: Rederived) -> None:
+    if not tables:
+        return
+    counts, units, is_gone = rederive_listings(session, venue, tables, absent, ALL_TIME)
+    done.counts.add(counts)
+    done.gaps += [Gap(venue, table, None, units, is_gone) for table in sorted(tables) if units]
+    if RESOLUTIONS in tables:
+        _paged(session, venue, RESOLUTIONS, ALL_TIME, absent, done)
+    _settle(session, venue, sorted(tables), ALL_TIME, done)
+
+
+def _dated(
+    session: Session, venue: Venue, tables: frozenset[str], span: Span, absent: Collection[str], done: Rederived
+) -> None:
+    paged = [table for table in PAGED if table in tables and feeding(venue, table)]
+    for table in paged:
+        _paged(session, venue, table, span, absent, done)
+    if tables & {TRADES, PRICES}:
+        done.counts.add(prices_of_trades(session, venue, span))
+    _settle(session, venue, paged, span, done)
+    if tables & set(BOOK_TABLES):
+        counts, hours = rederive_hours(session, venue, span)
+        done.counts.add(counts)
+        done.gaps += [Gap(venue, WINDOWED, day, pages, is_gone) for day, pages, is_gone in hours]
+
+
+def _settle(session: Session, venue: Venue, tables: Sequence[str], span: Span, done: Rederived) -> None:
+    """Deals with the rows of older parsers that are left in a span."""
+    for table in tables:
+        if is_versioned(venue, table):
+            days = [d for d in stale_days(session, venue, table) if d is None or span[0].date() <= d < span[1].date()]
+            if not any((g.venue, g.table) == (venue, table) for g in done.gaps):
+                with session.unit() as unit:
+                    done.dropped += drop_unmade(unit, venue, table, days)
+            record_days(session, venue, table, days)
 
 
 def _span(days: Sequence[date]) -> Span:
@@ -125,7 +148,7 @@ def _paged(session: Session, venue: Venue, table: str, span: Span, absent: Colle
         gaps = lost(session, venue, table, pages, absent)
         missing += gaps
         whole = [p for p in pages if p not in gaps]
-        for part, some in _parts(session, table, whole, span):
+        for part, some in parts(table, whole, span, session.settings.raw_flush_objects):
             done.counts.add(_derive(session, venue, table, part, some, gaps, absent))
     session.progress(f"{venue} {table} again", len(units), len(units))
     rows_gone = gone(session, venue, table, missing)
@@ -148,71 +171,8 @@ def _derive(
         deriver = Deriver(unit, feeding(venue, table), again=True, tables=frozenset({table}), absent=absent)
         source = RawSlice(venue, (pages[0].unit_id,), only_pages=tuple(p.asked.page for p in pages))
         asked = None if table == "core.builder_leaderboard" else [p.asked for p in pages]
-        deriver.parse(source, keep={table: _keep(table, part, pages, gaps)}, asked=asked)
+        deriver.parse(source, keep={table: keep_part(table, part, pages, gaps)}, asked=asked)
         return deriver.commit()
-
-
-def _parts(
-    session: Session, table: str, pages: Sequence[StoredPage], span: Span
-) -> Iterator[tuple[Span, Sequence[StoredPage]]]:
-    """Pages and a part of time, of as many objects as an ingest commits at once."""
-    limit = session.settings.raw_flush_objects
-    if table == TRADES:
-        yield from time_parts(pages, span, limit)
-    elif table == RESOLUTIONS:  # derived between the listings
-        return
-    elif table == "core.builder_leaderboard":  # all rows of a ranking have the time of its first page
-        yield from [(span, pages)] if pages else []
-    else:
-        for some in _runs(pages, max(1, limit // 20) if table == PRICES else limit):
-            yield span, some
-
-
-def time_parts(pages: Sequence[StoredPage], span: Span, limit: int) -> Iterator[tuple[Span, list[StoredPage]]]:
-    """Parts of a span whose pages hold about ``limit`` objects; a page may be in several parts, a time is in one."""
-    cuts, objects = [span[0]], 0
-    for page in sorted(pages, key=lambda p: p.low):
-        if objects + page.asked.objects > limit and page.low > cuts[-1]:
-            cuts.append(page.low)
-            objects = 0
-        objects += page.asked.objects
-    for begin, end in pairwise([*cuts, span[1]]):
-        some = [p for p in pages if p.low < end and p.high >= begin]
-        if some:
-            yield (begin, end), some
-
-
-def _runs(pages: Iterable[StoredPage], limit: int) -> Iterator[list[StoredPage]]:
-    some: list[StoredPage] = []
-    for page in pages:
-        if some and sum(p.asked.objects for p in some) + page.asked.objects > limit:
-            yield some
-            some = []
-        some.append(page)
-    if some:
-        yield some
-
-
-def _keep(table: str, part: Span, pages: Sequence[StoredPage], gaps: Sequence[StoredPage]) -> str:
-    """A condition on rows: of the part, and of trades what their walk kept, without the times of gaps."""
-    if table == TRADES:
-        return " OR ".join(_kept_of_walks(part, pages, gaps)) or "false"
-    if table == "core.fills":
-        return f"event_at >= {instant(part[0])} AND event_at < {instant(part[1])}"
-    return f"date >= DATE '{part[0]:%Y-%m-%d}' AND date < DATE '{part[1]:%Y-%m-%d}'"
-
-
-def _kept_of_walks(part: Span, pages: Sequence[StoredPage], gaps: Sequence[StoredPage]) -> Iterator[str]:
-    for (ids, claimed), kept_from in {p.walk: p.asked.kept_from or p.asked.claimed[0] for p in pages}.items():
-        begin, end = max(kept_from, part[0]), min(claimed[1], part[1])
-        if begin >= end:
-            continue
-        terms = [f"event_at >= {instant(begin)}", f"event_at < {instant(end)}"]
-        terms += [f"instrument_id IN ({', '.join(map(literal, ids))})"] if ids else []
-        for gap in gaps:
-            if gap.walk == (ids, claimed):
-                terms.append(f"NOT event_at BETWEEN {instant(gap.low)} AND {instant(gap.high)}")
-        yield f"({' AND '.join(terms)})"
 
 
 def prices_of_trades(session: Session, venue: Venue, span: Span) -> Counts:

@@ -6,6 +6,7 @@ Belongs here: the question of what is current. Stored rows that are older are fo
 from __future__ import annotations
 
 from echelon_pipeline.lake.session import Venue
+from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.registry import venue_of
 
@@ -13,6 +14,11 @@ from echelon_pipeline.venues.registry import venue_of
 def feeding(venue: Venue, table: str) -> dict[str, PayloadKind]:
     """The kinds whose payloads make rows of a table, by endpoint."""
     return {name: kind for name, kind in venue_of(venue).kinds.items() if table in kind.outputs}
+
+
+def is_versioned(venue: Venue, table: str) -> bool:
+    """Whether rows of a venue's table say which version of the parsers made them."""
+    return "parser_version" in TABLES[table].names and bool(feeding(venue, table))
 
 
 def current_version(venue: Venue, table: str) -> int:

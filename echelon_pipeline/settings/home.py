@@ -46,6 +46,12 @@ class HomeSettings(Group):
         ge=0,
         description="Maintenance deletes raw objects that were last served more than this many days ago; 0 keeps all.",
     )
+    rederive_days: int = Field(
+        7,
+        ge=0,
+        description="Maximum days per table and venue that a refresh or maintenance derives again after the "
+        "parsers have changed; 0: none, use `echelon rederive`.",
+    )
     merge_tries: int = Field(10, ge=1, description="Maximum attempts of a commit against concurrent writers.")
     min_free_mb: int = Field(200, ge=0, description="Minimum megabytes of free disk for starting a unit of work.")
     now: datetime | None = Field(None, description="Frozen clock (ISO 8601, UTC) for recorded or sandbox universes.")

@@ -115,8 +115,32 @@ DRIFT = Table(
     rules=(IS_VENUE,),
 )
 
+REDERIVATIONS = Table(
+    name="core.rederivations",
+    fed_by=(Feeder.REDERIVATION,),
+    about="One row says that a day of a table was derived again by a version of the parsers, and what it left.",
+    grain="venue, table, date, parser version, unit",
+    columns=(
+        VENUE,
+        Column("table_name", T.TEXT, "the table", nullable=False),
+        Column("date", T.DATE, "UTC day of events; NULL: all of the table"),
+        Column("parser_version", T.INT, "the version of the parsers", nullable=False),
+        Column("rows_left", T.BIGINT, "rows of an older version that stay", nullable=False),
+        Column("unit_id", T.TEXT, "the unit of work", nullable=False),
+        Column("run_id", T.TEXT, "the run that did it"),
+        Column("recorded_at", T.TIME, "when it was committed", nullable=False),
+    ),
+    key=("venue", "table_name", "date", "parser_version", "unit_id"),
+    partition_by=("venue",),
+    sort_by=("table_name", "date"),
+    append_only=True,
+    published=False,
+    rules=(IS_VENUE,),
+)
+
 RECORD_TABLES = (
     INGEST_WINDOWS,
     DEAD_LETTERS,
     DRIFT,
+    REDERIVATIONS,
 )

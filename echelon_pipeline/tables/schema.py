@@ -98,9 +98,10 @@ class Feeder(StrEnum):
     UNITS = "units"  # every unit of work
     STATEMENT = "statement"  # one statement of sql/core or sql/marts
     REFRESH = "refresh"  # what computes the statements' tables
+    REDERIVATION = "rederivation"  # what derives tables again from raw
 
 
-OF_VENUES = frozenset(Feeder) - {Feeder.STATE, Feeder.UNITS, Feeder.STATEMENT, Feeder.REFRESH}
+OF_VENUES = frozenset(Feeder) - {Feeder.STATE, Feeder.UNITS, Feeder.STATEMENT, Feeder.REFRESH, Feeder.REDERIVATION}
 
 
 class Cycle(StrEnum):

@@ -11,6 +11,7 @@ from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.feeders import last_of_run, read_by_publication
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
+from echelon_pipeline.ingest.newer_parsers import rederive_stale
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import FAILED, outdated_marts
 from echelon_pipeline.marts.marts import marts
@@ -121,12 +122,19 @@ def require_built(settings: Settings) -> None:
     pool="publication",
 )
 def lake_maintenance(warehouse: Resource) -> Materialized:
-    """One row is one table of the lake: compacted, and rid of files that no kept publication names."""
+    """One row is one table of the lake: compacted, and rid of files that no kept publication names.
+
+    Days that an older version of the parsers made are derived again, a bounded number."""
+    settings = warehouse.settings()
     with classified():
-        done = maintain(warehouse.settings())
+        done = maintain(settings)
         expired = expire_recordings(warehouse.session(), datetime.now(UTC))
+        found = rederive_stale(warehouse.session(), settings.rederive_days)
     told = {**done.as_dict(), "recordings_deleted_bytes": expired}
-    return dg.MaterializeResult(metadata={"done": dg.MetadataValue.json(told)})
+    stale = "\n".join(found.sentences()) or "none"
+    return dg.MaterializeResult(
+        metadata={"done": dg.MetadataValue.json(told), "days_of_an_older_parser": dg.MetadataValue.text(stale)}
+    )
 
 
 def closing_assets() -> list[dg.AssetsDefinition]:

@@ -1,0 +1,99 @@
+"""Days of tables whose rows an older version of the parsers made, and rows that the current one no longer makes.
+
+Belongs here: finding them, and the record of what was derived again (``core.rederivations``): rows that stay, because
+they were imported or their raw is gone, make a day stale once for each version. Deriving is ``rederive.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+from echelon_pipeline.ingest.pages import TABLE as PAGES
+from echelon_pipeline.ingest.versions import current_version, feeding
+from echelon_pipeline.lake.delta import Partition
+from echelon_pipeline.lake.merge import FIRST_PARSER
+from echelon_pipeline.lake.raw import OBJECTS
+from echelon_pipeline.lake.session import Session, Unit, Venue
+from echelon_pipeline.sqltools.statements import statement
+from echelon_pipeline.tables import TABLES
+
+TABLE = "core.rederivations"
+Day = date | None  # None: all of a table without days
+
+
+def stale_days(session: Session, venue: Venue, table: str) -> list[Day]:
+    """Days with rows of an older version that were not derived again by the current one; [None] for a table without
+    days that has such rows."""
+    version = current_version(venue, table)
+    if version == FIRST_PARSER:
+        return []  # nothing is older
+    with session.duck() as connection:
+        _views(session, connection, venue, table)
+        given = {"table": table, "version": version, "first": FIRST_PARSER}
+        return [day for (day,) in connection.execute(statement("derive/stale_days").text, given).fetchall()]
+
+
+def record_days(session: Session, venue: Venue, table: str, days: Sequence[Day]) -> None:
+    """Puts days on record as derived again by the current version, with the rows of older ones that are left."""
+    if not days:
+        return
+    version = current_version(venue, table)
+    with session.duck() as connection, session.unit() as unit:
+        _views(session, connection, venue, table)
+        given = {"version": version, "first": FIRST_PARSER}
+        left = dict(connection.execute(statement("derive/older_rows").text, given).fetchall())
+        rows = [
+            {
+                "venue": venue,
+                "table_name": table,
+                "date": day,
+                "parser_version": version,
+                "rows_left": left.get(day, 0),
+                "unit_id": unit.unit_id,
+                "run_id": session.run_id,
+                "recorded_at": session.clock(),
+            }
+            for day in days
+        ]
+        session.lake.append(TABLE, pa.Table.from_pylist(rows, schema=TABLES[TABLE].arrow_schema()))
+
+
+def drop_unmade(unit: Unit, venue: Venue, table: str, days: Sequence[Day]) -> int:
+    """Deletes rows of an older version whose payload was derived again and gives no such row any more; how many.
+
+    To be called where no page of the days is missing: a row whose raw is gone stays.
+    """
+    if "raw_sha256" not in TABLES[table].names or "date" not in TABLES[table].partition_by:
+        return 0
+    lake, dropped = unit.session.lake, 0
+    for day in [d for d in days if d is not None]:
+        with unit.session.duck() as connection:
+            partition: Partition = tuple({"venue": venue, "date": day}[name] for name in TABLES[table].partition_by)
+            where = {"venue": [venue], "endpoint": list(feeding(venue, table))}
+            pages = lake.scan(PAGES, where={"venue": [venue], "table_name": [table]})
+            connection.execute(f"CREATE TEMP VIEW pages AS {pages}")
+            connection.execute(f"CREATE TEMP VIEW raw_objects AS {lake.scan(OBJECTS, where=where)}")
+            stored = lake.scan(table, where={"venue": [venue], "date": [day]})
+            connection.execute(f"CREATE TEMP VIEW stored AS {stored}")
+            given = {"version": current_version(venue, table), "first": FIRST_PARSER}
+            connection.execute(f"CREATE TEMP TABLE unmade AS {statement('derive/unmade_rows').text}", given)
+            found = connection.execute("SELECT count(*) FROM unmade").fetchone()
+            if found and found[0]:
+                key = ", ".join(TABLES[table].key)
+                lake.replace_partition(
+                    connection, table, f"SELECT * FROM stored ANTI JOIN unmade USING ({key})", partition
+                )
+                dropped += int(found[0])
+    return dropped
+
+
+def _views(session: Session, connection: duckdb.DuckDBPyConnection, venue: Venue, table: str) -> None:
+    """Relations ``made`` (date, parser_version) of a table's rows and ``rederived``."""
+    day = "date" if "date" in TABLES[table].partition_by else "CAST(NULL AS DATE)"
+    made = session.lake.scan(table, where={"venue": [venue]})
+    connection.execute(f"CREATE TEMP VIEW made AS SELECT {day} AS date, parser_version FROM ({made})")
+    connection.execute(f"CREATE TEMP VIEW rederived AS {session.lake.scan(TABLE, where={'venue': [venue]})}")
