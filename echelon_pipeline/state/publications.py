@@ -41,7 +41,8 @@ def record_publication(
     sequence: int = 0,
     fingerprint: str = "",
 ) -> None:
-    """Notes a publication; rows of copies that no longer exist are dropped. Raises DatabaseUnavailable."""
+    """Notes a publication; rows of copies beside it that no longer exist are dropped. Another machine's folder may not
+    be seen from here. Raises DatabaseUnavailable."""
     row = {
         "path": str(path),
         "built_at": built_at.timestamp(),
@@ -51,7 +52,7 @@ def record_publication(
     }
     with state.begin() as connection:
         known = connection.execute(sa.select(_T.path)).scalars().all()
-        gone = [name for name in known if not Path(name).exists()]
+        gone = [name for name in known if Path(name).parent == path.parent and not Path(name).exists()]
         connection.execute(sa.delete(PUBLICATIONS).where(_T.path.in_(gone)))
         put(connection, PUBLICATIONS, row)
 

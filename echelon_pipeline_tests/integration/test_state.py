@@ -19,7 +19,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from echelon_pipeline.errors import DatabaseUnavailable, NewerLake
+from echelon_pipeline.errors import CorruptStore, DatabaseRefused, DatabaseUnavailable, NewerLake
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.state import database as module
 from echelon_pipeline.state import schema
@@ -143,6 +143,21 @@ def test_every_revision_goes_back_to_what_was_before_and_forward_again(
     State(state_dsn).close()
 
 
+def test_a_migration_that_fails_changes_nothing(state_dsn: str) -> None:
+    with raw(state_dsn) as connection:
+        numbered_migrations.make(connection, 5)
+        connection.execute(sa.text("CREATE TABLE rows_of_an_index (n INTEGER)"))
+        connection.execute(sa.text("CREATE INDEX listener_intents_one_watcher ON rows_of_an_index (n)"))
+        before = columns(connection)
+    with pytest.raises((CorruptStore, DatabaseRefused), match=r"listener_intents_one_watcher.* already exists"):
+        State(state_dsn)
+    with raw(state_dsn) as connection:
+        assert columns(connection) == before
+        assert schema.revision_of(connection) == "0005"
+        connection.execute(sa.text("DROP TABLE rows_of_an_index"))
+    State(state_dsn).close()
+
+
 def test_a_database_of_newer_code_is_refused(state_dsn: str) -> None:
     State(state_dsn).close()
     with raw(state_dsn) as connection:
@@ -189,6 +204,12 @@ def test_a_reader_does_not_wait_for_a_writer(state_dsn: str) -> None:
             with two.read() as other:
                 assert other.execute(sa.text("SELECT count(*) FROM run_heartbeats")).scalar_one() == 0
     assert time.monotonic() - began < 5
+
+
+def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
+    with State(f"sqlite:///{tmp_path / 'state.sqlite'}") as state, state.read() as connection:
+        found = [connection.execute(sa.text(f"PRAGMA {name}")).scalar_one() for name in ("journal_mode", "synchronous")]
+    assert found == ["wal", 2]
 
 
 def test_a_writer_waits_for_another_and_says_so_where_that_takes_too_long(
@@ -241,3 +262,7 @@ def test_publications_are_noted_and_dropped_with_their_files(tmp_path: Path, sta
         old.unlink()
         record_publication(state, new, AT + timedelta(seconds=1), {})
         assert [(p.path, p.built_at) for p in publications(state)] == [(new, AT + timedelta(seconds=1))]
+        elsewhere = tmp_path / "of another machine" / "echelon.duckdb"
+        record_publication(state, elsewhere, AT, {})
+        record_publication(state, new, AT, {})
+        assert {p.path for p in publications(state)} == {new, elsewhere}
