@@ -33,7 +33,7 @@ Messages never contain secrets, headers or URLs with credentials.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 class EchelonError(Exception):
@@ -83,7 +83,11 @@ class PagingStuck(Permanent):
 
 
 class RuleViolation(Permanent):
-    """Staged rows break the rules of their table; nothing was committed."""
+    """Staged rows break the rules of their table; nothing was committed. ``table``: which, where one is at fault."""
+
+    def __init__(self, message: str, *, table: str = "") -> None:
+        self.table = table
+        super().__init__(message)
 
 
 class BadImport(Permanent):
@@ -91,10 +95,14 @@ class BadImport(Permanent):
 
 
 class MartsFailed(Permanent):
-    """Marts could not be built; each keeps its last version. ``reasons``: by table."""
+    """Marts could not be built; each keeps its last version.
 
-    def __init__(self, reasons: Mapping[str, str]) -> None:
+    ``reasons``: by table. ``broken``: those whose rows broke the rules of their table.
+    """
+
+    def __init__(self, reasons: Mapping[str, str], *, broken: Collection[str] = ()) -> None:
         self.reasons = dict(reasons)
+        self.broken = frozenset(broken)
         super().__init__("; ".join(f"{name}: {reason}" for name, reason in self.reasons.items()))
 
 

@@ -6,7 +6,7 @@ Belongs here: turning the registry and an ingest's counts into Dagster's shapes.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from echelon_pipeline.defs.feeders import tags_of
+from echelon_pipeline.errors import RuleViolation
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.marts.builds import ALL
 from echelon_pipeline.marts.refresh import Built
@@ -21,6 +22,7 @@ from echelon_pipeline.tables import TABLES, Feeder, Table
 
 # Assets write through the warehouse and hand no value on.
 Materialized = dg.MaterializeResult[None]
+Reported = Materialized | dg.AssetCheckResult
 
 OWNERS = ["team:echelon"]
 PREVIEW_ROWS = 5
@@ -140,17 +142,29 @@ def rules_check(table: str, key: Sequence[str]) -> dg.AssetCheckSpec:
 
 
 def rules_held(table: str, key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
-    """Passed: a violation raises before anything is committed."""
-    return rules_passed(table, key, counts.staged.get(table, 0))
+    """Passed: a violation raises before anything is committed (``rules_broken``)."""
+    return rules_result(table, key, counts.staged.get(table, 0))
 
 
-def rules_passed(table: str, key: Sequence[str], rows: int) -> dg.AssetCheckResult:
-    """Passed on so many rows."""
+def rules_broken(failure: dg.Failure, keys: Mapping[str, Sequence[str]]) -> Iterator[dg.AssetCheckResult]:
+    """The failed check of the table whose rows broke a rule, to be yielded before the step fails; nothing where the
+    step failed for another reason. ``keys``: the tables of the step and their assets."""
+    error = failure.__cause__
+    if isinstance(error, RuleViolation) and error.table in keys:
+        yield rules_result(error.table, keys[error.table], 0, broken=str(error))
+
+
+def rules_result(table: str, key: Sequence[str], rows: int, *, broken: str = "") -> dg.AssetCheckResult:
+    """Passed on so many rows, or failed with the rule that is broken and rows that break it."""
     return dg.AssetCheckResult(
         check_name="rules",
         asset_key=dg.AssetKey(list(key)),
-        passed=True,
-        metadata={"rules": len(TABLES[table].all_rules()) + 1, "rows_checked": rows},
+        passed=not broken,
+        metadata={
+            "rules": len(TABLES[table].all_rules()) + 1,
+            "rows_checked": rows,
+            **({"broken": broken} if broken else {}),
+        },
     )
 
 

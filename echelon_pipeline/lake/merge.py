@@ -226,7 +226,8 @@ def violation(
         for row in rows
     )
     return RuleViolation(
-        f"{table.name}: rule {rule!r} is broken by {count:,} {what}; nothing was committed. Rows: {shown}"
+        f"{table.name}: rule {rule!r} is broken by {count:,} {what}; nothing was committed. Rows: {shown}",
+        table=table.name,
     )
 
 

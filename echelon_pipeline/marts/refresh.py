@@ -24,7 +24,7 @@ from pathlib import Path
 
 import duckdb
 
-from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, Transient
+from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, RuleViolation, Transient
 from echelon_pipeline.lake.changes import EVERYTHING, Changed, changed_since
 from echelon_pipeline.lake.delta import DataFile
 from echelon_pipeline.lake.lake import Lake
@@ -74,6 +74,7 @@ class Refresh:
         """``guard``: called before anything is computed; it raises if marts must not be computed from this lake."""
         self._settings = settings
         self._guard = guard
+        self._broken: set[str] = set()  # marts of this run whose rows broke their rules
         self._hold: Hold | None = None
         self._lake = Lake.of(settings, fence=self._fence)
         self._now = settings.clock()
@@ -95,6 +96,7 @@ class Refresh:
         Raises MartsFailed after all other marts are built; Conflict, DiskFull, NewerLake and the guard's error at once.
         """
         failed: dict[str, str] = {}
+        self._broken.clear()
         try:
             with held(self._settings, f"refresh of {self._settings.lake_root}", wait=WAIT_SECONDS) as self._hold:
                 if self._guard:
@@ -111,7 +113,7 @@ class Refresh:
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
         if failed:
-            raise MartsFailed(failed)
+            raise MartsFailed(failed, broken=self._broken)
 
     def _fence(self) -> None:
         """Runs before each commit. Raises Conflict if another refresh has taken over the lease."""
@@ -131,6 +133,8 @@ class Refresh:
             is_fault = not isinstance(error, EchelonError)
             log.log(logging.ERROR, "%s could not be built: %s", mart.name, error, exc_info=is_fault)
             failed[mart.name] = str(error).strip() or type(error).__name__
+            if isinstance(error, RuleViolation):
+                self._broken.add(mart.name)
             self._fail(mart, failed[mart.name])
 
     def _fail(self, mart: Mart, reason: str) -> None:

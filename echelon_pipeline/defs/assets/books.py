@@ -9,7 +9,7 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key
 from echelon_pipeline.defs.partitions import HOURLY, hours_of
-from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.report import Materialized, Reported
 from echelon_pipeline.lake.session import Counts, Venue
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
@@ -88,19 +88,23 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="books",
     )
-    def books(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
+    def books(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Reported]:
         session = warehouse.session(context.run.run_id)
         total, share = Counts(), None
-        with classified():
-            now, meant = datetime.now(UTC), intents(session, venue)  # frames have the machine's time
-            for starts_at in hours_of(context):
-                hour = hour_of(session, venue, starts_at, meant, now)
-                counts = derive_hour(session, hour)
-                share = believed_share(session, hour)
-                for name, key in keys.items():
-                    told = {"dagster/partition_row_count": counts.staged[name], "is_over": hour.is_over}
-                    context.add_asset_metadata(told, asset_key=key, partition_key=starts_at.strftime(HOUR_KEY))
-                total.add(counts)
+        try:
+            with classified():
+                now, meant = datetime.now(UTC), intents(session, venue)  # frames have the machine's time
+                for starts_at in hours_of(context):
+                    hour = hour_of(session, venue, starts_at, meant, now)
+                    counts = derive_hour(session, hour)
+                    share = believed_share(session, hour)
+                    for name, key in keys.items():
+                        told = {"dagster/partition_row_count": counts.staged[name], "is_over": hour.is_over}
+                        context.add_asset_metadata(told, asset_key=key, partition_key=starts_at.strftime(HOUR_KEY))
+                    total.add(counts)
+        except dg.Failure as failure:
+            yield from report.rules_broken(failure, {name: key.path for name, key in keys.items()})
+            raise
         for name, key in keys.items():
             checks = [report.rules_held(name, key.path, total)]
             if key == snapshots:

@@ -8,7 +8,7 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key
 from echelon_pipeline.defs.partitions import days_of
-from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.report import Reported
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.ops.failures import classified
@@ -42,11 +42,15 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
         backfill_policy=BACKFILL,
         pool=venue.pool,
     )
-    def daily(context: dg.AssetExecutionContext, warehouse: Resource, config: DayConfig) -> Iterator[Materialized]:
+    def daily(context: dg.AssetExecutionContext, warehouse: Resource, config: DayConfig) -> Iterator[Reported]:
         session = warehouse.session(context.run.run_id)
         owned = days_of(context)
-        with classified():
-            counts = _work(session, venue, feeder, owned, refetch=config.refetch)
+        try:
+            with classified():
+                counts = _work(session, venue, feeder, owned, refetch=config.refetch)
+        except dg.Failure as failure:
+            yield from report.rules_broken(failure, {table: key})
+            raise
         for day in owned:
             context.add_asset_metadata(
                 report.table_state(session, table, venue.name, [day]), asset_key=key, partition_key=str(day)

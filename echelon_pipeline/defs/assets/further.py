@@ -6,7 +6,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key, feeder_key
-from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.report import Reported
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.ops.failures import classified
@@ -40,9 +40,13 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
         check_specs=[report.rules_check(table, key), report.available_check(key)],
         pool=venue.pool,
     )
-    def asked(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
-        with classified():
-            counts = work(warehouse.session(context.run.run_id), venue.name)
+    def asked(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Reported]:
+        try:
+            with classified():
+                counts = work(warehouse.session(context.run.run_id), venue.name)
+        except dg.Failure as failure:
+            yield from report.rules_broken(failure, {table: key})
+            raise
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
             metadata=report.run_metadata(counts, table),

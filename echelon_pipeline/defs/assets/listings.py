@@ -6,7 +6,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key
-from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.report import Materialized, Reported
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Venue
 from echelon_pipeline.ops.failures import classified
@@ -62,12 +62,14 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
     checks.append(report.parsed_check(core_key(venue, "core.instruments")))
 
     @dg.multi_asset(name=f"core_{venue}_instruments", specs=specs, check_specs=checks)
-    def instruments(
-        context: dg.AssetExecutionContext, warehouse: Resource, config: DeriveConfig
-    ) -> Iterator[Materialized]:
+    def instruments(context: dg.AssetExecutionContext, warehouse: Resource, config: DeriveConfig) -> Iterator[Reported]:
         session = warehouse.session(context.run.run_id)
-        with classified():
-            counts = main.derive(session, venue, again=config.again)
+        try:
+            with classified():
+                counts = main.derive(session, venue, again=config.again)
+        except dg.Failure as failure:
+            yield from report.rules_broken(failure, {table: core_key(venue, table) for table in derived})
+            raise
         for table in derived:
             key = core_key(venue, table)
             results = [report.rules_held(table, key, counts)]

@@ -9,7 +9,7 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import awaited_by, keys_of
 from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.plots import plot_of
-from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.report import Reported
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import EMPTIED, outdated_marts
@@ -18,8 +18,6 @@ from echelon_pipeline.marts.refresh import Built
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.lineage import guarded_refresh
-
-Reported = Materialized | dg.AssetCheckResult
 
 
 class MartConfig(dg.Config):
@@ -66,16 +64,17 @@ def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDef
             settings = warehouse.settings()
             refresh = guarded_refresh(settings, run_id=context.run.run_id)
             built: list[Built] = []
-            failed = ""
+            failed = broken = ""
             try:
                 built.extend(refresh.run([mart.name], days=days, again=config.again))
             except MartsFailed as error:
                 # The step goes on: marts that do not read this one, and the publication, must not wait for it. The
                 # check is red, and the step that publishes fails when it is done.
                 failed = str(error)
+                broken = failed if mart.name in error.broken else ""
             emptied = outdated_marts(Lake.of(settings), EMPTIED).get(mart.name, "")
         checks = [
-            report.rules_passed(mart.name, key, sum(b.rows for b in built)),
+            report.rules_result(mart.name, key, sum(b.rows for b in built), broken=broken),
             report.built_result(key, failed, emptied),
         ]
         if failed or (emptied and not built):
