@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from echelon_pipeline.venues import registry  # noqa: F401 - its macros are in every session, as in the command
+
 # A statement's first run in a process may take a second on a busy machine: time is no property of a value.
 settings.register_profile("any_time", deadline=None)
 settings.load_profile("any_time")

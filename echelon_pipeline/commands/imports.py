@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echelon_pipeline.commands.common import building, fail, out
+from echelon_pipeline.venues.registry import venue_names
 
 if TYPE_CHECKING:
     from echelon_pipeline.ingest.bulk import ImportReport
@@ -30,7 +31,7 @@ def import_(
     ] = None,
     venue: Annotated[
         str | None,
-        typer.Option(show_default=False, help="kalshi, polymarket, or any where the rows name theirs. A preset knows."),
+        typer.Option(show_default=False, help=f"{', '.join(venue_names())}, or any: rows name theirs. A preset knows."),
     ] = None,
     map_: Annotated[
         list[str] | None,

@@ -23,8 +23,9 @@ from echelon_pipeline.lake.session import Counts, Unit
 from echelon_pipeline.sqltools.duck import STAGED
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import file_list, literal, typed
-from echelon_pipeline.tables import COMMIT_ORDER, TABLES
+from echelon_pipeline.tables import COMMIT_ORDER, TABLES, Feeder
 from echelon_pipeline.venues.kinds import PayloadKind
+from echelon_pipeline.venues.registry import feeding
 
 Staged = dict[str, list[Path]]
 
@@ -201,14 +202,14 @@ class Deriver:
 
     def _enrich_instruments(self) -> None:
         """Adds what events, series and resolutions say, then versions for the history."""
-        lake = self.unit.session.lake
+        lake, second_sources = self.unit.session.lake, [venue.name for venue in feeding(Feeder.PAYOUTS)]
         paths = self.staged.pop("core.instruments")
         with self.unit.session.duck() as connection:
             relations = {
                 "staged_instruments": f"SELECT * FROM read_parquet({file_list([str(p) for p in paths])})",
                 "known_events": lake.scan("core.events"),
                 "known_series": lake.scan("core.series"),
-                "known_resolutions": lake.scan("core.resolutions", where={"venue": ["polymarket"]}),
+                "known_resolutions": lake.scan("core.resolutions", where={"venue": second_sources}),
                 "known_history": lake.scan("core.instrument_history"),
             }
             for name, query in relations.items():

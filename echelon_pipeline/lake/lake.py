@@ -43,6 +43,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.duck import STAGED, connect
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import TABLES, Rule, T, Table
+from echelon_pipeline.venues import registry  # noqa: F401 - its macros are in every session
 
 log = logging.getLogger(__name__)
 

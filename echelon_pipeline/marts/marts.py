@@ -29,6 +29,7 @@ from echelon_pipeline.lake.delta import TableVersion, empty_select
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts import quality
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.sqltools.generated_macros import generated_macros
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, typed
 from echelon_pipeline.tables import TABLES, Table
@@ -38,6 +39,7 @@ Pinned = Mapping[str, TableVersion | None]
 
 # Maximum number of days that one statement computes: bounds the memory and spill of a full build.
 SPAN_DAYS = 120
+_MACRO = re.compile(r"MACRO (\w+)\(")
 _PARAM = re.compile(r"\$([a-z]\w*)")
 
 
@@ -91,6 +93,9 @@ class Mart:
         texts = [self.statement, *_behind(self.relations)]
         used = [m for m in statements("macros") if any(f"{m.name.rpartition('/')[2]}(" in t.text for t in texts)]
         versions = sorted(s.version for s in (*texts, *used))
+        versions += [
+            made for made in generated_macros() if any(f"{_MACRO.findall(made)[0]}(" in t.text for t in (*texts, *used))
+        ]
         return hashlib.sha256(f"{versions} {settings}".encode()).hexdigest()[:12]
 
 

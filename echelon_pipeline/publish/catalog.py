@@ -16,6 +16,7 @@ import duckdb
 
 from echelon_pipeline import __version__
 from echelon_pipeline.lake.delta import TableVersion, empty_select
+from echelon_pipeline.sqltools.generated_macros import generated_macros
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, quote
 from echelon_pipeline.tables import Table
@@ -81,8 +82,8 @@ def fill(
     root = info.root
     for schema in ("core", "mart", "meta"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    for macro in statements("macros"):
-        connection.execute(macro.text)
+    for text in [*generated_macros(), *(macro.text for macro in statements("macros"))]:
+        connection.execute(text)
     for text in _META:
         connection.execute(text)
     derived = {s.header["creates"]: s for s in statements("publish")}

@@ -15,6 +15,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.state.filters import Filters
 from echelon_pipeline.state.listeners import Listener, Listeners
+from echelon_pipeline.venues.registry import REGISTRY
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,10 @@ def watchable(
     """
     chosen = (filters or Filters()).parameters()
     given = {"venues": list(venues), "ids": list(ids), "without": list(without), "most": max(most, len(ids)), **chosen}
+    given["with_tokens"] = [venue.name for venue in REGISTRY.values() if venue.facts.has_tokens]
     with read_published(settings.published_file, lake=settings.lake_root) as connection:
         rows = connection.execute(statement("capture/instruments").text, given).fetchall()
-    # Kalshi's one ladder is named by the ticker.
+    # Where outcomes are no tokens, the one ladder is named by the instrument.
     found = [
         Watchable(venue, name, native, tuple(tokens or (native,)), *facts)
         for venue, name, native, tokens, *facts in rows

@@ -41,7 +41,7 @@ MARKET_OVERVIEW = Table(
     grain="instrument",
     version=2,
     columns=(
-        Column("venue", T.TEXT, "polymarket or kalshi", nullable=False),
+        Column("venue", T.TEXT, "name of the venue", nullable=False),
         Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False),
         Column("native_id", T.TEXT, "Kalshi ticker, Polymarket condition id", nullable=False),
         Column("event_id", T.TEXT, "venue:native_id of the event"),

@@ -220,7 +220,12 @@ RESOLUTIONS = Table(
         VENUE,
         BUCKET,
         INSTRUMENT,
-        Column("source", T.TEXT, "kalshi_market, gamma, clob, data_v2, or an imported file", nullable=False),
+        Column(
+            "source",
+            T.TEXT,
+            "the answer of the venue that says it, or an imported file",
+            nullable=False,
+        ),
         Column(
             "status",
             T.TEXT,

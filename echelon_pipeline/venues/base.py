@@ -47,12 +47,14 @@ class Facts:
 
     ``has_tokens``: outcomes are tokens with ids of their own, which may become known after their trades; else they are
     the sides yes and no of one ladder, named by the instrument. ``has_tickers``: native ids say series, event, day and
-    strike. ``has_builder_trades``: fills carry builder codes. ``has_numbered_frames``: a stream's frames are numbered,
-    so that one without a break proves its books. ``closes_on_time``: trading ends when it is scheduled to.
+    strike. ``has_trade_ids``: a trade is one match with an id of the venue; else it is all that one taker got, known by
+    its fields. ``has_builder_trades``: fills carry builder codes. ``has_numbered_frames``: a stream's frames are
+    numbered, so that one without a break proves its books. ``closes_on_time``: trading ends when it is scheduled to.
     """
 
     has_tokens: bool = False
     has_tickers: bool = False
+    has_trade_ids: bool = False
     has_builder_trades: bool = False
     has_numbered_frames: bool = False
     closes_on_time: bool = True
@@ -188,7 +190,8 @@ class Stream(Protocol):
 class Venue:
     """One venue. ``title``: its name for people. ``feeds``: what feeds tables besides its listings
     and its stream, each with what its asset says of itself; ``addresses`` and ``streams``: where it is
-    asked, by setting. ``names_instruments_by``: the listeners' filter that is its native id. ``unlisted_combos``: a
+    asked, by setting. ``payout_sources``: what ``core.resolutions`` calls its own
+    words about payouts. ``names_instruments_by``: the listeners' filter that is its native id. ``unlisted_combos``: a
     pattern of native ids of combos that no listing has, and the texts that bound them. ``faults``: what is wrong with
     its settings, with advice."""
 
@@ -201,6 +204,7 @@ class Venue:
     stream: Stream
     feeds: Mapping[Feeder, str]
     facts: Facts
+    payout_sources: tuple[str, ...]
     names_instruments_by: str
     addresses: Callable[[Settings], Mapping[str, str]]
     streams: Callable[[Settings], Mapping[str, str]]

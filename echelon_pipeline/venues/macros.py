@@ -5,7 +5,7 @@ Belongs here: their text, made from registrations. They are in every session and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from echelon_pipeline.sqltools.text import literal
@@ -13,19 +13,36 @@ from echelon_pipeline.venues.base import Facts, Venue
 
 
 def macros(venues: Sequence[Venue]) -> list[str]:
-    """Statements that create what SQL asks: ``known_venue(venue)``, ``venue_title(venue)``, one macro per fact,
-    ``venue_names()`` as a text, ``is_unlisted_combo(instrument_id)``."""
-    asked = {f.name: [v.name for v in venues if getattr(v.facts, f.name)] for f in fields(Facts)}
-    made = [_macro(f"venue_{fact}(venue)", _among(names)) for fact, names in asked.items()]
+    """Statements that create what SQL asks: one macro per fact (``venue_has_tokens(venue)``) and the lists of venues
+    ``venues_with('has_tokens')`` and ``venues_without('has_tokens')``; ``known_venue(venue)``, ``venue_title(venue)``,
+    ``venue_names()`` for messages, ``any_venue()`` for what names none, ``is_unlisted_combo(instrument_id)``,
+    ``is_payout_source(source)``."""
+    names = [venue.name for venue in venues]
+    sources = [source for venue in venues for source in venue.payout_sources]
+    with_fact = {f.name: [v.name for v in venues if getattr(v.facts, f.name)] for f in fields(Facts)}
+    without = {fact: [name for name in names if name not in some] for fact, some in with_fact.items()}
     titles = " ".join(f"WHEN {literal(v.name)} THEN {literal(v.title)}" for v in venues)
     combos = " OR ".join(_combos(v) for v in venues if v.unlisted_combos)
     return [
-        *made,
-        _macro("known_venue(venue)", _among([v.name for v in venues])),
+        *(_macro(f"venue_{fact}(venue)", _among(some)) for fact, some in with_fact.items()),
+        _macro("venues_with(fact)", _lists(with_fact)),
+        _macro("venues_without(fact)", _lists(without)),
+        _macro("known_venue(venue)", _among(names)),
         _macro("venue_title(venue)", f"CASE venue {titles} ELSE venue END"),
-        _macro("venue_names()", literal(" or ".join(sorted((v.name for v in venues), reverse=True)))),
+        _macro("venue_names()", literal(" or ".join(sorted(names, reverse=True)))),
+        _macro("is_payout_source(source)", f"source IN ({', '.join(map(literal, sources))})"),
+        _macro("any_venue()", literal(max(names))),
         _macro("is_unlisted_combo(instrument_id)", combos or "false"),
     ]
+
+
+def _lists(by_fact: Mapping[str, Sequence[str]]) -> str:
+    lists = (f"WHEN {literal(fact)} THEN {_list(names)}" for fact, names in by_fact.items())
+    return f"CASE fact {' '.join(lists)} END"
+
+
+def _list(names: Sequence[str]) -> str:
+    return f"CAST([{', '.join(map(literal, names))}] AS VARCHAR[])"
 
 
 def _macro(head: str, body: str) -> str:

@@ -15,7 +15,7 @@ SELECT
     a.kind,
     $venue || ':' || a.market AS instrument_id,
     a.token,
-    CASE WHEN $venue = 'kalshi' AND a.token IS NOT NULL THEN 0 ELSE t.outcome_index END AS outcome_index,
+    CASE WHEN NOT venue_has_tokens($venue) AND a.token IS NOT NULL THEN 0 ELSE t.outcome_index END AS outcome_index,
     a.buys AS is_buy,
     of_millionths(a.price) AS price,
     of_millionths(a.size) AS size,

@@ -40,7 +40,7 @@ judged AS (
             WHEN t.next_reason IN ('gap', 'lost_frames', 'hash', 'mirror', 'best_prices', 'probe', 'negative_level', 'crossed')
                 THEN false
             -- A numbered stream that goes on without a break proves what was before; the next hash does elsewhere.
-            WHEN $venue = 'kalshi'
+            WHEN venue_has_numbered_frames($venue)
                 THEN CASE WHEN t.next_state <> 'unknown' AND t.chain NOT IN (SELECT chain FROM unnumbered) THEN true END
             WHEN c.checked_at <= coalesce(t.lost_at, c.checked_at) THEN c.matched
         END AS is_verified

@@ -8,7 +8,7 @@ WITH read_once AS (
     SELECT
         * EXCLUDE (outcome_index),
         CASE
-            WHEN $venue <> 'kalshi' THEN outcome_index
+            WHEN venue_has_tokens($venue) THEN outcome_index
             WHEN buys THEN 0
             WHEN NOT buys THEN 1
         END AS outcome_index,
@@ -33,7 +33,7 @@ SELECT
     of_millionths(t.size) AS size,
     CASE
         WHEN t.buys IS NULL THEN NULL
-        WHEN $venue = 'kalshi' THEN if(t.buys, 1, -1)
+        WHEN NOT venue_has_tokens($venue) THEN if(t.buys, 1, -1)
         ELSE if(t.buys = (t.outcome_index = 0), 1, -1)
     END AS taker_direction,
     t.is_block

@@ -45,7 +45,7 @@ WHERE
     d.status = 'active'
     AND NOT d.is_combo
     AND d.venue IN (SELECT unnest($venues))
-    AND (d.venue <> 'polymarket' OR (
+    AND (d.venue NOT IN (SELECT unnest($with_tokens)) OR (
         SELECT count(*) = 2 AND count(o.token_id) = 2 FROM core.outcomes o WHERE o.instrument_id = d.instrument_id
     ))
     AND (len($ids) = 0 OR d.instrument_id IN (SELECT unnest($ids)))

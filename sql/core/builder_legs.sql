@@ -51,7 +51,7 @@ schedules AS (
         TRY_CAST(fee_schedule ->> '$.exponent' AS DECIMAL(9, 6)) AS exponent,
         TRY_CAST(fee_schedule ->> '$.takerOnly' AS BOOLEAN) AS is_taker_only
     FROM core.instrument_history
-    WHERE venue = 'polymarket' AND instrument_id IN (SELECT instrument_id FROM coded WHERE fee_usd IS NULL)
+    WHERE venue_has_builder_trades(venue) AND instrument_id IN (SELECT instrument_id FROM coded WHERE fee_usd IS NULL)
 ),
 
 priced AS (

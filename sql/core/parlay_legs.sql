@@ -23,8 +23,8 @@ WITH served AS (
 legs AS (
     SELECT
         s.* EXCLUDE (leg),
-        'kalshi:' || nullif(s.leg.market_ticker, '') AS instrument_id,
-        coalesce('kalshi:' || nullif(s.leg.event_ticker, ''), i.event_id) AS event_id,
+        s.venue || ':' || nullif(s.leg.market_ticker, '') AS instrument_id,
+        coalesce(s.venue || ':' || nullif(s.leg.event_ticker, ''), i.event_id) AS event_id,
         lower(s.leg.side) AS side,
         CASE lower(s.leg.side) WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END AS outcome_index,
         i.title,
@@ -37,7 +37,7 @@ legs AS (
             WHEN i.instrument_id IS NULL THEN 'the instrument is not held'
         END AS unknown_reason
     FROM served s
-    LEFT JOIN core.instruments i ON i.instrument_id = 'kalshi:' || s.leg.market_ticker
+    LEFT JOIN core.instruments i ON i.instrument_id = s.venue || ':' || s.leg.market_ticker
 ),
 
 payouts AS (

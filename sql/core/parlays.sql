@@ -22,12 +22,11 @@ WITH combos AS (
     FROM core.instruments
     WHERE is_combo
     UNION ALL BY NAME
-    SELECT 'polymarket' AS venue, instrument_id, substr(instrument_id, 12) AS native_id
+    SELECT venue, instrument_id, substr(instrument_id, length(venue) + 2) AS native_id
     FROM core.trades
-    WHERE instrument_id >= 'polymarket:0x03' AND instrument_id < 'polymarket:0x04'
-        AND regexp_full_match(lower(instrument_id), 'polymarket:0x03[0-9a-f]{60}')
+    WHERE is_unlisted_combo(instrument_id)
         AND instrument_id NOT IN (SELECT instrument_id FROM core.instruments WHERE is_combo)
-    GROUP BY instrument_id
+    GROUP BY venue, instrument_id
 ),
 
 defined AS (
@@ -37,6 +36,7 @@ defined AS (
 
 legs AS (
     SELECT
+        venue,
         instrument_id,
         unnest(json_transform(
             definition, '[{"event_ticker": "VARCHAR", "market_ticker": "VARCHAR", "side": "VARCHAR"}]'
@@ -70,8 +70,8 @@ worded AS (
         ) AS words,
         coalesce(upper(nullif(l.leg.side, '')), '?') AS side
     FROM legs l
-    LEFT JOIN core.instruments i ON i.instrument_id = 'kalshi:' || l.leg.market_ticker
-    LEFT JOIN core.events e ON e.event_id = coalesce(i.event_id, 'kalshi:' || l.leg.event_ticker)
+    LEFT JOIN core.instruments i ON i.instrument_id = l.venue || ':' || l.leg.market_ticker
+    LEFT JOIN core.events e ON e.event_id = coalesce(i.event_id, l.venue || ':' || l.leg.event_ticker)
 ),
 
 named AS (
@@ -126,7 +126,7 @@ SELECT
     n.leg_count IS NOT NULL AND n.fault IS NULL AS legs_known,
     CASE
         WHEN n.leg_count IS NOT NULL THEN n.fault
-        WHEN d.venue = 'polymarket' THEN 'Polymarket does not publish the legs of its combos'
+        WHEN is_unlisted_combo(d.instrument_id) THEN venue_title(d.venue) || ' does not publish the legs of its combos'
         ELSE 'the venue served no legs'
     END AS unknown_reason,
     d.status,

@@ -54,7 +54,7 @@ known AS (
 ),
 
 flagged AS (
-    SELECT k.*, CASE WHEN lower(s.label_0) = 'no' AND k.venue <> 'kalshi' THEN ' · No' ELSE '' END AS suffix
+    SELECT k.*, CASE WHEN lower(s.label_0) = 'no' AND venue_has_tokens(k.venue) THEN ' · No' ELSE '' END AS suffix
     FROM known k
     LEFT JOIN sides s ON s.instrument_id = k.instrument_id
 ),
@@ -94,7 +94,7 @@ dated AS (
     SELECT
         *,
         bare || CASE
-            WHEN name_source <> 'native_id' AND venue = 'kalshi' AND (has_day OR name_source = 'parts')
+            WHEN name_source <> 'native_id' AND venue_has_tickers(venue) AND (has_day OR name_source = 'parts')
                 AND day_text IS NOT NULL
                 AND NOT regexp_matches(
                     concat_ws(' ', bare, own),
@@ -147,10 +147,10 @@ SELECT
     t.bucket,
     t.instrument_id,
     t.display_name,
-    CASE WHEN t.venue = 'kalshi' OR s.has_0 THEN outcome_0_name(t.venue, s.label_0) END AS outcome_0_name,
+    CASE WHEN NOT venue_has_tokens(t.venue) OR s.has_0 THEN outcome_0_name(venue_has_tokens(t.venue), s.label_0) END AS outcome_0_name,
     left(CASE
-        WHEN t.venue = 'kalshi' AND coalesce(s.label_1, 'No') IN ('No', 'Yes') THEN 'No'
-        WHEN t.venue = 'kalshi' THEN 'No: ' || s.label_1
+        WHEN NOT venue_has_tokens(t.venue) AND coalesce(s.label_1, 'No') IN ('No', 'Yes') THEN 'No'
+        WHEN NOT venue_has_tokens(t.venue) THEN 'No: ' || s.label_1
         WHEN s.has_1 THEN coalesce(nullif(s.label_1, ''), 'Outcome 1')
     END, 120) AS outcome_1_name,
     t.name_source || CASE WHEN t.is_twin THEN ' + id' ELSE '' END AS name_source

@@ -9,7 +9,7 @@ WITH said AS (
         is_contested(source, status, payout_0, observed_at) AS is_contested,
         max(resolved_at) FILTER (WHERE status = 'settled') AS resolved_at
     FROM known_resolutions
-    WHERE source IN ('gamma', 'clob', 'data_v2')
+    WHERE is_payout_source(source)
         AND instrument_id IN (SELECT instrument_id FROM staged_instruments)
     GROUP BY instrument_id
 ),

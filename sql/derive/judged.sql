@@ -8,7 +8,7 @@ WITH said AS (
         is_contested(source, status, payout_0, observed_at) AS is_contested,
         max(observed_at) AS observed_at
     FROM resolutions
-    WHERE source IN ('gamma', 'clob', 'data_v2')
+    WHERE is_payout_source(source)
     GROUP BY instrument_id
 )
 

@@ -5,7 +5,7 @@
 WITH unpaid AS (
     SELECT instrument_id
     FROM resolutions
-    WHERE source IN ('gamma', 'clob', 'data_v2', 'kalshi_market')
+    WHERE is_payout_source(source)
     GROUP BY instrument_id
     HAVING NOT bool_or(status = 'settled')
 )

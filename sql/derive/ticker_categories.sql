@@ -10,16 +10,17 @@ WITH known AS (
         i.instrument_id,
         i.event_id,
         coalesce(i.series_id, e.series_id) AS series_id,
-        coalesce(i.is_combo, false) OR (i.venue = 'kalshi' AND starts_with(i.native_id, 'KXMVE')) AS is_combo,
+        coalesce(i.is_combo, false) OR (venue_has_tickers(i.venue) AND starts_with(i.native_id, 'KXMVE')) AS is_combo,
         coalesce(i.category, e.category, s.category) AS venue_category,
         CASE WHEN len(i.tags) > 0 THEN i.tags WHEN len(e.tags) > 0 THEN e.tags ELSE s.tags END AS tags,
         lower(trim(i.fee_type)) AS fee,
-        CASE WHEN i.venue = 'polymarket' THEN
+        CASE WHEN venue_has_tokens(i.venue) THEN
             lower(trim(json_extract_string(i.external_ref, '$.sports_market_type')))
         END AS sport,
-        CASE i.venue
-            WHEN 'kalshi' THEN coalesce(s.native_id, substr(coalesce(i.series_id, e.series_id), 8),
-                split_part(i.native_id, '-', 1))
+        CASE
+            WHEN venue_has_tickers(i.venue) THEN coalesce(
+                s.native_id, substr(coalesce(i.series_id, e.series_id), length(i.venue) + 2), split_part(i.native_id, '-', 1)
+            )
             ELSE s.slug
         END AS series_text,
         lower(trim(concat_ws(' ', e.slug, i.slug))) AS slugs,

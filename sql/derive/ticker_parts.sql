@@ -15,7 +15,7 @@ WITH given AS (
         regexp_extract(i.native_id, '-([TB]-?[0-9]{1,20}(?:\.[0-9]{1,12})?)$', 1) AS tail
     FROM instruments i
     LEFT JOIN events e ON e.event_id = i.event_id
-    WHERE i.venue = 'kalshi'
+    WHERE venue_has_tickers(i.venue)
 ),
 
 split AS (

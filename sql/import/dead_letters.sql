@@ -4,8 +4,8 @@
 -- grain: one row of the file
 -- inputs: members, refused
 SELECT
-    CASE WHEN b.venue IN ('polymarket', 'kalshi') THEN b.venue
-        WHEN getvariable('import_venue') = 'any' THEN 'polymarket' ELSE getvariable('import_venue') END AS venue,
+    CASE WHEN known_venue(b.venue) THEN b.venue
+        WHEN getvariable('import_venue') = 'any' THEN any_venue() ELSE getvariable('import_venue') END AS venue,
     r.place || coalesce('[' || b.item || ']', '') || coalesce('.' || b.path, '') AS path,
     b.reason, r.sha, r.payload
 FROM (FROM refused WHERE row_no >= $first AND row_no < $last) b

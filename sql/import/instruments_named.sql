@@ -7,7 +7,7 @@ WITH said AS (
 ), spelled AS (
     SELECT venue, said, id AS name, 0 AS distance FROM said
     UNION
-    SELECT venue, said, CASE venue WHEN 'kalshi' THEN upper(id) ELSE lower(id) END, 1 FROM said
+    SELECT venue, said, CASE WHEN venue_has_tickers(venue) THEN upper(id) ELSE lower(id) END, 1 FROM said
 ), names AS (
     SELECT venue, native_id AS name, native_id, 0 AS rank FROM known_instruments
     UNION ALL
@@ -29,15 +29,15 @@ WITH said AS (
         CASE
             WHEN n.instruments > 1 THEN 'several instruments of core.instruments have this id, slug or question'
             WHEN n.native_id IS NOT NULL THEN NULL
-            WHEN s.venue = 'polymarket' AND NOT regexp_full_match(lower(s.id), '0x[0-9a-f]+')
+            WHEN venue_has_tokens(s.venue) AND NOT regexp_full_match(lower(s.id), '0x[0-9a-f]+')
             THEN 'not a condition id, and no Gamma id, slug or question id of an instrument in core.instruments'
-            WHEN s.venue = 'kalshi' AND regexp_full_match(lower(s.id), '0x[0-9a-f]+')
+            WHEN venue_has_tickers(s.venue) AND regexp_full_match(lower(s.id), '0x[0-9a-f]+')
             THEN 'not a ticker, but a condition id of Polymarket'
-            WHEN s.venue = 'kalshi' AND regexp_full_match(lower(s.id), '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+            WHEN venue_has_tickers(s.venue) AND regexp_full_match(lower(s.id), '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
             THEN 'not a ticker, but a UUID'
-            WHEN s.venue = 'kalshi' AND regexp_full_match(s.id, '[0-9]+') THEN 'not a ticker, but a number'
-            WHEN s.venue = 'kalshi' AND regexp_matches(s.id, '^[\[{]') THEN 'not a ticker, but a list or an object'
-            WHEN s.venue = 'kalshi' AND (s.id <> upper(s.id) OR regexp_matches(s.id, '\s'))
+            WHEN venue_has_tickers(s.venue) AND regexp_full_match(s.id, '[0-9]+') THEN 'not a ticker, but a number'
+            WHEN venue_has_tickers(s.venue) AND regexp_matches(s.id, '^[\[{]') THEN 'not a ticker, but a list or an object'
+            WHEN venue_has_tickers(s.venue) AND (s.id <> upper(s.id) OR regexp_matches(s.id, '\s'))
             THEN 'not a ticker: tickers have no lower-case letters and no blanks'
         END AS reason
     FROM said s LEFT JOIN nearest n USING (venue, said)
@@ -45,5 +45,5 @@ WITH said AS (
 SELECT
     venue, said, reason,
     CASE WHEN reason IS NULL
-        THEN coalesce(known, CASE venue WHEN 'polymarket' THEN lower(id) ELSE id END) END AS native_id
+        THEN coalesce(known, CASE WHEN venue_has_tokens(venue) THEN lower(id) ELSE id END) END AS native_id
 FROM judged

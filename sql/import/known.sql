@@ -14,24 +14,24 @@ WITH tokens AS (
         *,
         coalesce(
             outcome, result, CASE WHEN TRY_CAST(outcome_index AS DOUBLE) IS NULL THEN outcome_index END,
-            CASE WHEN venue = 'polymarket' AND lower(side) IN ('yes', 'no') THEN side END
+            CASE WHEN venue_has_tokens(venue) AND lower(side) IN ('yes', 'no') THEN side END
         ) AS said_label
     FROM plain_fields
 ), found AS (
     SELECT f.*, t.known_instrument, t.known_index, n.native_id AS named, n.reason AS unnamed
     FROM labelled f
-    LEFT JOIN tokens t ON t.token_id = f.token_id AND f.venue = 'polymarket'
+    LEFT JOIN tokens t ON t.token_id = f.token_id AND venue_has_tokens(f.venue)
     LEFT JOIN named_instruments n ON n.venue = f.venue AND n.said = f.instrument
 ), judged AS (
     SELECT
         *,
         CASE
             WHEN fault IS NOT NULL THEN import_bad(NULL, fault)
-            WHEN venue NOT IN ('polymarket', 'kalshi') THEN import_bad(NULL, 'venue is not polymarket or kalshi')
+            WHEN NOT known_venue(venue) THEN import_bad(NULL, 'venue is not ' || venue_names())
             WHEN venue <> getvariable('import_venue') AND getvariable('import_venue') <> 'any'
             THEN import_bad(NULL, 'row of another venue')
-            WHEN venue = 'kalshi' AND token_id IS NOT NULL
-            THEN import_bad('token_id', 'Kalshi has no tokens: the row is of another venue')
+            WHEN NOT venue_has_tokens(venue) AND token_id IS NOT NULL
+            THEN import_bad('token_id', venue_title(venue) || ' has no tokens: the row is of another venue')
             WHEN unnamed IS NOT NULL AND known_instrument IS NULL THEN import_bad('instrument', unnamed)
         END AS wrong
     FROM found
@@ -41,7 +41,7 @@ SELECT
     j.named AS instrument,
     j.wrong.reason AS fault, j.wrong.path AS fault_path,
     coalesce(
-        CASE WHEN j.venue = 'kalshi' THEN CASE lower(trim(j.said_label)) WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END END,
+        CASE WHEN NOT venue_has_tokens(j.venue) THEN CASE lower(trim(j.said_label)) WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END END,
         l.label_index
     ) AS label_index
 FROM judged j

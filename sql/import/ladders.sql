@@ -11,7 +11,7 @@ SELECT
     CAST(i.min_order_size AS VARCHAR) AS min_order_size,
     i.is_neg_risk
 FROM known_instruments i
-LEFT JOIN known_outcomes o ON o.instrument_id = i.instrument_id AND i.venue = 'polymarket'
+LEFT JOIN known_outcomes o ON o.instrument_id = i.instrument_id AND venue_has_tokens(i.venue)
 WHERE
     i.venue = $venue
     AND i.instrument_id IN (

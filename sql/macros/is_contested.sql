@@ -3,7 +3,7 @@
 --        is superseded by it. Imported rows are history and contest nothing.
 CREATE OR REPLACE MACRO is_contested(source, status, payout_0, observed_at) AS
     coalesce(
-        max(observed_at) FILTER (WHERE status = 'determined' AND source IN ('gamma', 'clob', 'data_v2', 'kalshi_market'))
+        max(observed_at) FILTER (WHERE status = 'determined' AND is_payout_source(source))
         >= max(observed_at) FILTER (WHERE status = 'settled'),
         false
     )

@@ -1,7 +1,8 @@
--- about: what people call outcome 0 of an instrument, by its label as served; Kalshi's is the side yes
-CREATE OR REPLACE MACRO outcome_0_name(venue, label) AS
+-- about: what people call outcome 0 of an instrument, by its label as served; where outcomes are no tokens, it is the
+--        side yes
+CREATE OR REPLACE MACRO outcome_0_name(has_tokens, label) AS
     left(CASE
-        WHEN venue = 'kalshi' AND coalesce(trim(label), 'Yes') = 'Yes' THEN 'Yes'
-        WHEN venue = 'kalshi' THEN 'Yes: ' || trim(label)
+        WHEN NOT has_tokens AND coalesce(trim(label), 'Yes') = 'Yes' THEN 'Yes'
+        WHEN NOT has_tokens THEN 'Yes: ' || trim(label)
         ELSE coalesce(nullif(trim(label), ''), 'Outcome 0')
     END, 120)

@@ -7,13 +7,14 @@
 -- NULL, its range is not complete.
 WITH legs AS (
     SELECT
+        venue,
         unnest([builder_code, 'all_codes']) AS builder_code,
         date,
         fee_usd,
         fee_source,
         builder_fee_usd
     FROM core.builder_legs
-    WHERE venue = 'polymarket' AND state = 'settled'
+    WHERE venue_has_builder_trades(venue) AND state = 'settled'
 ),
 
 ranged AS (
@@ -27,6 +28,7 @@ ranged AS (
 
 sums AS (
     SELECT
+        venue,
         builder_code,
         range,
         range_start,
@@ -38,7 +40,7 @@ sums AS (
         coalesce(sum(builder_fee_usd), 0) AS served_usd,
         count(*) FILTER (WHERE builder_fee_usd IS NULL) AS unserved_builder_fee_legs
     FROM ranged
-    GROUP BY builder_code, range, range_start
+    GROUP BY venue, builder_code, range, range_start
 ),
 
 figures AS (
@@ -75,10 +77,10 @@ figures AS (
         coalesce(s.unserved_builder_fee_legs, 0) AS unserved_builder_fee_legs
     FROM mart.builder_volume v
     LEFT JOIN sums s
-        ON v.builder_code = s.builder_code
+        ON v.venue = s.venue
+        AND v.builder_code = s.builder_code
         AND v.range = s.range
         AND v.range_start = s.range_start
-        AND v.venue = 'polymarket'
     WHERE v.legs IS NOT NULL
 )
 

@@ -6,15 +6,19 @@
 -- A code's feed holds its fills of every instrument, within the configured bounds of listings and outside of them.
 -- A range that was read and in which nothing happened has zeros; one that was never read has NULLs. A total that fits no
 -- column is NULL, its range is not complete.
--- Kalshi's trades name no builder: a row says so.
-WITH codes AS (
+-- Where a venue's trades name no builder, a row says so.
+WITH configured AS (
     SELECT DISTINCT lower(unnest(CAST($builder_codes AS VARCHAR[]))) AS code
 ),
 
+codes AS (
+    SELECT unnest(venues_with('has_builder_trades')) AS venue, code FROM configured
+),
+
 scopes AS (
-    SELECT code AS builder_code, code FROM codes
+    SELECT venue, code AS builder_code, code FROM codes
     UNION ALL
-    SELECT 'all_codes' AS builder_code, code FROM codes
+    SELECT venue, 'all_codes' AS builder_code, code FROM codes
 ),
 
 ranges AS (
@@ -22,13 +26,14 @@ ranges AS (
 ),
 
 reads AS (
-    SELECT lower(scope) AS code, from_at AT TIME ZONE 'UTC' AS from_at, to_at AT TIME ZONE 'UTC' AS to_at, state
+    SELECT venue, lower(scope) AS code, from_at AT TIME ZONE 'UTC' AS from_at, to_at AT TIME ZONE 'UTC' AS to_at, state
     FROM core.coverage
-    WHERE venue = 'polymarket' AND table_name = 'core.fills'
+    WHERE table_name = 'core.fills'
 ),
 
 read_days AS (
     SELECT
+        venue,
         code,
         CAST(day AS DATE) AS date,
         CASE WHEN state = 'complete' THEN minutes ELSE 0 END AS complete_minutes,
@@ -45,28 +50,29 @@ read_days AS (
 ),
 
 days AS (
-    SELECT code, date, complete_minutes, minutes, 0 AS unread_rows FROM read_days
+    SELECT venue, code, date, complete_minutes, minutes, 0 AS unread_rows FROM read_days
     UNION ALL
-    SELECT DISTINCT builder_code AS code, date, 0, 0, 0 FROM core.builder_legs
+    SELECT DISTINCT venue, builder_code AS code, date, 0, 0, 0 FROM core.builder_legs
     UNION ALL
     -- Holes between what was read.
-    SELECT code, unnest(generate_series(date, next_date, INTERVAL 1 DAY))::DATE AS date, 0, 0, 0
-    FROM (SELECT code, date, lead(date) OVER (PARTITION BY code ORDER BY date) AS next_date FROM read_days)
+    SELECT venue, code, unnest(generate_series(date, next_date, INTERVAL 1 DAY))::DATE AS date, 0, 0, 0
+    FROM (SELECT venue, code, date, lead(date) OVER (PARTITION BY venue, code ORDER BY date) AS next_date FROM read_days)
     WHERE next_date - date <= longest_hole_days()
     UNION ALL
     -- Where the code cannot be told, the row may be of any.
-    SELECT c.code, u.date, 0, 0, u.unread_rows
+    SELECT c.venue, c.code, u.date, 0, 0, u.unread_rows
     FROM codes c
-    JOIN core.unread_rows u ON u.scope IS NULL OR lower(u.scope) = c.code
-    WHERE u.venue = 'polymarket' AND u.table_name = 'core.fills'
+    JOIN core.unread_rows u ON u.venue = c.venue AND (u.scope IS NULL OR lower(u.scope) = c.code)
+    WHERE u.table_name = 'core.fills'
 ),
 
 spans AS (
-    SELECT code, epoch(max(to_at) - min(from_at)) / 60 AS span_minutes FROM reads GROUP BY code
+    SELECT venue, code, epoch(max(to_at) - min(from_at)) / 60 AS span_minutes FROM reads GROUP BY venue, code
 ),
 
 covered AS (
     SELECT
+        c.venue,
         c.code,
         r.range,
         CASE WHEN r.range = 'all' THEN DATE '1970-01-01' ELSE CAST(date_trunc(r.range, d.date) AS DATE) END AS range_start,
@@ -81,14 +87,15 @@ covered AS (
         END AS wanted_minutes
     FROM codes c
     CROSS JOIN ranges r
-    LEFT JOIN days d USING (code)
-    LEFT JOIN spans s USING (code)
+    LEFT JOIN days d USING (venue, code)
+    LEFT JOIN spans s USING (venue, code)
     WHERE d.date IS NOT NULL OR r.range = 'all'
-    GROUP BY c.code, r.range, range_start
+    GROUP BY c.venue, c.code, r.range, range_start
 ),
 
 frame AS (
     SELECT
+        s.venue,
         s.builder_code,
         c.range,
         c.range_start,
@@ -97,16 +104,17 @@ frame AS (
             WHERE c.complete_minutes > c.wanted_minutes - 0.001 AND c.complete_minutes > 0 AND c.unread_rows = 0
         ) AS complete_codes,
         as_whole(sum(c.unread_rows)) AS unread_rows,
-        CASE WHEN s.builder_code = 'all_codes' THEN (SELECT count(*) FROM codes) ELSE 1 END AS wanted_codes,
+        CASE WHEN s.builder_code = 'all_codes' THEN (SELECT count(*) FROM configured) ELSE 1 END AS wanted_codes,
         sum(c.complete_minutes) AS complete_minutes,
         sum(c.wanted_minutes) AS wanted_minutes
     FROM scopes s
-    JOIN covered c USING (code)
-    GROUP BY s.builder_code, c.range, c.range_start
+    JOIN covered c USING (venue, code)
+    GROUP BY s.venue, s.builder_code, c.range, c.range_start
 ),
 
 legs AS (
     SELECT
+        s.venue,
         s.builder_code,
         r.range,
         CASE WHEN r.range = 'all' THEN DATE '1970-01-01' ELSE CAST(date_trunc(r.range, l.date) AS DATE) END AS range_start,
@@ -118,13 +126,13 @@ legs AS (
         CASE WHEN s.builder_code = 'all_codes' THEN l.all_contracts ELSE l.contracts END AS contracts,
         CASE WHEN s.builder_code = 'all_codes' THEN l.all_volume_usd ELSE l.volume_usd END AS volume_usd
     FROM scopes s
-    JOIN core.builder_legs l ON l.builder_code = s.code
+    JOIN core.builder_legs l ON l.venue = s.venue AND l.builder_code = s.code
     CROSS JOIN ranges r
-    WHERE l.venue = 'polymarket'
 ),
 
 volumes AS (
     SELECT
+        venue,
         builder_code,
         range,
         range_start,
@@ -140,25 +148,29 @@ volumes AS (
         coalesce(sum(volume_usd) FILTER (WHERE state = 'open'), 0) AS open_volume_usd,
         count(*) FILTER (WHERE state = 'excluded') AS excluded_legs
     FROM legs
-    GROUP BY builder_code, range, range_start
+    GROUP BY venue, builder_code, range, range_start
 ),
 
 wallets AS (
     SELECT
+        venue,
         builder_code,
         range,
         range_start,
         wallet,
         sum(volume_usd) AS volume_usd,
-        min(date) = min(min(date)) OVER (PARTITION BY builder_code, wallet) AS is_new,
-        row_number() OVER (PARTITION BY builder_code, range, range_start ORDER BY sum(volume_usd) DESC, wallet) AS place
+        min(date) = min(min(date)) OVER (PARTITION BY venue, builder_code, wallet) AS is_new,
+        row_number() OVER (
+            PARTITION BY venue, builder_code, range, range_start ORDER BY sum(volume_usd) DESC, wallet
+        ) AS place
     FROM legs
     WHERE state = 'settled' AND wallet IS NOT NULL
-    GROUP BY builder_code, range, range_start, wallet
+    GROUP BY venue, builder_code, range, range_start, wallet
 ),
 
 users AS (
     SELECT
+        venue,
         builder_code,
         range,
         range_start,
@@ -168,13 +180,13 @@ users AS (
         sum(volume_usd) FILTER (WHERE place <= 10) AS top_10_usd,
         sum(volume_usd) FILTER (WHERE place <= 100) AS top_100_usd
     FROM wallets
-    GROUP BY builder_code, range, range_start
+    GROUP BY venue, builder_code, range, range_start
 ),
 
 figures AS (
     SELECT
         f.*,
-        v.* EXCLUDE (builder_code, range, range_start),
+        v.* EXCLUDE (venue, builder_code, range, range_start),
         u.users,
         u.new_users,
         u.top_1_usd::DOUBLE / nullif(fits(v.volume_usd), 0)::DOUBLE AS top_1_share,
@@ -191,13 +203,13 @@ figures AS (
         ) AS is_too_large,
         f.complete_codes = f.wanted_codes AND NOT is_too_large AS is_complete
     FROM frame f
-    LEFT JOIN volumes v USING (builder_code, range, range_start)
-    LEFT JOIN users u USING (builder_code, range, range_start)
+    LEFT JOIN volumes v USING (venue, builder_code, range, range_start)
+    LEFT JOIN users u USING (venue, builder_code, range, range_start)
 )
 
 SELECT
     'configured' AS builder_scope,
-    'polymarket' AS venue,
+    venue,
     builder_code,
     range,
     range_start,
@@ -230,10 +242,10 @@ FROM figures
 UNION ALL BY NAME
 SELECT DISTINCT
     'configured' AS builder_scope,
-    'kalshi' AS venue,
-    builder_code,
+    venue,
+    unnest([code, 'all_codes']) AS builder_code,
     'all' AS range,
     DATE '1970-01-01' AS range_start,
     false AS is_complete,
-    'Kalshi has no builder field: attribution needs a ledger of own orders' AS reason
-FROM scopes
+    venue_title(venue) || ' has no builder field: attribution needs a ledger of own orders' AS reason
+FROM (SELECT unnest(venues_without('has_builder_trades')) AS venue, code FROM configured)

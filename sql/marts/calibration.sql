@@ -151,7 +151,7 @@ SELECT
     END AS outcome_basis,
     horizon_at,
     price,
-    outcome_0_name(venue, label) AS priced_outcome,
+    outcome_0_name(venue_has_tokens(venue), label) AS priced_outcome,
     price_at,
     ['trade', 'venue_day', 'mid_sample', 'candle', 'trades'][rank + 1] AS price_source,
     CASE WHEN NOT is_contested THEN payout_0 END AS outcome,

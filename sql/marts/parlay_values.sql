@@ -100,7 +100,7 @@ SELECT
     status,
     created_at,
     leg_count,
-    CASE venue WHEN 'kalshi' THEN 'Yes' ELSE 'Outcome 0' END AS priced_outcome,
+    CASE WHEN venue_has_tokens(venue) THEN 'Outcome 0' ELSE 'Yes' END AS priced_outcome,
     bid,
     ask,
     last_price,

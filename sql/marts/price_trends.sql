@@ -141,7 +141,7 @@ SELECT
     instrument_id,
     price_source,
     close,
-    outcome_0_name(venue, label) AS priced_outcome,
+    outcome_0_name(venue_has_tokens(venue), label) AS priced_outcome,
     is_fresh,
     price - price_before AS change,
     CASE WHEN price IS NOT NULL AND price_before IS NOT NULL THEN

@@ -51,7 +51,7 @@ counted AS (
 tokens AS (
     SELECT instrument_id, max(observed_at) FILTER (outcome_index = 0) AS token_at, count(token_id) < count(*) AS is_lacking
     FROM lake_outcomes
-    WHERE venue = 'polymarket'
+    WHERE venue_has_tokens(venue)
     GROUP BY instrument_id
 ),
 

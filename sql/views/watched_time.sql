@@ -4,8 +4,8 @@
 -- inputs: core.listener_intents, core.instruments, core.ingest_windows
 -- Intents of several listeners are one where they overlap; to_at is NULL where it is meant still. recorded_to: the end
 -- of the venue's last hour whose books were derived whole, or the begin of the one that is still being recorded.
--- Trading ends when it is known to have ended; else when it is scheduled to, but not on Polymarket while it goes on:
--- its schedules are nominal.
+-- Trading ends when it is known to have ended; else when it is scheduled to, but not while it goes on at a
+-- venue whose schedules are nominal.
 WITH recorded AS (
     SELECT venue, max(if(state = 'complete', to_at, from_at)) AS recorded_to
     FROM core.ingest_windows
@@ -22,7 +22,7 @@ meant AS (
             coalesce(n.to_at, 'infinity'::TIMESTAMPTZ),
             i.trading_ended_at,
             CASE
-                WHEN i.trading_ended_at IS NULL AND (n.venue = 'kalshi' OR i.status NOT IN ('active', 'paused'))
+                WHEN i.trading_ended_at IS NULL AND (venue_closes_on_time(n.venue) OR i.status NOT IN ('active', 'paused'))
                     THEN i.closes_at
             END
         ) AS to_at

@@ -183,7 +183,8 @@ KALSHI = Venue(
         Feeder.COMBOS: "A bounded sample of Kalshi's combos, their collections and legs, and the known ones again "
         "until they settle.",
     },
-    facts=Facts(has_tickers=True, has_numbered_frames=True),
+    facts=Facts(has_tickers=True, has_trade_ids=True, has_numbered_frames=True),
+    payout_sources=("kalshi_market",),
     names_instruments_by="ticker",
     addresses=_addresses,
     streams=_streams,

@@ -176,6 +176,7 @@ POLYMARKET = Venue(
         Feeder.RANKING: "The venue's own ranking, in shares; our codes' volume in dollars is in the marts.",
     },
     facts=Facts(has_tokens=True, has_builder_trades=True, closes_on_time=False),
+    payout_sources=("gamma", "clob", "data_v2"),
     names_instruments_by="condition",
     addresses=_addresses,
     streams=_streams,

@@ -51,7 +51,7 @@ SELECT
     word AS status,
     coalesce(status, CASE WHEN resolved THEN 'resolved' WHEN closed THEN 'closed' ELSE word END) AS venue_status,
     coalesce(lower(status) = 'disputed', false) AS is_disputed,
-    coalesce(import_flag(is_combo), venue = 'kalshi' AND instrument LIKE 'KXMVE%') AS is_combo,
+    coalesce(import_flag(is_combo), venue_has_tickers(venue) AND instrument LIKE 'KXMVE%') AS is_combo,
     TRY_CAST(outcome_count AS INTEGER) AS outcome_count,
     category, strike_type, floor_strike, cap_strike, rules, external_ref,
     import_time(created_at) AS created_at,

@@ -61,7 +61,7 @@ SELECT
     import_size(volume_24h) AS volume_24h,
     import_size(volume_usd) AS volume_usd,
     import_size(volume_24h_usd) AS volume_24h_usd,
-    CASE venue WHEN 'kalshi' THEN nullif(import_size(liquidity_usd), 0) ELSE import_size(liquidity_usd) END AS liquidity_usd,
+    CASE WHEN venue_has_tokens(venue) THEN import_size(liquidity_usd) ELSE nullif(import_size(liquidity_usd), 0) END AS liquidity_usd,
     import_size(open_interest) AS open_interest,
     import_size(open_interest_usd) AS open_interest_usd
 FROM turned

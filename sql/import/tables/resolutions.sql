@@ -7,8 +7,8 @@ WITH read AS (
     SELECT
         *,
         lower(result) AS word,
-        CASE venue WHEN 'kalshi' THEN CASE lower(result) WHEN 'yes' THEN 1 WHEN 'no' THEN 0 END
-            WHEN 'polymarket' THEN CASE label_index WHEN 0 THEN 1 WHEN 1 THEN 0 END END AS said_0,
+        CASE WHEN venue_has_tokens(venue) THEN CASE label_index WHEN 0 THEN 1 WHEN 1 THEN 0 END
+            ELSE CASE lower(result) WHEN 'yes' THEN 1 WHEN 'no' THEN 0 END END AS said_0,
         CASE WHEN payout_0 IS NULL AND known_index = 1 THEN 1 - import_price(payout) ELSE import_price(coalesce(payout_0, payout)) END
             AS p_0
     FROM fields
@@ -21,7 +21,7 @@ SELECT
         WHEN import_who(venue, instrument, token_id, known_instrument) IS NOT NULL
         THEN import_who(venue, instrument, token_id, known_instrument)
         WHEN coalesce(result, '') = '' AND payout IS NULL AND payout_0 IS NULL THEN import_bad('result', 'no result')
-        WHEN venue = 'kalshi' AND result IS NOT NULL AND word NOT IN ('yes', 'no', 'scalar', 'void')
+        WHEN NOT venue_has_tokens(venue) AND result IS NOT NULL AND word NOT IN ('yes', 'no', 'scalar', 'void')
         THEN import_bad('result', 'result is not yes, no, scalar or void')
         WHEN import_off(payout) OR import_off(payout_0) OR import_off(payout_1)
         THEN import_bad('payout_0', 'payout is not a number from 0 to 1')

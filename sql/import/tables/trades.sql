@@ -12,11 +12,11 @@ WITH numbered AS (
     SELECT
         fields.*,
         import_time(event_at) AS moment,
-        CASE WHEN venue = 'kalshi' THEN CASE lower(side) WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END END AS side_index,
-        CASE WHEN venue = 'kalshi' AND lower(side) IN ('bid', 'ask') THEN 0 END AS book_index,
+        CASE WHEN NOT venue_has_tokens(venue) THEN CASE lower(side) WHEN 'yes' THEN 0 WHEN 'no' THEN 1 END END AS side_index,
+        CASE WHEN NOT venue_has_tokens(venue) AND lower(side) IN ('bid', 'ask') THEN 0 END AS book_index,
         CASE WHEN lower(side) IN ('buy', 'yes', 'no', 'bid') THEN 'buy' WHEN lower(side) IN ('sell', 'ask') THEN 'sell' END
             AS word,
-        venue = 'kalshi' AND coalesce(trade_id, '') <> '' AS is_strong, nth,
+        venue_has_trade_ids(venue) AND coalesce(trade_id, '') <> '' AS is_strong, nth,
         executions.verdict
     FROM fields
     JOIN numbered ON numbered.row_no = fields.row_no AND numbered.place = coalesce(fields.item, -1)
@@ -84,7 +84,7 @@ SELECT
     trader,
     transaction_hash,
     CASE WHEN coalesce(trade_id, '') <> '' THEN 0 ELSE nth END AS ordinal,
-    CASE venue WHEN 'kalshi' THEN 'match' ELSE 'taker_aggregate' END AS grain,
+    CASE WHEN venue_has_trade_ids(venue) THEN 'match' ELSE 'taker_aggregate' END AS grain,
     CASE WHEN is_strong THEN 'strong' ELSE 'weak' END AS identity,
     coalesce(import_time(observed_at), getvariable('import_at')) AS observed_at
 FROM sided
