@@ -1,6 +1,6 @@
-"""The schema registry: every table of the lake, once.
+"""The schema registry: the single definition of every table of the lake.
 
-    schema.py        what a table is: columns, key, rules, what feeds it, how it is merged, who may read it
+    schema.py        the classes: columns, key, rules, feeders, merge policy, audience of a table
     columns.py       columns and rules that several tables share
     raw.py           payloads
     instruments.py   series, events, instruments, outcomes, quotes
@@ -17,8 +17,9 @@
     quality.py       marts about the data itself
     book_marts.py    marts of order books
 
-It types the lake, runs as rules before every commit, and generates Dagster column metadata and the
-table catalogue. Belongs here: what a table *is*. How rows come about is in ``sql/`` and ``ingest/``.
+The registry defines the types of the lake and the rules that run before every commit; Dagster column metadata and the
+table catalogue are generated from it. Belongs here: the definition of a table. ``sql/`` and ``ingest/`` make its
+rows.
 """
 
 from echelon_pipeline.tables.book_marts import BOOK_MARTS

@@ -1,7 +1,7 @@
-"""Marts of order books: how deep and how tight they were, and how much of what was meant to be seen was.
+"""Marts of order books: depth, spreads, and coverage of the intended recording time.
 
-Belongs here: columns, keys and rules of the marts over the tables of ``books.py``. Shares lie in 0..1; means are over
-time, never over rows.
+Belongs here: columns, keys and rules of the marts over the tables of ``books.py``. Shares are between 0 and 1; means
+are over time, never over rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HOURS = ("instrument_id", "date", "hour")
 
 
 def _depths() -> list[Column]:
-    about = "mean size on this side within {} cent{} of the mid; NULL where no book had both sides"
+    about = "mean size on this side within {} cent{} of the mid; NULL if no book had both sides"
     return [
         Column(f"{side}_depth_{c}c", T.STAT, about.format(c, "s" * (c > 1)), unit="contracts or shares")
         for c in _CENTS
@@ -27,18 +27,18 @@ def _depths() -> list[Column]:
 
 def _capped() -> list[Column]:
     about = (
-        "part of two_sided_seconds in which the stored levels of a side ended within {} cents of the mid while the "
-        "side went on: the depths there are lower bounds"
+        "share of two_sided_seconds in which the stored levels of a side ended within {} cents of the mid but the "
+        "side had more levels: the depths are then lower bounds"
     )
     return [Column(f"capped_share_{c}c", T.STAT, about.format(c)) for c in _CENTS]
 
 
 def _taken() -> list[Column]:
     cost = (
-        "mean cost of {} {:,} contracts at once beyond their worth at the mid, walking the stored levels, over the "
-        "time in which they held that much; NULL where they never did"
+        "mean cost of {} {:,} contracts at once above their value at the mid, walking the stored levels, over the "
+        "time in which the levels had that size; NULL if they never had it"
     )
-    share = "part of two_sided_seconds in which the stored levels held that much"
+    share = "share of two_sided_seconds in which the stored levels had that size"
     return [
         *(
             Column(f"{verb}_{n}_usd", T.STAT, cost.format({"buy": "buying", "sell": "selling"}[verb], n), unit="USD")
@@ -52,7 +52,7 @@ def _taken() -> list[Column]:
 def _why(verb: str) -> Column:
     about = (
         f"why the smallest size of {verb} without a cost has none: one_sided (never both sides), too_thin (the whole "
-        "side never held that much), beyond_levels (it did, below the 25 levels that are stored); NULL where all have"
+        "side never had that size), beyond_levels (it had, beyond the 25 stored levels); NULL if all sizes have a cost"
     )
     return Column(f"{verb}_missing_reason", T.TEXT, about)
 
@@ -61,8 +61,8 @@ BOOK_DEPTH = Table(
     name="mart.book_depth",
     cycle=Cycle.DAY,
     about=(
-        "One row is one instrument's UTC hour with a live book: how much stood near the mid, which side it leaned to, "
-        "and what taking size would have cost. Of the 25 levels that are stored per side."
+        "One row is one instrument's UTC hour with a live book: depth near the mid, imbalance of the sides, and the "
+        "cost of taking size. Computed from the 25 stored levels per side."
     ),
     grain="instrument, date, hour",
     columns=(
@@ -70,15 +70,20 @@ BOOK_DEPTH = Table(
         DATE,
         HOUR,
         INSTRUMENT,
-        Column("live_seconds", T.STAT, "with a live book", nullable=False),
-        Column("two_sided_seconds", T.STAT, "of them with a bid and an ask; all means are over these", nullable=False),
+        Column("live_seconds", T.STAT, "seconds with a live book", nullable=False),
+        Column(
+            "two_sided_seconds",
+            T.STAT,
+            "live seconds with a bid and an ask; all means are over these",
+            nullable=False,
+        ),
         *_depths(),
         *_capped(),
         Column(
             "imbalance",
             T.STAT,
             "mean of (bid - ask) / (bid + ask) of the sizes within 10 cents: 1 all bids, -1 all asks; over the time "
-            "in which something stood there",
+            "in which there was any size",
         ),
         *_taken(),
         _why("buy"),
@@ -108,21 +113,19 @@ def _spread(name: str, about: str) -> list[Column]:
 SPREAD_STATS = Table(
     name="mart.spread_stats",
     cycle=Cycle.DAY,
-    about="One row is one instrument's UTC day with a live book: how far its best prices stood apart, over time.",
+    about="One row is one instrument's UTC day with a live book: its spread, weighted by time.",
     grain="instrument, date",
     columns=(
         VENUE,
         DATE,
         INSTRUMENT,
-        Column("live_seconds", T.STAT, "with a live book", nullable=False),
-        Column("quoted_seconds", T.STAT, "of them with a bid and an ask; spreads are over these", nullable=False),
-        Column("one_sided_share", T.STAT, "part of live_seconds with a bid or an ask only", nullable=False),
-        *_spread("mean", "mean of ask - bid; NULL where never both sides were there"),
+        Column("live_seconds", T.STAT, "seconds with a live book", nullable=False),
+        Column("quoted_seconds", T.STAT, "live seconds with a bid and an ask; spreads are over these", nullable=False),
+        Column("one_sided_share", T.STAT, "share of live_seconds with only a bid or only an ask", nullable=False),
+        *_spread("mean", "mean of ask - bid; NULL if there were never both sides"),
         *_spread("median", "ask - bid was no more than this for half of the time"),
         *_spread("p95", "ask - bid was no more than this for 95 % of the time"),
-        Column(
-            "best_changes", T.BIGINT, "times that best bid or best ask changed its price while live", nullable=False
-        ),
+        Column("best_changes", T.BIGINT, "number of price changes of best bid or best ask while live", nullable=False),
     ),
     key=("instrument_id", "date"),
     partition_by=("date",),
@@ -139,8 +142,8 @@ COVERAGE = Table(
     name="mart.coverage",
     cycle=Cycle.DAY,
     about=(
-        "One row is one instrument's UTC hour that was meant to be watched (or of which books are held all the same): "
-        "how much of it its book was live, and what was missed."
+        "One row is one instrument's UTC hour that a listener intended to watch (or that has books anyway): how long "
+        "its book was live, and what was missed."
     ),
     grain="instrument, date, hour",
     columns=(
@@ -151,28 +154,28 @@ COVERAGE = Table(
         Column(
             "expected_seconds",
             T.STAT,
-            "of the hour in which a listener meant to watch the instrument while it could be traded "
-            "(core.watched_time), up to what is recorded",
+            "seconds of the hour in which a listener intended to watch the instrument while it could be traded "
+            "(core.watched_time), up to the end of the recording",
             nullable=False,
         ),
-        Column("live_seconds", T.STAT, "of them with a live book", nullable=False),
-        Column("stale_seconds", T.STAT, "of them with a book whose last proof was too old", nullable=False),
-        Column("unknown_seconds", T.STAT, "the rest: no book that could be believed, or no row at all", nullable=False),
-        Column("coverage", T.STAT, "live_seconds / expected_seconds; NULL where nothing was expected"),
-        Column("gaps", T.BIGINT, "stretches of the hour without a book, as in core.book_gaps", nullable=False),
-        Column("gap_reasons", T.TEXT, "their number by reason; NULL where there are none", is_json=True),
-        Column("seen_contracts", T.SIZE, "of core.live_trades in the expected time; NULL where nothing was expected"),
+        Column("live_seconds", T.STAT, "expected seconds with a live book", nullable=False),
+        Column("stale_seconds", T.STAT, "expected seconds with a book whose last proof was too old", nullable=False),
+        Column("unknown_seconds", T.STAT, "the other expected seconds: no valid book, or no row", nullable=False),
+        Column("coverage", T.STAT, "live_seconds / expected_seconds; NULL if nothing was expected"),
+        Column("gaps", T.BIGINT, "number of gaps in the hour, as in core.book_gaps", nullable=False),
+        Column("gap_reasons", T.TEXT, "number of gaps by reason; NULL if there are none", is_json=True),
+        Column("seen_contracts", T.SIZE, "of core.live_trades in the expected time; NULL if nothing was expected"),
         Column(
             "venue_contracts",
             T.SIZE,
-            "of core.trades in the same time; NULL where nothing was expected, where the instrument did not trade on "
-            "the day, or where not all of the day's trades were read",
+            "of core.trades in the same time; NULL if nothing was expected, if the instrument did not trade on the "
+            "day, or if not all trades of the day were read",
         ),
         Column(
             "seen_share",
             T.STAT,
-            "seen_contracts / venue_contracts; NULL where one is NULL or the venue has none. Beyond 1 at the edges of "
-            "an hour, where the two clocks differ",
+            "seen_contracts / venue_contracts; NULL if one is NULL or the venue has none. It may be above 1 because "
+            "the two clocks differ at the edges of an hour",
         ),
     ),
     key=_HOURS,

@@ -1,8 +1,8 @@
-"""Order books: what closed segments of recorded frames say, hour by hour.
+"""Order books: tables that are derived hour by hour from closed segments of recorded frames.
 
-Belongs here: columns, keys and rules of the tables that are derived from captures. Their partition is the UTC hour in
-which something was received or begins to hold; what lasts longer continues in the next hour's first row. Nothing is
-of the venue's clock but ``event_at``.
+Belongs here: columns, keys and rules of these tables. Their partition is the UTC hour in which a frame was received or
+an interval begins; an interval that lasts longer continues in the first row of the next hour. Only ``event_at`` is the
+venue's clock; all other times are ours.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from echelon_pipeline.tables.columns import DATE, INSTRUMENT, IS_VENUE, VENUE
 from echelon_pipeline.tables.schema import Column, Counted, Cycle, Feeder, Rule, T, Table
 
 HOUR = Column("hour", T.INT, "UTC hour of the day, 0..23", nullable=False)
-RECEIVED = Column("received_at", T.TIME, "when the frame reached us", nullable=False)
-EVENT = Column("event_at", T.TIME, "the venue's clock; NULL where the frame has none")
-CONNECTION = Column("connection_id", T.TEXT, "the connection that it came on", nullable=False)
+RECEIVED = Column("received_at", T.TIME, "when the frame was received, by our clock", nullable=False)
+EVENT = Column("event_at", T.TIME, "the venue's clock; NULL if the frame has no time")
+CONNECTION = Column("connection_id", T.TEXT, "the connection that received the frame", nullable=False)
 FRAME = Column("frame", T.BIGINT, "arrival number on the connection, from 0", nullable=False)
-POSITION = Column("position", T.INT, "place inside of the frame, from 0", nullable=False)
+POSITION = Column("position", T.INT, "position inside the frame, from 0", nullable=False)
 _OF_A_FRAME = (CONNECTION, FRAME, POSITION)
 _PARTITION = ("venue", "date", "hour")
 _HOUR_RULES = (IS_VENUE, Rule("hour lies in 0..23", "hour BETWEEN 0 AND 23"))
@@ -26,9 +26,9 @@ BOOK_EVENTS = Table(
     cycle=Cycle.HOUR,
     counted=Counted("date", "received_at"),
     about=(
-        "One row is one level that a frame told, as told: a whole ladder gives a row per level (one without a price "
-        "where the ladder is empty), a change gives one. On the axis of outcome 0; Polymarket's frames of the other "
-        "token only mirror it and are not here. While two connections overlap, both are."
+        "One row is one level in a frame, as sent: a whole ladder gives a row per level (one row without a price "
+        "if the ladder is empty), a change gives one row. Prices are of outcome 0; Polymarket's frames of the other "
+        "token only mirror it and are excluded. While two connections overlap, frames of both are included."
     ),
     grain="connection, frame, position",
     columns=(
@@ -39,11 +39,11 @@ BOOK_EVENTS = Table(
         RECEIVED,
         EVENT,
         *_OF_A_FRAME,
-        Column("is_snapshot", T.BOOL, "part of a whole ladder that replaces what was before", nullable=False),
+        Column("is_snapshot", T.BOOL, "part of a whole ladder that replaces the previous book", nullable=False),
         Column("side", T.TEXT, "bid or ask; NULL for an empty ladder"),
         Column("price", T.PRICE, "of outcome 0; a bid for outcome 1 at p is an ask at 1 - p", unit="USD"),
-        Column("size", T.SIZE, "what the level has from now on; NULL where only the difference was told"),
-        Column("size_change", T.SIZE, "what is added to the level (Kalshi's deltas); NULL where size is told"),
+        Column("size", T.SIZE, "new size of the level; NULL if the frame has only the change"),
+        Column("size_change", T.SIZE, "change of the level's size (Kalshi's deltas); NULL if the frame has the size"),
     ),
     key=("connection_id", "frame", "position"),
     partition_by=_PARTITION,
@@ -63,10 +63,10 @@ BOOK_SNAPSHOTS = Table(
     cycle=Cycle.HOUR,
     counted=Counted("date", "valid_to"),
     about=(
-        "One row is one book over an interval [valid_from, valid_to) in which nothing that the row shows changed. Rows "
-        "of an instrument follow each other without overlapping, from the first instant of a recording to its last; "
-        "an hour's last row ends with the hour and the next hour's first continues it. Read any instant with book_at, "
-        "a grid with books_every."
+        "One row is one book over an interval [valid_from, valid_to) in which no column of the row changed. Rows "
+        "of an instrument follow each other without overlap from the begin of a recording to its end; the last row of "
+        "an hour ends with the hour, and the first row of the next hour continues it. Read the book at any time with "
+        "book_at, at regular times with books_every."
     ),
     grain="instrument, valid_from",
     columns=(
@@ -74,38 +74,38 @@ BOOK_SNAPSHOTS = Table(
         DATE,
         HOUR,
         INSTRUMENT,
-        Column("valid_from", T.TIME, "when it was known, by our clock", nullable=False),
-        Column("valid_to", T.TIME, "the next row's valid_from, or where the recording ends", nullable=False),
+        Column("valid_from", T.TIME, "when the book became known, by our clock", nullable=False),
+        Column("valid_to", T.TIME, "valid_from of the next row, or the end of the recording", nullable=False),
         Column(
             "state",
             T.TEXT,
-            "as it was known then: live; stale (the last proof is too old); unknown (no levels, reason says why)",
+            "as known at that time: live; stale (the last proof is too old); unknown (no levels, see reason)",
             nullable=False,
         ),
-        Column("reason", T.TEXT, "why it is unknown; NULL otherwise"),
+        Column("reason", T.TEXT, "why the book is unknown; NULL otherwise"),
         Column(
             "is_verified",
             T.BOOL,
-            "known afterwards: true, the next hash or number of the venue fits a book that was this one until then; "
-            "false, it does not, and something was missed in or before this row; NULL, nothing told",
+            "known afterwards: true, the venue's next hash or sequence number confirms this book; false, it "
+            "contradicts the book, and a frame was missed in or before this row; NULL, neither",
         ),
-        Column("event_at", T.TIME, "the venue's clock of the last frame in it"),
-        Column("connection_id", T.TEXT, "the connection it is from; empty where there was none", nullable=False),
-        Column("frame", T.BIGINT, "arrival number of the last frame in it", nullable=False),
+        Column("event_at", T.TIME, "the venue's clock of the last frame in the book"),
+        Column("connection_id", T.TEXT, "the connection of the book; empty if there was none", nullable=False),
+        Column("frame", T.BIGINT, "arrival number of the last frame in the book", nullable=False),
         Column("bid", T.PRICE, "best bid of outcome 0", unit="USD"),
-        Column("bid_size", T.SIZE, "size there", unit="contracts or shares"),
+        Column("bid_size", T.SIZE, "size at the best bid", unit="contracts or shares"),
         Column("ask", T.PRICE, "best ask of outcome 0", unit="USD"),
-        Column("ask_size", T.SIZE, "size there", unit="contracts or shares"),
-        Column("mid", T.EXACT_PRICE, "(bid + ask) / 2; NULL unless both are there", unit="USD"),
-        Column("spread", T.PRICE, "ask - bid; NULL unless both are there", unit="USD"),
+        Column("ask_size", T.SIZE, "size at the best ask", unit="contracts or shares"),
+        Column("mid", T.EXACT_PRICE, "(bid + ask) / 2; NULL without a bid or an ask", unit="USD"),
+        Column("spread", T.PRICE, "ask - bid; NULL without a bid or an ask", unit="USD"),
         Column("bid_prices", T.INTS, "best first, at most 25 levels", unit="millionths of a dollar"),
         Column("bid_sizes", T.BIGINTS, "of these levels", unit="millionths of a contract or share"),
         Column("ask_prices", T.INTS, "best first, at most 25 levels", unit="millionths of a dollar"),
         Column("ask_sizes", T.BIGINTS, "of these levels", unit="millionths of a contract or share"),
-        Column("bid_depth", T.SIZE, "of the whole side, not only of the levels here; NULL from 10^12 on"),
-        Column("ask_depth", T.SIZE, "of the whole side"),
-        Column("bid_levels", T.INT, "levels of the whole side"),
-        Column("ask_levels", T.INT, "levels of the whole side"),
+        Column("bid_depth", T.SIZE, "size of the whole bid side, including levels not stored; NULL from 10^12 on"),
+        Column("ask_depth", T.SIZE, "size of the whole ask side, including levels not stored; NULL from 10^12 on"),
+        Column("bid_levels", T.INT, "number of levels of the whole bid side"),
+        Column("ask_levels", T.INT, "number of levels of the whole ask side"),
     ),
     key=("instrument_id", "valid_from"),
     partition_by=_PARTITION,
@@ -127,8 +127,8 @@ LIVE_TRADES = Table(
     cycle=Cycle.HOUR,
     counted=Counted("date", "received_at"),
     about=(
-        "One row is one execution as the stream told it, of the connection whose book counts at that instant. It is "
-        "what was seen, for looking at beside books; volumes come from core.trades."
+        "One row is one execution in the stream, from the connection whose book is valid at that time. Use it "
+        "together with books; for volumes use core.trades, which is complete."
     ),
     grain="connection, frame, position",
     columns=(
@@ -139,18 +139,18 @@ LIVE_TRADES = Table(
         RECEIVED,
         EVENT,
         *_OF_A_FRAME,
-        Column("trade_id", T.TEXT, "Kalshi: trade id; Polymarket: transaction hash; NULL where not told"),
+        Column("trade_id", T.TEXT, "Kalshi: trade id; Polymarket: transaction hash; NULL if not in the frame"),
         Column(
             "outcome_index",
             T.INT,
             "the outcome that the taker bought or sold, as in core.trades (Kalshi: 0 for a taker of yes, 1 for a taker "
-            "of no); NULL where Kalshi names no taker side",
+            "of no); NULL if Kalshi names no taker side",
         ),
-        Column("price", T.PRICE, "of the traded outcome; of outcome 0 where that is NULL", nullable=False, unit="USD"),
+        Column("price", T.PRICE, "of the traded outcome; of outcome 0 if that is NULL", nullable=False, unit="USD"),
         Column("price_0", T.PRICE, "of outcome 0: price or 1 - price", nullable=False, unit="USD"),
         Column("size", T.SIZE, "contracts or shares", nullable=False),
-        Column("taker_direction", T.INT, "+1 buys outcome 0 or sells 1, -1 the other way; NULL where not told"),
-        Column("is_block", T.BOOL, "negotiated apart from the book", nullable=False),
+        Column("taker_direction", T.INT, "+1 buys outcome 0 or sells 1, -1 the reverse; NULL if not in the frame"),
+        Column("is_block", T.BOOL, "negotiated off the book", nullable=False),
     ),
     key=("connection_id", "frame", "position"),
     partition_by=_PARTITION,
@@ -169,8 +169,8 @@ BOOK_GAPS = Table(
     cycle=Cycle.HOUR,
     counted=Counted("date", "to_at"),
     about=(
-        "One row is one stretch of one hour in which an instrument that was watched had no book that could be "
-        "believed, with the reason. The end of trading is none."
+        "One row is one interval within an hour in which a watched instrument had no valid book, with the reason. "
+        "The time after the end of trading is not a gap."
     ),
     grain="instrument, from_at",
     columns=(
@@ -178,21 +178,21 @@ BOOK_GAPS = Table(
         DATE,
         HOUR,
         INSTRUMENT,
-        Column("from_at", T.TIME, "from when on nothing was known", nullable=False),
-        Column("to_at", T.TIME, "the next book, or the end of the hour or of the recording", nullable=False),
+        Column("from_at", T.TIME, "begin of the interval", nullable=False),
+        Column("to_at", T.TIME, "time of the next book, or end of the hour or of the recording", nullable=False),
         Column(
             "reason",
             T.TEXT,
-            "late_subscribe (meant, not yet recorded), before_snapshot, gap (a missing number of the venue's), "
-            "lost_frames (of ours), disconnect, tick_size_change, crossed, hash, mirror, best_prices (those "
-            "that the venue says, for 250 ms), probe, negative_level, unreadable, subscription_lost",
+            "late_subscribe (intended, not yet recorded), before_snapshot, gap (the venue's numbering has a gap), "
+            "lost_frames (we lost frames), disconnect, tick_size_change, crossed, hash, mirror, best_prices (the "
+            "venue's best prices differ for 250 ms), probe, negative_level, unreadable, subscription_lost",
             nullable=False,
         ),
-        Column("last_good_at", T.TIME, "the last proof before it; NULL: there was none on this connection"),
-        Column("began_at", T.TIME, "from_at, or in an earlier hour where the stretch is longer", nullable=False),
-        Column("is_over", T.BOOL, "a book followed; false where the hour or the recording ended first", nullable=False),
-        Column("connection_id", T.TEXT, "the connection that lost it; empty where there was none", nullable=False),
-        Column("discarded", T.BIGINT, "changes that came in the stretch and could be applied to nothing"),
+        Column("last_good_at", T.TIME, "the last proof of the book before; NULL: there was none on this connection"),
+        Column("began_at", T.TIME, "from_at, or a time in an earlier hour if the gap began there", nullable=False),
+        Column("is_over", T.BOOL, "a book followed; false if the hour or the recording ended first", nullable=False),
+        Column("connection_id", T.TEXT, "the connection that lost the book; empty if there was none", nullable=False),
+        Column("discarded", T.BIGINT, "number of changes in the interval that could not be applied to a book"),
     ),
     key=("instrument_id", "from_at"),
     partition_by=_PARTITION,
@@ -210,15 +210,15 @@ MARKET_LIFECYCLE = Table(
     fed_by=(Feeder.BOOKS,),
     cycle=Cycle.HOUR,
     about=(
-        "One row is one thing other than books and trades that a stream told: a market that opens, closes, is "
-        "determined or settled, a new tick size, a new market."
+        "One row is one stream event other than books and trades: a market opens, closes, is determined or settled, a "
+        "new tick size, a new market."
     ),
     grain="connection, frame, position",
     columns=(
         VENUE,
         DATE,
         HOUR,
-        Column("instrument_id", T.TEXT, "venue:native_id, where it names one that was watched"),
+        Column("instrument_id", T.TEXT, "venue:native_id, if it names a watched instrument"),
         RECEIVED,
         EVENT,
         *_OF_A_FRAME,
@@ -235,17 +235,17 @@ MARKET_LIFECYCLE = Table(
 LISTENERS = Table(
     name="core.listeners",
     fed_by=(Feeder.STATE,),
-    about="One row is one configured listener: what of a venue it watches.",
+    about="One row is one configured listener and the instruments of a venue that it watches.",
     grain="listener",
     columns=(
         Column("listener", T.TEXT, "its name", nullable=False),
         VENUE,
-        Column("filters", T.TEXT, "what it watches", nullable=False, is_json=True),
-        Column("own", T.BOOL, "it records what the venue tells the configured account of itself", nullable=False),
-        Column("quotes", T.BOOL, "it has the venue's own quotes in core.live_quotes", nullable=False),
-        Column("discovery_seconds", T.STAT, "between looks for instruments that come and go", nullable=False),
-        Column("emit_seconds", T.STAT, "between updates of the latest states", nullable=False),
-        Column("is_active", T.BOOL, "not paused", nullable=False),
+        Column("filters", T.TEXT, "filters that choose its instruments", nullable=False, is_json=True),
+        Column("own", T.BOOL, "it records the configured account's own events", nullable=False),
+        Column("quotes", T.BOOL, "it records the venue's own quotes in core.live_quotes", nullable=False),
+        Column("discovery_seconds", T.STAT, "seconds between searches for new and ended instruments", nullable=False),
+        Column("emit_seconds", T.STAT, "seconds between updates of the latest states", nullable=False),
+        Column("is_active", T.BOOL, "the listener is not paused", nullable=False),
         Column("updated_at", T.TIME, "when it was last edited", nullable=False),
     ),
     key=("listener",),
@@ -260,16 +260,16 @@ LISTENER_INTENTS = Table(
     name="core.listener_intents",
     fed_by=(Feeder.STATE,),
     about=(
-        "One row is one stretch of time in which a listener meant to watch an instrument, whether frames came or not: "
-        "the denominator of coverage."
+        "One row is one interval in which a listener intended to watch an instrument, with or without frames: the "
+        "denominator of coverage."
     ),
     grain="listener, instrument, from_at",
     columns=(
         VENUE,
-        Column("listener", T.TEXT, "its name; record: the command", nullable=False),
+        Column("listener", T.TEXT, "its name; record: the command `echelon record`", nullable=False),
         INSTRUMENT,
-        Column("from_at", T.TIME, "when it was asked for", nullable=False),
-        Column("to_at", T.TIME, "when it was dropped or the listener paused; NULL: it is meant still"),
+        Column("from_at", T.TIME, "when the instrument was chosen", nullable=False),
+        Column("to_at", T.TIME, "when it was dropped or the listener paused; NULL: it is still intended"),
     ),
     key=("listener", "instrument_id", "from_at"),
     partition_by=(),

@@ -1,4 +1,4 @@
-"""Builder programme: the venue's own ranking, the legs that count, and the marts of volume, revenue and rank.
+"""Builder programme: the venue's own ranking, the counted legs, and the marts of volume, revenue and rank.
 
 Belongs here: columns, keys and rules of ``core.builder_*`` and ``mart.builder_*``. Volume is counted once per
 (transaction, taker order); fees are summed over legs; the two are never divided into each other per leg.
@@ -26,7 +26,7 @@ VENUE_RANKING = Table(
     columns=(
         VENUE,
         Column("date", T.DATE, "UTC day of observed_at", nullable=False),
-        Column("range", T.TEXT, "day, week, month or all; the venue does not say where it begins", nullable=False),
+        Column("range", T.TEXT, "day, week, month or all; the venue does not publish its begin", nullable=False),
         Column("builder_code", T.TEXT, "bytes32 code", nullable=False),
         Column("observed_at", T.TIME, "when the first page of the ranking was read: the same for all its rows", False),
         Column("rank", T.INT, "as served, from 1"),
@@ -34,7 +34,7 @@ VENUE_RANKING = Table(
         Column("contracts", T.SIZE, "the venue's volume, in shares", unit="contracts"),
         Column("active_users", T.BIGINT, "as served"),
         Column("is_verified", T.BOOL, "as served"),
-        Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from"),
+        Column("raw_sha256", T.TEXT, "sha256 of the payload from which the row was derived"),
         PARSER,
     ),
     key=("venue", "range", "builder_code", "observed_at"),
@@ -49,7 +49,7 @@ VENUE_RANKING = Table(
 
 BUILDER_LEGS = Table(
     name="core.builder_legs",
-    about="One row is one order leg of a configured builder code, with what it adds to volume and fees.",
+    about="One row is one order leg of a configured builder code, with its contribution to volume and fees.",
     grain="venue leg id",
     columns=(
         VENUE,
@@ -57,21 +57,23 @@ BUILDER_LEGS = Table(
         Column("fill_id", T.TEXT, "venue:leg_id", nullable=False),
         Column("builder_code", T.TEXT, "bytes32 code, lower case", nullable=False),
         INSTRUMENT,
-        Column("match_id", T.TEXT, "transaction and taker order; the leg's own id where it names none", nullable=False),
+        Column("match_id", T.TEXT, "transaction and taker order; the leg's own id if it names none", nullable=False),
         Column("role", T.TEXT, "maker or taker", nullable=False),
         Column("wallet", T.TEXT, "the order's maker address, lower case; NULL for the venue's own contracts"),
         Column("state", T.TEXT, "settled, open (a leg of the match is not final yet) or excluded (failed, retrying)",
                nullable=False),
-        Column("contracts", T.SIZE, "adds to its code's volume; 0 where the match's taker leg is counted",
+        Column("contracts", T.SIZE, "contribution to the volume of its code; 0 if the match's taker leg is counted",
                nullable=False, unit="contracts"),
-        Column("volume_usd", T.MONEY, "adds to its code's volume; 0 where the match's taker leg is counted",
+        Column("volume_usd", T.MONEY, "contribution to the volume of its code; 0 if the match's taker leg is counted",
                nullable=False, unit="USD"),
-        Column("all_contracts", T.SIZE, "adds to the volume of all codes together", nullable=False, unit="contracts"),
-        Column("all_volume_usd", T.MONEY, "adds to the volume of all codes together", nullable=False, unit="USD"),
-        Column("fee_usd", T.MONEY, "as served, else by the schedule that was known when it traded; NULL if unknown",
+        Column("all_contracts", T.SIZE, "contribution to the volume of all codes together", nullable=False,
+               unit="contracts"),
+        Column("all_volume_usd", T.MONEY, "contribution to the volume of all codes together", nullable=False,
+               unit="USD"),
+        Column("fee_usd", T.MONEY, "as served, else by the schedule known at the time of the trade; NULL if unknown",
                unit="USD"),
         Column("fee_source", T.TEXT, "reported, estimated or unknown", nullable=False),
-        Column("builder_fee_usd", T.MONEY, "builder fee as served; NULL where it was not", unit="USD"),
+        Column("builder_fee_usd", T.MONEY, "builder fee as served; NULL if not served", unit="USD"),
     ),
     key=("fill_id",),
     partition_by=(),
@@ -87,7 +89,7 @@ BUILDER_LEGS = Table(
 _WHO = (
     Column("builder_scope", T.TEXT, "configured", nullable=False),
     VENUE,
-    Column("builder_code", T.TEXT, "bytes32 code, lower case; all_codes: every leg of all codes once", nullable=False),
+    Column("builder_code", T.TEXT, "bytes32 code, lower case; all_codes: each leg of all codes once", nullable=False),
     Column("range", T.TEXT, "day, week, month or all, in UTC", nullable=False),
     _RANGE_START,
 )
@@ -96,34 +98,34 @@ _COMPLETE = (
     Column(
         "is_complete",
         T.BOOL,
-        "every fill of the code in the range was read, of all instruments (all: from the first read to the last)",
+        "every fill of the code in the range was read, for all instruments (all: from the first read to the last)",
         False,
     ),
-    Column("reason", T.TEXT, "why it is not complete, or why there are no figures"),
+    Column("reason", T.TEXT, "why the range is not complete, or why there are no figures"),
 )
 
 BUILDER_VOLUME = Table(
     name="mart.builder_volume",
-    about="One row is the volume and the users of one configured builder code in one range.",
+    about="One row is the volume and number of users of one configured builder code in one range.",
     grain="builder code, range, range_start",
     columns=(
         *_WHO,
         Column("volume_usd", T.MONEY, "final matches, each once per transaction and taker order", unit="USD"),
-        Column("contracts", T.SIZE, "the same in shares", unit="contracts"),
-        Column("taker_volume_usd", T.MONEY, "matches whose taker order carried the code", unit="USD"),
-        Column("maker_volume_usd", T.MONEY, "matches in which only maker orders carried it", unit="USD"),
+        Column("contracts", T.SIZE, "volume_usd in shares", unit="contracts"),
+        Column("taker_volume_usd", T.MONEY, "volume of matches whose taker order had the code", unit="USD"),
+        Column("maker_volume_usd", T.MONEY, "volume of matches in which only maker orders had it", unit="USD"),
         Column("matches", T.BIGINT, "distinct transactions and taker orders"),
         Column("legs", T.BIGINT, "order legs of final matches"),
-        Column("taker_legs", T.BIGINT, "of them taker legs"),
-        Column("maker_legs", T.BIGINT, "of them maker legs"),
-        Column("open_legs", T.BIGINT, "legs of matches that are not final yet: in no other figure"),
+        Column("taker_legs", T.BIGINT, "taker legs among them"),
+        Column("maker_legs", T.BIGINT, "maker legs among them"),
+        Column("open_legs", T.BIGINT, "legs of matches that are not final yet; no other figure includes them"),
         Column("open_volume_usd", T.MONEY, "volume of matches that are not final yet", unit="USD"),
-        Column("excluded_legs", T.BIGINT, "failed and retrying legs: in no other figure"),
-        Column("users", T.BIGINT, "distinct maker addresses, the venue's contracts left out"),
-        Column("new_users", T.BIGINT, "users whose first match that we hold lies in the range"),
-        Column("top_1_share", T.STAT, "part of the volume that the largest user's legs are"),
-        Column("top_10_share", T.STAT, "of the 10 largest users; NULL without volume"),
-        Column("top_100_share", T.STAT, "of the 100 largest users"),
+        Column("excluded_legs", T.BIGINT, "failed and retrying legs; no other figure includes them"),
+        Column("users", T.BIGINT, "distinct maker addresses without the venue's own contracts"),
+        Column("new_users", T.BIGINT, "users whose first recorded match is in the range"),
+        Column("top_1_share", T.STAT, "share of the volume in legs of the largest user; NULL without volume"),
+        Column("top_10_share", T.STAT, "share of the 10 largest users; NULL without volume"),
+        Column("top_100_share", T.STAT, "share of the 100 largest users; NULL without volume"),
         *_COMPLETE,
     ),
     key=_KEY,
@@ -144,22 +146,22 @@ BUILDER_VOLUME = Table(
 
 BUILDER_REVENUE = Table(
     name="mart.builder_revenue",
-    about="One row is what the trades of one configured builder code paid in one range.",
+    about="One row is the fees that the trades of one configured builder code paid in one range.",
     grain="builder code, range, range_start",
     columns=(
         *_WHO,
-        Column("fee_usd", T.MONEY, "venue fees of all final legs; NULL where one is unknown", unit="USD"),
-        Column("fee_source", T.TEXT, "reported; estimated where a leg's fee is computed; unknown where one is unknown"),
+        Column("fee_usd", T.MONEY, "venue fees of all final legs; NULL if one is unknown", unit="USD"),
+        Column("fee_source", T.TEXT, "reported; estimated if a leg's fee is computed; unknown if one is unknown"),
         Column("reported_fee_usd", T.MONEY, "fees that the venue reported", unit="USD"),
-        Column("estimated_fee_usd", T.MONEY, "fees by the schedule known when it traded", unit="USD"),
+        Column("estimated_fee_usd", T.MONEY, "fees by the schedule known at the time of the trade", unit="USD"),
         Column("reported_legs", T.BIGINT, "legs with a reported fee"),
         Column("estimated_legs", T.BIGINT, "legs with an estimated fee"),
         Column("unknown_legs", T.BIGINT, "legs whose fee is unknown"),
-        Column("builder_fee_usd", T.MONEY, "builder fees of all final legs; NULL where one was not served", unit="USD"),
+        Column("builder_fee_usd", T.MONEY, "builder fees of all final legs; NULL if one was not served", unit="USD"),
         Column("served_builder_fee_usd", T.MONEY, "builder fees that were served", unit="USD"),
         Column("unserved_builder_fee_legs", T.BIGINT, "legs for which no builder fee was served"),
-        Column("revenue_share", T.STAT, "builder fees / (venue + builder fees); NULL where one is unknown or negative, "
-               "or both 0"),
+        Column("revenue_share", T.STAT, "builder fees / (venue + builder fees); NULL if one is unknown or negative, or "
+               "both are 0"),
         Column("revenue_bps", T.STAT, "builder fees in basis points of the volume"),
         Column("arpu_usd", T.STAT, "builder fees per user", unit="USD"),
         Column("users", T.BIGINT, "as in mart.builder_volume"),
@@ -182,23 +184,23 @@ BUILDER_RANKS = Table(
     about="One row is one builder's place in one range: among the configured codes, or in the venue's own ranking.",
     grain="builder_scope, builder code, range, range_start",
     columns=(
-        Column("builder_scope", T.TEXT, "configured (our fills) or venue_leaderboard (as the venue says)", False),
+        Column("builder_scope", T.TEXT, "configured (from our fills) or venue_leaderboard (from the venue)", False),
         VENUE,
         Column("builder_code", T.TEXT, "bytes32 code, lower case", nullable=False),
         Column("range", T.TEXT, "day, week, month or all", nullable=False),
-        Column("range_start", T.DATE, "as in mart.builder_volume; venue_leaderboard: of the range in which the "
-               "ranking was last seen, which may differ from what the venue sums", nullable=False),
+        Column("range_start", T.DATE, "as in mart.builder_volume; venue_leaderboard: begin of the range in which the "
+               "ranking was last seen; the venue may sum another range", nullable=False),
         Column("builder_name", T.TEXT, "as the venue names it"),
         Column("rank", T.INT, "configured: by volume, equal volumes share a rank, NULL without one; "
                "venue_leaderboard: as served"),
         Column("is_configured", T.BOOL, "the code is one of ECHELON_BUILDER_CODE", nullable=False),
-        Column("contracts", T.SIZE, "volume in shares: what both scopes have", unit="contracts"),
+        Column("contracts", T.SIZE, "volume in shares; both scopes have it", unit="contracts"),
         Column("volume_usd", T.MONEY, "configured only", unit="USD"),
         Column("builder_fee_usd", T.MONEY, "configured only", unit="USD"),
         Column("users", T.BIGINT, "configured: distinct maker addresses; venue_leaderboard: active users as served"),
-        Column("volume_share", T.STAT, "contracts of those of the same scope, range and ranking; NULL where one of "
-               "them is"),
-        Column("revenue_share", T.STAT, "configured: builder fees of those of all codes"),
+        Column("volume_share", T.STAT, "share of the contracts of the same scope, range and ranking; NULL if contracts "
+               "of one row are NULL"),
+        Column("revenue_share", T.STAT, "configured: share of the builder fees of all codes"),
         Column("is_verified", T.BOOL, "venue_leaderboard only, as served"),
         Column("is_complete", T.BOOL, "configured: the range was read completely; venue_leaderboard: NULL"),
         Column("observed_at", T.TIME, "venue_leaderboard: when the ranking was read"),

@@ -1,6 +1,6 @@
 """Columns and rules that several tables share.
 
-Belongs here: what means the same wherever it stands. What only one table has is with that table.
+Belongs here: columns and rules with the same meaning in every table. Those of one table are in that table's module.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ IS_VENUE = Rule("venue is known", "known_venue(venue)")
 OBSERVED = Column(
     "observed_at",
     T.TIME,
-    "when a poll first saw it as it is; the venue may have served it unchanged since (raw.last_seen)",
+    "when a poll first saw this version; the venue may have served it unchanged since then (raw.last_seen)",
     nullable=False,
 )
-SHA = Column("raw_sha256", T.TEXT, "sha256 of the payload that the row was derived from")
+SHA = Column("raw_sha256", T.TEXT, "sha256 of the payload from which the row was derived")
 PARSER = Column(
     "parser_version",
     T.INT,
@@ -27,10 +27,10 @@ PARSER = Column(
 
 
 def in_unit(column: str) -> Rule:
-    """A price or a share of one, where it is known."""
+    """A price or share that is NULL or between 0 and 1."""
     return Rule(f"{column} lies in 0..1", f"{column} IS NULL OR {column} BETWEEN 0 AND 1")
 
 
 def not_negative(column: str) -> Rule:
-    """A size or an amount, where it is known."""
+    """A size or amount that is NULL or not negative."""
     return Rule(f"{column} is not negative", f"{column} IS NULL OR {column} >= 0")

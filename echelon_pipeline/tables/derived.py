@@ -1,7 +1,7 @@
-"""Core tables that are made of other core tables alone: what instruments are about and what people call them.
+"""Core tables that are derived only from other core tables: categories and display names of instruments.
 
 Belongs here: columns, keys and rules. The statements are ``sql/derive/ticker_categories.sql`` and
-``sql/derive/display_names.sql``, put together by ``domain/derived.py``.
+``sql/derive/display_names.sql``; ``domain/derived.py`` assembles them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _NAME_LENGTH = 120
 
 TICKER_CATEGORIES = Table(
     name="core.ticker_categories",
-    about="One row is what one instrument is about, and what its ticker says (Kalshi).",
+    about="One row is the category of one instrument, and the facts in its ticker (Kalshi).",
     grain="instrument",
     columns=(
         VENUE,
@@ -21,21 +21,21 @@ TICKER_CATEGORIES = Table(
         INSTRUMENT,
         Column("event_id", T.TEXT, "venue:native_id of the event"),
         Column("series_id", T.TEXT, "venue:native_id of the series"),
-        Column("category", T.TEXT, "of one taxonomy for both venues; Other where no rule matches", nullable=False),
-        Column("category_source", T.TEXT, "evidence that decided: venue, tag, series, title, none", nullable=False),
-        Column("rule_id", T.TEXT, "the rule that decided, of domain/category_rules.toml"),
+        Column("category", T.TEXT, "of one taxonomy for both venues; Other if no rule matches", nullable=False),
+        Column("category_source", T.TEXT, "deciding evidence: venue, tag, series, title, none", nullable=False),
+        Column("rule_id", T.TEXT, "the deciding rule of domain/category_rules.toml"),
         Column("venue_category", T.TEXT, "the venue's own category, as served"),
-        Column("ticker_date", T.DATE, "first day of what date_precision names; NULL where it is not certain"),
+        Column("ticker_date", T.DATE, "first day of the period that date_precision names; NULL if not certain"),
         Column("date_precision", T.TEXT, "year, quarter, month, day, hour, minute"),
         Column("ticker_time", T.TEXT, "HH:MM as in the ticker: US Eastern, the venue's own clock"),
         Column(
             "strike_kind", T.TEXT, "above, at_least, below, at_most, between, named; threshold, bucket: side unknown"
         ),
-        Column("strike_low", T.STRIKE, "lower bound by the venue's API"),
-        Column("strike_high", T.STRIKE, "upper bound by the venue's API"),
+        Column("strike_low", T.STRIKE, "lower bound from the venue's API"),
+        Column("strike_high", T.STRIKE, "upper bound from the venue's API"),
         Column("ticker_strike", T.STRIKE, "the number after T or B in the ticker"),
-        Column("outcome_code", T.TEXT, "the ticker after its event: MIL, T74.5, 45"),
-        Column("parse_note", T.TEXT, "what is ambiguous, or where ticker and API disagree (the API wins)"),
+        Column("outcome_code", T.TEXT, "the part of the ticker after its event: MIL, T74.5, 45"),
+        Column("parse_note", T.TEXT, "what is ambiguous, or how ticker and API disagree (the API wins)"),
     ),
     key=("instrument_id",),
     partition_by=("venue", "bucket"),
@@ -51,17 +51,20 @@ TICKER_CATEGORIES = Table(
 
 DISPLAY_NAMES = Table(
     name="core.display_names",
-    about="One row is what people call one instrument and its first two outcomes.",
+    about="One row is the display names of one instrument and its first two outcomes.",
     grain="instrument",
     columns=(
         VENUE,
         BUCKET,
         INSTRUMENT,
         Column("display_name", T.TEXT, f"at most {_NAME_LENGTH} characters, distinct within an event", nullable=False),
-        Column("outcome_0_name", T.TEXT, "of outcome 0; NULL where the outcome is not held"),
-        Column("outcome_1_name", T.TEXT, "of outcome 1; NULL where the outcome is not held"),
+        Column("outcome_0_name", T.TEXT, "name of outcome 0; NULL if core.outcomes lacks it"),
+        Column("outcome_1_name", T.TEXT, "name of outcome 1; NULL if core.outcomes lacks it"),
         Column(
-            "name_source", T.TEXT, "event, title, parts, slug or native_id; + id: the id tells twins", nullable=False
+            "name_source",
+            T.TEXT,
+            "event, title, parts, slug or native_id; + id: the id distinguishes equal names",
+            nullable=False,
         ),
     ),
     key=("instrument_id",),

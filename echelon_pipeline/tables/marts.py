@@ -1,7 +1,7 @@
-"""Marts: tables computed by one statement of ``sql/marts`` each, and the record of what they were computed from.
+"""Marts: the mart of traded volume, and the record of the builds of all marts.
 
-Belongs here: traded volume and the record; other marts have modules of their own by subject. Units as in
-``trading.py``; ratios and statistics are DOUBLE.
+Belongs here: these two tables; other marts have modules of their own by subject. Units as in ``trading.py``; ratios
+and statistics are DOUBLE.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ MART_BUILDS = Table(
     name="core.mart_builds",
     fed_by=(Feeder.REFRESH,),
     mirrored=False,
-    about="One row is the last time that a part of a mart was checked, found stale, built, or held back.",
+    about="One row is the last time when a part of a mart was checked, found stale, built, or kept its last version.",
     version=2,
     grain="table_name, part, kind",
     columns=(
@@ -22,16 +22,17 @@ MART_BUILDS = Table(
         Column(
             "kind",
             T.TEXT,
-            "checked (up to which input versions), wanted (found stale), built; failed or emptied (the last version is "
-            "kept: the mart failed, reads one that failed, or would have become empty although its inputs have rows)",
+            "checked (up to which input versions), wanted (found stale), built; failed or emptied (the mart keeps its "
+            "last version: it failed, it reads one that failed, or it would become empty although its inputs have "
+            "rows)",
             nullable=False,
         ),
         Column("inputs", T.TEXT, "JSON: version of each input that was read", is_json=True),
         Column("code", T.TEXT, "hash of the statement and its settings (built)"),
         Column("rows", T.BIGINT, "rows of the part (built)"),
-        Column("run_id", T.TEXT, "the run that did it"),
-        Column("pinned_at", T.TIME, "real time at which the inputs were pinned", nullable=False),
-        Column("reason", T.TEXT, "why the last version is kept (failed, emptied); NULL once the mart was built"),
+        Column("run_id", T.TEXT, "the run that wrote the record"),
+        Column("pinned_at", T.TIME, "real time when the inputs were pinned", nullable=False),
+        Column("reason", T.TEXT, "why the mart keeps its last version (failed, emptied); NULL after it was built"),
     ),
     key=("table_name", "part", "kind"),
     partition_by=("table_name",),
@@ -53,18 +54,18 @@ TRADE_VOLUME = Table(
         Column("contracts", T.SIZE, "traded, block trades included", unit="contracts"),
         Column("taker_notional_usd", T.MONEY, "sum of price x size of the traded outcomes", unit="USD"),
         Column("trades", T.BIGINT, "number of prints", nullable=False),
-        Column("traders", T.BIGINT, "distinct takers; NULL where the venue does not publish them"),
+        Column("traders", T.BIGINT, "distinct takers; NULL if the venue does not publish them"),
         Column("average_size", T.STAT, "contracts per print", unit="contracts"),
-        Column("bought_0", T.SIZE, "contracts whose taker bought 0 or sold 1", unit="contracts"),
-        Column("sold_0", T.SIZE, "contracts whose taker sold 0 or bought 1", unit="contracts"),
-        Column("taker_imbalance", T.STAT, "(bought_0 - sold_0) / (bought_0 + sold_0); NULL where both are 0"),
+        Column("bought_0", T.SIZE, "contracts whose taker bought outcome 0 or sold outcome 1", unit="contracts"),
+        Column("sold_0", T.SIZE, "contracts whose taker sold outcome 0 or bought outcome 1", unit="contracts"),
+        Column("taker_imbalance", T.STAT, "(bought_0 - sold_0) / (bought_0 + sold_0); NULL if both are 0"),
         Column("largest_size", T.SIZE, "largest print", nullable=False, unit="contracts"),
         Column("largest_notional_usd", T.MONEY, "largest print by notional", nullable=False, unit="USD"),
         Column("largest_trade_id", T.TEXT, "trade_id of the largest print by notional", nullable=False),
-        Column("block_contracts", T.SIZE, "negotiated off the book", unit="contracts"),
-        Column("identity", T.TEXT, "strong; weak where only imports without ids are held", nullable=False),
+        Column("block_contracts", T.SIZE, "contracts of block trades, negotiated off the book", unit="contracts"),
+        Column("identity", T.TEXT, "strong; weak if there are only imports without ids", nullable=False),
         Column("is_complete", T.BOOL, "every trade of this instrument and day was read", nullable=False),
-        Column("unread_rows", T.BIGINT, "rows of the day that could not be read and may be this instrument's"),
+        Column("unread_rows", T.BIGINT, "rows of the day that could not be read and may belong to this instrument"),
         Column("incomplete_reason", T.TEXT, "why is_complete is false"),
     ),
     key=("instrument_id", "date"),

@@ -1,4 +1,4 @@
-"""The overview of instruments as they are now: what an analyst filters before anything else.
+"""The overview of all instruments as of now, for filtering and ranking.
 
 Belongs here: columns, key and rules of ``mart.market_overview``. Units as in ``trading.py``.
 """
@@ -28,16 +28,16 @@ FLAGS = (
     "duplicate_title",
 )
 
-_CHANGE = "since the close of the UTC day {}; both of price_source, NULL where that day has no close of it"
-_VOLUME = "contracts of the prints of the last {} that were read, block trades included; NULL where none was read"
+_CHANGE = "change since the close of the UTC day {}, both from price_source; NULL if that day has no such close"
+_VOLUME = "contracts of the prints of the last {} that were read, block trades included; NULL if none was read"
 _COMPLETE = (
-    "nothing is missing from {} before as_of_at (or the start of trading) to volume_to_at, which is within an hour "
-    "of as_of_at; only prints with an id"
+    "no print is missing from {} before as_of_at (or the start of trading) to volume_to_at, which is within an hour "
+    "of as_of_at; counts only prints with an id"
 )
 
 MARKET_OVERVIEW = Table(
     name="mart.market_overview",
-    about="One row is one instrument as of now: price, changes, volume, quote, end, payout, completeness, what is odd.",
+    about="One row is one instrument as of now: price, changes, volume, quote, end, payout, completeness, flags.",
     grain="instrument",
     version=2,
     columns=(
@@ -45,26 +45,27 @@ MARKET_OVERVIEW = Table(
         Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False),
         Column("native_id", T.TEXT, "Kalshi ticker, Polymarket condition id", nullable=False),
         Column("event_id", T.TEXT, "venue:native_id of the event"),
-        Column("series_id", T.TEXT, "venue:native_id of the series, of the instrument or else of its event"),
+        Column("series_id", T.TEXT, "venue:native_id of the series of the instrument, else of its event"),
         Column("title", T.TEXT, "question or title as served"),
-        Column("display_name", T.TEXT, "of core.display_names; else the title or the native id", nullable=False),
-        Column("category", T.TEXT, "of core.ticker_categories; Other where nothing is known", nullable=False),
-        Column("category_source", T.TEXT, "evidence that decided: venue, tag, series, title, none", nullable=False),
+        Column("display_name", T.TEXT, "from core.display_names, else the title or the native id", nullable=False),
+        Column("category", T.TEXT, "from core.ticker_categories; Other if unknown", nullable=False),
+        Column("category_source", T.TEXT, "deciding evidence: venue, tag, series, title, none", nullable=False),
         Column("status", T.TEXT, "unopened, active, paused, closed, determined, settled", nullable=False),
-        Column("is_combo", T.BOOL, "a parlay: legs of other instruments", nullable=False),
+        Column("is_combo", T.BOOL, "a parlay whose legs are other instruments", nullable=False),
         Column("latest_price", T.PRICE, "of outcome 0, from the first price_source that has one", unit="USD"),
-        Column("priced_outcome", T.TEXT, "name of outcome 0, which latest_price, changes and quotes are the prices of"),
+        Column("priced_outcome", T.TEXT, "name of outcome 0; latest_price, changes and quotes are its prices"),
         Column(
             "price_source",
             T.TEXT,
-            "first that has a price: trades (newest print, block trades aside), candle or mid_sample (newest daily "
-            "close), each of the last 8 UTC days; quote_mid (middle of best_bid and best_ask), last_price (as served)",
+            "the first source with a price: trades (newest print, without block trades), candle or mid_sample (newest "
+            "daily close), each within the last 8 UTC days; quote_mid (mid of best_bid and best_ask), last_price (as "
+            "served)",
         ),
         Column(
             "price_at",
             T.TIME,
-            "time of the print (of yesterday or today); of a daily close: the end of its day, or when it was read; "
-            "of quote_mid and last_price: quote_at, which does not say when the last trade was",
+            "time of the print (of yesterday or today); for a daily close, the end of its day or when it was read; "
+            "for quote_mid and last_price, quote_at, which is not the time of the last trade",
         ),
         Column("change_1d", T.PRICE, _CHANGE.format("before as_of_at's"), unit="USD"),
         Column("change_7d", T.PRICE, _CHANGE.format("7 days before as_of_at's"), unit="USD"),
@@ -75,7 +76,7 @@ MARKET_OVERVIEW = Table(
         Column("volume_7d", T.SIZE, _VOLUME.format("168 hours"), unit="contracts"),
         Column("taker_notional_7d_usd", T.MONEY, "price x size of the same prints", unit="USD"),
         Column("volume_7d_is_complete", T.BOOL, _COMPLETE.format("168 hours"), nullable=False),
-        Column("volume_to_at", T.TIME, "trades were read until then without a hole; as_of_at if trading ended before"),
+        Column("volume_to_at", T.TIME, "trades were read without a gap until then; as_of_at if trading ended before"),
         Column("venue_volume_24h", T.SIZE, "the venue's own figure as served at quote_at, in venue_volume_24h_unit"),
         Column("venue_volume_24h_unit", T.TEXT, "contracts (Kalshi) or USD (Polymarket)"),
         Column("open_interest", T.SIZE, "as served at quote_at, in open_interest_unit"),
@@ -83,39 +84,39 @@ MARKET_OVERVIEW = Table(
         Column("liquidity_usd", T.MONEY, "as served at quote_at", unit="USD"),
         Column("best_bid", T.PRICE, "of outcome 0, as of quote_at", unit="USD"),
         Column("best_ask", T.PRICE, "of outcome 0, as of quote_at", unit="USD"),
-        Column("spread", T.PRICE, "best_ask - best_bid; negative where the quote is crossed", unit="USD"),
+        Column("spread", T.PRICE, "best_ask - best_bid; negative if the quote is crossed", unit="USD"),
         Column(
             "quote_at",
             T.TIME,
-            "when the venue last served the newest quote; NULL where it served none in the last 3 UTC days",
+            "when the venue last served the newest quote; NULL if it served none in the last 3 UTC days",
         ),
         Column("ends_at", T.TIME, "scheduled end as served; may be nominal, see ends_at_source"),
         Column("ends_at_source", T.TEXT, "closes_at (of the instrument), else event (its ends_at)"),
-        Column("trading_ended_at", T.TIME, "when trading really ended; NULL while it goes on or is unknown"),
-        Column("payout_0", T.EXACT_PRICE, "final, per share of outcome 0; NULL where sources disagree", unit="USD"),
-        Column("trades_complete_from", T.TIME, "since when trades are complete without a hole"),
-        Column("prices_complete_from", T.TIME, "since when daily prices are complete without a hole"),
+        Column("trading_ended_at", T.TIME, "when trading really ended; NULL while it continues or if unknown"),
+        Column("payout_0", T.EXACT_PRICE, "final, per share of outcome 0; NULL if sources disagree", unit="USD"),
+        Column("trades_complete_from", T.TIME, "trades are complete without a gap since then"),
+        Column("prices_complete_from", T.TIME, "daily prices are complete without a gap since then"),
         Column(
             "quality_flags",
             T.TEXTS,
             "no_trades_read: no trades of the last 7 days were read; unread_rows: rows of these days could not be read "
-            "and may be trades of the instrument; no_price: none of the sources has one; "
-            "stale_price: price_at is older than 24 hours (this and the flags on quotes: of active instruments); "
-            "no_quote: the venue served neither bid nor ask within 3 days; one_sided_quote: one of them; "
+            "and may be trades of the instrument; no_price: no source has a price; "
+            "stale_price: price_at is older than 24 hours (this flag and the quote flags: only active instruments); "
+            "no_quote: the venue served neither bid nor ask within 3 days; one_sided_quote: only one of them; "
             "crossed_quote: the ask is below the bid; wide_spread: more than 0.10; "
-            "never_traded: the venue says a volume of 0, and nothing else says more; "
+            "never_traded: the venue reports a volume of 0, and no other source shows a trade; "
             "disputed: the outcome is or was disputed; "
-            "payouts_disagree: sources say different payouts, or one says final and another proposed; "
+            "payouts_disagree: sources have different payouts, or one has a final and another a proposed payout; "
             "outcomes_reordered: the venue lists the outcomes in another order than at first (the indexes stay); "
-            "settled_without_payout: no source says one; category_unknown: no evidence for a category; "
+            "settled_without_payout: no source has a payout; category_unknown: no evidence for a category; "
             "duplicate_title: another instrument of the venue has the same title and sub_title",
             nullable=False,
         ),
-        Column("as_of_at", T.TIME, "the moment that the row speaks of", nullable=False),
+        Column("as_of_at", T.TIME, "the time for which the row was computed", nullable=False),
     ),
     key=("instrument_id",),
     partition_by=(),
-    # A page of the most traded is then a stretch of neighbours: of a million rows the first one takes 25 ms, not 70.
+    # A page of the most traded is then contiguous: of a million rows the first page takes 25 ms, not 70.
     sort_by=("volume_24h", "instrument_id"),
     physical=True,
     rules=(

@@ -1,4 +1,4 @@
-"""What streams tell besides books and prints: best prices as the venue quotes them, and an account's own events.
+"""Other stream tables: best prices as the venue quotes them, and an account's own events.
 
 Belongs here: columns, keys and rules of these two tables. They come about like those of ``books.py``, hour by hour
 from captures. What is an account's is in the lake alone: nothing publishes or mirrors it.
@@ -20,41 +20,41 @@ ACCOUNT_EVENTS = Table(
     fed_by=(Feeder.BOOKS,),
     cycle=Cycle.HOUR,
     about=(
-        "One row is one thing that a venue told the account that listens about itself: an order as it stands, a fill, "
-        "a position, or something else. A fill is told again when its status changes, and everything twice while two "
-        "shifts overlap: count fills by order_id and trade_id. Private: in the lake only, never published."
+        "One row is one event of the listening account: the state of an order, a fill, a position, or another event. "
+        "The venue sends a fill again when its status changes, and every event appears twice while two shifts overlap: "
+        "count fills by order_id and trade_id. Private: in the lake only, never published."
     ),
     grain="connection, frame, position",
     columns=(
         VENUE,
         DATE,
         HOUR,
-        Column("listener", T.TEXT, "whose account's channels it came on", nullable=False),
+        Column("listener", T.TEXT, "the listener that records the account's channels", nullable=False),
         RECEIVED,
         EVENT,
         *_OF_A_FRAME,
         Column("kind", T.TEXT, "order, fill, position or other", nullable=False),
-        Column("instrument_id", T.TEXT, "venue:native_id; NULL where kind is other"),
+        Column("instrument_id", T.TEXT, "venue:native_id; NULL if kind is other"),
         Column("token", T.TEXT, "Kalshi: ticker; Polymarket: token id"),
-        Column("outcome_index", T.INT, "of the token; NULL where no listener watched its instrument in this hour"),
-        Column("is_buy", T.BOOL, "buys the token; on Kalshi yes: who buys no sells yes"),
+        Column("outcome_index", T.INT, "of the token; NULL if no listener watched its instrument in this hour"),
+        Column("is_buy", T.BOOL, "buys the token; on Kalshi, buys yes (buying no is selling yes)"),
         Column("price", T.PRICE, "of the token", unit="USD"),
-        Column("size", T.SIZE, "of the order, fill or position; a position is less than 0 where it is short"),
-        Column("filled", T.SIZE, "of the order so far, as told"),
-        Column("remaining", T.SIZE, "of the order, as told"),
-        Column("fee_usd", T.MONEY, "paid by the fill, or so far for the order or position; NULL where not told"),
-        Column("order_id", T.TEXT, "the venue's"),
-        Column("client_order_id", T.TEXT, "ours, where the venue tells it"),
-        Column("trade_id", T.TEXT, "the venue's, of a fill"),
-        Column("is_maker", T.BOOL, "of a fill: the order rested"),
+        Column("size", T.SIZE, "of the order, fill or position; a short position is negative"),
+        Column("filled", T.SIZE, "filled size of the order so far, as sent"),
+        Column("remaining", T.SIZE, "remaining size of the order, as sent"),
+        Column("fee_usd", T.MONEY, "paid by the fill, or so far for the order or position; NULL if not sent"),
+        Column("order_id", T.TEXT, "the venue's order id"),
+        Column("client_order_id", T.TEXT, "our order id, if the venue sends it"),
+        Column("trade_id", T.TEXT, "the venue's trade id of a fill"),
+        Column("is_maker", T.BOOL, "of a fill: the order was resting in the book"),
         Column(
             "change",
             T.TEXT,
-            "what happened to the order, the venue's word; why something was refused or could not be read",
+            "the venue's word for the change of the order; why an event was refused or could not be read",
         ),
-        Column("status", T.TEXT, "the venue's word; kind other: of what it is, or unreadable, or refused"),
-        Column("builder_code", T.TEXT, "of the order, where the venue tells it"),
-        Column("payload", T.TEXT, "the object as served; empty where refused", nullable=False),
+        Column("status", T.TEXT, "the venue's word; kind other: the kind of the event, or unreadable, or refused"),
+        Column("builder_code", T.TEXT, "of the order, if the venue sends it"),
+        Column("payload", T.TEXT, "the object as served; empty if refused", nullable=False),
     ),
     key=("connection_id", "frame", "position"),
     partition_by=_PARTITION,
@@ -82,8 +82,8 @@ LIVE_QUOTES = Table(
     cycle=Cycle.HOUR,
     counted=Counted("date", "received_at"),
     about=(
-        "One row is one quote as the stream told it apart from the book: best prices, on Kalshi volume and open "
-        "interest too, of the connection whose book counts at that instant. Only of listeners that want quotes."
+        "One row is one quote in the stream, separate from the book: best prices, on Kalshi also volume and open "
+        "interest, from the connection whose book is valid at that time. Only for listeners with quotes enabled."
     ),
     grain="connection, frame, position",
     columns=(
@@ -95,11 +95,11 @@ LIVE_QUOTES = Table(
         EVENT,
         *_OF_A_FRAME,
         Column("outcome_index", T.INT, "the quoted outcome; on Kalshi 0", nullable=False),
-        Column("bid", T.PRICE, "of the quoted outcome; NULL where there is no quote", unit="USD"),
-        Column("bid_size", T.SIZE, "at the best bid; Polymarket does not tell", unit="contracts"),
-        Column("ask", T.PRICE, "of the quoted outcome; NULL where there is no quote", unit="USD"),
-        Column("ask_size", T.SIZE, "at the best ask; Polymarket does not tell", unit="contracts"),
-        Column("last_price", T.PRICE, "last trade (Kalshi); NULL where it never traded", unit="USD"),
+        Column("bid", T.PRICE, "of the quoted outcome; NULL if there is no quote", unit="USD"),
+        Column("bid_size", T.SIZE, "at the best bid; NULL on Polymarket", unit="contracts"),
+        Column("ask", T.PRICE, "of the quoted outcome; NULL if there is no quote", unit="USD"),
+        Column("ask_size", T.SIZE, "at the best ask; NULL on Polymarket", unit="contracts"),
+        Column("last_price", T.PRICE, "last trade (Kalshi); NULL if it never traded", unit="USD"),
         Column("volume", T.SIZE, "contracts traded so far (Kalshi)", unit="contracts"),
         Column("open_interest", T.SIZE, "Kalshi: contracts", unit="contracts"),
     ),

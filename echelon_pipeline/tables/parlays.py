@@ -1,7 +1,7 @@
-"""Parlays: combos, their legs, and what the legs say about a combo's price.
+"""Parlays: combos, their legs, and combo prices compared with leg prices.
 
 Belongs here: columns, keys and rules of ``core.parlays``, ``core.parlay_legs`` and ``mart.parlay_values``. Prices of
-a leg are those of the side that the combo is on: for a no leg the bid is 1 less the ask of yes.
+a leg are prices of the combo's side: the bid of a no leg is 1 - the ask of yes.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from echelon_pipeline.tables.schema import Column, Feeder, Rule, T, Table
 
 _PARLAY = Column("instrument_id", T.TEXT, "venue:native_id of the combo", nullable=False)
 _NAME = Column("display_name", T.TEXT, "title and side of each leg, joined by +; cut after 4 legs", nullable=False)
-_COLLECTION = Column("collection_id", T.TEXT, "the venue's collection that it was made from")
-_STATUS = Column("status", T.TEXT, "as in core.instruments; NULL where no listing shows the combo")
+_COLLECTION = Column("collection_id", T.TEXT, "the venue's collection from which it was made")
+_STATUS = Column("status", T.TEXT, "as in core.instruments; NULL if no listing has the combo")
 _CREATED = Column("created_at", T.TIME, "the venue's creation time")
-_LEG_COUNT = Column("leg_count", T.INT, "legs served; NULL where none were")
+_LEG_COUNT = Column("leg_count", T.INT, "number of served legs; NULL if none were served")
 _BID = Column("bid", T.PRICE, "for the combo paying out (outcome 0), newest; NULL is no quote", unit="USD")
 _ASK = Column("ask", T.PRICE, "for the combo paying out (outcome 0), newest; NULL is no quote", unit="USD")
-_LAST = Column("last_price", T.PRICE, "last trade of the combo; NULL where it never traded", unit="USD")
+_LAST = Column("last_price", T.PRICE, "last trade of the combo; NULL if it never traded", unit="USD")
 _QUOTED = Column("observed_at", T.TIME, "when bid, ask and last_price were last served")
-_PAYOUT = Column("payout_0", T.EXACT_PRICE, "per share of the combo paying out, once the venue says it", unit="USD")
+_PAYOUT = Column("payout_0", T.EXACT_PRICE, "per share of outcome 0, after the venue has published it", unit="USD")
 
 
 def _either(value: str, reason: str) -> Rule:
@@ -68,38 +68,36 @@ PARLAYS = Table(
 PARLAY_LEGS = Table(
     name="core.parlay_legs",
     fed_by=(Feeder.STATEMENT, Feeder.COMBOS),
-    about="One row is one leg of a combo, priced on the side that the combo is on.",
+    about="One row is one leg of a combo, priced on the combo's side.",
     grain="parlay_id, leg_index",
     columns=(
         VENUE,
         Column("parlay_id", T.TEXT, "instrument_id of the combo", nullable=False),
         Column("leg_index", T.INT, "position in the served list, from 0", nullable=False),
-        Column("instrument_id", T.TEXT, "venue:native_id of the leg; it may name an instrument we do not hold"),
+        Column("instrument_id", T.TEXT, "venue:native_id of the leg; it may be missing in core.instruments"),
         Column("event_id", T.TEXT, "venue:native_id of the leg's event"),
         Column("side", T.TEXT, "as served: yes or no"),
-        Column("outcome_index", T.INT, "0 is yes, 1 is no; NULL where the side is neither"),
+        Column("outcome_index", T.INT, "0 is yes, 1 is no; NULL if the side is neither"),
         Column("title", T.TEXT, "of the leg's instrument"),
         Column("sub_title", T.TEXT, "of the leg's instrument"),
         Column("status", T.TEXT, "of the leg's instrument, as in core.instruments"),
         Column("is_scalar", T.BOOL, "the leg may pay a fraction, or did"),
-        Column("is_known", T.BOOL, "the leg's instrument is held and its side is clear", nullable=False),
-        Column("unknown_reason", T.TEXT, "why it is not known"),
-        Column(
-            "price", T.EXACT_PRICE, "now: final payout, else middle of the newest quotes, else last trade", unit="USD"
-        ),
+        Column("is_known", T.BOOL, "core.instruments has the leg's instrument, and its side is clear", nullable=False),
+        Column("unknown_reason", T.TEXT, "why the leg is not known"),
+        Column("price", T.EXACT_PRICE, "now: final payout, else mid of the newest quotes, else last trade", unit="USD"),
         Column("price_source", T.TEXT, "payout, mid or last_trade"),
         Column("price_reason", T.TEXT, "why there is no price"),
         Column("bid", T.PRICE, "newest; NULL is no quote", unit="USD"),
         Column("ask", T.PRICE, "newest; NULL is no quote", unit="USD"),
         Column("observed_at", T.TIME, "when bid and ask were last served"),
-        Column("bid_beside", T.PRICE, "seen at most 60 s from the combo's newest quote", unit="USD"),
-        Column("ask_beside", T.PRICE, "seen at most 60 s from the combo's newest quote", unit="USD"),
-        Column("beside_at", T.TIME, "when those two were seen; NULL where no poll was that near"),
-        Column("price_at_creation", T.EXACT_PRICE, "last one known when the combo was created", unit="USD"),
-        Column("creation_source", T.TEXT, "trade, quote (middle, else last trade) or daily_close"),
-        Column("creation_known_at", T.TIME, "when that price was made; a daily close: the end of its day"),
+        Column("bid_beside", T.PRICE, "bid observed within 60 s of the combo's newest quote", unit="USD"),
+        Column("ask_beside", T.PRICE, "ask observed within 60 s of the combo's newest quote", unit="USD"),
+        Column("beside_at", T.TIME, "when bid_beside and ask_beside were observed; NULL if no poll was that close"),
+        Column("price_at_creation", T.EXACT_PRICE, "last known price when the combo was created", unit="USD"),
+        Column("creation_source", T.TEXT, "trade, quote (mid, else last trade) or daily_close"),
+        Column("creation_known_at", T.TIME, "time of that price; for a daily close, the end of its day"),
         Column("creation_reason", T.TEXT, "why there is no price at creation"),
-        Column("payout", T.EXACT_PRICE, "of this side, once final", unit="USD"),
+        Column("payout", T.EXACT_PRICE, "final payout of this side", unit="USD"),
     ),
     key=("parlay_id", "leg_index"),
     partition_by=(),
@@ -123,7 +121,7 @@ PARLAY_LEGS = Table(
 PARLAY_VALUES = Table(
     name="mart.parlay_values",
     version=2,
-    about="One row is one combo's quote beside the product of its legs and the bounds that their quotes set.",
+    about="One row is one combo's quote, the product of its legs' prices, and the bounds from the legs' quotes.",
     grain="instrument",
     columns=(
         VENUE,
@@ -134,7 +132,10 @@ PARLAY_VALUES = Table(
         _CREATED,
         _LEG_COUNT,
         Column(
-            "priced_outcome", T.TEXT, "the combo's outcome that prices are of: outcome 0, all legs hit", nullable=False
+            "priced_outcome",
+            T.TEXT,
+            "the priced outcome of the combo: outcome 0, every leg wins",
+            nullable=False,
         ),
         _BID,
         _ASK,
@@ -144,18 +145,18 @@ PARLAY_VALUES = Table(
         Column(
             "product_reason",
             T.TEXT,
-            "why there is none: legs_unknown, leg_not_held, scalar_leg, unknown_event, shared_event, same_game, "
+            "why there is no product: legs_unknown, leg_not_held, scalar_leg, unknown_event, shared_event, same_game, "
             "no_price",
         ),
-        Column("leg_product_at_creation", T.EXACT_PRICE, "the same of prices at creation", unit="USD"),
-        Column("creation_reason", T.TEXT, "why there is none, words as in product_reason"),
+        Column("leg_product_at_creation", T.EXACT_PRICE, "product of the legs' prices at creation", unit="USD"),
+        Column("creation_reason", T.TEXT, "why there is no product at creation; words as in product_reason"),
         Column("lower_bound", T.PRICE, "max(0, sum of leg bids - (legs - 1))", unit="USD"),
         Column("upper_bound", T.PRICE, "smallest leg ask", unit="USD"),
         Column("bounds_reason", T.TEXT, "why a bound is missing: legs_unknown, leg_not_held, no_leg_ask"),
-        Column("quote_spread_seconds", T.STAT, "from the oldest to the newest quote of combo and legs", unit="s"),
-        Column("is_bid_above_upper", T.BOOL, "also where no verdict is given; NULL without bid or bound"),
-        Column("is_ask_above_upper", T.BOOL, "also where no verdict is given; NULL without ask or bound"),
-        Column("is_ask_below_lower", T.BOOL, "also where no verdict is given; NULL without ask or bound"),
+        Column("quote_spread_seconds", T.STAT, "time from the oldest to the newest quote of combo and legs", unit="s"),
+        Column("is_bid_above_upper", T.BOOL, "set even with no_verdict; NULL without bid or bound"),
+        Column("is_ask_above_upper", T.BOOL, "set even with no_verdict; NULL without ask or bound"),
+        Column("is_ask_below_lower", T.BOOL, "set even with no_verdict; NULL without ask or bound"),
         Column(
             "verdict",
             T.TEXT,
@@ -166,7 +167,7 @@ PARLAY_VALUES = Table(
         Column(
             "verdict_reason",
             T.TEXT,
-            "of no_verdict: legs_unknown, leg_not_held, scalar_leg, not_trading, leg_not_trading, no_quote, one_sided, "
+            "why: legs_unknown, leg_not_held, scalar_leg, not_trading, leg_not_trading, no_quote, one_sided, "
             "leg_without_quote, crossed_quotes, stale_quotes (more than 60 s apart)",
         ),
         _PAYOUT,

@@ -1,6 +1,6 @@
-"""Raw tables: what the venues said, as served, append-only.
+"""Raw tables: payloads exactly as the venues served them, append-only.
 
-Belongs here: tables whose rows are payloads. Nothing here is interpreted.
+Belongs here: tables of payloads and of the pages that delivered them. Payloads are not interpreted here.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ RAW_OBJECTS = Table(
         Column("request", T.TEXT, "path and query, without host and credentials", nullable=False),
         Column("page", T.INT, "page number within the unit, from 0", nullable=False),
         Column("position", T.INT, "position within the page, from 0", nullable=False),
-        Column("received_at", T.TIME, "our clock when the answer had arrived", nullable=False),
-        Column("object_key", T.TEXT, "the venue's id of the object where it has one"),
+        Column("received_at", T.TIME, "when the answer had arrived, by our clock", nullable=False),
+        Column("object_key", T.TEXT, "the venue's id of the object, if it has one"),
         Column("sha256", T.TEXT, "of the payload bytes, hex", nullable=False),
         Column("payload", T.TEXT, "the object's JSON text as served", nullable=False),
-        Column("context", T.TEXT, "JSON of what the answer says outside the object, e.g. the ticker"),
+        Column("context", T.TEXT, "JSON of facts in the answer outside the object, e.g. the ticker"),
         Column("parser_version", T.INT, "version of the parsers when it was stored", nullable=False),
     ),
     key=("venue", "endpoint", "unit_id", "page", "position"),
@@ -59,24 +59,24 @@ RAW_LAST_SEEN = Table(
 RAW_PAGES = Table(
     name="raw.pages",
     fed_by=(Feeder.UNITS,),
-    about="One row is one page whose rows a unit of work committed: what it was asked for, and what was kept of it.",
+    about="One row is one page whose rows a unit of work committed: what was requested, and which rows were kept.",
     grain="unit, page, commit that took rows of it",
     columns=(
         Column("venue", T.TEXT, "name of the venue", nullable=False),
-        Column("table_name", T.TEXT, "the table that its rows are of", nullable=False),
+        Column("table_name", T.TEXT, "the table of its rows", nullable=False),
         Column("unit_id", T.TEXT, "the unit of work that fetched it; sorts by time", nullable=False),
         Column("page", T.INT, "page number within the unit, from 0", nullable=False),
         Column("objects", T.BIGINT, "objects of the page in raw.objects", nullable=False),
-        Column("scope", T.TEXT, "the builder code that was asked for"),
-        Column("instrument_ids", T.TEXTS, "the instruments that were asked for; NULL: any of the venue's"),
-        Column("from_at", T.TIME, "its rows are not older", nullable=False),
-        Column("to_at", T.TIME, "and older than this", nullable=False),
-        Column("low_at", T.TIME, "the oldest time that can be read on it, where its rows have times"),
-        Column("high_at", T.TIME, "the newest time that can be read on it"),
-        Column("begin_at", T.TIME, "begin of what was asked for: older rows were not kept", nullable=False),
-        Column("end_at", T.TIME, "end of what was asked for: rows at it and newer ones were not kept", nullable=False),
-        Column("kept_from_at", T.TIME, "of the walk's rows those from here on were kept by now", nullable=False),
-        Column("rows", T.BIGINT, "rows of the commit in the place of the page, at least", nullable=False),
+        Column("scope", T.TEXT, "the requested builder code"),
+        Column("instrument_ids", T.TEXTS, "the requested instruments; NULL: all instruments of the venue"),
+        Column("from_at", T.TIME, "lower limit of the times of its rows, inclusive", nullable=False),
+        Column("to_at", T.TIME, "upper limit of the times of its rows, exclusive", nullable=False),
+        Column("low_at", T.TIME, "the oldest readable time on the page, if its rows have times"),
+        Column("high_at", T.TIME, "the newest readable time on the page"),
+        Column("begin_at", T.TIME, "begin of the requested interval: older rows were not kept", nullable=False),
+        Column("end_at", T.TIME, "end of the requested interval, exclusive: newer rows were not kept", nullable=False),
+        Column("kept_from_at", T.TIME, "rows of the walk from this time on had been kept by then", nullable=False),
+        Column("rows", T.BIGINT, "minimum number of rows of the commit that belong to the page", nullable=False),
     ),
     key=("unit_id", "page", "kept_from_at"),
     partition_by=("venue", "table_name"),

@@ -1,7 +1,7 @@
-"""What a table is: columns with types and units, key, grain, partitioning, rules.
+"""The classes of the registry: tables with columns, types, units, key, grain, partitioning and rules.
 
-Belongs here: the vocabulary of the registry and conversions of types. The tables themselves are
-in the modules beside this one; nothing here reads or writes data.
+Belongs here: these classes and conversions of types. The tables themselves are in the other modules of this room. No
+code here reads or writes data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class T(StrEnum):
     PRICE = "DECIMAL(9,6)"
     EXACT_PRICE = "DECIMAL(18,12)"
     SIZE = "DECIMAL(18,6)"
-    MONEY = "DECIMAL(18,6)"  # same digits as SIZE; the suffix _usd tells them apart
+    MONEY = "DECIMAL(18,6)"  # same digits as SIZE; the suffix _usd distinguishes them
     RATE = "DECIMAL(12,8)"
     STRIKE = "DECIMAL(38,12)"  # from shares of a cent (0.0000125) to company revenues (59000000000.0)
     TEXTS = "VARCHAR[]"
@@ -56,8 +56,8 @@ _ARROW: dict[str, pa.DataType] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column: name, type, what it means. ``unit`` is empty where the name says it all. ``is_json``: a text that
-    holds JSON (jsonb in Postgres)."""
+    """One column: name, type, meaning. ``unit`` is empty if the name includes it. ``is_json``: the text is JSON (jsonb
+    in Postgres)."""
 
     name: str
     type: T
@@ -68,8 +68,8 @@ class Column:
 
     @property
     def arrow(self) -> pa.Field[pa.DataType]:
-        # The lake keeps every column nullable: requiredness is a rule that names the bad row,
-        # not a writer's crash.
+        # Every column is nullable in the lake: a rule checks required columns and names the bad row, where the writer
+        # would only fail.
         return pa.field(self.name, _ARROW[self.type.value], nullable=True)
 
 
@@ -82,8 +82,8 @@ class Rule:
 
 
 class Feeder(StrEnum):
-    """What writes rows of a table. Those of the first group ask a venue's REST side or read what it recorded: a
-    venue's registration names which of them it has (all have listings and books)."""
+    """What writes the rows of a table. The first group requests data from a venue or reads its recordings; the
+    venue's registration names the feeders that it has (every venue has listings and books)."""
 
     LISTINGS = "listings"
     TRADES = "trades"
@@ -97,15 +97,15 @@ class Feeder(StrEnum):
     STATE = "state"  # exported from the state database
     UNITS = "units"  # every unit of work
     STATEMENT = "statement"  # one statement of sql/core or sql/marts
-    REFRESH = "refresh"  # what computes the statements' tables
-    REDERIVATION = "rederivation"  # what derives tables again from raw
+    REFRESH = "refresh"  # the refresh that computes the tables of statements
+    REDERIVATION = "rederivation"  # derives tables again from raw
 
 
 OF_VENUES = frozenset(Feeder) - {Feeder.STATE, Feeder.UNITS, Feeder.STATEMENT, Feeder.REFRESH, Feeder.REDERIVATION}
 
 
 class Cycle(StrEnum):
-    """The stretch of time that one run of a table's feeder owns."""
+    """The partition unit: the span of time that one run of a table's feeder owns."""
 
     DAY = "day"
     HOUR = "hour"
@@ -113,7 +113,7 @@ class Cycle(StrEnum):
 
 
 class Audience(StrEnum):
-    """Who may read a table: everyone who reads the publication, or its account's owner alone."""
+    """Who may read a table: every reader of the publication, or only the owner of the account."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -121,11 +121,11 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True)
 class MergePolicy:
-    """Which of two rows of one key stays, beside what ``newest`` says.
+    """Which of two rows of one key wins, in addition to ``newest``.
 
-    ``best_first``: terms of an order over staged rows of one key. ``not_worse``: conditions that a staged row (s) must
-    meet to replace a stored one (o). ``keeps_first_read``: observed_at says when a row was first read, so that a row
-    which is staged again keeps the stored time.
+    ``best_first``: ORDER BY terms for staged rows of one key. ``not_worse``: conditions under which a staged row (s)
+    replaces a stored row (o). ``keeps_first_read``: observed_at is the time of the first read; a row that is staged
+    again keeps the earlier time.
     """
 
     best_first: tuple[str, ...] = ()
@@ -137,8 +137,8 @@ class MergePolicy:
 class Counted:
     """How ``mart.data_quality`` counts rows of a table.
 
-    ``day``, ``seen_at``: SQL of a row's UTC day and of when it was seen. ``can_be_late``: a row may be seen days after
-    its day. ``event_at``: the venue's time of a row, if it has one.
+    ``day``, ``seen_at``: SQL for the UTC day of a row and for the time when it was seen. ``can_be_late``: a row may be
+    seen days after its day. ``event_at``: the venue's time of a row, if it has one.
     """
 
     day: str
@@ -151,19 +151,18 @@ class Counted:
 class Table:
     """One table of the lake.
 
-    ``key``: unique in the table. ``replace_by``: staged rows replace every stored row that has the
-    same values here (default: the key). ``newest``: the column that decides which of two rows of one
-    key is kept when both are staged or stored; the larger wins, ties go to the staged row.
-    ``partition_by``: Delta partition columns. ``sort_by``: order inside files.
-    ``physical``: copied into the published file whatever its size, because it is asked first.
-    ``mirrored``: a published table that is small enough, or changes by day, is copied to Postgres too.
-    ``indexes``: of Postgres, besides the key; a column may be followed by its order (``volume DESC NULLS LAST``).
-    ``audience``: a private table's folder and files are their owner's alone (0700, 0600); it is never published.
-    ``fed_by``: what writes it, the first one under the table's own asset key; of a statement, what it waits for too.
-    ``cycle``: the stretch of time that a run of its feeder owns. ``needs``: tables of the same venue that its feeder
-    reads. ``commit_order``: its place among the tables that one unit of work commits; 0 where no unit stages it.
-    ``reported_with``: the table whose asset reports it, where it has none of its own.
-    ``version``: raised when columns change; older data is migrated on read (missing columns are NULL).
+    ``key``: unique in the table. ``replace_by``: staged rows replace every stored row with the same values of these
+    columns (default: the key). ``newest``: of two rows of one key, the one with the larger value of this column wins;
+    a staged row wins a tie. ``partition_by``: Delta partition columns. ``sort_by``: order inside files.
+    ``physical``: copied into the published file at any size, because most queries read it first.
+    ``mirrored``: copied to Postgres too, because it is small enough or changes by day.
+    ``indexes``: Postgres indexes in addition to the key; a column may have an order (``volume DESC NULLS LAST``).
+    ``audience``: the files of a private table are readable by their owner only (0700, 0600); it is never published.
+    ``fed_by``: what writes the table; the first one has the table's own asset key. A table of a statement lists the
+    feeders that it waits for too. ``cycle``: the partition unit of its feeder. ``needs``: tables of the same venue that
+    its feeder reads. ``commit_order``: its place among the tables that one unit of work commits; 0 if no unit stages
+    it. ``reported_with``: the table whose asset reports this one, if it has no asset of its own.
+    ``version``: increased when columns change; older data is migrated on read (missing columns are NULL).
     """
 
     name: str
@@ -206,7 +205,7 @@ class Table:
 
     @property
     def types(self) -> dict[str, str]:
-        """DuckDB's types of its columns, by name, in their order."""
+        """The DuckDB types of the columns, by name, in their order."""
         return {c.name: c.type.value for c in self.columns}
 
     @property
@@ -214,18 +213,18 @@ class Table:
         return self.name.split(".", 1)[0]
 
     def column(self, name: str) -> Column:
-        """The column of that name; KeyError where there is none."""
+        """The column with this name; KeyError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
         raise KeyError(f"{self.name} has no column {name!r}")
 
     def arrow_schema(self) -> pa.Schema:
-        """The lake's Arrow schema of this table."""
+        """The Arrow schema of this table in the lake."""
         return pa.schema([c.arrow for c in self.columns])
 
     def all_rules(self) -> tuple[Rule, ...]:
-        """Own rules plus one per required column."""
+        """The table's rules and one rule per required column."""
         required = tuple(
             Rule(f"{c.name} is present", f"{quote(c.name)} IS NOT NULL") for c in self.columns if not c.nullable
         )

@@ -1,4 +1,4 @@
-"""Marts of how prices move and how often they were right.
+"""Marts of price trends and of the calibration of prices.
 
 Belongs here: columns, keys and rules of ``mart.price_trends`` and of the calibration tables. Windows are calendar
 days that end with the row's day; ``short_days`` and ``long_days`` are settings (7 and 30 by default).
@@ -11,7 +11,7 @@ from echelon_pipeline.tables.schema import Column, Cycle, Rule, T, Table
 
 _DAY = "USD per day"
 
-_PRICED = "name of outcome 0, which all prices of the row are of; its label as it was when the row was computed"
+_PRICED = "name of outcome 0, whose prices the row has; its label at the time of computation"
 
 PRICE_TRENDS = Table(
     name="mart.price_trends",
@@ -19,7 +19,7 @@ PRICE_TRENDS = Table(
     version=2,
     about=(
         "One row is one instrument's UTC day of one price source, as in core.daily_prices until trading ended, with "
-        "how its close moved. Sources are never mixed."
+        "the trend of its close. Sources are never mixed."
     ),
     grain="instrument, date, price_source",
     columns=(
@@ -27,47 +27,47 @@ PRICE_TRENDS = Table(
         DATE,
         INSTRUMENT,
         Column("price_source", T.TEXT, "trades, candle, mid_sample or venue_day (Eastern-time day)", nullable=False),
-        Column("close", T.PRICE, "of outcome 0; NULL where nothing traded", unit="USD"),
+        Column("close", T.PRICE, "of outcome 0; NULL if nothing traded", unit="USD"),
         Column("priced_outcome", T.TEXT, _PRICED, nullable=False),
         Column(
             "is_fresh",
             T.BOOL,
             "the close was observed on this day. trades, candle, venue_day: something traded (close is not NULL). "
-            "mid_sample: the venue fills forward, so a day whose samples all equal the close of the day before is "
-            "taken as carried; a midpoint that really stood still all day looks the same",
+            "mid_sample: the venue fills forward, so a day whose samples all equal the close of the day before counts "
+            "as filled; a midpoint that really did not move all day looks the same",
             nullable=False,
         ),
-        Column("change", T.PRICE, "close minus yesterday's; NULL unless both days are fresh", unit="USD"),
+        Column("change", T.PRICE, "close minus the close of the day before; NULL unless both are fresh", unit="USD"),
         Column(
             "logit_change",
             T.STAT,
-            "change of ln(p / (1 - p)), closes clipped to one tick from 0 and 1 (the tick as it is now; 0.01 where "
-            "unknown); NULL where change is",
+            "change of ln(p / (1 - p)), closes clipped to one tick from 0 and 1 (the current tick; 0.01 if unknown); "
+            "NULL if change is NULL",
         ),
         Column("mean_short", T.STAT, "mean of the fresh closes of the last short_days days", unit="USD"),
-        Column("days_short", T.BIGINT, "fresh closes in it", nullable=False),
+        Column("days_short", T.BIGINT, "number of fresh closes in mean_short", nullable=False),
         Column("mean_long", T.STAT, "mean of the fresh closes of the last long_days days", unit="USD"),
-        Column("days_long", T.BIGINT, "fresh closes in it", nullable=False),
+        Column("days_long", T.BIGINT, "number of fresh closes in mean_long", nullable=False),
         Column(
             "volatility_short",
             T.STAT,
             "sample standard deviation of the changes of the last short_days days, not annualized; NULL below 2",
             unit=_DAY,
         ),
-        Column("changes_short", T.BIGINT, "changes in it", nullable=False),
-        Column("volatility_long", T.STAT, "the same over the last long_days days", unit=_DAY),
-        Column("changes_long", T.BIGINT, "changes in it", nullable=False),
+        Column("changes_short", T.BIGINT, "number of changes in volatility_short", nullable=False),
+        Column("volatility_long", T.STAT, "as volatility_short, over the last long_days days", unit=_DAY),
+        Column("changes_long", T.BIGINT, "number of changes in volatility_long", nullable=False),
         Column(
             "z_score",
             T.STAT,
             "(close - mean) / sample standard deviation of the fresh closes of the long_days days before this one; "
-            "NULL where the day is not fresh, below 5 closes, or where the deviation is below half a tick",
+            "NULL if the day is not fresh, below 5 closes, or if the deviation is below half a tick",
         ),
-        Column("days_prior", T.BIGINT, "fresh closes in it", nullable=False),
+        Column("days_prior", T.BIGINT, "number of fresh closes in the z_score's mean", nullable=False),
         Column(
             "drawdown",
             T.PRICE,
-            "close minus the highest fresh close of the last long_days days: 0 at the high, else negative; NULL where "
+            "close minus the highest fresh close of the last long_days days: 0 at the high, else negative; NULL if "
             "the day is not fresh",
             unit="USD",
         ),
@@ -75,13 +75,13 @@ PRICE_TRENDS = Table(
         Column(
             "regime",
             T.TEXT,
-            "volatility_short against the instrument's own volatility_before (no less than half a tick): calm below "
-            "half of it, volatile above twice, else normal; NULL below 3 changes now or 5 before",
+            "volatility_short compared with the instrument's volatility_before (at least half a tick): calm below "
+            "half of it, volatile above twice of it, else normal; NULL below 3 changes now or 5 before",
         ),
         Column(
             "volatility_before", T.STAT, "as volatility_long, of the long_days days before the short window", unit=_DAY
         ),
-        Column("changes_before", T.BIGINT, "changes in it", nullable=False),
+        Column("changes_before", T.BIGINT, "number of changes in volatility_before", nullable=False),
         Column("is_complete", T.BOOL, "the source covers the whole day; else the close may still move", nullable=False),
         Column("incomplete_reason", T.TEXT, "why is_complete is false, as in core.daily_prices"),
     ),
@@ -105,8 +105,8 @@ CALIBRATION = Table(
     cycle=Cycle.DAY,
     version=2,
     about=(
-        "One row is what one instrument with a final outcome cost at one horizon before that outcome could be known, "
-        "and what it paid; or why that is not known."
+        "One row is the price of one instrument with a final outcome at one horizon before the outcome could be known, "
+        "and its payout; or the reason why one of them is missing."
     ),
     grain="instrument, horizon",
     columns=(
@@ -114,40 +114,40 @@ CALIBRATION = Table(
         Column(
             "date",
             T.DATE,
-            "UTC day of outcome_known_at; where that is unknown, of our first look at the resolution. Prices are "
-            "looked for from 45 days before it on",
+            "UTC day of outcome_known_at, or of our first observation of the resolution if that is unknown. Prices "
+            "are searched from 45 days before it",
             nullable=False,
         ),
         INSTRUMENT,
-        Column("event_id", T.TEXT, "venue:native_id of the event, where it is known"),
+        Column("event_id", T.TEXT, "venue:native_id of the event, if known"),
         _HORIZON,
         _HORIZON_SECONDS,
         Column(
             "outcome_known_at",
             T.TIME,
-            "the earliest of those that are known: end of trading, occurrence (game start), first proposal of a "
-            "resolution, final resolution",
+            "the earliest known time of: end of trading, occurrence (game start), first proposal of a resolution, "
+            "final resolution",
         ),
         Column(
             "outcome_basis",
             T.TEXT,
-            "which of them: trading_ended, occurrence, proposal or resolution. Where only the resolution is known, the "
-            "outcome was public before, and prices at short horizons had seen it",
+            "which of these times: trading_ended, occurrence, proposal or resolution. If only the resolution is known, "
+            "the outcome was public earlier, and prices at short horizons already include it",
         ),
         Column("horizon_at", T.TIME, "outcome_known_at minus the horizon"),
         Column(
             "price",
             T.EXACT_PRICE,
-            "of outcome 0: the last one at or before horizon_at and at most a quarter of the horizon older; of several "
-            "at one instant any, always the same; block trades and imports without ids left out",
+            "of outcome 0: the last price at or before horizon_at, at most a quarter of the horizon older; of several "
+            "at the same time always the same one; without block trades and imports without ids",
             unit="USD",
         ),
         Column("priced_outcome", T.TEXT, _PRICED, nullable=False),
-        Column("price_at", T.TIME, "when it was traded; a daily close is known at the end of its day"),
+        Column("price_at", T.TIME, "time of the trade; for a daily close, the end of its day"),
         Column(
             "price_source",
             T.TEXT,
-            "trade; where no trade at or before horizon_at is held (of the 45 days before date), the daily close of "
+            "trade; if there is no trade at or before horizon_at (within the 45 days before date), the daily close of "
             "trades, candle, mid_sample or venue_day",
         ),
         Column("outcome", T.EXACT_PRICE, "final payout per share of outcome 0; fractions stay as they are", unit="USD"),
@@ -156,8 +156,8 @@ CALIBRATION = Table(
             T.TEXT,
             "why the row is not in the curve: no_payout, "
             "payouts_disagree (between sources: two payouts, or a payout and a proposal), no_outcome_time, "
-            "too_old (a price of the 45 days before date, but older than allowed), not_open (horizon_at lies before "
-            "trading), no_price (none in these days; there may be older ones); NULL where nothing is missing",
+            "too_old (a price within the 45 days before date, but older than allowed), not_open (horizon_at is before "
+            "trading), no_price (none in these days; there may be older ones); NULL if nothing is missing",
         ),
     ),
     key=("instrument_id", "horizon"),
@@ -177,34 +177,39 @@ CALIBRATION = Table(
 CALIBRATION_CURVE = Table(
     name="mart.calibration_curve",
     about=(
-        "One row is one price bucket of one venue and horizon: what instruments of that price paid. Every bucket has "
-        "a row."
+        "One row is one price bucket of one venue and horizon: the payouts of instruments at that price. Every bucket "
+        "has a row."
     ),
     grain="venue, horizon, bucket",
     columns=(
         VENUE,
         _HORIZON,
         _HORIZON_SECONDS,
-        Column("bucket_from", T.PRICE, "least price of the bucket, inclusive", nullable=False, unit="USD"),
-        Column("bucket_to", T.PRICE, "exclusive, but for 1", nullable=False, unit="USD"),
+        Column("bucket_from", T.PRICE, "lower limit of the bucket, inclusive", nullable=False, unit="USD"),
+        Column("bucket_to", T.PRICE, "upper limit, exclusive except for 1", nullable=False, unit="USD"),
         Column("n_instruments", T.BIGINT, "instruments in the bucket, each counted once", nullable=False),
-        Column("n_events", T.BIGINT, "their events; an instrument of no known event is its own", nullable=False),
+        Column(
+            "n_events",
+            T.BIGINT,
+            "number of their events; an instrument without a known event counts as its own event",
+            nullable=False,
+        ),
         Column(
             "n_missing",
             T.BIGINT,
-            "instruments of this venue and horizon that are in no bucket (mart.calibration says why)",
+            "instruments of this venue and horizon that are in no bucket (reasons: mart.calibration)",
             nullable=False,
         ),
-        Column("mean_price", T.STAT, "NULL where the bucket is empty, like all that follows", unit="USD"),
-        Column("mean_outcome", T.STAT, "mean payout: calibrated where it is near mean_price", unit="USD"),
+        Column("mean_price", T.STAT, "NULL if the bucket is empty, like all following columns", unit="USD"),
+        Column("mean_outcome", T.STAT, "mean payout; prices are calibrated if it is near mean_price", unit="USD"),
         Column(
             "outcome_low",
             T.STAT,
-            "2.5% point of mean_outcome over 200 bootstrap draws of events; NULL below 2 events. Where all paid the "
-            "same, low and high are that value, however few they are",
+            "2.5% point of mean_outcome over 200 bootstrap draws of events; NULL below 2 events. If all payouts are "
+            "equal, low and high are that value, even for a few events",
             unit="USD",
         ),
-        Column("outcome_high", T.STAT, "97.5% point", unit="USD"),
+        Column("outcome_high", T.STAT, "97.5% point of the same draws", unit="USD"),
         Column("brier_score", T.STAT, "mean of (price - outcome) squared"),
     ),
     key=("venue", "horizon", "bucket_from"),
