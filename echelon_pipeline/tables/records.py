@@ -119,7 +119,7 @@ DRIFT = Table(
 REDERIVATIONS = Table(
     name="core.rederivations",
     fed_by=(Feeder.REDERIVATION,),
-    about="One row is one day of a table that was derived again by a parser version, with the number of older rows left.",
+    about="One row is one day of a table derived again by a parser version, with the number of older rows left.",
     grain="venue, table, date, parser version, unit",
     columns=(
         VENUE,
