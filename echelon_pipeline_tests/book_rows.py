@@ -1,6 +1,6 @@
-"""Rows of books made by hand: ladders of dollars and contracts, over seconds of one day.
+"""Generated rows of books: ladders of dollars and contracts, over seconds of one day.
 
-Belongs here: what tests of reading books share. Other rows come from ``rows.row``.
+Belongs here: builders for tests that read books. Other rows come from ``rows.row``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ ASKS: Ladder = (("0.42", 50), ("0.45", 500))
 
 
 def at(seconds: float) -> datetime:
-    """So many seconds into the day."""
+    """A number of seconds into the day."""
     return MIDNIGHT + timedelta(microseconds=round(seconds * 1_000_000))
 
 
 def book(begin: float, end: float, bids: Ladder = BIDS, asks: Ladder = ASKS, **values: Any) -> Row:
-    """A row that holds over seconds of the day within one hour; live unless told otherwise. Sides have no more levels
-    than shown, unless ``bid_levels`` and ``ask_levels`` say so."""
+    """A row over seconds of the day within one hour; live by default. Sides have no more levels than shown, unless
+    ``bid_levels`` and ``ask_levels`` are given."""
     hour = at(begin).replace(minute=0, second=0, microsecond=0)
     made: Row = {
         "instrument_id": BOOK,
@@ -46,7 +46,7 @@ def book(begin: float, end: float, bids: Ladder = BIDS, asks: Ladder = ASKS, **v
 
 
 def unknown(begin: float, end: float, reason: str = "disconnect", **values: Any) -> Row:
-    """A stretch without a book."""
+    """An interval without a book."""
     bare = row("core.book_snapshots")
     columns = ("bid", "bid_size", "ask", "ask_size", "mid", "spread", "bid_prices", "bid_sizes", "ask_prices")
     more = ("ask_sizes", "bid_depth", "ask_depth", "bid_levels", "ask_levels")

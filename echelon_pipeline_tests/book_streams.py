@@ -51,7 +51,7 @@ def is_crossed(row: BookRow) -> bool:
 
 
 class Stream:
-    """A machine that is fed message by message."""
+    """A machine, fed with single messages."""
 
     def __init__(self, *instruments: Instrument, **options: bool | int) -> None:
         self.machine = Machine(**options)  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ class Stream:
             self.machine.watch(instrument, self.now)
 
     def send(self, *events: Event, sid: int | None = None, seq: int | None = None, after: int = MS) -> int:
-        """One frame; gives back when it was received."""
+        """Sends one frame; returns its receipt time."""
         self.now += after
         self.number += 1
         message = Message(events, sid, seq)
@@ -74,7 +74,7 @@ class Stream:
         return self.send(*events, sid=1, seq=self.seq, after=after)
 
     def settle(self) -> None:
-        """So much silence that batches are over."""
+        """Enough silence to end all batches."""
         self.now += 50 * MS
         self.machine.advance(self.now)
 
@@ -89,6 +89,6 @@ class Stream:
 
 
 def gaps(out: Output) -> list[tuple[str, int | None, int, int | None]]:
-    """Without those before the first snapshot."""
+    """The gaps, without those before the first snapshot."""
     told: list[GapRow] = [gap for gap in out.gaps if gap.reason != "before_snapshot"]
     return [(gap.reason.value, gap.last_good_at, gap.from_at, gap.to_at) for gap in told]

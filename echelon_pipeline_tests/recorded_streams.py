@@ -1,6 +1,6 @@
-"""Recorded WebSocket captures as frames: each recorder's wrapper taken off, the venue's bytes inside.
+"""Recorded WebSocket captures as frames: the venue's bytes without the recorder's wrapper.
 
-Belongs here: how captures were written down. What must be true of their frames is in the contract tests.
+Belongs here: the formats of captures. Contract tests check their frames.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Recorded(NamedTuple):
 def replay(
     machine: Machine, frames: Iterable[Recorded], read: Callable[[bytes], Message], see: Callable[[Message], None]
 ) -> int:
-    """Feeds a capture, numbered per connection; ``see`` looks after each frame. The last instant."""
+    """Feeds a capture, numbered per connection; calls ``see`` after each frame. Returns the last time."""
     numbers: dict[str, int] = {}
     at = 0
     for connection, at, payload in frames:
@@ -78,7 +78,7 @@ def _lines(name: str, shape: Any) -> Iterator[Any]:
 
 
 def one_ticker(name: str) -> Iterator[Recorded]:
-    """``gold15m_*``: received time and the untouched message; one ticker cut out of a subscription to many."""
+    """``gold15m_*``: receipt time and the unchanged message; one ticker out of a subscription to many."""
     for row in _lines(name, _Cut):
         yield Recorded("cut", row.recv_ms * 1000, bytes(row.event))
 
@@ -94,7 +94,7 @@ _SIDS = {"ticker": 1, "orderbook_snapshot": 2, "orderbook_delta": 2}
 
 
 def split_by_type(folder: str) -> list[Noted]:
-    """``btc15m_*``: one file per type, merged by received time; the wire's numbers order what came at once."""
+    """``btc15m_*``: one file per type, merged by receipt time; sequence numbers order frames of the same time."""
     rows = [
         row for path in sorted((RECORDINGS / folder).glob("*.gz")) for row in _lines(f"{folder}/{path.name}", Noted)
     ]
@@ -102,7 +102,7 @@ def split_by_type(folder: str) -> list[Noted]:
 
 
 def rotating(rows: Iterable[Noted]) -> Iterator[Recorded]:
-    """``btc15m_*`` as the wire had it: the recorder's envelope undone, a connection per ``ws_connected``."""
+    """``btc15m_*`` as received: without the recorder's envelope, a connection per ``ws_connected``."""
     connection = 0
     for row in rows:
         kind, body = row.event_type, bytes(row.payload_json)
@@ -125,7 +125,7 @@ def bursts(name: str) -> Iterator[Recorded]:
 
 
 def flattened(name: str) -> Iterator[Recorded]:
-    """``signaldrift_*``: a row per level or change made frames again; the venue's clock stands for ours."""
+    """``signaldrift_*``: frames rebuilt from a row per level or change; the venue's clock replaces ours."""
     with gzip.open(RECORDINGS / name, "rt", encoding="utf-8", newline="") as file:
         for (kind, asset, digest, at), group in groupby(csv.DictReader(file), _frame):
             head = {"event_type": kind, "asset_id": asset, "market": "", "hash": digest, "timestamp": at}

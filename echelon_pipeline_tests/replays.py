@@ -1,6 +1,6 @@
-"""Frames through both ways of replaying, to hold one against the other.
+"""Replays frames with the machine and with the compiled rules, to compare both.
 
-Belongs here: what the property tests and the recordings share.
+Belongs here: the parts that property tests and recordings share.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Arrived(NamedTuple):
 
 
 def arrived(frames: Sequence[Recorded]) -> list[Arrived]:
-    """Numbered from 0 in each connection."""
+    """Frames numbered from 0 in each connection."""
     numbers: Counter[str] = Counter()
     found = []
     for frame in frames:
@@ -46,7 +46,7 @@ def arrived(frames: Sequence[Recorded]) -> list[Arrived]:
 def both(
     venue: str, instruments: Sequence[Instrument], frames: Sequence[Arrived], chunk: int, **options: Any
 ) -> tuple[Replayer, dict[str, list[dict[str, Any]]]]:
-    """The same from both, or an error."""
+    """The result of both if they agree; otherwise an error."""
     machine, kernel = ByMachine(venue, **options), replayer(venue, instruments, **options)
     assert isinstance(kernel, Kernel)
     expected, found = followed(machine, instruments, frames, chunk), followed(kernel, instruments, frames, chunk)
@@ -61,7 +61,7 @@ def both(
 def followed(
     replay: Replayer, instruments: Sequence[Instrument], frames: Sequence[Arrived], chunk: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """What a replay of these frames gives out, in chunks of so many."""
+    """The output of a replay of these frames in chunks."""
     for one in instruments:
         replay.watch(one, frames[0].received_at)
     for cut in pieces(frames, chunk):
@@ -71,14 +71,14 @@ def followed(
 
 
 def pieces(frames: Sequence[Arrived], chunk: int) -> list[list[Arrived]]:
-    """Frames whose numbers follow each other, cut in chunks."""
+    """Frames with consecutive numbers, cut into chunks."""
     runs = groupby(enumerate(frames), key=lambda pair: (pair[1].connection, pair[1].number - pair[0]))
     whole = [[frame for _, frame in run] for _, run in runs]
     return [run[at : at + chunk] for run in whole for at in range(0, len(run), chunk)]
 
 
 def in_order(out: Batches) -> dict[str, list[dict[str, Any]]]:
-    """Rows by kind, those of one instrument together."""
+    """Rows by kind, grouped by instrument."""
     found = {kind: batch.to_pylist() for kind, batch in out._asdict().items()}
     for kind, rows in found.items():
         if kind in ("rows", "gaps"):
@@ -94,7 +94,8 @@ def agree(
     known: Sequence[str],
     payloads: Sequence[bytes],
 ) -> int:
-    """Both decoders say the same of every frame, also where the texts were met before; how many are plain."""
+    """Checks that both decoders give the same columns, also when the texts are known; returns the number of plain
+    frames."""
     texts, plain = Texts(known), 0
     for _ in range(2):
         found = columns(batch_of(list(range(len(payloads))), list(payloads)), texts)
@@ -105,7 +106,7 @@ def agree(
 
 
 def said(columns: Columns) -> list[Any]:
-    """Frame by frame, wherever its events and levels are."""
+    """Events and levels frame by frame, wherever they are stored."""
     return [
         (int(sid), int(seq), [_event(columns, at) for at in range(first, last)])
         for sid, seq, first, last in columns.frames.tolist()

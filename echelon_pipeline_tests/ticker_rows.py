@@ -8,12 +8,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from echelon_pipeline.domain.tickers import Ticker, parse_ticker
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import quote
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import Row, arrow, row
+from echelon_pipeline_tests.tickers import Ticker, parse_ticker
 
 PARTS = ("ticker_date", "date_precision", "ticker_time", "strike_kind", "strike_low", "strike_high", "ticker_strike",
          "outcome_code", "parse_note")  # fmt: skip

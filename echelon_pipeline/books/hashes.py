@@ -11,11 +11,11 @@ from hashlib import sha1
 
 from echelon_pipeline.books.events import Facts, Level, Side
 from echelon_pipeline.books.ladder import Ladder, mirrored
-from echelon_pipeline.domain.scaled import shortest
+from echelon_pipeline.domain.scaled import decimal_text
 
 
 def _levels(levels: list[Level]) -> str:
-    return ",".join([f'{{"price":"{shortest(price)}","size":"{shortest(size)}"}}' for price, size in levels])
+    return ",".join([f'{{"price":"{decimal_text(price)}","size":"{decimal_text(size)}"}}' for price, size in levels])
 
 
 def hash_input(ladder: Ladder, outcome: int, token: str, at: int, facts: Facts) -> tuple[str, str] | None:

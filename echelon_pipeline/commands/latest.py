@@ -16,7 +16,7 @@ from echelon_pipeline.commands.common import out, prepared
 from echelon_pipeline.commands.render import WRITERS, Format, write_table
 
 if TYPE_CHECKING:
-    from echelon_pipeline.domain.latest import Latest
+    from echelon_pipeline.domain.latest import LatestState
 
 NAMES = (
     "instrument_id",
@@ -56,7 +56,7 @@ def latest(
         WRITERS[format_](sys.stdout, NAMES, rows)
 
 
-def _shown(row: Latest) -> tuple[object, ...]:
+def _shown(row: LatestState) -> tuple[object, ...]:
     return (
         row.instrument_id,
         row.state,

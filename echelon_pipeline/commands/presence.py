@@ -17,7 +17,7 @@ from typing import Any
 
 from echelon_pipeline.commands.common import err
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.hosting import attended
+from echelon_pipeline.hosting import parent_watch
 from echelon_pipeline.ops.dagster_home import ensure_dagster_home
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.processes import Process, living_after
@@ -41,7 +41,7 @@ class Presence:
 
 
 @contextmanager
-def alone(settings: Settings, port: int, patience: float = attended.PATIENCE + 5.0) -> Iterator[Presence]:
+def alone(settings: Settings, port: int, patience: float = parent_watch.GRACE_SECONDS + 5.0) -> Iterator[Presence]:
     """Inside, no other ``echelon ui`` serves the home of ``settings``. Raises BadSettings where one does.
 
     What a killed one left behind is ended before, with a line that says so.

@@ -20,7 +20,7 @@ from echelon_pipeline import stopping
 from echelon_pipeline.commands import presence
 from echelon_pipeline.commands.common import building, fail, out, prepared
 from echelon_pipeline.commands.demo import environment_of
-from echelon_pipeline.hosting import attended
+from echelon_pipeline.hosting import parent_watch
 from echelon_pipeline.hosting.ports import require_port
 from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.ops.dagster_home import WORKSPACE_FILE, child_environment, enter_dagster_home
@@ -57,7 +57,7 @@ def ui(
         stack.callback(end_runs, settings, keep_listeners=keep_listeners)  # after the daemon, which begins them again
         # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.
         children = {
-            name: attended.start(*command, env=environment, start_new_session=True)
+            name: parent_watch.start(*command, env=environment, start_new_session=True)
             for name, command in _commands(host, port).items()
         }
         present.note({name: child.pid for name, child in children.items()})

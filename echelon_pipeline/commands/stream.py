@@ -190,7 +190,7 @@ def book(
     levels: Annotated[int, typer.Option(min=1, max=25, help="Levels of each side.")] = 10,
 ) -> None:
     """The order book of an instrument as it was known at an instant."""
-    from echelon_pipeline.domain.scaled import shortest
+    from echelon_pipeline.domain.scaled import decimal_text
     from echelon_pipeline.streams.replay import book_of
 
     until = None if at is None else (at.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) + 1
@@ -199,8 +199,8 @@ def book(
         raise fail(f"no frame of {instrument} was received before {at}")
     table = Table("bid size", "bid", "ask", "ask size", title=f"{instrument}: {row.state} {row.reason or ''}")
     for n in range(min(levels, max(len(row.bids), len(row.asks)))):
-        bid = map(shortest, reversed(row.bids[n])) if n < len(row.bids) else ("", "")
-        ask = map(shortest, row.asks[n]) if n < len(row.asks) else ("", "")
+        bid = map(decimal_text, reversed(row.bids[n])) if n < len(row.bids) else ("", "")
+        ask = map(decimal_text, row.asks[n]) if n < len(row.asks) else ("", "")
         table.add_row(*bid, *ask)
     out().print(table)
 

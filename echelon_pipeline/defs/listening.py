@@ -20,7 +20,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.defs.assets.books import capture_key
 from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import require_own_streams, require_own_venues
 from echelon_pipeline.lake.session import Venue
@@ -102,7 +102,7 @@ def _duty(
     listeners: Listeners,
     listener: Listener,
     right: ShiftLease,
-    emit: Callable[[Sequence[Latest]], None],
+    emit: Callable[[Sequence[LatestState]], None],
 ) -> Duty:
     name = listener.name
     feed, tokens = feed_maker(settings, listener.venue, quotes=listener.quotes)

@@ -4,9 +4,8 @@ scaled.py        exact decimals as whole numbers of millionths
 intervals.py     sets of half-open intervals
 batches.py       sequences in batches
 csv_records.py   records of a CSV
-sides.py         sides of an order book, as recorders write them
+sides.py         words for sides of an order book
 latest.py        the latest state of a book
-tickers.py       what a Kalshi ticker says
 categories.py    one taxonomy for both venues
 derived.py       the statements of categories and display names
 """

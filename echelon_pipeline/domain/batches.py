@@ -1,4 +1,4 @@
-"""Cutting sequences into batches."""
+"""Splits sequences into batches."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Records of a CSV by its quotes: a quote that is not closed breaks its own line and no other.
+"""Splits a CSV into records by its quotes: an unclosed quote breaks its own line and no other.
 
-Belongs here: where a record ends, for every reader of a CSV. A quoted value without an end would otherwise hold all
-lines that follow.
+Belongs here: the end of a record, for every reader of a CSV. Without it an unclosed quote would swallow all lines that
+follow.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ QUOTE = '"'
 
 
 class Record(NamedTuple):
-    """``text``: with its line ends. ``line``: the number in the file of its first, from 1. ``is_broken``: a quoted
-    value has no end (in the file, or in ``LONGEST_RECORD``) or text after its end: only the first line is in it."""
+    """``text``: with its line ends. ``line``: number of its first line in the file, from 1. ``is_broken``: a quoted
+    value has no end (in the file, or in ``LONGEST_RECORD``) or text after its end; ``text`` is then the first line
+    only."""
 
     text: str
     line: int
@@ -27,47 +28,48 @@ class Record(NamedTuple):
 
 
 def records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
-    """Lines, with their ends, as records. The lines after a broken one are read on their own."""
+    """Splits lines, with their ends, into records. The lines after a broken record are read on their own."""
     source = enumerate(lines, start=1)
-    held: deque[tuple[int, str]] = deque()
-    while (first := held.popleft() if held else next(source, None)) is not None:
-        taken = [first]
+    pending: deque[tuple[int, str]] = deque()
+    while (first := pending.popleft() if pending else next(source, None)) is not None:
+        lines_read = [first]
         size = len(first[1])
         is_open = _is_open(first[1], delimiter, False)
         while is_open and size <= LONGEST_RECORD:
-            more = held.popleft() if held else next(source, None)
+            more = pending.popleft() if pending else next(source, None)
             if more is None:
                 break
-            taken.append(more)
+            lines_read.append(more)
             size += len(more[1])
             is_open = _is_open(more[1], delimiter, True)
         if is_open is False:
-            yield Record("".join(text for _, text in taken), first[0], False)
+            yield Record("".join(text for _, text in lines_read), first[0], False)
         else:
             yield Record(first[1], first[0], True)
-            held.extendleft(reversed(taken[1:]))
+            pending.extendleft(reversed(lines_read[1:]))
 
 
 def cells(text: str, delimiter: str) -> list[str]:
-    """The cells of one record; none of an empty line."""
+    """The cells of one record; an empty line has none."""
     csv.field_size_limit(max(csv.field_size_limit(), 4 * LONGEST_RECORD))
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
 
 
 def table(text: str, delimiter: str) -> tuple[list[str], Iterator[list[str] | Record]]:
-    """The header's names and the cells of every other record; a broken one as it is. Raises ValueError."""
-    found = records(io.StringIO(text, newline=""), delimiter)
-    head = next(found, None)
+    """The names of the header, and the cells of every other record; a broken record as ``Record``. Raises
+    ValueError."""
+    all_records = records(io.StringIO(text, newline=""), delimiter)
+    head = next(all_records, None)
     if head is None:
         raise ValueError("there is no header line")
     if head.is_broken:
         raise ValueError(f"the header: {NO_END}")
-    rows = (record if record.is_broken else cells(record.text, delimiter) for record in found)
+    rows = (record if record.is_broken else cells(record.text, delimiter) for record in all_records)
     return cells(head.text, delimiter), (row for row in rows if row)
 
 
 def _is_open(line: str, delimiter: str, is_open: bool) -> bool | None:
-    """Whether a quoted value goes on after a line; None where a value has text after its closing quote."""
+    """Whether a quoted value continues after a line; None if a value has text after its closing quote."""
     at = 0
     while True:
         if is_open:
@@ -75,7 +77,7 @@ def _is_open(line: str, delimiter: str, is_open: bool) -> bool | None:
             if at < 0:
                 return True
             at += 1
-            if line.startswith(QUOTE, at):  # two are one, of the value
+            if line.startswith(QUOTE, at):  # two quotes are one quote of the value
                 at += 1
                 continue
             at = _after_blanks(line, at)

@@ -1,7 +1,7 @@
 """The statements that make ``core.ticker_categories`` and ``core.display_names``.
 
-Belongs here: putting the SQL files of ``sql/derive`` together with the category rules. Each function gives one
-SELECT over the relations ``instruments``, ``events``, ``series`` and ``outcomes``; its columns are the table's.
+Belongs here: combining the SQL files of ``sql/derive`` with the category rules. Each function returns one SELECT over
+the relations ``instruments``, ``events``, ``series`` and ``outcomes``, with the columns of the table.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _CALL = re.compile(r"\bfirst_rule\('(\w+)', ([\w.]+), ([\w.]+)\)")
 
 def ticker_categories_sql() -> str:
     """Category and ticker parts of every instrument."""
-    given = {"category_rules": rules_values(), "category_words": _WORDS.format(words=words_values())}
-    with_rules = ", ".join(f"{name} AS MATERIALIZED (FROM {rows})" for name, rows in given.items())
+    relations = {"category_rules": rules_values(), "category_words": _WORDS.format(words=words_values())}
+    with_rules = ", ".join(f"{name} AS MATERIALIZED (FROM {rows})" for name, rows in relations.items())
     text = _CALL.sub(lambda call: pattern_case(*call.groups()), statement("derive/ticker_categories").text)
     return f"WITH {with_rules}, ticker_parts AS ({statement('derive/ticker_parts').text}) FROM ({text})"
 
 
 def display_names_sql() -> str:
-    """Names for people of every instrument and of its first two outcomes."""
+    """Display names of every instrument and of its first two outcomes."""
     parts = statement("derive/ticker_parts").text
     return f"WITH ticker_parts AS ({parts}) FROM ({statement('derive/display_names').text})"
 
 
-# What stands for ``made_rows`` in the statement of each table.
-MADE_ROWS = {"core.ticker_categories": ticker_categories_sql, "core.display_names": display_names_sql}
+# The SELECT that replaces ``made_rows`` in the statement of each table.
+DERIVED_SQL = {"core.ticker_categories": ticker_categories_sql, "core.display_names": display_names_sql}

@@ -1,7 +1,7 @@
 """Sets of half-open intervals [from, to): union, subtraction, newest label per instant.
 
-Belongs here: arithmetic on intervals of anything that can be ordered. What an interval stands for is the
-caller's business. Every function gives disjoint, sorted, non-touching, non-empty intervals.
+Belongs here: arithmetic on intervals of any ordered type. Callers give the intervals their meaning. Every function
+returns disjoint, sorted, non-touching, non-empty intervals.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ Span = tuple[datetime, datetime]  # [from, to)
 
 
 def union(intervals: Iterable[tuple[Point, Point]]) -> list[tuple[Point, Point]]:
-    """What lies in at least one interval; touching intervals become one, empty ones vanish."""
-    found: list[tuple[Point, Point]] = []
+    """The points in at least one interval; touching intervals are merged, empty ones removed."""
+    merged: list[tuple[Point, Point]] = []
     for begin, end in sorted(i for i in intervals if i[0] < i[1]):
-        if found and not found[-1][1] < begin:
-            if found[-1][1] < end:
-                found[-1] = (found[-1][0], end)
+        if merged and not merged[-1][1] < begin:
+            if merged[-1][1] < end:
+                merged[-1] = (merged[-1][0], end)
         else:
-            found.append((begin, end))
-    return found
+            merged.append((begin, end))
+    return merged
 
 
 def subtract(
     intervals: Iterable[tuple[Point, Point]], holes: Iterable[tuple[Point, Point]]
 ) -> list[tuple[Point, Point]]:
-    """What lies in at least one interval and in no hole."""
+    """The points in at least one interval and in no hole."""
     cut = union(holes)
-    found: list[tuple[Point, Point]] = []
+    parts: list[tuple[Point, Point]] = []
     at = 0
     for begin, end in union(intervals):
         while at < len(cut) and not begin < cut[at][1]:
@@ -52,26 +52,28 @@ def subtract(
             if not hole_begin < end:
                 break
             if low < hole_begin:
-                found.append((low, hole_begin))
+                parts.append((low, hole_begin))
             low = hole_end
         if low < end:
-            found.append((low, end))
-    return found
+            parts.append((low, end))
+    return parts
 
 
-def newest(stretches: Iterable[tuple[Point, Point, Stamp, Label]]) -> list[tuple[Point, Point, Label]]:
-    """The label of the largest stamp at every point that a stretch covers; a later stretch wins a tie.
+def newest_labels(intervals: Iterable[tuple[Point, Point, Stamp, Label]]) -> list[tuple[Point, Point, Label]]:
+    """The label of the largest stamp at every point that an interval covers; for equal stamps the later interval wins.
 
-    Neighbours of one label become one interval. n log n, where n is the number of stretches.
+    Neighbours with the same label are merged. n log n for n intervals.
     """
-    known = sorted(((b, e, s, n, label) for n, (b, e, s, label) in enumerate(stretches) if b < e), key=lambda k: k[0])
-    points = sorted({p for begin, end, *_ in known for p in (begin, end)})
-    found: list[tuple[Point, Point, Label]] = []
-    open_: list[_Open] = []  # heap; the first is the newest, what has ended is dropped when it surfaces
+    by_begin = sorted(
+        ((b, e, s, n, label) for n, (b, e, s, label) in enumerate(intervals) if b < e), key=lambda k: k[0]
+    )
+    points = sorted({p for begin, end, *_ in by_begin for p in (begin, end)})
+    labelled: list[tuple[Point, Point, Label]] = []
+    open_: list[_Open] = []  # heap, newest first; ended intervals are removed when they come first
     at = 0
     for low, high in pairwise(points):
-        while at < len(known) and not low < known[at][0]:
-            _, end, stamp, number, label = known[at]
+        while at < len(by_begin) and not low < by_begin[at][0]:
+            _, end, stamp, number, label = by_begin[at]
             heapq.heappush(open_, _Open(stamp, number, end, label))
             at += 1
         while open_ and not low < open_[0].end:
@@ -79,15 +81,15 @@ def newest(stretches: Iterable[tuple[Point, Point, Stamp, Label]]) -> list[tuple
         if not open_:
             continue
         label = open_[0].label
-        if found and found[-1][2] == label and not found[-1][1] < low:
-            found[-1] = (found[-1][0], high, label)
+        if labelled and labelled[-1][2] == label and not labelled[-1][1] < low:
+            labelled[-1] = (labelled[-1][0], high, label)
         else:
-            found.append((low, high, label))
-    return found
+            labelled.append((low, high, label))
+    return labelled
 
 
 class _Open:
-    """A stretch on the heap: the largest stamp first, then the latest given."""
+    """An interval on the heap: the largest stamp first, then the latest in the input."""
 
     __slots__ = ("end", "label", "number", "stamp")
 

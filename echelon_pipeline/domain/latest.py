@@ -1,6 +1,6 @@
-"""The latest state of one book, as a dashboard shows it.
+"""The latest state of one book, for dashboards.
 
-Belongs here: the shape, known to whoever makes it (a listener's shift) and to what keeps it (``state/latest.py``).
+Belongs here: the type, shared by listener shifts, which make it, and ``state/latest.py``, which stores it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
-    """One instrument's best prices and what they are worth. Times are microseconds since 1970 UTC, prices and sizes
-    millionths, outcome 0 is the axis. ``state`` and ``reason`` as in core.book_snapshots; ``received_at``: of the
-    frame that it is from."""
+class LatestState:
+    """Best prices and state of one instrument. Times are microseconds since 1970 UTC, prices and sizes millionths, of
+    outcome 0. ``state`` and ``reason`` as in core.book_snapshots; ``received_at``: of the frame with these prices."""
 
     instrument_id: str
     state: str

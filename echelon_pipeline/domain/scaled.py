@@ -1,7 +1,7 @@
 """Exact decimals as whole numbers of millionths: read from text, written as text.
 
-Belongs here: the one scale that order books use for prices and sizes. Six decimals is what tables keep of
-both (``DECIMAL(9,6)``, ``DECIMAL(18,6)``); what has more is refused, never rounded.
+Belongs here: the scale of prices and sizes in order books. Tables have six decimals for both (``DECIMAL(9,6)``,
+``DECIMAL(18,6)``); a text with more is refused, never rounded.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _PLAIN = re.compile(r"(-?)(?=\.?[0-9])([0-9]{0,12})(?:\.([0-9]{0,6})0*)?", re.AS
 
 @lru_cache(maxsize=1 << 16)  # prices are few and sizes repeat: a hit costs a tenth of a parse
 def scaled(text: str) -> int:
-    """Millionths; ValueError for anything but a plain decimal of at most six decimals."""
-    found = _PLAIN.fullmatch(text)
-    if found is None:
+    """A plain decimal in millionths; ValueError for anything else or more than six decimals."""
+    match = _PLAIN.fullmatch(text)
+    if match is None:
         raise ValueError(f"not a decimal of at most 6 decimals: {text[:40]!r}")
-    sign, whole, part = found.groups()
+    sign, whole, part = match.groups()
     number = int(whole or 0) * ONE + int((part or "").ljust(6, "0"))
     return -number if sign else number
 
 
 @lru_cache(maxsize=1 << 16)
-def shortest(number: int) -> str:
+def decimal_text(number: int) -> str:
     """The decimal without trailing zeros: ``0.1``, ``2525``."""
     whole, part = divmod(number, ONE)
     return f"{whole}.{part:06d}".rstrip("0") if part else str(whole)

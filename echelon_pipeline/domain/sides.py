@@ -1,6 +1,6 @@
-"""Sides of an order book as recorders write them.
+"""Words of recorders for sides of an order book.
 
-Belongs here: words, and what each says of a level on the axis of its ladder.
+Belongs here: the words, and their meaning for a level of a ladder.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Sided(NamedTuple):
-    """``is_bid``: whether the level is on the bid side; ``is_mirrored``: its price is the other outcome's."""
+class BookSide(NamedTuple):
+    """``is_bid``: the level is on the bid side; ``is_mirrored``: its price is of the other outcome."""
 
     is_bid: bool
     is_mirrored: bool = False
 
 
-_WORDS: dict[str, Sided] = {
-    **dict.fromkeys(("bid", "bids", "buy", "buys", "b"), Sided(is_bid=True)),
-    **dict.fromkeys(("ask", "asks", "sell", "sells", "offer", "offers", "a", "s"), Sided(is_bid=False)),
-    # Kalshi's: bids for yes at P, and bids for no at P, which are asks for yes at 1 - P.
-    "yes": Sided(is_bid=True),
-    "no": Sided(is_bid=False, is_mirrored=True),
+_WORDS: dict[str, BookSide] = {
+    **dict.fromkeys(("bid", "bids", "buy", "buys", "b"), BookSide(is_bid=True)),
+    **dict.fromkeys(("ask", "asks", "sell", "sells", "offer", "offers", "a", "s"), BookSide(is_bid=False)),
+    # Kalshi: bids for yes at P, and bids for no at P, which are asks for yes at 1 - P.
+    "yes": BookSide(is_bid=True),
+    "no": BookSide(is_bid=False, is_mirrored=True),
 }
 
 
-def sided(word: str) -> Sided | None:
-    """What a word says, in any case; None for a word that is none of a side."""
+def book_side(word: str) -> BookSide | None:
+    """The side of a word, in any case; None if it is not a side."""
     return _WORDS.get(word.strip().lower())

@@ -1,6 +1,6 @@
-"""What every server process of ours needs, whatever it serves.
+"""The parts that every server process needs.
 
-ports.py         whether it can listen on a port
-attended.py      a server that ends with its parent process
-same_origin.py   pages of other sites cannot use it through a visitor's browser
+ports.py         checks that a server can listen on a port
+parent_watch.py  a server that ends with its parent process
+same_origin.py   refuses requests from pages of other sites
 """

@@ -1,6 +1,6 @@
-"""Whether a server can listen on a port, said before anything is started.
+"""Checks that a server can listen on a port, before anything is started.
 
-Belongs here: one line about what is in the way.
+Belongs here: one line that names the obstacle.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from echelon_pipeline.errors import BadSettings
 
 
 def require_port(host: str, port: int) -> None:
-    """Raises BadSettings where a server cannot listen there. Port 0 asks for a free one."""
+    """Raises BadSettings if a server cannot listen on the port. Port 0 is any free port."""
     if port > 65_535 or port < 0:
-        raise BadSettings(f"there is no port {port}: they go from 0 to 65535")
+        raise BadSettings(f"port {port} does not exist: ports are 0 to 65535")
     try:
         places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise BadSettings(f"{host} is no address to listen on: {error}") from None
+        raise BadSettings(f"{host} is not an address to listen on: {error}") from None
     for family, kind, protocol, _, address in places:
         try:
             with socket.socket(family, kind, protocol) as probe:
@@ -35,12 +35,12 @@ def require_port(host: str, port: int) -> None:
                 continue
             if error.errno == errno.EADDRINUSE:
                 raise BadSettings(f"port {port} is in use{_user_of(port)}; choose another with --port") from None
-            said = os.strerror(error.errno) if error.errno else str(error)
-            raise BadSettings(f"cannot listen on port {port} of {host}: {said}") from None
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise BadSettings(f"cannot listen on port {port} of {host}: {reason}") from None
 
 
 def _user_of(port: int) -> str:
-    """Who listens there, where the system says so."""
+    """The process that listens on the port, if the system tells it."""
     try:
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port

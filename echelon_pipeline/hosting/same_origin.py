@@ -1,7 +1,7 @@
 """An ASGI layer that keeps other web sites away from pages without a login.
 
-Belongs here: who may ask, judged by the request's headers. What is served is the application's. A page of any site
-can make a visitor's browser send requests to loopback: without this layer it could start and delete runs there.
+Belongs here: the check of a request's headers. A page of any site can make a visitor's browser send requests to
+loopback: without this layer it could start and delete runs there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-# Clicks are stolen by showing the page inside another site's; answers are read by embedding them.
+# Against clickjacking in frames of other sites, and against embedding of responses.
 _HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"frame-ancestors 'none'"),
@@ -24,13 +24,13 @@ _POST_ONLY = [(b"allow", b"POST")]
 
 
 class SameOrigin:
-    """Lets requests through that name an allowed host, and come from a page of that host or from no page.
+    """Passes requests that name an allowed host and come from a page of that host or from no page.
 
-    ``hosts``: names and addresses beside loopback that ``Host`` may have; a name that an attacker's DNS points to
-    loopback is not among them. ``below``: the paths that are guarded; default all. ``post_only``: paths whose
-    operations are refused by GET and HEAD, which browsers send across sites without an Origin; a browser's GET of the
-    page itself passes. ``hint``: the end of the line about a host that is not allowed. A refused request is answered
-    with 403 or 405 and one line, and never reaches the application.
+    ``hosts``: allowed values of ``Host`` in addition to loopback; a name that an attacker's DNS points to loopback is
+    not allowed. ``below``: the guarded paths; default: all. ``post_only``: paths whose operations need POST, because
+    browsers send GET and HEAD across sites without an Origin; a browser's GET of the page itself passes. ``hint``: end
+    of the message about a host that is not allowed. A refused request is answered with 403 or 405 and one line, and
+    does not reach the application.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SameOrigin:
         self._hint = hint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """The ASGI call."""
         if scope["type"] not in ("http", "websocket") or not scope["path"].startswith(self._below):
             await self.app(scope, receive, send)
             return
@@ -68,13 +68,13 @@ class SameOrigin:
             await self.app(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> str | None:
-        """Why a request is refused; None where it may pass."""
+        """The reason for a refusal; None if the request may pass."""
         headers = _headers(scope)
         hosts, origins = headers.get("host", []), headers.get("origin", [])
         if len(hosts) != 1 or (host := _authority(f"//{hosts[0]}")) is None:
             return "the Host header names no host"
         if not self._is_allowed(host[0]):
-            return f"the host that was asked for is not allowed: {self._hint}"
+            return f"this host is not allowed: {self._hint}"
         if len(origins) > 1 or (origins and not _is_same(origins[0], host)):
             return "requests from pages of other origins are refused"
         site = headers.get("sec-fetch-site", ["none"])
@@ -90,14 +90,14 @@ class SameOrigin:
 
 
 def _headers(scope: Scope) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
-        found.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-    return found
+        values.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+    return values
 
 
 def _authority(url: str) -> tuple[str, int | None] | None:
-    """Host and port of a URL, ``//host:port`` included; None where it has none, or anything else before the path."""
+    """Host and port of a URL or of ``//host:port``; None if there is no host, or anything else than host and port."""
     try:
         parts = urlsplit(url)
         port = parts.port if parts.port is not None else _PORTS.get(parts.scheme)
@@ -109,23 +109,23 @@ def _authority(url: str) -> tuple[str, int | None] | None:
 
 
 def _is_same(origin: str, host: tuple[str, int | None]) -> bool:
-    """Whether a page's origin is the host that it asks. A Host without a port has the default one of the scheme."""
-    found = _authority(origin)
+    """Whether a page's origin is the requested host. A Host without a port has the default port of the scheme."""
+    page = _authority(origin)
     scheme = origin.partition(":")[0].lower()
-    if found is None or scheme not in ("http", "https"):  # "null" too: sandboxed frames and files
+    if page is None or scheme not in ("http", "https"):  # "null" too: sandboxed frames and files
         return False
-    return found == (host[0], _PORTS[scheme] if host[1] is None else host[1])
+    return page == (host[0], _PORTS[scheme] if host[1] is None else host[1])
 
 
 def _opens_page(scope: Scope, headers: Mapping[str, list[str]]) -> bool:
-    """A link of another site that a person follows: reading a page changes nothing."""
+    """Whether a person follows a link of another site: reading a page changes nothing."""
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return False
     return headers.get("sec-fetch-mode") == ["navigate"] and headers.get("sec-fetch-dest") == ["document"]
 
 
 def _asks_for_page(scope: Scope) -> bool:
-    """GET by a browser that wants to show what comes."""
+    """Whether a browser requests the page itself with GET."""
     return scope["method"] == "GET" and "text/html" in _headers(scope).get("accept", [""])[0]
 
 

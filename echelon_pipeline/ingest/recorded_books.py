@@ -20,7 +20,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from echelon_pipeline.domain.sides import sided
+from echelon_pipeline.domain.sides import book_side
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.recorded_records import BOOK, FAULT, LINE, reached, records
 from echelon_pipeline.venues.registry import venue_of
@@ -171,7 +171,7 @@ class _Maker:
         found: tuple[Levels, Levels] = ([], [])
         for row in rows:
             word = self.field(row, "side")
-            side = None if word is None else sided(str(word))
+            side = None if word is None else book_side(str(word))
             if side is None:
                 raise ValueError(f"a level with the side {str(word)[:20]!r}")
             price, size = self._price(row), _number(self.field(row, "size"))

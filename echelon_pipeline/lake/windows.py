@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from echelon_pipeline.domain.intervals import Span as Span
-from echelon_pipeline.domain.intervals import newest, subtract
+from echelon_pipeline.domain.intervals import newest_labels, subtract
 from echelon_pipeline.lake.commits import Commit
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.tables import TABLES
@@ -160,7 +160,7 @@ class Windows:
 
 
 def _states(windows: Sequence[RecordedWindow]) -> list[tuple[datetime, datetime, str]]:
-    return newest((w.from_at, w.to_at, w.recorded_at, w.state) for w in windows)
+    return newest_labels((w.from_at, w.to_at, w.recorded_at, w.state) for w in windows)
 
 
 def _complete(windows: Sequence[RecordedWindow]) -> list[Span]:

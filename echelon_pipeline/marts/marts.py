@@ -24,7 +24,7 @@ from typing import Any
 
 import duckdb
 
-from echelon_pipeline.domain.derived import MADE_ROWS
+from echelon_pipeline.domain.derived import DERIVED_SQL
 from echelon_pipeline.lake.delta import TableVersion, empty_select
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts import quality
@@ -125,7 +125,7 @@ def marts() -> tuple[Mart, ...]:
 
 # Parts of statements that code generates, by mart and by the name that the statement uses for the part.
 _GENERATED: dict[str, dict[str, Callable[[], str]]] = {
-    **{name: {"made_rows": generate} for name, generate in MADE_ROWS.items()},
+    **{name: {"made_rows": generate} for name, generate in DERIVED_SQL.items()},
     quality.NAME: {
         "counted_rows": quality.counted_rows,
         "event_times": quality.event_times,

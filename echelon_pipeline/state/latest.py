@@ -20,7 +20,7 @@ from typing import Protocol, cast
 
 import msgspec
 
-from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.urls import REDIS, check_url, without_secrets
@@ -29,12 +29,12 @@ from echelon_pipeline.state.faults import file_fault
 FILE = "latest.sqlite"
 BUSY_SECONDS = 5.0  # a writer holds the file for milliseconds; whoever waits longer tries again later
 
-_COLUMNS = ", ".join(field.name for field in fields(Latest))
+_COLUMNS = ", ".join(field.name for field in fields(LatestState))
 _CREATE = f"""
     CREATE TABLE IF NOT EXISTS latest ({_COLUMNS}, venue TEXT NOT NULL, expires_at REAL NOT NULL,
         PRIMARY KEY (instrument_id)) WITHOUT ROWID
 """
-_PUT = f"INSERT OR REPLACE INTO latest VALUES ({', '.join('?' for _ in fields(Latest))}, ?, ?)"
+_PUT = f"INSERT OR REPLACE INTO latest VALUES ({', '.join('?' for _ in fields(LatestState))}, ?, ?)"
 _SWEEP = "DELETE FROM latest WHERE expires_at <= ?"
 _GET = f"""
     SELECT {_COLUMNS} FROM latest JOIN json_each(?) AS asked ON instrument_id = asked.value
@@ -42,20 +42,20 @@ _GET = f"""
 """
 _ALL = f"SELECT {_COLUMNS} FROM latest WHERE venue = ? AND expires_at > ? ORDER BY instrument_id"
 
-_ENCODE, _DECODE = msgspec.json.Encoder(), msgspec.json.Decoder(Latest)
+_ENCODE, _DECODE = msgspec.json.Encoder(), msgspec.json.Decoder(LatestState)
 
 
 class LatestStore(Protocol):
     """What was told last of each instrument. Any thread may ask. All raise DatabaseUnavailable;
     a damaged file is CorruptStore, one that cannot be written BadSettings."""
 
-    def put(self, rows: Sequence[Latest]) -> None:
+    def put(self, rows: Sequence[LatestState]) -> None:
         """Replaces what is known of these instruments, all at once; they live from now on."""
 
-    def get(self, instrument_ids: Sequence[str]) -> list[Latest]:
+    def get(self, instrument_ids: Sequence[str]) -> list[LatestState]:
         """The rows of these instruments, in this order; those that expired or were never told are left out."""
 
-    def all(self, venue: str) -> list[Latest]:
+    def all(self, venue: str) -> list[LatestState]:
         """The rows of a venue that have not expired, by instrument."""
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class SqliteStore:
             self._connection.execute("PRAGMA synchronous = OFF")  # after a power cut all of it has expired
             self._connection.execute(_CREATE)
 
-    def put(self, rows: Sequence[Latest]) -> None:
+    def put(self, rows: Sequence[LatestState]) -> None:
         """See LatestStore. What has expired goes."""
         now = self._clock()
         made = [(*astuple(row), venue_of(row.instrument_id), now + self._ttl) for row in rows]
@@ -104,11 +104,11 @@ class SqliteStore:
                 raise
             self._connection.execute("COMMIT")
 
-    def get(self, instrument_ids: Sequence[str]) -> list[Latest]:
+    def get(self, instrument_ids: Sequence[str]) -> list[LatestState]:
         """See LatestStore."""
         return self._rows(_GET, json.dumps(list(instrument_ids)))
 
-    def all(self, venue: str) -> list[Latest]:
+    def all(self, venue: str) -> list[LatestState]:
         """See LatestStore."""
         return self._rows(_ALL, venue)
 
@@ -117,9 +117,9 @@ class SqliteStore:
         with self._lock:
             self._connection.close()
 
-    def _rows(self, query: str, asked: str) -> list[Latest]:
+    def _rows(self, query: str, asked: str) -> list[LatestState]:
         with self._lock, _sqlite_faults(self._path):
-            return [Latest(*row) for row in self._connection.execute(query, (asked, self._clock()))]
+            return [LatestState(*row) for row in self._connection.execute(query, (asked, self._clock()))]
 
 
 class RedisStore:
@@ -133,7 +133,7 @@ class RedisStore:
         with _redis_faults(url), _readable(url):
             self._client = redis.Redis.from_url(url, socket_timeout=BUSY_SECONDS, socket_connect_timeout=BUSY_SECONDS)
 
-    def put(self, rows: Sequence[Latest]) -> None:
+    def put(self, rows: Sequence[LatestState]) -> None:
         """See LatestStore. The sets lose what expired."""
         now, life = time.time(), max(1, round(self._ttl * 1000))
         with _redis_faults(self._url), self._client.pipeline(transaction=True) as pipeline:
@@ -145,7 +145,7 @@ class RedisStore:
                 pipeline.zremrangebyscore(_index(venue), "-inf", now - 60)
             pipeline.execute()
 
-    def get(self, instrument_ids: Sequence[str]) -> list[Latest]:
+    def get(self, instrument_ids: Sequence[str]) -> list[LatestState]:
         """See LatestStore."""
         if not instrument_ids:
             return []
@@ -153,7 +153,7 @@ class RedisStore:
             found = cast("list[bytes | None]", self._client.mget([_key(i) for i in instrument_ids]))
         return [_DECODE.decode(value) for value in found if value is not None]
 
-    def all(self, venue: str) -> list[Latest]:
+    def all(self, venue: str) -> list[LatestState]:
         """See LatestStore."""
         with _redis_faults(self._url):
             names = cast("list[bytes]", self._client.zrange(_index(venue), 0, -1))
@@ -172,7 +172,7 @@ def _index(venue: str) -> str:
     return f"echelon:latest-of:{venue}"
 
 
-def by_venue(store: LatestStore, venues: Iterable[str]) -> list[Latest]:
+def by_venue(store: LatestStore, venues: Iterable[str]) -> list[LatestState]:
     """All rows of several venues."""
     return [row for venue in venues for row in store.all(venue)]
 

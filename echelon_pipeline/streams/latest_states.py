@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from echelon_pipeline.books.rows import BookRow, BookState, Reason
-from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.streams.watchlist import Roster
 
 _SHOWN = ("state", "reason", "bid", "ask", "bid_size", "ask_size")  # a frame that only makes it younger tells nothing
@@ -21,12 +21,12 @@ class Tops:
     def __init__(self, listener: str, again: float) -> None:
         self._listener = listener
         self._again = int(again * 1_000_000)
-        self._told: dict[str, tuple[Latest, int]] = {}  # and when
+        self._told: dict[str, tuple[LatestState, int]] = {}  # and when
 
-    def changed(self, rosters: Iterable[Roster], now: int, *, overlapping: bool = False) -> list[Latest]:
+    def changed(self, rosters: Iterable[Roster], now: int, *, overlapping: bool = False) -> list[LatestState]:
         """States that are not what was told last, or were told long ago. ``overlapping``: another shift still tells
         books that we have not got yet."""
-        found: dict[str, Latest] = {}
+        found: dict[str, LatestState] = {}
         for roster in rosters:
             rows = {} if roster.watch is None else {row.instrument_id: row for row in roster.watch.rows(now)}
             for name in roster.wanted:
@@ -41,25 +41,27 @@ class Tops:
             and not (overlapping and name not in self._told and latest.state == BookState.UNKNOWN)
         ]
 
-    def told(self, rows: Sequence[Latest], now: int) -> None:
+    def told(self, rows: Sequence[LatestState], now: int) -> None:
         """These were told."""
         for row in rows:
             self._told[row.instrument_id] = row, now
             if row.reason == NOT_WATCHED:
                 del self._told[row.instrument_id]
 
-    def _is_due(self, latest: Latest, now: int) -> bool:
+    def _is_due(self, latest: LatestState, now: int) -> bool:
         old, at = self._told.get(latest.instrument_id, (None, 0))
         return now - at >= self._again or any(getattr(latest, field) != getattr(old, field, None) for field in _SHOWN)
 
-    def _of(self, row: BookRow) -> Latest:
+    def _of(self, row: BookRow) -> LatestState:
         bid, bid_size = row.bids[0] if row.bids else (None, None)
         ask, ask_size = row.asks[0] if row.asks else (None, None)
         reason = None if row.reason is None else str(row.reason)
         top = (bid, ask, bid_size, ask_size)
-        return Latest(row.instrument_id, str(row.state), reason, *top, row.event_at, row.valid_from, self._listener)
+        return LatestState(
+            row.instrument_id, str(row.state), reason, *top, row.event_at, row.valid_from, self._listener
+        )
 
-    def _unknown(self, name: str, now: int, reason: str | None = None) -> Latest:
+    def _unknown(self, name: str, now: int, reason: str | None = None) -> LatestState:
         """Between connections, before the first frame of one, or for good."""
         reason = reason or str(Reason.DISCONNECT if name in self._told else Reason.BEFORE_SNAPSHOT)
-        return Latest(name, str(BookState.UNKNOWN), reason, None, None, None, None, None, now, self._listener)
+        return LatestState(name, str(BookState.UNKNOWN), reason, None, None, None, None, None, now, self._listener)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streams.record import Pace
 from echelon_pipeline.venues.live import Feed
@@ -65,7 +65,7 @@ class Duty:
     is_wanted: Callable[[], bool]
     feed: Callable[[int, Sequence[Instrument]], Feed]
     tokens: int
-    emit: Callable[[Sequence[Latest]], object]
+    emit: Callable[[Sequence[LatestState]], object]
     closed: Callable[[Path], object]
     policy: WsPolicy = field(default_factory=WsPolicy)
     pace: Pace = field(default_factory=Pace)

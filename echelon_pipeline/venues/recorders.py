@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from echelon_pipeline.domain.csv_records import NO_END, Record, table
-from echelon_pipeline.domain.sides import Sided, sided
+from echelon_pipeline.domain.sides import BookSide, book_side
 from echelon_pipeline.errors import BadImport
 
 Obj = dict[str, Any]
@@ -167,7 +167,7 @@ def _csv(text: str) -> Iterator[Found]:
     for _, group in groupby(good, key=lambda r: (r["asset_id"], r["event_type"], r["hash"], r["timestamp"])):
         levels = list(group)
         for one in levels:
-            if sided(one["side"]) is None:
+            if book_side(one["side"]) is None:
                 yield Found(0, f"row with the side {one['side'][:20]!r}", record=one)
         try:
             yield _leveled(levels)
@@ -184,7 +184,7 @@ def _leveled(rows: list[Obj]) -> Found:
     body |= {"hash": first["hash"], "timestamp": first["timestamp"]}
     if kind not in ("book", "price_change"):
         return Found(at, f"row of {kind}", record=first)
-    levels = [(side.is_bid, _level(row, side)) for row in rows if (side := sided(row["side"])) is not None]
+    levels = [(side.is_bid, _level(row, side)) for row in rows if (side := book_side(row["side"])) is not None]
     if not levels:
         return Found(at, f"{kind} without a level", record=first)
     if kind == "book":
@@ -195,7 +195,7 @@ def _leveled(rows: list[Obj]) -> Found:
     return Found(at, body)
 
 
-def _level(row: Obj, side: Sided) -> Obj:
+def _level(row: Obj, side: BookSide) -> Obj:
     price = str(Decimal(1) - Decimal(row["price"])) if side.is_mirrored else _trimmed(row["price"])
     return {"price": price, "size": _trimmed(row["size"])}
 

@@ -13,14 +13,15 @@ from functools import cache
 import pyarrow as pa
 import pytest
 
-from echelon_pipeline.domain.categories import Evidence, categorise, category_rules, pattern_case
-from echelon_pipeline.domain.tickers import COMBO_PREFIX
+from echelon_pipeline.domain.categories import category_rules, pattern_case
 from echelon_pipeline.sqltools.duck import connect
+from echelon_pipeline_tests.category_oracle import Evidence, categorise
 from echelon_pipeline_tests.contract import test_bulk_recordings as bulk
 from echelon_pipeline_tests.contract import test_kalshi_recordings as kalshi
 from echelon_pipeline_tests.contract.recorded_instruments import Row, categorised, named, whole
 from echelon_pipeline_tests.fakes import RECORDINGS, needs_recordings
 from echelon_pipeline_tests.ticker_rows import PARTS, as_parts, parsed_row
+from echelon_pipeline_tests.tickers import COMBO_PREFIX
 
 pytestmark = needs_recordings
 
@@ -74,7 +75,7 @@ def test_instruments_with_a_title_or_tags_get_a_category(venue: str, combos: boo
     assert share(rows) >= TARGET
 
 
-def test_without_the_bulk_of_repeated_questions_the_rules_still_reach_the_target() -> None:
+def test_the_rules_reach_the_target_without_repeated_questions() -> None:
     """A hundred days of temperatures and thousands of five-minute windows are easy: each question once."""
     once = {}
     for row in categorised():
@@ -86,7 +87,7 @@ def test_without_the_bulk_of_repeated_questions_the_rules_still_reach_the_target
     assert share(list(once.values())) >= 0.99
 
 
-def test_the_statement_decides_as_the_rules_read_one_by_one() -> None:
+def test_the_statement_gives_the_categories_of_the_rules_one_by_one() -> None:
     series = {row["series_id"]: row for row in whole()[0]["series"]}
     events = {row["event_id"]: row for row in whole()[0]["events"]}
     rows = [r for r in categorised() if r["category_source"] != "venue"]
@@ -125,7 +126,7 @@ def labelled() -> Iterator[tuple[str, str]]:
             yield event["category"], event["title"]
 
 
-def test_words_alone_agree_with_the_venues_own_categories() -> None:
+def test_title_rules_agree_with_the_venue_s_categories() -> None:
     """Titles whose category the venue tells, judged by the word rules only: those are the guesses among the rules."""
     rows = [(KALSHI_WORDS.get(category, category), title.lower()) for category, title in labelled()]
     with connect() as connection:
@@ -143,7 +144,7 @@ def test_words_alone_agree_with_the_venues_own_categories() -> None:
             agreed[c] / of[c] < 0.93} == {}  # fmt: skip
 
 
-def test_matches_that_another_publisher_calls_sport_are_sports() -> None:
+def test_matches_that_another_publisher_lists_as_sport_are_sports() -> None:
     home = whole()[1]
     sides = [s for path in bulk.paths("cross/pairs/xplat_candidates_v1.jsonl.gz") for r in bulk.read(path)
              for s in (r["side_a"], r["side_b"]) if s["sport"]]  # fmt: skip
@@ -154,7 +155,7 @@ def test_matches_that_another_publisher_calls_sport_are_sports() -> None:
     assert sum(r["category"] == "Sports" for r in rows) / len(rows) > 0.99
 
 
-def test_every_recorded_ticker_is_read_alike_by_statement_and_parser() -> None:
+def test_statement_and_parser_agree_on_every_recorded_ticker() -> None:
     blank: Row = dict.fromkeys(("event_id", "series_id", "strike_type", "floor_strike", "cap_strike"))
     checked = Counter[str | None]()
     for row in categorised():
@@ -169,7 +170,7 @@ def test_every_recorded_ticker_is_read_alike_by_statement_and_parser() -> None:
     assert checked[None] / checked.total() < 0.2
 
 
-def test_the_number_in_a_recorded_ticker_is_the_venues_strike() -> None:
+def test_the_number_in_a_recorded_ticker_is_the_venue_s_strike() -> None:
     rows = [r for r in categorised() if r["ticker_strike"] is not None and (r["strike_low"] or r["strike_high"])]
     assert len(rows) > 400
     assert not [r for r in rows if r["parse_note"]]
@@ -181,7 +182,7 @@ def expected_name(row: Row, events: dict[str, Row]) -> set[str]:
     return {" ".join(text.split())[:40] for text in (event, row.get("title"), row.get("slug")) if text}
 
 
-def test_names_are_short_and_never_empty_and_tell_the_instruments_of_an_event_apart() -> None:
+def test_names_are_short_not_empty_and_unique_within_an_event() -> None:
     found, tables = named()
     rows = {row["instrument_id"]: row for row in tables["instruments"]}
     assert len(found) == len(rows) > 25_000
@@ -192,7 +193,7 @@ def test_names_are_short_and_never_empty_and_tell_the_instruments_of_an_event_ap
     assert sum(n["name_source"].endswith("+ id") for n in found) / len(found) < 0.02
 
 
-def test_names_say_the_event_and_what_the_instrument_is_within_it() -> None:
+def test_names_contain_the_event_and_the_instrument() -> None:
     found, tables = named()
     rows = {row["instrument_id"]: row for row in tables["instruments"]}
     events = {row["event_id"]: row for row in tables["events"]}

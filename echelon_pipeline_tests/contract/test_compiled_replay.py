@@ -1,6 +1,6 @@
 """Every recorded WebSocket capture through the compiled rules and through the machine: the same rows, gaps, hashes.
 
-Belongs here: kalshi/ws, polymarket/ws_market. What must be true of these captures is in ``test_*_streams.py``.
+Belongs here: kalshi/ws, polymarket/ws_market. ``test_*_streams.py`` checks these captures.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FAST = 6_000  # frames of each capture in a fast run
 
 
 def check_kalshi(instruments: Sequence[Instrument], frames: Sequence[Recorded], *, sequences: bool = True) -> int:
-    """How many frames are of plain shape."""
+    """Returns the number of plain frames."""
     both("kalshi", instruments, arrived(frames), 5_000, sequences=sequences)
     tokens = [token for one in instruments for token in one.tokens]
     return agree(kalshi_columns, kalshi.read, tokens, [frame.payload for frame in frames])
@@ -55,7 +55,7 @@ def test_one_ticker_cut_out_of_many_is_the_same() -> None:
     assert check_kalshi(instruments, frames[-FAST:], sequences=False) == FAST
 
 
-def test_a_whole_subscription_is_the_same_also_where_its_frames_have_lines() -> None:
+def test_a_whole_subscription_is_the_same_with_frames_of_several_lines() -> None:
     frames = list(many_markets(MULTI))
     events = [event for frame in frames for event in kalshi.read(frame.payload).events]
     tokens = sorted({event.token for event in events if isinstance(event, Snapshot | Change)})
@@ -83,7 +83,7 @@ def test_every_rotating_capture_is_the_same_from_begin_to_end(capture: Btc) -> N
 
 
 def check_polymarket(instruments: Sequence[Instrument], frames: Sequence[Recorded]) -> int:
-    """How many frames are of plain shape, once the texts of their facts were met."""
+    """Returns the number of plain frames once the texts of their facts are known."""
     both("polymarket", instruments, arrived(frames), 1_000)
     tokens = [token for one in instruments for token in one.tokens]
     return agree(polymarket_columns, polymarket.read, tokens, [frame.payload for frame in frames])
@@ -91,7 +91,7 @@ def check_polymarket(instruments: Sequence[Instrument], frames: Sequence[Recorde
 
 @pytest.mark.parametrize("burst", recorded.BURSTS, ids=lambda b: b.run)
 def test_every_burst_of_whole_frames_has_the_same_books_and_hashes(burst: recorded.Burst) -> None:
-    """Without the REST API's answers between them: only the machine follows those."""
+    """Without REST books: only the machine supports them."""
     frames = [f for f in bursts(burst.name) if f.payload.startswith(b"[") or b'"event_type"' in f.payload]
     assert check_polymarket(recorded.instruments(burst), frames) == len(frames) - burst.new_markets
 
@@ -102,7 +102,7 @@ def test_every_burst_of_whole_frames_has_the_same_books_and_hashes(burst: record
     ids=lambda d: d.game,
 )
 def test_a_game_of_2025_is_the_same_with_its_losses(drift: recorded.Drift) -> None:
-    """Its changes are of an older generation, so they go through the reader."""
+    """Its changes have an older format and go through the reader."""
     frames = list(flattened(drift.name))
     tokens = {e.token for e in recorded.level_batch([f.payload for f in frames]) if isinstance(e, Snapshot | Change)}
     check_polymarket([Instrument("polymarket:game", tuple(sorted(tokens)))], frames)

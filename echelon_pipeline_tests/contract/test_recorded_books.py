@@ -1,7 +1,7 @@
-"""Recorded books and frames of both venues through ``echelon import``: what the files hold is what books are made of.
+"""Recorded books and frames of both venues through ``echelon import``: the books are those of the files.
 
 Belongs here: kalshi/ws, kalshi/tape, kalshi/mve, polymarket/ws_market, polymarket/book_history, polymarket/clob_book as
-imports. What must be true of their frames is in ``test_*_streams.py``.
+imports. ``test_*_streams.py`` checks their frames.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Settings:
 def bring(
     home: Settings, name: str, table: str, venue: str, **more: Any
 ) -> tuple[ImportReport, Replayed, list[BookRow]]:
-    """What was imported, and what its one chain says."""
+    """The report of the import, and the replay of its one chain."""
     report = import_file(home, RECORDINGS / name, table=table, venue=venue, **more)
     rows: list[BookRow] = []
     [chain] = chains(segments(home.capture_root))
@@ -54,7 +54,7 @@ def test_a_burst_of_whole_frames_has_its_books_on_each_of_its_connections(home: 
     assert told.gaps["best_prices"] == told.gaps["crossed"] == 0
 
 
-def test_one_subscription_of_twelve_markets_is_followed_by_its_numbers(home: Settings) -> None:
+def test_one_subscription_of_twelve_markets_is_checked_by_its_numbers(home: Settings) -> None:
     report, told, _ = bring(home, "kalshi/ws/multi_market_stream_2026-08-07.json.gz", "frames", "kalshi")
     assert (report.rows_committed, report.dead_letters) == (268, 1)
     assert told.states == {"live": 12}
@@ -109,7 +109,7 @@ def test_polled_books_of_kalshi_are_books(
     assert sum(told.states.values()) == len(told.books) == count
 
 
-def test_a_game_written_down_as_levels_is_its_frames(home: Settings, tmp_path: Path) -> None:
+def test_a_game_recorded_as_levels_has_the_books_of_its_frames(home: Settings, tmp_path: Path) -> None:
     name = "polymarket/ws_market/signaldrift_20250619_mlb-min-cin-2025-06-19_polymarket-market-events.csv.gz"
     lines = gzip.decompress((RECORDINGS / name).read_bytes()).decode().splitlines()[1:]
     tokens = sorted({line.split(",")[1] for line in lines})

@@ -28,7 +28,7 @@ from echelon_pipeline.books.events import Facts
 from echelon_pipeline.books.rows import BookRow, BookState, Reason
 from echelon_pipeline.cli import app
 from echelon_pipeline.commands import stream
-from echelon_pipeline.domain.scaled import scaled, shortest
+from echelon_pipeline.domain.scaled import decimal_text, scaled
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.ops.stream_probes import probe_streams
 from echelon_pipeline.ops.venue_probes import Level
@@ -289,7 +289,7 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
     bids, asks = truth(sandbox, name)
     assert f"{name}: live" in shown
     for levels in (bids, asks):
-        assert shortest(levels[0][0]) in shown
+        assert decimal_text(levels[0][0]) in shown
     assert "before" in command(settings, sandbox, "book", name, "--at", "2020-01-01T00:00:00")
     assert "in no segment" in command(settings, sandbox, "book", "kalshi:NOPE")
     command(settings, sandbox, "record", "--seconds", "1.5")

@@ -1,6 +1,6 @@
 """``echelon ui`` beside another one, and killed: the real processes.
 
-Belongs here: what only separate processes show. The parts alone are in ``unit/test_attended.py``.
+Belongs here: what only separate processes show. The parts alone are in ``unit/test_parent_watch.py``.
 """
 
 from __future__ import annotations

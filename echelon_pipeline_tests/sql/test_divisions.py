@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from echelon_pipeline.domain.derived import MADE_ROWS
+from echelon_pipeline.domain.derived import DERIVED_SQL
 from echelon_pipeline.sqltools.statements import statements
 
 DIVISIONS = {"/", "//", "%", "divide", "mod", "fmod"}
@@ -87,9 +87,9 @@ def test_postgres_statements_divide_nothing() -> None:
         assert not re.search(r"[/%]|\bmod\b|\bdiv\b", code), statement.name
 
 
-@pytest.mark.parametrize("table", MADE_ROWS)
+@pytest.mark.parametrize("table", DERIVED_SQL)
 def test_no_divisor_of_composed_statements_can_be_zero(table: str) -> None:
-    assert unguarded(MADE_ROWS[table]()) == []
+    assert unguarded(DERIVED_SQL[table]()) == []
 
 
 @pytest.mark.parametrize(

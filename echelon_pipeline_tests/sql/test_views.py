@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.domain.intervals import newest, union
+from echelon_pipeline.domain.intervals import newest_labels, union
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish.catalog import PublicationInfo, Source, fill
 from echelon_pipeline.sqltools.duck import connect
@@ -117,7 +117,7 @@ def test_coverage_agrees_with_interval_arithmetic(most: int) -> None:
     @given(WINDOWS)
     def holds(given_windows: list[tuple[int, int, str]]) -> None:
         rows = [window(b, b + n, recorded=i, state=s) for i, (b, n, s) in enumerate(given_windows)]
-        expected = newest((at(b), at(b + n), i, (i, s)) for i, (b, n, s) in enumerate(given_windows))
+        expected = newest_labels((at(b), at(b + n), i, (i, s)) for i, (b, n, s) in enumerate(given_windows))
         with derived(rows, []) as connection:
             assert coverage(connection) == [(b, e, state) for b, e, (_, state) in expected]
 
@@ -225,7 +225,7 @@ def test_completeness_agrees_with_interval_arithmetic(most: int) -> None:
             counted = []
             for scope in ("all", "configured", name):
                 own = [(b, b + n, (r, i), (state, r)) for i, (b, n, r, state, s) in enumerate(pieces) if s == scope]
-                for begin, end, (state, recorded) in newest(own):
+                for begin, end, (state, recorded) in newest_labels(own):
                     if state == "complete" and (scope != "configured" or recorded >= held_at):
                         counted.append((begin, end))
             last = union(counted)[-1:]

@@ -1,7 +1,6 @@
-"""Best prices that the venue says beside its changes, held against the ladder.
+"""The venue's best prices, compared with the ladder.
 
-Belongs here: rule 17 of ``books/__init__.py``, on the machine. That compiled rules follow is
-``test_replayer_polymarket.py``.
+Belongs here: rule 17 of ``books/__init__.py`` in the machine. ``test_replayer_polymarket.py`` tests the compiled rules.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ def begun(instrument: Instrument = PLAIN) -> Stream:
 
 
 def change(bid: int | None, ask: int | None, *, at: int = 1, price: int = 20, **fields: Any) -> Change:
-    """A level far from the best, with best prices in cents."""
+    """A change far from the best prices, with best prices in cents."""
     best = [None if cents is None else cents * CENT for cents in (bid, ask)]
     said = {"token": "0", "side": BID, "price": price * CENT, "size": ONE, "relative": False, "at": START + at * MS}
     return Change(**{**said, "best_bid": best[0], "best_ask": best[1], **fields})
 
 
 def reason(stream: Stream, after: int = 300) -> str | None:
-    """Why its book is unknown so many milliseconds after the last frame."""
+    """The reason of the book this many milliseconds after the last frame."""
     stream.machine.advance(stream.now + after * MS)
     return stream.machine.row(PLAIN.instrument_id).reason
 
 
 @pytest.mark.parametrize(("bid", "ask"), [(41, 60), (40, 59), (41, 59), (0, 60), (40, 0), (39, 60)])
-def test_best_prices_that_differ_for_250_ms_lose_the_book_until_it_is_asked_for(bid: int, ask: int) -> None:
+def test_best_prices_that_differ_for_250_ms_invalidate_the_book(bid: int, ask: int) -> None:
     stream = begun()
     stream.send(change(bid, ask))
     assert reason(stream, 299) is None
@@ -60,14 +59,14 @@ def test_best_prices_that_differ_for_250_ms_lose_the_book_until_it_is_asked_for(
 
 
 @pytest.mark.parametrize(("bid", "ask"), [(40, 60), (40, None), (None, None)])
-def test_best_prices_that_are_the_ladder_s_or_are_not_said_lose_nothing(bid: int | None, ask: int | None) -> None:
+def test_equal_or_missing_best_prices_invalidate_nothing(bid: int | None, ask: int | None) -> None:
     stream = begun()
     stream.send(change(bid, ask))
     assert reason(stream, 10_000) is None
 
 
 @pytest.mark.parametrize(("bids", "asks", "said"), [((), ASKS, (0, 60)), (BIDS, (), (40, 0))])
-def test_of_an_empty_side_0_and_1_mean_none(
+def test_best_prices_0_and_1_are_empty_sides(
     bids: tuple[Level, ...], asks: tuple[Level, ...], said: tuple[int, int]
 ) -> None:
     stream = Stream(PLAIN)
@@ -78,7 +77,7 @@ def test_of_an_empty_side_0_and_1_mean_none(
     assert reason(stream, 600) == "best_prices"
 
 
-def test_the_other_token_s_best_prices_are_of_its_own_ladder() -> None:
+def test_best_prices_of_the_other_token_are_compared_with_its_ladder() -> None:
     for ask, lost in ((60, None), (61, "best_prices")):
         stream = begun()
         stream.send(snapshot("1", cents((40, 3)), cents((60, 5), (70, 7)), START))
@@ -86,7 +85,7 @@ def test_the_other_token_s_best_prices_are_of_its_own_ladder() -> None:
         assert reason(stream) == lost
 
 
-def test_what_agrees_again_in_time_was_only_on_its_way() -> None:
+def test_best_prices_that_agree_again_within_250_ms_invalidate_nothing() -> None:
     stream = begun()
     stream.send(change(41, 60))
     stream.send(change(41, 60, at=100, price=41), after=100 * MS)
@@ -97,7 +96,7 @@ def test_what_agrees_again_in_time_was_only_on_its_way() -> None:
     assert reason(stream, 1_000) is None
 
 
-def test_what_differs_in_another_way_after_100_ms_differs_still() -> None:
+def test_a_new_difference_does_not_restart_the_250_ms() -> None:
     stream = begun()
     first = stream.send(change(41, 60))
     stream.send(change(42, 60, at=100), after=100 * MS)
@@ -107,14 +106,14 @@ def test_what_differs_in_another_way_after_100_ms_differs_still() -> None:
     assert out.gaps[-1].from_at == first + 300 * MS
 
 
-def test_a_change_without_best_prices_takes_back_what_was_said_before_it() -> None:
+def test_a_change_without_best_prices_discards_earlier_ones() -> None:
     stream = begun()
     stream.send(change(41, 60))
     stream.send(put("0", BID, 45, 1, START + 100 * MS), after=100 * MS)
     assert reason(stream, 1_000) is None
 
 
-def test_a_hash_that_matches_proves_more_than_best_prices() -> None:
+def test_a_matching_hash_overrides_best_prices() -> None:
     stream = Stream(KNOWN)
     stream.send(Snapshot("0", BIDS, ASKS, START, digest(BIDS, ASKS, START), FACTS))
     stream.settle()
@@ -123,7 +122,7 @@ def test_a_hash_that_matches_proves_more_than_best_prices() -> None:
     assert reason(stream, 1_000) is None
 
 
-def test_a_quote_of_a_later_instant_must_be_followed_by_the_ladder() -> None:
+def test_the_ladder_must_reach_a_quote_of_a_later_time() -> None:
     for at, bid, lost in ((1, 41, "best_prices"), (0, 41, None), (-1, 41, None), (1, 40, None), (None, 41, None)):
         stream = begun()
         stream.send(Quoted("0", bid * CENT, 60 * CENT, at=None if at is None else START + at * MS))
@@ -134,8 +133,8 @@ def test_a_quote_of_a_later_instant_must_be_followed_by_the_ladder() -> None:
     assert reason(stream, 1_000) is None
 
 
-def test_a_quote_of_a_numbered_subscription_says_nothing_of_books() -> None:
-    """Kalshi's ticker is sent on a clock of its own."""
+def test_a_quote_of_a_numbered_subscription_is_not_compared_with_books() -> None:
+    """Kalshi's ticker has a clock of its own."""
     name = "kalshi:K"
     stream = Stream(Instrument(name, ("K",)))
     stream.send(snapshot("K", BIDS, ASKS, START), sid=2, seq=1)

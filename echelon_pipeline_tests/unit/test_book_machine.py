@@ -1,6 +1,7 @@
 """The rules of the book machine, one by one.
 
-Belongs here: rules 1 to 16 of the room's sign by example. What holds for any stream is ``test_book_properties.py``.
+Belongs here: examples of rules 1 to 16 of ``books/__init__.py``. ``test_book_properties.py`` has properties of any
+stream.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ MIRROR = snapshot("1", cents((40, 3)), cents((60, 5), (70, 7)))
 
 
 def kalshi(*more: Instrument, **options: bool | int) -> Stream:
-    """Subscribed, with its first snapshots."""
+    """A Kalshi stream with its subscription and first snapshots."""
     stream = Stream(K, *more, **options)
     stream.send(Subscribed("orderbook_delta", 1))
     for instrument in (K, *more):
@@ -48,7 +49,7 @@ def kalshi(*more: Instrument, **options: bool | int) -> Stream:
 
 
 def polymarket(*more: Event) -> Stream:
-    """With its first snapshot, whose hash matches."""
+    """A Polymarket stream with its first snapshot, whose hash matches."""
     stream = Stream(P)
     stream.send(Snapshot("0", BIDS, ASKS, START, digest(BIDS, ASKS, START), FACTS), *more)
     stream.settle()
@@ -58,7 +59,7 @@ def polymarket(*more: Event) -> Stream:
 # --- rows
 
 
-def test_a_row_holds_from_the_last_frame_of_its_batch_until_something_changes() -> None:
+def test_a_row_begins_at_the_last_frame_of_its_batch_and_ends_at_the_next_change() -> None:
     stream = kalshi()
     first = stream.now - 50 * MS
     stream.numbered(delta("K", BID, 41, 2, START))
@@ -80,7 +81,7 @@ def test_a_row_has_the_best_levels_and_the_depth_of_all() -> None:
     assert (row.bids, row.bid_depth, row.bid_levels) == (BIDS[:1], 12 * ONE, 2)
 
 
-def test_what_changes_nothing_makes_no_row() -> None:
+def test_frames_without_a_net_change_make_no_row() -> None:
     stream = kalshi()
     for n in range(3):
         stream.numbered(delta("K", BID, 41, 2, START + n))
@@ -88,7 +89,7 @@ def test_what_changes_nothing_makes_no_row() -> None:
     assert stream.states(stream.end()) == [("unknown", "before_snapshot"), ("live", None)]
 
 
-def test_a_row_never_begins_before_the_one_before_it() -> None:
+def test_a_row_never_begins_before_the_previous_row() -> None:
     rows: list[BookRow] = []
     timeline = Timeline(rows, "k", START, Reason.BEFORE_SNAPSHOT, 1)
     ladder = Ladder()
@@ -155,7 +156,7 @@ def test_without_any_venue_time_each_frame_is_a_batch() -> None:
 # --- numbers
 
 
-def test_a_missing_number_loses_every_book_of_the_subscription_and_no_other() -> None:
+def test_a_missing_number_invalidates_the_books_of_its_subscription_only() -> None:
     other = Instrument("kalshi:M", ("M",))
     stream = kalshi(L)
     proved = stream.now - 50 * MS
@@ -179,7 +180,7 @@ def test_any_number_but_the_next_is_a_gap(numbers: list[int]) -> None:
     assert stream.machine.row(K.instrument_id).reason == "gap"
 
 
-def test_every_numbered_frame_counts_whatever_it_is() -> None:
+def test_every_numbered_frame_counts_whatever_it_contains() -> None:
     stream = kalshi()
     trade = Traded("K", 40 * CENT, ONE, True, "t")
     for event in (
@@ -206,13 +207,13 @@ def test_numbers_start_at_1_with_each_subscription() -> None:
     assert late.states(late.end())[-1] == ("live", None)
 
 
-def test_without_sequences_holes_are_no_gaps() -> None:
+def test_without_sequences_holes_are_not_gaps() -> None:
     stream = kalshi(sequences=False)
     stream.numbered(delta("K", BID, 41, 1), skip=100)
     assert stream.states(stream.end())[1:] == [("live", None), ("live", None)]
 
 
-def test_one_gap_spans_everything_until_the_next_book_and_keeps_the_first_reason() -> None:
+def test_one_gap_lasts_until_the_next_valid_book_and_keeps_the_first_reason() -> None:
     stream = kalshi()
     noticed = stream.numbered(delta("K", BID, 41, 1), skip=1)
     stream.numbered(delta("K", BID, 41, 1), skip=1)
@@ -225,14 +226,14 @@ def test_one_gap_spans_everything_until_the_next_book_and_keeps_the_first_reason
 # --- what else loses a book
 
 
-def test_a_hole_in_our_own_numbers_loses_every_book() -> None:
+def test_a_hole_in_our_own_numbers_invalidates_every_book() -> None:
     stream = kalshi(L)
     stream.number += 1
     stream.numbered(delta("K", BID, 41, 1))
     assert {stream.machine.row(i.instrument_id).reason for i in (K, L)} == {"lost_frames"}
 
 
-def test_a_new_connection_starts_from_snapshots_and_its_own_numbers() -> None:
+def test_a_new_connection_needs_new_snapshots_and_has_its_own_numbers() -> None:
     stream = kalshi()
     stream.machine.disconnected(stream.now + MS)
     stream.now += 2_000 * MS
@@ -244,7 +245,7 @@ def test_a_new_connection_starts_from_snapshots_and_its_own_numbers() -> None:
     assert [(gap[0], gap[3]) for gap in gaps(out)] == [("disconnect", back)]
 
 
-def test_numbers_of_an_old_connection_say_nothing_about_the_next() -> None:
+def test_numbers_of_a_closed_connection_do_not_affect_the_next() -> None:
     stream = kalshi()
     stream.connection, stream.number = "b", 0
     back = stream.send(snapshot("K", BIDS, ASKS), sid=1, seq=1)
@@ -264,21 +265,21 @@ def test_numbers_of_an_old_connection_say_nothing_about_the_next() -> None:
         (Ended("K"), "closed"),
     ],
 )
-def test_what_cannot_be_true_or_ends_a_book_makes_it_unknown(event: Event, reason: str) -> None:
+def test_impossible_and_ending_events_make_a_book_unknown(event: Event, reason: str) -> None:
     stream = kalshi()
     stream.numbered(event)
     row = stream.machine.row(K.instrument_id)
     assert (row.state, row.reason, row.bids, row.bid_depth) == (BookState.UNKNOWN, reason, (), None)
 
 
-def test_an_unreadable_frame_about_one_book_leaves_the_others() -> None:
+def test_an_unreadable_frame_invalidates_only_the_book_that_it_names() -> None:
     stream = kalshi(L)
     stream.numbered(Unreadable(b"?", "?", affects_book=True, token="K"))
     assert [stream.machine.row(i.instrument_id).reason for i in (K, L)] == ["unreadable", None]
     assert stream.machine.counts["unreadable"] == 1
 
 
-def test_an_unreadable_frame_about_an_unknown_book_leaves_all() -> None:
+def test_an_unreadable_frame_of_an_unwatched_token_invalidates_no_book() -> None:
     stream = kalshi(L)
     stream.numbered(Unreadable(b"?", "?", affects_book=True, token="M"), SuspectLadder("N"))
     assert [stream.machine.row(i.instrument_id).reason for i in (K, L)] == [None, None]
@@ -304,14 +305,14 @@ def test_changes_before_the_first_snapshot_are_counted_and_discarded() -> None:
     assert out.rows[-1].bids == BIDS
 
 
-def test_frames_of_tokens_that_nobody_watches_are_counted() -> None:
+def test_frames_of_unwatched_tokens_are_counted() -> None:
     stream = kalshi()
     stream.numbered(snapshot("elsewhere", BIDS, ASKS))
     assert stream.machine.counts["unwatched"] == 1
     assert stream.states(stream.end())[1:] == [("live", None)]
 
 
-def test_what_is_not_watched_any_more_ends_and_is_forgotten() -> None:
+def test_an_unwatched_instrument_ends_its_rows_and_is_removed() -> None:
     stream = kalshi(L)
     stream.machine.unwatch(K.instrument_id, stream.now)
     left = stream.now
@@ -349,7 +350,7 @@ def test_a_market_that_trades_again_has_a_book_again() -> None:
 # --- clock and proof
 
 
-def test_a_clock_that_steps_back_stands_still() -> None:
+def test_a_clock_that_steps_back_does_not_move_the_time() -> None:
     stream = kalshi()
     high = stream.now
     stream.numbered(delta("K", BID, 41, 1, START), after=-5 * MS)
@@ -368,7 +369,7 @@ def test_any_frame_of_a_numbered_subscription_proves_all_its_books() -> None:
     assert stream.states(stream.end())[1:] == [("live", None)]
 
 
-def test_a_book_is_stale_from_the_instant_its_proof_is_too_old_until_the_next() -> None:
+def test_a_book_is_stale_from_the_end_of_its_budget_to_the_next_proof() -> None:
     stream = kalshi()
     first = stream.now - 50 * MS
     again = stream.numbered(Acknowledged("ok"), after=2 * BUDGET)
@@ -378,7 +379,7 @@ def test_a_book_is_stale_from_the_instant_its_proof_is_too_old_until_the_next() 
     assert out.rows[2].bids == BIDS
 
 
-def test_a_numberless_instrument_is_proved_by_its_own_frames_alone() -> None:
+def test_an_instrument_without_numbers_is_proved_by_its_own_frames_only() -> None:
     other = Instrument("polymarket:0xn", ("8", "9"))
     stream = Stream(P, other)
     stream.send(snapshot("0", BIDS, ASKS, START), snapshot("8", BIDS, ASKS, START))
@@ -392,7 +393,7 @@ def test_a_numberless_instrument_is_proved_by_its_own_frames_alone() -> None:
 # --- two tokens, hashes
 
 
-def test_the_other_token_is_a_mirror_and_never_adds_depth() -> None:
+def test_the_other_token_is_a_mirror_and_adds_no_depth() -> None:
     stream = polymarket(MIRROR)
     stream.send(put("1", ASK, 59, 4, START + 1), put("0", BID, 41, 4, START + 1))
     out = stream.end()
@@ -410,7 +411,7 @@ def test_mirrors_may_differ_for_250_ms(after: int, lost: bool) -> None:
     assert stream.machine.counts["lost_mirror"] == lost
 
 
-def test_a_tick_size_change_ends_the_book_until_the_next_snapshot_and_is_hashed_with() -> None:
+def test_a_tick_size_change_invalidates_the_book_and_enters_the_hash() -> None:
     stream = polymarket()
     stream.send(TickSize("0", "0.001", START + 1))
     assert stream.machine.needs_snapshot == ["0", "1"]
@@ -421,7 +422,7 @@ def test_a_tick_size_change_ends_the_book_until_the_next_snapshot_and_is_hashed_
     assert stream.machine.book(P.instrument_id).verifier.facts.tick_size == "0.001"
 
 
-def test_a_removal_of_a_level_that_is_not_there_is_counted_and_changes_nothing() -> None:
+def test_a_removal_of_a_missing_level_is_counted_and_changes_nothing() -> None:
     stream = polymarket()
     stream.send(put("0", BID, 12, 0, START + 1))
     assert stream.machine.book(P.instrument_id).missing_removals == 1
@@ -450,7 +451,7 @@ def test_several_changes_of_one_token_may_have_a_hash_each_or_the_final_one(fina
     assert (verifier.hits, verifier.misses) == (2, 0)
 
 
-def test_one_miss_loses_the_book_250_ms_later() -> None:
+def test_one_hash_miss_invalidates_the_book_250_ms_later() -> None:
     stream = polymarket()
     at = stream.send(put("0", BID, 41, 4, START + MS, "wrong"))
     out = stream.end()
@@ -459,7 +460,7 @@ def test_one_miss_loses_the_book_250_ms_later() -> None:
     assert [(c.at, c.number, c.matched) for c in out.checks] == [(START + MS, 1, True), (at, 2, False)]
 
 
-def test_a_miss_is_forgiven_by_the_next_hash_that_matches() -> None:
+def test_a_matching_hash_cancels_an_earlier_miss() -> None:
     stream = polymarket()
     stream.send(put("0", BID, 41, 4, START + MS, "wrong"))
     at = START + 2 * MS
@@ -467,14 +468,14 @@ def test_a_miss_is_forgiven_by_the_next_hash_that_matches() -> None:
     assert stream.states(stream.end())[-1] == ("live", None)
 
 
-def test_a_miss_is_forgiven_by_the_next_book() -> None:
+def test_a_snapshot_cancels_an_earlier_miss() -> None:
     stream = polymarket()
     stream.send(put("0", BID, 41, 4, START + MS, "wrong"))
     stream.send(snapshot("0", BIDS, ASKS, START + 2 * MS))
     assert stream.states(stream.end())[-1] == ("live", None)
 
 
-def test_a_miss_is_forgiven_by_a_trade_that_is_told_late() -> None:
+def test_a_late_trade_price_cancels_a_miss() -> None:
     stream = polymarket()
     at = START + MS
     facts = type(FACTS)("0xm", "5", "0.01", neg_risk=False, last_trade_price="0.600")
@@ -488,7 +489,7 @@ def test_a_miss_is_forgiven_by_a_trade_that_is_told_late() -> None:
     assert stream.machine.row(P.instrument_id).state is BookState.LIVE
 
 
-def test_hashes_that_never_match_say_that_the_facts_are_wrong_and_not_the_book() -> None:
+def test_hashes_that_never_match_mean_wrong_facts_and_not_a_wrong_book() -> None:
     stream = Stream(P)
     for n in range(5):
         stream.send(Snapshot("0", cents((40 - n, 5)), ASKS, START + n * MS, "wrong", FACTS))
@@ -499,14 +500,14 @@ def test_hashes_that_never_match_say_that_the_facts_are_wrong_and_not_the_book()
     assert (verifier.hits, verifier.misses, verifier.unchecked) == (0, 3, 2)
 
 
-def test_a_miss_loses_no_book_while_no_hash_ever_matched() -> None:
+def test_a_miss_invalidates_no_book_before_the_first_match() -> None:
     stream = Stream(P)
     stream.send(snapshot("0", BIDS, ASKS, START))
     stream.send(put("0", BID, 41, 4, START + MS, "wrong"))
     assert stream.states(stream.end())[1:] == [("live", None), ("live", None)]
 
 
-def test_facts_that_are_put_right_are_tried_again() -> None:
+def test_hashes_are_checked_again_after_the_facts_change() -> None:
     wrong = type(FACTS)("0xm", "1", "0.01", neg_risk=False, last_trade_price="")
     stream = Stream(Instrument(P.instrument_id, P.tokens, facts=wrong))
     for n in range(4):
@@ -519,14 +520,14 @@ def test_facts_that_are_put_right_are_tried_again() -> None:
     assert (verifier.hits, verifier.wrong_facts) == (1, False)
 
 
-# --- books that were asked for
+# --- REST books
 
 
 def rest(bids: tuple[tuple[int, int], ...], at: int | None) -> Snapshot:
     return Snapshot("0", bids, ASKS, at, None, FACTS, rest=True)
 
 
-def test_an_equal_book_that_was_asked_for_is_proof() -> None:
+def test_an_equal_rest_book_is_proof() -> None:
     stream = polymarket()
     for _ in range(2):
         stream.send(rest(BIDS, START), after=BUDGET - 60 * MS)
@@ -534,7 +535,7 @@ def test_an_equal_book_that_was_asked_for_is_proof() -> None:
     assert stream.machine.counts["probe_True"] == 2
 
 
-def test_a_book_of_the_same_instant_that_says_otherwise_ends_ours() -> None:
+def test_a_different_rest_book_of_the_same_time_invalidates_the_book() -> None:
     stream = polymarket()
     stream.send(rest(BIDS[:1], START + 1))
     assert (stream.machine.row(P.instrument_id).state, stream.machine.counts["probe_None"]) == (BookState.LIVE, 1)
@@ -542,13 +543,13 @@ def test_a_book_of_the_same_instant_that_says_otherwise_ends_ours() -> None:
     assert stream.machine.row(P.instrument_id).reason == "probe"
 
 
-def test_a_book_that_was_asked_for_is_believed_when_a_hash_of_the_stream_matches() -> None:
+def test_a_rest_book_becomes_valid_when_a_hash_of_the_stream_matches() -> None:
     stream = polymarket()
     stream.number += 1  # a frame is lost
-    stream.send(put("0", BID, 39, 1, START + MS))  # the asked book has it already
+    stream.send(put("0", BID, 39, 1, START + MS))  # the REST book contains it
     stream.send(put("0", BID, 41, 4, START + 3 * MS))  # and not this
     stream.send(rest(BIDS, START + 2 * MS))
-    stream.send(put("0", BID, 38, 9, START + 2 * MS))  # on its way while we asked
+    stream.send(put("0", BID, 38, 9, START + 2 * MS))  # in flight during the request
     assert stream.machine.row(P.instrument_id).reason == "lost_frames"
     at = START + 4 * MS
     back = stream.send(put("0", BID, 42, 1, at, digest((*cents((42, 1)), *NEW), ASKS, at)), after=60 * MS)
@@ -557,7 +558,7 @@ def test_a_book_that_was_asked_for_is_believed_when_a_hash_of_the_stream_matches
     assert out.rows[-1].bids == (*cents((42, 1)), *NEW)
 
 
-def test_a_book_that_was_asked_for_is_dropped_when_a_hash_misses() -> None:
+def test_a_rest_book_is_discarded_when_a_hash_does_not_match() -> None:
     stream = polymarket()
     stream.number += 1
     stream.send(rest(BIDS, START + MS))
@@ -568,7 +569,7 @@ def test_a_book_that_was_asked_for_is_dropped_when_a_hash_misses() -> None:
     assert stream.machine.needs_snapshot == ["0", "1"]
 
 
-def test_a_book_without_a_time_says_nothing_about_an_unknown_one() -> None:
+def test_a_rest_book_without_a_time_is_not_adopted() -> None:
     stream = kalshi()
     stream.number += 1
     stream.send(Snapshot("K", BIDS, ASKS, rest=True))

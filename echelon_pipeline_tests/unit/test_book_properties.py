@@ -1,6 +1,6 @@
-"""What holds for the book machine whatever comes in.
+"""Properties of the book machine for any input.
 
-Belongs here: properties over invented streams. Single rules are ``test_book_machine.py``.
+Belongs here: properties over generated streams. ``test_book_machine.py`` tests single rules.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def levels(sides: Sides) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
 
 
 def told(steps: Steps, *, absolute: bool = False) -> list[tuple[Event, tuple[tuple[Level, ...], tuple[Level, ...]]]]:
-    """The events of these steps, each with the ladder that a naive dictionary has after it."""
+    """The events of these steps, each with the ladder of a naive dictionary after it."""
     sides: Sides = ({}, {})
     found: list[tuple[Event, tuple[tuple[Level, ...], tuple[Level, ...]]]] = []
     for n, step in enumerate([{}, *steps]):
@@ -70,7 +70,7 @@ def told(steps: Steps, *, absolute: bool = False) -> list[tuple[Event, tuple[tup
 
 
 def check(out: Output) -> list[BookRow]:
-    """Rows follow each other without holes, show no crossed book and nothing where nothing is known."""
+    """Rows are consecutive, show no crossed book, and no levels where the book is unknown."""
     regained = {gap.to_at for gap in out.gaps}
     for one, following in pairwise(out.rows):
         assert one.valid_from < one.valid_to == following.valid_from
@@ -123,7 +123,7 @@ def test_a_snapshot_after_anything_equals_a_fresh_book(
 
 
 @given(st.lists(STEP, min_size=2, max_size=15), st.sampled_from(["drop", "double", "swap"]), st.data())
-def test_a_lost_doubled_or_swapped_frame_is_always_seen_and_nothing_wrong_is_shown(
+def test_lost_repeated_and_swapped_frames_are_always_detected_and_no_wrong_book_is_shown(
     steps: Steps, damage: str, data: st.DataObject
 ) -> None:
     truth = told(steps)
@@ -145,8 +145,8 @@ def test_a_lost_doubled_or_swapped_frame_is_always_seen_and_nothing_wrong_is_sho
 
 
 @given(st.lists(STEP, min_size=1, max_size=12), st.integers(0, 12))
-def test_a_change_that_the_venue_never_sent_is_found_by_the_next_hash(steps: Steps, lost: int) -> None:
-    """No numbers there: a book that is still believed at the end is the true one."""
+def test_the_next_hash_detects_a_change_that_the_venue_never_sent(steps: Steps, lost: int) -> None:
+    """Without numbers: a book that is valid at the end is the true book."""
     truth = told(steps, absolute=True)
     stream, final = Stream(P), truth[-1][1]
     for n, (event, ladder) in enumerate(truth):
@@ -190,7 +190,7 @@ def test_time_never_runs_backwards_in_rows_whatever_our_clock_does(ticks: list[i
     check(stream.end())
 
 
-def test_a_frame_for_nobody_is_no_frame_at_all() -> None:
+def test_a_frame_of_an_unwatched_token_changes_nothing() -> None:
     machine = Machine()
     machine.feed(Frame("a", 1, START, Message(())))
     assert machine.finish(START) == Output([], [], [], [])
@@ -199,7 +199,7 @@ def test_a_frame_for_nobody_is_no_frame_at_all() -> None:
 
 
 @given(st.lists(mutated(KALSHI_FRAMES), max_size=12), st.lists(st.integers(1, 40_000_000), min_size=12, max_size=12))
-def test_who_only_asks_for_the_best_levels_is_told_what_rows_say(payloads: list[bytes], waits: list[int]) -> None:
+def test_a_machine_without_rows_has_the_best_levels_of_the_rows(payloads: list[bytes], waits: list[int]) -> None:
     whole, best = Machine(), Machine(rows=False)
     for machine in (whole, best):
         machine.watch(K, START)

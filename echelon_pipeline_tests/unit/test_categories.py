@@ -1,4 +1,4 @@
-"""Category rules: the table is well made, words mean what they say, statement and reading agree on any evidence."""
+"""Category rules: the table is valid, words have their meaning, statement and rules agree on any evidence."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import pytest
 from echelon_pipeline.domain.categories import (
     CATEGORIES,
     SOURCES,
-    Evidence,
-    categorise,
     category_rules,
     pattern_case,
 )
@@ -21,6 +19,7 @@ from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.sqltools.text import typed
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.registry import venue_names
+from echelon_pipeline_tests.category_oracle import Evidence, categorise
 from echelon_pipeline_tests.rows import Row, row
 from echelon_pipeline_tests.ticker_rows import register
 
@@ -56,7 +55,7 @@ TITLES = [
 
 
 @pytest.mark.parametrize(("title", "category"), TITLES)
-def test_a_title_is_about_what_it_asks(title: str, category: str) -> None:
+def test_a_title_has_the_category_of_its_question(title: str, category: str) -> None:
     assert categorise(Evidence("polymarket", title=title))[0] == category
 
 
@@ -75,11 +74,11 @@ def test_a_title_is_about_what_it_asks(title: str, category: str) -> None:
         (Evidence("kalshi", category="Something new", tags=["Unheard of"]), ("Other", "none")),
     ],
 )
-def test_the_venues_word_goes_before_tags_and_these_before_words(evidence: Evidence, expected: tuple[str, str]) -> None:
+def test_venue_categories_precede_tags_and_tags_precede_titles(evidence: Evidence, expected: tuple[str, str]) -> None:
     assert categorise(evidence)[:2] == expected
 
 
-def test_the_table_of_rules_is_well_made() -> None:
+def test_the_table_of_rules_is_valid() -> None:
     rules = category_rules()
     assert len({rule.rule_id for rule in rules}) == len(rules)
     assert {rule.venue for rule in rules} <= {"", *venue_names()}
@@ -102,7 +101,7 @@ def test_no_word_is_listed_in_two_rules_of_a_field() -> None:
             seen[rule.field, word] = rule.rule_id
 
 
-def test_patterns_are_the_same_expressions_in_both_engines() -> None:
+def test_patterns_match_the_same_texts_in_duckdb_and_python() -> None:
     """No look-around, no back-references: DuckDB refuses them."""
     with duckdb.connect() as connection:
         for field in SOURCES:
@@ -125,7 +124,7 @@ def decided(rows: list[Row], **more: list[Row]) -> dict[str, tuple[str, str, str
     return {key: (category, source, rule) for key, category, source, rule in found}
 
 
-def test_the_statement_decides_as_the_rules_read_one_by_one() -> None:
+def test_the_statement_gives_the_categories_of_the_rules_one_by_one() -> None:
     chance = Random(7)
     words = sorted({word for rule in category_rules() for word in rule.values})
     titles = [title for title, _ in TITLES]
@@ -165,7 +164,7 @@ def test_the_statement_decides_as_the_rules_read_one_by_one() -> None:
     assert {key: (found[key], want) for key, want in expected.items() if found[key] != want} == {}
 
 
-def test_an_event_and_a_series_speak_for_their_instruments() -> None:
+def test_instruments_inherit_the_fields_of_their_event_and_series() -> None:
     rows = [
         row("core.instruments", instrument_id="kalshi:KXA-26-X", native_id="KXA-26-X", event_id="kalshi:KXA-26"),
         row("core.instruments", instrument_id="kalshi:KXB-26-X", native_id="KXB-26-X", series_id="kalshi:KXB"),

@@ -1,6 +1,6 @@
-"""Quotes of a CSV that are not closed: the broken line is a dead letter, and the lines around it are rows.
+"""CSV quotes that are not closed: the broken line is a dead letter, the lines around it are rows.
 
-Belongs here: where records end, in bulk files, recorded books and recorded frames.
+Belongs here: ends of records in bulk files, recorded books and recorded frames.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def split(text: str) -> list[Record]:
         ('a,""\n"",b', [('a,""\n', 1, False), ('"",b', 2, False)]),
     ],
 )
-def test_a_record_ends_where_its_quotes_do(text: str, found: list[tuple[str, int, bool]]) -> None:
+def test_a_record_ends_with_its_quotes(text: str, found: list[tuple[str, int, bool]]) -> None:
     assert split(text) == found
 
 
@@ -60,7 +60,7 @@ def test_every_line_is_in_one_record_in_the_order_of_the_file(text: str) -> None
 
 
 @given(st.lists(st.text('ab",\n', max_size=5), min_size=2, max_size=4))
-def test_what_is_quoted_well_is_whole(row: list[str]) -> None:
+def test_a_correctly_quoted_row_is_one_record(row: list[str]) -> None:
     text = ",".join('"' + cell.replace('"', '""') + '"' for cell in row) + "\n"
     assert split(text) == [(text, 1, False)]
     assert cells(text, ",") == row

@@ -138,7 +138,7 @@ def respelled(value: Any, at: int) -> Any:
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_a_member_reads_the_same_however_its_decimals_are_spelled(name: str) -> None:
+def test_a_member_is_the_same_for_every_spelling_of_its_decimals(name: str) -> None:
     kind, member, context = MEMBERS[name]
     plain = parse_payloads(kind, [member], context=context, outcomes=TOKENS)
     assert not plain.dead

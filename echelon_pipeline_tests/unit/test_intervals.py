@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon_pipeline.domain.intervals import newest, subtract, union
+from echelon_pipeline.domain.intervals import newest_labels, subtract, union
 
 POINTS = st.integers(0, 30)
 INTERVALS = st.lists(st.tuples(POINTS, POINTS), max_size=12)
@@ -24,14 +24,14 @@ def is_canonical(intervals: list[tuple[int, int]]) -> bool:
 
 
 @given(INTERVALS)
-def test_union_covers_exactly_what_is_in_some_interval(intervals: list[tuple[int, int]]) -> None:
+def test_union_covers_exactly_the_points_of_the_intervals(intervals: list[tuple[int, int]]) -> None:
     found = union(intervals)
     assert covered(found) == covered(intervals)
     assert is_canonical(found)
 
 
 @given(INTERVALS, INTERVALS)
-def test_subtract_covers_exactly_what_is_in_some_interval_and_no_hole(
+def test_subtract_covers_exactly_the_points_of_the_intervals_outside_of_the_holes(
     intervals: list[tuple[int, int]], holes: list[tuple[int, int]]
 ) -> None:
     found = subtract(intervals, holes)
@@ -41,7 +41,7 @@ def test_subtract_covers_exactly_what_is_in_some_interval_and_no_hole(
 
 @given(STRETCHES)
 def test_newest_gives_each_point_the_label_of_the_largest_stamp(stretches: list[tuple[int, int, int, str]]) -> None:
-    found = newest(stretches)
+    found = newest_labels(stretches)
     expected = {}
     for _, (begin, end, _stamp, label) in sorted(enumerate(stretches), key=lambda s: (s[1][2], s[0])):
         expected.update(dict.fromkeys(range(begin, end), label))
@@ -51,4 +51,4 @@ def test_newest_gives_each_point_the_label_of_the_largest_stamp(stretches: list[
 
 def test_touching_intervals_become_one() -> None:
     assert union([(3, 5), (1, 3)]) == [(1, 5)]
-    assert newest([(1, 3, 0, "a"), (3, 5, 9, "a")]) == [(1, 5, "a")]
+    assert newest_labels([(1, 3, 0, "a"), (3, 5, 9, "a")]) == [(1, 5, "a")]

@@ -1,6 +1,6 @@
-"""Exact numbers and ladders: whatever happens to a ladder, it is what a naive dictionary says.
+"""Exact numbers and ladders, compared with a naive dictionary.
 
-Belongs here: ``domain/scaled.py``, ``books/ladder.py``, ``books/hashes.py``. Books over time are
+Belongs here: ``domain/scaled.py``, ``books/ladder.py``, ``books/hashes.py``. Books over time are in
 ``test_book_machine.py``.
 """
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from echelon_pipeline.books.events import Facts, Side
 from echelon_pipeline.books.hashes import book_hash, hash_input
 from echelon_pipeline.books.ladder import Ladder, mirrored
-from echelon_pipeline.domain.scaled import ONE, scaled, shortest, three_decimals
+from echelon_pipeline.domain.scaled import ONE, decimal_text, scaled, three_decimals
 
 PRICES = st.integers(1, ONE - 1)
 SIZES = st.integers(1, 10**18)
@@ -23,9 +23,9 @@ STEPS = st.lists(st.tuples(st.booleans(), st.sampled_from(Side), st.integers(1, 
 
 
 @given(st.integers(0, 10**18 - 1))
-def test_a_decimal_survives_reading_and_writing(number: int) -> None:
-    assert scaled(shortest(number)) == scaled(three_decimals(number)) == number
-    assert Decimal(shortest(number)) == Decimal(number) / ONE
+def test_a_decimal_is_unchanged_by_reading_and_writing(number: int) -> None:
+    assert scaled(decimal_text(number)) == scaled(three_decimals(number)) == number
+    assert Decimal(decimal_text(number)) == Decimal(number) / ONE
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_a_text_is_read_exactly(text: str, number: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", ".", "-", "-.", "1..5", "..5", "1e3", "NaN", "+1", " 1", "1\n", "0.1234567", "1" * 13, "\u0661", "--1"]
 )
-def test_what_is_no_decimal_of_six_places_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_decimal_of_six_places_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a decimal"):
         scaled(text)
 
 
 @pytest.mark.parametrize(("number", "text"), [(850_000, "0.850"), (45_000, "0.045"), (500, "0.0005"), (0, "0.000")])
-def test_a_last_trade_keeps_three_decimals(number: int, text: str) -> None:
+def test_a_last_trade_price_has_at_least_three_decimals(number: int, text: str) -> None:
     assert three_decimals(number) == text
 
 
@@ -121,7 +121,7 @@ ASKS = """
 
 
 @pytest.mark.parametrize("outcome", [0, 1])
-def test_a_hash_is_that_of_the_venues_own_text_for_either_outcome(outcome: int) -> None:
+def test_a_hash_is_that_of_the_venue_s_text_for_both_outcomes(outcome: int) -> None:
     sides = [[tuple(map(scaled, level.split(":"))) for level in text.split()] for text in (BIDS, ASKS)]
     ladder = Ladder()
     if outcome:

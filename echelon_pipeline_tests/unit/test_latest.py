@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from echelon_pipeline import cli
-from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state import latest as module
@@ -63,14 +63,14 @@ def _empty(url: str) -> None:
         client.flushall()
 
 
-def latest(name: str = "kalshi:A", **values: Any) -> Latest:
-    row = Latest(
+def latest(name: str = "kalshi:A", **values: Any) -> LatestState:
+    row = LatestState(
         name, "live", None, 400_000, 420_000, 100_000_000, 50_500_000, 1_795_000_000_000_000, 1_795_000_000_000_001, "l"
     )
     return replace(row, **values)
 
 
-def test_what_was_put_is_found_by_instrument_in_the_order_asked(opened: Opened) -> None:
+def test_stored_states_are_found_by_instrument_in_the_requested_order(opened: Opened) -> None:
     store = opened(60)
     rows = {name: latest(name) for name in ("kalshi:A", "kalshi:B", "polymarket:0xc")}
     store.put(list(rows.values()))
@@ -94,7 +94,7 @@ def test_a_row_replaces_the_one_before(opened: Opened) -> None:
     assert store.get(["kalshi:A"]) == store.all("kalshi") == [lost]
 
 
-def test_a_row_that_is_not_told_again_is_gone_after_its_time(opened: Opened) -> None:
+def test_a_state_that_is_not_renewed_expires(opened: Opened) -> None:
     short, long = opened(SHORT), opened(60)
     short.put([latest("kalshi:A"), latest("kalshi:B")])
     long.put([latest("kalshi:C")])
@@ -106,7 +106,7 @@ def test_a_row_that_is_not_told_again_is_gone_after_its_time(opened: Opened) -> 
     assert [row.instrument_id for row in long.all("kalshi")] == ["kalshi:B", "kalshi:C"]
 
 
-def test_what_one_opened_store_puts_another_finds(opened: Opened) -> None:
+def test_two_open_stores_share_their_states(opened: Opened) -> None:
     writer, reader = opened(60), opened(60)
     writer.put([latest()])
     assert reader.get(["kalshi:A"]) == [latest()]
@@ -124,7 +124,7 @@ def test_any_thread_may_put(opened: Opened) -> None:
 
 MICROS = st.one_of(st.none(), st.integers(0, 10**15))
 ROWS = st.builds(
-    Latest,
+    LatestState,
     instrument_id=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12).map(
         lambda t: f"kalshi:{t}"
     ),
@@ -142,11 +142,11 @@ ROWS = st.builds(
 
 @run_with(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(puts=st.lists(st.lists(ROWS, max_size=4), max_size=4))
-def test_both_stores_say_what_a_dictionary_says(tmp_path: Path, redis_url: str, puts: list[list[Latest]]) -> None:
+def test_both_stores_agree_with_a_dictionary(tmp_path: Path, redis_url: str, puts: list[list[LatestState]]) -> None:
     (tmp_path / FILE).unlink(missing_ok=True)
     _empty(redis_url)
     stores: list[LatestStore] = [SqliteStore(tmp_path / FILE, 60), RedisStore(redis_url, 60)]
-    known: dict[str, Latest] = {}
+    known: dict[str, LatestState] = {}
     for rows in puts:
         known |= {row.instrument_id: row for row in rows}
         for store in stores:
@@ -167,7 +167,7 @@ def test_settings_choose_the_store(tmp_path: Path, redis_url: str) -> None:
     shared.close()
 
 
-def test_a_redis_that_is_not_there_is_said_without_its_password() -> None:
+def test_the_error_about_an_unreachable_redis_has_no_password() -> None:
     store = RedisStore("redis://:do-not-print@127.0.0.1:1/0", 60)
     for ask in (lambda: store.put([latest()]), lambda: store.get(["kalshi:A"]), lambda: store.all("kalshi")):
         with pytest.raises(DatabaseUnavailable, match="Redis") as caught:
@@ -175,14 +175,14 @@ def test_a_redis_that_is_not_there_is_said_without_its_password() -> None:
         assert "do-not-print" not in str(caught.value)
 
 
-def test_an_address_that_cannot_be_read_is_said_without_a_part_of_its_password() -> None:
+def test_the_error_about_an_invalid_address_has_no_part_of_the_password() -> None:
     with pytest.raises(BadSettings, match="REDIS_URL") as caught:
         RedisStore("redis://:do-not/print@127.0.0.1:1/0", 60)
     assert "do-not" not in str(caught.value)
     assert caught.value.__suppress_context__
 
 
-def test_a_file_that_another_process_holds_is_waited_for_and_then_said(
+def test_a_file_locked_by_another_process_is_waited_for_and_then_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BUSY_SECONDS", 0.1)
@@ -200,7 +200,7 @@ def test_a_file_that_another_process_holds_is_waited_for_and_then_said(
     store.close()
 
 
-def test_what_expired_leaves_the_file(tmp_path: Path) -> None:
+def test_expired_states_are_deleted_from_the_file(tmp_path: Path) -> None:
     now = [1000.0]
     store = SqliteStore(tmp_path / FILE, 60, clock=lambda: now[0])
     store.put([latest("kalshi:A")])

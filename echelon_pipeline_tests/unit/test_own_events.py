@@ -25,7 +25,7 @@ from echelon_pipeline.books.events import (
     Unreadable,
 )
 from echelon_pipeline.books.machine import Machine
-from echelon_pipeline.domain.scaled import ONE, shortest
+from echelon_pipeline.domain.scaled import ONE, decimal_text
 from echelon_pipeline.venues.kalshi import quotes
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.polymarket import stream as polymarket
@@ -337,10 +337,12 @@ def _check(message: Message, payload: bytes) -> None:
 
 @given(price=st.integers(0, ONE), count=st.integers(0, 10**12), fee=st.integers(0, 10**9))
 def test_what_is_told_in_decimals_is_whole_millionths(price: int, count: int, fee: int) -> None:
-    numbers = {"yes_price_dollars": shortest(price), "count_fp": shortest(count), "fee_cost": shortest(fee)}
+    numbers = {"yes_price_dollars": decimal_text(price), "count_fp": decimal_text(count), "fee_cost": decimal_text(fee)}
     event, _ = kalshi_event("fill", FILL | numbers)
     assert (event.price, event.size, event.fee) == (price, count, fee)
-    (other,), _ = polymarket_events(TRADE | {"trader_side": "TAKER", "price": shortest(price), "size": shortest(count)})
+    (other,), _ = polymarket_events(
+        TRADE | {"trader_side": "TAKER", "price": decimal_text(price), "size": decimal_text(count)}
+    )
     assert isinstance(other, OwnFill)
     assert (other.price, other.size) == (price, count)
 

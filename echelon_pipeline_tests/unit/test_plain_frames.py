@@ -1,7 +1,7 @@
-"""Frames of plain shape and almost of it: compiled readers say what the venue's reader says, byte by byte.
+"""Plain and almost plain frames: compiled readers give the columns of the venue's reader.
 
-Belongs here: what reading in blocks could get wrong, by example and in numbers from a seed. That compiled rules follow
-is ``test_replayer.py``.
+Belongs here: cases that reading in blocks could get wrong, as examples and in large numbers from a seed.
+``test_replayer.py`` tests the rules.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ Read = Callable[[bytes], Message]
 
 
 def written(chance: random.Random, value: Any) -> str:
-    """A value as JSON: members in another order, spaces, a name twice, a name more, whatever hides in a text."""
+    """A value as JSON: reordered members, spaces, a repeated name, an additional name, odd characters in texts."""
     odd = chance.random() < 0.02
     gap = " " * chance.choice([0, 0, 0, 0, 0, 0, 0, 1, 5, 70])
     if isinstance(value, dict):
@@ -95,7 +95,7 @@ def written(chance: random.Random, value: Any) -> str:
 
 
 def frames(chance: random.Random, made: Sequence[Any], count: int) -> list[bytes]:
-    """A third of them as the venue writes them, a third in another way, a third damaged."""
+    """A third in the venue's format, a third in another format, a third damaged."""
     found = []
     for n in range(count):
         value = chance.choice(made)
@@ -105,25 +105,21 @@ def frames(chance: random.Random, made: Sequence[Any], count: int) -> list[bytes
 
 
 @pytest.mark.parametrize(("decode", "read", "made"), VENUES)
-def test_thousands_of_frames_that_are_almost_plain_are_the_same_columns(
-    decode: Decode, read: Read, made: Sequence[Any]
-) -> None:
+def test_thousands_of_almost_plain_frames_are_the_same_columns(decode: Decode, read: Read, made: Sequence[Any]) -> None:
     assert 1_000 < agree(decode, read, KNOWN, frames(random.Random(1), made, 4_000)) < 3_000
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize(("decode", "read", "made"), VENUES)
-def test_hundreds_of_thousands_of_them_are(decode: Decode, read: Read, made: Sequence[Any]) -> None:
+def test_many_more_almost_plain_frames_are_the_same_columns(decode: Decode, read: Read, made: Sequence[Any]) -> None:
     for seed in range(100):
         agree(decode, read, KNOWN, frames(random.Random(seed), made, 4_000))
 
 
 @pytest.mark.parametrize(("decode", "read", "made"), VENUES)
-def test_what_follows_a_frame_is_never_read_as_if_it_were_of_it(
-    decode: Decode, read: Read, made: Sequence[Any]
-) -> None:
-    """A frame that ends too early, in any place, before a frame that would complete it."""
+def test_bytes_after_a_frame_are_never_read_as_part_of_it(decode: Decode, read: Read, made: Sequence[Any]) -> None:
+    """A frame that is cut at any place, before a frame that would complete it."""
     whole = json.dumps(made[0], separators=(",", ":")).encode()
     cuts = [part for end in range(1, len(whole)) for part in (whole[:end], whole[end:])]
     assert agree(decode, read, KNOWN, [*cuts, whole]) == 1
@@ -146,14 +142,12 @@ def test_every_length_is_read_up_to_its_end(decode: Decode, read: Read, made: Se
     ],
 )
 @pytest.mark.parametrize("nested", ["[,]", "[nil]", "[}", '["\\u0041"]', "[1]"])
-def test_brackets_that_nobody_wants_are_read_all_the_same(
-    decode: Decode, read: Read, payload: str, nested: str
-) -> None:
-    """They may hold what is not JSON, and then all of the frame is not."""
+def test_ignored_brackets_are_checked_too(decode: Decode, read: Read, payload: str, nested: str) -> None:
+    """If their content is not JSON, the frame is not JSON."""
     agree(decode, read, KNOWN, [payload.replace('"HERE"', nested).encode()])
 
 
-def test_no_member_may_come_twice_wherever_it_stands() -> None:
+def test_a_repeated_member_makes_a_frame_not_plain() -> None:
     for at, one in enumerate(DELTA):
         members = [f'"{name}":{json.dumps(value)}' for name, value in DELTA.items()]
         members.insert((at + 2) % 5, f'"{one}":{json.dumps(DELTA[one])}')
@@ -161,8 +155,8 @@ def test_no_member_may_come_twice_wherever_it_stands() -> None:
         assert agree(kalshi, read_kalshi, KNOWN, [frame.encode()]) == 0
 
 
-def test_brackets_that_end_where_they_should_not_are_no_others() -> None:
-    """A bracket in a text is no bracket, and a message need not come last."""
+def test_brackets_end_at_their_own_closing_bracket() -> None:
+    """Brackets in texts do not count, and a message need not come last."""
     delta, change = KALSHI[0], POLYMARKET[0]
     for text in ("]", "}", "]}", "}]", '"}]}'[1:], "[{"):
         hidden = [{**change["price_changes"][0], "by": text}, {**change["price_changes"][1], "asset_id": text}]
@@ -177,7 +171,7 @@ def test_brackets_that_end_where_they_should_not_are_no_others() -> None:
 
 
 @pytest.mark.parametrize(("decode", "read", "made"), VENUES)
-def test_a_comma_before_a_bracket_that_closes_is_no_json(decode: Decode, read: Read, made: Sequence[Any]) -> None:
+def test_a_comma_before_a_closing_bracket_is_not_json(decode: Decode, read: Read, made: Sequence[Any]) -> None:
     for one in made:
         text = json.dumps(one)
         ends = [at for at, c in enumerate(text) if c in "]}"]
@@ -185,7 +179,7 @@ def test_a_comma_before_a_bracket_that_closes_is_no_json(decode: Decode, read: R
         assert agree(decode, read, KNOWN, broken) == 0
 
 
-def test_columns_are_written_where_those_of_the_batch_before_were() -> None:
+def test_columns_reuse_the_buffers_of_the_previous_batch() -> None:
     texts = Texts(KNOWN)
     large, small = (batch_of([1] * n, [json.dumps(POLYMARKET[0]).encode()] * n) for n in (50, 2))
     rooms = [polymarket(batch, texts).events.base for batch in (large, small, large)]
@@ -193,8 +187,8 @@ def test_columns_are_written_where_those_of_the_batch_before_were() -> None:
     assert polymarket(small, Texts(KNOWN)).events.base is not rooms[0]
 
 
-def test_what_readers_tell_finds_room_however_much_it_is() -> None:
-    """Behind what is plain, or, where a short frame tells of many tokens, elsewhere."""
+def test_any_number_of_events_from_readers_fits() -> None:
+    """After the plain events, or in a new buffer if a short frame names many tokens."""
     tokens = [f"{n}" for n in range(30)]
     ended = json.dumps({"event_type": "market_resolved", "timestamp": "1", "assets_ids": tokens}).encode()
     book = json.dumps({**POLYMARKET[1], "asset_id": "\u00e9"}).encode()
@@ -204,7 +198,7 @@ def test_what_readers_tell_finds_room_however_much_it_is() -> None:
         assert agree(polymarket, read_polymarket, KNOWN, made) == plain
 
 
-def test_a_slice_of_a_batch_is_read_as_if_it_were_alone() -> None:
+def test_a_slice_of_a_batch_is_read_like_a_batch_of_its_own() -> None:
     payloads = [json.dumps(one).encode() for one in POLYMARKET * 3]
     batch, texts = batch_of(list(range(len(payloads))), payloads), Texts(TOKENS)
     for at in range(len(payloads)):
@@ -229,7 +223,7 @@ MILLISECONDS = st.one_of(st.integers(0, 10**17).map(str), DECIMALS)
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(DECIMALS, DECIMALS, HASHES, MILLISECONDS), min_size=1, max_size=8))
-def test_every_text_has_the_value_that_the_reader_gives_it(said: list[tuple[str, str, str, str]]) -> None:
+def test_every_text_has_the_value_of_the_reader(said: list[tuple[str, str, str, str]]) -> None:
     told = [{**CHANGE, "side": "BUY", "price": p, "size": s, "hash": h} for p, s, h, _ in said]
     told += [{**CHANGE, "side": "BUY", "best_bid": p, "best_ask": s} for p, s, *_ in said]
     changes = [
@@ -269,7 +263,7 @@ LEGAL = [".48", "0.48", "0.480000000", "00.48", ".480000"]
     ],
 )
 def test_every_legal_spelling_of_a_decimal_is_plain_and_the_same_number(decode: Decode, read: Read, frame: Any) -> None:
-    """Without a digit before the point or behind it too, as venues write them."""
+    """Also without a digit before or after the point, as venues write them."""
     payloads = [json.dumps(frame).replace("HERE", text).encode() for text in LEGAL]
     events = [read(payload).events for payload in payloads]
     assert all(one == events[1] for one in events)
@@ -287,7 +281,7 @@ def test_texts_that_differ_anywhere_have_different_numbers(names: list[str]) -> 
 
 
 def test_texts_are_found_up_to_the_end_of_their_pool() -> None:
-    """Comparing them in blocks asks for no byte behind it."""
+    """Comparing in blocks reads no byte after the pool."""
     texts = Texts()
     for n in range(3_000):
         texts.number(f"{n}")

@@ -1,7 +1,7 @@
-"""Compiled rules against the machine: whatever arrives, both say the same.
+"""Compiled rules and the machine agree on any input.
 
-Belongs here: invented frames as bytes, with losses, repetitions, swaps, clock steps and damage. Recordings through
-both are ``contract/test_compiled_replay.py``; what the rules are is ``test_book_machine.py``.
+Belongs here: generated frames as bytes, with losses, repetitions, swaps, clock steps and damage.
+``contract/test_compiled_replay.py`` replays recordings; ``test_book_machine.py`` tests the rules.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ STEP = st.tuples(
 
 
 def sent(steps: list[tuple[Any, tuple[int, int, int, bool, bool]]]) -> list[Arrived]:
-    """The frames of a stream whose numbers are right but for what the steps say."""
+    """The frames of a stream with correct numbers, except for the steps' faults."""
     now, number, connection, seqs = START, 0, 0, {0: 0}
     frames = []
     for message, (after, jump, skip, anew, spaces) in steps:
@@ -112,7 +112,7 @@ STREAM = st.lists(st.tuples(st.one_of(*[KALSHI] * 9, mutated(KALSHI_FRAMES)), ST
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled() -> None:
-    """Compiled before hypothesis looks on, which makes it several times slower."""
+    """Compiles before hypothesis starts to trace, which makes compiling several times slower."""
     both("kalshi", [K], sent([(framed("ok", {}), (MS, 1, 1, False, False))]), 1)
 
 
@@ -129,7 +129,7 @@ def test_kalshi_frames_are_the_same_columns_compiled(payloads: list[bytes]) -> N
     agree(kalshi_columns, kalshi.read, ["K"], payloads)
 
 
-def test_an_instrument_that_is_left_and_watched_again_is_unknown_until_its_next_book() -> None:
+def test_an_instrument_that_is_watched_again_is_unknown_until_its_next_snapshot() -> None:
     found = []
     for replay in (ByMachine("kalshi"), replayer("kalshi", [K])):
         both_sides = framed("orderbook_snapshot", {"market_ticker": "K", "yes_dollars_fp": [["0.42", "1"]]}, seq=1)
@@ -145,7 +145,7 @@ def test_an_instrument_that_is_left_and_watched_again_is_unknown_until_its_next_
     assert [row["state"] for row in found[1]["rows"]] == ["unknown", "live", "unknown", "live", "unknown"]
 
 
-def test_frames_of_a_connection_that_was_opened_for_nothing_are_nobodys() -> None:
+def test_frames_of_a_connection_without_instruments_make_no_rows() -> None:
     book = framed("orderbook_snapshot", {"market_ticker": "K", "yes_dollars_fp": [["0.42", "1"]]})
     replay, found = both("kalshi", [], sent([(book, (MS, 1, 1, False, False))]), 1)
     assert not any(found.values())
@@ -161,6 +161,6 @@ def test_frames_of_a_connection_that_was_opened_for_nothing_are_nobodys() -> Non
         [Instrument("a", ("1",)), Instrument("b", ("1",))],
     ],
 )
-def test_what_compiled_rules_do_not_follow_is_left_to_the_machine(instruments: list[Instrument]) -> None:
+def test_input_that_compiled_rules_do_not_support_goes_to_the_machine(instruments: list[Instrument]) -> None:
     assert unfit(instruments) is not None
     assert isinstance(replayer("kalshi", instruments), ByMachine)

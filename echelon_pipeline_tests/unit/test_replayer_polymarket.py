@@ -1,7 +1,7 @@
-"""Compiled rules against the machine where hashes tell: Polymarket's frames, invented by a venue that keeps a book.
+"""Compiled rules and the machine agree on generated Polymarket frames with hashes.
 
-Belongs here: books of two tokens with hashes, frames that never come, wrong facts, late trades. What both venues share
-is ``test_replayer.py``.
+Belongs here: books of two tokens with hashes, lost frames, wrong facts, late trades. ``test_replayer.py`` has the parts
+that both venues share.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from echelon_pipeline.books.events import Facts, Side
 from echelon_pipeline.books.fast import entry, sha1
 from echelon_pipeline.books.hashes import book_hash, hash_input
 from echelon_pipeline.books.ladder import Ladder
-from echelon_pipeline.domain.scaled import CENT, ONE, shortest
+from echelon_pipeline.domain.scaled import CENT, ONE, decimal_text
 from echelon_pipeline.venues.polymarket import stream as polymarket
 from echelon_pipeline.venues.polymarket.fast import columns
 from echelon_pipeline_tests.book_streams import MS, START
@@ -39,7 +39,7 @@ TOKENS = ("1", "2")
 
 
 class Venue:
-    """Sends frames of one market and hashes them as Polymarket does."""
+    """Sends frames of one market with Polymarket's hashes."""
 
     def __init__(self) -> None:
         self.ladder, self.now, self.last_trade = Ladder(), START, ""
@@ -53,7 +53,7 @@ class Venue:
         bids, asks = (list(reversed(self.ladder.top(side))) for side in Side)
         if outcome:
             bids, asks = ([(ONE - p, s) for p, s in side] for side in (asks, bids))
-        told = ([{"price": shortest(p), "size": shortest(s)} for p, s in side] for side in (bids, asks))
+        told = ([{"price": decimal_text(p), "size": decimal_text(s)} for p, s in side] for side in (bids, asks))
         facts = {"market": "0xm", "min_order_size": "5", "tick_size": "0.01", "neg_risk": False}
         frame = {"event_type": "book", "asset_id": TOKENS[outcome], **self.at, "hash": self.digest(outcome)}
         return {**frame, "last_trade_price": self.last_trade, **facts, **dict(zip(("bids", "asks"), told, strict=True))}
@@ -61,14 +61,14 @@ class Venue:
     def change(self, outcome: int, side: Side, price: int, size: int) -> dict[str, Any]:
         if outcome:
             side, price = Side(1 - side), ONE - price
-        told = {"price": shortest(price), "size": shortest(size), "side": "BUY" if side is Side.BID else "SELL"}
+        told = {"price": decimal_text(price), "size": decimal_text(size), "side": "BUY" if side is Side.BID else "SELL"}
         return {"asset_id": TOKENS[outcome], **told, "hash": self.digest(outcome), **self.best(outcome)}
 
     def best(self, outcome: int) -> dict[str, str]:
-        """Best prices of an outcome's ladder; 0 and 1 where a side is empty."""
+        """Best prices of an outcome's ladder; 0 and 1 for empty sides."""
         bid, ask = self.ladder.bid or 0, ONE if self.ladder.ask is None else self.ladder.ask
         bid, ask = (ONE - ask, ONE - bid) if outcome else (bid, ask)
-        return {"best_bid": shortest(bid), "best_ask": shortest(ask)}
+        return {"best_bid": decimal_text(bid), "best_ask": decimal_text(ask)}
 
     def quote(self, outcome: int) -> dict[str, Any]:
         return {"event_type": "best_bid_ask", "asset_id": TOKENS[outcome], **self.best(outcome), **self.at}
@@ -123,7 +123,7 @@ STEP = st.tuples(
 
 
 def sent(steps: list[Any]) -> Iterator[Arrived]:
-    """What the venue sends, less what is lost on the way."""
+    """The venue's frames without the lost ones."""
     venue, now, number, connection = Venue(), START, 0, 0
     for step, after, fate in [(("book", [0, 1]), MS, "sent"), *steps]:
         now += after
@@ -159,7 +159,7 @@ def told(venue: Venue, step: Any, fate: str) -> Any:
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled() -> None:
-    """Compiled before hypothesis looks on, which makes it several times slower."""
+    """Compiles before hypothesis starts to trace, which makes compiling several times slower."""
     both("polymarket", [P], list(sent([])), 1)
 
 
@@ -174,8 +174,8 @@ def test_polymarket_frames_are_the_same_columns_compiled(steps: list[Any], more:
     agree(columns, polymarket.read, ["1"], payloads)
 
 
-def test_the_invented_venue_is_believed_and_what_it_loses_is_found_by_hash() -> None:
-    """The streams above do reach what they are about."""
+def test_generated_streams_reach_valid_books_and_losses_found_by_hash() -> None:
+    """The streams above reach the cases that they are meant for."""
     steps: list[Any] = [(("put", Side.BID, 40, 3, [0, 1]), MS, "sent"), (("put", Side.BID, 41, 2, [0, 1]), MS, "lost")]
     steps += [(("put", Side.ASK, 40, 1, [0, 1]), MS, "sent"), ([], 400 * MS, "sent")]
     kernel, found = both("polymarket", [P], list(sent(steps)), 100)
@@ -194,17 +194,17 @@ def test_the_invented_venue_is_believed_and_what_it_loses_is_found_by_hash() -> 
         (b'[{"event_type": "book", "asset_id": "9", "bids": [', [None, "unreadable"]),
     ],
 )
-def test_a_broken_frame_that_names_other_tokens_alone_doubts_no_book(broken: bytes, reasons: list[str | None]) -> None:
+def test_an_unreadable_frame_of_other_tokens_invalidates_no_book(broken: bytes, reasons: list[str | None]) -> None:
     _, found = both("polymarket", [P], list(sent([(broken, 400 * MS, "sent"), ([], 400 * MS, "sent")])), 100)
     assert [row["reason"] for row in found["rows"]] == reasons
 
 
 def unhashed_frames(steps: list[Any]) -> list[Arrived]:
-    """What the venue sends, without hashes."""
+    """The venue's frames, without hashes."""
     return [f._replace(payload=re.sub(rb'"hash": "\w{40}"', b'"hash": ""', f.payload)) for f in sent(steps)]
 
 
-def test_the_invented_venue_s_best_prices_find_what_no_hash_does() -> None:
+def test_best_prices_of_generated_streams_find_losses_without_hashes() -> None:
     steps: list[Any] = [(("put", Side.BID, 40 + n, 3, [0, 1]), MS, "sent") for n in range(4)]
     frames = unhashed_frames([*steps, (("quote", 0), 400 * MS, "sent")])
     _, found = both("polymarket", [P], frames, 100)

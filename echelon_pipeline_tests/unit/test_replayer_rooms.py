@@ -1,6 +1,6 @@
-"""Compiled rules where their room runs out: many instruments that come and go, and batches that were given out stay.
+"""Compiled rules with full output arrays: many instruments that come and go; earlier output stays unchanged.
 
-Belongs here: long invented streams through both ways, a few seeds of each. Rules one by one are ``test_replayer.py``.
+Belongs here: long generated streams through both ways, a few seeds of each. ``test_replayer.py`` tests single rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FACTS = (Facts(), Facts("0xm", "5", "0.01", neg_risk=False))
 
 
 class Kalshi:
-    """Frames of two subscriptions, whose numbers have a hole now and then."""
+    """Frames of two subscriptions with occasional holes in their numbers."""
 
     def __init__(self, rng: Random) -> None:
         self.rng, self.seqs = rng, {1: 0, 3: 0}
@@ -64,7 +64,7 @@ class Kalshi:
 
 
 class Polymarket:
-    """Frames of one or two tokens an instrument, some with hundreds of events; no hash is right."""
+    """Frames of one or two tokens per instrument, some with hundreds of events; no hash is right."""
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
@@ -112,7 +112,7 @@ Act = tuple[str, tuple[Any, ...]]  # a method of a replayer and what it is given
 
 
 def acts(venue: Kalshi | Polymarket, rng: Random, count: int, steps: int) -> list[Act]:
-    """What is done to a replayer, one thing after the other."""
+    """Calls to a replayer, in order."""
     known = [venue.instrument(n, rng.choice((None, START + rng.randint(0, 10**8)))) for n in range(count)]
     watched = {one.instrument_id for one in known}
     now, connection, number = START, 0, 0
@@ -148,7 +148,7 @@ def acts(venue: Kalshi | Polymarket, rng: Random, count: int, steps: int) -> lis
 
 
 def told(replay: Replayer, done: list[Act]) -> list[Any]:
-    """What came of it. Batches are looked at when all is over: nothing is written into what was given out."""
+    """The output of the calls. Batches are read at the end only, to show that later calls do not overwrite them."""
     results = []
     for name, given in done:
         found = getattr(replay, name)(*given)
@@ -160,7 +160,7 @@ def told(replay: Replayer, done: list[Act]) -> list[Any]:
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(("count", "steps"), [(3, 40), (40, 25), (3_000, 10)])
 @pytest.mark.parametrize("venue", ["kalshi", "polymarket"])
-def test_whoever_follows_the_rules_says_the_same_however_little_room_there_is(
+def test_compiled_rules_and_machine_agree_with_any_size_of_the_output_arrays(
     venue: str, count: int, steps: int, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kernel, "ROOM", 8)

@@ -1,4 +1,4 @@
-"""The layer in front of pages without a login: which requests reach them, by their headers alone."""
+"""The same-origin layer: which requests pass, by their headers alone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def ask(
 @pytest.mark.parametrize(
     "host", [OURS, "localhost:3000", "LOCALHOST:3000", "localhost.", "[::1]:3000", "127.8.9.1", "localhost"]
 )
-def test_loopback_is_served_under_each_of_its_names(host: str) -> None:
+def test_every_name_of_loopback_is_served(host: str) -> None:
     assert ask({"Host": host})[0] == 200
     assert ask({"Host": host}, kind="websocket")[0] == 101
 
@@ -79,7 +79,7 @@ def test_a_request_names_exactly_one_host(headers: list[tuple[str, str]]) -> Non
     assert ask(headers)[0] == 403
 
 
-def test_named_hosts_are_served_and_only_these() -> None:
+def test_only_the_given_hosts_are_served() -> None:
     def behind(app: Any) -> SameOrigin:
         return guarded(app, ["Ui.Example.", "10.0.0.7"])
 
@@ -121,14 +121,14 @@ def test_two_origins_are_refused() -> None:
     ("host", "origin"),
     [(OURS, f"http://{OURS}"), ("localhost:80", "http://localhost"), ("[::1]:3000", "http://[::1]:3000")],
 )
-def test_pages_of_the_same_origin_and_programs_may_ask(host: str, origin: str) -> None:
+def test_pages_of_the_same_origin_and_programs_are_served(host: str, origin: str) -> None:
     for headers in ({"Host": host}, {"Host": host, "Origin": origin}):
         assert ask(headers, method="POST", path="/graphql")[0] == 200
         assert ask(headers, kind="websocket", path="/graphql")[0] == 101
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT"])
-def test_graphql_is_asked_by_post_alone(method: str) -> None:
+def test_graphql_needs_post(method: str) -> None:
     status, headers = ask({"Host": OURS}, method=method, path="/graphql")
     assert (status, headers["allow"]) == (405, "POST")
 
@@ -141,7 +141,7 @@ def test_the_page_for_writing_queries_opens() -> None:
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_browsers_that_say_which_site_asks_are_believed(site: str) -> None:
+def test_requests_from_other_sites_are_refused_by_the_browser_s_fetch_metadata(site: str) -> None:
     """An image or a script of another page sends no Origin, yet says that it is of another site."""
     image = {"Host": OURS, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
     link = {"Host": OURS, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -152,7 +152,7 @@ def test_browsers_that_say_which_site_asks_are_believed(site: str) -> None:
         assert ask({**image, "Sec-Fetch-Site": own})[0] == 200
 
 
-def test_no_page_can_show_ours_inside_of_its_own() -> None:
+def test_pages_cannot_be_shown_in_frames_of_other_sites() -> None:
     for host in (OURS, "evil.example"):
         _, headers = ask({"Host": host})
         assert headers["x-frame-options"] == "DENY"

@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.errors import Conflict, DatabaseUnavailable, NotFound, Unauthorized
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.shift_lease import ShiftLease, holders
@@ -101,7 +101,7 @@ class Office:
     root: Path
     venue: Venue
     wanted: Sequence[Instrument] | None = (A, B)
-    emitted: list[Latest] = field(default_factory=list)
+    emitted: list[LatestState] = field(default_factory=list)
     closed: list[Path] = field(default_factory=list)
 
     def discover(self) -> Sequence[Instrument] | None:
@@ -348,7 +348,7 @@ def test_latest_states_that_could_not_be_told_are_told_later(state: State, tmp_p
     async def script(office: Office) -> None:
         calls = threading.Semaphore(3)
 
-        def emit(rows: Sequence[Latest]) -> None:
+        def emit(rows: Sequence[LatestState]) -> None:
             if calls.acquire(blocking=False):
                 raise DatabaseUnavailable("the store is away")
             office.emitted.extend(rows)
@@ -363,7 +363,7 @@ def test_latest_states_that_could_not_be_told_are_told_later(state: State, tmp_p
 
 def test_a_fault_of_the_code_ends_the_shift_with_everything_closed(state: State, tmp_path: Path) -> None:
     async def script(office: Office) -> None:
-        def emit(rows: Sequence[Latest]) -> None:
+        def emit(rows: Sequence[LatestState]) -> None:
             if any(row.state == "live" for row in rows):
                 raise ZeroDivisionError("a bug")
 

@@ -1,4 +1,4 @@
-"""The grammar of Kalshi tickers: what is written is read back, what is ambiguous is not guessed."""
+"""The grammar of Kalshi tickers: built tickers are parsed, ambiguous parts are not guessed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echelon_pipeline.domain.tickers import PRECISIONS, build_ticker, parse_ticker
 from echelon_pipeline_tests.rows import Row
 from echelon_pipeline_tests.ticker_rows import as_parts, kalshi, parsed_row, parts_of_rows
+from echelon_pipeline_tests.tickers import PRECISIONS, build_ticker, parse_ticker
 
 EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     (
@@ -35,7 +35,7 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("text", "expected"), EXAMPLES, ids=[e[0] for e in EXAMPLES])
-def test_a_ticker_alone_says_its_parts(text: str, expected: dict[str, Any]) -> None:
+def test_the_parts_of_a_ticker_are_parsed_without_the_api(text: str, expected: dict[str, Any]) -> None:
     found = parse_ticker(text)
     assert {name: getattr(found, name) for name in expected} == expected
     assert found.text == text
@@ -81,7 +81,7 @@ GIVEN: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("text", "said", "expected"), GIVEN, ids=[g[0] for g in GIVEN])
-def test_what_the_venue_says_wins_and_a_contradiction_is_noted(
+def test_the_api_takes_precedence_and_a_contradiction_is_noted(
     text: str, said: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     found = parse_ticker(text, **said)
@@ -107,14 +107,14 @@ def test_what_the_venue_says_wins_and_a_contradiction_is_noted(
         ("IPHONE18", None, None),
     ],
 )
-def test_what_could_be_two_things_is_not_guessed(suffix: str, precision: str | None, note: str | None) -> None:
+def test_ambiguous_parts_are_not_guessed(suffix: str, precision: str | None, note: str | None) -> None:
     found = parse_ticker(f"KXS-{suffix}-X", series="KXS", event=f"KXS-{suffix}")
     assert (found.date_precision, found.note) == (precision, note)
     assert (found.date is None) == (precision is None)
 
 
 @pytest.mark.parametrize("text", ["KXWARMING", "KXWARMING-50", "KXA-B-C-D", ""])
-def test_where_the_event_ends_is_not_guessed(text: str) -> None:
+def test_the_end_of_the_event_ticker_is_not_guessed(text: str) -> None:
     found = parse_ticker(text)
     assert (found.event, found.series, found.date) == (None, None, None)
     assert "where the event ends is not said" in (found.note or "")
@@ -131,7 +131,7 @@ CLOCKS = st.times().map(lambda t: t.replace(second=0, microsecond=0))
 
 
 @given(SERIES, DAYS, st.sampled_from(PRECISIONS), CLOCKS, SUBJECTS, STRIKES, st.sampled_from("TB"))
-def test_what_is_built_is_read_back(
+def test_a_built_ticker_is_parsed_to_its_parts(
     series: str, day: date, precision: str, clock: time, subject: str, strike: Decimal, letter: str
 ) -> None:
     subject = subject if precision in ("day", "minute") else ""
@@ -148,7 +148,7 @@ def test_what_is_built_is_read_back(
 
 
 @given(SERIES, DAYS, st.from_regex(r"[A-Z0-9.]{1,12}", fullmatch=True))
-def test_a_named_outcome_is_read_back(series: str, day: date, outcome: str) -> None:
+def test_a_named_outcome_is_parsed(series: str, day: date, outcome: str) -> None:
     found = parse_ticker(build_ticker(series, day, outcome=outcome))
     assert (found.outcome, found.event) == (outcome, build_ticker(series, day))
 
@@ -206,7 +206,7 @@ def test_the_statement_and_the_parser_agree_on_any_ticker(seed: int) -> None:
     assert {key: (as_parts(parsed_row(r)), r) for key, r in made.items() if as_parts(parsed_row(r)) != found[key]} == {}
 
 
-def test_the_statement_reads_back_what_is_built() -> None:
+def test_the_statement_parses_built_tickers() -> None:
     chance = Random(1)
     made = [
         kalshi(

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import BookRow, BookState, Reason
-from echelon_pipeline.domain.latest import Latest
+from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.streams.latest_states import Tops
 from echelon_pipeline.streams.lost_books import Watch
 from echelon_pipeline.streams.watchlist import Roster
@@ -35,7 +35,7 @@ def roster(*books: BookRow) -> Roster:
     return made
 
 
-def told(tops: Tops, *rosters: Roster, now: int = 99, overlapping: bool = False) -> list[Latest]:
+def told(tops: Tops, *rosters: Roster, now: int = 99, overlapping: bool = False) -> list[LatestState]:
     rows = tops.changed(rosters, now, overlapping=overlapping)
     tops.told(rows, now)
     return rows
@@ -45,8 +45,8 @@ def test_a_book_is_told_with_its_best_prices_and_again_when_they_change() -> Non
     tops = Tops("l", 20.0)
     first = told(tops, roster(book("kalshi:A", 10), book("kalshi:B", 10, None)))
     assert first == [
-        Latest("kalshi:A", "live", None, 400_000, 500_000, 5_000_000, 7_000_000, 9, 10, "l"),
-        Latest("kalshi:B", "live", None, None, 500_000, None, 7_000_000, 9, 10, "l"),
+        LatestState("kalshi:A", "live", None, 400_000, 500_000, 5_000_000, 7_000_000, 9, 10, "l"),
+        LatestState("kalshi:B", "live", None, None, 500_000, None, 7_000_000, 9, 10, "l"),
     ]
     assert told(tops, roster(book("kalshi:A", 20), book("kalshi:B", 20, None))) == []
     [changed] = told(tops, roster(book("kalshi:A", 30, 410_000), book("kalshi:B", 20, None)))

@@ -1,7 +1,14 @@
 -- about: what each Kalshi ticker says: date, strike, outcome; what the venue's API says wins
 -- grain: instrument (Kalshi)
 -- inputs: instruments, events
--- The grammar, its examples and its reasons are in echelon_pipeline/domain/tickers.py: both give the same parts.
+-- Examples of tickers:
+--   KXHIGHNY-26JAN09-B49.5                 day, bucket around 49.5
+--   KXBTCD-26JUL0317-T60999.99             day and hour, threshold
+--   KXINXU-25NOV14H1600-T6724.9999         day, hour and minute after an H, threshold
+--   KXMLBGAME-26AUG112140MILSD-MIL         start of the game, teams, the side
+--   KXCPI-26AUG-T-0.3, KXAGICO-COMP-26Q2   month, quarter
+--   KXMLBWINS-ATH-26-T95                   a series with a hyphen: only the API says where the series ends
+-- Times in tickers are US Eastern. A second implementation is in echelon_pipeline_tests/tickers.py; a test compares both.
 WITH given AS (
     SELECT
         i.instrument_id,

@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 from echelon_pipeline.errors import VenueUnavailable
-from echelon_pipeline.hosting import attended
+from echelon_pipeline.hosting import parent_watch
 from echelon_pipeline.sandbox.server.keys import API_KEY, KEY_ID, key_file
 from echelon_pipeline.sandbox.server.options import DEFAULT_NOW, KALSHI_PATH, MARKET_PATH, USER_PATH, SandboxOptions
 
@@ -67,7 +67,7 @@ class SandboxProcess:
         self.options = replace(self.options, now=datetime.fromisoformat(answer.json()["now"]))
 
     def __enter__(self) -> Self:
-        self._process = attended.start("echelon_pipeline.sandbox", *arguments(self.options), stdout=subprocess.PIPE)
+        self._process = parent_watch.start("echelon_pipeline.sandbox", *arguments(self.options), stdout=subprocess.PIPE)
         assert self._process.stdout is not None  # noqa: S101 - stdout is a pipe
         for line in self._process.stdout:
             if line.startswith(READY.encode()):

@@ -30,7 +30,7 @@ from echelon_pipeline.books.events import (
     Traded,
     Unreadable,
 )
-from echelon_pipeline.domain.scaled import CENT, ONE, scaled, shortest
+from echelon_pipeline.domain.scaled import CENT, ONE, decimal_text, scaled
 from echelon_pipeline.venues import doubts
 from echelon_pipeline.venues.frames import UNREADABLE, Name, Natural, ladder, level, price, quote, reason, share, size
 from echelon_pipeline.venues.kalshi import own
@@ -232,7 +232,7 @@ def _levels(*encodings: Pairs) -> tuple[Level, ...]:
 
 
 def _in_dollars(cents: list[tuple[int, int]] | None) -> Pairs:
-    return None if cents is None else [(shortest(p * CENT), s) for p, s in cents]
+    return None if cents is None else [(decimal_text(p * CENT), s) for p, s in cents]
 
 
 def _snapshot(book: _Book, yes_priced: bool) -> Snapshot:

@@ -1,17 +1,16 @@
-"""What a Kalshi ticker says: series, event, date, strike, outcome; and how such a ticker is written.
+"""A parser and a builder of Kalshi tickers: a second implementation to compare ``sql/derive/ticker_parts.sql`` with.
 
-Belongs here: the grammar, as the readable twin of ``sql/derive/ticker_parts.sql`` (a test holds that both agree).
-Tickers are names, not a format that the venue promises: what its API says (series, event, strikes) wins, what is
-ambiguous stays None with a note, and nothing here raises whatever the text is.
+Belongs here: the grammar. Tickers are names, not a documented format: the API's values (series, event, strikes) take
+precedence, an ambiguous part is None with a note, and no text raises.
 
     KXHIGHNY-26JAN09-B49.5                 day, bucket around 49.5
     KXBTCD-26JUL0317-T60999.99             day and hour, threshold
-    KXINXU-25NOV14H1600-T6724.9999         the same with minutes, written with an H
+    KXINXU-25NOV14H1600-T6724.9999         day, hour and minute after an H, threshold
     KXMLBGAME-26AUG112140MILSD-MIL         start of the game, teams, the side
     KXCPI-26AUG-T-0.3, KXAGICO-COMP-26Q2   month, quarter
-    KXMLBWINS-ATH-26-T95                   a series with a hyphen: only the API can tell
+    KXMLBWINS-ATH-26-T95                   a series with a hyphen: only the API says where the series ends
 
-Times in tickers are the venue's own, US Eastern: kept naive, with ``TIME_ZONE`` as their label.
+Times in tickers are US Eastern. They are kept naive, with ``TIME_ZONE`` as their label.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ TIME_ZONE = "America/New_York"
 PRECISIONS = ("year", "quarter", "month", "day", "hour", "minute")
 MONTHS = tuple(name.upper() for name in month_abbr[1:])
 COMBO_PREFIX = "KXMVE"
-# What the API's strike types mean here. Others (structured, custom, functional) name an outcome.
+# The API's strike types. Others (structured, custom, functional) name an outcome.
 STRIKE_KINDS = {
     "greater": "above",
     "greater_or_equal": "at_least",
@@ -35,7 +34,7 @@ STRIKE_KINDS = {
     "between": "between",
 }
 
-# Two digits are a year from 2020 to 2050: there are also districts (07), prices (65) and ceremonies (69).
+# Two digits are a year only from 20 to 50: others are districts (07), prices (65) or ceremonies (69).
 _YEAR = "([234][0-9]|50)"
 _MONTH = f"({'|'.join(MONTHS)})"
 _START = "(?:^|-)"
@@ -62,11 +61,11 @@ _CLOCK = _pattern(r"(?:[01][0-9]|2[0-3])[0-5][0-9]\Z")
 
 @dataclass(frozen=True)
 class Ticker:
-    """The parts of a ticker; None is not said or not certain, and then ``note`` may tell why.
+    """The parts of a ticker. None: missing or ambiguous; ``note`` may have the reason.
 
-    ``event_suffix``: the event ticker without its series. ``date``: the first day of what ``date_precision`` names.
-    ``strike_kind``: above, at_least, below, at_most, between, named; threshold and bucket where only the ticker
-    speaks, which has the number but not the side. ``ticker_strike``: the number in the ticker.
+    ``event_suffix``: the event ticker without its series. ``date``: the first day of the period that
+    ``date_precision`` names. ``strike_kind``: above, at_least, below, at_most, between, named; or threshold and bucket
+    if only the ticker has a strike: the number without the side. ``ticker_strike``: the number in the ticker.
     """
 
     text: str
@@ -95,7 +94,7 @@ def parse_ticker(
     cap_strike: str | None = None,
     is_combo: bool = False,
 ) -> Ticker:
-    """What a ticker says; the keywords are what the API says of the same market, as served, and win."""
+    """Parses a ticker; the keywords are the API's values for the same market, as served, and take precedence."""
     if is_combo or text.startswith(COMBO_PREFIX):
         return Ticker(text, series, event, is_combo=True, note="a combo's ticker is opaque")
     notes: list[str] = []
@@ -123,7 +122,7 @@ def build_ticker(
     strike: Decimal | None = None,
     strike_letter: str = "T",
 ) -> str:
-    """A ticker of these parts, as the venue writes them; ``subject`` follows the date (teams, a code).
+    """Builds a ticker in the venue's format; ``subject`` follows the date (teams, a code).
 
     ValueError for an unknown precision.
     """
@@ -143,7 +142,7 @@ def build_ticker(
 
 
 def _cut(text: str, event: str | None, tail: re.Match[str] | None, notes: list[str]) -> tuple[str | None, str | None]:
-    """The event ticker and what follows it."""
+    """The event ticker and the rest."""
     if event is not None:
         if text == event:
             return event, None
@@ -180,7 +179,7 @@ def _series(event: str | None, series: str | None, notes: list[str]) -> tuple[st
 
 
 def _date(suffix: str | None, notes: list[str]) -> tuple[date | None, str | None, time | None]:
-    """The date in an event's suffix: the finest that is written, if it can be only that."""
+    """The date in an event's suffix with the finest precision, if it is unambiguous."""
     text = suffix or ""
     if found := _DAY.search(text) or _LAST_DAY.search(text):
         return _day(found, notes)
@@ -224,7 +223,7 @@ def _strike(
     outcome: str | None,
     notes: list[str],
 ) -> tuple[str | None, Decimal | None, Decimal | None]:
-    """Kind and bounds of the strike, by the API where it says them."""
+    """Kind and bounds of the strike, from the API if it has them."""
     kind = STRIKE_KINDS.get(strike_type or "")
     if kind is None:
         if strike_type is None and tail:

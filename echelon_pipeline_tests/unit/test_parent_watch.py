@@ -1,4 +1,4 @@
-"""Servers that live no longer than their parent, ports, and one ``echelon ui`` per home. Real processes."""
+"""Servers that end with their parent, ports, and one ``echelon ui`` per home, with real processes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SLEEPER = "import time\nprint('ready', flush=True)\ntime.sleep(600)\n"
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLEEPER
 PARENT = """
 import subprocess, sys, time
-from echelon_pipeline.hosting import attended
-attended.PATIENCE = 1.0
-child = attended.start("sleeper", stdout=subprocess.PIPE)
+from echelon_pipeline.hosting import parent_watch
+parent_watch.GRACE_SECONDS = 1.0
+child = parent_watch.start("sleeper", stdout=subprocess.PIPE)
 child.stdout.readline()
 print(child.pid, flush=True)
 time.sleep(600)
@@ -62,9 +62,9 @@ def test_a_server_ends_when_its_parent_is_killed(code: str, tmp_path: Path) -> N
     assert gone == [child]
 
 
-def test_a_server_that_hears_no_interrupt_is_ended_by_force() -> None:
-    watched = "import threading, os; from echelon_pipeline import attended\n"
-    watched += "threading.Thread(target=attended.watch, args=(os.dup(0), 0.5), daemon=True).start()\n" + DEAF
+def test_a_server_that_ignores_interrupts_is_ended_by_force() -> None:
+    watched = "import threading, os; from echelon_pipeline.hosting import parent_watch\n"
+    watched += "threading.Thread(target=parent_watch.watch, args=(os.dup(0), 0.5), daemon=True).start()\n" + DEAF
     child = subprocess.Popen([sys.executable, "-c", watched], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdin is not None
     assert child.stdout is not None
@@ -74,7 +74,7 @@ def test_a_server_that_hears_no_interrupt_is_ended_by_force() -> None:
     child.stdout.close()
 
 
-def test_a_port_in_use_is_one_line_with_the_process() -> None:
+def test_a_port_in_use_is_an_error_that_names_the_process() -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -89,12 +89,12 @@ def test_a_port_in_use_is_one_line_with_the_process() -> None:
 @pytest.mark.parametrize(
     ("host", "port", "said"),
     [
-        ("no such host", 3000, "no such host is no address to listen on"),
+        ("no such host", 3000, "no such host is not an address to listen on"),
         ("192.0.2.1", 3000, "cannot listen on port 3000 of 192.0.2.1"),
-        ("127.0.0.1", 70_000, "there is no port 70000"),
+        ("127.0.0.1", 70_000, "port 70000 does not exist"),
     ],
 )
-def test_what_cannot_be_listened_on_is_one_line(host: str, port: int, said: str) -> None:
+def test_an_unusable_port_is_an_error_of_one_line(host: str, port: int, said: str) -> None:
     with pytest.raises(BadSettings, match=said):
         require_port(host, port)
 
@@ -111,7 +111,7 @@ def test_a_home_is_served_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["by itself", "killed"])
-def test_what_a_killed_ui_left_is_ended_and_named(
+def test_processes_of_a_killed_ui_are_ended_and_named(
     ends: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = load_settings({"ECHELON_HOME": str(tmp_path)})
@@ -135,7 +135,7 @@ def test_what_a_killed_ui_left_is_ended_and_named(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"children": 3}'])
-def test_half_a_file_of_a_killed_ui_is_no_obstacle(text: str, tmp_path: Path) -> None:
+def test_a_truncated_file_of_a_killed_ui_is_ignored(text: str, tmp_path: Path) -> None:
     settings = load_settings({"ECHELON_HOME": str(tmp_path)})
     (tmp_path / "dagster").mkdir()
     (tmp_path / "dagster" / presence.FILE).write_text(text, encoding="utf-8")
@@ -161,7 +161,7 @@ SERVERS: dict[str, Callable[[], subprocess.Popen[bytes]]] = {
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_the_ordinary_end_of_a_sandbox_is_a_signal(server: Callable[[], subprocess.Popen[bytes]], number: int) -> None:
+def test_a_signal_ends_a_sandbox_with_exit_code_0(server: Callable[[], subprocess.Popen[bytes]], number: int) -> None:
     process = server()
     assert process.stdout is not None
     process.stdout.readline()
