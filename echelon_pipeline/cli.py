@@ -71,6 +71,7 @@ app.command()(serve.ui)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True})(serve.sandbox)
 app.command()(work.maintain)
 app.command()(upkeep.prune)
+app.command()(upkeep.reconcile)
 app.command()(health.doctor)
 app.add_typer(configuration.app, name="settings")
 

@@ -12,7 +12,7 @@
     latest.py          latest
     configuration.py   settings
     health.py          doctor
-    upkeep.py          prune
+    upkeep.py          prune, reconcile
     stream.py          record, replay, book
     listeners.py       listeners
     demo.py            demo

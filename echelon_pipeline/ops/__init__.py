@@ -12,6 +12,7 @@
     failures.py        classes of failures, in Dagster's records
     dead_runs.py       runs whose process is gone
     history.py         old runs, deleted on request
+    reconcile.py       records of partitions brought into line with the lake
     dagster_home.py    the folder of Dagster's records
     instance_file.py   whether Dagster accepts its configuration
     docgen.py          docs/settings.md, docs/tables.md, docs/importing.md

@@ -1,0 +1,129 @@
+"""Dagster's records of partitions brought into line with the lake, which is the truth.
+
+Belongs here: which partitions of an asset the lake has, and reporting them. A day counts where the table has rows of it
+or where a window says that it was read (or cannot be had); a part of a mart where it was built; an hour of books where
+its window is recorded. Records of partitions that the lake does not have go: Dagster forgets only whole assets, so
+such an asset is forgotten and reported anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import dagster as dg
+
+from echelon_pipeline.lake.session import Session
+from echelon_pipeline.marts.builds import ALL, Builds
+from echelon_pipeline.settings import Settings
+from echelon_pipeline.streams.book_tables import BOOK_TABLES
+from echelon_pipeline.streams.hours import HOUR_KEY
+from echelon_pipeline.streams.recordings import SCOPE, WINDOWED
+from echelon_pipeline.tables import TABLES
+from echelon_pipeline.venues.registry import venue_names
+
+Partitions = Mapping[str, int | None]  # rows by partition, where they are counted
+_DAY = timedelta(days=1)
+
+
+@dataclass
+class Reconciled:
+    """``reported``: partitions by asset that were put on record; ``forgotten``: those whose records went."""
+
+    reported: dict[str, int] = field(default_factory=dict)
+    forgotten: dict[str, int] = field(default_factory=dict)
+
+
+def reconcile(definitions: dg.Definitions, settings: Settings, instance: dg.DagsterInstance) -> Reconciled:
+    """Compares every partitioned asset that writes a table of the lake, and every other one that has no record."""
+    session, done = Session.of(settings), Reconciled()
+    graph = definitions.resolve_asset_graph()
+    for key in sorted(graph.materializable_asset_keys):
+        place = _place(key)
+        if place is None:
+            continue
+        partitions = graph.get(key).partitions_def
+        if partitions is None:
+            _report_whole(session, instance, key, *place, done)
+        else:
+            _report_parts(instance, key, partitions, _in_lake(session, *place), done)
+    return done
+
+
+def _place(key: dg.AssetKey) -> tuple[str, str | None] | None:
+    """Table and venue of an asset; None for one that writes no table by itself."""
+    path = key.path
+    if len(path) == 3 and path[1] in venue_names():
+        table, venue = f"{path[0]}.{path[2]}", path[1]
+    elif len(path) == 2:
+        table, venue = ".".join(path), None
+    else:
+        return None
+    return (table, venue) if table in TABLES and path[0] != "raw" else None
+
+
+def _report_whole(
+    session: Session, instance: dg.DagsterInstance, key: dg.AssetKey, table: str, venue: str | None, done: Reconciled
+) -> None:
+    if instance.get_latest_materialization_event(key) is None:
+        rows = sum(_rows_by(session, table, venue, "").values())
+        if rows:
+            metadata = {"dagster/row_count": rows, "reconciled": True}
+            instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata=metadata))
+            done.reported[key.to_user_string()] = 1
+
+
+def _report_parts(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.PartitionsDefinition[str], found: Partitions,
+    done: Reconciled,
+) -> None:  # fmt: skip
+    if not found:
+        return  # of a table that has neither rows nor windows nothing is known
+    recorded = instance.get_materialized_partitions(key)
+    # A mart has no part of a day on which its inputs have no row.
+    if (gone := recorded - set(found)) and key.path[0] != "mart":
+        instance.wipe_assets([key])
+        done.forgotten[key.to_user_string()] = len(gone)
+        recorded = set()
+    known = set(partitions.get_partition_keys())
+    for partition in sorted((set(found) & known) - recorded):
+        rows = found[partition]
+        metadata = {"reconciled": True} | ({} if rows is None else {"dagster/partition_row_count": rows})
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition, metadata=metadata))
+        name = key.to_user_string()
+        done.reported[name] = done.reported.get(name, 0) + 1
+
+
+def _in_lake(session: Session, table: str, venue: str | None) -> Partitions:
+    """Partitions that the lake has of a venue's table, or of a mart."""
+    if venue is None:
+        return {r.part: r.rows for r in Builds(session.lake, session.settings.scratch).of(table) if r.kind == "built"
+                and r.part != ALL}  # fmt: skip
+    if table in BOOK_TABLES:
+        return {w.from_at.strftime(HOUR_KEY): None for w in session.windows.recorded(venue, WINDOWED, SCOPE)}
+    return dict.fromkeys(_days_read(session, table, venue), 0) | _rows_by(session, table, venue, "date")
+
+
+def _rows_by(session: Session, table: str, venue: str | None, column: str) -> dict[str, int]:
+    """Rows of a table by the value of a partition column, from the log."""
+    known, snapshot = TABLES[table], session.lake.open(table)
+    found: dict[str, int] = {}
+    for file in snapshot.files if snapshot else ():
+        values = dict(zip(known.partition_by, file.partition, strict=True))
+        if venue is None or values.get("venue") == venue:
+            key = str(values.get(column, ""))
+            found[key] = found.get(key, 0) + file.rows
+    return found
+
+
+def _days_read(session: Session, table: str, venue: str) -> set[str]:
+    """Days of which a window says last that they were read, or cannot be had."""
+    days: set[date] = set()
+    scopes = {w.scope for w in session.windows.recorded(venue, table) if not w.scope.startswith(f"{venue}:")}
+    for scope in scopes:
+        for begin, end, state in session.windows.states(venue, table, scope):
+            last = (end - timedelta(microseconds=1)).date()
+            if state != "partial":
+                days |= {begin.date() + n * _DAY for n in range((last - begin.date()).days + 1)}
+    return {str(day) for day in days}
