@@ -36,10 +36,8 @@ def with_data(settings: Settings) -> None:
     """A trade of the first day, a window over the second, an opened one over the third, and an instrument."""
     session = Session.of(settings)
     noon = datetime(2026, 11, 18, 12, tzinfo=UTC)
-    for made in (
-        row("core.trades", venue="kalshi", date=FIRST, event_at=noon),
-        row("core.instruments", venue="kalshi"),
-    ):
+    trade = row("core.trades", venue="kalshi", date=FIRST, event_at=noon)
+    for made in (trade, row("core.instruments", venue="kalshi")):
         table = "core.trades" if "trade_id" in made else "core.instruments"
         session.lake.merge(table, [staged(settings.scratch / "rows", table, [made])])
     for days, state in ((1, "complete"), (2, "complete"), (2, "partial")):
@@ -55,7 +53,11 @@ def test_days_with_rows_and_days_that_were_read_are_put_on_record_once(
 ) -> None:
     with_data(settings)
     done = reconcile(build_defs(settings), settings, records)
-    assert done.reported == {"core/kalshi/trades": 2, "core/kalshi/instruments": 1}
+    assert done.reported == {
+        "core/kalshi/trades": 2,
+        "core/kalshi/instruments": 1,
+        "core/ingest_windows": 1,
+    }
     assert records.get_materialized_partitions(TRADES) == {"2026-11-18", "2026-11-19"}
     event = records.get_latest_materialization_event(INSTRUMENTS)
     assert event is not None
