@@ -121,7 +121,7 @@ def test_a_closed_terminal_ends_the_run_and_frees_its_pool(env: dict[str, str]) 
 def test_a_full_disk_is_reported_before_any_request_to_a_venue(env: dict[str, str]) -> None:
     said = subprocess.run(INGEST, env={**env, "ECHELON_MIN_FREE_MB": "1000000000"}, capture_output=True, check=False)
     assert said.returncode == 75
-    assert b"MiB free, at least 1000000000 MiB are wanted" in said.stderr
+    assert b"MiB free, a write needs at least 1000000000 MiB" in said.stderr
     assert statuses(Path(env["ECHELON_HOME"])) == []
 
 
