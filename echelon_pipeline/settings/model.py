@@ -66,6 +66,11 @@ def use_group(group: type[Group]) -> None:
         _ADDED.append(group)
 
 
+def drop_group(group: type[Group]) -> None:
+    """Takes a group that was added out again."""
+    _ADDED[:] = [added for added in _ADDED if added is not group]
+
+
 def settings_class() -> type[Settings]:
     """The settings class with every added group."""
     return _with_groups(tuple(_ADDED))

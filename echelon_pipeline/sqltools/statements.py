@@ -9,6 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from echelon_pipeline.settings import project_file
 
@@ -46,10 +47,15 @@ class Statement:
         return hashlib.sha256(self.text.encode()).hexdigest()[:12]
 
 
+# Folders of statements outside of ``sql/``, by the first part of their names: a venue may bring its own.
+FOLDERS: dict[str, Path] = {}
+
+
 @cache
 def statement(name: str) -> Statement:
-    """The statement ``sql/<name>.sql``; FileNotFoundError names the file."""
-    path = project_file("sql", *f"{name}.sql".split("/"))
+    """The statement ``sql/<name>.sql``, or that of a folder of ``FOLDERS``; FileNotFoundError names the file."""
+    head, *parts = f"{name}.sql".split("/")
+    path = FOLDERS[head].joinpath(*parts) if head in FOLDERS else project_file("sql", head, *parts)
     return Statement(name, path.read_text(encoding="utf-8"))
 
 

@@ -75,11 +75,12 @@ def replayer(
     venue: str, instruments: Iterable[Instrument], *, budget: int = BUDGET, sequences: bool = True
 ) -> Replayer:
     """For the frames of a venue. ``instruments``: all that will be watched; the caller watches them."""
-    if unfit(instruments) or not is_fast():
+    decoder = None if unfit(instruments) or not is_fast() else venue_of(venue).stream.decoder()
+    if decoder is None:
         return ByMachine(venue, budget=budget, sequences=sequences)
     from echelon_pipeline.books.fast.kernel import Kernel
 
-    return Kernel(venue_of(venue).stream.decoder(), budget=budget, sequences=sequences)
+    return Kernel(decoder, budget=budget, sequences=sequences)
 
 
 @cache

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from echelon_pipeline.errors import NotAvailable
@@ -179,8 +180,8 @@ class Stream(Protocol):
         """The frame that would have sent a whole book of a ladder. Times are microseconds, levels (price, size) as
         texts in dollars; ``digest``: the venue's hash of it."""
 
-    def decoder(self) -> Callable[[Any, Any], Any]:
-        """The compiled reader of many frames at once (``*/fast.py``); imports numba."""
+    def decoder(self) -> Callable[[Any, Any], Any] | None:
+        """The compiled reader of many frames at once (``*/fast.py``), which imports numba; None where there is none."""
 
     def probe(self, settings: Settings) -> StreamProbe:
         """How the doctor asks it. Raises BadSettings for a key that cannot be used."""
@@ -188,12 +189,15 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Venue:
-    """One venue. ``title``: its name for people. ``feeds``: what feeds tables besides its listings
-    and its stream, each with what its asset says of itself; ``addresses`` and ``streams``: where it is
-    asked, by setting. ``payout_sources``: what ``core.resolutions`` calls its own
-    words about payouts. ``names_instruments_by``: the listeners' filter that is its native id. ``unlisted_combos``: a
-    pattern of native ids of combos that no listing has, and the texts that bound them. ``faults``: what is wrong with
-    its settings, with advice."""
+    """One venue.
+
+    ``title``: its name for people. ``kinds``: all of its payload kinds, ``listing_kinds``: those of its listings.
+    ``feeds``: what feeds tables in addition to listings and stream, each with the description of its asset.
+    ``payout_sources``: sources of ``core.resolutions`` that are the venue's own. ``names_instruments_by``: the filter
+    of listeners that is the native id. ``addresses``, ``streams``: URLs by the variable that sets them. ``faults``: of
+    its settings, with advice. ``unlisted_combos``: bounds and pattern of native ids of combos that no listing has.
+    ``sql``: its folder of statements, if it is not in ``sql/``; they are named ``<venue>/…``.
+    """
 
     name: str
     title: str
@@ -211,6 +215,7 @@ class Venue:
     probes: Callable[[Settings], Sequence[Probe]]
     faults: Callable[[Settings], Iterable[tuple[str, str]]] = field(default=lambda _: ())
     unlisted_combos: tuple[str, str, str] | None = None
+    sql: Path | None = None
 
     @property
     def pool(self) -> str:

@@ -5,8 +5,9 @@ Belongs here: the list. What a venue has is in its folder.
 
 from __future__ import annotations
 
-from echelon_pipeline.settings.model import use_group
+from echelon_pipeline.settings.model import drop_group, use_group
 from echelon_pipeline.sqltools.generated_macros import GENERATORS
+from echelon_pipeline.sqltools.statements import FOLDERS
 from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.base import Venue
 from echelon_pipeline.venues.kalshi.venue import KALSHI
@@ -20,12 +21,16 @@ def register(venue: Venue) -> None:
     if venue.name in REGISTRY:
         raise ValueError(f"a venue named {venue.name!r} is registered already")
     use_group(venue.settings)
+    if venue.sql is not None:
+        FOLDERS[venue.name] = venue.sql
     REGISTRY[venue.name] = venue
 
 
 def unregister(name: str) -> None:
-    """Forgets a venue; its group of settings stays. For tests."""
-    del REGISTRY[name]
+    """Forgets a venue, its settings and its statements. KeyError where it is not known."""
+    venue = REGISTRY.pop(name)
+    drop_group(venue.settings)
+    FOLDERS.pop(name, None)
 
 
 def venue_of(name: str) -> Venue:
