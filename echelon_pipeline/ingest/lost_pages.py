@@ -8,7 +8,7 @@ configured instruments is opened for all of them, though rows of some alone may 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import pyarrow as pa
@@ -30,18 +30,17 @@ _DAY, _TICK = timedelta(days=1), timedelta(microseconds=1)
 
 
 def lost(
-    session: Session, venue: Venue, table: str, pages: Sequence[StoredPage], absent: Collection[str]
-) -> list[StoredPage]:
-    """Those pages of a unit of which raw lacks an object. ``absent``: raw files that do not exist."""
-    if not pages:
-        return []
-    unit_id = pages[0].unit_id
+    session: Session, venue: Venue, table: str, pages: Mapping[str, Sequence[StoredPage]], absent: Collection[str]
+) -> dict[str, list[StoredPage]]:
+    """Those pages, by unit, of which raw lacks an object. ``absent``: raw files that do not exist."""
     where: Where = {"venue": [venue], "endpoint": list(feeding(venue, table))}
-    scan = session.lake.scan(OBJECTS, where=where, units=[unit_id], without=absent)
+    scan = session.lake.scan(OBJECTS, where=where, units=list(pages), without=absent)
     with session.duck() as connection:
-        query = f"SELECT page, count(*) FROM ({scan}) WHERE unit_id = $unit GROUP BY page"
-        held = dict(connection.execute(query, {"unit": unit_id}).fetchall())
-    return [p for p in pages if held.get(p.asked.page, 0) < p.asked.objects]
+        query = f"SELECT unit_id, page, count(*) FROM ({scan}) WHERE unit_id IN (SELECT unnest($units)) GROUP BY ALL"
+        held = {(u, n): count for u, n, count in connection.execute(query, {"units": list(pages)}).fetchall()}
+    return {
+        unit: [p for p in some if held.get((unit, p.asked.page), 0) < p.asked.objects] for unit, some in pages.items()
+    }
 
 
 def unrecorded(session: Session, venue: Venue, table: str, span: Span) -> list[StoredPage]:

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from echelon_pipeline.ingest.rederive import PAGED, Rederived, rederive
 from echelon_pipeline.ingest.rederive_listings import LISTED
-from echelon_pipeline.ingest.stale import Day, stale_days
+from echelon_pipeline.ingest.stale import Day, record_all, stale_days
 from echelon_pipeline.ingest.versions import is_versioned
 from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.venues.registry import venue_names
@@ -40,7 +40,11 @@ def rederive_stale(session: Session, most: int) -> StaleRound:
     found = StaleRound()
     for venue in venue_names():
         for table in (*LISTED, *PAGED):
-            stale = stale_days(session, venue, table) if is_versioned(venue, table) else []
+            if not is_versioned(venue, table):
+                continue
+            stale = stale_days(session, venue, table)
+            if not stale:
+                record_all(session, venue, table)
             some = stale if table in LISTED and most else stale[:most]
             for days in [[]] if table in LISTED and some else _runs(some):
                 found.done.append(rederive(session, [table], [venue], days))

@@ -97,12 +97,17 @@ def units_of(session: Session, venue: Venue, table: str, span: Span) -> list[str
     return [unit_id for (unit_id,) in found]
 
 
-def pages_of(session: Session, venue: Venue, table: str, unit_id: str, span: Span) -> list[StoredPage]:
-    """The pages of a unit that have rows of a span, in the order in which they were read."""
-    with _record(session, venue, table, unit_id) as connection:
-        given = {"unit": unit_id, "from": span[0], "to": span[1]}
-        found = connection.execute(statement("raw/pages_of_unit").text, given).fetchall()
-    return [_stored(unit_id, *row) for row in found]
+def pages_of(
+    session: Session, venue: Venue, table: str, units: Sequence[str], span: Span
+) -> dict[str, list[StoredPage]]:
+    """The pages of units that have rows of a span, in the order in which they were read."""
+    with _record(session, venue, table, *units) as connection:
+        given = {"units": list(units), "from": span[0], "to": span[1]}
+        found = connection.execute(statement("raw/pages_of_units").text, given).fetchall()
+    pages: dict[str, list[StoredPage]] = {unit: [] for unit in units}
+    for row in found:
+        pages[row[0]].append(_stored(*row))
+    return pages
 
 
 @contextmanager

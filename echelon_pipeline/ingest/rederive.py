@@ -49,6 +49,8 @@ from echelon_pipeline.venues.registry import venue_names
 PAGED = (PRICES, TRADES, "core.fills", "core.builder_leaderboard")
 ALL_TIME: Span = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 _DAY = timedelta(days=1)
+# Units whose pages are looked up at once.
+UNITS = 100
 
 
 @dataclass(frozen=True)
@@ -142,14 +144,15 @@ def _span(days: Sequence[date]) -> Span:
 def _paged(session: Session, venue: Venue, table: str, span: Span, absent: Collection[str], done: Rederived) -> None:
     units = units_of(session, venue, table, span)
     missing: list[StoredPage] = unrecorded(session, venue, table, span)
-    for number, unit_id in enumerate(units):
-        session.progress(f"{venue} {table} again", number, len(units))
-        pages = pages_of(session, venue, table, unit_id, span)
+    for first in range(0, len(units), UNITS):
+        session.progress(f"{venue} {table} again", first, len(units))
+        pages = pages_of(session, venue, table, units[first : first + UNITS], span)
         gaps = lost(session, venue, table, pages, absent)
-        missing += gaps
-        whole = [p for p in pages if p not in gaps]
-        for part, some in parts(table, whole, span, session.settings.raw_flush_objects):
-            done.counts.add(_derive(session, venue, table, part, some, gaps, absent))
+        for unit_id, read in pages.items():
+            missing += gaps[unit_id]
+            whole = [p for p in read if p not in gaps[unit_id]]
+            for part, some in parts(table, whole, span, session.settings.raw_flush_objects):
+                done.counts.add(_derive(session, venue, table, part, some, gaps[unit_id], absent))
     session.progress(f"{venue} {table} again", len(units), len(units))
     rows_gone = gone(session, venue, table, missing)
     with session.unit() as unit:

@@ -22,6 +22,7 @@ from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.tables import TABLES
 
 TABLE = "core.rederivations"
+_ALL = "table_name = $table AND parser_version = $version AND date IS NULL"
 Day = date | None  # None: all of a table without days
 
 
@@ -33,8 +34,24 @@ def stale_days(session: Session, venue: Venue, table: str) -> list[Day]:
         return []  # nothing is older
     with session.duck() as connection:
         _views(session, connection, venue, table)
-        given = {"table": table, "version": version, "first": FIRST_PARSER}
+        given: dict[str, object] = {"table": table, "version": version}
+        if connection.execute(f"SELECT 1 FROM rederived WHERE {_ALL}", given).fetchone():
+            return []  # so that nothing is read for as long as the version stays
+        given["first"] = FIRST_PARSER
         return [day for (day,) in connection.execute(statement("derive/stale_days").text, given).fetchall()]
+
+
+def record_all(session: Session, venue: Venue, table: str) -> None:
+    """Puts on record that no day of a table is stale: stale_days() then looks at no row."""
+    version = current_version(venue, table)
+    if version == FIRST_PARSER:
+        return
+    with session.duck() as connection:
+        _views(session, connection, venue, table)
+        given = {"table": table, "version": version}
+        known = connection.execute(f"SELECT 1 FROM rederived WHERE {_ALL}", given).fetchone()
+    if known is None:
+        record_days(session, venue, table, [None])
 
 
 def record_days(session: Session, venue: Venue, table: str, days: Sequence[Day]) -> None:

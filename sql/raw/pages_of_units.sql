@@ -1,16 +1,17 @@
--- about: the pages of a unit with rows of [$from, $to), and from where on the rows of each page's walk were kept in the end
+-- about: the pages of some units with rows of [$from, $to), and from where on the rows of each page's walk were kept in the end
 -- A page whose rows were taken by several commits is on record once for each of them.
--- grain: page
+-- grain: unit, page
 -- inputs: pages
 WITH walked AS (
     SELECT
         *,
-        min(kept_from_at) OVER (PARTITION BY instrument_ids, scope, begin_at, end_at) AS kept_in_the_end
+        min(kept_from_at) OVER (PARTITION BY unit_id, instrument_ids, scope, begin_at, end_at) AS kept_in_the_end
     FROM pages
-    WHERE unit_id = $unit
+    WHERE unit_id IN (SELECT unnest($units))
 )
 
 SELECT
+    unit_id,
     page,
     max(objects) AS objects,
     any_value(scope) AS scope,
@@ -22,5 +23,5 @@ SELECT
     CAST(sum(rows) AS BIGINT) AS rows
 FROM walked
 WHERE coalesce(high_at, to_at) >= $from AND coalesce(low_at, from_at) < $to
-GROUP BY page
-ORDER BY page
+GROUP BY unit_id, page
+ORDER BY unit_id, page
