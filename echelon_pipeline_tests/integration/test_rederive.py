@@ -1,6 +1,7 @@
 """Core tables are a function of raw: deleted, broken off, by days, with a raw file missing.
 
-Belongs here: whole tables of an ingested home. Where pages are cut is ``unit/test_rederive_parts.py``.
+Belongs here: a copy of an ingested home. That all tables of many runs come back is in ``test_truth.py``, where pages are
+cut in ``unit/test_page_parts.py``.
 """
 
 from __future__ import annotations
@@ -24,10 +25,6 @@ from echelon_pipeline_tests.pipeline import contents, days_of, ingest, settings_
 
 pytestmark = pytest.mark.xdist_group("ingested")
 
-LISTED = tuple(
-    f"core.{name}"
-    for name in ("series", "events", "instruments", "instrument_history", "outcomes", "instrument_quotes")
-)
 DAMAGED = ("core.trades", "core.daily_prices", "core.fills", "core.resolutions")
 
 
@@ -56,18 +53,6 @@ def rows(settings: Settings, query: str) -> list[tuple[object, ...]]:
         for table in ("trades", "daily_prices", "ingest_windows", "instruments"):
             connection.execute(f"CREATE TEMP VIEW {table} AS {session.lake.scan(f'core.{table}')}")
         return connection.execute(query).fetchall()
-
-
-def test_every_table_that_is_derived_from_raw_comes_back_and_then_nothing_is_left_to_do(home: Settings) -> None:
-    before = contents(home)
-    delete(home, [*DAMAGED, *LISTED, "core.builder_leaderboard"])
-    assert rederive(Session.of(home)).gaps == []
-    assert contents(home) == before
-    windows = rows(home, "SELECT count(*) FROM ingest_windows")
-    again = rederive(Session.of(home)).counts
-    assert again.staged["core.trades"] == before["core.trades"][0]
-    assert [*again.new.values(), *again.changed.values()] == [0] * (len(again.new) + len(again.changed))
-    assert rows(home, "SELECT count(*) FROM ingest_windows") == windows
 
 
 def test_a_run_that_breaks_off_is_completed_by_the_next(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

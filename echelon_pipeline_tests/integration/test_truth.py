@@ -5,6 +5,7 @@ Belongs here: a universe whose clock moves by days with a run after each step, a
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import main
+from echelon_pipeline.ingest.rederive import rederivable, rederive
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.sandbox.polymarket.builders import DEMO_BUILDER_CODE
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
-from echelon_pipeline_tests.pipeline import VENUES, days_of, duplicates, ingest, settings_for
+from echelon_pipeline_tests.pipeline import VENUES, contents, days_of, duplicates, ingest, settings_for
 from echelon_pipeline_tests.truth import EXACT, Truth, counted
 
 # One worker: all but one compare one home.
@@ -237,3 +239,20 @@ def test_a_listing_derived_after_a_trade_walk_began_is_walked_by_the_next(compar
     late = compared.listed_late
     assert late.new & {row[0] for row in late.served}, "nothing new has traded: choose another seed"
     assert late.served - late.stored == Counter()
+
+
+def test_tables_are_the_same_when_all_units_are_derived_again_from_raw(compared: Compared, tmp_path: Path) -> None:
+    """Units that overlap, outcomes and payouts that became known later, prices of days that were not over."""
+    shutil.copytree(compared.settings.home, tmp_path / "home")
+    settings = compared.settings.model_copy(update={"home": tmp_path / "home"})
+    before = contents(settings)
+    tables = {table for table in rederivable() if (settings.home / "lake" / table.replace(".", "/")).exists()}
+    for table in tables:
+        shutil.rmtree(settings.home / "lake" / table.replace(".", "/"))
+    done = rederive(Session.of(settings))
+    after = contents(settings)
+    assert {t: (before[t], after[t]) for t in before if before[t] != after[t]} == {}
+    assert done.gaps == []
+    again = rederive(Session.of(settings), ["core.trades", "core.fills", "core.resolutions"]).counts
+    assert again.staged["core.trades"] >= before["core.trades"][0]
+    assert [*again.new.values(), *again.changed.values()] == [0] * (len(again.new) + len(again.changed))
