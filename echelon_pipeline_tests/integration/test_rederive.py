@@ -1,6 +1,6 @@
 """Core tables are a function of raw: deleted, broken off, by days, with a raw file missing.
 
-Belongs here: a copy of an ingested home. That all tables of many runs come back is in ``test_truth.py``, where pages are
+Belongs here: a copy of an ingested home. That all tables of many runs come back is in ``test_truth.py``, how pages are
 cut in ``unit/test_page_parts.py``.
 """
 
