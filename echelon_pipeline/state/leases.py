@@ -133,7 +133,9 @@ class Leases:
 
     def _end(self, connection: sa.Connection, lease: Lease) -> str:
         row = connection.execute(self._seen(lease.name)).one_or_none()
-        return f"was taken over by {_process(row)}" if row is not None and row.owner else "was given back"
+        if row is None or row.epoch == lease.epoch:
+            return "was given back"
+        return f"was taken over by {_process(row)}"
 
     def _seen(self, name: str) -> sa.Select[*tuple[Any, ...]]:
         is_over = (_T.expires_at <= self._state.instant()).label("is_over")
