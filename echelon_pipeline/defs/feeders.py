@@ -65,12 +65,12 @@ def last_of_run() -> list[dg.AssetKey]:
 def tags_of(table: str, feeder: Feeder | None = None) -> dict[str, str]:
     """Tags of an asset that writes a table, as another feeder than the table's first one where one is given."""
     known = TABLES[table]
-    return {FEEDER: feeder or known.fed_by[0], CYCLE: known.cycle}
+    return {FEEDER: (feeder or known.fed_by[0]).value, CYCLE: known.cycle.value}
 
 
 def fed(*feeders: Feeder) -> dg.AssetSelection:
     """Every asset of these feeders."""
-    selections = [dg.AssetSelection.tag(FEEDER, feeder) for feeder in feeders]
+    selections = [dg.AssetSelection.tag(FEEDER, feeder.value) for feeder in feeders]
     found = selections[0]
     for other in selections[1:]:
         found = found | other

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster_shared.serdes import serialize_value
 
 from echelon_pipeline_tests.loaded import defs
 
@@ -24,6 +26,14 @@ def _specs(definitions: dg.Definitions) -> list[dg.AssetSpec]:
 
 def test_definitions_load(definitions: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(definitions)
+
+
+# Dagster's own snapshot of a schedule reads a property that it calls deprecated.
+@pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning")
+def test_definitions_can_be_sent_to_the_web_server(definitions: dg.Definitions) -> None:
+    """A value of a type that Dagster does not know, say an enum, would leave the UI without the code location."""
+    snapshot = RepositorySnap.from_def(definitions.get_repository_def())
+    assert serialize_value(snapshot)
 
 
 def test_every_asset_has_owner_kind_group_freshness_and_says_what_one_row_is(definitions: dg.Definitions) -> None:
