@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from echelon_pipeline.books.arrow import Batches
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import Columns, Texts, columns_of
+from echelon_pipeline.books.columns import Columns, Texts
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.books.fast.kernel import Kernel
+from echelon_pipeline.books.message_columns import columns_of
 from echelon_pipeline.streams.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streams.segments import batch_of
 from echelon_pipeline_tests.recorded_streams import Recorded

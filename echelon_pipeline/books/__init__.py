@@ -10,9 +10,10 @@ machine.py   all books of one listener: frame numbers, proof, clock, routing
 rows.py      rows with an interval of validity, gaps, notes
 timeouts.py  timeouts of one fixed length
 
-columns.py   events of many frames as arrays
-arrow.py     the output of a replay, as Arrow
-fast/        the machine and its rules, compiled
+columns.py           events of many frames as arrays
+message_columns.py   messages to columns
+arrow.py             the output of a replay, as Arrow
+fast/                the machine and its rules, compiled
 
 The rules, which every replay of frames follows:
 

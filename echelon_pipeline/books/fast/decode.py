@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from echelon_pipeline.books.columns import EVENT, FRAME, LEVEL, Array, Columns, Texts, columns_of, merge_columns
+from echelon_pipeline.books.columns import EVENT, FRAME, LEVEL, Array, Columns, Texts, merge_columns
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.books.fast.blocks import BLOCK
+from echelon_pipeline.books.message_columns import columns_of
 
 LEVEL_BYTES = 8  # minimum length of a level
 

@@ -18,10 +18,11 @@ import pyarrow as pa
 
 from echelon_pipeline.books.arrow import CHECKS, EVENTS, GAPS, NOTES, ROWS, Batches, concat_batches
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import NAMES, NONE, UNLISTED, Array, Columns, Texts, columns_of, side_events
+from echelon_pipeline.books.columns import NAMES, NONE, UNLISTED, Array, Columns, Texts, side_events
 from echelon_pipeline.books.fast import allocation, arrays, dispatch, results
 from echelon_pipeline.books.fast.level_events import level_events
 from echelon_pipeline.books.machine import BUDGET
+from echelon_pipeline.books.message_columns import columns_of
 from echelon_pipeline.errors import Permanent
 
 Decoder = Callable[[pa.RecordBatch, Texts], Columns]
