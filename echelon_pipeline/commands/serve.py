@@ -170,8 +170,8 @@ def sandbox(
 ) -> None:
     """Serve both venues on loopback."""
     from echelon_pipeline.sandbox.__main__ import parse
-    from echelon_pipeline.sandbox.server.app import run
     from echelon_pipeline.sandbox.server.process import SandboxProcess
+    from echelon_pipeline.sandbox.server.run import run
 
     options = parse(arguments or [])
     prepared()

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.sandbox.server.app import run
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import READY
+from echelon_pipeline.sandbox.server.run import run
 
 
 def _time(text: str) -> datetime:

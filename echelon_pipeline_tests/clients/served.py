@@ -14,10 +14,10 @@ import httpx
 from starlette.applications import Starlette
 from websockets.sync.client import ClientConnection, connect
 
-from echelon_pipeline.sandbox.server.app import Server
 from echelon_pipeline.sandbox.server.hub import Hub
 from echelon_pipeline.sandbox.server.keys import KEY_ID, Keys, key_file, public_key
 from echelon_pipeline.sandbox.server.options import KALSHI_PATH, MARKET_PATH, USER_PATH
+from echelon_pipeline.sandbox.server.run import Server
 from echelon_pipeline.venues.kalshi.auth import Signer
 
 

@@ -21,8 +21,7 @@ from websockets.sync.client import connect
 from echelon_pipeline.sandbox.faults import connections
 from echelon_pipeline.sandbox.faults.faults import FaultPlan
 from echelon_pipeline.sandbox.polymarket.session import UserSession
-from echelon_pipeline.sandbox.server import app as server
-from echelon_pipeline.sandbox.server import hub, sockets
+from echelon_pipeline.sandbox.server import hub, run, sockets
 from echelon_pipeline.sandbox.server.app import build_app
 from echelon_pipeline.sandbox.server.keys import API_KEY, KEY_ID, key_file
 from echelon_pipeline.sandbox.server.options import KALSHI_PATH, SandboxOptions
@@ -260,7 +259,7 @@ def test_a_late_server_catches_up_in_slices_and_takes_a_long_jump_in_one_step() 
 def test_kalshi_sends_heartbeats_and_polymarket_closes_silent_connections(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(server, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(run, "PING_SECONDS", 0.1)
     monkeypatch.setattr(sockets, "SILENT_SECONDS", 0.6)
     with serving() as sandbox, caplog.at_level(logging.DEBUG, "websockets.client"):
         kalshi = sandbox.open(sandbox.kalshi, signed())

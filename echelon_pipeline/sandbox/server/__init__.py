@@ -1,6 +1,7 @@
 """The sandbox as a server: options, clock, routes, sockets, limits, control.
 
 app.py               the application: routes and layers
+run.py               runs it until a signal
 process.py           a sandbox in a process of its own
 options.py           options
 clock.py             the clock

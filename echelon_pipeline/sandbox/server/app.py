@@ -1,20 +1,16 @@
 """The sandbox as one web application on loopback.
 
-Belongs here: assembling and running the venues' routes, the control routes and the layers for faults, limits and
-counts. Kalshi is at /trade-api/v2, Polymarket at /gamma, /clob and /data; the WebSocket paths are in ``options.py``.
+Belongs here: assembling the venues' routes, the control routes and the layers for faults, limits and counts; ``run.py``
+runs them. Kalshi is at /trade-api/v2, Polymarket at /gamma, /clob and /data; the WebSocket paths are in ``options.py``.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
-import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -23,7 +19,6 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.hosting.ports import require_port
 from echelon_pipeline.hosting.same_origin import SameOrigin
 from echelon_pipeline.sandbox.faults.faults import FaultPlan, Faults
 from echelon_pipeline.sandbox.kalshi.recorded import RecordedKalshi
@@ -42,7 +37,6 @@ from echelon_pipeline.sandbox.server.keys import KEY_ID, Keys, key_file, public_
 from echelon_pipeline.sandbox.server.limits import Limits
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.playback import Numbers
-from echelon_pipeline.sandbox.server.protocol import SandboxProtocol
 from echelon_pipeline.sandbox.server.sockets import Sockets
 from echelon_pipeline.sandbox.server.wire import ErrorResponse, answer, json_body
 from echelon_pipeline.sandbox.universe.captures import Capture
@@ -54,7 +48,6 @@ from echelon_pipeline.sandbox.universe.world import World
 
 log = logging.getLogger(__name__)
 Handler = Callable[..., Any]
-PING_SECONDS = 10.0  # between two of Kalshi's heartbeats
 KALSHI = "/trade-api/v2"
 CONTROL = "/__sandbox__"
 # Endpoints that no recording and no published schema backs: they serve our reading of the reference.
@@ -228,50 +221,3 @@ def build(options: SandboxOptions) -> Starlette:
         numbers=options.capture_numbers,
         hosts=[options.host],
     )
-
-
-def run(options: SandboxOptions, *, announce: Callable[[int], None] | None = None) -> None:
-    """Serves until SIGINT, SIGTERM or SIGHUP. ``announce`` gets the port as soon as the server listens (port 0 selects
-    a free port). Raises BadSettings."""
-    require_port(options.host, options.port)
-    with _ending_in_order():
-        Server(build(options), options.host, options.port, announce or (lambda _: None)).run()
-
-
-@contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the server like SIGINT; SIGHUP is ignored if the parent ignores it (nohup)."""
-    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if before[signal.SIGHUP] is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        with suppress(KeyboardInterrupt):
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class Server(uvicorn.Server):
-    """REST and WebSocket on one port; announces the port as soon as it listens."""
-
-    def __init__(self, app: Starlette, host: str, port: int, announce: Callable[[int], None]) -> None:
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            lifespan="off",
-            ws=SandboxProtocol,
-            ws_ping_interval=PING_SECONDS,
-            timeout_graceful_shutdown=2,
-        )
-        super().__init__(config)
-        self._announce = announce
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._announce(self.servers[0].sockets[0].getsockname()[1])
