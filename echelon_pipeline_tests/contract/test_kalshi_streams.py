@@ -1,7 +1,7 @@
-"""Kalshi's recorded WebSocket captures: every frame read, every book followed to its end.
+"""Kalshi's recorded WebSocket captures: every frame is read, every book is followed to its end.
 
-Belongs here: kalshi/ws. ``gold15m_*`` is one ticker of a subscription to many, so its numbers have holes by
-construction and are not checked; ``btc15m_*`` and ``multi_market_stream`` have every number.
+Belongs here: kalshi/ws. ``gold15m_*`` is one ticker of a subscription to many, so its numbers have holes and are not
+checked; ``btc15m_*`` and ``multi_market_stream`` have every number.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ MULTI = f"{FOLDER}/multi_market_stream_2026-08-07.json.gz"
 
 
 class Gold(NamedTuple):
-    """What one capture has. ``left``: levels that the empty closing snapshot takes away; ``early``: frames that
-    our clock received before the venue's clock sent them."""
+    """Figures of one capture. ``left``: levels that the empty closing snapshot removes; ``early``: frames that our
+    clock received before the venue's clock sent them."""
 
     ticker: str
     day: str
@@ -75,9 +75,9 @@ GOLD = [
 
 
 class Btc(NamedTuple):
-    """What one capture has. ``agreeing``: tickers whose quotes and sizes are those of a row of that instant;
-    ``rotation``: the number of the closing snapshot; ``crossed``: frames after which the ladder was crossed, all
-    inside of batches."""
+    """Figures of one capture. ``agreeing``: tickers whose quotes and sizes equal those of a row of that time;
+    ``rotation``: number of the closing snapshot; ``crossed``: frames after which the ladder was crossed, all inside of
+    batches."""
 
     folder: str
     deltas: int
@@ -96,7 +96,7 @@ BTC_FOLDERS = tuple(f"{FOLDER}/{capture.folder}" for capture in BTC)
 
 
 def files() -> set[str]:
-    """What this test reads, by the manifest's names."""
+    """The files of this test, by their names in the manifest."""
     parts = {f"{folder}/{p.name}" for folder in BTC_FOLDERS for p in (RECORDINGS / folder).iterdir()}
     return {*(c.name for c in GOLD), *(c.event for c in GOLD), f"{FOLDER}/gold15m_MARKETS.csv", MULTI} | parts
 
@@ -120,7 +120,7 @@ def kinds(events: Counter[str]) -> dict[str, int]:
 
 
 class Seen:
-    """What went by: events by type, crossed ladders, the ladder before an empty snapshot."""
+    """Collected events by type, crossed ladders, the ladder before an empty snapshot."""
 
     def __init__(self, machine: Machine, *names: str) -> None:
         self.events: Counter[str] = Counter()
@@ -144,15 +144,15 @@ class Seen:
 
 
 def check(rows: list[BookRow]) -> None:
-    """Rows of one instrument follow each other and never show a crossed book."""
+    """Rows of one instrument are consecutive and never show a crossed book."""
     for one, following in pairwise(rows):
         assert one.valid_from < one.valid_to == following.valid_from
     assert not any(map(is_crossed, rows))
 
 
 def agreeing(quotes: list[Quoted], rows: list[BookRow]) -> int:
-    """Quotes that are the best of a row at the venue's time, give or take three: a ticker says less than a
-    millisecond holds, and comes once a second."""
+    """The number of quotes that equal the best prices of a row at the venue's time. It may differ by three: tickers are
+    sent once a second, and a millisecond can have several books."""
     found = 0
     live = [row for row in rows if row.state is BookState.LIVE and row.event_at is not None]
     for token in {quote.token for quote in quotes}:
@@ -172,7 +172,7 @@ def agreeing(quotes: list[Quoted], rows: list[BookRow]) -> int:
 @pytest.mark.parametrize(
     "capture", [GOLD[0], *(pytest.param(c, marks=pytest.mark.slow) for c in GOLD[1:])], ids=lambda c: c.ticker
 )
-def test_a_captured_book_is_live_from_its_snapshot_to_the_empty_one_that_ends_trading(capture: Gold) -> None:
+def test_a_captured_book_is_live_from_its_snapshot_to_the_empty_closing_snapshot(capture: Gold) -> None:
     name, early = f"kalshi:{capture.ticker}", 0
     frames = list(one_ticker(capture.name))
     machine = Machine(sequences=False)
@@ -194,7 +194,7 @@ def test_a_captured_book_is_live_from_its_snapshot_to_the_empty_one_that_ends_tr
     assert [(gap.reason, gap.to_at) for gap in out.gaps] == [(Reason.BEFORE_SNAPSHOT, frames[0].received_at)]
 
 
-def test_numbers_of_one_ticker_have_holes_and_would_lose_its_book() -> None:
+def test_numbers_of_one_ticker_have_holes_and_would_invalidate_its_book() -> None:
     frames = list(one_ticker(GOLD[0].name))[:200]
     machine = Machine()
     machine.watch(Instrument("kalshi:x", (GOLD[0].ticker,)), frames[0].received_at)
@@ -203,7 +203,7 @@ def test_numbers_of_one_ticker_have_holes_and_would_lose_its_book() -> None:
     assert machine.row("kalshi:x").state is BookState.UNKNOWN
 
 
-def test_the_table_of_windows_names_the_closes_of_the_events() -> None:
+def test_the_table_of_windows_has_the_closes_of_the_events() -> None:
     with (RECORDINGS / f"{FOLDER}/gold15m_MARKETS.csv").open(newline="") as file:
         closes = {row["window"]: micros(row["close_time"]) for row in csv.DictReader(file)}
     assert len(closes) == 39
@@ -214,7 +214,7 @@ def test_the_table_of_windows_names_the_closes_of_the_events() -> None:
 
 
 def watched(rows: list[Noted]) -> list[Instrument]:
-    """The recorder's notes of what it watches."""
+    """The recorder's list of watched markets."""
     notes = [json.loads(bytes(row.payload_json)) for row in rows if row.event_type == "watch_market"]
     return [Instrument(f"kalshi:{n['market_ticker']}", (n["market_ticker"],), micros(n["close_time"])) for n in notes]
 
@@ -224,9 +224,9 @@ def watched(rows: list[Noted]) -> list[Instrument]:
     [(BTC[0], False), *(pytest.param(capture, True, marks=pytest.mark.slow) for capture in BTC)],
     ids=lambda value: "whole" if value is True else value and value.folder[:19],
 )
-def test_a_book_that_rotates_is_the_next_snapshot_that_the_venue_sends(capture: Btc, whole: bool) -> None:
-    """At the close our book has become empty by changes alone; the venue's snapshot says the same. A market on a
-    new connection has numbers of its own, and none is missing in either."""
+def test_a_book_at_a_rotation_equals_the_venue_s_next_snapshot(capture: Btc, whole: bool) -> None:
+    """At the close our book is empty by changes alone, and the venue's snapshot is empty too. A market on a new
+    connection has numbers of its own; none is missing in either."""
     if not whole and capture is not BTC[0]:
         pytest.skip("fast: one capture up to its rotation; all of them whole are slow")
     rows = split_by_type(f"{FOLDER}/{capture.folder}")
@@ -254,7 +254,7 @@ def test_a_book_that_rotates_is_the_next_snapshot_that_the_venue_sends(capture: 
     assert machine.row(first.instrument_id).reason is Reason.CLOSED
 
 
-def test_numbers_run_over_all_markets_of_a_subscription_and_acknowledgements_have_theirs() -> None:
+def test_numbers_of_a_subscription_count_all_its_markets_and_acknowledgements() -> None:
     frames = list(many_markets(MULTI))
     numbers = [message.seq for message in map(read, (frame.payload for frame in frames)) if message.seq is not None]
     assert numbers == list(range(1, 269))

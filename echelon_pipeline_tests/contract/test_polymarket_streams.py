@@ -1,8 +1,9 @@
-"""Polymarket's recorded market channel and order books: every frame read, every hash reproduced, every loss seen.
+"""Polymarket's recorded market channel and order books: every frame is read, every hash reproduced, every loss
+detected.
 
-Belongs here: polymarket/ws_market, polymarket/clob_book. ``raw_frames_*`` are short bursts of whole frames with the
-books of the REST API between; ``signaldrift_*`` are games of 2025 without the market's id, so their hashes (of an
-older formula besides) cannot be checked, and the venue's clock stands for ours.
+Belongs here: polymarket/ws_market, polymarket/clob_book. ``raw_frames_*`` are short bursts of whole frames with REST
+books between them; ``signaldrift_*`` are games of 2025 without the market's id, so that their hashes, which also have
+an older formula, cannot be checked; the venue's clock replaces ours.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ SINGLE = {
 
 
 class Burst(NamedTuple):
-    """What one capture has. ``equal``: books of the REST API that were ours at that instant; ``other``: books of
-    another instant; ``sockets``: connections."""
+    """Figures of one capture. ``equal``: REST books that equal our book of that time; ``other``: REST books of another
+    time; ``sockets``: connections."""
 
     run: str
     rest: int
@@ -72,8 +73,8 @@ BURSTS = [
 
 
 class Drift(NamedTuple):
-    """What one capture has. ``levels``: of its books; ``absent``: removals of levels that were not there; ``gaps``:
-    why its book was lost, and the milliseconds until the next."""
+    """Figures of one capture. ``levels``: of its books; ``missing_removals``: removals of missing levels; ``gaps``:
+    reason of each loss, and the milliseconds to the next valid book."""
 
     game: str
     books: int
@@ -104,7 +105,7 @@ DRIFTS = [
 
 
 def files() -> set[str]:
-    """What this test reads, by the manifest's names."""
+    """The files of this test, by their names in the manifest."""
     captures = {name for burst in BURSTS for name in (burst.name, burst.markets)} | {drift.name for drift in DRIFTS}
     return {*BOOKS, TRADES, *SINGLE} | captures
 
@@ -114,7 +115,7 @@ def level_batch(payloads: list[bytes]) -> list[Event]:
 
 
 def hashes(snapshot: Snapshot) -> bool:
-    """Whether a book has the hash that it says it has, of the numbers that we keep of it."""
+    """Whether a book has its stated hash, computed from the numbers that we keep."""
     ladder = Ladder()
     ladder.replace(snapshot.bids, snapshot.asks)
     text = hash_input(ladder, 0, snapshot.token, snapshot.at or 0, snapshot.facts)
@@ -122,7 +123,7 @@ def hashes(snapshot: Snapshot) -> bool:
 
 
 def check(out: Output, name: str) -> None:
-    """Rows of one instrument follow each other and never show a crossed book."""
+    """Rows of one instrument are consecutive and never show a crossed book."""
     rows = [row for row in out.rows if row.instrument_id == name]
     for one, following in pairwise(rows):
         assert one.valid_from < one.valid_to == following.valid_from
@@ -159,12 +160,12 @@ def test_the_other_token_of_a_served_book_is_its_mirror() -> None:
 
 
 def reader(payload: bytes) -> Message:
-    """The recorder kept answers of the REST API among the frames: they have no event_type."""
+    """Reads frames of recorders that kept REST answers among the frames: these have no event_type."""
     return read(payload) if payload.startswith(b"[") or b'"event_type"' in payload else read_books(payload)
 
 
 def instruments(burst: Burst) -> list[Instrument]:
-    """Tokens as the recorder's market rows list them; facts of hashes that no frame says."""
+    """Instruments of the recorder's market rows, with the facts of hashes that no frame contains."""
     rows = [json.loads(line) for line in (RECORDINGS / burst.markets).read_text().splitlines()]
     facts = {
         row["condition_id"]: Facts(row["condition_id"], f"{row['min_order_size']:g}", neg_risk=False) for row in rows
@@ -176,7 +177,7 @@ def instruments(burst: Burst) -> list[Instrument]:
 
 
 @pytest.mark.parametrize("burst", BURSTS, ids=lambda b: b.run)
-def test_every_frame_of_a_burst_is_read_and_every_hash_is_ours(burst: Burst) -> None:
+def test_every_frame_of_a_burst_is_read_and_every_hash_matches(burst: Burst) -> None:
     frames, watched = list(bursts(burst.name)), instruments(burst)
     machine, seen, served = Machine(), Counter[str](), Counter[bool]()
     for instrument in watched:
@@ -190,7 +191,7 @@ def test_every_frame_of_a_burst_is_read_and_every_hash_is_ours(burst: Burst) -> 
                 served[hashes(event)] += 1
 
     out = machine.finish(replay(machine, frames, reader, see) + 1_000_000)
-    wanted = {"rest": burst.rest, "Snapshot": burst.books, "Change": burst.changes, "Told": burst.new_markets}
+    wanted = {"rest": burst.rest, "Snapshot": burst.books, "Change": burst.changes, "Notice": burst.new_markets}
     assert dict(seen) == {kind: count for kind, count in wanted.items() if count}
     assert served == {True: burst.rest}
     verifiers = [machine.book(instrument.instrument_id).verifier for instrument in watched]
@@ -204,8 +205,8 @@ def test_every_frame_of_a_burst_is_read_and_every_hash_is_ours(burst: Burst) -> 
     assert Counter(gap.reason for gap in out.gaps)[Reason.DISCONNECT] == 3 * (burst.sockets - 1)
 
 
-def test_a_burst_without_one_of_its_frames_is_found_by_the_next_hash() -> None:
-    """The venue numbers nothing: a change that never came is told by the hash of the next one of that market."""
+def test_the_next_hash_detects_a_frame_that_is_missing_from_a_burst() -> None:
+    """The venue has no numbers: the hash of the next change of the market shows a missing one."""
     burst = BURSTS[2]
     frames = [frame for frame in bursts(burst.name) if frame.connection == "1"]
     kept = [frame for n, frame in enumerate(frames) if n != 1]
@@ -242,7 +243,7 @@ def followed(drift: Drift) -> tuple[Machine, Output, Counter[str], list[Recorded
 
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda d: d.game)
-def test_a_book_that_stays_crossed_or_contradicts_its_mirror_is_unknown_until_the_next(drift: Drift) -> None:
+def test_a_crossed_book_or_one_that_differs_from_its_mirror_is_unknown_until_the_next(drift: Drift) -> None:
     machine, out, seen, _, inside = followed(drift)
     assert dict(seen) == {"Snapshot": drift.books, "Change": drift.changes, "levels": drift.levels}
     lost = [gap for gap in out.gaps if gap.reason is not Reason.BEFORE_SNAPSHOT]
@@ -275,7 +276,7 @@ def test_every_recorded_trade_of_the_stream_is_exact_in_the_order_of_arrival() -
 
 
 @pytest.mark.parametrize(("name", "kind"), SINGLE.items(), ids=SINGLE)
-def test_frames_of_2024_are_read_in_their_own_generation(name: str, kind: type[Event]) -> None:
+def test_frames_of_2024_are_read_in_their_format(name: str, kind: type[Event]) -> None:
     events = read((RECORDINGS / name).read_bytes()).events
     assert {type(event) for event in events} == {kind}
     if name.endswith("price_change_v2.json"):

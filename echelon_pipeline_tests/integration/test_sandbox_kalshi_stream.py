@@ -37,7 +37,7 @@ PAYLOADS = {
     "multivariate_market_lifecycle": "multivariateMarketLifecyclePayload",
     "event_lifecycle": "eventLifecyclePayload",
 }
-# Told while the sandbox's account does something.
+# Sent only for actions of the account.
 PRIVATE = {"fill": "fillPayload", "user_order": "userOrderPayload", "market_position": "marketPositionPayload"}
 # Where the published file (2.0.0) contradicts itself or what was recorded.
 EXCEPTIONS = {

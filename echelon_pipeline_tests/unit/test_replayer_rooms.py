@@ -163,7 +163,7 @@ def told(replay: Replayer, done: list[Act]) -> list[Any]:
 def test_compiled_rules_and_machine_agree_with_any_size_of_the_output_arrays(
     venue: str, count: int, steps: int, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel, "ROOM", 8)
+    monkeypatch.setattr(kernel, "MIN_ROWS", 8)
     rng = Random(seed)
     done = acts(Kalshi(rng) if venue == "kalshi" else Polymarket(rng), rng, count, steps)
     compiled = replayer(venue, [])

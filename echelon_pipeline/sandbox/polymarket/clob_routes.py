@@ -48,7 +48,7 @@ def place_cursor(place: int | None, head: str = "") -> str:
 
 
 class Clob:
-    """Handlers by path below /clob; each takes a request (and a decoded body where it is a POST)."""
+    """Handlers by path below /clob; each takes a request (POST: and a decoded body)."""
 
     def __init__(self, state: PolymarketState, builders: Builders, clock: SandboxClock) -> None:
         self.state = state

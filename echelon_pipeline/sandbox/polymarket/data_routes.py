@@ -146,8 +146,8 @@ class Data:
 
     def _holders(self, i: int, outcome: int, maximum: int) -> list[tuple[str, int | float, int]]:
         keys = [self.state.venue.bits(i, 900 + outcome * 100 + n) for n in range(min(maximum, 20))]
-        held = [(wallet(self.state, key), number(key % 10**9 * 100, 10**6), key % 5_000) for key in keys]
-        return sorted(held, key=lambda h: -h[1])
+        positions = [(wallet(self.state, key), number(key % 10**9 * 100, 10**6), key % 5_000) for key in keys]
+        return sorted(positions, key=lambda h: -h[1])
 
     def holders(self, request: Request) -> Obj:
         rows = [

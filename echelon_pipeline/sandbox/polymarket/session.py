@@ -145,7 +145,7 @@ class MarketSession:
                 yield self._frames.best(row, outcome, new, us)
 
     def _trade(self, update: MarketUpdate) -> Iterable[Obj | list[Obj]]:
-        """The print and the books after it, in an order that is not guaranteed; some books come as an array."""
+        """The trade and the books after it, in varying order; some books are sent as an array."""
         row, us = update.row, update.us
         yield from self._change(row, us)
         outcome, trade = self._frames.trade(update.number)
@@ -162,8 +162,8 @@ class MarketSession:
 
 
 class UserSession:
-    """The user channel of the sandbox's own account: other credentials are refused. ``markets``: conditions that it
-    was asked for; None is all."""
+    """The user channel of the sandbox's own account; other credentials are refused. ``_markets``: subscribed
+    conditions; None: all."""
 
     def __init__(self, world: World | None = None) -> None:
         self._world = world
@@ -173,7 +173,7 @@ class UserSession:
     def rows(self) -> set[int]:
         return set()
 
-    def advance(self, us: int) -> list[OutgoingFrame]:  # noqa: ARG002 - only deeds are told
+    def advance(self, us: int) -> list[OutgoingFrame]:  # noqa: ARG002 - only account events are sent
         return []
 
     def account_event(self, event: AccountEvent) -> list[OutgoingFrame]:
