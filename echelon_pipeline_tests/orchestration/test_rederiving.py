@@ -1,0 +1,115 @@
+"""The job that derives tables again: books from recorded segments, what its run reports, what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from echelon_pipeline.defs.build import build_defs
+from echelon_pipeline.errors import RunFailed
+from echelon_pipeline.lake.session import Session
+from echelon_pipeline.ops.launching import run_books_job, run_rederive_job
+from echelon_pipeline.publish.publish import publish
+from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.streams.intents import intents
+from echelon_pipeline.streams.recordings import hours_due
+from echelon_pipeline_tests.orchestration.conftest import Opened
+from echelon_pipeline_tests.orchestration.test_books import record
+
+BOOKS = "core.book_snapshots"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"ECHELON_HOME": str(tmp_path / "home"), "ECHELON_MIN_FREE_MB": "0"})
+
+
+@pytest.fixture
+def instance(opened: Opened, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with opened(tmp_path / "dagster") as made:
+        yield made
+
+
+@pytest.fixture
+def recorded(settings: Settings, instance: dg.DagsterInstance) -> datetime:
+    """An hour of books that is over, in the tables and published."""
+    starts_at = record(settings, "1", hours_ago=2)
+    run_books_job(build_defs(settings), settings, instance=instance)
+    publish(settings, force=True)
+    return starts_at
+
+
+def derived_again(settings: Settings, instance: dg.DagsterInstance, **config: Any) -> dict[str, Any]:
+    return run_rederive_job(build_defs(settings), settings, config, instance=instance)
+
+
+def books(settings: Settings) -> list[tuple[Any, ...]]:
+    session = Session.of(settings)
+    with session.duck() as connection:
+        return connection.execute(f"SELECT * FROM ({session.lake.scan(BOOKS)}) ORDER BY ALL").fetchall()
+
+
+def lose(settings: Settings, *folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder)
+
+
+def folder(settings: Settings) -> Path:
+    return settings.home / "lake" / "core" / "book_snapshots"
+
+
+def test_books_that_were_lost_are_derived_again_and_published_without_more_ado(
+    settings: Settings, instance: dg.DagsterInstance, recorded: datetime
+) -> None:
+    before = books(settings)
+    lose(settings, folder(settings))
+    done = derived_again(settings, instance, tables=[BOOKS])
+    assert books(settings) == before != []
+    assert done["gaps"] == []
+    assert done["rows_staged"][BOOKS] == len(before)
+    assert publish(settings, force=True) is not None, "the table that was made again is accepted as it is"
+
+
+def test_books_whose_segments_are_gone_stay(
+    settings: Settings, instance: dg.DagsterInstance, recorded: datetime
+) -> None:
+    before = books(settings)
+    lose(settings, settings.capture_root)
+    done = derived_again(settings, instance)
+    assert books(settings) == before
+    assert done["gaps"] == [["kalshi", BOOKS, str(recorded.date()), 1, False]]
+
+
+def test_an_hour_without_segments_and_rows_is_no_longer_claimed_and_not_derived_empty(
+    settings: Settings, instance: dg.DagsterInstance, recorded: datetime
+) -> None:
+    lose(settings, folder(settings), settings.capture_root)
+    for _ in range(2):
+        done = derived_again(settings, instance, tables=[BOOKS], venues=["kalshi"])
+        assert done["gaps"] == [["kalshi", BOOKS, str(recorded.date()), 1, True]]
+    session = Session.of(settings)
+    states = session.windows.states("kalshi", BOOKS, "hour")
+    assert [state for begin, _, state in states if begin == recorded] == ["unavailable"]
+    assert hours_due(session, "kalshi", intents(session, "kalshi"), datetime.now(UTC)) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"tables": ["core.display_names"]}, "core.display_names: expected tables among core.series"),
+        ({"venues": ["nasdaq"]}, "venue nasdaq: expected one of kalshi"),
+        ({"first": "yesterday", "last": "2026-11-18"}, "expected two days like 2026-11-18"),
+        ({"first": "2026-11-19", "last": "2026-11-18"}, "first 2026-11-19 is after last 2026-11-18"),
+    ],
+)
+def test_a_configuration_that_cannot_be_meant_is_refused(
+    settings: Settings, instance: dg.DagsterInstance, config: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RunFailed, match=said):
+        derived_again(settings, instance, **config)
