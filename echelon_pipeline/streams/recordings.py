@@ -22,7 +22,7 @@ from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statements
 from echelon_pipeline.streams.chains import LINGER, Chain, chains
 from echelon_pipeline.streams.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of
-from echelon_pipeline.streams.segments import OPEN, Connection, bounds, first_at, segments
+from echelon_pipeline.streams.segments import OPEN, Connection, bounds, count_of, first_at, segments
 from echelon_pipeline.venues.registry import venue_names
 
 log = logging.getLogger(__name__)
@@ -119,9 +119,20 @@ def hours_known(
 
 
 def has_lost_segments(hour: Hour, window: Window) -> bool:
-    """Whether an hour was derived from segments and has none any more."""
-    known = window.state != "unavailable" and _of_segments(window.unit_id) == _of_segments(hour.digest)
-    return not hour.chains and not known
+    """Whether an hour was derived from segments and has none any more, or lacks one before the last of a connection."""
+    if hour.chains:
+        return any(_has_hole(paths) for chain in hour.chains for _, paths in chain)
+    return window.state == "unavailable" or _of_segments(window.unit_id) != _of_segments(hour.digest)
+
+
+def _has_hole(paths: Sequence[Path]) -> bool:
+    """Segments are named after the number of their first frame."""
+    following = 0
+    for path in paths:
+        if int(path.stem) != following:
+            return True
+        following += count_of(path)
+    return False
 
 
 def _is_as_it_was(before: Window, chains: Sequence[_Recording]) -> bool:

@@ -1,7 +1,8 @@
 """Tables of books once more from recorded segments, hour by hour.
 
-Belongs here: which hours. An hour replaces its rows, so one whose segments are gone is left alone where the tables
-have its rows; where they have not, its window says so and is not derived again.
+Belongs here: which hours. An hour replaces its rows, so one that lacks segments is left alone where the tables have its
+rows. Where they have not, it is derived from what is left, whose books are unknown after each hole; without any segment
+its window says so and it is not derived again.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ def rederive_hours(session: Session, venue: Venue, span: Span) -> tuple[Counts, 
     hours = hours_known(session, venue, span, intents(session, venue), datetime.now(UTC))
     for number, (hour, window) in enumerate(hours):
         session.progress(f"{venue} books again", number, len(hours))
-        if window is None or not has_lost_segments(hour, window):
+        is_whole = window is None or not has_lost_segments(hour, window)
+        had_rows = window is not None and (window.rows > 0 or window.state == "unavailable")
+        is_gone = not is_whole and had_rows and not _has_rows(session, hour)
+        if is_whole or (is_gone and hour.chains):
             total.add(derive_hour(session, hour))
-            continue
-        is_gone = window.state == "unavailable" or (window.rows > 0 and not _has_rows(session, hour))
-        lost[hour.starts_at.date(), is_gone] += 1
-        if is_gone and window.state != "unavailable":
+        elif window is not None and is_gone and window.state != "unavailable":
             _say_gone(session, hour)
+        if not is_whole:
+            lost[hour.starts_at.date(), is_gone] += 1
     return total, [(day, count, is_gone) for (day, is_gone), count in sorted(lost.items())]
 
 

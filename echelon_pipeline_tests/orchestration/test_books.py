@@ -43,8 +43,8 @@ def instance(opened: Opened, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield made
 
 
-def record(settings: Settings, name: str, hours_ago: int = 0) -> datetime:
-    """A recording of one book, by default now; the hour that it lies in."""
+def record(settings: Settings, name: str, hours_ago: int = 0, frames: int = 1) -> datetime:
+    """A recording of one book, by default now, a segment for each frame; the hour that it lies in."""
     now = time.time() - 3600 * hours_ago
     log = Log(
         settings.capture_root,
@@ -52,10 +52,11 @@ def record(settings: Settings, name: str, hours_ago: int = 0) -> datetime:
         [Instrument("kalshi:A", ("A",))],
     )
     msg = {"market_ticker": "A", "yes_dollars_fp": [["0.40", "5.00"]], "no_dollars_fp": []}
-    frame = {"type": "orderbook_snapshot", "sid": 1, "seq": 1, "msg": msg}
-    log.add(int(now * 1e6), json.dumps(frame).encode())
-    log.flush()
-    log.rotate()
+    for number in range(1, frames + 1):
+        frame = {"type": "orderbook_snapshot", "sid": 1, "seq": number, "msg": msg}
+        log.add(int(now * 1e6) + number, json.dumps(frame).encode())
+        log.flush()
+        log.rotate()
     return datetime.fromtimestamp(now, UTC).replace(minute=0, second=0, microsecond=0)
 
 

@@ -86,6 +86,21 @@ def test_books_whose_segments_are_gone_stay(
     assert done["gaps"] == [["kalshi", BOOKS, str(recorded.date()), 1, False]]
 
 
+def test_an_hour_that_lacks_a_segment_stays_while_it_has_rows_and_is_derived_from_the_rest_where_it_has_none(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    starts_at = record(settings, "1", hours_ago=2, frames=3)
+    run_books_job(build_defs(settings), settings, instance=instance)
+    before = books(settings)
+    sorted(settings.capture_root.rglob("*.arrow"))[1].unlink()
+    gap = ["kalshi", BOOKS, str(starts_at.date()), 1]
+    assert derived_again(settings, instance, tables=[BOOKS])["gaps"] == [[*gap, False]]
+    assert books(settings) == before
+    lose(settings, folder(settings))
+    assert derived_again(settings, instance, tables=[BOOKS])["gaps"] == [[*gap, True]]
+    assert books(settings) not in ([], before)
+
+
 def test_an_hour_without_segments_and_rows_is_no_longer_claimed_and_not_derived_empty(
     settings: Settings, instance: dg.DagsterInstance, recorded: datetime
 ) -> None:
