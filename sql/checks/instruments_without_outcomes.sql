@@ -1,4 +1,4 @@
--- about: instruments whose stored outcomes are not the number that the venue says
+-- about: instruments whose number of stored outcomes differs from the venue's number
 -- grain: instrument
 -- inputs: core.instruments, core.outcomes
 SELECT i.venue, i.instrument_id, i.outcome_count, count(o.outcome_index) AS stored

@@ -1,4 +1,4 @@
--- about: instruments that are settled and of which no source says how they paid out, nor why there is none
+-- about: settled instruments for which no source has a payout or a reason for its absence
 -- grain: instrument
 -- inputs: core.instruments, core.resolutions
 SELECT i.venue, i.instrument_id, i.venue_status, i.settled_at

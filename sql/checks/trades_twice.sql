@@ -1,4 +1,4 @@
--- about: trades stored on more than one day: merges see one partition at a time, this looks across them
+-- about: trades stored on more than one day: a merge sees one partition at a time, this check sees all
 -- grain: trade
 -- inputs: core.trades
 SELECT trade_id, count(*) AS copies, list_sort(list(DISTINCT date)) AS dates

@@ -1,4 +1,4 @@
--- about: trades that name an instrument we do not hold (combos, instruments outside the bounds): reported, never blocking
+-- about: trades of instruments missing in core.instruments (combos, instruments outside the bounds): reported, never blocking
 -- grain: venue
 -- inputs: core.trades, core.instruments
 SELECT venue, count(*) AS trades, count(DISTINCT instrument_id) AS instruments, any_value(instrument_id) AS sample

@@ -1,12 +1,12 @@
--- about: order legs of the configured builder codes, with what each adds to volume and fees
+-- about: order legs of the configured builder codes, with the contribution of each to volume and fees
 -- creates: core.builder_legs
 -- grain: venue leg id
 -- partition: none
 -- inputs: core.fills
 -- lookups: core.instrument_history
--- A match is a taker order in a transaction. Its taker leg is all of it; where no taker leg carries the code, its
--- maker legs are what the code took part in. So a match of a builder with himself counts once, by its taker leg.
--- All legs of a match count on one UTC day, that of the first, and none counts before the last is final.
+-- A match is a taker order in a transaction. Its taker leg is the whole match; if no taker leg has the code, its maker
+-- legs are the code's part. So a match of a builder with himself counts once, by its taker leg.
+-- All legs of a match count on the UTC day of the first leg, and none counts before the last is final.
 WITH exchanges AS (
     -- Polygon, chain 137. V1 (until 2026-04-28): py-clob-client config.py; the others: the SDK's environments.py.
     SELECT lower(address) AS address
@@ -25,7 +25,7 @@ coded AS (
         *,
         lower(builder_code) AS code,
         status IN ('failed', 'retrying') AS is_excluded,
-        -- A leg that names no taker order cannot be known to be another's counterpart.
+        -- A leg without a taker order cannot be matched to a counterpart.
         coalesce(coalesce(transaction_hash, '') || '/' || lower(taker_order_id), fill_id) AS match_id,
         coalesce(notional_usd, CAST(CAST(price AS DECIMAL(19, 12)) * size AS DECIMAL(18, 6))) AS notional
     FROM core.fills
@@ -55,8 +55,8 @@ schedules AS (
 ),
 
 priced AS (
-    -- The schedule that had been seen when it traded, never a later one. p (1 - p) is rounded to 12 digits, so that
-    -- a size of 12 digits and a rate of 12 decimals still fit 38. A fee that fits no column is unknown.
+    -- The schedule known at the time of the trade, never a later one. p (1 - p) is rounded to 12 digits, so that a size
+    -- of 12 digits and a rate of 12 decimals still fit 38. A fee that fits no column is unknown.
     SELECT
         m.*,
         s.fee_rate,

@@ -1,9 +1,9 @@
--- about: what people call each instrument and its first two outcomes
+-- about: display names of each instrument and its first two outcomes
 -- creates: core.display_names
 -- grain: instrument
 -- partition: none
 -- inputs: core.instruments, core.events, core.series, core.outcomes
--- made_rows stands for sql/derive/display_names.sql with what echelon_pipeline/domain/derived.py fills in.
+-- made_rows is sql/derive/display_names.sql, completed by echelon_pipeline/domain/derived.py.
 WITH instruments AS (FROM core.instruments),
 
 events AS (FROM core.events),

@@ -1,11 +1,11 @@
--- about: legs of combos with prices of the side they are on: now, beside the combo's own quote, and at its creation
+-- about: legs of combos with prices of the combo's side: now, near the combo's own quote, and at its creation
 -- creates: core.parlay_legs
 -- grain: parlay, leg_index
 -- partition: none
 -- inputs: core.parlays, core.instruments, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, raw.last_seen
--- abs(outcome_index - x) is x on the side of outcome 0 and 1 - x on the other. The price at creation is the last one
--- known at or before it: prints and polls of that UTC day and the day before, older ones by their daily close. Only
--- those days of legs are read, and one row per instrument and moment: 500 combos may share a leg of 100,000 prints.
+-- abs(outcome_index - x) is x on the side of outcome 0 and 1 - x on the other. The price at creation is the last known
+-- one at or before it: prints and polls of that UTC day and the day before, older ones by their daily close. Only those
+-- days of legs are read, and one row per instrument and time: 500 combos may share a leg of 100,000 prints.
 WITH served AS (
     SELECT
         instrument_id AS parlay_id,
@@ -58,7 +58,7 @@ polled AS (
     GROUP BY instrument_id
 ),
 
--- A quote is as old as the last time that it was served; a payload that does not change is stored once.
+-- The age of a quote counts from the last time served; an unchanged payload is stored once.
 newest AS (
     SELECT p.instrument_id, p.quote, greatest(p.quote.at, s.last_seen_at) AS served_at
     FROM polled p
@@ -66,7 +66,7 @@ newest AS (
         ON s.endpoint = 'markets' AND p.instrument_id = s.venue || ':' || s.object_key AND p.quote.sha256 = s.sha256
 ),
 
--- The combo's newest quote and its legs' of the same minute.
+-- The combo's newest quote, and the quotes of its legs in the same minute.
 beside AS (
     SELECT DISTINCT instrument_id, quoted_at FROM legs WHERE instrument_id IS NOT NULL AND quoted_at IS NOT NULL
 ),
@@ -150,7 +150,7 @@ known AS (
     ASOF JOIN closes c ON b.instrument_id = c.instrument_id AND b.date > c.date
 ),
 
--- At one moment a print says more than a poll, and a poll more than a day.
+-- At the same time a print is preferred to a poll, and a poll to a daily close.
 at_birth AS (
     SELECT
         instrument_id,

@@ -3,9 +3,8 @@
 -- grain: instrument
 -- partition: none
 -- inputs: core.instruments, core.events, core.instrument_quotes, core.resolutions, core.trades, raw.last_seen
--- Polymarket's combos are in no listing: those that traded are known by their condition (62 hex digits from 0x03),
--- and their legs by nobody. Names are cut: titles at 60 characters, a combo
--- after 4 legs.
+-- No listing has Polymarket's combos: those that traded are known by their condition (62 hex digits from 0x03), and
+-- their legs are unknown. Names are cut: titles at 60 characters, a combo after 4 legs.
 WITH combos AS (
     SELECT
         venue,
@@ -95,7 +94,7 @@ polled AS (
     GROUP BY instrument_id
 ),
 
--- A quote is as old as the last time that it was served; a payload that does not change is stored once.
+-- The age of a quote counts from the last time served; an unchanged payload is stored once.
 quotes AS (
     SELECT p.instrument_id, p.newest, greatest(p.newest.at, s.last_seen_at) AS served_at
     FROM polled p

@@ -1,9 +1,9 @@
--- about: what each instrument is about, in one taxonomy for both venues, and what its ticker says
+-- about: category of each instrument, in one taxonomy for both venues, and the facts in its ticker
 -- creates: core.ticker_categories
 -- grain: instrument
 -- partition: none
 -- inputs: core.instruments, core.events, core.series
--- made_rows stands for sql/derive/ticker_categories.sql with what echelon_pipeline/domain/derived.py fills in.
+-- made_rows is sql/derive/ticker_categories.sql, completed by echelon_pipeline/domain/derived.py.
 WITH instruments AS (FROM core.instruments),
 
 events AS (FROM core.events),

@@ -1,10 +1,10 @@
--- about: the book of an instrument at an instant: one row, best level first, prices and sizes in dollars and contracts
+-- about: the book of an instrument at a given time: one row, best level first, prices and sizes in dollars and contracts
 -- creates: core.book_at
 -- grain: one row
 -- inputs: core.book_snapshots
--- The row that holds at the instant lies in the file of its hour, and in there among its instrument's row groups: all
--- else is skipped. Without such a row the state is unknown, the reason not_recorded. age_seconds is since source_at;
--- a book that lasts over a full hour is stored anew there, so an age is one hour at most.
+-- The row valid at that time is in the file of its hour, among the row groups of its instrument: everything else is
+-- skipped. Without such a row the state is unknown, the reason not_recorded. age_seconds counts from source_at; a book
+-- that lasts over a full hour is stored again there, so an age is at most one hour.
 CREATE MACRO core.book_at(instrument, t) AS TABLE
     SELECT
         instrument AS instrument_id,

@@ -1,11 +1,11 @@
--- about: the books of an instrument on a grid of instants from from_at, before to_at, forward filled; in no order
+-- about: the books of an instrument at regular times from from_at, before to_at, forward filled; in no order
 -- creates: core.books_every
 -- grain: as_of_at
 -- inputs: core.book_snapshots
--- state: as stored, but carried for a live book without a row that begins in the step before the instant (then
--- is_forward_filled is true), unknown for the reason not_recorded where no row holds. age_seconds is since source_at;
--- the row that continues a book at a full hour begins nothing. Nothing is joined: each row knows the first grid
--- point that it holds at and the first that it does not. Rows are read twice, as lists held in between cost more.
+-- state: as stored, but carried for a live book if no row begins in the step before the time (then is_forward_filled is
+-- true), unknown with the reason not_recorded if no row is valid. age_seconds counts from source_at; the row that
+-- continues a book at a full hour does not count as a begin. There is no join: for each row the first grid time that it
+-- covers and the first one that it does not are computed. Rows are read twice, because keeping the lists costs more.
 CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
     WITH asked AS NOT MATERIALIZED (
         SELECT
@@ -48,7 +48,7 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
     placed AS NOT MATERIALIZED (
         SELECT
             *,
-            -- n of the grid's instants from_us + n * step_us; division rounds towards zero.
+            -- n of the grid times from_us + n * step_us; division rounds towards zero.
             greatest(0, (epoch_us(valid_from) - from_us + step_us - 1) // nullif(step_us, 0)) AS first_n,
             (least(epoch_us(valid_to), to_us) - from_us + step_us - 1) // nullif(step_us, 0) AS end_n,
             epoch_us(max(CASE WHEN NOT goes_on THEN valid_from END) OVER (ORDER BY valid_from)) AS begun_us

@@ -1,10 +1,10 @@
--- about: size and notional on each side of a book at an instant, within so many dollars of the mid
+-- about: size and notional on each side of a book at a given time, within a distance of the mid in dollars
 -- creates: core.depth_within
 -- grain: one row
 -- inputs: core.book_at
--- NULL where there is no mid, which state, bid and ask explain, and for sums from 10^12 on, which no column holds.
--- is_capped: the stored levels (at most 25 a side) end inside of the distance while the book went on, so that the
--- figures are lower bounds.
+-- NULL if there is no mid (see state, bid and ask), and for sums from 10^12 on, which fit no column. is_capped: the
+-- stored levels (at most 25 a side) end inside the distance while the book has more levels, so the figures are lower
+-- bounds.
 CREATE MACRO core.depth_within(instrument, t, distance) AS TABLE
     SELECT
         instrument_id,
@@ -27,7 +27,7 @@ CREATE MACRO core.depth_within(instrument, t, distance) AS TABLE
         CASE WHEN mid IS NOT NULL THEN
             fits(list_sum_of_all(list_transform(asks, lambda l: notional(l[1], l[2]))))
         END AS ask_notional_usd,
-        -- Every stored level lies within, and there are more.
+        -- Every stored level is within the distance, and the side has more levels.
         (bid_levels > length(bid_prices) AND length(bids) = length(bid_prices))
         OR (ask_levels > length(ask_prices) AND length(asks) = length(ask_prices)) AS is_capped
     FROM (

@@ -1,9 +1,9 @@
--- about: a page of the market overview, most traded first; an argument that is NULL filters nothing
+-- about: a page of the market overview, most traded first; a NULL argument does not filter
 -- creates: mart.markets_filtered
 -- grain: instrument
 -- inputs: mart.market_overview
--- search: a part of title or display name, in any case; % and _ are letters like others. Order: volume_24h, where NULL
--- is last, then instrument_id. Next page: after_volume and after_id are volume_24h and instrument_id of the last row.
+-- search: a part of title or display name, in any case; % and _ are ordinary characters. Order: volume_24h (NULL last),
+-- then instrument_id. Next page: after_volume and after_id are volume_24h and instrument_id of the last row.
 CREATE MACRO mart.markets_filtered(
     category := NULL,
     status := NULL,

@@ -3,8 +3,8 @@
 -- grain: instrument, date, hour
 -- partition: date
 -- inputs: core.book_snapshots
--- Of live books only, and but for live_seconds only while both sides have a price. Everything is counted in whole
--- microseconds x millionths and divided once, so that a figure does not depend on the order of rows.
+-- Uses live books only and, except for live_seconds, only books with both sides. All sums are whole microseconds x
+-- millionths and divided once, so that a figure does not depend on the order of rows.
 WITH lived AS (
     SELECT
         venue,
@@ -17,7 +17,8 @@ WITH lived AS (
         ask_prices,
         ask_sizes,
         bid_prices[1] + ask_prices[1] AS twice_mid,
-        -- How far the stored levels tell all: to the last of a side that has more; without end on one that has not.
+        -- Distance within which the stored levels are complete: the last level if the side has more, unlimited
+        -- otherwise.
         least(
             if(bid_levels > length(bid_prices), twice_mid - 2 * bid_prices[-1], NULL),
             if(ask_levels > length(ask_prices), 2 * ask_prices[-1] - twice_mid, NULL)
@@ -53,7 +54,7 @@ measured AS (
     WHERE twice_mid IS NOT NULL
 ),
 
--- filled: time in which the stored levels held that much. paid: twice the cost beyond the mid, 10^-12 dollars x time.
+-- filled: time in which the stored levels had the size. paid: twice the cost beyond the mid, 10^-12 dollars x time.
 summed AS (
     SELECT
         date,

@@ -1,10 +1,10 @@
--- about: ranks of the configured builder codes by our fills, and of all builders as the venue ranks them
+-- about: ranks of the configured builder codes by our fills, and of all builders in the venue's own ranking
 -- creates: mart.builder_leaderboard
 -- grain: builder_scope, builder code, range, range_start
 -- partition: none
 -- inputs: mart.builder_volume, mart.builder_revenue, core.builder_leaderboard
--- A volume that fits no column is above all others and has no rank of its own. The venue ranks by shares and does not
--- say where its ranges begin: its last ranking of each of our ranges is kept.
+-- A volume that fits no column is larger than all others and has no rank. The venue ranks by shares and does not
+-- publish the begin of its ranges: the last ranking within each of our ranges is kept.
 WITH rankings AS (
     SELECT
         *,

@@ -1,10 +1,10 @@
--- about: venue fees and builder fees of the configured builder codes, per UTC day, week, month and in all
+-- about: venue fees and builder fees of the configured builder codes, per UTC day, week, month and in total
 -- creates: mart.builder_revenue
 -- grain: builder code, range, range_start
 -- partition: none
 -- inputs: core.builder_legs, mart.builder_volume
--- Fees are sums over all final legs, makers' and takers'; a sum with an unknown term is unknown. One that fits no column is
--- NULL, its range is not complete.
+-- Fees are sums over all final legs of makers and takers; a sum with an unknown term is unknown. A sum that fits no
+-- column is NULL, and its range is not complete.
 WITH legs AS (
     SELECT
         venue,

@@ -1,12 +1,11 @@
--- about: volume, users and concentration of the configured builder codes, per UTC day, week, month and in all
+-- about: volume, users and concentration of the configured builder codes, per UTC day, week, month and in total
 -- creates: mart.builder_volume
 -- grain: builder code, range, range_start
 -- partition: none
 -- inputs: core.builder_legs, core.coverage, core.unread_rows
--- A code's feed holds its fills of every instrument, within the configured bounds of listings and outside of them.
--- A range that was read and in which nothing happened has zeros; one that was never read has NULLs. A total that fits no
--- column is NULL, its range is not complete.
--- Where a venue's trades name no builder, a row says so.
+-- The feed of a code has its fills of every instrument, inside and outside the configured bounds of listings. A range
+-- that was read without any fill has zeros; a range that was never read has NULLs. A total that fits no column is NULL,
+-- and its range is not complete. A venue whose trades name no builder has a row with that reason.
 WITH configured AS (
     SELECT DISTINCT lower(unnest(CAST($builder_codes AS VARCHAR[]))) AS code
 ),
@@ -54,12 +53,12 @@ days AS (
     UNION ALL
     SELECT DISTINCT venue, builder_code AS code, date, 0, 0, 0 FROM core.builder_legs
     UNION ALL
-    -- Holes between what was read.
+    -- Gaps between the intervals that were read.
     SELECT venue, code, unnest(generate_series(date, next_date, INTERVAL 1 DAY))::DATE AS date, 0, 0, 0
     FROM (SELECT venue, code, date, lead(date) OVER (PARTITION BY venue, code ORDER BY date) AS next_date FROM read_days)
     WHERE next_date - date <= longest_hole_days()
     UNION ALL
-    -- Where the code cannot be told, the row may be of any.
+    -- A row without a readable code may belong to any code.
     SELECT c.venue, c.code, u.date, 0, 0, u.unread_rows
     FROM codes c
     JOIN core.unread_rows u ON u.venue = c.venue AND (u.scope IS NULL OR lower(u.scope) = c.code)

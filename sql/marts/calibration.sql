@@ -1,16 +1,16 @@
--- about: what settled instruments cost 1 hour to 30 days before their outcome could be known, and what they paid
+-- about: prices of settled instruments 1 hour to 30 days before their outcome could be known, and their payouts
 -- creates: mart.calibration
 -- grain: instrument, horizon
 -- partition: date
 -- lookback_days: 45
 -- inputs: core.trades, core.daily_prices
 -- lookups: core.resolutions, core.instruments, core.outcomes
--- A price counts from the horizon's time back to a quarter of the horizon before it (from 1 h: 15 minutes; from 30 d:
--- 7.5 days, so that 38 days are looked back). These stretches do not meet, so every trade belongs to at most one horizon
--- and one pass over the trades is enough: a group per instrument and horizon keeps its last price and the first time
--- that there was any. An instrument sees its own 45 days and no more, whichever days are computed together.
--- A daily close is known when its day is over, and stands in only where we hold no trade at or before the time.
--- Of trades at one instant the price with the greatest hash counts: which was the last is not known, the highest
+-- A price counts from a quarter of the horizon before the horizon's time up to that time (1 h: 15 minutes; 30 d: 7.5
+-- days, so 38 days are searched). These intervals do not overlap, so every trade belongs to at most one horizon and one
+-- pass over the trades is enough: a group per instrument and horizon keeps its last price and the first time with any
+-- trade. An instrument uses its own 45 days only, independent of the other days that are computed together.
+-- A daily close is known at the end of its day; it is used only if there is no trade at or before the time.
+-- Of several trades at the same time, the price with the greatest hash counts: the last one is not known, the highest
 -- would be biased, and ids need not be read (half of the bytes).
 WITH horizons (horizon, seconds) AS (
     VALUES ('1h', 3600), ('6h', 21600), ('1d', 86400), ('7d', 604800), ('30d', 2592000)
@@ -37,7 +37,7 @@ timed AS (
         i.opens_at,
         i.trading_ended_at,
         i.occurrence_at,
-        -- Of those that are known: least() passes over NULL.
+        -- The earliest known time: least() ignores NULL.
         least(i.trading_ended_at, i.occurrence_at, p.proposed_at, p.resolved_at, i.settled_at) AS known_at,
         utc_day(coalesce(known_at, p.observed_at)) AS date
     FROM paid p
@@ -45,7 +45,7 @@ timed AS (
 ),
 
 settled AS MATERIALIZED (
-    -- Points are grouped by a number: ids have up to 77 letters.
+    -- Points are grouped by a number, because ids have up to 77 characters.
     SELECT *, row_number() OVER () AS no
     FROM timed
     WHERE date >= $from AND date < $to
@@ -63,7 +63,7 @@ points AS (
         AT TIME ZONE CASE price_source WHEN 'venue_day' THEN 'America/New_York' ELSE 'UTC' END AS price_at,
         close AS price,
         false AS is_trade,
-        -- Of closes of one midnight: trades, then candle, mid_sample, venue_day.
+        -- Order of closes at the same midnight: trades, then candle, mid_sample, venue_day.
         list_position(['venue_day', 'mid_sample', 'candle', 'trades'], price_source) AS rank
     FROM core.daily_prices
     WHERE date >= $from - 45 AND date < $to AND close IS NOT NULL
@@ -95,7 +95,7 @@ placed AS (
     FROM led
 ),
 
--- newness: the time above 64 bits of what decides at one instant; NULL outside of every stretch.
+-- newness: the time above 64 bits that break ties at the same time; NULL outside every interval.
 keyed AS (
     SELECT
         *,

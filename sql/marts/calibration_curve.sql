@@ -1,15 +1,14 @@
--- about: how often instruments paid that cost so much, per venue, horizon and price, with an interval over events
+-- about: mean payout of instruments by price, per venue and horizon, with a confidence interval over events
 -- creates: mart.calibration_curve
 -- grain: venue, horizon, bucket
 -- partition: none
 -- inputs: mart.calibration
--- Instruments of one event are decided together, so the interval comes from drawing events, not instruments: 200
--- replicates in which every event counts w times, w being Poisson(1) read off a hash of the event and the replicate.
--- That is the bootstrap in one pass and without a seed: the same rows give the same interval (in one version of
--- DuckDB), an event weighs the same in all its buckets, and new events leave the draws of the others alone. The hash
--- is hashed once more: a hash of two values is the one XOR the other, and events would be drawn in step.
--- An instrument of no known event is its own. Sums are whole numbers until they are divided, so that no order of
--- adding shows.
+-- Instruments of one event are decided together, so the interval resamples events, not instruments: 200 replicates in
+-- which every event counts w times, where w is Poisson(1) from a hash of the event and the replicate. This is the
+-- bootstrap in one pass and without a seed: the same rows give the same interval (within one version of DuckDB), an
+-- event has the same weight in all its buckets, and new events do not change the draws of others. The hash is hashed
+-- again: a hash of two values is their XOR, and the draws of events would be correlated. An instrument without a known
+-- event counts as its own event. Sums are whole numbers until the division, so the order of addition does not matter.
 WITH cells AS (
     SELECT
         venue,

@@ -1,13 +1,13 @@
--- about: how much of the time that was meant to be watched each book was live, stale or unknown, by UTC hour, and why
+-- about: how much of the time that listeners intended to watch each book was live, stale or unknown, by UTC hour, and why
 -- creates: mart.coverage
 -- grain: instrument, date, hour
 -- partition: date
 -- inputs: core.book_snapshots, core.book_gaps, core.live_trades, core.trades, core.daily_prices
 -- lookups: core.watched_time
--- Expected is what core.watched_time says, up to what is recorded; of the hour that is still being recorded up to the
--- last book of the venue. Books and trades count within that time only. Live trades have our clock and core.trades the
--- venue's: a print at an hour's edge can count in one hour here and in the next there. Contracts that fit no column are
--- NULL, and so is their share.
+-- Expected time comes from core.watched_time, up to the end of the recording; in the hour that is still being recorded,
+-- up to the venue's last book. Books and trades count within that time only. Live trades have our clock and core.trades
+-- the venue's: a print at the edge of an hour may count in different hours. Contracts that fit no column are NULL, and
+-- so is their share.
 WITH hours AS (
     SELECT
         date,
@@ -49,7 +49,7 @@ expected AS (
     GROUP BY venue, date, hour, instrument_id
 ),
 
--- A book lasts until the next one begins: no instant counts twice.
+-- A book lasts until the next one begins: no time counts twice.
 lasting AS (
     SELECT
         date,

@@ -1,9 +1,9 @@
--- about: why payloads became dead letters, per table and UTC day; the values that they held are left out
+-- about: why payloads became dead letters, per table and UTC day, without the found values
 -- creates: mart.dead_letter_reasons
 -- grain: venue, table_name, date, reason
 -- partition: none
 -- inputs: core.dead_letters
--- The 20 most frequent reasons of a table's day stand by themselves, the others together.
+-- The 20 most frequent reasons of a table's day are rows of their own, all others are one row.
 WITH reasons AS (
     SELECT
         venue,

@@ -1,13 +1,13 @@
--- about: what to filter instruments by: price, changes, volume, quote, end, payout, completeness, and what is odd
+-- about: one row per instrument for filtering: price, changes, volume, quote, end, payout, completeness, flags
 -- creates: mart.market_overview
 -- grain: instrument
 -- partition: none
 -- inputs: core.instruments, core.events, core.ticker_categories, core.display_names, core.instrument_quotes, core.trades, core.daily_prices, core.resolutions, raw.last_seen, mart.trade_volume
 -- lookups: core.instrument_completeness, core.unread_rows
--- Only recent days are read: prints of today, yesterday and the day within which the 7 days begin; volumes of the whole
--- days between; closes of 8 days and of 30 days ago; quotes that
--- were served within 3 days. Price: of the first of trades, candle, mid_sample, quote_mid, last_price that has one in
--- these days; a change is taken between two prices of one source.
+-- Reads recent days only: prints of today, yesterday and the day in which the 7 days begin; volumes of the whole days
+-- in between; closes of 8 days and of 30 days ago; quotes that were served within 3 days. The price comes from the
+-- first of trades, candle, mid_sample, quote_mid, last_price that has one in these days; both prices of a change are
+-- from one source.
 WITH days_of_prints AS MATERIALIZED (
     SELECT
         instrument_id,
@@ -24,8 +24,8 @@ WITH days_of_prints AS MATERIALIZED (
     GROUP BY instrument_id, date, identity
 ),
 
--- Imports without ids count only on days on which no print with one is held, as in mart.trade_volume. A window over
--- the days would read the prints twice.
+-- Imports without ids count only on days without prints that have an id, as in mart.trade_volume. A window function
+-- over the days would read the prints twice.
 prints AS (
     SELECT * FROM days_of_prints WHERE is_strong
     UNION ALL
@@ -35,8 +35,8 @@ prints AS (
     WHERE NOT w.is_strong
 ),
 
--- Yesterday comes from the prints for the 24 hours and from mart.trade_volume for the 7 days. There a total that fits no
--- column is NULL: as 10^30 it makes one here that fits none either.
+-- Yesterday comes from the prints for the 24 hours and from mart.trade_volume for the 7 days. A total there that fits
+-- no column is NULL: it counts as 10^30 here, so that the sum fits no column either.
 volumes AS (
     SELECT
         instrument_id,
@@ -68,7 +68,8 @@ volumes AS (
     GROUP BY instrument_id
 ),
 
--- A close has no time of its own: no later than the end of its day and than it was read. A print has one.
+-- A close has no exact time: it is not later than the end of its day and the time of reading. A print has an exact
+-- time.
 points AS (
     SELECT
         instrument_id,
@@ -104,8 +105,8 @@ prices AS (
     ) = 1
 ),
 
--- What the venue last served of each instrument, where that was within 3 days. A payload that does not change is stored
--- once: its quote is as old as the last time it was served, however long ago that row was written.
+-- The newest quote of each instrument, if the venue served it within 3 days. An unchanged payload is stored once: the
+-- age of its quote counts from the last time served, however old the stored row is.
 served AS (
     SELECT venue || ':' || object_key AS instrument_id, sha256, utc_day(first_seen_at) AS date, last_seen_at
     FROM raw.last_seen
@@ -149,7 +150,7 @@ quotes AS (
     LEFT JOIN served s USING (instrument_id)
 ),
 
--- Sources that contradict each other give no payout: two payouts, or a payout and a proposal.
+-- Contradicting sources give no payout: two payouts, or a payout and a proposal.
 payouts AS (
     SELECT
         instrument_id,
@@ -169,7 +170,7 @@ titles AS (
     HAVING count(*) > 1
 ),
 
--- Rows of trades that could not be read, of the days that the volumes speak of; NULL: of any instrument.
+-- Unread rows of trades on the days of the volumes; NULL: may belong to any instrument.
 unread AS (
     SELECT DISTINCT venue, instrument_id
     FROM core.unread_rows
@@ -186,8 +187,8 @@ completeness AS (
     GROUP BY instrument_id
 ),
 
--- volume_to_at: after trading ended there is nothing more to read. A quote that is crossed or of after the end says
--- no price.
+-- volume_to_at: after the end of trading there is nothing more to read. A crossed quote, or one from after the end,
+-- gives no price.
 joined AS (
     SELECT
         i.venue,

@@ -1,13 +1,13 @@
--- about: what combos are quoted at beside the product of their legs and the bounds that legs' quotes set
+-- about: quotes of combos, the product of their legs' prices, and the bounds from the legs' quotes
 -- creates: mart.parlay_values
 -- grain: instrument
 -- partition: none
 -- inputs: core.parlays, core.parlay_legs
--- Fréchet: whatever the dependence, all legs together are worth at most the cheapest leg and at least the sum of the
--- legs less n - 1. Bounds take executable quotes: what a leg can be bought for (ask) above, sold for (bid) below; a leg
--- without an ask bounds nothing, one without a bid sells for 0, one that does not trade has neither. Quotes of the
--- minute of the combo's own are preferred to newer ones.
--- A product is rounded at 18 digits after each leg: ten legs of seven digits do not fit any decimal.
+-- Fréchet bounds: for any dependence, all legs together are worth at most the cheapest leg and at least the sum of the
+-- legs minus n - 1. Bounds use executable quotes: the ask of a leg for the upper bound, its bid for the lower one. A
+-- leg without an ask gives no upper bound, a leg without a bid sells for 0, a leg that does not trade has neither.
+-- Quotes within a minute of the combo's own quote are preferred to newer ones. A product is rounded to 18 digits after
+-- each leg: ten legs with seven digits fit no decimal.
 WITH quoted AS (
     SELECT
         *,
@@ -19,8 +19,9 @@ WITH quoted AS (
             ELSE price
         END AS leg_price,
         coalesce(beside_at, observed_at) AS leg_at,
-        -- Leagues name the events of one game alike (KXMLBGAME-26AUG091335ATLNYY, KXMLBTOTAL-26AUG091335ATLNYY): such
-        -- legs depend on each other. Only ever a reason to state no product.
+        -- Leagues use the same name for the events of one game (KXMLBGAME-26AUG091335ATLNYY,
+        -- KXMLBTOTAL-26AUG091335ATLNYY): such legs depend on each other. This is used only as a reason to give no
+        -- product.
         nullif(regexp_extract(event_id, '^[^-]+-([0-9]{2}[A-Z]{3}[0-9]{2}[0-9]*[A-Z]{4}[A-Z0-9]*)$', 1), '') AS game
     FROM core.parlay_legs
 ),

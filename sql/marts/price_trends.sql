@@ -1,16 +1,16 @@
--- about: changes, rolling means, volatility, drawdown, momentum and regime of daily closes, each price source by itself
+-- about: changes, rolling means, volatility, drawdown, momentum and regime of daily closes, per price source
 -- creates: mart.price_trends
 -- grain: instrument, date, price_source
 -- partition: date
 -- lookback_days: short_days + long_days + 1
 -- inputs: core.daily_prices
 -- lookups: core.instruments, core.outcomes
--- Everything is in dollars per share: a log return of a price in 0..1 explodes near 0 and says nothing near 1, and
--- nothing is annualized. Windows are calendar days (RANGE frames): a gap makes a window hold fewer days, never older ones.
--- Sums are whole micro-dollars until the last step, so that a day's figures do not depend on which other days are
--- computed with it. 5 closes or changes are the fewest that a deviation is compared with (3 in the short window).
--- Reach of a row: the volatility before the short window begins short_days + long_days - 1 days ago; the first
--- change in it needs the close of the day before, and whether that one is fresh needs the day before that.
+-- All figures are in dollars per share: a log return of a price in 0..1 explodes near 0 and is meaningless near 1, and
+-- nothing is annualized. Windows are calendar days (RANGE frames): a window over a gap has fewer days, never older
+-- ones. Sums are whole micro-dollars until the last step, so that the figures of a day do not depend on the other days
+-- that are computed with it. At least 5 closes or changes are needed for a deviation (3 in the short window). Days that
+-- a row depends on: the volatility before the short window begins short_days + long_days - 1 days ago; its first change
+-- needs the close of the day before, and whether that close is fresh needs one day more.
 WITH days AS (
     SELECT
         p.venue,
@@ -20,7 +20,7 @@ WITH days AS (
         p.close,
         p.is_complete,
         p.incomplete_reason,
-        -- The smallest step of the price; a cent where it is not known.
+        -- The smallest price step; one cent if unknown.
         coalesce(nullif(i.tick_size, 0), 0.01) AS tick,
         p.close IS NOT NULL AND NOT (
             p.price_source = 'mid_sample'
@@ -51,7 +51,7 @@ fresh AS (
     FROM days
 ),
 
--- c: the change in micro-dollars, between days that follow each other and are both fresh.
+-- c: the change in micro-dollars between consecutive days that are both fresh.
 changes AS (
     SELECT
         *,
@@ -111,7 +111,7 @@ rolled AS (
         )
 ),
 
--- Sample deviations: (n * sum of squares - square of the sum) is exact, and 0 exactly where nothing moved.
+-- Sample deviations: (n * sum of squares - square of the sum) is exact, and exactly 0 if the price did not move.
 deviations AS (
     SELECT
         *,

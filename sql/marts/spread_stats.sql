@@ -3,9 +3,9 @@
 -- grain: instrument, date
 -- partition: date
 -- inputs: core.book_snapshots
--- Of live books only. A quantile is the least spread that held for that part of the time or was undercut: no figure
--- between two that occurred. Spreads relative to the mid are counted in 10^-9. A best price changes between two live
--- rows that follow each other without a break; what changed while the book was not live is not known to have changed.
+-- Uses live books only. A quantile is the smallest spread that was not exceeded for that share of the time; it is never
+-- interpolated. Spreads relative to the mid are counted in 10^-9. A change of a best price needs two consecutive live
+-- rows without a break: changes while the book was not live are not counted.
 WITH lived AS (
     SELECT
         venue,
@@ -24,7 +24,7 @@ WITH lived AS (
     WINDOW before AS (PARTITION BY date, instrument_id ORDER BY valid_from)
 ),
 
--- Of all rows of a day few pairs of best prices are left.
+-- A day has few distinct pairs of best prices.
 pairs AS (
     SELECT
         venue,

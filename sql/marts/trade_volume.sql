@@ -4,18 +4,18 @@
 -- partition: date
 -- inputs: core.trades, core.daily_prices
 -- lookups: core.unread_rows
--- Prints imported without an id are counted only where no print with one is held: never both. The day is complete
--- where core.daily_prices says so of the same trades and none is unread by now (sql/stale/trade_volume.sql). Traders are
+-- Prints imported without an id count only if there is no print with an id: never both. The day is complete if
+-- core.daily_prices is complete for the same trades and no row is unread now (sql/stale/trade_volume.sql). Traders are
 -- counted by 64-bit hash: a hundred thousand of one instrument and day collide once in four thousand million such days,
--- at half the cost; a list of them costs half of what count(DISTINCT) does. A total that fits no column is NULL, its day
--- is not complete.
+-- at half the cost; a list of hashes costs half as much as count(DISTINCT). A total that fits no column is NULL, and
+-- its day is not complete.
 WITH complete AS (
     SELECT instrument_id, date, is_complete, incomplete_reason
     FROM core.daily_prices
     WHERE price_source = 'trades' AND date >= $from AND date < $to
 ),
 
--- instrument_id NULL: rows that may be any of the venue's.
+-- instrument_id NULL: rows that may belong to any instrument of the venue.
 unread AS (
     SELECT venue, instrument_id, date, as_whole(sum(unread_rows)) AS unread_rows
     FROM core.unread_rows

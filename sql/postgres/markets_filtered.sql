@@ -1,9 +1,9 @@
--- about: a page of the market overview, most traded first; an argument that is NULL filters nothing
+-- about: a page of the market overview, most traded first; a NULL argument does not filter
 -- creates: echelon.markets_filtered
 -- grain: instrument
 -- inputs: mart.market_overview
--- The same as sql/functions/markets_filtered.sql. pg_c_utf8 (Postgres 17) knows the cases of all letters, as DuckDB
--- does; on an older server the database's own collation stands in its place.
+-- The same as sql/functions/markets_filtered.sql. The collation pg_c_utf8 (Postgres 17) knows the cases of all letters,
+-- as DuckDB does; on an older server the database's default collation is used.
 CREATE FUNCTION echelon.markets_filtered(
     category text DEFAULT NULL,
     status text DEFAULT NULL,

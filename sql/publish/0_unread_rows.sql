@@ -1,10 +1,10 @@
--- about: rows that could not be read and have not been read since, per instrument and UTC day: what is not claimed
+-- about: rows that could not be read and are still unread, per instrument and UTC day; the day is not complete for them
 -- creates: core.unread_rows
 -- grain: venue, table_name, scope, instrument_id, date
 -- inputs: core.dead_letters, core.ingest_windows
--- instrument_id is NULL where the row may be any of the venue's. A letter counts on every day that its row can belong
--- to. Letters of earlier versions have no time: they count on the days of their unit's windows. Rows of an imported
--- file are not the venue's feed, and nothing is claimed of them.
+-- instrument_id is NULL if the row may belong to any instrument of the venue. A dead letter counts on every day that
+-- its row may belong to. Dead letters of earlier versions have no time: they count on the days of their unit's windows.
+-- Rows of imported files are not part of the venue's feed: they count for no completeness.
 WITH letters AS (
     SELECT
         venue,
@@ -19,7 +19,7 @@ WITH letters AS (
     WHERE closed_at IS NULL AND NOT starts_with(endpoint, 'import:')
 ),
 
--- Only days that a window of the unit reaches, not those between two of them.
+-- Only days that overlap a window of the unit, not the days between two windows.
 unit_days AS (
     SELECT
         venue,

@@ -1,9 +1,9 @@
--- about: every stretch of time that was ever read, with the state that the last window over it gave
+-- about: every interval that was ever read, with the state of the last window over it
 -- creates: core.coverage
 -- grain: venue, table_name, scope, from_at
 -- inputs: core.ingest_windows
--- Listings are left out: they show a moment, not a stretch. Windows are cut at midnights first, so that the
--- join compares windows of one day only (a year of 15-minute windows would be 35,000 x 70,000 otherwise).
+-- Listings are excluded: they show a point in time, not an interval. Windows are first split at midnights, so that the
+-- join compares windows of one day only (a year of 15-minute windows would otherwise be 35,000 x 70,000).
 WITH days AS (
     SELECT *, unnest(generate_series(date_trunc('day', from_at), to_at - INTERVAL 1 MICROSECOND, INTERVAL 1 DAY)) AS day
     FROM core.ingest_windows

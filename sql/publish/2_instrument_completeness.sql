@@ -1,22 +1,22 @@
--- about: since when each instrument's trades and daily prices are complete without a hole, until when, and why not longer
+-- about: since when each instrument's trades and daily prices are complete without a gap, until when, and why not longer
 -- creates: core.instrument_completeness
 -- grain: instrument, table_name
 -- inputs: core.coverage, core.unread_rows, core.ingest_windows, lake:core.instruments, lake:core.instrument_history, lake:core.outcomes
--- A stretch counts for an instrument when the whole feed was read (scope all), or all instruments that were held
--- then (scope configured, recorded after the listing that first showed this one had been derived), or the
--- instrument itself (scope = its id). Rows of it that could not be read are holes, and so are those that cannot be told
--- from its own.
--- Nothing is claimed of an instrument while one of its tokens is unknown: its trades have no outcome. Polymarket's
--- prices are asked for by token, so windows recorded before it was known do not speak of it.
--- Instruments that were first held between the same two recordings, and have no stretch of their own, share one
--- answer (a class). Stretches that follow each other in time and in recording form a chain, of which a class
--- gets the end that was recorded after it: comparing each class with each stretch took 45 s for 100 days.
+-- An interval counts for an instrument if the whole feed was read (scope all), or all instruments known at that time
+-- (scope configured, recorded after the listing that first showed this one was derived), or the instrument itself
+-- (scope = its id). Unread rows of the instrument are gaps, and so are unread rows that may belong to it.
+-- An instrument with an unknown token is not complete: its trades have no outcome. Polymarket's prices are requested by
+-- token, so windows recorded before the token was known do not count.
+-- Instruments that were first known between the same two recordings, and have no interval of their own, form a class
+-- with one common result. Consecutive intervals in time and recording form a chain; a class gets the end of the chain
+-- that was recorded after it. Comparing each class with each interval took 45 s for 100 days.
 WITH first_seen AS (
     SELECT
         i.venue,
         i.instrument_id,
         i.opens_at,
-        -- Combos are in no walk over the held instruments: only a feed read whole, or their own stretch, speaks of them.
+        -- No walk over the configured instruments includes combos: only a whole feed or their own interval counts for
+        -- them.
         CASE WHEN NOT i.is_combo THEN least(min(h.valid_from), i.observed_at) END AS seen_at
     FROM lake_instruments i
     LEFT JOIN lake_instrument_history h USING (instrument_id)

@@ -1,4 +1,4 @@
--- about: instruments as they are now, and since when their trades and daily prices are complete
+-- about: the current instruments, and since when their trades and daily prices are complete
 -- creates: core.instruments
 -- grain: instrument
 -- inputs: core.instrument_completeness, lake:core.instruments

@@ -1,9 +1,9 @@
--- about: days of calibration that resolutions and instruments, as they are by now, contradict: old day and new day
+-- about: days of calibration that current resolutions and instruments contradict: old day and new day
 -- of: mart.calibration
 -- grain: date
 -- inputs: mart.calibration, core.resolutions, core.instruments
--- An instrument that is settled by now has no stored rows yet: its new day. One whose outcome became known at another
--- time: the day that holds its rows and the one that will. Whether it was open decides only where no price was found.
+-- An instrument that is settled now but has no stored rows: its new day. An instrument whose outcome became known at
+-- another time: the day of its rows and its new day. Whether it was open matters only if no price was found.
 WITH paid AS (
     SELECT
         instrument_id,
@@ -45,7 +45,7 @@ stored AS (
         any_value(outcome_basis) AS outcome_basis,
         any_value(outcome) AS outcome,
         any_value(missing_reason) FILTER (WHERE missing_reason IN ('no_payout', 'payouts_disagree')) AS unpaid,
-        -- Where these say otherwise of one opening, it moved across a horizon.
+        -- If these disagree about an opening, it moved across a horizon.
         max(horizon_at) FILTER (WHERE missing_reason = 'not_open') AS last_not_open,
         min(horizon_at) FILTER (WHERE missing_reason = 'no_price') AS first_open,
         min(date) <> max(date) AS is_twice

@@ -1,8 +1,8 @@
--- about: days of coverage on which more or less was meant to be watched than their rows say, as it is known by now
+-- about: days of coverage whose expected time differs from the current intents
 -- of: mart.coverage
 -- grain: date
 -- inputs: mart.coverage, core.listener_intents, core.instruments, core.ingest_windows
--- Hours that are recorded whole only: the one that is not makes its day stale by its rows.
+-- Only completely recorded hours: an incomplete hour makes its day stale by its own rows.
 WITH meant AS (
     SELECT
         instrument_id,

@@ -1,10 +1,10 @@
--- about: days of price trends that the end of trading, as it is known by now, contradicts: too many or too few
+-- about: days of price trends that the currently known end of trading contradicts: too many or too few
 -- of: mart.price_trends
 -- grain: date
 -- inputs: mart.price_trends, core.daily_prices, core.instruments
--- Only the last day of each instrument and source is compared, so that two columns of each table are read once and nothing is
--- sorted. A row after the end: its day is built again without it. An end that moved on (trading was resumed): the
--- days that are priced and were left out are built.
+-- Only the last day of each instrument and source is compared: this reads two columns of each table once and sorts
+-- nothing. A row after the end: its day is built again without it. A later end (trading resumed): the excluded days
+-- with prices are built.
 WITH stored AS (
     SELECT instrument_id, price_source, max(date) AS last_day FROM mart.price_trends GROUP BY ALL
 ),

@@ -1,4 +1,4 @@
--- about: days of trade_volume that count other unread rows than are unread by now
+-- about: days of trade_volume whose number of unread rows differs from the current one
 -- of: mart.trade_volume
 -- grain: date
 -- inputs: mart.trade_volume, core.dead_letters, core.ingest_windows

@@ -1,15 +1,15 @@
--- about: traded volume per venue, category and UTC day, of the scope that was read, by the categories as they are now
+-- about: traded volume per venue, current category and UTC day, for the scope that was read
 -- creates: mart.category_volume
 -- grain: venue, category, date
 -- inputs: mart.trade_volume, core.ticker_categories, core.coverage_daily, core.unread_rows
--- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day; NULL where one of them is
--- column scope: what the row speaks of, as in mart.venue_volume
--- column covered_share: as in mart.venue_volume: 1 for the whole venue; NULL where the venue gives no total to compare with
--- column is_complete: every trade of the scope, category and day was read; it says nothing of what lies outside of the scope
--- column unread_rows: rows of the day that could not be read and may be of the category
+-- column contracts: sum over mart.trade_volume: each trade counts once, from one source; NULL if one of its terms is NULL
+-- column scope: the instruments that the row covers, as in mart.venue_volume
+-- column covered_share: as in mart.venue_volume: 1 for the whole venue; NULL if the venue publishes no total to compare with
+-- column is_complete: every trade of the scope, category and day was read; trades outside the scope do not matter
+-- column unread_rows: rows of the day that could not be read and may belong to the category
 -- column incomplete_reason: why is_complete is false
--- An instrument has one category, so nothing is counted twice; prints of instruments that are not held are Other.
--- Of a feed that was walked whole every trade is there, also of instruments that are not held (combos).
+-- An instrument has one category, so each trade counts once; prints of unknown instruments have the category Other.
+-- A feed that was read whole has every trade, including those of unknown instruments (combos).
 WITH volumes AS (
     SELECT
         v.venue,
@@ -37,7 +37,7 @@ walked AS (
     GROUP BY venue, date
 ),
 
--- Rows whose instrument is not known may be of any category (NULL).
+-- Rows without a known instrument may belong to any category (NULL).
 lost AS (
     SELECT
         u.venue,

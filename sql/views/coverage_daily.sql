@@ -1,14 +1,14 @@
--- about: how much of each UTC day was walked to its end, in minutes (complete, partial, unavailable, missing), and what of it could not be read
+-- about: minutes of each UTC day that were read to the end (complete), read in part, unavailable or missing, and the rows that could not be read
 -- creates: core.coverage_daily
 -- grain: venue, table_name, scope, date
 -- inputs: core.coverage, core.unread_rows
--- column scope: what is_complete speaks of: all is the venue's whole feed; configured the instruments that were held when it was read, without combos; for fills the builder code
--- column complete_minutes: walked to the end; rows that could not be read are not taken off
--- column unread_rows: rows of the day that could not be read and have not been read since
--- column is_complete: every row of the scope and day was read; it says nothing of what lies outside of the scope
--- Times are taken apart from their zone first: days are UTC whatever zone the reader's session has.
--- Scope all is the venue's whole feed, configured is every instrument that was held when it was read; fills are read
--- code by code.
+-- column scope: the scope of is_complete: all is the venue's whole feed; configured is the instruments known at the time of reading, without combos; for fills it is the builder code
+-- column complete_minutes: minutes read to the end; minutes with unread rows are included
+-- column unread_rows: rows of the day that could not be read and are still unread
+-- column is_complete: every row of the scope and day was read; rows outside the scope do not matter
+-- Times are converted to UTC timestamps first: days are UTC days in a session of any time zone.
+-- Scope all is the venue's whole feed, configured is every instrument known at the time of reading; fills are read by
+-- builder code.
 WITH stretches AS (
     SELECT
         venue,
@@ -29,7 +29,7 @@ read_days AS (
     FROM stretches
 ),
 
--- Days between two stretches that nothing was read of.
+-- Days without any reading between two intervals.
 holes AS (
     SELECT
         venue,
@@ -78,7 +78,8 @@ counted AS (
     GROUP BY venue, table_name, scope, day
 ),
 
--- Fills are read code by code: what is unread for one is not missing for another. Without a scope it may be of any.
+-- Fills are read by builder code: a row that is unread for one is not missing for another. Without a scope it may be of
+-- any.
 judged AS (
     SELECT c.*, as_whole(coalesce(own.unread_rows, 0)::HUGEINT + coalesce(anyone.unread_rows, 0)) AS unread_rows
     FROM counted c

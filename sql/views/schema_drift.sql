@@ -1,8 +1,8 @@
--- about: fields and enum values that the venues send and our parsers do not know
+-- about: fields and enum values that the venues send and the parsers do not know
 -- creates: core.schema_drift
 -- grain: venue, endpoint, path, kind, value
 -- inputs: core.drift
--- A field's value is only a sample, so fields are counted whatever they hold.
+-- The value of a field is only a sample, so fields are counted regardless of their values.
 SELECT
     venue,
     endpoint,

@@ -1,4 +1,4 @@
--- about: tables with the days of theirs that are missing, partial, unavailable, stale or unread: what a health report reads
+-- about: tables with their missing, partial, unavailable, stale or unread days: the input of a health report
 -- creates: core.table_health
 -- grain: venue, table_name
 -- inputs: mart.data_quality

@@ -1,14 +1,14 @@
--- about: traded volume per venue and UTC day, of the scope that was read
+-- about: traded volume per venue and UTC day, for the scope that was read
 -- creates: mart.venue_volume
 -- grain: venue, date
 -- inputs: mart.trade_volume, core.coverage_daily, core.unread_rows
--- column contracts: sum over mart.trade_volume: each trade once, whatever other sources say of the day; NULL where one of them is
--- column scope: what the row speaks of: venue is every trade that the venue publishes; within_bounds the instruments within the configured bounds, without combos, whose trades are not read; where trades of one are held anyway, they count and the row is not complete
--- column covered_share: contracts of the scope in those of the venue: 1 for the whole venue; NULL where the venue gives no total to compare with
--- column is_complete: every trade of the scope and day was read; it says nothing of what lies outside of the scope
+-- column contracts: sum over mart.trade_volume: each trade counts once, from one source; NULL if one of its terms is NULL
+-- column scope: the trades that the row covers: venue is every trade that the venue publishes; within_bounds is the trades of instruments within the configured bounds, without combos, whose trades are not read; trades of combos that are stored anyway count, and then the row is not complete
+-- column covered_share: contracts of the scope / contracts of the venue: 1 for the whole venue; NULL if the venue publishes no total to compare with
+-- column is_complete: every trade of the scope and day was read; trades outside the scope do not matter
 -- column unread_rows: rows of the day that could not be read
 -- column incomplete_reason: why is_complete is false
--- Of a feed that was walked whole every trade is there, also of instruments that are not held (combos).
+-- A feed that was read whole has every trade, including those of unknown instruments (combos).
 WITH volumes AS (
     SELECT
         venue,

@@ -1,11 +1,11 @@
--- about: when listeners meant to watch an instrument while it could be traded, and until when that can be judged
+-- about: when listeners intended to watch an instrument while it could be traded, and until when the recordings are derived
 -- creates: core.watched_time
 -- grain: instrument, from_at
 -- inputs: core.listener_intents, core.instruments, core.ingest_windows
--- Intents of several listeners are one where they overlap; to_at is NULL where it is meant still. recorded_to: the end
--- of the venue's last hour whose books were derived whole, or the begin of the one that is still being recorded.
--- Trading ends when it is known to have ended; else when it is scheduled to, but not while it goes on at a
--- venue whose schedules are nominal.
+-- Overlapping intents of several listeners are merged; to_at is NULL for a current intent. recorded_to: the end of the
+-- venue's last hour whose books were derived completely, or the begin of the hour that is still being recorded.
+-- Trading ends at its known end, else at its scheduled end, unless trading continues at a venue whose schedules are
+-- nominal.
 WITH recorded AS (
     SELECT venue, max(if(state = 'complete', to_at, from_at)) AS recorded_to
     FROM core.ingest_windows
