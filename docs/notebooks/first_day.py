@@ -24,7 +24,7 @@ def _():
 
 @app.cell
 def _(connection):
-    # One set of lake versions: every table of this file is of one moment.
+    # All tables of this file are from one set of table versions.
     publication = connection.sql("SELECT table_name, rows, is_view, built_at FROM meta.publication ORDER BY rows DESC")
     publication.pl()
     return
@@ -32,7 +32,7 @@ def _(connection):
 
 @app.cell
 def _(connection):
-    # Where to begin: one row per instrument.
+    # The overview: one row per instrument.
     overview = connection.sql("""
         SELECT
             display_name, venue, category, status, latest_price, price_source, change_1d, volume_24h, spread,
@@ -47,7 +47,7 @@ def _(connection):
 
 @app.cell
 def _(connection, plt):
-    # What is traded: contracts per category and day, both venues together.
+    # Traded volume: contracts per category and day, both venues together.
     volume = connection.sql("""
         SELECT category, date, sum(contracts)::DOUBLE AS contracts
         FROM mart.category_volume
@@ -67,7 +67,7 @@ def _(connection, plt):
 
 @app.cell
 def _(connection, plt):
-    # One instrument, its price sources side by side: they are never mixed.
+    # One instrument with its price sources next to each other: they are never mixed.
     trend = connection.sql("""
         SELECT price_source, date, close::DOUBLE
         FROM mart.price_trends
@@ -89,7 +89,7 @@ def _(connection, plt):
 
 @app.cell
 def _(connection, plt):
-    # Are prices right? Points on the diagonal are; bars: where 95 % of resampled sets of events lie.
+    # Calibration: points on the diagonal are calibrated; bars: the interval of 95 % of resampled sets of events.
     curve = connection.sql("""
         SELECT
             venue, mean_price, mean_outcome, coalesce(outcome_low, mean_outcome), coalesce(outcome_high, mean_outcome)
@@ -112,7 +112,7 @@ def _(connection, plt):
 
 @app.cell
 def _(connection):
-    # What not to rely on.
+    # Data that is not complete.
     trust = connection.sql("""
         SELECT venue, table_name, state, count(*) AS days, sum(rows) AS rows
         FROM mart.data_quality

@@ -23,23 +23,24 @@ WIDTH = 48
 
 _OPENING = """# An analyst's first day
 
-Everything below runs on the published file: `.echelon/echelon.duckdb` after `make demo`, with `echelon sql "…"`, the
-DuckDB shell, or any client of DuckDB 1.2 or later. The answers are the demo's, a made-up universe that is the same on
-every machine but for order books (11 to 13), which are recorded live; yours will be about the real venues.
-`python -m echelon_pipeline.ops.answers <file>` writes this page anew.
+All queries on this page run on the published file: `.echelon/echelon.duckdb` after `make demo`, with
+`echelon sql "…"`, the DuckDB shell, or any client of DuckDB 1.2 or later. The answers come from the demo, a made-up
+universe that is the same on every machine, except for order books (11 to 13), which are recorded live.
+`python -m echelon_pipeline.ops.answers <file>` writes this page again from a published file.
 
-Four things to know first:
+Four facts to know first:
 
 - Prices are dollars per share of **outcome 0** (Kalshi: yes; Polymarket: the first token of the market). `1 - price`
   is outcome 1. Sizes are contracts, money ends in `_usd`, times are UTC.
-- `mart.market_overview` is where to begin: one row per instrument. `markets_filtered(...)` pages through it.
-- Rows say where they are incomplete (`is_complete`, `missing_reason`, `quality_flags`). A NULL is not a 0.
-- Order books are rows that hold over an interval. `core.book_at(instrument, time)` is the book at an instant,
-  `core.books_every(instrument, step, from, to)` a grid of any step, `core.depth_within(instrument, time, dollars)` what
-  stood near the mid. A book that cannot be believed is `unknown`, never the last one carried on.
+- Start with `mart.market_overview`: one row per instrument. `markets_filtered(...)` returns it in pages.
+- Columns show if a row is incomplete (`is_complete`, `missing_reason`, `quality_flags`). A NULL is not a 0.
+- A row of an order book is valid over an interval. `core.book_at(instrument, time)` returns the book at a given time,
+  `core.books_every(instrument, step, from, to)` the books at regular times, and
+  `core.depth_within(instrument, time, dollars)` the depth near the mid. A book that is not valid is `unknown`; the last
+  valid book is never carried forward.
 
-What each column means: [tables.md](tables.md), or `SELECT comment FROM duckdb_columns() WHERE table_name = '…'`.
-A notebook with pictures of the same: [notebooks/first_day.py](notebooks/first_day.py), `marimo edit` opens it.
+Meaning of each column: [tables.md](tables.md), or `SELECT comment FROM duckdb_columns() WHERE table_name = '…'`.
+A notebook with plots of the same data: [notebooks/first_day.py](notebooks/first_day.py); `marimo edit` opens it.
 """
 
 

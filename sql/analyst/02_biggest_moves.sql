@@ -1,8 +1,8 @@
 -- about: what moved most since yesterday's close?
 -- grain: instrument
 -- inputs: mart.market_overview
--- Both ends of a change come from one price source: without a price of that source on the day before there is no change.
--- change_7d and change_30d are beside it where history is held.
+-- Both prices of a change are from one price source: without a price of that source on the day before there is no
+-- change. change_7d and change_30d are available if there is enough history.
 SELECT
     display_name,
     venue,

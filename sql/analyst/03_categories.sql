@@ -1,7 +1,7 @@
 -- about: what do people trade: which categories, on which venue?
 -- grain: category
 -- inputs: mart.category_volume
--- Both venues' own categories are mapped to one taxonomy.
+-- The categories of both venues are mapped to one taxonomy.
 SELECT
     category,
     sum(contracts) FILTER (WHERE venue = 'kalshi') AS kalshi_contracts,

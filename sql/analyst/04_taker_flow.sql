@@ -1,7 +1,7 @@
--- about: on which side were takers yesterday, where they leaned hardest?
+-- about: on which side did takers trade yesterday, and where was the imbalance largest?
 -- grain: instrument
 -- inputs: mart.trade_volume, core.display_names
--- bought_0 counts contracts whose taker bought outcome 0 or sold outcome 1: one axis for both outcomes.
+-- bought_0 counts contracts whose taker bought outcome 0 or sold outcome 1: both outcomes on one axis.
 SELECT n.display_name, v.venue, v.trades, v.bought_0, v.sold_0, round(v.taker_imbalance, 3) AS taker_imbalance
 FROM mart.trade_volume v
 JOIN core.display_names n USING (instrument_id)

@@ -1,7 +1,8 @@
--- about: how did the price of the most traded instrument go, day by day?
+-- about: how did the price of the most traded instrument develop, day by day?
 -- grain: date, price_source
 -- inputs: mart.price_trends, mart.market_overview
--- Sources stand side by side and are never mixed: changes are dollars between days that both have a fresh price.
+-- Sources are shown next to each other and are never mixed. Changes are in dollars, between days that both have a fresh
+-- price.
 SELECT date, price_source, close, change, round(mean_short, 4) AS mean_short, days_short, drawdown, regime, is_complete
 FROM mart.price_trends
 WHERE instrument_id = (

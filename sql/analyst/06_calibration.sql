@@ -1,7 +1,7 @@
--- about: how often does what costs 30 cents happen?
+-- about: how often does an outcome with a price of 30 cents happen?
 -- grain: venue, bucket
 -- inputs: mart.calibration_curve
--- Prices one day before the outcome was known. low and high: where 95 % of resampled sets of events lie.
+-- Prices one day before the outcome was known. low and high: the interval of 95 % of resampled sets of events.
 SELECT
     venue,
     bucket_from,

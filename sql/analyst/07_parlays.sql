@@ -1,7 +1,7 @@
--- about: do parlays cost what their legs allow?
+-- about: are parlays priced within the bounds of their legs?
 -- grain: verdict
 -- inputs: mart.parlay_values
--- A violation needs quotes that could be traded against each other within a minute, every refusal has its reason.
+-- A violation needs quotes that could be traded against each other within a minute; every refusal has a reason.
 SELECT verdict, verdict_reason, count(*) AS parlays, min(display_name) AS sample
 FROM mart.parlay_values
 GROUP BY ALL

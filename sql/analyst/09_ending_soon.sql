@@ -1,7 +1,7 @@
 -- about: what ends within three days and is still open?
 -- grain: instrument
 -- inputs: mart.market_overview
--- Spread and price are of outcome 0, quality_flags says what is odd about the row.
+-- Spread and price are of outcome 0; quality_flags lists problems of the row.
 SELECT display_name, venue, ends_at, best_bid, best_ask, spread, latest_price, quality_flags
 FROM mart.market_overview
 WHERE status = 'active' AND NOT is_combo

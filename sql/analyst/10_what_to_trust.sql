@@ -1,7 +1,7 @@
--- about: what may I not rely on?
+-- about: which data is not complete?
 -- grain: venue, table_name, state
 -- inputs: mart.data_quality
--- A day is complete where every minute of it was walked and every row was read, the others say why not.
+-- A day is complete if every minute of it was read and every row was readable; the other states give the reason.
 SELECT
     venue,
     table_name,

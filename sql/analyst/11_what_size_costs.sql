@@ -1,9 +1,9 @@
--- about: what does size cost: how deep were the books that were recorded, and which way did they lean?
+-- about: what does size cost: how deep were the recorded books, and how large was their imbalance?
 -- grain: instrument, hour
 -- inputs: mart.book_depth, core.display_names
--- Means over the time in which a book was live with both sides. buy_1000_usd: beyond what 1,000 contracts are worth at
--- the mid; share: the part of the time in which the stored levels held that many. Books are recorded live, so these
--- answers are not the same on every machine.
+-- Means over the time in which a book was live with both sides. buy_1000_usd: the cost above the value of 1,000
+-- contracts at the mid; share: the share of the time in which the stored levels had that size. Books are recorded live,
+-- so these answers differ between machines.
 SELECT
     n.display_name,
     d.venue,

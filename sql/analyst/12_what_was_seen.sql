@@ -1,8 +1,8 @@
--- about: how much of what was meant to be watched was seen?
+-- about: how much of the intended time was recorded?
 -- grain: venue, date, hour
 -- inputs: mart.coverage
--- Expected is the time that a listener meant to watch an instrument while it could be traded. What is not live is stale
--- (the last proof is too old) or unknown. gap_reasons of the same table says why, book by book.
+-- Expected is the time in which a listener intended to watch an instrument while it could be traded. Time that is not
+-- live is stale (the last proof is too old) or unknown. gap_reasons of the same table has the reasons per book.
 SELECT
     venue,
     date,

@@ -1,9 +1,9 @@
--- about: how did one book go, second by second?
+-- about: how did one book develop, second by second?
 -- grain: instant
 -- inputs: core.books_every, core.book_snapshots
 -- The book with the most changes, around the middle of its recording. carried: nothing changed in the second before.
--- Any step will do, 100 milliseconds too: books are stored once per change. With an instrument and times written out
--- only their hours are read.
+-- Any step is possible, also 100 milliseconds: books are stored once per change. With a literal instrument and literal
+-- times, only their hours are read.
 WITH busiest AS (
     SELECT
         instrument_id,

@@ -1,7 +1,7 @@
--- about: what a venue told the accounts of its listeners about themselves in one hour
+-- about: account events of the venue's listeners in one hour
 -- grain: connection, frame, position
 -- inputs: account, tokens
--- tokens: outcomes of all instruments that were watched; an account trades others too.
+-- tokens: outcomes of all watched instruments; an account also trades others.
 SELECT
     $venue AS venue,
     CAST(of_micros($since) AS DATE) AS date,

@@ -1,4 +1,4 @@
--- about: the levels that frames of one hour told
+-- about: levels in the frames of one hour
 -- grain: connection, frame, position
 -- inputs: events
 SELECT

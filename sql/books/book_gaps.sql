@@ -1,7 +1,7 @@
--- about: stretches of one hour in which a watched instrument had no book that could be believed
+-- about: intervals of one hour in which a watched instrument had no valid book
 -- grain: instrument, from_at
 -- inputs: made_book_snapshots, gaps, ruling
--- made_book_snapshots: what book_snapshots.sql gave for this hour. gaps: as the chains told them, over their whole length.
+-- made_book_snapshots: the rows of book_snapshots.sql for this hour. gaps: as found by the chains, in full length.
 WITH followed AS (
     SELECT
         *,

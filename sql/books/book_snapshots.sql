@@ -1,11 +1,11 @@
--- about: books over intervals of one hour: of each chain what it rules, and unknown where one should have recorded
+-- about: books over intervals of one hour: from each chain while it is preferred, and unknown for intended time without one
 -- grain: instrument, valid_from
 -- inputs: rows, checks, ruling, intents
--- ruling: from when to when a chain's word counts for an instrument, [rules_from, rules_to) in microseconds.
--- Windows run over narrow rows, place is where each is in its file: sorting the lists of levels took most of the time.
--- intents: stretches in which an instrument was meant to be watched, not overlapping, cut to [$since, $until).
+-- ruling: when a chain is preferred for an instrument, [rules_from, rules_to) in microseconds. Window functions run
+-- over narrow rows, place is the position of each in its file: sorting the lists of levels took most of the time.
+-- intents: intervals in which an instrument was intended, without overlap, cut to [$since, $until).
 WITH checked AS (
-    -- A miss that its second look made a hit is told twice.
+    -- A miss that a second check turned into a hit appears twice.
     SELECT chain, instrument_id, number, min("at") AS checked_at, bool_or(matched) AS matched
     FROM checks
     GROUP BY ALL
@@ -18,7 +18,7 @@ told AS (
         instrument_id,
         valid_to,
         state,
-        -- A stale row is the same book whose proof is missing yet: what comes after it decides.
+        -- A stale row is the same book without a recent proof: the next row decides.
         first_value(CASE WHEN state <> 'stale' THEN state END IGNORE NULLS) OVER (
             later ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
         ) AS next_state,
@@ -39,7 +39,7 @@ judged AS (
             WHEN t.state = 'unknown' THEN NULL
             WHEN t.next_reason IN ('gap', 'lost_frames', 'hash', 'mirror', 'best_prices', 'probe', 'negative_level', 'crossed')
                 THEN false
-            -- A numbered stream that goes on without a break proves what was before; the next hash does elsewhere.
+            -- A numbered stream without a gap proves the rows before; elsewhere the next hash does.
             WHEN venue_has_numbered_frames($venue)
                 THEN CASE WHEN t.next_state <> 'unknown' AND t.chain NOT IN (SELECT chain FROM unnumbered) THEN true END
             WHEN c.checked_at <= coalesce(t.lost_at, c.checked_at) THEN c.matched

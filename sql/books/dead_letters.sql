@@ -1,4 +1,4 @@
--- about: frames, or parts of them, of one hour that could not be read; the path is connection, frame and place in it
+-- about: frames, or parts of them, of one hour that could not be read; the path is connection, frame and position
 -- grain: connection, frame, position
 -- inputs: unreadable
 SELECT

@@ -1,4 +1,4 @@
--- about: quotes of one hour, of the chain whose word counts for the instrument at that instant
+-- about: quotes of one hour, from the chain that is preferred for the instrument at that time
 -- grain: connection, frame, position
 -- inputs: quotes, ruling
 SELECT

@@ -1,9 +1,9 @@
--- about: executions of one hour, of the chain whose word counts for the instrument at that instant
+-- about: executions of one hour, from the chain that is preferred for the instrument at that time
 -- grain: connection, frame, position
 -- inputs: trades, ruling
--- Kalshi names the price of yes and the side that the taker took. A row has the outcome that the taker bought at that
--- outcome's own price, as in core.trades: a taker of no at yes 0.31 bought outcome 1 at 0.69. Where the frame names no
--- side, the outcome is NULL and the price is that of yes. Polymarket names the traded token.
+-- Kalshi sends the price of yes and the side that the taker took. A row has the outcome that the taker bought, at that
+-- outcome's own price, as in core.trades: a taker of no at yes 0.31 bought outcome 1 at 0.69. If the frame has no side,
+-- the outcome is NULL and the price is that of yes. Polymarket sends the traded token.
 WITH read_once AS (
     SELECT
         * EXCLUDE (outcome_index),

@@ -1,4 +1,4 @@
--- about: what streams told in one hour besides books and trades
+-- about: stream events of one hour other than books and trades
 -- grain: connection, frame, position
 -- inputs: lifecycle
 SELECT

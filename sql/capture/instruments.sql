@@ -1,9 +1,9 @@
--- about: what a listener can watch: open instruments that pass its filters, the most traded first
+-- about: instruments that a listener can watch: open instruments that pass its filters, the most traded first
 -- grain: instrument
 -- inputs: core.instruments, core.outcomes, core.events, core.series, mart.market_overview
--- Combos are left out: they have no books worth a stream, and there are millions. So are Polymarket's markets without
--- exactly two tokens: which of them is outcome 0, and what mirrors it, is not known.
--- An empty list and a NULL bound filter nothing. Texts come in lower case.
+-- Combos are excluded: their books are not worth a stream, and there are millions. Polymarket's markets without exactly
+-- two tokens are excluded too: it is not known which token is outcome 0 and which one mirrors it.
+-- An empty list and a NULL bound do not filter. Texts are in lower case.
 WITH described AS (
     SELECT
         i.*,

@@ -1,4 +1,4 @@
--- about: what became of the file's rows, per venue, and the time that the committed ones span.
+-- about: results of the file's rows per venue, and the time span of the committed ones.
 -- grain: venue
 -- inputs: decided, dead
 SELECT

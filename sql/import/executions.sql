@@ -1,12 +1,12 @@
--- about: rows of an imported file that are not a taker's execution of their own. verdict: maker (the taker's row counts
---        it), alone (a maker's side whose taker's row is not there), unknown (a role that is none), doubled (rows that add
---        up to each other, whose sides cannot be told).
+-- about: rows of an imported file that are not separate taker executions. verdict: maker (the taker's row counts it),
+--        alone (a maker's side without the taker's row), unknown (an invalid role), doubled (rows that add up to each
+--        other and have no known sides).
 -- grain: row_no, item
 -- inputs: legs
--- role says the side of a row itself. Else counterparty does: a taker's fill names the exchange, a maker's names the
--- taker, who has a row of the same transaction; a counterparty that is no exchange and has none is a taker whose row is
--- not there. Without either, a transaction whose largest row is the sum of the others
--- holds both sides, unless all its rows are one trader's or the outcomes and sides exclude it.
+-- role names the side of a row. Without it, counterparty decides: a taker's fill names the exchange, a maker's fill
+-- names the taker, who has a row of the same transaction; a counterparty that is not an exchange and has no row is a
+-- taker whose row is missing. Without both, a transaction whose largest row is the sum of the others has both sides,
+-- unless all its rows belong to one trader or the outcomes and sides exclude it.
 WITH traders AS (
     SELECT DISTINCT tx, who FROM legs WHERE tx IS NOT NULL AND who IS NOT NULL AND EXISTS (FROM legs WHERE other IS NOT NULL)
 ), crossing AS (
@@ -15,7 +15,7 @@ WITH traders AS (
     FROM legs l ANTI JOIN traders t ON t.tx = l.tx AND t.who = l.other
     WHERE l.tx IS NOT NULL AND l.other IS NOT NULL AND l.who IS NOT NULL
 ), exchanges AS (
-    -- What the counterparty of a taker's row is: Polymarket's contracts, and what stands there in rows of known takers.
+    -- Counterparties of takers' rows: Polymarket's contracts, and counterparties in rows of known takers.
     SELECT hash(address) AS other
     FROM (VALUES
         ('0x4bfb41d5b3570defd03c39a9a4d8de6bd8b8982e'), ('0xc5d563a36ae78145c45a50134d48a1215220f80a'),

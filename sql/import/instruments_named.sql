@@ -1,5 +1,5 @@
--- about: what the texts that name instruments in the file mean: the venue's own id, or a Gamma id, slug or question id of
---        core.instruments; reason says why a text means none. Ids are never judged by length.
+-- about: the instruments of the texts that name them in the file: the venue's own id, or a Gamma id, slug or question id
+--        of core.instruments; reason says why a text names none. Ids are never judged by length.
 -- grain: venue, said
 -- inputs: plain_fields, known_instruments
 WITH said AS (

@@ -1,4 +1,4 @@
--- about: the records of a JSON file; fault says why a text is none. A record that names a key twice says two things.
+-- about: the records of a JSON file; fault says why a text is not a record. A record with a duplicate key is ambiguous.
 -- grain: row_no
 -- inputs: json_lines
 WITH texts AS (

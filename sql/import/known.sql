@@ -1,6 +1,5 @@
--- about: the fields of every row with what the lake knows of them: the instrument that its id, slug or question names,
---        the outcome of its token and of the label that it names. A row of another venue than asked for, or whose
---        instrument is none of its venue, is at fault.
+-- about: the fields of every row with the lake's facts: the instrument of its id, slug or question, and the outcome of its
+--        token and label. A row of another venue than requested, or with an instrument of another venue, is a fault.
 -- grain: row_no, item
 -- inputs: plain_fields, known_outcomes, named_instruments
 WITH tokens AS (

@@ -1,5 +1,5 @@
--- about: the ladders of instruments that the lake knows, with what their venue says of their books; Kalshi's one ladder
---        is named by the ticker
+-- about: the ladders of instruments in the lake, with their venue's facts about their books; Kalshi's single ladder is
+--        named by the ticker
 -- grain: instrument, ladder
 -- inputs: known_instruments (core.instruments), known_outcomes (core.outcomes)
 SELECT

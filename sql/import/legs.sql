@@ -1,5 +1,5 @@
--- about: what says the side of each row of an imported file of trades, narrow: names are hashes of 64 bits, so that millions
---        of rows are compared in little memory. leg numbers the rows, in their order.
+-- about: the fields that decide the side of each row of an imported file of trades, as narrow rows: names are 64-bit
+--        hashes, so that millions of rows are compared in little memory. leg numbers the rows, in their order.
 -- grain: row_no, item
 -- inputs: fields
 SELECT

@@ -1,5 +1,5 @@
--- about: a row for each member of a record's lists of tokens and labels; the place in the list is the outcome's index, as
---        in Gamma's clobTokenIds and outcomes.
+-- about: a row for each member of a record's lists of tokens and labels; the position in the list is the outcome's index,
+--        as in Gamma's clobTokenIds and outcomes.
 -- grain: row_no, item
 -- inputs: listed_fields
 WITH lists AS (

@@ -1,4 +1,4 @@
--- about: why rows were not committed, with counts and the place of one. For dead letters: the field, then the reason.
+-- about: why rows were not committed, with counts and one example position. For dead letters: the field, then the reason.
 -- grain: reason
 -- inputs: decided, dead
 SELECT reason, count(*) AS n, min(path) AS example

@@ -1,4 +1,4 @@
--- about: records of a recording of others that became no frame, each with its place in the file
+-- about: records of an imported recording that are not frames, each with its position in the file
 -- grain: one record
 -- inputs: lost
 SELECT

@@ -1,4 +1,4 @@
--- about: every row that could not be loaded, and why; without its record, so that millions are narrow.
+-- about: every row that could not be loaded, with the reason, without its record, so that millions of rows stay narrow.
 -- grain: one row of the file
 -- inputs: members, all_fields, typed_rows
 SELECT row_no, NULL AS item, NULL AS venue, NULL AS path, fault AS reason

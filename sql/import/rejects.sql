@@ -1,6 +1,6 @@
--- about: the records of a text file, then the lines that are none, with the reason. Scans before the last one, which
---        looked for keys, met some of the same lines.
---        A broken line stands in quotes, with its number, in a line of bulk_text.bounded.
+-- about: the records of a text file, then the lines that are not records, with the reason. Earlier scans, which searched
+--        for keys, read some of the same lines.
+--        A broken line is quoted, with its number, in a line of bulk_text.bounded.
 -- grain: row_no
 -- inputs: good_records, reject_errors
 WITH lines AS (

@@ -1,4 +1,4 @@
--- about: a timestamp in any text form the venues use; NULL for '', the zero time 0001-01-01 and what is no time.
+-- about: a timestamp in any text form the venues use; NULL for '', the zero time 0001-01-01 and text that is not a time.
 --        Text without an offset is UTC. Epoch numbers are never guessed here: they go through as_epoch.
 CREATE OR REPLACE MACRO as_time(t) AS
     CASE

@@ -1,5 +1,5 @@
--- about: an instrument's status once all sources have been heard. Where trading is over, a final payout settles it
---        although the listing lacks a word of resolution, and a contested one leaves it open.
+-- about: an instrument's status from all its sources. After the end of trading, a final payout settles it even if the
+--        listing is not resolved, and a contested payout leaves it open.
 CREATE OR REPLACE MACRO judged_status(status, is_settled, is_contested) AS
     CASE
         WHEN status NOT IN ('closed', 'determined', 'settled') THEN status

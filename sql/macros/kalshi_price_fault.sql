@@ -1,6 +1,6 @@
--- about: what is wrong with a price in Kalshi's two encodings; NULL where nothing is.
---        Cents are whole: of a price with parts of a cent they tell the cent below or above, so the two
---        disagree from one cent on.
+-- about: the fault of a price in Kalshi's two encodings; NULL if there is none.
+--        Cents are whole numbers: a price with a part of a cent is rounded to the cent below or above, so the two
+--        encodings disagree from one cent on.
 CREATE OR REPLACE MACRO kalshi_price_fault(name, dollars, cents) AS
     CASE
         WHEN dollars <> '' AND coalesce(as_number(dollars) NOT BETWEEN 0 AND 1, true)

@@ -1,4 +1,4 @@
--- about: what is wrong with a price of a candle; NULL where nothing is. Units as in kalshi_price_of_candle.
+-- about: the fault of a price of a candle; NULL if there is none. Units as in kalshi_price_of_candle.
 CREATE OR REPLACE MACRO kalshi_price_fault_of_candle(name, historical, dollars, bare) AS
     kalshi_price_fault(
         name,

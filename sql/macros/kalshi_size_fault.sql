@@ -1,5 +1,5 @@
--- about: what is wrong with a number of contracts in Kalshi's two encodings; NULL where nothing is.
---        The older key told whole contracts, so the two disagree from one contract on.
+-- about: the fault of a number of contracts in Kalshi's two encodings; NULL if there is none.
+--        The older key has whole contracts, so the two encodings disagree from one contract on.
 CREATE OR REPLACE MACRO kalshi_size_fault(name, fixed, whole) AS
     CASE
         WHEN fixed <> '' AND coalesce(as_number(fixed) < 0, true)

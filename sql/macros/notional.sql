@@ -1,4 +1,4 @@
--- about: price x size in dollars, exact, then rounded half up to 1e-6; NULL where one is NULL.
+-- about: price x size in dollars, exact, then rounded half up to 1e-6; NULL if one is NULL.
 --        A price of up to 6 decimals times a size below 10^6 fits 64 bits: 20 times faster than 128.
 CREATE OR REPLACE MACRO notional(price, size) AS
     CASE

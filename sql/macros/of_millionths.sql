@@ -1,4 +1,4 @@
--- about: millionths as an exact decimal of six digits; NULL from 10^12 on, which no column holds (sums of a broken book).
+-- about: millionths as an exact decimal of six digits; NULL from 10^12 on, which fits no column (sums of a broken book).
 CREATE OR REPLACE MACRO of_millionths(x) AS
     CASE
         WHEN x BETWEEN -999999999999999999 AND 999999999999999999

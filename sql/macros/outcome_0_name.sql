@@ -1,5 +1,4 @@
--- about: what people call outcome 0 of an instrument, by its label as served; where outcomes are no tokens, it is the
---        side yes
+-- about: the display name of outcome 0 of an instrument, by its label as served; the side yes if outcomes have no tokens
 CREATE OR REPLACE MACRO outcome_0_name(has_tokens, label) AS
     left(CASE
         WHEN NOT has_tokens AND coalesce(trim(label), 'Yes') = 'Yes' THEN 'Yes'

@@ -1,5 +1,5 @@
--- about: what taking 100, 1,000 and 10,000 contracts off the levels of one side (best first) costs: for each size what
---        is left to take when the levels end (millionths of contracts), and the cost (10^-12 dollars).
+-- about: the cost of taking 100, 1,000 and 10,000 contracts from the levels of one side (best first): for each size the
+--        contracts still missing after the last level (millionths), and the cost (10^-12 dollars).
 CREATE OR REPLACE MACRO walked(prices, sizes) AS
     list_reduce(
         list_zip(prices, sizes),

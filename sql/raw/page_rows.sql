@@ -1,4 +1,4 @@
--- about: how many staged rows lie in the place of each page: what the table holds of the page afterwards, at least
+-- about: number of staged rows that belong to each page: the minimum that the table has of the page afterwards
 -- grain: page
 -- inputs: pages, placed
 SELECT p.page, p.kept_from_at, count(s.at) AS rows

@@ -1,5 +1,5 @@
--- about: the pages of some units with rows of [$from, $to), and from where on the rows of each page's walk were kept in the end
--- A page whose rows were taken by several commits is on record once for each of them.
+-- about: pages of some units with rows of [$from, $to), and the time from which rows of each page's walk were kept
+-- A page whose rows several commits kept has a record for each of them.
 -- grain: unit, page
 -- inputs: pages
 WITH walked AS (

@@ -1,4 +1,4 @@
--- about: the ten instruments with the most contracts traded, by what was really read
+-- about: the ten instruments with the most contracts in the trades that were read
 -- grain: instrument
 -- inputs: core.trades, core.instruments
 SELECT

@@ -1,7 +1,7 @@
 -- about: daily prices of the most traded instrument of each venue, all sources side by side
 -- grain: instrument, date, price_source
 -- inputs: core.daily_prices, core.trades
--- The sources describe the same day: their volumes are compared here, never added up.
+-- The sources describe the same day: compare their volumes, never add them.
 WITH top AS (
     SELECT instrument_id
     FROM core.trades

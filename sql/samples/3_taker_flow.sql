@@ -1,4 +1,4 @@
--- about: who pressed which way: contracts bought and sold of outcome 0 by takers, per venue and UTC day
+-- about: taker flow: contracts of outcome 0 bought and sold by takers, per venue and UTC day
 -- grain: venue, date
 -- inputs: core.trades
 SELECT

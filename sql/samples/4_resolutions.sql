@@ -1,4 +1,4 @@
--- about: how instruments paid out, per venue and source, with what is unresolved and disputed
+-- about: payouts of instruments per venue and source, with unresolved and disputed ones
 -- grain: venue, source, status
 -- inputs: core.resolutions
 SELECT

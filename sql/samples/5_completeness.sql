@@ -1,4 +1,4 @@
--- about: what may be claimed: stretches that were read, and how completely
+-- about: completeness: the intervals that were read, and their state
 -- grain: venue, table_name, state
 -- inputs: core.ingest_windows
 SELECT

@@ -1,4 +1,4 @@
--- about: the ten active instruments whose price moved most since yesterday's close, by prices of one source each
+-- about: the ten active instruments with the largest price change since yesterday's close, each from one price source
 -- grain: instrument
 -- inputs: mart.market_overview
 SELECT venue, category, display_name, latest_price, change_1d, price_source, volume_24h, spread

@@ -1,4 +1,4 @@
--- about: order books that were recorded live: spreads, how often they changed, and how much of the time they held
+-- about: live order books: spreads, number of changes, and share of the time with a valid book
 -- grain: instrument
 -- inputs: core.book_snapshots, core.display_names
 SELECT

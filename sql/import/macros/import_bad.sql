@@ -1,2 +1,2 @@
--- about: why a row cannot be loaded: the field at fault and what was expected of it.
+-- about: why a row cannot be loaded: the faulty field and what was expected.
 CREATE OR REPLACE MACRO import_bad(field, why) AS {'path': field, 'reason': why}

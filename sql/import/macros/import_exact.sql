@@ -1,5 +1,5 @@
--- about: a JSON text whose long numbers are texts of their digits: as numbers they would pass through a float, which bends
---        the 18th digit. Strings are matched first, so that nothing inside of them changes.
+-- about: a JSON text whose long numbers are texts of their digits: as numbers they would pass through a float, which
+--        changes the 18th digit. Strings are matched first, so that their contents do not change.
 CREATE OR REPLACE MACRO import_exact(payload) AS
     CASE
         WHEN regexp_matches(payload, '[:\[,]\s*-?[0-9][0-9.eE+-]{15,}')

@@ -1,5 +1,5 @@
--- about: the members of a list that one field holds: a JSON list (itself or its text), or the text of a Python list of
---        plain words (['1', '2']). NULL for what is no list.
+-- about: the members of a list in one field: a JSON list (itself or its text), or the text of a Python list of plain
+--        words (['1', '2']). NULL for other values.
 CREATE OR REPLACE MACRO import_list(x) AS
     CASE
         WHEN json_valid(x) AND json_type(x) = 'ARRAY' THEN json_extract_string(x, '$[*]')

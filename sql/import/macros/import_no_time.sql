@@ -1,4 +1,4 @@
--- about: the fault of a field that is no time. A bare number needs its unit in the field's name; units are never guessed.
+-- about: the fault of a field that is not a time. A bare number needs its unit in the field's name; units are never guessed.
 CREATE OR REPLACE MACRO import_no_time(field, t) AS
     CASE
         WHEN coalesce(t, '') = '' THEN import_bad(field, 'no time')

@@ -1,2 +1,2 @@
--- about: a price, exact; NULL where the text is no number. Whether it lies in 0..1 is the row's rule.
+-- about: a price, exact; NULL if the text is not a number. The row's rule checks that it is between 0 and 1.
 CREATE OR REPLACE MACRO import_price(x) AS TRY_CAST(x AS DECIMAL(18, 12))

@@ -1,5 +1,5 @@
--- about: a time from an imported text. With an offset it says itself; without one it is a time of the zone in the
---        variable import_zone. NULL for '', the zero time and what is no time after 1970 (publishers write the year 24).
+-- about: a time from an imported text. A text without an offset is a time in the zone of the variable import_zone. NULL
+--        for '', the zero time and text that is not a time after 1970 (publishers write the year 24).
 --        Epochs go through import_epoch.
 CREATE OR REPLACE MACRO import_time(t) AS
     CASE

@@ -1,5 +1,5 @@
--- about: why the outcome that a row names cannot be used, or NULL: an index that is none, or two encodings that disagree.
---        A text that is no number is a label (label_index: what it means, NULL where that is not known).
+-- about: why the outcome of a row cannot be used, or NULL: an invalid index, or two encodings that disagree.
+--        A text that is not a number is a label (label_index: its outcome, NULL if unknown).
 CREATE OR REPLACE MACRO import_which(outcome_index, known_index, label_index) AS
     CASE
         WHEN import_whole(outcome_index) IS NULL AND TRY_CAST(outcome_index AS DOUBLE) IS NOT NULL

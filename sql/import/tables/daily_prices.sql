@@ -1,8 +1,9 @@
--- about: typed daily prices from the fields of an imported file; reject says why a row is none.
+-- about: typed daily prices from the fields of an imported file; reject is the reason of a bad row.
 -- grain: row_no, item
 -- inputs: fields
--- Prices are turned to outcome 0. A point in the first minute of day D (closes_at) is the close of D - 1: publishers
--- sample at midnight, seconds late (1 to 20 s in 515,714 recorded points). Outcome 0's own bar is preferred to a mirror.
+-- Prices are converted to outcome 0. A point in the first minute of day D (closes_at) is the close of D - 1: publishers
+-- sample at midnight, some seconds late (1 to 20 s in 515,714 recorded points). Outcome 0's own bar is preferred to a
+-- mirror.
 -- Bids and asks that mean "none" are those of the venue's own parser (import_bid, import_ask).
 WITH read AS (
     SELECT

@@ -1,4 +1,4 @@
--- about: typed events from the fields of an imported file; reject says why a row is none.
+-- about: typed events from the fields of an imported file; reject is the reason of a bad row.
 -- grain: row_no, item
 -- inputs: fields
 SELECT

@@ -1,8 +1,8 @@
--- about: typed instruments from the fields of an imported file; reject says why a row is none.
+-- about: typed instruments from the fields of an imported file; reject is the reason of a bad row.
 -- grain: row_no, item
 -- inputs: fields
--- Status words: ours, Kalshi's, and open / resolved of publishers. Where there is no word, truth values say the status:
--- is_resolved settled, is_closed closed, is_active false paused, else active. A word and a truth value must agree on
+-- Status words: ours, Kalshi's, and open / resolved of publishers. Without a word, booleans give the status:
+-- is_resolved settled, is_closed closed, is_active false paused, else active. A word and a boolean must agree on
 -- whether trading is over.
 WITH read AS (
     SELECT

@@ -1,9 +1,9 @@
--- about: typed quotes from the fields of an imported file; reject says why a row is none.
+-- about: typed quotes from the fields of an imported file; reject is the reason of a bad row.
 -- grain: row_no, item
 -- inputs: fields
--- Prices are of the outcome that the row names (outcome 0 where it names none) and are turned to outcome 0. A bid for
--- the other side (other_bid) is an ask for this one at 1 - p; where both are given they must agree. Bids, asks and last
--- prices that mean "none" are those of the venue's own parser (import_bid, import_ask; a last price of 0 is no trade).
+-- Prices are of the outcome that the row names (else of outcome 0) and are converted to outcome 0. A bid for the other
+-- side (other_bid) is an ask for this one at 1 - p; if both are given they must agree. Bids, asks and last prices that
+-- mean "none" are those of the venue's own parser (import_bid, import_ask; a last price of 0 is no trade).
 WITH read AS (
     SELECT
         *,

@@ -1,8 +1,9 @@
--- about: typed resolutions from the fields of an imported file; reject says why a row is none.
+-- about: typed resolutions from the fields of an imported file; reject is the reason of a bad row.
 -- grain: row_no, item
 -- inputs: fields
--- A label names an outcome only through core.outcomes; where that does not hold the instrument, the label is kept
--- as the result and there are no payouts. ended_at (trading's end) only dates the window of the import. Payouts that do not sum to 1 are unresolved, with the reason.
+-- A label names an outcome only through core.outcomes; if the instrument is missing there, the label is stored as the
+-- result and there are no payouts. ended_at (the end of trading) only dates the window of the import. Payouts that do
+-- not sum to 1 are unresolved, with the reason.
 WITH read AS (
     SELECT
         *,

@@ -1,10 +1,10 @@
--- about: typed trades from the fields of an imported file; reject says why a row is none, aside why a good one is not counted.
+-- about: typed trades from the fields of an imported file; reject is the reason of a bad row, aside why a good row does not count.
 -- grain: row_no, item
 -- inputs: fields, executions
--- A trade id of the venue is an identity on Kalshi only. Elsewhere the identity is weak: md5 of the file's name,
--- the row and its number among identical rows (identical prints are real, and the same file adds nothing twice).
+-- A venue's trade id is an identity on Kalshi only. Elsewhere the identity is weak: md5 of the file's name, the row and
+-- its number among identical rows (identical prints are real, and importing the same file twice adds nothing).
 -- Kalshi's books are of yes: bid and ask without an outcome buy and sell yes. Yes and no are outcomes of Kalshi by
--- definition, of Polymarket through the labels in core.outcomes only.
+-- definition, on Polymarket only through the labels in core.outcomes.
 WITH numbered AS (
     SELECT row_no, coalesce(item, -1) AS place, row_number() OVER (PARTITION BY sha, item, venue ORDER BY row_no) - 1 AS nth
     FROM fields

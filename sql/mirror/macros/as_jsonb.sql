@@ -1,6 +1,6 @@
--- about: a JSON text in the binary form of jsonb (version 1, then the text); what jsonb cannot hold is kept as a JSON string of the same text
--- jsonb knows neither \u0000 nor half a surrogate pair. Escaped backslashes and whole pairs are no such thing: they are
--- taken out before looking.
+-- about: a JSON text in the binary form of jsonb (version 1, then the text); a text that jsonb cannot store becomes a JSON string
+-- jsonb supports neither \u0000 nor half a surrogate pair. Escaped backslashes and whole pairs are valid: they are
+-- removed before the test.
 CREATE OR REPLACE TEMP MACRO as_jsonb(j) AS
     chr(1) || CASE
         WHEN

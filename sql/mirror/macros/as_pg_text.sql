@@ -1,2 +1,2 @@
--- about: a text without NUL, which Postgres cannot hold: U+FFFD stands where one was
+-- about: a text without NUL, which Postgres cannot store: each NUL becomes U+FFFD
 CREATE OR REPLACE TEMP MACRO as_pg_text(t) AS replace(t, chr(0), chr(65533))

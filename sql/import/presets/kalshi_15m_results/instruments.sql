@@ -1,4 +1,4 @@
--- about: the 15-minute Kalshi markets of the same file; only resolved ones, for the file says no other status.
+-- about: the 15-minute Kalshi markets of the same file; only resolved ones, because the file has no other status.
 -- columns: event_ticker, yes_sub_title, open_time, close_time, floor_strike, result
 -- source: kalshi_15m_results
 -- venue: kalshi

@@ -1,4 +1,4 @@
--- about: a recorder's ledger of settled Kalshi markets: result, and the settlement value where it polled the venue.
+-- about: a recorder's ledger of settled Kalshi markets: result, and the settlement value if it polled the venue.
 -- columns: ticker, result, settlement_value, settlement_ts, captured_at
 -- source: kalshi_settlement_ledger
 -- venue: kalshi
