@@ -78,11 +78,11 @@ _IS_SIDE_EVENT = np.isin(np.arange(len(Kind)), list(SIDE_EVENTS))
 # One frame: its subscription, its number in it, its events.
 FRAME = np.dtype([("sid", "i8"), ("seq", "i8"), ("first", "i4"), ("last", "i4")], align=True)
 # One event. In Subscribed ``size`` is the subscription's number. Levels are bids up to ``asks``, asks up to ``last``;
-# market, least, tick and traded (the last trade's price) are numbers of texts; a best price of 0 is an empty side.
+# market, min_order_size, tick and traded (the last trade's price) are numbers of texts; best price 0: an empty side.
 EVENT = np.dtype(
     [
         *((name, "i8") for name in ("price", "size", "at")),
-        *((name, "i4") for name in ("token", "bids", "asks", "last", "market", "least", "tick", "traded")),
+        *((name, "i4") for name in ("token", "bids", "asks", "last", "market", "min_order_size", "tick", "traded")),
         *((name, "i4") for name in ("best_bid", "best_ask")),
         ("hash", "u4", 5),
         *((name, "i1") for name in ("kind", "side", "relative", "affects_book", "claims", "neg_risk")),

@@ -117,7 +117,7 @@ def place(m: KernelState, book: int, name: int, instrument: Instrument, texts: T
     one["reason"] = one["row_reason"] = BEFORE_SNAPSHOT
     one["from_at"] = one["row_from"] = one["batch_last"] = now
     one["row_state"] = arrays.UNKNOWN
-    one["market"], one["least"] = texts.number(facts.market), texts.number(facts.min_order_size)
+    one["market"], one["min_order_size"] = texts.number(facts.market), texts.number(facts.min_order_size)
     one["tick"], one["traded"] = texts.number(facts.tick_size), texts.number(facts.last_trade_price)
     one["neg_risk"] = NONE if facts.neg_risk is None else facts.neg_risk
     m.sides[4 * book : 4 * book + 4]["count"] = 0

@@ -52,8 +52,8 @@ CLOCK = np.dtype(
 BOOK = _shape(
     i8="close_at from_at last_good_at discarded batch_last batch_number batch_at missing_removals proved_at hits "
     "misses unchecked traded_price row_from row_event row_number row_bid_depth row_ask_depth",
-    i4="name subscription batch_connection market least tick traded row_connection row_bids row_asks row_bid_levels "
-    "row_ask_levels",
+    i4="name subscription batch_connection market min_order_size tick traded row_connection row_bids row_asks "
+    "row_bid_levels row_ask_levels",
     i1="used outcomes reason batch_open mirror_miss noted expired neg_risk row_state row_reason",
 )
 LADDER = np.dtype(
@@ -78,7 +78,7 @@ ROW = _shape(
 )
 GAP = _shape(i8="last_good_at from_at to_at discarded", i4="name connection", i1="reason")
 CHECK = _shape(i8="at number", i4="name", i1="matched")
-NOTE = _shape(i8="at traded_price", i4="name market least tick traded", i1="neg_risk")
+NOTE = _shape(i8="at traded_price", i4="name market min_order_size tick traded", i1="neg_risk")
 
 
 class KernelState(NamedTuple):

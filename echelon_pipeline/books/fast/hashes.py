@@ -17,7 +17,7 @@ from echelon_pipeline.domain.scaled import ONE
 SCRATCH = 1 << 13
 FULL = SCRATCH - 256  # a single piece is at most a quarter of the rest
 MARKET, ASSET, TIMESTAMP = b'{"market":', b',"asset_id":', b',"timestamp":"'
-BIDS, ASKS, LEAST, TICK = b'","hash":"","bids":[', b'],"asks":[', b'],"min_order_size":', b',"tick_size":'
+BIDS, ASKS, MIN_ORDER_SIZE, TICK = b'","hash":"","bids":[', b'],"asks":[', b'],"min_order_size":', b',"tick_size":'
 RISK, SAFE, LAST = b',"neg_risk":true', b',"neg_risk":false', b',"last_trade_price":'
 PRICE, SIZE, NEXT, CLOSE = b'{"price":"', b'","size":"', b'"},', b'"}'
 
@@ -52,11 +52,11 @@ def _put_whole(m: KernelState, end: int, number: int) -> int:
 
 
 @compiled
-def _put_decimal(m: KernelState, end: int, number: int, least: int) -> int:
-    """Writes a decimal with as few decimals as possible, at least ``least``."""
+def _put_decimal(m: KernelState, end: int, number: int, min_decimals: int) -> int:
+    """Writes a decimal with as few decimals as possible, at least ``min_decimals``."""
     end = _put_whole(m, end, number // ONE)
     part, decimals = number % ONE, 6
-    while decimals > least and part % 10 == 0:
+    while decimals > min_decimals and part % 10 == 0:
         part //= 10
         decimals -= 1
     if decimals == 0:
@@ -95,7 +95,7 @@ def _begin(m: KernelState, book: int, outcome: int) -> int:
     # Best last on both sides, as served. The other outcome's ladder is stored mirrored: mirror it back.
     end = _put_levels(m, _put(m, end, BIDS), 2 * ladder + outcome, outcome, outcome == 0)
     end = _put_levels(m, _put(m, end, ASKS), 2 * ladder + 1 - outcome, outcome, outcome != 0)
-    end = _put_text(m, _put(m, end, LEAST), b.least)
+    end = _put_text(m, _put(m, end, MIN_ORDER_SIZE), b.min_order_size)
     end = _put_text(m, _put(m, end, TICK), b.tick)
     end = _put(m, _put(m, end, RISK if b.neg_risk else SAFE), LAST)
     return sha1.drain(m.state, m.scratch, end, m.words)
@@ -174,8 +174,8 @@ def update_facts(m: KernelState, book: int, event: Any) -> None:
     b, changed = m.books[book], False
     if event.market >= 0 and event.market != b.market:
         b.market, changed = event.market, True
-    if event.least >= 0 and event.least != b.least:
-        b.least, changed = event.least, True
+    if event.min_order_size >= 0 and event.min_order_size != b.min_order_size:
+        b.min_order_size, changed = event.min_order_size, True
     if event.tick >= 0 and event.tick != b.tick:
         b.tick, changed = event.tick, True
     if event.neg_risk >= 0 and event.neg_risk != b.neg_risk:
@@ -206,7 +206,7 @@ def check_hash(m: KernelState, out: KernelOutput, book: int, outcome: int) -> No
         return
     claimed = one.claim
     one.claim = -1
-    if min(b.market, b.least, b.tick, b.neg_risk) < 0 or wrong_facts(m, book):
+    if min(b.market, b.min_order_size, b.tick, b.neg_risk) < 0 or wrong_facts(m, book):
         b.unchecked += 1
         _free_claims(m, claimed)
         return

@@ -100,8 +100,8 @@ def facts_of(values: Any, text: Callable[[int], str | None]) -> Facts:
         three_decimals(int(values["traded_price"])) if values["traded"] == BY_PRICE else text(int(values["traded"]))
     )
     risk = None if values["neg_risk"] < 0 else bool(values["neg_risk"])
-    market, least, tick = (text(int(values[name])) for name in ("market", "least", "tick"))
-    return Facts(market, least, tick, risk, traded)
+    market, min_order_size, tick = (text(int(values[name])) for name in ("market", "min_order_size", "tick"))
+    return Facts(market, min_order_size, tick, risk, traded)
 
 
 def notes_of(notes: Array, names: Sequence[str], text: Callable[[int], str | None]) -> pa.RecordBatch:

@@ -134,5 +134,5 @@ def note_facts(m: KernelState, out: KernelOutput, book: int) -> None:
     out.ends[AT_NOTES] += 1
     b.noted = 1
     note.name, note.at, note.neg_risk = b.name, b.batch_last, b.neg_risk
-    note.market, note.least, note.tick = b.market, b.least, b.tick
+    note.market, note.min_order_size, note.tick = b.market, b.min_order_size, b.tick
     note.traded, note.traded_price = b.traded, b.traded_price

@@ -208,7 +208,7 @@ def blank(event: Any, kind: int, token: int) -> None:
     event.price = event.size = 0
     event.at = NONE
     event.bids = event.asks = event.last = 0
-    event.market = event.least = event.tick = event.traded = event.neg_risk = NONE
+    event.market = event.min_order_size = event.tick = event.traded = event.neg_risk = NONE
     event.best_bid = event.best_ask = NONE
     event.side = event.relative = event.affects_book = event.claims = 0
     for n in range(5):

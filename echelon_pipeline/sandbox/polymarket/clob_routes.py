@@ -25,7 +25,7 @@ from echelon_pipeline.sandbox.universe.paths import ONE
 Obj = dict[str, Any]
 PAGE, LONGEST, END = 1000, 15 * DAY, "LTE="
 _INTERVALS = {"max": 31 * DAY, "all": 31 * DAY, "1m": 30 * DAY, "1w": 7 * DAY, "1d": DAY, "6h": 6 * 3600, "1h": 3600}
-_LEAST_FIDELITY = {"1w": 5, "1m": 10}
+_MIN_FIDELITY = {"1w": 5, "1m": 10}
 _MAX_POINTS = 4_300
 
 
@@ -149,8 +149,8 @@ class Clob:
             raise refuse("Invalid payload")
         if not 1 <= len(body["markets"]) <= 20:
             raise refuse("Payload exceeds the limit")
-        asked = (body.get("start_ts"), body.get("end_ts"), body.get("interval"), body.get("fidelity"))
-        return {"history": {str(token): self._points(str(token), *asked) for token in body["markets"]}}
+        window_params = (body.get("start_ts"), body.get("end_ts"), body.get("interval"), body.get("fidelity"))
+        return {"history": {str(token): self._points(str(token), *window_params) for token in body["markets"]}}
 
     def _points(
         self, token: str | None, start: int | None, end: int | None, interval: str | None, fidelity: object
@@ -158,10 +158,10 @@ class Clob:
         if not token:
             raise refuse("invalid filters: 'market' is required")
         now = self.clock.s
-        least = _LEAST_FIDELITY.get(interval or "", 1)
+        min_fidelity = _MIN_FIDELITY.get(interval or "", 1)
         step = int(str(fidelity)) if str(fidelity or "").isdigit() else 1
-        if step < least:
-            raise refuse(f"invalid filters: minimum 'fidelity' for '{interval}' range is {least}")
+        if step < min_fidelity:
+            raise refuse(f"invalid filters: minimum 'fidelity' for '{interval}' range is {min_fidelity}")
         low, high = _window(start, end, interval, now)
         where = self.state.names.find_token(token)
         if where is None or not self.state.listed(where[0], now):

@@ -126,12 +126,12 @@ class DataQuery:
             return False
         if user and wallet(self._state, table.key[n]).lower() != user.lower():
             return False
-        least = query.get("filter_amount") or query.get("filterAmount")
-        if not least:
+        min_amount = query.get("filter_amount") or query.get("filterAmount")
+        if not min_amount:
             return True
         in_cash = (query.get("filter_type") or query.get("filterType") or "CASH") == "CASH"
         amount = table.size[n] * table.price[n] // 10_000 if in_cash else table.size[n]
-        return amount >= float(least) * 1_000_000
+        return amount >= float(min_amount) * 1_000_000
 
     def v1_trades(self, query: QueryParams, now_us: int) -> list[int]:
         """One v1 page: limit and offset over a moving feed, capped."""

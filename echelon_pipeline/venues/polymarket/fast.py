@@ -155,11 +155,11 @@ def _has_facts(t: Pointer, spans: Array) -> bool:
 @compiled
 def _learned(t: Pointer, spans: Array, event: Any, texts: Any) -> bool:
     """The facts of a book; False where one of them was never met, so that it has no number yet."""
-    event.market, event.least = _number(t, spans, MARKET, texts), _number(t, spans, LEAST, texts)
+    event.market, event.min_order_size = _number(t, spans, MARKET, texts), _number(t, spans, LEAST, texts)
     event.tick, event.traded = _number(t, spans, TICK, texts), _number(t, spans, LAST_TRADE, texts)
     if has(spans, NEG_RISK):
         event.neg_risk = byte(t, first(spans, NEG_RISK)) == 116
-    return bool(min(event.market, event.least, event.tick, event.traded) > UNLISTED)
+    return bool(min(event.market, event.min_order_size, event.tick, event.traded) > UNLISTED)
 
 
 @compiled
