@@ -30,8 +30,8 @@ from echelon_pipeline.streams.record import Pace, Recorded, record
 from echelon_pipeline.streams.replay import replay
 from echelon_pipeline.streams.segments import count_of, segments
 from echelon_pipeline.venues.kalshi.stream import read
-from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
+from echelon_pipeline_tests.callback_feed import CallbackFeed
 
 TICKERS = [f"KXLOAD-26DEC-T{n}" for n in range(200)]
 TICK = 0.01  # seconds between two bursts of the venue
@@ -96,7 +96,7 @@ def measured(root: Path, seconds: float, rate: int) -> dict[str, Any]:
     late: Any = np.zeros(LONGEST + 1, "i8")  # frames by milliseconds until they were durable
     instruments = tuple(Instrument(f"kalshi:{t}", (t,)) for t in TICKERS)
     dial = partial(opened, url, name="load", policy=policy, metrics=WsMetrics())
-    feed = Feed("kalshi", 0, url, instruments, dial, _nothing, _nothing, _nothing, read, ())
+    feed = CallbackFeed("kalshi", 0, url, instruments, dial, _nothing, _nothing, _nothing, read, ())
     write = logs.Log.write
 
     def timed(self: logs.Log, taken: logs.Pending) -> int:

@@ -6,9 +6,10 @@ Belongs here: the shape of a feed. Each venue's ``live.py`` makes them.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Protocol
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Message
@@ -17,36 +18,46 @@ from echelon_pipeline.venues.ws import Wire, WsPolicy
 OWN = -1  # the number of the feed that an account's own channels come on
 
 
-@dataclass(frozen=True)
-class Feed:
+class Feed(Protocol):
     """One connection's worth of a venue's stream. ``number``: of those that are open at once, from 0, or ``OWN``.
+    ``channels``: those whose subscriptions must be numbered before anything can be changed. ``quotes``: those that it
+    brings are wanted in tables."""
 
-    ``greet`` asks for some tokens on a connection that is new; ``renew`` for whole books of some of them again,
-    ``change`` for some more and others not any more, given the venue's numbers of the connection's subscriptions by
-    channel. ``channels``: which of those must be known before anything can be changed. ``quotes``: those that it
-    brings are wanted in tables.
-    """
+    @property
+    def venue(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def instruments(self) -> tuple[Instrument, ...]: ...
+    @property
+    def channels(self) -> tuple[str, ...]: ...
+    @property
+    def quotes(self) -> bool: ...
 
-    venue: str
-    number: int
-    url: str
-    instruments: tuple[Instrument, ...]
-    dial: Callable[[], AbstractAsyncContextManager[Wire]]
-    greet: Callable[[Wire, Sequence[str]], Awaitable[None]]
-    renew: Callable[[Wire, Sequence[str], Mapping[str, int]], Awaitable[None]]
-    change: Callable[[Wire, Sequence[str], Sequence[str], Mapping[str, int]], Awaitable[None]]
-    read: Callable[[bytes], Message]
-    channels: tuple[str, ...] = ()
-    quotes: bool = False
+    def dial(self) -> AbstractAsyncContextManager[Wire]:
+        """A new connection, closed on the way out."""
+
+    def greet(self, wire: Wire, tokens: Sequence[str], /) -> Awaitable[None]:
+        """Asks for some tokens on a connection that is new."""
+
+    def renew(self, wire: Wire, tokens: Sequence[str], sids: Mapping[str, int], /) -> Awaitable[None]:
+        """Asks for whole books of some tokens again. ``sids``: the venue's numbers of the connection's subscriptions,
+        by channel."""
+
+    def change(
+        self, wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int], /
+    ) -> Awaitable[None]:
+        """Asks for more tokens, and for others no more."""
+
+    def read(self, payload: bytes, /) -> Message:
+        """What a frame says."""
 
 
 def patient(policy: WsPolicy) -> WsPolicy:
     """For an account's channels, which are silent while nothing is traded: only protocol pings tell a dead one."""
     return replace(policy, silence=math.inf)
-
-
-async def nothing(*_: object) -> None:
-    """What an account's feed does to renew or change: it has no books and watches no tokens."""
 
 
 def tokens_of(instruments: Iterable[Instrument]) -> list[str]:

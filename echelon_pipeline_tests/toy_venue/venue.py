@@ -18,6 +18,7 @@ from echelon_pipeline.tables import Feeder
 from echelon_pipeline.venues.base import Facts, Levels, Probe, StreamProbe, Venue
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy, opened
+from echelon_pipeline_tests.callback_feed import CallbackFeed
 from echelon_pipeline_tests.toy_venue.rest import KINDS, opened_rest
 from echelon_pipeline_tests.toy_venue.stream import change, read, renew, subscribe
 
@@ -53,7 +54,7 @@ class ToyStream:
     ) -> Feed:
         url = ours(settings).toy_ws_url
         dial = partial(opened, url, name=NAME, policy=WsPolicy.of(settings), metrics=metrics)
-        return Feed(NAME, number, url, tuple(instruments), dial, subscribe, renew, change, read, quotes=quotes)
+        return CallbackFeed(NAME, number, url, tuple(instruments), dial, subscribe, renew, change, read, quotes=quotes)
 
     def own(self, settings: Settings, metrics: WsMetrics) -> Feed:  # noqa: ARG002
         raise BadSettings("the toy venue has no accounts")

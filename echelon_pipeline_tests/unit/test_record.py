@@ -25,8 +25,8 @@ from echelon_pipeline.streams.feeds import feeds_of
 from echelon_pipeline.streams.record import Pace, Recorded, record
 from echelon_pipeline.streams.segments import CLOSED, OPEN, connection_of, instruments_of, read, recover, segments
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
-from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
+from echelon_pipeline_tests.callback_feed import CallbackFeed
 
 FAST = WsPolicy(open_timeout=2.0, backoff=0.01, backoff_max=0.02)
 A = Instrument("kalshi:A", ("A",))
@@ -62,7 +62,7 @@ def recorded(
         async with serve(handler, "127.0.0.1", 0, close_timeout=0.2) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
             dial = partial(opened, url, name="v", policy=policy, metrics=WsMetrics())
-            feed = Feed("kalshi", 0, url, (A,), dial, hello, renew, change, read_frame)
+            feed = CallbackFeed("kalshi", 0, url, (A,), dial, hello, renew, change, read_frame)
             task = asyncio.create_task(
                 record(feed, root, listener="l", epoch=2, stop=stop, policy=policy, pace=pace, recorded=found)
             )
@@ -303,7 +303,7 @@ def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> 
         stop = asyncio.Event()
         url = "ws://127.0.0.1:1"
         dial = partial(opened, url, name="v", policy=WsPolicy(), metrics=WsMetrics())
-        feed = Feed("kalshi", 0, url, (A,), dial, hello, nothing, change, read_frame)
+        feed = CallbackFeed("kalshi", 0, url, (A,), dial, hello, nothing, change, read_frame)
         task = asyncio.create_task(
             record(feed, tmp_path, listener="l", epoch=1, stop=stop, policy=WsPolicy(), pace=PACE, recorded=Recorded())
         )
@@ -318,7 +318,7 @@ def test_a_venue_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> 
 def test_a_refusal_that_waiting_cannot_mend_ends_the_recording(tmp_path: Path) -> None:
     async def main() -> None:
         dial = partial(opened, "ws://127.0.0.1:1", name="v", policy=FAST, metrics=WsMetrics(), headers=_unauthorized)
-        feed = Feed("kalshi", 0, "", (A,), dial, hello, nothing, change, read_frame)
+        feed = CallbackFeed("kalshi", 0, "", (A,), dial, hello, nothing, change, read_frame)
         await record(
             feed, tmp_path, listener="l", epoch=1, stop=asyncio.Event(), policy=FAST, pace=PACE, recorded=Recorded()
         )

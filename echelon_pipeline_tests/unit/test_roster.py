@@ -23,9 +23,10 @@ from echelon_pipeline.streams.segments import OPEN, Connection, left_open, read,
 from echelon_pipeline.streams.watchlist import CHANGES, Rewatched, Roster, watched_of
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
-from echelon_pipeline.venues.live import Feed, placed, tokens_of
+from echelon_pipeline.venues.live import placed, tokens_of
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy, opened
+from echelon_pipeline_tests.callback_feed import CallbackFeed
 
 SECOND = 1_000_000
 A, B, C = (Instrument(f"kalshi:{name}", (name,)) for name in "ABC")
@@ -142,7 +143,7 @@ def followed(
         async with serve(venue, "127.0.0.1", 0, close_timeout=0.2) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
             dial = partial(opened, url, name="v", policy=FAST, metrics=WsMetrics())
-            feed = Feed(
+            feed = CallbackFeed(
                 "kalshi", 0, url, (), dial, kalshi.subscribe, kalshi.renew, kalshi.change, read_frame, kalshi.CHANNELS
             )
             work = record(

@@ -10,8 +10,8 @@ from typing import Any
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.streams.lost_books import MOST, Watch
 from echelon_pipeline.venues.kalshi.stream import read
-from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import Wire
+from echelon_pipeline_tests.callback_feed import CallbackFeed
 
 SECOND = 1_000_000
 
@@ -36,7 +36,7 @@ A, B, C = (Instrument(f"kalshi:{name}", (name,)) for name in "ABC")
 
 
 def watch() -> Watch:
-    return Watch(Feed("kalshi", 0, "", (A, B), dial, greet, renew, change, read), "c", 5.0, (A, B))
+    return Watch(CallbackFeed("kalshi", 0, "", (A, B), dial, greet, renew, change, read), "c", 5.0, (A, B))
 
 
 def told(kind: str, seq: int, ticker: str, **msg: Any) -> bytes:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from echelon_pipeline.books.book import Instrument
@@ -18,7 +19,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.base import Levels
 from echelon_pipeline.venues.kalshi.auth import Signer
 from echelon_pipeline.venues.kalshi.stream import read
-from echelon_pipeline.venues.live import OWN, Feed, nothing, patient
+from echelon_pipeline.venues.live import OWN, Feed, patient
 from echelon_pipeline.venues.ws import Headers, Wire, WsMetrics, WsPolicy, opened
 
 VENUE = "kalshi"
@@ -29,19 +30,69 @@ QUOTES = "ticker"
 OWN_CHANNELS = ("fill", "market_positions", "user_orders")
 
 
+@dataclass(frozen=True)
+class MarketFeed:
+    """Books and prints of tickers, and maybe quotes. ``connect``: opens a connection."""
+
+    number: int
+    url: str
+    instruments: tuple[Instrument, ...]
+    connect: Callable[[], AbstractAsyncContextManager[Wire]] = field(repr=False)
+    quotes: bool = False
+    venue: ClassVar[str] = VENUE
+    channels: ClassVar[tuple[str, ...]] = CHANNELS
+    read = staticmethod(read)
+
+    def dial(self) -> AbstractAsyncContextManager[Wire]:
+        return self.connect()
+
+    async def greet(self, wire: Wire, tickers: Sequence[str]) -> None:
+        await subscribe(wire, tickers, quotes=self.quotes)
+
+    async def renew(self, wire: Wire, tickers: Sequence[str], sids: Mapping[str, int]) -> None:
+        await renew(wire, tickers, sids)
+
+    async def change(self, wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+        await change(wire, added, dropped, sids)
+
+
+@dataclass(frozen=True)
+class OwnFeed:
+    """The account's own channels: no books, nothing to choose."""
+
+    url: str
+    connect: Callable[[], AbstractAsyncContextManager[Wire]] = field(repr=False)
+    number: ClassVar[int] = OWN
+    venue: ClassVar[str] = VENUE
+    instruments: ClassVar[tuple[Instrument, ...]] = ()
+    channels: ClassVar[tuple[str, ...]] = ()
+    quotes: ClassVar[bool] = False
+    read = staticmethod(read)
+
+    def dial(self) -> AbstractAsyncContextManager[Wire]:
+        return self.connect()
+
+    async def greet(self, wire: Wire, tickers: Sequence[str]) -> None:
+        await subscribe_own(wire, tickers)
+
+    async def renew(self, wire: Wire, tickers: Sequence[str], sids: Mapping[str, int]) -> None:
+        """There are no books."""
+
+    async def change(self, wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+        """There are no tickers."""
+
+
 def feed(
     settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics, *, quotes: bool = False
 ) -> Feed:
     """One connection. BadSettings without a key: public channels too want a signed handshake."""
-    dial, say = _dial(settings, WsPolicy.of(settings), metrics), partial(subscribe, quotes=quotes)
-    names = (VENUE, number, settings.kalshi_stream_url, tuple(instruments))
-    return Feed(*names, dial, say, renew, change, read, CHANNELS, quotes)
+    connect = _dial(settings, WsPolicy.of(settings), metrics)
+    return MarketFeed(number, settings.kalshi_stream_url, tuple(instruments), connect, quotes)
 
 
 def own_feed(settings: Settings, metrics: WsMetrics) -> Feed:
     """The account's own orders, fills and positions, of all markets. BadSettings without a key."""
-    dial = _dial(settings, patient(WsPolicy.of(settings)), metrics)
-    return Feed(VENUE, OWN, settings.kalshi_stream_url, (), dial, subscribe_own, nothing, nothing, read)
+    return OwnFeed(settings.kalshi_stream_url, _dial(settings, patient(WsPolicy.of(settings)), metrics))
 
 
 def _dial(settings: Settings, policy: WsPolicy, metrics: WsMetrics) -> Callable[[], AbstractAsyncContextManager[Wire]]:

@@ -5,15 +5,19 @@ Belongs here: subscriptions. What the venue answers is ``stream.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.base import Levels
-from echelon_pipeline.venues.live import OWN, Feed, nothing, patient
+from echelon_pipeline.venues.live import OWN, Feed, patient
 from echelon_pipeline.venues.polymarket.stream import read
 from echelon_pipeline.venues.ws import Wire, WsMetrics, WsPolicy, opened
 
@@ -21,13 +25,68 @@ VENUE = "polymarket"
 KEEPALIVE = ("PING", "PONG")
 
 
+@dataclass(frozen=True)
+class MarketFeed:
+    """Books, prints and quotes of tokens. ``connect``: opens a connection."""
+
+    number: int
+    url: str
+    instruments: tuple[Instrument, ...]
+    connect: Callable[[], AbstractAsyncContextManager[Wire]] = field(repr=False)
+    quotes: bool = False
+    venue: ClassVar[str] = VENUE
+    channels: ClassVar[tuple[str, ...]] = ()
+    read = staticmethod(read)
+
+    def dial(self) -> AbstractAsyncContextManager[Wire]:
+        return self.connect()
+
+    async def greet(self, wire: Wire, tokens: Sequence[str]) -> None:
+        await subscribe(wire, tokens)
+
+    async def renew(self, wire: Wire, tokens: Sequence[str], sids: Mapping[str, int]) -> None:
+        await renew(wire, tokens, sids)
+
+    async def change(self, wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+        await change(wire, added, dropped, sids)
+
+
+@dataclass(frozen=True)
+class OwnFeed:
+    """The account's own orders and trades. ``key``: what the account is let in with."""
+
+    url: str
+    connect: Callable[[], AbstractAsyncContextManager[Wire]] = field(repr=False)
+    key: Mapping[str, SecretStr] = field(repr=False)
+    number: ClassVar[int] = OWN
+    venue: ClassVar[str] = VENUE
+    instruments: ClassVar[tuple[Instrument, ...]] = ()
+    channels: ClassVar[tuple[str, ...]] = ()
+    quotes: ClassVar[bool] = False
+    read = staticmethod(read)
+
+    def dial(self) -> AbstractAsyncContextManager[Wire]:
+        return self.connect()
+
+    async def greet(self, wire: Wire, tokens: Sequence[str]) -> None:  # noqa: ARG002
+        """Without markets: all of them."""
+        told = {name: value.get_secret_value() for name, value in self.key.items()}
+        await wire.send({"type": "user", "auth": told})
+
+    async def renew(self, wire: Wire, tokens: Sequence[str], sids: Mapping[str, int]) -> None:
+        """There are no books."""
+
+    async def change(self, wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+        """There are no tokens."""
+
+
 def feed(
     settings: Settings, number: int, instruments: Sequence[Instrument], metrics: WsMetrics, *, quotes: bool = False
 ) -> Feed:
     """One connection. ``quotes`` come anyway: they say whether tables are to have them."""
     url = settings.polymarket_ws_url
-    dial = partial(opened, url, name=VENUE, policy=WsPolicy.of(settings), metrics=metrics, keepalive=KEEPALIVE)
-    return Feed(VENUE, number, url, tuple(instruments), dial, subscribe, renew, change, read, quotes=quotes)
+    connect = partial(opened, url, name=VENUE, policy=WsPolicy.of(settings), metrics=metrics, keepalive=KEEPALIVE)
+    return MarketFeed(number, url, tuple(instruments), connect, quotes)
 
 
 def own_feed(settings: Settings, metrics: WsMetrics) -> Feed:
@@ -40,13 +99,8 @@ def own_feed(settings: Settings, metrics: WsMetrics) -> Feed:
     if missing := [variable for variable, value in key.values() if value is None]:
         raise BadSettings(f"Polymarket's user channel wants the account's key: set {', '.join(missing)}")
     url, policy = settings.polymarket_user_ws_url, patient(WsPolicy.of(settings))
-
-    async def subscribe_own(wire: Wire, _: Sequence[str]) -> None:
-        told = {name: value.get_secret_value() for name, (_, value) in key.items() if value is not None}
-        await wire.send({"type": "user", "auth": told})  # without markets: all of them
-
-    dial = partial(opened, url, name=VENUE, policy=policy, metrics=metrics, keepalive=KEEPALIVE)
-    return Feed(VENUE, OWN, url, (), dial, subscribe_own, nothing, nothing, read)
+    connect = partial(opened, url, name=VENUE, policy=policy, metrics=metrics, keepalive=KEEPALIVE)
+    return OwnFeed(url, connect, {name: value for name, (_, value) in key.items() if value is not None})
 
 
 async def subscribe(wire: Wire, tokens: Sequence[str]) -> None:
