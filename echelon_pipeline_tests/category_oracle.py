@@ -41,7 +41,7 @@ class Evidence:
 def categorise(evidence: Evidence) -> tuple[str, str, str | None]:
     """Category, kind of evidence and rule id of one market."""
     for rule in category_rules():
-        if rule.applies_to(evidence.venue) and any(_matches(rule, text) for text in evidence.texts(rule.field)):
+        if rule.venue in ("", evidence.venue) and any(_matches(rule, text) for text in evidence.texts(rule.field)):
             return rule.category, rule.source, rule.rule_id
     return "Other", NONE, None
 

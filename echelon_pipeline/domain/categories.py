@@ -44,10 +44,6 @@ class CategoryRule:
     def source(self) -> str:
         return SOURCES[self.field]
 
-    def applies_to(self, venue: str) -> bool:
-        """Whether the rule applies to this venue."""
-        return self.venue in ("", venue)
-
 
 @cache
 def category_rules() -> tuple[CategoryRule, ...]:

@@ -14,7 +14,7 @@ from echelon_pipeline.sandbox.server.clock import SandboxClock
 from echelon_pipeline.sandbox.universe.book_faults import BookFault
 from echelon_pipeline.sandbox.universe.books import ASK, BID, Book, Books, changes
 from echelon_pipeline.sandbox.universe.paths import ONE, bid_ask
-from echelon_pipeline.sandbox.universe.trades import ticks
+from echelon_pipeline.sandbox.universe.trades import FINE_TICK, ticks
 from echelon_pipeline.sandbox.universe.world import World
 from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 
@@ -153,7 +153,12 @@ def test_books_are_empty_before_the_open_and_after_the_close() -> None:
 def test_a_tick_becomes_finer_near_the_end_of_a_market_that_ends_at_zero_or_one() -> None:
     of = world()
     books = of.books["polymarket"]
-    row = next(i for i in range(books.venue.ordinary) if books.has_refined(i) and of.polymarket.has_book(i))
+
+    def refines(i: int) -> bool:
+        """Whether the tick of a row becomes finer before trading ends."""
+        return ticks(books.venue.grid(i)) > FINE_TICK and books.fine_from(i) < books.closes(i)
+
+    row = next(i for i in range(books.venue.ordinary) if refines(i) and of.polymarket.has_book(i))
     fine = books.fine_from(row)
     assert books.opens(row) < fine < books.closes(row)
     before, after = books.at(row, fine - 1), books.at(row, fine)

@@ -124,10 +124,6 @@ class Books:
             return injected
         return min(injected, (c["opens"][i] + (c["closes"][i] - c["opens"][i]) * _FINE_FROM // 1000) * SECOND_US)
 
-    def has_refined(self, i: int) -> bool:
-        """Whether the tick ever becomes finer."""
-        return ticks(self.venue.grid(i)) > FINE_TICK and self.fine_from(i) < self.closes(i)
-
     def tick(self, i: int, us: int) -> int:
         native = ticks(self.venue.grid(i))
         return FINE_TICK if us >= self.fine_from(i) else native
