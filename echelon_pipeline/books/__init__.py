@@ -28,14 +28,14 @@ The rules, which every replay of frames follows:
     numbers at 1.
  6. A batch is the frames of one instrument up to a frame with a later venue time, or up to 50 ms of silence. A book
     is checked and shown only at the end of a batch, as of its last frame. A frame without a venue time belongs to
-    the open batch; if the open batch has no venue time, every frame is a batch of its own.
+    the open batch; a batch without a venue time is a single frame.
  7. Bid >= ask at the end of a batch invalidates the book.
  8. A level that would fall below zero invalidates the book. A new size of 0 at a price without a level changes
     nothing and is counted: hash and mirror show whether a frame was missed.
  9. A hash is compared with the ladder at the end of the batch; any hash given for the last venue time may match.
     A mismatch is rechecked 250 ms later with the last trade price known by then, unless the next hash matches. A
-    second mismatch invalidates the book - but where none of the first three hashes matched, the metadata is wrong
-    and hashes are ignored.
+    second mismatch invalidates the book. If none of the first three hashes of an instrument matches, its facts are
+    wrong, and hashes are ignored.
 10. If the two mirrored ladders differ at the end of a batch and still differ 250 ms later, the book is invalid.
 11. A tick size change, the end of a subscription, a disconnect or an unreadable frame invalidates the books
     concerned. An unreadable frame concerns the ladders that it names; none if its type carries no book; all books

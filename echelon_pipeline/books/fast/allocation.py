@@ -56,7 +56,7 @@ def longer(array: Array, length: int, fill: int = 0) -> Array:
     return np.concatenate([array, added])
 
 
-def with_place(m: KernelState, book: int) -> KernelState:
+def with_book(m: KernelState, book: int) -> KernelState:
     """The state with space for the book of that number."""
     books = longer(m.books, book + 1)
     count = len(books)
@@ -71,7 +71,7 @@ def with_place(m: KernelState, book: int) -> KernelState:
     )
 
 
-def with_room(m: KernelState, columns: Columns, texts: Texts) -> KernelState:
+def with_space(m: KernelState, columns: Columns, texts: Texts) -> KernelState:
     """The state with space for a chunk, whatever its frames contain.
 
     A side that is full moves to a place twice as large: all of its moves together take less than four times its final
@@ -106,20 +106,20 @@ def _with_free_claims(m: KernelState, wanted: int) -> Array:
 
 def place(m: KernelState, book: int, name: int, instrument: Instrument, texts: Texts) -> None:
     """Initialises a book that is watched from now on."""
-    one, now, facts = m.books[book], m.clock[0]["now"], instrument.facts
+    b, now, facts = m.books[book], m.clock[0]["now"], instrument.facts
     for field in arrays.BOOK.names or ():
-        one[field] = 0
+        b[field] = 0
     for field in ("subscription", "traded", "row_event", "row_bid_levels", "row_ask_levels"):
-        one[field] = NONE
-    one["row_bid_depth"] = one["row_ask_depth"] = NONE
-    one["used"], one["outcomes"], one["name"] = 1, len(instrument.tokens), name
-    one["close_at"] = arrays.NEVER if instrument.close_at is None else instrument.close_at
-    one["reason"] = one["row_reason"] = BEFORE_SNAPSHOT
-    one["from_at"] = one["row_from"] = one["batch_last"] = now
-    one["row_state"] = arrays.UNKNOWN
-    one["market"], one["min_order_size"] = texts.number(facts.market), texts.number(facts.min_order_size)
-    one["tick"], one["traded"] = texts.number(facts.tick_size), texts.number(facts.last_trade_price)
-    one["neg_risk"] = NONE if facts.neg_risk is None else facts.neg_risk
+        b[field] = NONE
+    b["row_bid_depth"] = b["row_ask_depth"] = NONE
+    b["used"], b["outcomes"], b["name"] = 1, len(instrument.tokens), name
+    b["close_at"] = arrays.NEVER if instrument.close_at is None else instrument.close_at
+    b["reason"] = b["row_reason"] = BEFORE_SNAPSHOT
+    b["from_at"] = b["row_from"] = b["batch_last"] = now
+    b["row_state"] = arrays.UNKNOWN
+    b["market"], b["min_order_size"] = texts.number(facts.market), texts.number(facts.min_order_size)
+    b["tick"], b["traded"] = texts.number(facts.tick_size), texts.number(facts.last_trade_price)
+    b["neg_risk"] = NONE if facts.neg_risk is None else facts.neg_risk
     m.sides[4 * book : 4 * book + 4]["count"] = 0
     m.sides[4 * book : 4 * book + 4]["depth"] = 0
     ladders = m.ladders[2 * book : 2 * book + 2]

@@ -120,17 +120,17 @@ def _subscription(m: KernelState, sid: int) -> int:
 
 @inside
 def _number(m: KernelState, out: KernelOutput, sub: int, seq: int) -> None:
-    one, now = m.subscriptions[sub], m.clock[0].now
+    subscription, now = m.subscriptions[sub], m.clock[0].now
     if seq >= 0:
-        expected = one.expected
-        one.expected = seq + 1
+        expected = subscription.expected
+        subscription.expected = seq + 1
         if m.clock[0].sequences and expected >= 0 and expected != seq:
             m.clock[0].counts[SEQUENCE_BREAKS] += 1
             validity.lose_all(m, out, sub, REASON_GAP)
-    one.proved_at = now
+    subscription.proved_at = now
     timeouts.start(m.subscription_proofs, sub, now)
-    if one.expired:
-        one.expired = 0
+    if subscription.expired:
+        subscription.expired = 0
         _restate_all(m, out, sub, now)
 
 

@@ -70,17 +70,17 @@ def _put_decimal(m: KernelState, end: int, number: int, min_decimals: int) -> in
 
 @compiled
 def _put_levels(m: KernelState, end: int, side: int, outcome: int, rising: bool) -> int:
-    one = m.sides[side]
-    for n in range(one.count):
+    s = m.sides[side]
+    for n in range(s.count):
         if end >= FULL:
             end = sha1.drain(m.state, m.scratch, end, m.words)
-        level = m.pool[one.start + (n if rising else one.count - 1 - n)]
+        level = m.pool[s.start + (n if rising else s.count - 1 - n)]
         price = ONE - level.price if outcome else level.price
         end = _put(m, end, PRICE)
         end = _put_decimal(m, end, price, 0)
         end = _put(m, end, SIZE)
         end = _put_decimal(m, end, level.size, 0)
-        end = _put(m, end, NEXT if n + 1 < one.count else CLOSE)
+        end = _put(m, end, NEXT if n + 1 < s.count else CLOSE)
     return end
 
 
@@ -145,27 +145,27 @@ def _matches_claim(m: KernelState, claim: int) -> bool:
 @inside
 def claim(m: KernelState, ladder: int, event: Any) -> None:
     """Remembers the hash of a frame; a later venue time replaces an earlier one, both cover the whole ladder."""
-    one = m.ladders[ladder]
-    if one.claim >= 0 and one.claim_at != event.at:
-        _free_claims(m, one.claim)
-        one.claim = -1
+    ladder_state = m.ladders[ladder]
+    if ladder_state.claim >= 0 and ladder_state.claim_at != event.at:
+        _free_claims(m, ladder_state.claim)
+        ladder_state.claim = -1
     new = m.clock[0].first_claim
     m.clock[0].first_claim = m.claims[new].after
     m.clock[0].free_claims -= 1
     for n in range(5):
         m.claims[new].words[n] = event.hash[n]
     m.claims[new].matchable = event.claims == MATCHABLE
-    m.claims[new].after = one.claim
-    one.claim, one.claim_at = new, event.at
+    m.claims[new].after = ladder_state.claim
+    ladder_state.claim, ladder_state.claim_at = new, event.at
 
 
 @compiled
 def clear_claims(m: KernelState, ladder: int) -> None:
     """Discards the hashes and misses of a ladder that was replaced."""
-    one = m.ladders[ladder]
-    _free_claims(m, one.claim)
-    _free_claims(m, one.miss)
-    one.claim = one.miss = -1
+    ladder_state = m.ladders[ladder]
+    _free_claims(m, ladder_state.claim)
+    _free_claims(m, ladder_state.miss)
+    ladder_state.claim = ladder_state.miss = -1
 
 
 @compiled
@@ -201,32 +201,37 @@ def _write_check(m: KernelState, out: KernelOutput, book: int, at: int, number: 
 @inside
 def check_hash(m: KernelState, out: KernelOutput, book: int, outcome: int) -> None:
     """Compares the ladder with the last hashes."""
-    b, one = m.books[book], m.ladders[2 * book + outcome]
-    if one.claim < 0:
+    b, ladder_state = m.books[book], m.ladders[2 * book + outcome]
+    if ladder_state.claim < 0:
         return
-    claimed = one.claim
-    one.claim = -1
+    claimed = ladder_state.claim
+    ladder_state.claim = -1
     if min(b.market, b.min_order_size, b.tick, b.neg_risk) < 0 or wrong_facts(m, book):
         b.unchecked += 1
         _free_claims(m, claimed)
         return
     rest = _begin(m, book, outcome)
     for n in range(len(m.state)):
-        one.miss_state[n] = m.state[n]
+        ladder_state.miss_state[n] = m.state[n]
     for n in range(rest):
-        one.miss_rest[n] = m.scratch[n]
+        ladder_state.miss_rest[n] = m.scratch[n]
     _finish(m, book, rest)
     matched = _matches_claim(m, claimed)
     _write_check(m, out, book, b.batch_last, b.batch_number, matched)
-    _free_claims(m, one.miss)
-    one.miss = -1
+    _free_claims(m, ladder_state.miss)
+    ladder_state.miss = -1
     if matched:
         b.hits += 1
-        one.best_bid = one.best_ask = NONE
+        ladder_state.best_bid = ladder_state.best_ask = NONE
         _free_claims(m, claimed)
         return
     b.misses += 1
-    one.miss, one.miss_at, one.miss_number, one.miss_size = claimed, b.batch_last, b.batch_number, rest
+    ladder_state.miss, ladder_state.miss_at, ladder_state.miss_number, ladder_state.miss_size = (
+        claimed,
+        b.batch_last,
+        b.batch_number,
+        rest,
+    )
 
 
 @compiled
@@ -234,20 +239,20 @@ def recheck(m: KernelState, out: KernelOutput, book: int) -> bool:
     """Compares misses again, with the last trade price known by now. False: a ladder is wrong."""
     b, mismatches = m.books[book], 0
     for outcome in range(b.outcomes):
-        one = m.ladders[2 * book + outcome]
-        if one.miss < 0:
+        ladder_state = m.ladders[2 * book + outcome]
+        if ladder_state.miss < 0:
             continue
         for n in range(len(m.state)):
-            m.state[n] = one.miss_state[n]
-        for n in range(one.miss_size):
-            m.scratch[n] = one.miss_rest[n]
-        _finish(m, book, one.miss_size)
-        if _matches_claim(m, one.miss):
+            m.state[n] = ladder_state.miss_state[n]
+        for n in range(ladder_state.miss_size):
+            m.scratch[n] = ladder_state.miss_rest[n]
+        _finish(m, book, ladder_state.miss_size)
+        if _matches_claim(m, ladder_state.miss):
             b.hits += 1
             b.misses -= 1
-            _write_check(m, out, book, one.miss_at, one.miss_number, True)
+            _write_check(m, out, book, ladder_state.miss_at, ladder_state.miss_number, True)
         else:
             mismatches += 1
-        _free_claims(m, one.miss)
-        one.miss = -1
+        _free_claims(m, ladder_state.miss)
+        ladder_state.miss = -1
     return not (mismatches and b.hits)

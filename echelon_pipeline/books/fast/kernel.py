@@ -70,7 +70,7 @@ class Kernel:
         if copy_plain or name in self._books:
             raise UnsupportedByKernel(f"{name} or one of its tokens is watched already")
         book = self._free.pop() if self._free else len(self._books)
-        self._m = allocation.with_place(self._m, book)
+        self._m = allocation.with_book(self._m, book)
         self._books[name] = book, instrument
         self._names.append(name)
         allocation.place(self._m, book, len(self._names) - 1, instrument, self.texts)
@@ -92,7 +92,7 @@ class Kernel:
             return
         columns = self._decode(frames, self.texts)
         self.side_events = side_events(columns)
-        self._m = allocation.with_room(self._m, columns, self.texts)
+        self._m = allocation.with_space(self._m, columns, self.texts)
         self._name_of = allocation.longer(self._name_of, len(self.texts), NONE)
         if connection != self._connections[-1]:
             self._connections.append(connection)

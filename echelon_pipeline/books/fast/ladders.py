@@ -36,40 +36,40 @@ def size_at(m: KernelState, side: int, where: int, price: int) -> int:
 @compiled
 def _widen(m: KernelState, side: int) -> None:
     """Moves a full side to the end of the pool, with twice the space."""
-    one, start = m.sides[side], m.clock[0].pool_end
-    room = max(FIRST_ROOM, 2 * one.room)
-    for n in range(one.count):
-        m.pool[start + n].size = m.pool[one.start + n].size
-        m.pool[start + n].price = m.pool[one.start + n].price
-    one.start, one.room = start, room
+    s, start = m.sides[side], m.clock[0].pool_end
+    room = max(FIRST_ROOM, 2 * s.room)
+    for n in range(s.count):
+        m.pool[start + n].size = m.pool[s.start + n].size
+        m.pool[start + n].price = m.pool[s.start + n].price
+    s.start, s.room = start, room
     m.clock[0].pool_end = start + room
 
 
 @inside
 def put_at(m: KernelState, side: int, where: int, price: int, old: int, size: int) -> None:
     """Sets the size of the level at ``where``; ``old`` is its size before."""
-    one = m.sides[side]
+    s = m.sides[side]
     if size > 0 and old == 0:
-        if one.count == one.room:
-            offset = where - one.start
+        if s.count == s.room:
+            offset = where - s.start
             _widen(m, side)
-            where = one.start + offset
-        for n in range(one.start + one.count, where, -1):
+            where = s.start + offset
+        for n in range(s.start + s.count, where, -1):
             m.pool[n].size = m.pool[n - 1].size
             m.pool[n].price = m.pool[n - 1].price
         m.pool[where].price = price
-        one.count += 1
+        s.count += 1
     if size > 0:
         m.pool[where].size = size
     elif old > 0:
-        one.count -= 1
-        for n in range(where, one.start + one.count):
+        s.count -= 1
+        for n in range(where, s.start + s.count):
             m.pool[n].size = m.pool[n + 1].size
             m.pool[n].price = m.pool[n + 1].price
-    depth = one.depth + size - old
+    depth = s.depth + size - old
     if depth < 0:  # overflow of 64 bits: both summands are below 2^63, so the sign shows it
         m.clock[0].overflow = 1
-    one.depth = depth
+    s.depth = depth
 
 
 @inside
@@ -117,27 +117,27 @@ def crossed(m: KernelState, ladder: int) -> bool:
 @inside
 def best_bid(m: KernelState, ladder: int) -> int:
     """The best bid; 0 if there is none."""
-    one = m.sides[2 * ladder]
-    return int(m.pool[one.start + one.count - 1].price) if one.count > 0 else 0
+    s = m.sides[2 * ladder]
+    return int(m.pool[s.start + s.count - 1].price) if s.count > 0 else 0
 
 
 @inside
 def best_ask(m: KernelState, ladder: int) -> int:
     """The best ask; 0 if there is none."""
-    one = m.sides[2 * ladder + 1]
-    return int(m.pool[one.start].price) if one.count > 0 else 0
+    s = m.sides[2 * ladder + 1]
+    return int(m.pool[s.start].price) if s.count > 0 else 0
 
 
 @compiled
 def equal(m: KernelState, ladder: int, other: int) -> bool:
     """Whether two ladders have the same levels."""
     for n in range(2):
-        mine, its = m.sides[2 * ladder + n], m.sides[2 * other + n]
-        if mine.count != its.count or mine.depth != its.depth:
+        s, t = m.sides[2 * ladder + n], m.sides[2 * other + n]
+        if s.count != t.count or s.depth != t.depth:
             return False
-        for at in range(mine.count):
-            one, two = m.pool[mine.start + at], m.pool[its.start + at]
-            if one.price != two.price or one.size != two.size:
+        for at in range(s.count):
+            a, b = m.pool[s.start + at], m.pool[t.start + at]
+            if a.price != b.price or a.size != b.size:
                 return False
     return True
 

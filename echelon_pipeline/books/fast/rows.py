@@ -63,12 +63,12 @@ def _is_shown(m: KernelState, book: int) -> bool:
     if b.row_bid_depth != bids.depth or b.row_ask_depth != asks.depth:
         return False
     for n in range(b.row_bids):
-        mine, its = m.shown[book, 0, n], m.pool[bids.start + bids.count - 1 - n]
-        if mine.price != its.price or mine.size != its.size:
+        shown, level = m.shown[book, 0, n], m.pool[bids.start + bids.count - 1 - n]
+        if shown.price != level.price or shown.size != level.size:
             return False
     for n in range(b.row_asks):
-        mine, its = m.shown[book, 1, n], m.pool[asks.start + n]
-        if mine.price != its.price or mine.size != its.size:
+        shown, level = m.shown[book, 1, n], m.pool[asks.start + n]
+        if shown.price != level.price or shown.size != level.size:
             return False
     return True
 

@@ -83,10 +83,10 @@ def _mirror_differs(m: KernelState, book: int) -> bool:
 def _best_differs(m: KernelState, book: int) -> bool:
     """Whether the venue's last best prices differ from the ladder's."""
     for ladder in range(2 * book, 2 * book + m.books[book].outcomes):
-        one = m.ladders[ladder]
-        if one.trusted and one.best_bid >= 0 and one.best_bid != ladders.best_bid(m, ladder):
+        ladder_state = m.ladders[ladder]
+        if ladder_state.trusted and ladder_state.best_bid >= 0 and ladder_state.best_bid != ladders.best_bid(m, ladder):
             return True
-        if one.trusted and one.best_ask >= 0 and one.best_ask != ladders.best_ask(m, ladder):
+        if ladder_state.trusted and ladder_state.best_ask >= 0 and ladder_state.best_ask != ladders.best_ask(m, ladder):
             return True
     return False
 
@@ -172,12 +172,12 @@ def _begin_event(m: KernelState, out: KernelOutput, book: int, event: Any) -> No
 @inside
 def _set_best(m: KernelState, ladder: int, event: Any) -> None:
     """Stores best prices on outcome 0's axis; 0: the side is empty."""
-    one = m.ladders[ladder]
+    ladder_state = m.ladders[ladder]
     if ladder & 1:
-        one.best_bid = ONE - event.best_ask if event.best_ask > 0 else event.best_ask
-        one.best_ask = ONE - event.best_bid if event.best_bid > 0 else event.best_bid
+        ladder_state.best_bid = ONE - event.best_ask if event.best_ask > 0 else event.best_ask
+        ladder_state.best_ask = ONE - event.best_bid if event.best_bid > 0 else event.best_bid
     else:
-        one.best_bid, one.best_ask = event.best_bid, event.best_ask
+        ladder_state.best_bid, ladder_state.best_ask = event.best_bid, event.best_ask
 
 
 @inside
