@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from echelon_pipeline.lake.datafiles import commit_files, write_files
-from echelon_pipeline.lake.delta import Partition, empty_select, open_for_write
+from echelon_pipeline.lake.delta import Partition, empty_select
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.opening import open_for_write
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import TABLES

@@ -14,9 +14,10 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.lake.datafiles import commit_files, write_files
-from echelon_pipeline.lake.delta import Partition, empty_select, open_for_write
+from echelon_pipeline.lake.delta import Partition, empty_select
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.merge import within
+from echelon_pipeline.lake.opening import open_for_write
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import TABLES
 

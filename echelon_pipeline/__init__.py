@@ -1,13 +1,13 @@
-"""Echelon Pipeline: Polymarket and Kalshi in tables that can be trusted.
+"""Echelon Pipeline: Polymarket and Kalshi in reliable tables.
 
 The rooms, from the ground up. A room imports only rooms above it in this list (a test holds this):
 
     errors.py       the error tree
     memory.py       allocator settings of the process
-    stopping.py     how a signal ends a process at any step
+    stopping.py     signal handling: ends a process at any step
     settings/       the only reader of the environment and of paths
-    hosting/        what every server process needs: a free port, an end with its parent
-    sqltools/       statements from sql/, SQL text, typed casts, sessions of DuckDB
+    hosting/        common parts of server processes: a free port, an end with the parent
+    sqltools/       statements from sql/, SQL text, typed casts, DuckDB connections
     tables/         the schema registry: columns, types, units, keys, grain
     domain/         pure functions on values; no network, no clock, no disk
     books/          exact order books from a stream's frames; fast/: the same compiled
@@ -17,11 +17,11 @@ The rooms, from the ground up. A room imports only rooms above it in this list (
     marts/          tables computed by one SQL statement each
     publish/        the DuckDB file and the mirror in Postgres
     streams/        recording of frames, replay, tables of books
-    ingest/         units of work: fetch, keep raw, derive, commit, record what is complete
+    ingest/         units of work: fetch, store raw, derive, commit, record windows
     sandbox/        both venues on loopback, for demos and tests
     ops/            the doctor, maintenance, health, generated pages
     defs/           Dagster wiring; no business rules
-    definitions.py  what Dagster loads
+    definitions.py  the module that Dagster loads
     commands/       the subcommands
     cli.py          the command
 
@@ -32,4 +32,4 @@ from echelon_pipeline.memory import tame
 
 __version__ = "0.1.0"
 
-tame()  # before duckdb, deltalake and pyarrow are imported: they read it when they are loaded
+tame()  # before duckdb, deltalake and pyarrow are imported: they read these settings when they are loaded

@@ -32,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Polymarket and Kalshi in tables that can be trusted.",
+    help="Polymarket and Kalshi in reliable tables.",
     epilog="Settings come from the environment: docs/settings.md. Exit codes: 1 will fail again, 75 try again later, "
     "128 + the signal: interrupted; ui and sandbox, which serve until a signal, exit with 0.",
 )

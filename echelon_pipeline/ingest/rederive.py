@@ -90,7 +90,7 @@ def rederive(
     if unknown := sorted(set(tables) - set(rederivable())):
         raise BadSettings(f"{', '.join(unknown)}: expected tables among {', '.join(rederivable())}")
     wanted = frozenset(tables or rederivable())
-    absent = session.lake.absent(OBJECTS)
+    absent = session.lake.missing_files(OBJECTS)
     done = Rederived()
     for venue in venues or venue_names():
         _listed(session, venue, wanted & set(LISTED), absent, done)

@@ -1,7 +1,9 @@
 """The lake: Delta tables at pinned versions, raw payloads, ingest windows, and the session of a unit of work.
 
-    lake.py         scan, append, merge, replace
-    delta.py        one pinned version of a Delta table: opening, creating, migrating, its data files
+    lake.py         append, merge, replace
+    reading.py      scan: exact files of pinned versions
+    delta.py        one pinned version of a Delta table: files, columns, SELECTs
+    opening.py      opens, creates and migrates tables; the cache of opened handles
     commits.py      commit results, retries, batches
     merge.py        which rows a merge changes
     datafiles.py    writes the data files of a merge or a mart and commits them

@@ -18,15 +18,9 @@ from deltalake.exceptions import CommitFailedError
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import Conflict
 from echelon_pipeline.lake.checksums import record
-from echelon_pipeline.lake.delta import (
-    TARGET_FILE_SIZE,
-    WRITER,
-    Partition,
-    TableVersion,
-    commit_properties,
-    keep,
-)
+from echelon_pipeline.lake.delta import TARGET_FILE_SIZE, WRITER, Partition, TableVersion, commit_properties
 from echelon_pipeline.lake.faults import storage_faults
+from echelon_pipeline.lake.opening import keep
 
 Result = TypeVar("Result")
 

@@ -12,7 +12,8 @@ from collections.abc import Collection, Sequence
 import duckdb
 
 from echelon_pipeline.lake.datafiles import Rows, exchange_files, write_files
-from echelon_pipeline.lake.delta import TARGET_FILE_SIZE, DataFile, Partition, TableVersion, open_for_write
+from echelon_pipeline.lake.delta import TARGET_FILE_SIZE, DataFile, Partition, TableVersion
+from echelon_pipeline.lake.opening import open_for_write
 from echelon_pipeline.sqltools.text import quote
 from echelon_pipeline.tables import Table
 

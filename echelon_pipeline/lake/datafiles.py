@@ -22,8 +22,9 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from echelon_pipeline import stopping
 from echelon_pipeline.lake.checksums import record
-from echelon_pipeline.lake.delta import DataFile, Partition, TableVersion, commit_properties, keep, open_table, ranged
+from echelon_pipeline.lake.delta import DataFile, Partition, TableVersion, commit_properties, ranged
 from echelon_pipeline.lake.faults import storage_faults
+from echelon_pipeline.lake.opening import keep, open_table
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.tables import T
 

@@ -19,8 +19,9 @@ from echelon_pipeline import stopping
 from echelon_pipeline.lake.checksums import record
 from echelon_pipeline.lake.commits import with_retries
 from echelon_pipeline.lake.datafiles import commit_files, write_files
-from echelon_pipeline.lake.delta import Partition, Where, commit_properties, open_for_write
+from echelon_pipeline.lake.delta import Partition, Where, commit_properties
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.opening import open_for_write
 from echelon_pipeline.lake.raw import LAST_SEEN, OBJECTS
 from echelon_pipeline.lake.windows import Windows
 from echelon_pipeline.sqltools.statements import statement

@@ -191,7 +191,7 @@ def _table_section(table: Table) -> list[str]:
         "",
     ]
     if table.rules:
-        lines += ["Rules, besides that required columns are present:", ""]
+        lines += ["Rules, in addition to required columns:", ""]
         lines += [f"- {_prose(rule.name)}: `{rule.sql}`" for rule in table.rules]
         lines.append("")
     return lines

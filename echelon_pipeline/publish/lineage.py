@@ -38,14 +38,14 @@ def guarded_refresh(settings: Settings, *, run_id: str | None = None) -> Refresh
     return Refresh(settings, run_id=run_id, guard=require_intact_lake)
 
 
-def require_lineage(settings: Settings, last: PublishedFile, found: Mapping[str, TableVersion | None]) -> None:
+def require_lineage(settings: Settings, last: PublishedFile, opened: Mapping[str, TableVersion | None]) -> None:
     """The same as ``require_intact_lake`` for tables that are already open."""
-    broken = {n: text for n, table_version in found.items() if (text := _fault(last.tables.get(n), table_version))}
+    broken = {n: text for n, table_version in opened.items() if (text := _fault(last.tables.get(n), table_version))}
     if not broken:
         return
     accepted = _accepted(settings)
     for name in list(broken):
-        if name in accepted and _is_accepted(accepted[name], found[name]):
+        if name in accepted and _is_accepted(accepted[name], opened[name]):
             del broken[name]
     if broken:
         shown = "; ".join(f"{name} {text}" for name, text in sorted(broken.items())[:3])

@@ -18,7 +18,7 @@ import psutil
 
 from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NotFound, RefusedStatement
 
-_HELD = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+_LOCK_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 _EXPLAIN = re.compile(r"^\s*EXPLAIN\s+(?:ANALYZE\s+)?(?:\([^)]*\)\s*)?", re.IGNORECASE)
 # PIVOT is a statement of several parts: DuckDB first looks up the columns that it makes.
 _READING = {duckdb.StatementType.SELECT, duckdb.StatementType.MULTI}
@@ -78,9 +78,9 @@ def _open(path: Path, memory_limit_mb: int, threads: int, spill: str) -> duckdb.
         )
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
-        if held := _HELD.search(str(error)):
+        if lock := _LOCK_HOLDER.search(str(error)):
             raise Conflict(
-                f"{path} is open for writing in process {held['pid']} ({_program(held)}): close it there, or open "
+                f"{path} is open for writing in process {lock['pid']} ({_program(lock)}): close it there, or open "
                 "it read-only (duckdb.connect(path, read_only=True)); `echelon publish` replaces a changed file"
             ) from error
         raise CorruptStore(
@@ -88,11 +88,11 @@ def _open(path: Path, memory_limit_mb: int, threads: int, spill: str) -> duckdb.
         ) from error
 
 
-def _program(held: re.Match[str]) -> str:
+def _program(lock: re.Match[str]) -> str:
     try:
-        return psutil.Process(int(held["pid"])).name()
+        return psutil.Process(int(lock["pid"])).name()
     except psutil.Error:
-        return held["program"]
+        return lock["program"]
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, lake: str | None) -> None:

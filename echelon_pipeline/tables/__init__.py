@@ -64,12 +64,12 @@ COMMIT_ORDER = tuple(sorted((n for n, t in TABLES.items() if t.commit_order), ke
 
 
 def fed_by(feeder: Feeder, schema: str = "core") -> tuple[str, ...]:
-    """Tables whose rows come first of all from a feeder."""
+    """Tables whose first feeder is the given one."""
     return tuple(n for n, t in TABLES.items() if t.fed_by[0] is feeder and t.schema_name == schema)
 
 
 def daily_tables() -> list[str]:
-    """Tables that venues are asked for by UTC day."""
+    """Tables that feeders of venues read by UTC day."""
     return [n for n, t in TABLES.items() if t.cycle is Cycle.DAY and t.fed_by[0] in OF_VENUES]
 
 

@@ -13,8 +13,9 @@ from echelon_pipeline.errors import DiskFull
 from echelon_pipeline.lake import compaction
 from echelon_pipeline.lake.changes import changed_since
 from echelon_pipeline.lake.datafiles import exchange_files
-from echelon_pipeline.lake.delta import Partition, open_for_write
+from echelon_pipeline.lake.delta import Partition
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.opening import open_for_write
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import arrow, row, stored
 

@@ -17,8 +17,9 @@ from deltalake.exceptions import CommitFailedError
 
 from echelon_pipeline.lake import datafiles
 from echelon_pipeline.lake.datafiles import TOGETHER_ROWS, commit_files, write_files
-from echelon_pipeline.lake.delta import Partition, TableVersion, open_for_write
+from echelon_pipeline.lake.delta import Partition, TableVersion
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.opening import open_for_write
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import DAY, NOON, Row, arrow, staged, stored, trade
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.errors import Conflict, CorruptStore, DiskFull, NewerLake, RuleViolation
 from echelon_pipeline.lake.compaction import GATHER_FILES
-from echelon_pipeline.lake.delta import open_for_write
 from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.opening import open_for_write
 from echelon_pipeline.tables import TABLES, Column, T
 from echelon_pipeline_tests.rows import NOON, Row, arrow, row, staged, stored, trade
 

@@ -12,7 +12,7 @@ WITH followed AS (
     WINDOW later AS (PARTITION BY instrument_id ORDER BY valid_from)
 ),
 
-told AS (
+chain_gaps AS (
     SELECT
         g.instrument_id,
         of_micros(g.from_at) AS began_at,
@@ -38,5 +38,5 @@ SELECT
     f.connection_id,
     t.discarded
 FROM followed f
-ASOF LEFT JOIN told t ON f.instrument_id = t.instrument_id AND f.valid_from >= t.began_at
+ASOF LEFT JOIN chain_gaps t ON f.instrument_id = t.instrument_id AND f.valid_from >= t.began_at
 WHERE f.state = 'unknown' AND f.reason <> 'closed'

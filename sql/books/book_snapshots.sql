@@ -11,7 +11,7 @@ WITH checked AS (
     GROUP BY ALL
 ),
 
-told AS (
+chain_rows AS (
     SELECT
         file_row_number AS place,
         chain,
@@ -44,7 +44,7 @@ judged AS (
                 THEN CASE WHEN t.next_state <> 'unknown' AND t.chain NOT IN (SELECT chain FROM unnumbered) THEN true END
             WHEN c.checked_at <= coalesce(t.lost_at, c.checked_at) THEN c.matched
         END AS is_verified
-    FROM told t
+    FROM chain_rows t
     ASOF LEFT JOIN checked c
         ON t.chain = c.chain AND t.instrument_id = c.instrument_id AND t.valid_to <= c.checked_at
 ),

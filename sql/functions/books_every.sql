@@ -7,14 +7,14 @@
 -- continues a book at a full hour does not count as a begin. There is no join: for each row the first grid time that it
 -- covers and the first one that it does not are computed. Rows are read twice, because keeping the lists costs more.
 CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
-    WITH asked AS NOT MATERIALIZED (
+    WITH grid AS NOT MATERIALIZED (
         SELECT
             epoch_us(CAST(from_at AS TIMESTAMPTZ)) AS from_us,
             epoch_us(CAST(to_at AS TIMESTAMPTZ)) AS to_us,
             greatest(0, epoch_us(CAST(step AS INTERVAL))) AS step_us
     ),
 
-    held AS NOT MATERIALIZED (
+    stored_rows AS NOT MATERIALIZED (
         SELECT
             *,
             coalesce(
@@ -24,7 +24,7 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
                 AND lag(s.state) OVER before = s.state
                 AND epoch_us(s.valid_from) % 3600000000 = 0,
                 false
-            ) AS goes_on
+            ) AS continues_hour
         FROM core.book_snapshots AS s
         WHERE
             s.venue = split_part(instrument, ':', 1)
@@ -51,12 +51,12 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
             -- n of the grid times from_us + n * step_us; division rounds towards zero.
             greatest(0, (epoch_us(valid_from) - from_us + step_us - 1) // nullif(step_us, 0)) AS first_n,
             (least(epoch_us(valid_to), to_us) - from_us + step_us - 1) // nullif(step_us, 0) AS end_n,
-            epoch_us(max(CASE WHEN NOT goes_on THEN valid_from END) OVER (ORDER BY valid_from)) AS begun_us
-        FROM held
-        CROSS JOIN asked
+            epoch_us(max(CASE WHEN NOT continues_hour THEN valid_from END) OVER (ORDER BY valid_from)) AS begun_us
+        FROM stored_rows
+        CROSS JOIN grid
     ),
 
-    told AS NOT MATERIALIZED (
+    typed_books AS NOT MATERIALIZED (
         SELECT
             * REPLACE (
                 as_dollars(bid_prices) AS bid_prices,
@@ -77,7 +77,7 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
         FROM (
             SELECT from_us, to_us, step_us, first_n, end_n FROM placed WHERE first_n < end_n
             UNION ALL
-            SELECT *, 0, 0 FROM asked
+            SELECT *, 0, 0 FROM grid
         )
     )
 
@@ -103,7 +103,7 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
         ask_depth,
         bid_levels,
         ask_levels
-    FROM (SELECT *, unnest(range(first_n, end_n)) AS n FROM told)
+    FROM (SELECT *, unnest(range(first_n, end_n)) AS n FROM typed_books)
     UNION ALL BY NAME
     SELECT
         instrument AS instrument_id,

@@ -61,7 +61,7 @@ lasting AS (
     FROM books
 ),
 
-held AS (
+live_time AS (
     SELECT
         date,
         hour,
@@ -138,7 +138,7 @@ SELECT
     seen_contracts::DOUBLE / nullif(venue_contracts, 0)::DOUBLE AS seen_share
 FROM named n
 LEFT JOIN expected e USING (date, hour, instrument_id)
-LEFT JOIN held h USING (date, hour, instrument_id)
+LEFT JOIN live_time h USING (date, hour, instrument_id)
 LEFT JOIN lost l USING (date, hour, instrument_id)
 LEFT JOIN seen s USING (date, hour, instrument_id)
 LEFT JOIN traded t USING (date, hour, instrument_id)

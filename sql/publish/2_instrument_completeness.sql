@@ -30,12 +30,12 @@ listed AS (
     GROUP BY venue, to_at
 ),
 
-first_held AS (
+first_known AS (
     SELECT
         f.venue,
         f.instrument_id,
         f.opens_at,
-        CASE WHEN l.from_at <= f.seen_at THEN greatest(f.seen_at, l.derived_at) ELSE f.seen_at END AS held_at
+        CASE WHEN l.from_at <= f.seen_at THEN greatest(f.seen_at, l.derived_at) ELSE f.seen_at END AS known_at
     FROM first_seen f
     ASOF LEFT JOIN listed l ON f.venue = l.venue AND f.seen_at <= l.to_at
 ),
@@ -68,15 +68,15 @@ classed AS (
     FROM (
         SELECT
             h.* REPLACE (
-                CASE WHEN t.table_name = 'core.daily_prices' AND h.held_at IS NOT NULL
-                    THEN greatest(h.held_at, k.token_at) ELSE h.held_at END AS held_at
+                CASE WHEN t.table_name = 'core.daily_prices' AND h.known_at IS NOT NULL
+                    THEN greatest(h.known_at, k.token_at) ELSE h.known_at END AS known_at
             ),
             t.table_name
-        FROM first_held h
+        FROM first_known h
         CROSS JOIN tables t
         LEFT JOIN tokens k USING (instrument_id)
     ) f
-    ASOF LEFT JOIN recordings r ON f.venue = r.venue AND f.table_name = r.table_name AND f.held_at <= r.recorded_at
+    ASOF LEFT JOIN recordings r ON f.venue = r.venue AND f.table_name = r.table_name AND f.known_at <= r.recorded_at
     LEFT JOIN own_scopes o ON f.venue = o.venue AND f.table_name = o.table_name AND f.instrument_id = o.scope
 ),
 

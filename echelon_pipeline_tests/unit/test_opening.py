@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from echelon_pipeline.lake import delta
+from echelon_pipeline.lake import opening
 from echelon_pipeline.lake.changes import changed_since
-from echelon_pipeline.lake.delta import TableVersion, open_table
+from echelon_pipeline.lake.delta import TableVersion
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.lake.opening import open_table
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import DAY, Row, arrow, row, staged, stored, trade
 
@@ -47,7 +48,7 @@ def elsewhere(lake: Lake, *rows: Row) -> None:
 def test_a_table_without_new_commits_is_opened_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     merge(lake, trade(1))
     first = opened(lake)
-    monkeypatch.setattr(delta, "DeltaTable", None)
+    monkeypatch.setattr(opening, "DeltaTable", None)
     assert opened(lake) is first
 
 
