@@ -81,7 +81,7 @@ def _where(venue: Venue, table: str, pages: Sequence[StoredPage]) -> Where:
     return {"venue": [venue], "date": [first + n * _DAY for n in range((last - first).days + 1)]}
 
 
-def open_windows(unit: Unit, venue: Venue, table: str, pages: Sequence[StoredPage]) -> None:
+def open_windows(unit: Unit, venue: Venue, table: str, pages: Collection[StoredPage]) -> None:
     """Opens every complete window over the places of pages whose rows are gone."""
     if not pages:
         return

@@ -18,6 +18,7 @@ from echelon_pipeline.ingest.late_values import derive_later
 from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
 from echelon_pipeline.ingest.parlays import fetch_parlays
 from echelon_pipeline.ingest.prices import ingest_prices, prices_from_trades
+from echelon_pipeline.ingest.rederive import rederive
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span, ingest_trades, trade_scope
 from echelon_pipeline.ingest.unavailable import nothing_read
 from echelon_pipeline.lake.session import Counts, Session, Venue
@@ -66,6 +67,13 @@ def prices(session: Session, venue: Venue, days: Sequence[date], *, refetch: boo
     counts = _run(session, venue, work)
     counts.add(prices_from_trades(session, venue, days))
     return counts
+
+
+def again(session: Session, venue: Venue, table: str, days: Sequence[date]) -> Counts:
+    """Derives the days of a table again from raw; the venue is asked nothing. Days that are not whole are noted."""
+    done = rederive(session, [table], [venue], days)
+    done.counts.notes += [f"{gap.day}: raw of {gap.pages} page(s) is gone" for gap in done.gaps]
+    return done.counts
 
 
 def parlays(session: Session, venue: Venue) -> Counts:

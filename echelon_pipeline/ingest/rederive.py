@@ -150,11 +150,12 @@ def _paged(session: Session, venue: Venue, table: str, span: Span, absent: Colle
         gaps = lost(session, venue, table, pages, absent)
         for unit_id, read in pages.items():
             missing += gaps[unit_id]
-            whole = [p for p in read if p not in gaps[unit_id]]
+            lacking = {p.asked.page for p in gaps[unit_id]}
+            whole = [p for p in read if p.asked.page not in lacking]
             for part, some in parts(table, whole, span, session.settings.raw_flush_objects):
                 done.counts.add(_derive(session, venue, table, part, some, gaps[unit_id], absent))
     session.progress(f"{venue} {table} again", len(units), len(units))
-    rows_gone = gone(session, venue, table, missing)
+    rows_gone = frozenset(gone(session, venue, table, missing))
     with session.unit() as unit:
         open_windows(unit, venue, table, rows_gone)
     done.gaps += _gaps(venue, table, span, missing, rows_gone)
@@ -194,7 +195,7 @@ def prices_of_trades(session: Session, venue: Venue, span: Span) -> Counts:
 
 
 def _gaps(
-    venue: str, table: str, span: Span, missing: Sequence[StoredPage], rows_gone: Sequence[StoredPage]
+    venue: str, table: str, span: Span, missing: Sequence[StoredPage], rows_gone: Collection[StoredPage]
 ) -> Iterator[Gap]:
     """Days of pages that are missing."""
     days: dict[date, tuple[int, bool]] = {}

@@ -165,6 +165,23 @@ def test_lost_raw_costs_nothing_while_the_table_has_its_rows(home: Settings) -> 
     assert rows(home, "SELECT count(*) FROM ingest_windows") == windows
 
 
+def test_raw_of_an_older_version_without_a_record_of_its_pages_is_named_and_asked_for_again_where_rows_are_gone(
+    home: Settings,
+) -> None:
+    before, session = contents(home), Session.of(home)
+    delete(home, ["raw.pages"])
+    gaps = rederive(session, ["core.trades"], ["kalshi"]).gaps
+    assert {(g.table, g.is_gone) for g in gaps} == {("core.trades", False)}
+    assert contents(home) == before
+    delete(home, ["core.trades"])
+    gaps = rederive(session, ["core.trades"]).gaps
+    assert {(g.venue, g.is_gone) for g in gaps} == {("kalshi", True), ("polymarket", True)}
+    for venue in ("kalshi", "polymarket"):
+        main.trades(session, venue, days_of(home))
+    assert contents(home)["core.trades"] == before["core.trades"]
+    assert rederive(session, ["core.trades"]).gaps != [], "the windows of older units are still not backed by pages"
+
+
 def test_a_listing_whose_raw_is_gone_is_stored_again_by_the_next(home: Settings) -> None:
     before = contents(home)
     delete(home, ["core.instruments", "core.outcomes"])

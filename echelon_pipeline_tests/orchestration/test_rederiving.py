@@ -13,8 +13,9 @@ import pytest
 
 from echelon_pipeline.defs.build import build_defs
 from echelon_pipeline.errors import RunFailed
-from echelon_pipeline.lake.session import Session
-from echelon_pipeline.ops.launching import run_books_job, run_rederive_job
+from echelon_pipeline.ingest import main
+from echelon_pipeline.lake.session import Counts, Session
+from echelon_pipeline.ops.launching import execute, run_books_job, run_rederive_job
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.streams.intents import intents
@@ -112,6 +113,25 @@ def test_an_hour_without_segments_and_rows_is_no_longer_claimed_and_not_derived_
     states = session.windows.states("kalshi", BOOKS, "hour")
     assert [state for begin, _, state in states if begin == recorded] == ["unavailable"]
     assert hours_due(session, "kalshi", intents(session, "kalshi"), datetime.now(UTC)) == []
+
+
+def test_a_day_of_an_asset_is_derived_again_without_asking_the_venue(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object, **__: object) -> Counts:
+        raise AssertionError("the venue is asked")
+
+    monkeypatch.setattr(main, "trades", asked)
+    job = build_defs(settings).resolve_job_def("daily")
+    result = execute(
+        job,
+        settings,
+        instance,
+        tags={"dagster/partition": "2026-11-18"},
+        selection=[dg.AssetKey(["core", "kalshi", "trades"])],
+        config={"ops": {"core_kalshi_trades": {"config": {"again": True}}}},
+    )
+    assert result.success
 
 
 @pytest.mark.parametrize(

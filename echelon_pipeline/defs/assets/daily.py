@@ -23,9 +23,11 @@ BACKFILL = dg.BackfillPolicy.single_run()
 
 
 class DayConfig(dg.Config):
-    """``refetch``: read the days again although they are complete. Raw gains payloads, nothing is lost."""
+    """``refetch``: read the days again although they are complete. Raw gains payloads, nothing is lost. ``again``:
+    derive the days again from raw, and ask the venue nothing."""
 
     refetch: bool = False
+    again: bool = False
 
 
 def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -> dg.AssetsDefinition:
@@ -47,7 +49,10 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
         owned = days_of(context)
         try:
             with classified():
-                counts = _work(session, venue, feeder, owned, refetch=config.refetch)
+                if config.again:
+                    counts = main.again(session, venue.name, table, owned)
+                else:
+                    counts = _work(session, venue, feeder, owned, refetch=config.refetch)
         except dg.Failure as failure:
             yield from report.rules_broken(failure, {table: key})
             raise
