@@ -77,7 +77,7 @@ def list_() -> None:
     with _listeners() as (listeners, state):
         for known in listeners.all():
             listener = known.listener
-            filters = " ".join(f"{key}={_shown(value)}" for key, value in listener.told().items())
+            filters = " ".join(f"{key}={_shown(value)}" for key, value in listener.filters_json().items())
             watches = "active" if listener.is_active else "paused"
             table.add_row(listener.name, listener.venue, watches, filters, str(known.watched), _work(known, state))
     out().print(table)

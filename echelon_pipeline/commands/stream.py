@@ -46,7 +46,7 @@ def record(
 ) -> None:
     """Record live order books: every frame, durable within a second."""
     from echelon_pipeline.state.database import State
-    from echelon_pipeline.state.holding import held
+    from echelon_pipeline.state.holding import hold_lease
     from echelon_pipeline.state.listeners import Listeners
     from echelon_pipeline.state.tables import RECORD
     from echelon_pipeline.streams.segments import last_write, left_open, recover
@@ -58,7 +58,7 @@ def record(
             raise fail("no open instrument to record; `echelon ingest` brings the venues' listings up to date")
         root = settings.capture_root
         # Epochs of later recordings are larger, also than those from before they were a lease's.
-        with held(settings, RECORDER, wait=0, at_least=int(time.time())) as hold, State.of(settings) as state:
+        with hold_lease(settings, RECORDER, wait=0, at_least=int(time.time())) as hold, State.of(settings) as state:
             listeners = Listeners(state)
             last = last_write(root, RECORD)
             for path in left_open(root, RECORD, before=hold.epoch):  # by a recorder that is dead, or lost its lease

@@ -44,7 +44,7 @@ from echelon_pipeline.marts.marts import (
 )
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.statements import Statement, statements
-from echelon_pipeline.state.holding import Hold, held
+from echelon_pipeline.state.holding import Hold, hold_lease
 from echelon_pipeline.tables import TABLES
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Refresh:
         failed: dict[str, str] = {}
         self._broken.clear()
         try:
-            with held(self._settings, f"refresh of {self._settings.lake_root}", wait=WAIT_SECONDS) as self._hold:
+            with hold_lease(self._settings, f"refresh of {self._settings.lake_root}", wait=WAIT_SECONDS) as self._hold:
                 if self._guard:
                     self._guard(self._settings)
                 chosen = [m for m in marts() if not only or m.name in only]

@@ -37,7 +37,7 @@ from echelon_pipeline.publish.reader import read_published, require_no_folder
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.state.database import State
-from echelon_pipeline.state.holding import Hold, held
+from echelon_pipeline.state.holding import Hold, hold_lease
 from echelon_pipeline.state.publications import record_publication
 
 # DuckDB 1.2 and later can open files of this storage version; it makes the file 3 % larger.
@@ -80,7 +80,7 @@ def publish(
     target.parent.mkdir(parents=True, exist_ok=True)
     require_space(target.parent, settings.min_free_mb)
     lake = Lake.of(settings)
-    with held(settings, f"publication of {lake.root}", wait=WAIT_SECONDS) as hold:
+    with hold_lease(settings, f"publication of {lake.root}", wait=WAIT_SECONDS) as hold:
         _sweep(target)
         if rebuilt:
             register_rebuilt(settings, rebuilt)

@@ -34,7 +34,7 @@ class State:
     """The state database, migrated on opening. Use as a context manager, or close().
 
     Raises NewerLake where the database was migrated by newer code, BadSettings where the URL cannot be used or the
-    file cannot be written. All methods raise DatabaseUnavailable where it cannot be reached or is held by others for
+    file cannot be written. All methods raise DatabaseUnavailable where it cannot be reached or is locked by others for
     too long, DatabaseRefused, and CorruptStore for a damaged file.
     """
 

@@ -1,7 +1,7 @@
-"""What happens once at a time, anywhere: work under a lease that is kept for as long as the work lasts.
+"""Work that must happen once at a time on all machines: it holds a lease for as long as it lasts.
 
-Belongs here: waiting for the lease, signs of life, and the fence that work asks before its result becomes visible.
-A process that was stopped for longer than its lease finds itself refused there, if another has taken over.
+Belongs here: waiting for the lease, renewing it in a thread, and the fence before a result becomes visible. The fence
+refuses a process that was stopped for longer than its lease, if another process has taken the lease over.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ JOIN_SECONDS = 2.0  # for a sign of life that is under way at the end
 
 
 class Hold:
-    """A lease while work goes on. Any thread may use it."""
+    """The lease of work that is under way. Any thread may use it."""
 
     def __init__(self, leases: Leases, lease: Lease, seconds: float) -> None:
         self.epoch = lease.epoch
@@ -42,19 +42,19 @@ class Hold:
         try:
             self._leases.check(self._lease)
         except Conflict:
-            # Expired while this machine was busy; nobody has followed unless this raises.
+            # It expired while this machine was busy. Renewing fails if another process has taken it since.
             self._leases.renew(self._lease, self._seconds)
 
     @contextmanager
     def guard(self) -> Iterator[sa.Connection]:
-        """The fence for one short step, inside of which no other can take over. It gives the transaction for what is
-        written to the state database meanwhile. Raises as ``check``."""
+        """The fence around one short step: no other process can take over inside. Gives the transaction for writes to
+        the state database inside. Raises as ``check``."""
         with self._leases.guard(self._lease, self._seconds) as connection:
             yield connection
 
     @contextmanager
     def prolonged(self) -> Iterator[None]:
-        """Gives signs of life, from a thread of its own, for as long as it takes."""
+        """Renews the lease from a thread until the block ends."""
         over = threading.Event()
 
         def renew() -> None:
@@ -77,8 +77,8 @@ class Hold:
 
 
 @contextmanager
-def held(settings: Settings, name: str, *, wait: float, at_least: int = 1) -> Iterator[Hold]:
-    """Work under the lease of that name, taken within ``wait`` seconds. ``at_least``: as ``Leases.acquire``.
+def hold_lease(settings: Settings, name: str, *, wait: float, at_least: int = 1) -> Iterator[Hold]:
+    """Takes the lease of that name within ``wait`` seconds and gives it back at the end. ``at_least``: smallest epoch.
 
     Raises Conflict where another process has it for longer, DatabaseUnavailable, CorruptStore, BadSettings.
     """

@@ -1,8 +1,8 @@
-"""The latest state of each book, for dashboards that poll: what listeners told last, for as long as it is young.
+"""The latest state of each book, for dashboards that poll: the last that listeners emitted, until it expires.
 
 Belongs here: keeping and finding these rows. Embedded, a SQLite file of its own in ECHELON_HOME, whose readers never
 wait for a writer; or Redis, where ``REDIS_URL`` is set. Both give the same answers. Nothing else is made from what is
-here: it may be deleted at any time, and a row that nobody told again is gone after ``latest_ttl`` seconds, so that
+here: it may be deleted at any time, and a row that is not renewed is gone after ``latest_ttl`` seconds, so that
 what a dead listener said last is not taken for the state of now.
 """
 
@@ -27,7 +27,7 @@ from echelon_pipeline.settings.urls import REDIS, check_url, without_secrets
 from echelon_pipeline.state.faults import file_fault
 
 FILE = "latest.sqlite"
-BUSY_SECONDS = 5.0  # a writer holds the file for milliseconds; whoever waits longer tries again later
+BUSY_SECONDS = 5.0  # a writer holds the file for milliseconds; a longer wait fails, to be tried later
 
 _COLUMNS = ", ".join(field.name for field in fields(LatestState))
 _CREATE = f"""
@@ -46,14 +46,14 @@ _ENCODE, _DECODE = msgspec.json.Encoder(), msgspec.json.Decoder(LatestState)
 
 
 class LatestStore(Protocol):
-    """What was told last of each instrument. Any thread may ask. All raise DatabaseUnavailable;
+    """The last state of each instrument. Any thread may ask. All raise DatabaseUnavailable;
     a damaged file is CorruptStore, one that cannot be written BadSettings."""
 
     def put(self, rows: Sequence[LatestState]) -> None:
         """Replaces what is known of these instruments, all at once; they live from now on."""
 
     def get(self, instrument_ids: Sequence[str]) -> list[LatestState]:
-        """The rows of these instruments, in this order; those that expired or were never told are left out."""
+        """The rows of these instruments, in this order; expired and unknown ones are left out."""
 
     def all(self, venue: str) -> list[LatestState]:
         """The rows of a venue that have not expired, by instrument."""
@@ -183,7 +183,7 @@ def _sqlite_faults(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise file_fault(
-            error, f"latest states: {path}", "Remove it: it holds what was told in the last minute"
+            error, f"latest states: {path}", "Remove it: it holds the states of the last minute"
         ) from error
 
 

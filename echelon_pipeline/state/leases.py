@@ -1,11 +1,11 @@
 """Leases: a right that one owner has until it expires, and an epoch that only grows.
 
-Belongs here: taking, prolonging, checking and giving back. Who waits for one, and keeps it while work goes on, is in
-``holding.py``; how the shifts of a listener follow each other in ``shift_lease.py``.
+Belongs here: acquiring, renewing, checking and releasing. Waiting for a lease and renewing it during work is in
+``holding.py``; how the shifts of a listener follow each other is in ``shift_lease.py``.
 
-Whoever takes a lease over gets the next epoch, and the owner before is refused from then on. A lease is free when it
-was given back, when it has expired, and at once when its process was on this machine and is gone. Postgres' clock
-decides about expiry there, so that machines need not agree about the time.
+Each new owner gets the next epoch, and the previous owner is refused from then on. A lease is free when it was
+released, when it has expired, and at once when its process ran on this machine and is gone. On Postgres the server's
+clock decides what has expired: the machines' clocks may differ.
 """
 
 from __future__ import annotations
@@ -45,37 +45,37 @@ class Leases:
         self._state = state
 
     def last(self, name: str) -> Lease | None:
-        """The last one of that name, current or not. The owner of one that was given back is empty."""
+        """The last lease of that name, in force or not. The owner of a released lease is empty."""
         with self._state.read() as connection:
             row = connection.execute(sa.select(LEASES).where(_T.name == name)).one_or_none()
         return None if row is None else _lease(row)
 
     def current(self, name: str) -> Lease | None:
-        """The one that nobody else can take now."""
+        """The lease in force: no other owner can take it now."""
         with self._state.read() as connection:
             row = connection.execute(self._seen(name)).one_or_none()
         return None if row is None or _is_free(row) else _lease(row)
 
     def acquire(self, name: str, owner: str, seconds: float, *, at_least: int = 1) -> Lease | None:
-        """Takes a lease that is free; None while another owner has it. Never waits for one that has.
+        """Takes a lease that is free; None while another owner has it. Does not wait for that owner.
 
-        The owner itself, asking again, gets a new epoch too: a restarted process must not share the old one.
-        ``at_least``: no epoch is smaller.
+        The same owner gets a new epoch too: a restarted process must not share the old one. ``at_least``: the smallest
+        epoch to give.
         """
         with self._state.begin() as connection:
             return self._taken(connection, name, owner, seconds, at_least)
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
-        """The same lease, for longer; one that has expired may be renewed while nobody took it.
+        """The same lease, for longer. An expired lease can be renewed until another owner takes it.
 
-        Raises Conflict where it was taken over or given back: whatever was done under it must stop.
+        Raises Conflict if it was taken over or given back: work under it must stop.
         """
         with self._state.begin() as connection:
             return self._renewed(connection, lease, seconds)
 
     @contextmanager
     def guard(self, lease: Lease, seconds: float) -> Iterator[sa.Connection]:
-        """Inside no other can take the lease: for the one step that makes work visible. It is renewed before.
+        """No other owner can take the lease inside: for the one step that makes work visible. Renews the lease first.
 
         Keep it short, and use the state database by this transaction only: on SQLite all other writers wait meanwhile.
         Raises Conflict as ``renew``.
@@ -85,7 +85,7 @@ class Leases:
             yield connection
 
     def release(self, lease: Lease) -> None:
-        """Gives a lease back; one that was taken over stays with its new owner."""
+        """Gives a lease back. A lease that was taken over stays with its new owner."""
         with self._state.begin() as connection:
             _give_back(connection, lease)
 

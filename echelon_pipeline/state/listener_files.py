@@ -26,12 +26,12 @@ _T = LISTENER_SEEDS.c
 def read_listeners(path: Path) -> list[Listener]:
     """The listeners of a file. Raises BadSettings naming the file and the field that is wrong."""
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise BadSettings(f"{path}: no YAML: {' '.join(str(error).split())}") from error
-    entries = told.get("listeners") if isinstance(told, dict) and set(told) == {"listeners"} else None
+    entries = document.get("listeners") if isinstance(document, dict) and set(document) == {"listeners"} else None
     if not isinstance(entries, list):
         raise BadSettings(f"{path}: expected one key, listeners, with a list of them")
     found = [_listener(path, number, entry) for number, entry in enumerate(entries)]
@@ -85,8 +85,8 @@ def _listener(path: Path, number: int, entry: Any) -> Listener:
 
 def problems(error: ValidationError) -> list[str]:
     """What is wrong with a listener, each with its field: ``.venue: …``."""
-    told = []
+    found = []
     for item in error.errors():
         field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
-        told.append(f"{field}: {item['msg'].removeprefix('Value error, ')}")
-    return told
+        found.append(f"{field}: {item['msg'].removeprefix('Value error, ')}")
+    return found

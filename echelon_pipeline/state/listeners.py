@@ -72,15 +72,15 @@ class Listener(Filters):
         """Its filters alone."""
         return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
 
-    def told(self) -> dict[str, Any]:
-        """What it filters by, and how many it takes, as JSON holds it."""
+    def filters_json(self) -> dict[str, Any]:
+        """Its filters and its limit, as stored in JSON."""
         given = self.model_dump(mode="json", include={*Filters.model_fields, "most"})
         return {name: value for name, value in given.items() if value not in (None, [])}
 
 
 @dataclass(frozen=True)
 class Known:
-    """A listener as kept, and how many instruments it means to watch now."""
+    """A listener as kept, and how many instruments it watches now."""
 
     listener: Listener
     created_at: datetime
@@ -101,7 +101,7 @@ class Listeners:
                 now = self.now()
                 row = {
                     **listener.model_dump(include={*_KEPT, "is_active"}),
-                    "filters": json.dumps(listener.told(), sort_keys=True),
+                    "filters": json.dumps(listener.filters_json(), sort_keys=True),
                     "created_at": now,
                     "updated_at": now,
                 }
@@ -154,7 +154,7 @@ class Listeners:
     def record_by_hand(
         self, guard: Callable[[], Transaction], instruments: Collection[str], *, at: datetime | None = None
     ) -> None:
-        """From ``at`` (default: now) ``echelon record`` watches these and nothing else, whatever listeners do.
+        """From ``at`` (default: now) ``echelon record`` watches these and nothing else, also those of listeners.
 
         ``guard``: of its lease, so that a recorder that lost it ends no intent of the next one. Raises Conflict then.
         """
@@ -167,7 +167,7 @@ class Listeners:
             {
                 "listener": known.listener.name,
                 "venue": known.listener.venue,
-                "filters": json.dumps(known.listener.told(), sort_keys=True),
+                "filters": json.dumps(known.listener.filters_json(), sort_keys=True),
                 "own": known.listener.own,
                 "quotes": known.listener.quotes,
                 "discovery_seconds": known.listener.discover_every,
@@ -190,7 +190,7 @@ class Listeners:
         return listeners, watched
 
     def watched(self, venue: str) -> list[tuple[str, datetime, datetime | None]]:
-        """Of a venue, which instrument was watched, by whatever listener, from when to when (None: still)."""
+        """Instruments of a venue that listeners watched, each with its interval; no end while it is watched."""
         return [
             (row.instrument_id, _time(row.from_at), None if row.to_at is None else _time(row.to_at))
             for row in self._watched(INTENTS.c.instrument_id.startswith(f"{venue}:", autoescape=True))
@@ -202,7 +202,7 @@ class Listeners:
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
-        """A transaction that no other of these meets: what one listener takes, another must see."""
+        """A transaction that runs alone: each listener must see which instruments the others have taken."""
         with self._state.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

@@ -26,8 +26,8 @@ def problem(path: Path, *, deep: bool = False) -> str:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
             found = connection.execute("PRAGMA quick_check(1)").fetchall() if deep else [("ok",)]
     except sqlite3.OperationalError as error:
-        held = any(word in str(error) for word in ("locked", "busy"))
-        return "" if held else f"cannot be opened: {error}"
+        is_locked = any(word in str(error) for word in ("locked", "busy"))
+        return "" if is_locked else f"cannot be opened: {error}"
     except sqlite3.DatabaseError as error:
         return f"is damaged or not ours: {error}"
     return "" if found == [("ok",)] else f"is damaged: {' '.join(str(found[0][0]).split())[:200]}"

@@ -106,5 +106,5 @@ REBUILT_TABLES = sa.Table(
     sa.Column("noted_at", sa.Double, nullable=False),
 )
 
-# Code from before the migrations of today refuses a database in which this has a larger number than it knows.
+# Code from before the Alembic revisions refuses a database in which this has a larger number than it knows.
 NUMBERED_MIGRATIONS = sa.Table("migrations", METADATA, sa.Column("version", sa.Integer, primary_key=True))

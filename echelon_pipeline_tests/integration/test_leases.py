@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from echelon_pipeline.errors import Conflict
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
-from echelon_pipeline.state.holding import held
+from echelon_pipeline.state.holding import hold_lease
 from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.processes import Process
 from echelon_pipeline.state.tables import LEASES
@@ -172,17 +172,17 @@ def settings(shared_dsn: str, tmp_path: Path) -> Settings:
 
 
 def test_a_lease_is_kept_for_as_long_as_the_work_lasts_and_free_after_it(settings: Settings) -> None:
-    with held(settings, "refresh", wait=0) as hold:
+    with hold_lease(settings, "refresh", wait=0) as hold:
         time.sleep(2.0)
         with (
             pytest.raises(Conflict, match=f"refresh: process {os.getpid()} is at it"),
-            held(settings, "refresh", wait=0),
+            hold_lease(settings, "refresh", wait=0),
         ):
             pytest.fail("two at once")
         hold.check()
         with hold.guard():
             pass
-    with held(settings, "refresh", wait=0) as second:
+    with hold_lease(settings, "refresh", wait=0) as second:
         assert second.epoch == hold.epoch + 1
         with pytest.raises(Conflict):
             hold.check()
@@ -194,17 +194,17 @@ def test_the_next_one_waits_for_its_turn_and_only_for_so_long(settings: Settings
     at_work = threading.Event()
 
     def work() -> None:
-        with held(settings, "refresh", wait=10):
+        with hold_lease(settings, "refresh", wait=10):
             at_work.set()
             done.wait(10)
 
     thread = threading.Thread(target=work)
     thread.start()
     assert at_work.wait(10)
-    with pytest.raises(Conflict, match="is at it, and was for 1 s"), held(settings, "refresh", wait=0.6):
+    with pytest.raises(Conflict, match="is at it, and was for 1 s"), hold_lease(settings, "refresh", wait=0.6):
         pytest.fail("two at once")
     threading.Timer(0.5, done.set).start()
-    with held(settings, "refresh", wait=10):
+    with hold_lease(settings, "refresh", wait=10):
         assert done.is_set()
     thread.join()
 
@@ -213,11 +213,11 @@ HOLDER = """
 import sys, time
 from echelon_pipeline import stopping
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.state.holding import held
+from echelon_pipeline.state.holding import hold_lease
 home, url, wait = sys.argv[1:]
 settings = load_settings({"ECHELON_HOME": home, "ECHELON_STATE_URL": url, "ECHELON_LEASE_SECONDS": "2"})
 print("waits", flush=True)
-with stopping.handling_signals(), held(settings, "refresh", wait=float(wait)) as hold:
+with stopping.handling_signals(), hold_lease(settings, "refresh", wait=float(wait)) as hold:
     print(hold.epoch, flush=True)
     sys.stdin.readline()
     hold.check()
@@ -246,7 +246,7 @@ def test_a_killed_process_is_followed_at_once_and_a_stopped_one_is_refused_when_
     killed.communicate()
     stopped.send_signal(signal.SIGSTOP)
     began = time.monotonic()
-    with held(settings, "refresh", wait=30) as hold:
+    with hold_lease(settings, "refresh", wait=30) as hold:
         assert hold.epoch == 3
         assert time.monotonic() - began < 10  # its 2 s, and not for ever
         stopped.send_signal(signal.SIGCONT)
@@ -257,7 +257,7 @@ def test_a_killed_process_is_followed_at_once_and_a_stopped_one_is_refused_when_
 
 
 def test_a_signal_ends_the_wait_for_a_lease(settings: Settings) -> None:
-    with held(settings, "refresh", wait=0):
+    with hold_lease(settings, "refresh", wait=0):
         waiting = holder(settings, wait=60)
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == "waits\n"
@@ -277,8 +277,8 @@ def test_a_lease_that_cannot_be_given_back_is_said_and_expires(
         raise Conflict("the server is gone")
 
     monkeypatch.setattr(Leases, "release", unreachable)
-    with held(settings, "refresh", wait=0):
+    with hold_lease(settings, "refresh", wait=0):
         pass
     assert "lease refresh will expire: the server is gone" in caplog.text
-    with held(settings, "refresh", wait=5) as hold:
+    with hold_lease(settings, "refresh", wait=5) as hold:
         assert hold.epoch == 2

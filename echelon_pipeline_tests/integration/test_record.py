@@ -37,7 +37,7 @@ from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state import database as states
-from echelon_pipeline.state.holding import held
+from echelon_pipeline.state.holding import hold_lease
 from echelon_pipeline.state.listeners import Listeners
 from echelon_pipeline.streams import feeds
 from echelon_pipeline.streams.chains import chains
@@ -302,7 +302,7 @@ def test_a_key_that_is_refused_ends_no_other_venues_recording(
     monkeypatch.setattr(feeds, "instrument_of", lambda chosen: chosen)
     other = load_settings({**sandbox.env(), "KALSHI_API_KEY": "somebody", "ECHELON_HOME": str(settings.home)})
     chosen: Any = [*kalshi_instruments(settings)[:2], *polymarket_instruments(settings)[:2]]
-    with held(settings, stream.RECORDER, wait=0) as hold:
+    with hold_lease(settings, stream.RECORDER, wait=0) as hold:
         done, refused = asyncio.run(stream._record(other, chosen, hold, 2.0, asyncio.Event()))
     assert {name for name, recorded in done.items() if recorded.frames} == {"polymarket 0"}
     assert list(refused) == ["kalshi"]
