@@ -60,7 +60,7 @@ def answer(path: str, query: dict[str, str]) -> object:
 def _stream(connection: ServerConnection) -> None:
     with suppress(ConnectionClosed):
         for text in connection:
-            wanted = json.loads(text).get("want", [])
+            wanted = json.loads(text).get("want", []) if str(text).startswith("{") else []
             at = time.time_ns() // 1_000
             for market in wanted:
                 bids, asks = [["0.39", "10"]], [["0.41", "5"], ["0.45", "7"]]
