@@ -8,6 +8,7 @@
     parlays.py       combos and their legs
     builders.py      the builder programme
     books.py         order books
+    listeners.py     listeners and their intents
     own.py           quotes and account events of streams
     records.py       windows, dead letters, drift
     derived.py       categories and display names
@@ -27,6 +28,7 @@ from echelon_pipeline.tables.books import BOOK_TABLES
 from echelon_pipeline.tables.builders import BUILDER_TABLES
 from echelon_pipeline.tables.derived import DERIVED_TABLES
 from echelon_pipeline.tables.instruments import INSTRUMENT_TABLES
+from echelon_pipeline.tables.listeners import LISTENER_TABLES
 from echelon_pipeline.tables.marts import MART_BUILDS, MART_TABLES
 from echelon_pipeline.tables.overview import OVERVIEW_TABLES
 from echelon_pipeline.tables.own import OWN_TABLES
@@ -54,6 +56,7 @@ TABLES: dict[str, Table] = {
         *BUILDER_TABLES,
         *QUALITY_TABLES,
         *BOOK_TABLES,
+        *LISTENER_TABLES,
         *OWN_TABLES,
         *BOOK_MARTS,
     )
