@@ -98,7 +98,7 @@ def faults(seed: int, rows: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_rows_of_every_table_are_made(seed: int) -> None:
+def test_legal_rows_are_generated_for_every_table(seed: int) -> None:
     """The property is empty where no row survives the rules."""
     with connect(private=True) as connection:
         connection.execute("CREATE SCHEMA given")

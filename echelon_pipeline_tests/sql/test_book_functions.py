@@ -1,4 +1,4 @@
-"""Books read at an instant, on a grid and by distance: by hand, and against a plain walk over the rows."""
+"""Books at a given time, on a grid and by distance: by hand, and against a plain walk over the rows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def within(connection: duckdb.DuckDBPyConnection, seconds: float, distance: str)
     return found
 
 
-def test_a_book_holds_from_its_begin_to_just_before_its_end() -> None:
+def test_a_book_is_valid_from_its_begin_to_before_its_end() -> None:
     with books(book(10, 20), book(20, 30, bids=[("0.41", 1)])) as connection:
         assert [book_at(connection, s)["bid"] for s in (10, 19.999999, 20)] == [
             Decimal("0.40"),
@@ -95,7 +95,7 @@ def test_levels_are_dollars_and_contracts_best_first() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "instrument"), [(9, BOOK), (20, BOOK), (5 * HOUR, BOOK), (15, "kalshi:B")])
-def test_where_nothing_was_recorded_there_is_a_row_that_says_so(seconds: float, instrument: str) -> None:
+def test_without_a_recording_there_is_a_row_with_the_reason_not_recorded(seconds: float, instrument: str) -> None:
     with books(book(10, 20)) as connection:
         found = book_at(connection, seconds, instrument)
     assert (found["state"], found["reason"], found["instrument_id"]) == ("unknown", "not_recorded", instrument)
@@ -109,14 +109,14 @@ def test_a_stored_unknown_keeps_its_reason() -> None:
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
-def test_what_zone_the_reader_lives_in_changes_nothing(zone: str) -> None:
+def test_results_do_not_depend_on_the_time_zone_of_the_session(zone: str) -> None:
     with books(book(HOUR - 5, HOUR), book(HOUR, HOUR + 5, frame=(HOUR - 5) * 10)) as connection:
         connection.execute(f"SET TimeZone = '{zone}'")
         assert book_at(connection, HOUR + 1)["source_at"] == at(HOUR)
         assert [r["state"] for r in every(connection, 1, HOUR - 2, HOUR + 2)] == ["carried"] * 4
 
 
-def test_a_grid_point_is_carried_where_no_row_begins_in_the_step_before_it() -> None:
+def test_a_grid_time_is_carried_if_no_row_begins_in_the_step_before_it() -> None:
     with books(book(10, 12), book(12, 14.5, bids=[("0.41", 1)])) as connection:
         found = every(connection, 1, 9, 16)
     assert [(r["as_of_at"], r["state"], r["is_forward_filled"]) for r in found] == [
@@ -134,7 +134,7 @@ def test_a_grid_point_is_carried_where_no_row_begins_in_the_step_before_it() -> 
     assert found[3]["bid_prices"] == [Decimal("0.41")]
 
 
-def test_a_row_between_two_grid_points_shows_at_the_next() -> None:
+def test_a_row_between_two_grid_times_is_shown_at_the_next() -> None:
     with books(book(10, 10.2), book(10.2, 10.4, bids=[("0.3", 1)]), book(10.4, 13, bids=[("0.2", 1)])) as connection:
         found = every(connection, 1, 10, 13)
     assert [(r["bid"], r["state"]) for r in found] == [
@@ -151,7 +151,7 @@ def test_stale_and_unknown_are_never_carried() -> None:
     assert [r["reason"] for r in found] == [None] * 4 + ["disconnect"] * 2
 
 
-def test_a_book_that_lasts_over_the_full_hour_begins_nothing_there() -> None:
+def test_a_book_that_lasts_over_the_full_hour_does_not_begin_there() -> None:
     lasting = [book(HOUR - 10, HOUR), book(HOUR, HOUR + 10, frame=(HOUR - 10) * 10)]
     with books(*lasting) as connection:
         found = every(connection, 1, HOUR - 1, HOUR + 2)
@@ -174,7 +174,7 @@ def test_a_grid_without_any_row_is_unknown_throughout() -> None:
         assert [r["state"] for r in every(connection, 0.5, 0, 2)] == ["unknown"] * 4
 
 
-# Rows over tenths of seconds around a full hour: (length, kind); what is "same" goes on as it was.
+# Rows over tenths of seconds around a full hour: (length, kind); "same" continues the row before.
 PIECES = st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["new", "stale", "unknown", "hole"])), max_size=12)
 
 
@@ -215,7 +215,7 @@ def _expected(rows: Sequence[tuple[int, int, str, int]], instant: int, step: int
     begin=st.integers(-40, 40),
     points=st.integers(1, 40),
 )
-def test_a_grid_is_what_a_walk_over_the_rows_says(
+def test_a_grid_equals_a_walk_over_the_rows(
     before: int, pieces: list[tuple[int, str]], step: int, begin: int, points: int
 ) -> None:
     rows, start = _rows(HOUR * 10 - before, pieces), HOUR * 10 + begin
@@ -235,7 +235,7 @@ def test_depth_counts_levels_up_to_the_distance_from_the_mid() -> None:
         assert _depths(within(connection, 1, "0.009")) == (0, 0, 0, 0)
 
 
-def test_a_distance_that_was_written_as_a_float_has_the_same_edge() -> None:
+def test_a_distance_given_as_a_float_has_the_same_limit() -> None:
     with books(book(0, 60)) as connection:
         found = asked(connection, "FROM core.depth_within(?, ?, ?)", BOOK, at(1), 0.01)
         assert _depths(found[0]) == _depths(within(connection, 1, "0.01"))
@@ -245,7 +245,7 @@ def _depths(found: Row) -> tuple[Any, ...]:
     return tuple(found[c] for c in ("bid_size", "bid_notional_usd", "ask_size", "ask_notional_usd"))
 
 
-def test_depth_has_no_figures_without_a_mid() -> None:
+def test_depth_is_null_without_a_mid() -> None:
     with books(book(0, 60, bids=[]), unknown(60, 90, "hash")) as connection:
         one_sided, lost = within(connection, 1, "0.05"), within(connection, 70, "0.05")
     assert _depths(one_sided) == _depths(lost) == (None, None, None, None)
@@ -253,14 +253,14 @@ def test_depth_has_no_figures_without_a_mid() -> None:
     assert (lost["state"], lost["reason"]) == ("unknown", "hash")
 
 
-def test_depth_is_capped_where_the_stored_levels_end_inside_of_the_distance() -> None:
+def test_depth_is_capped_if_the_stored_levels_end_inside_the_distance() -> None:
     with books(book(0, 60, bid_levels=30)) as connection:
         assert [within(connection, 1, d)["is_capped"] for d in ("0.01", "0.02", "0.05")] == [False, True, True]
     with books(book(0, 60)) as connection:  # nothing lies beyond the last level
         assert within(connection, 1, "0.50")["is_capped"] is False
 
 
-def test_a_published_view_opens_the_files_of_the_hour_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_published_view_opens_only_the_files_of_the_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "PHYSICAL_BYTES", 0)
     lake = Lake(str(tmp_path / "lake"), scratch=tmp_path / "scratch", min_free_mb=0)
     rows = [book(h * HOUR + 10, h * HOUR + 20, instrument_id=f"{v}:A", venue=v) for h in range(4) for v in VENUES]

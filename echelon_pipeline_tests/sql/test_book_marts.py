@@ -32,7 +32,7 @@ def spread(*rows: Row) -> Row:
 
 
 # 0.40 / 0.42: the mid is 0.41; 0.39 is 2 cents off, 0.45 is 4.
-def test_depth_within_a_distance_counts_its_edge() -> None:
+def test_depth_within_a_distance_includes_its_limit() -> None:
     found = depth(book(0, 60))
     assert [found[f"bid_depth_{c}c"] for c in (1, 2, 5, 10)] == [100, 300, 300, 300]
     assert [found[f"ask_depth_{c}c"] for c in (1, 2, 5, 10)] == [50, 50, 550, 550]
@@ -45,19 +45,19 @@ def test_depth_is_weighted_by_time_not_by_rows() -> None:
     assert found["live_seconds"] == found["two_sided_seconds"] == 40
 
 
-def test_imbalance_is_the_mean_of_what_each_book_leaned() -> None:
+def test_imbalance_is_the_mean_of_the_imbalances_of_books() -> None:
     found = depth(book(0, 10, bids=[("0.40", 300)], asks=[("0.42", 100)]), book(10, 40, bids=[("0.40", 1)], asks=ASKS))
     assert found["imbalance"] == pytest.approx((0.5 * 10 + (1 - 550) / 551 * 30) / 40, abs=1e-8)
 
 
-def test_a_book_with_nothing_near_its_mid_has_no_imbalance_and_no_depth() -> None:
+def test_a_book_without_size_near_its_mid_has_no_imbalance_and_no_depth() -> None:
     # 0.30 / 0.60: the mid is 0.45, both best prices lie 15 cents away from it.
     found = depth(book(0, 60, bids=[("0.30", 10)], asks=[("0.60", 10)]))
     assert found["imbalance"] is None
     assert (found["two_sided_seconds"], found["bid_depth_10c"], found["ask_depth_10c"]) == (60, 0, 0)
 
 
-def test_time_without_depth_near_the_mid_does_not_weigh_in_the_imbalance() -> None:
+def test_time_without_depth_near_the_mid_has_no_weight_in_the_imbalance() -> None:
     far = book(10, 100, bids=[("0.30", 10)], asks=[("0.60", 10)])
     found = depth(book(0, 10, bids=[("0.40", 300)], asks=[("0.42", 100)]), far)
     assert found["imbalance"] == pytest.approx(0.5)
@@ -69,7 +69,7 @@ def test_stale_and_unknown_books_do_not_count() -> None:
     assert computed(DEPTH, {"core.book_snapshots": [book(10, 20, state="stale"), unknown(20, 30)]}) == []
 
 
-def test_taking_size_costs_what_lies_beyond_the_mid() -> None:
+def test_taking_size_costs_the_difference_to_the_mid() -> None:
     found = depth(book(0, 60))
     assert found["buy_100_usd"] == pytest.approx(50 * 0.01 + 50 * 0.04)
     assert found["sell_100_usd"] == pytest.approx(100 * 0.01)
@@ -77,7 +77,7 @@ def test_taking_size_costs_what_lies_beyond_the_mid() -> None:
     assert (found["buy_missing_reason"], found["sell_missing_reason"]) == ("too_thin", "too_thin")
 
 
-def test_a_cost_is_over_the_time_in_which_there_was_enough() -> None:
+def test_a_cost_is_a_mean_over_the_time_with_enough_size() -> None:
     deep: Ladder = [("0.42", 10_000)]
     found = depth(book(0, 30, asks=deep), book(30, 120))
     assert (found["buy_10000_usd"], found["buy_10000_share"]) == (pytest.approx(100), pytest.approx(0.25))
@@ -85,10 +85,12 @@ def test_a_cost_is_over_the_time_in_which_there_was_enough() -> None:
     assert found["buy_missing_reason"] is None
 
 
-def test_levels_that_are_not_stored_are_told_from_those_that_do_not_exist() -> None:
+def test_levels_that_are_not_stored_differ_from_levels_that_do_not_exist() -> None:
     deeper = book(0, 60, ask_levels=30, ask_depth=Decimal(5_000))
     found = depth(deeper)
-    assert found["buy_missing_reason"] == "beyond_levels"  # 1,000 were there; of 10,000 nobody knows
+    assert (
+        found["buy_missing_reason"] == "beyond_levels"
+    )  # the levels have 1,000; whether the side has 10,000 is unknown
     assert [found[f"capped_share_{c}c"] for c in (1, 2, 5, 10)] == [0, 0, 1, 1]
     assert [depth(book(0, 60))[f"capped_share_{c}c"] for c in (1, 2, 5, 10)] == [0, 0, 0, 0]
 
@@ -190,7 +192,7 @@ def _ladder(start: int, sign: int, steps: Sequence[tuple[int, int]]) -> Ladder:
 
 @settings(max_examples=20)
 @given(st.lists(LADDERS, min_size=1, max_size=12))
-def test_depth_is_what_fractions_say(
+def test_depth_equals_exact_fractions(
     given_books: list[tuple[int, int, list[tuple[int, int]], list[tuple[int, int]], int]],
 ) -> None:
     rows, begin = [], 0
@@ -248,14 +250,14 @@ SPAN = (DAY - timedelta(days=1), DAY)
 
 
 @pytest.mark.parametrize("name", [DEPTH, SPREAD])
-def test_day_by_day_is_the_full_build(name: str) -> None:
+def test_building_day_by_day_equals_the_full_build(name: str) -> None:
     given = {"core.book_snapshots": ROWS}
     built = computed(name, given, SPAN)
     assert len({r["date"] for r in built}) == 2
     assert day_by_day(name, given, SPAN) == built
 
 
-def test_a_random_days_depth_is_what_plain_python_says() -> None:
+def test_depth_of_a_random_day_equals_plain_python() -> None:
     for found in computed(DEPTH, {"core.book_snapshots": ROWS}, SPAN):
         mine = [
             r for r in ROWS if all(r[c] == found[c] for c in ("instrument_id", "date", "hour")) and r["state"] == "live"
@@ -265,7 +267,7 @@ def test_a_random_days_depth_is_what_plain_python_says() -> None:
             assert found[figure] == pytest.approx(value, abs=2e-9), figure
 
 
-def test_a_random_days_spreads_are_what_plain_python_says() -> None:
+def test_spreads_of_a_random_day_equal_plain_python() -> None:
     for found in computed(SPREAD, {"core.book_snapshots": ROWS}, SPAN):
         mine = [r for r in ROWS if (r["instrument_id"], r["date"]) == (found["instrument_id"], found["date"])]
         live = [r for r in mine if r["state"] == "live"]

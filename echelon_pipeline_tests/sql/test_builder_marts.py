@@ -1,4 +1,4 @@
-"""Builder volume, revenue and ranks: a ledger of odd cases by hand, and plain Python on any legs."""
+"""Builder volume, revenue and ranks: a ledger of special cases by hand, and any legs against plain Python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from echelon_pipeline_tests.marts import computed
 from echelon_pipeline_tests.rows import Row, row
 
 A, B, OTHER = "0xaa", "0xbb", "0xcc"
-CODES = ["0xAA", B]  # as typed into the setting: codes are compared whatever their case
+CODES = ["0xAA", B]  # as typed into the setting: codes are compared in any case
 EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
 ALL = date(1970, 1, 1)
 MONDAY = datetime(2026, 11, 16, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def revenues(fills: Sequence[Row], history: Iterable[Row] = ()) -> dict[tuple[st
 
 LATE = MONDAY.replace(hour=23, minute=59, second=59)
 LEDGER = [
-    # A takes, and two of its own makers stand on the other side: 10 once, not 20.
+    # A takes, and two of its own makers are on the other side: 10 once, not 20.
     leg(1, "m1", "10", maker="0xu1"),
     leg(2, "m1", "4", role="maker", maker="0xu2"),
     leg(3, "m1", "6", role="maker", maker="0xu3"),
@@ -118,7 +118,7 @@ LEDGER = [
 ]  # fmt: skip
 
 
-def test_every_odd_case_of_the_ledger() -> None:
+def test_every_special_case_of_the_ledger() -> None:
     found = volumes(LEDGER)
     monday = found[A, "day", date(2026, 11, 16)]
     assert {k: monday[k] for k in ("volume_usd", "contracts", "taker_volume_usd", "maker_volume_usd")} == {
@@ -149,7 +149,7 @@ def test_a_fill_between_two_configured_codes_counts_once_in_all_codes() -> None:
     assert [r["legs"] for r in week] == [11, 1, 12]
 
 
-def test_a_user_is_new_in_the_range_of_the_first_fill_only() -> None:
+def test_a_user_is_new_only_in_the_range_of_the_first_fill() -> None:
     fills = [leg(n, str(n), "1", maker="0xu1", event_at=MONDAY + timedelta(days=d)) for n, d in enumerate((0, 1, 7))]
     found = volumes([*fills, leg(9, "9", "1", maker="0xu2", event_at=MONDAY + timedelta(days=7))])
     starts = (date(2026, 11, 16), date(2026, 11, 17), date(2026, 11, 23))
@@ -158,7 +158,7 @@ def test_a_user_is_new_in_the_range_of_the_first_fill_only() -> None:
     assert (found[A, "week", starts[2]]["users"], found[A, "all", ALL]["new_users"]) == (2, 2)
 
 
-def test_kalshi_has_no_figures_and_says_why() -> None:
+def test_kalshi_has_no_figures_and_a_reason() -> None:
     fills = legs_of(LEDGER)
     volume = computed(VOLUME, {LEGS: fills, "core.coverage": READ}, builder_codes=CODES)
     for name, given_rows in ((VOLUME, volume), (REVENUE, computed(REVENUE, {LEGS: fills, VOLUME: volume}))):
@@ -168,7 +168,7 @@ def test_kalshi_has_no_figures_and_says_why() -> None:
         assert all("no builder field" in r["reason"] for r in kalshi)
 
 
-def test_what_was_never_read_is_null_and_what_was_read_in_vain_is_zero() -> None:
+def test_a_range_never_read_is_null_and_a_range_read_without_fills_is_zero() -> None:
     coverage = [
         read("0xAA", WEEK[0], WEEK[0] + timedelta(days=1)),
         read("0xAA", WEEK[0] + timedelta(days=2), WEEK[0] + timedelta(days=2, hours=6), "partial"),
@@ -185,7 +185,7 @@ def test_what_was_never_read_is_null_and_what_was_read_in_vain_is_zero() -> None
     assert found["all_codes", "day", WEEK[0].date()]["reason"] == "1 of 2 codes were read completely"
 
 
-def test_a_read_of_long_ago_makes_no_rows_of_the_days_since() -> None:
+def test_an_old_read_makes_no_rows_for_the_days_since() -> None:
     old = datetime(1970, 1, 1, tzinfo=UTC)
     found = volumes([], [read(A, old, old + timedelta(days=1)), read(A, *WEEK)])
     days = {start: r["is_complete"] for (code, range_, start), r in found.items() if (code, range_) == (A, "day")}
@@ -202,7 +202,7 @@ def test_without_a_configured_code_there_are_no_rows() -> None:
 # --- revenue
 
 
-def test_fees_are_reported_or_estimated_by_what_was_known_then_or_unknown() -> None:
+def test_fees_are_reported_or_estimated_by_the_schedule_known_then_or_unknown() -> None:
     unpriced = {"fee_usd": None, "size": Decimal(100), "price": Decimal("0.4")}
     fills = [
         leg(1, "1", "5", **unpriced, event_at=MONDAY),
@@ -233,7 +233,7 @@ def test_fees_are_reported_or_estimated_by_what_was_known_then_or_unknown() -> N
         ({"takerOnly": "false"}, "maker", Decimal("0.0125")),
     ],
 )
-def test_a_schedule_that_is_not_understood_gives_no_fee(
+def test_an_unreadable_fee_schedule_gives_no_fee(
     fields: Mapping[str, Any], role: str, expected: Decimal | None
 ) -> None:
     (found,) = legs_of([leg(1, "1", "0.5", role=role, fee_usd=None)], [schedule("0.05", WEEK[0], **fields)])
@@ -255,7 +255,7 @@ def test_an_unknown_fee_makes_the_sum_unknown_and_not_zero() -> None:
     assert (found["unserved_builder_fee_legs"], found["revenue_share"], found["arpu_usd"]) == (1, None, None)
 
 
-def test_fees_are_of_all_final_legs_whichever_counted_for_volume() -> None:
+def test_fees_include_all_final_legs_even_those_not_counted_as_volume() -> None:
     found = revenues(LEDGER)
     monday, empty = found[A, "day", date(2026, 11, 16)], found[A, "day", date(2026, 11, 17)]
     assert (monday["fee_usd"], monday["fee_source"]) == (Decimal("0.9"), "reported")  # 9 legs
@@ -276,7 +276,7 @@ def _served(code: str, day: int, hour: int, rank: int, shares: int, range_: str 
                is_verified=True)  # fmt: skip
 
 
-def test_configured_codes_are_ranked_by_our_fills_and_others_stand_as_served() -> None:
+def test_configured_codes_are_ranked_by_our_fills_and_others_as_served() -> None:
     own = legs_of(LEDGER)
     volume = computed(VOLUME, {LEGS: own, "core.coverage": READ}, builder_codes=CODES)
     served = [
@@ -361,7 +361,7 @@ def _ledger(drawn: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 @settings(max_examples=8)
 @given(_LEGS)
-def test_volume_fees_and_users_are_those_of_plain_python(drawn: Sequence[Mapping[str, Any]]) -> None:
+def test_volume_fees_and_users_equal_plain_python(drawn: Sequence[Mapping[str, Any]]) -> None:
     fills = _ledger(drawn)
     found = revenues(fills)
     for name, codes in ((A, [A]), (B, [B]), ("all_codes", [A, B])):

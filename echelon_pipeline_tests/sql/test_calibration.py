@@ -93,7 +93,7 @@ def test_a_price_counts_from_the_horizon_to_a_quarter_of_it_before(horizon: str)
     assert reason(length * 1.25 + instant) == (None, "too_old")
 
 
-def test_of_trades_at_one_instant_one_counts_whatever_their_order_and_ids() -> None:
+def test_one_of_several_trades_at_the_same_time_counts_independent_of_order_and_ids() -> None:
     prices = ["0.1", "0.2", "0.3", "0.30"]
 
     def price(numbers: Sequence[int]) -> Decimal:
@@ -109,7 +109,7 @@ def test_of_trades_at_one_instant_one_counts_whatever_their_order_and_ids() -> N
 @pytest.mark.parametrize(
     "values", [{"is_block_trade": True}, {"identity": "weak"}, {"price_0": None, "unmapped_reason": "no outcome"}]
 )
-def test_prints_that_are_no_price_do_not_count(values: Row) -> None:
+def test_prints_without_a_price_do_not_count(values: Row) -> None:
     trades = [_trade(1, 65 * HOUR / 60, "0.2"), _trade(2, HOUR, "0.9", **values)]
     assert _found([_paid()], [_instrument()], trades)["1h"]["price"] == Decimal("0.2")
 
@@ -124,7 +124,7 @@ _TIMES = {
 
 @pytest.mark.parametrize("first", _TIMES)
 @pytest.mark.parametrize("others", [None, ENDED + HOUR])
-def test_the_outcome_is_known_at_the_earliest_time_that_is_known(first: str, others: datetime | None) -> None:
+def test_the_outcome_is_known_at_the_earliest_known_time(first: str, others: datetime | None) -> None:
     times = {column: ENDED if basis == first else others for basis, column in _TIMES.items()}
     listed = {c: times[c] for c in ("trading_ended_at", "occurrence_at")}
     decided: Row = {c: times[c] for c in ("proposed_at", "resolved_at")}
@@ -133,12 +133,12 @@ def test_the_outcome_is_known_at_the_earliest_time_that_is_known(first: str, oth
     assert found["horizon_at"] == ENDED - DAY
 
 
-def test_an_instrument_that_only_a_resolution_names_has_its_rows() -> None:
+def test_an_instrument_known_only_from_a_resolution_has_its_rows() -> None:
     found = _found([_paid(resolved_at=ENDED)], trades=[_trade(1, HOUR, "0.2")])
     assert (found["1h"]["price"], found["1h"]["event_id"], len(found)) == (Decimal("0.2"), None, 5)
 
 
-def test_what_is_missing_has_a_reason() -> None:
+def test_a_missing_price_or_outcome_has_a_reason() -> None:
     trades = [_trade(1, 2 * HOUR, "0.2")]
     opened = _instrument(opens_at=ENDED - 2 * DAY)
 
@@ -165,24 +165,24 @@ def test_only_a_final_payout_is_an_outcome() -> None:
 
 
 @pytest.mark.parametrize("payout", ["0.5", "0.123456789012", "0"])
-def test_fractions_and_scalars_count_as_they_are_and_sources_that_agree_are_one(payout: str) -> None:
+def test_fractional_payouts_count_unchanged_and_agreeing_sources_count_once(payout: str) -> None:
     found = _found([_paid(payout, source="gamma", result="scalar"), _paid(payout, source="clob")], [_instrument()])
     assert {r["outcome"] for r in found.values()} == {Decimal(payout)}
 
 
-def test_a_daily_close_is_known_when_its_day_is_over() -> None:
+def test_a_daily_close_is_known_at_the_end_of_its_day() -> None:
     closes = [_close(date(2026, 11, 11), "0.2"), _close(date(2026, 11, 12), "0.3"), _close(date(2026, 11, 13), "0.4")]
     found = _found([_paid()], [_instrument()], closes=closes)["7d"]  # horizon_at is 11-13 15:00
     assert (found["price"], found["price_source"]) == (Decimal("0.3"), "candle")
     assert found["price_at"] == datetime(2026, 11, 13, tzinfo=UTC)
 
 
-def test_an_eastern_day_is_over_at_midnight_in_new_york() -> None:
+def test_an_eastern_day_ends_at_midnight_in_new_york() -> None:
     found = _found([_paid()], [_instrument()], closes=[_close(date(2026, 11, 12), "0.3", "venue_day")])["7d"]
     assert (found["price"], found["price_at"]) == (Decimal("0.3"), datetime(2026, 11, 13, 5, tzinfo=UTC))
 
 
-def test_of_closes_of_one_day_trades_come_first_then_candles() -> None:
+def test_closes_of_one_day_are_preferred_from_trades_then_candles() -> None:
     closes = [
         _close(date(2026, 11, 12), p, s) for p, s in (("0.1", "mid_sample"), ("0.2", "candle"), ("0.3", "trades"))
     ]
@@ -190,7 +190,7 @@ def test_of_closes_of_one_day_trades_come_first_then_candles() -> None:
     assert _found([_paid()], [_instrument()], closes=closes[:2])["7d"]["price_source"] == "candle"
 
 
-def test_a_daily_close_stands_in_only_where_no_trade_at_or_before_is_held() -> None:
+def test_a_daily_close_is_used_only_without_a_trade_at_or_before_the_time() -> None:
     closes = [_close(date(2026, 11, 12), "0.3")]
     later = _found([_paid()], [_instrument()], [_trade(1, 2 * HOUR, "0.9")], closes)["7d"]
     before = _found([_paid()], [_instrument()], [_trade(1, 20 * DAY, "0.9")], closes)["7d"]
@@ -198,7 +198,7 @@ def test_a_daily_close_stands_in_only_where_no_trade_at_or_before_is_held() -> N
     assert (before["price"], before["missing_reason"]) == (None, "too_old")
 
 
-def test_an_instrument_sees_45_days_and_no_more_whichever_days_are_computed_together() -> None:
+def test_an_instrument_uses_45_days_independent_of_the_days_computed_together() -> None:
     long_ago = {**_trade(1, 45 * DAY, "0.2")}
     assert _found([_paid()], [_instrument()], [long_ago])["1h"]["missing_reason"] == "too_old"
     given: dict[str, list[Row]] = {
@@ -210,7 +210,7 @@ def test_an_instrument_sees_45_days_and_no_more_whichever_days_are_computed_toge
         assert {r["missing_reason"] for r in computed(NAME, given, days)} == {"no_price"}
 
 
-def test_without_an_outcome_time_the_day_is_that_of_the_first_look() -> None:
+def test_without_an_outcome_time_the_day_is_that_of_the_first_observation() -> None:
     seen = [_paid(source="gamma", observed_at=ENDED + DAY), _paid(source="clob", observed_at=ENDED)]
     assert _found(seen)["1h"]["date"] == ENDED.date()
 
@@ -230,7 +230,7 @@ _SETTLED = st.lists(
 
 
 def _market(number: int, what: Row) -> dict[str, list[Row]]:
-    """What is held of one settled instrument."""
+    """The stored rows of one settled instrument."""
     known_at, name = ENDED - what["hours"] * HOUR, {"instrument_id": f"kalshi:{number}"}
     times = [known_at - hours * HOUR for hours, _ in what["traded"]]
     prints = [
@@ -265,7 +265,7 @@ _DAYS = (ENDED.date() - 4 * DAY, ENDED.date())
 
 @settings(max_examples=10)
 @given(_SETTLED)
-def test_day_by_day_gives_the_rows_of_a_full_build_and_nothing_of_them_is_stale(markets: Sequence[Row]) -> None:
+def test_building_day_by_day_equals_the_full_build_and_leaves_nothing_stale(markets: Sequence[Row]) -> None:
     held = _held(markets)
     rows = computed(NAME, held, _DAYS)
     assert len(rows) == 5 * len(markets)
@@ -283,7 +283,7 @@ _CHANGES: dict[str, tuple[str, Row]] = {
 
 
 @pytest.mark.parametrize("change", _CHANGES)
-def test_what_a_lookup_says_otherwise_by_now_is_built_again(change: str) -> None:
+def test_days_contradicted_by_a_lookup_are_built_again(change: str) -> None:
     table, values = _CHANGES[change]
     held = _held([_ONE, {**_ONE, "hours": 48}])
     changed = {**held, table: [{**held[table][0], **values}, *held[table][1:]]}
@@ -320,7 +320,7 @@ _POINTS = st.lists(
 
 @settings(max_examples=15)
 @given(_POINTS)
-def test_prices_are_those_that_plain_python_finds(points: Sequence[tuple[bool, float, str, int]]) -> None:
+def test_prices_equal_plain_python(points: Sequence[tuple[bool, float, str, int]]) -> None:
     trades: list[Row] = []
     closes: dict[date, Row] = {}
     for n, (is_trade, factor, horizon, cents) in enumerate(points):
@@ -363,7 +363,7 @@ def _curve(rows: Sequence[Row]) -> dict[Decimal, Row]:
     return {r["bucket_from"]: r for r in found}
 
 
-def test_a_bucket_counts_instruments_events_and_what_is_missing() -> None:
+def test_a_bucket_counts_instruments_events_and_missing_ones() -> None:
     rows = [
         _row(1, "0.10", "0", "kalshi:E"),
         _row(2, "0.15", "1", "kalshi:E"),
@@ -385,7 +385,7 @@ def test_a_bucket_counts_instruments_events_and_what_is_missing() -> None:
     assert (empty["n_instruments"], empty["mean_price"], empty["outcome_low"]) == (0, None, None)
 
 
-def test_one_event_has_no_interval_however_many_instruments_it_has() -> None:
+def test_one_event_has_no_interval_for_any_number_of_instruments() -> None:
     rows = [_row(n, "0.5", str(n % 2), "kalshi:E") for n in range(20)]
     assert _curve(rows)[Decimal("0.5")]["outcome_low"] is None
 
@@ -403,7 +403,7 @@ def _events(n: int, size: int) -> list[Row]:
 
 
 @pytest.mark.parametrize("size", [1, 5])
-def test_the_interval_is_as_wide_as_its_events_make_it(size: int) -> None:
+def test_the_width_of_the_interval_depends_on_its_events(size: int) -> None:
     """Of n independent events it is 2 x 1.96 standard errors wide; their instruments add nothing."""
     n = 400
     rows = _events(n, size)
@@ -428,7 +428,7 @@ _CELLS = st.lists(
 
 @settings(max_examples=10)
 @given(_CELLS)
-def test_figures_are_those_of_exact_arithmetic(cells: Sequence[tuple[int, str, str | None]]) -> None:
+def test_figures_equal_exact_arithmetic(cells: Sequence[tuple[int, str, str | None]]) -> None:
     rows = [_row(n, str(Decimal(units) / 10**6), outcome, event) for n, (units, outcome, event) in enumerate(cells)]
     for bucket_from, found in _curve(rows).items():
         own = [r for r in rows if min(r["price"] * 10 // 1, 9) == bucket_from * 10]

@@ -79,7 +79,7 @@ def covered(
 def _given(
     rows: Sequence[Row], meant: Sequence[Row], others: Mapping[str, Sequence[Row]] | None = None
 ) -> dict[str, Sequence[Row]]:
-    # A relation that is given without rows has no columns: nobody watches what nobody knows.
+    # A relation without rows has no columns: unknown instruments are not watched.
     nobody = {"venue": "kalshi", "instrument_id": "kalshi:none", "from_at": at(0), "to_at": at(0), "recorded_to": at(0)}
     return {"core.book_snapshots": rows, "core.watched_time": [*meant, nobody], **(others or {})}
 
@@ -100,22 +100,22 @@ def test_time_without_any_row_is_unknown() -> None:
     assert seconds(found) == [1800, 900, 0, 900]
 
 
-def test_an_hour_in_which_everything_was_lost_has_a_row() -> None:
+def test_an_hour_without_any_recording_has_a_row() -> None:
     found = covered([book(0, HOUR)], watched(intent(0, 2 * HOUR)))
     assert [(r["hour"], r["coverage"]) for r in found] == [(0, 1), (1, 0)]
 
 
-def test_what_was_recorded_unasked_has_a_row_without_coverage() -> None:
+def test_a_recording_without_an_intent_has_a_row_without_coverage() -> None:
     (found,) = covered([book(0, 900)], [])
     assert (seconds(found), found["coverage"], found["seen_contracts"]) == ([0, 0, 0, 0], None, None)
 
 
-def test_books_outside_of_the_expected_time_do_not_count() -> None:
+def test_books_outside_the_expected_time_do_not_count() -> None:
     (found,) = covered([book(0, HOUR)], watched(intent(600, 1200)))
     assert (seconds(found), found["coverage"]) == ([600, 600, 0, 0], 1)
 
 
-def test_a_lasting_intent_counts_up_to_the_last_hour_that_was_derived() -> None:
+def test_an_open_intent_counts_up_to_the_last_derived_hour() -> None:
     meant = watched(intent(0, None), windows=[derived(0, HOUR), derived(2 * HOUR, 3 * HOUR)])
     found = covered([book(0, HOUR), book(2 * HOUR, 3 * HOUR)], meant)
     assert [(r["hour"], r["expected_seconds"], r["coverage"]) for r in found] == [
@@ -131,12 +131,12 @@ def test_the_hour_that_is_still_being_recorded_counts_up_to_its_last_book() -> N
     assert [r["expected_seconds"] for r in found] == [HOUR, 700]
 
 
-def test_nothing_is_expected_of_a_venue_that_was_never_derived() -> None:
+def test_no_time_is_expected_for_a_venue_that_was_never_derived() -> None:
     other = [derived(0, HOUR, venue="polymarket")]
     assert covered([], watched(intent(0, None), windows=other)) == []
 
 
-def test_intents_of_several_listeners_are_one_where_they_overlap() -> None:
+def test_overlapping_intents_of_several_listeners_are_merged() -> None:
     meant = watched(
         intent(0, 100), intent(50, 200, listener="m"), intent(60, 70, listener="n"), intent(200, 210), intent(300, None)
     )
@@ -162,20 +162,20 @@ def instrument(**values: Any) -> Row:
         ({"venue": "polymarket", "closes_at": at(500), "status": "closed", "trading_ended_at": at(700)}, 700),
     ],
 )
-def test_trading_ends_when_it_is_known_to_or_where_its_schedule_binds(values: Row, ends: float | None) -> None:
+def test_trading_ends_at_its_known_end_or_at_a_binding_schedule(values: Row, ends: float | None) -> None:
     name = f"{values.get('venue', 'kalshi')}:A"
     windows = [derived(0, HOUR, venue=v) for v in ("kalshi", "polymarket")]
     (found,) = watched(intent(0, None, name), instruments=[instrument(**values)], windows=windows)
     assert found["to_at"] == (None if ends is None else at(ends))
 
 
-def test_nothing_is_expected_before_trading_opens() -> None:
+def test_no_time_is_expected_before_trading_opens() -> None:
     (found,) = watched(intent(0, 1000), instruments=[instrument(opens_at=at(400))])
     assert (found["from_at"], found["to_at"]) == (at(400), at(1000))
     assert watched(intent(0, 300), instruments=[instrument(opens_at=at(400))]) == []
 
 
-def test_gaps_are_told_by_number_and_reason() -> None:
+def test_gaps_are_counted_by_reason() -> None:
     gaps = [gap(10, 20, "hash"), gap(40, 50, "disconnect"), gap(70, 80, "hash"), gap(HOUR, HOUR + 1, "gap")]
     found = covered([book(0, HOUR), book(HOUR, 2 * HOUR)], watched(intent(0, 2 * HOUR)), {"core.book_gaps": gaps})
     assert [(r["gaps"], json.loads(r["gap_reasons"])) for r in found] == [
@@ -190,7 +190,7 @@ def complete(is_complete: bool = True) -> Row:
     return row("core.daily_prices", instrument_id=BOOK, date=DAY, price_source="trades", is_complete=is_complete)
 
 
-def test_contracts_that_were_seen_are_held_against_the_venues_of_the_same_time() -> None:
+def test_seen_contracts_are_compared_with_the_venues_contracts_of_the_same_time() -> None:
     others = {
         "core.live_trades": [live_trade(10, "3"), live_trade(700, "4.5"), live_trade(HOUR + 5, "9")],
         "core.trades": [trade(5, "100"), trade(650, "9"), trade(700, "1", identity="weak"), trade(HOUR + 4, "9")],
@@ -204,7 +204,7 @@ def test_contracts_that_were_seen_are_held_against_the_venues_of_the_same_time()
 
 
 @pytest.mark.parametrize("day", [[], [complete(is_complete=False)]])
-def test_nothing_is_said_of_the_venue_where_its_day_is_not_complete(day: list[Row]) -> None:
+def test_venue_contracts_are_null_if_its_day_is_not_complete(day: list[Row]) -> None:
     others = {"core.live_trades": [live_trade(10, "3")], "core.trades": [trade(10, "3")], "core.daily_prices": day}
     (found,) = covered([], watched(intent(0, HOUR)), others)
     assert (found["seen_contracts"], found["venue_contracts"], found["seen_share"]) == (3, None, None)
@@ -273,7 +273,7 @@ def _by_the_second(begin: datetime, venue: str, instrument: str) -> list[float]:
     return found
 
 
-def test_random_days_are_what_a_walk_second_by_second_says() -> None:
+def test_random_days_equal_a_walk_second_by_second() -> None:
     found = {
         (r["instrument_id"], at(0).replace(day=r["date"].day, hour=r["hour"])): r
         for r in covered(ROWS, watched(*INTENTS, windows=WINDOWS), **DAYS)
@@ -287,7 +287,7 @@ def test_random_days_are_what_a_walk_second_by_second_says() -> None:
             assert expected == (seconds(mine) if mine else [0.0] * 4), (name, begin)
 
 
-def test_day_by_day_is_the_full_build() -> None:
+def test_building_day_by_day_equals_the_full_build() -> None:
     given = _given(ROWS, watched(*INTENTS, windows=WINDOWS))
     built = computed(NAME, given, SPAN)
     assert len(built) > 60
@@ -298,20 +298,20 @@ def stale_days(meant: Sequence[Row], stored: Sequence[Row]) -> set[Any]:
     return invalid_days(NAME, {**_given([], meant), NAME: stored})
 
 
-def test_days_as_they_were_built_are_not_built_again() -> None:
+def test_unchanged_days_are_not_built_again() -> None:
     meant = watched(*INTENTS, windows=WINDOWS)
     built = covered(ROWS, meant, days=(DAY - timedelta(days=2), DAY))
     assert stale_days(meant, built) == set()
 
 
-def test_an_intent_that_is_learnt_later_makes_its_days_stale() -> None:
+def test_a_later_recorded_intent_makes_its_days_stale() -> None:
     before, more = watched(*INTENTS, windows=WINDOWS), watched(*INTENTS, intent(0, 60, "kalshi:new"), windows=WINDOWS)
     built = covered(ROWS, before, days=(DAY - timedelta(days=2), DAY))
     assert stale_days(more, built) == {DAY}
     assert stale_days(before, covered(ROWS, more, days=(DAY - timedelta(days=2), DAY))) == {DAY}
 
 
-def test_an_hour_that_was_recorded_later_makes_the_lost_one_before_it_stale() -> None:
+def test_a_later_recorded_hour_makes_the_lost_hour_before_it_stale() -> None:
     meant = intent(-2 * HOUR, None)
     before = watched(meant, windows=[derived(-2 * HOUR, -HOUR)])
     after = watched(meant, windows=[derived(-2 * HOUR, -HOUR), derived(0, HOUR, "partial")])

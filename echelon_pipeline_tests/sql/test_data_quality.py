@@ -1,4 +1,4 @@
-"""Quality of the data per table and day: by hand, against plain Python, and as a health report reads it."""
+"""Quality of the data per table and day: by hand, against plain Python, and as input of a health report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cover(back: int, *, complete: float = 1440, partial: float = 0, unavailable:
     return {**made, **values}
 
 
-# The relation must have rows for its columns; these speak of a table that no test looks at.
+# The relation must have rows for its columns; these are of a table that no test checks.
 NOBODY = cover(0, complete=720, table_name="core.nobody")
 
 
@@ -62,7 +62,7 @@ def test_rows_are_late_when_first_seen_more_than_the_hours_after_their_day() -> 
     assert quality({"core.trades": trades}, late_hours=0)[key]["late_rows"] == 2
 
 
-def test_a_listing_counts_on_the_day_it_was_seen_and_is_never_late() -> None:
+def test_a_listing_counts_on_the_day_when_it_was_seen_and_is_never_late() -> None:
     listed = [
         row("core.instruments", instrument_id=f"kalshi:{n}", observed_at=NOON - timedelta(days=n)) for n in (0, 9)
     ]
@@ -71,7 +71,7 @@ def test_a_listing_counts_on_the_day_it_was_seen_and_is_never_late() -> None:
         (DAY - timedelta(days=9), 1, None, None), (DAY, 1, None, None)]  # fmt: skip
 
 
-def test_dead_letters_and_drift_stand_with_the_table_they_were_meant_for() -> None:
+def test_dead_letters_and_drift_count_for_the_table_of_their_payload() -> None:
     letters = [row("core.dead_letters", table_name="core.trades", sha256=str(n)) for n in range(2)]
     drift = [
         row("core.drift", endpoint="trades", path="new", objects=5, unit_id="a"),
@@ -92,7 +92,7 @@ def test_every_endpoint_of_the_parsers_is_in_the_statement() -> None:
     assert found == expected
 
 
-def test_the_state_of_a_day_is_what_was_read_of_it() -> None:
+def test_the_state_of_a_day_follows_from_its_windows() -> None:
     coverage = [
         cover(6),
         cover(5, complete=1400, partial=40),
@@ -126,7 +126,7 @@ def test_a_day_read_long_before_or_after_the_others_is_one_row() -> None:
     assert found == {2: "complete", 1: "missing", 0: "open"}
 
 
-def test_a_hole_of_400_days_is_one_and_a_longer_one_is_none() -> None:
+def test_a_gap_of_400_days_is_listed_and_a_longer_one_is_not() -> None:
     assert len(states([cover(401), cover(1)])) == 402
     assert len(states([cover(402), cover(1)])) == 3
 
@@ -140,7 +140,7 @@ def test_a_window_to_the_end_of_a_day_that_is_not_over_does_not_hide_that_readin
     assert (mine["state"], mine["last_read_at"]) == ("stale", NOON - timedelta(hours=5))
 
 
-def test_what_listings_fill_is_as_fresh_as_the_listing() -> None:
+def test_tables_filled_by_listings_are_as_fresh_as_the_listing() -> None:
     windows = [window(NOON, table_name="core.instruments", scope="listings:full"),
                window(NOON - timedelta(days=3), table_name="core.resolutions", scope="data_v2")]  # fmt: skip
     found = quality({"core.ingest_windows": windows})
@@ -149,7 +149,7 @@ def test_what_listings_fill_is_as_fresh_as_the_listing() -> None:
          "core.series", "core.resolutions"), "open")  # fmt: skip
 
 
-def test_of_two_readings_of_a_day_the_better_one_counts() -> None:
+def test_the_better_of_two_reads_of_a_day_counts() -> None:
     coverage = [cover(1, complete=700, partial=740), cover(1, scope="all")]
     assert states(coverage, [window(NOON)])[1] == "complete"
 
@@ -169,14 +169,14 @@ def _letters(reasons: Sequence[str]) -> list[Row]:
             for n, r in enumerate(reasons)]  # fmt: skip
 
 
-def test_reasons_are_counted_without_the_values_that_were_found() -> None:
+def test_reasons_are_counted_without_the_found_values() -> None:
     reasons = ["expected a price in 0..1, got 7", "expected a price in 0..1, got a\nline", "no trade id"]
     found = computed(REASONS, {"core.dead_letters": _letters(reasons)})
     assert [(r["reason"], r["letters"], r["place"]) for r in sorted(found, key=lambda r: r["place"])] == [
         ("expected a price in 0..1", 2, 1), ("no trade id", 1, 2)]  # fmt: skip
 
 
-def test_rare_reasons_stand_together() -> None:
+def test_rare_reasons_are_one_row() -> None:
     found = computed(REASONS, {"core.dead_letters": _letters([f"reason {n:02}" for n in range(50)])})
     assert (len(found), sum(r["letters"] for r in found)) == (21, 50)
     assert {r["reason"]: r["letters"] for r in found}["(other reasons)"] == 30
@@ -191,7 +191,7 @@ _TRADES = st.lists(
 
 @settings(max_examples=8)
 @given(_TRADES, st.integers(0, 30))
-def test_rows_and_late_rows_are_those_of_plain_python(drawn: Sequence[tuple[str, int, int]], late_hours: int) -> None:
+def test_rows_and_late_rows_equal_plain_python(drawn: Sequence[tuple[str, int, int]], late_hours: int) -> None:
     trades = [
         trade(n, venue=venue, date=DAY - timedelta(days=back), event_at=NOON - timedelta(days=back),
               observed_at=NOON - timedelta(days=back) + timedelta(hours=hours))
@@ -208,7 +208,7 @@ def test_rows_and_late_rows_are_those_of_plain_python(drawn: Sequence[tuple[str,
 # --- what a health report reads
 
 
-def test_a_table_with_a_day_that_is_not_whole_has_failed() -> None:
+def test_a_table_with_an_incomplete_day_has_failed() -> None:
     coverage = [NOBODY, cover(2), cover(1, complete=1400, partial=40), *(cover(n, venue="polymarket") for n in (1, 2))]
     windows = [window(NOON), window(NOON, venue="polymarket")]
     rows = computed(QUALITY, {COVERAGE: coverage, "core.ingest_windows": windows})

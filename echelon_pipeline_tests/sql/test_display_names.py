@@ -1,4 +1,4 @@
-"""Names for people: what they are made of, how long they may be, and that none is given twice in an event."""
+"""Display names: their parts, their length, and that they are unique within an event."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def polymarket(native_id: str, **values: object) -> Row:
     return row("core.instruments", **{**made, **values})
 
 
-def test_an_instrument_is_named_by_its_event_and_what_it_is_within_it() -> None:
+def test_a_name_has_the_event_and_the_subject_within_it() -> None:
     fed = [event("polymarket:1", "Fed decision in June?")]
     made = polymarket("0xa", event_id="polymarket:1", sub_title="No change", title="No change in Fed rates in June?")
     assert name_of(made, events=fed) == "Fed decision in June? · No change"
@@ -58,7 +58,7 @@ def outcomes(instrument_id: str, *labels: str) -> list[Row]:
     ]
 
 
-def test_a_name_says_no_where_the_first_outcome_is_no() -> None:
+def test_a_name_includes_no_if_the_first_outcome_is_no() -> None:
     made = polymarket("0xa", title="Will it?")
     assert name_of(made, outcomes=outcomes("polymarket:0xa", "No", "Yes")) == "Will it? · No"
     assert name_of(made, outcomes=outcomes("polymarket:0xa", "Yes", "No")) == "Will it?"
@@ -70,7 +70,7 @@ def test_a_name_says_no_where_the_first_outcome_is_no() -> None:
     assert {r["display_name"][-6:] for r in named(twins, outcomes=sides).values()} == {"] · No"}
 
 
-def test_a_title_that_says_it_all_stands_alone() -> None:
+def test_a_complete_title_is_used_alone() -> None:
     made = kalshi("KXA-26-GA", event="KXA-26", title="Will Georgia win the championship in 2026?", sub_title="Georgia")
     assert name_of(made) == "Will Georgia win the championship in 2026?"
 
@@ -88,7 +88,7 @@ def test_a_game_has_its_day_and_each_side_its_name() -> None:
     ]
 
 
-def test_strikes_and_dates_are_written_for_people() -> None:
+def test_strikes_and_dates_are_readable() -> None:
     high = [row("core.series", series_id="kalshi:KXHIGHNY", native_id="KXHIGHNY", title="Highest temperature in NYC")]
     known: dict[str, Any] = {"event": "KXHIGHNY-26NOV21", "series": "KXHIGHNY"}
     cases = {
@@ -107,13 +107,13 @@ def test_strikes_and_dates_are_written_for_people() -> None:
         assert found[one["instrument_id"]]["display_name"] == f"Highest temperature in NYC (Nov 21, 2026) · {text}"
 
 
-def test_without_any_words_the_venues_own_id_is_the_name() -> None:
+def test_without_any_text_the_native_id_is_the_name() -> None:
     assert name_of(kalshi("KXA-26NOV21-B7", event="KXA-26NOV21")) == "KXA-26NOV21-B7"
     assert name_of(polymarket("0xabc", slug="will-it-rain")) == "will it rain"
     assert name_of(polymarket("0x" + "a" * 200, title=" \n ")) == "0x" + "a" * 117 + "…"
 
 
-def test_parlays_that_begin_alike_are_told_apart() -> None:
+def test_parlays_with_equal_beginnings_get_different_names() -> None:
     legs = ",".join(f"yes Player {n}: {n}+" for n in range(20))
     made = [
         kalshi(f"KXMVEX-S2026-{n}", event="KXMVEX-S2026", title=f"{legs},no Team {n}", is_combo=True) for n in range(3)
@@ -123,7 +123,7 @@ def test_parlays_that_begin_alike_are_told_apart() -> None:
     assert all(len(name) <= 120 and name.startswith("yes Player 0: 0+, yes Player 1") for name in names)
 
 
-def test_outcomes_are_named_by_what_they_pay_on() -> None:
+def test_outcomes_are_named_by_their_condition() -> None:
     def side(instrument: str, index: int, label: str | None) -> Row:
         venue = instrument.partition(":")[0]
         return row("core.outcomes", venue=venue, instrument_id=instrument, outcome_index=index, label=label)

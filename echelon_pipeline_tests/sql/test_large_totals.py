@@ -1,4 +1,4 @@
-"""Totals from 10^12 on, which no column holds: NULL, never complete, and nothing is compared with them."""
+"""Totals from 10^12 on, which fit no column: NULL, never complete, and never compared."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def test_a_volume_that_fits_no_column_is_null_and_its_day_not_complete() -> None
     assert (total["contracts"], total["taker_notional_usd"], total["is_complete"]) == (4, None, False)
 
 
-def test_a_reason_that_is_known_before_stands() -> None:
+def test_an_earlier_reason_is_kept() -> None:
     unread = {**COMPLETE, "is_complete": False, "incomplete_reason": "1 row could not be read"}
     (total,) = computed("mart.trade_volume", {"core.trades": [sold(1, MOST), sold(2, MOST)], PRICES: [unread]})
     assert total["incomplete_reason"] == "1 row could not be read"
 
 
 @pytest.mark.parametrize("scope", ["all", "configured"])
-def test_a_sum_of_volumes_of_which_one_is_unknown_is_unknown(scope: str) -> None:
+def test_a_sum_with_an_unknown_volume_is_unknown(scope: str) -> None:
     volumes = [volume_of(sold(1, MOST), sold(2, MOST)), volume_of(sold(3, Decimal(5), instrument_id=A))]
     volumes[1] |= {"instrument_id": "kalshi:B", "is_complete": True}
     walked = {"venue": "kalshi", "table_name": "core.trades", "scope": scope, "date": DAY, "complete_minutes": 1440.0}

@@ -1,4 +1,4 @@
-"""``mart.market_overview``: each rule by hand on odd data, sums and prices against plain Python on raw rows."""
+"""``mart.market_overview``: each rule by hand on special cases, sums and prices against plain Python on raw rows."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def one(*instruments: Row, **tables: Any) -> Row:
 # --- price
 
 
-def test_the_first_source_that_has_a_recent_price_is_named_and_gives_both_ends_of_a_change() -> None:
+def test_the_first_source_with_a_recent_price_gives_both_prices_of_a_change() -> None:
     mids = [close(0, "0.5", "mid_sample"), close(1, "0.44", "mid_sample")]
     candles = [close(2, "0.4"), close(7, "0.3"), close(30, "0.1"), close(1, None)]
     prints = [close(3, "0.7", "trades"), close(30, "0.2", "trades")]
@@ -127,7 +127,7 @@ def test_a_print_of_today_or_yesterday_is_newer_than_the_close_of_its_day_and_ha
     assert (found["latest_price"], found["price_at"]) == (Decimal("0.9"), NOON)
 
 
-def test_a_crossed_quote_or_one_of_after_the_end_says_no_price() -> None:
+def test_a_crossed_quote_or_one_after_the_end_gives_no_price() -> None:
     crossed = one(instrument_quotes=[quote(bid="0.6", ask="0.5")])
     assert (crossed["latest_price"], crossed["spread"]) == (None, Decimal("-0.1"))
     assert "crossed_quote" in crossed["quality_flags"]
@@ -137,7 +137,7 @@ def test_a_crossed_quote_or_one_of_after_the_end_says_no_price() -> None:
     assert (ended["latest_price"], ended["best_bid"]) == (None, Decimal("0.5"))
 
 
-def test_only_the_newest_quote_counts_also_where_it_lacks_what_an_older_one_had() -> None:
+def test_only_the_newest_quote_counts_even_if_an_older_one_has_more_values() -> None:
     older = quote(ago(minutes=15), "0.4", "0.6", volume_24h=Decimal(7), open_interest=Decimal(9))
     newer = quote(ago(minutes=1), None, "0.6", open_interest_usd=Decimal(3))
     found = one(instrument_quotes=[older, newer, quote(NOON + timedelta(minutes=1), "0.1", "0.2")])
@@ -150,7 +150,7 @@ def test_only_the_newest_quote_counts_also_where_it_lacks_what_an_older_one_had(
 # --- volume
 
 
-def test_volume_is_null_where_trades_were_never_read_and_0_where_nothing_traded() -> None:
+def test_volume_is_null_if_trades_were_never_read_and_0_if_nothing_traded() -> None:
     never = one(complete=[read(None, None)])
     assert (never["volume_24h"], never["volume_7d"], never["taker_notional_7d_usd"]) == (None, None, None)
     assert (never["volume_24h_is_complete"], never["volume_to_at"]) == (False, None)
@@ -162,7 +162,7 @@ def test_volume_is_null_where_trades_were_never_read_and_0_where_nothing_traded(
     assert (old["volume_24h"], old["volume_7d"], old["volume_7d_is_complete"]) == (None, 0, False)
 
 
-def test_a_volume_is_complete_where_all_of_its_hours_were_read() -> None:
+def test_a_volume_is_complete_if_all_its_hours_were_read() -> None:
     ended = {"trading_ended_at": ago(hours=30), "status": "closed"}
     cases: list[tuple[float, float, Row, tuple[bool, bool]]] = [
         (24, 0, {}, (True, False)),
@@ -180,7 +180,7 @@ def test_a_volume_is_complete_where_all_of_its_hours_were_read() -> None:
     assert [(r["volume_24h_is_complete"], r["volume_7d_is_complete"]) for r in found] == [c[3] for c in cases]
 
 
-def test_prints_without_ids_make_a_volume_incomplete_and_never_count_beside_others() -> None:
+def test_prints_without_ids_make_a_volume_incomplete_and_never_count_together_with_others() -> None:
     complete = [read(ago(days=8), NOON)]
     weak = [sold(1, ago(hours=1), identity="weak"), sold(2, ago(hours=20), "3", identity="weak")]
     found = one(trades=weak, complete=complete)
@@ -197,7 +197,7 @@ _PRINTS = st.lists(
 
 @settings(max_examples=8)
 @given(_PRINTS)
-def test_windows_end_now_and_begin_to_the_minute_as_plain_python_has_it(
+def test_windows_end_now_and_begin_to_the_minute_as_in_plain_python(
     prints: Sequence[tuple[str, int, Decimal, int]],
 ) -> None:
     rows = [
@@ -236,8 +236,8 @@ def test_a_fraction_is_a_payout_and_sources_that_disagree_give_none() -> None:
     assert "settled_without_payout" in unpaid["quality_flags"]
 
 
-def test_an_instrument_is_one_row_whatever_is_known_of_it() -> None:
-    """Also where it moved to an event of another series, and where event and categories are not held."""
+def test_every_instrument_is_exactly_one_row() -> None:
+    """Also if it moved to an event of another series, and if event and categories are missing."""
     event = row("core.events", event_id="kalshi:E2", native_id="E2", series_id="kalshi:S2", ends_at=ago(days=-2))
     category = row(
         "core.ticker_categories", instrument_id=A, category="Sports", category_source="tag", series_id="kalshi:S1"
@@ -284,7 +284,7 @@ _ODD: list[tuple[str, bool, dict[str, list[Row]]]] = [
 
 
 @pytest.mark.parametrize("status", ["active", "closed"])
-def test_a_flag_says_what_is_odd_and_quotes_and_age_only_of_what_is_traded(status: str) -> None:
+def test_flags_on_quotes_and_age_are_only_for_active_instruments(status: str) -> None:
     ids = [f"kalshi:{n:02}" for n in range(len(_ODD))]
     tables: dict[str, list[Row]] = {}
     for own, (_, _, given_rows) in zip(ids, _ODD, strict=True):

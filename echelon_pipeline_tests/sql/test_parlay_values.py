@@ -78,7 +78,7 @@ def test_only_what_can_be_traded_at_a_sure_profit_is_a_violation(bid: str, ask: 
     assert (found["verdict"], found["verdict_reason"]) == (verdict, None)
 
 
-def test_a_refusal_still_says_which_side_of_the_bounds_a_quote_is_on() -> None:
+def test_a_row_without_a_verdict_still_compares_quotes_with_bounds() -> None:
     found = _value(_parlay(None, "0.90"), *TWO)
     assert (found["verdict"], found["verdict_reason"]) == ("no_verdict", "one_sided")
     sides = [found[f"is_{name}"] for name in ("bid_above_upper", "ask_above_upper", "ask_below_lower")]
@@ -116,19 +116,19 @@ def test_every_refusal_has_its_reason(leg_values: dict[str, Any], parlay: dict[s
     assert (found["verdict"], found["verdict_reason"]) == ("no_verdict", reason)
 
 
-def test_quotes_a_minute_apart_are_of_one_moment() -> None:
+def test_quotes_within_a_minute_count_as_simultaneous() -> None:
     found = _changed({"observed_at": NOON + timedelta(seconds=60)})
     assert (found["verdict"], found["quote_spread_seconds"]) == ("consistent", 60.0)
 
 
-def test_the_quote_beside_the_combos_own_is_compared_and_not_a_newer_one() -> None:
+def test_the_leg_quote_near_the_combos_quote_is_compared_not_a_newer_one() -> None:
     beside = {"bid_beside": Decimal("0.20"), "ask_beside": Decimal("0.25"), "beside_at": NOON, "observed_at": LATE}
     found = _changed(beside)
     assert (found["upper_bound"], found["verdict"]) == (Decimal("0.25"), "violation")
     assert found["leg_product"] == Decimal("0.225") * Decimal("0.72")
 
 
-def test_a_leg_that_nobody_bids_for_sells_for_nothing_and_one_that_nobody_offers_bounds_nothing() -> None:
+def test_a_leg_without_a_bid_sells_for_0_and_a_leg_without_an_ask_gives_no_upper_bound() -> None:
     found = _value(_parlay("0.60", "0.80"), _leg(0, None, "0.50", price=Decimal("0.4")), _leg(1, "0.90", None))
     assert (found["lower_bound"], found["upper_bound"], found["verdict"]) == (0, Decimal("0.50"), "violation")
     none = _value(_parlay("0.60", "0.80"), _leg(0, "0.50", None), _leg(1, "0.90", None))
@@ -145,10 +145,10 @@ DEPENDENT: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("leg_values", "reason"), DEPENDENT)
-def test_a_product_is_stated_for_independent_priced_legs_only(leg_values: dict[str, Any], reason: str) -> None:
+def test_a_product_is_given_only_for_independent_priced_legs(leg_values: dict[str, Any], reason: str) -> None:
     found = _changed(leg_values)
     assert (found["leg_product"], found["product_reason"]) == (None, reason)
-    assert found["lower_bound"] is not None  # bounds hold whatever the dependence
+    assert found["lower_bound"] is not None  # bounds are valid for any dependence
 
 
 def test_legs_of_one_game_have_no_product_and_legs_of_one_day_have() -> None:
@@ -162,7 +162,7 @@ def test_legs_of_one_game_have_no_product_and_legs_of_one_day_have() -> None:
     assert reason("KXHIGHNY-26AUG09", "KXHIGHCHI-26AUG09") is None
 
 
-def test_a_combo_without_legs_says_so_in_every_reason() -> None:
+def test_a_combo_without_legs_has_that_reason_everywhere() -> None:
     found = _value(_parlay("0.3", "0.4", legs_known=False, unknown_reason="x", leg_count=None))
     reasons = {found[name] for name in ("product_reason", "creation_reason", "bounds_reason", "verdict_reason")}
     assert reasons == {"legs_unknown"}
@@ -235,7 +235,7 @@ _COMBOS = st.lists(st.tuples(_QUOTES, _LEGS, st.booleans()), min_size=10, max_si
 
 @settings(max_examples=10)
 @given(_COMBOS)
-def test_the_verdict_is_that_of_exact_arithmetic(combos: list[tuple[Quote, list[tuple[Quote, int]], bool]]) -> None:
+def test_the_verdict_equals_exact_arithmetic(combos: list[tuple[Quote, list[tuple[Quote, int]], bool]]) -> None:
     rows, expected = [], []
     for own, legs, together in combos:
         seconds = [0 if together else n for _, n in legs]
@@ -248,7 +248,7 @@ def test_the_verdict_is_that_of_exact_arithmetic(combos: list[tuple[Quote, list[
 
 @settings(max_examples=8)
 @given(st.lists(st.lists(_SIDED, min_size=1, max_size=8), min_size=10, max_size=30))
-def test_the_product_of_independent_legs_lies_within_the_bounds(combos: list[list[tuple[Decimal, Decimal]]]) -> None:
+def test_the_product_of_independent_legs_is_within_the_bounds(combos: list[list[tuple[Decimal, Decimal]]]) -> None:
     rows = [[_leg(n, *q) for n, q in enumerate(legs)] for legs in combos]
     for legs, found in zip(combos, _all([(None, None)] * len(rows), rows), strict=True):
         assert found["lower_bound"] <= found["leg_product"] <= found["upper_bound"]

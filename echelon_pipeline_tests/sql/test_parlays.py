@@ -44,7 +44,7 @@ def _payout(native: str, value: str, **values: Any) -> Row:
     return row("core.resolutions", **{**made, **values})
 
 
-def test_what_is_no_combo_is_no_parlay_whatever_its_ticker_looks_like() -> None:
+def test_only_combos_are_parlays_independent_of_the_form_of_the_ticker() -> None:
     odd = leg("KXMVECROSSCATEGORY-1")
     assert computed("core.parlays", {"core.instruments": [odd]}) == []
 
@@ -62,7 +62,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("event", "label", "title", "name"), NAMES)
-def test_a_leg_is_named_by_its_event_and_what_it_is_within_it(
+def test_a_leg_is_named_by_its_event_and_the_subject_within_it(
     event: str | None, label: str | None, title: str | None, name: str
 ) -> None:
     events = [row("core.events", event_id="kalshi:E1", title=event)] if event else []
@@ -88,13 +88,13 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("served", "reason"), UNKNOWN)
-def test_a_definition_that_cannot_be_read_is_a_reason_and_loses_no_combo(served: object, reason: str) -> None:
+def test_an_unreadable_definition_is_a_reason_and_the_combo_is_kept(served: object, reason: str) -> None:
     found = _parlay({"core.instruments": [combo(external_ref=json.dumps({"legs": served}))]})
     assert (found["legs_known"], found["unknown_reason"]) == (False, reason)
     assert found["display_name"]
 
 
-def test_a_combo_without_any_further_ids_is_kept() -> None:
+def test_a_combo_without_other_ids_is_kept() -> None:
     assert _parlay({"core.instruments": [combo(external_ref=None)]})["legs_known"] is False
 
 
@@ -113,7 +113,7 @@ def test_a_polymarket_combo_that_traded_is_a_parlay_of_unknown_legs_once() -> No
     assert found["display_name"] == "Combo 0x03aaaaaaaa… of unknown legs"
 
 
-def test_a_polymarket_combo_that_a_listing_shows_stands_once() -> None:
+def test_a_listed_polymarket_combo_has_one_row() -> None:
     listed = combo(venue="polymarket", instrument_id=f"polymarket:{CONDITION}", native_id=CONDITION, external_ref=None)
     prints = [trade(1, venue="polymarket", instrument_id=f"polymarket:{CONDITION}")]
     assert _parlay({"core.instruments": [listed], "core.trades": prints})["status"] == "active"
@@ -146,12 +146,12 @@ def test_a_settled_leg_is_worth_its_payout_and_a_fraction_makes_it_scalar() -> N
     assert (second["price"], second["payout"], second["is_scalar"]) == (Decimal("0.7"), Decimal("0.7"), True)
 
 
-def test_a_payout_that_is_not_final_is_none() -> None:
+def test_a_payout_that_is_not_final_is_null() -> None:
     first, _ = legs_of(_given(LEG_A, LEG_B, resolutions=[_payout("A", "1", status="determined")]))
     assert (first["payout"], first["price_source"]) == (None, "mid")
 
 
-def test_a_leg_that_is_not_held_stays_a_row_with_its_reason() -> None:
+def test_a_leg_without_an_instrument_is_a_row_with_a_reason() -> None:
     given = _given(LEG_A, {"event_ticker": "E9", "market_ticker": "Z", "side": "no"}, {"side": "yes"})
     _, missing, nameless = legs_of(given)
     assert (missing["is_known"], missing["unknown_reason"]) == (False, "the instrument is not held")
@@ -159,7 +159,7 @@ def test_a_leg_that_is_not_held_stays_a_row_with_its_reason() -> None:
     assert (nameless["instrument_id"], nameless["unknown_reason"]) == (None, "the leg names no market")
 
 
-def test_the_quote_beside_the_combos_own_is_kept_when_a_newer_one_comes() -> None:
+def test_the_quote_near_the_combos_own_is_kept_when_a_newer_one_arrives() -> None:
     given = _given(LEG_A, LEG_B)
     given["core.instrument_quotes"] += [
         quote("A", "0.41", "0.43", NOON + timedelta(seconds=60)),
@@ -175,7 +175,7 @@ def test_the_quote_beside_the_combos_own_is_kept_when_a_newer_one_comes() -> Non
     )
 
 
-def test_no_quote_is_beside_where_none_was_seen_within_a_minute() -> None:
+def test_without_a_quote_within_a_minute_there_is_no_near_quote() -> None:
     given = _given(LEG_A)
     given["core.instrument_quotes"] = [
         quote("C", "0.20", "0.30"),
@@ -225,20 +225,20 @@ def test_the_price_at_creation_is_the_last_print_at_or_before_it_on_the_combos_s
     assert _at_creation(trades=prints) == (Decimal("0.38"), "trade", BORN, None)
 
 
-def test_a_poll_between_the_last_print_and_the_creation_knows_more() -> None:
+def test_a_poll_between_the_last_print_and_the_creation_is_preferred() -> None:
     polls = [quote("B", "0.60", "0.61", BORN - MINUTE), quote("B", "0.10", "0.20", BORN + MINUTE)]
     prints = [_print(1, "0.70", BORN - 2 * MINUTE)]
     found = _at_creation(trades=prints, instrument_quotes=polls)
     assert found == (Decimal("0.395"), "quote", BORN - MINUTE, None)
 
 
-def test_an_older_price_is_the_close_of_the_last_day_that_had_one() -> None:
+def test_an_older_price_is_the_close_of_the_last_day_with_a_close() -> None:
     days = [_day(0, "0.99"), _day(1, None), _day(2, "0.80", "candle"), _day(2, "0.75"), _day(3, "0.50")]
     midnight = NOON.replace(hour=0) - timedelta(days=1)
     assert _at_creation(daily_prices=days) == (Decimal("0.25"), "daily_close", midnight, None)
 
 
-def test_the_venues_own_day_and_prints_of_three_days_ago_say_nothing() -> None:
+def test_the_venues_own_day_and_prints_of_three_days_ago_do_not_count() -> None:
     days = [_day(2, "0.80", "venue_day")]
     prints = [_print(1, "0.70", BORN - timedelta(days=3))]
     assert _at_creation(daily_prices=days, trades=prints) == (None, None, None, NOBODY)

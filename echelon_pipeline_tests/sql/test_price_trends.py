@@ -1,4 +1,4 @@
-"""``mart.price_trends``: by hand, against plain Python, day by day, and where trading's end is learnt late."""
+"""``mart.price_trends``: by hand, against plain Python, day by day, and with a late end of trading."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _found(rows: Sequence[Row], *instruments: Row, short: int = SHORT, long: int
     return computed(NAME, given, days, short_days=short, long_days=long)
 
 
-def test_a_change_is_in_dollars_between_days_that_follow_each_other() -> None:
+def test_a_change_is_in_dollars_between_consecutive_days() -> None:
     found = _found([_price(4, "0.50"), _price(3, "0.53"), _price(1, "0.60"), _price(0, "0.55")])
     assert [r["change"] for r in found] == [None, Decimal("0.03"), None, Decimal("-0.05")]
     assert [r["logit_change"] is None for r in found] == [True, False, True, False]
@@ -65,30 +65,30 @@ def test_a_day_without_trades_has_a_row_and_no_change_on_either_side() -> None:
 
 
 @pytest.mark.parametrize("source", ["trades", "candle", "venue_day"])
-def test_a_traded_price_that_stands_still_is_fresh(source: str) -> None:
+def test_an_unchanged_traded_price_is_fresh(source: str) -> None:
     assert [r["change"] for r in _found(_closes("0.5", "0.5", source=source))] == [None, Decimal(0)]
 
 
-def test_a_midpoint_that_equals_yesterdays_all_day_is_taken_as_carried() -> None:
+def test_a_midpoint_equal_to_the_close_before_all_day_counts_as_filled() -> None:
     carried = _closes("0.5", "0.5", "0.6", "0.7", source="mid_sample")
     found = _found(carried)
     assert [r["is_fresh"] for r in found] == [True, False, True, True]
     assert [r["change"] for r in found] == [None, None, None, Decimal("0.1")]
 
 
-def test_a_midpoint_that_came_back_to_yesterdays_close_is_fresh() -> None:
+def test_a_midpoint_that_moved_and_returned_to_the_close_before_is_fresh() -> None:
     moved = _price(0, "0.5", "mid_sample", high=Decimal("0.52"))
     assert [r["is_fresh"] for r in _found([_price(1, "0.5", "mid_sample"), moved])] == [True, True]
 
 
-def test_the_close_before_the_day_is_the_served_one_where_there_is_one() -> None:
+def test_a_served_previous_close_is_preferred() -> None:
     served = _price(0, "0.5", "mid_sample", previous_close=Decimal("0.5"))
     after_a_gap = [_price(2, "0.5", "mid_sample"), _price(0, "0.5", "mid_sample")]
     assert [r["is_fresh"] for r in _found([served])] == [False]
     assert [r["is_fresh"] for r in _found(after_a_gap)] == [True, True]
 
 
-def test_sources_of_one_instrument_stand_side_by_side() -> None:
+def test_sources_of_one_instrument_are_separate_rows() -> None:
     rows = _closes("0.5", "0.6") + _closes("0.1", "0.4", source="candle")
     found = {(r["price_source"], r["date"]): r["change"] for r in _found(rows)}
     assert found["trades", DAY] == Decimal("0.1")
@@ -102,7 +102,7 @@ def test_logits_are_clipped_one_tick_from_the_ends(tick: Decimal | None, clip: f
     assert last["logit_change"] == pytest.approx(2 * math.log(clip / (1 - clip)), rel=1e-12)
 
 
-def test_todays_close_does_not_count_in_the_window_that_it_is_measured_against() -> None:
+def test_the_close_is_not_in_the_window_that_it_is_compared_with() -> None:
     *_, last = _found(_closes("0.50", "0.52", "0.50", "0.52", "0.50", "0.90"))
     prior = [0.50, 0.52, 0.50, 0.52, 0.50]
     assert last["z_score"] == pytest.approx((0.9 - statistics.mean(prior)) / statistics.stdev(prior), rel=1e-9)
@@ -114,7 +114,7 @@ def test_todays_close_does_not_count_in_the_window_that_it_is_measured_against()
     [("0.50", "0.52", "0.50", "0.52", "0.90"), ("0.500", "0.501", "0.500", "0.501", "0.500", "0.90")],
     ids=["four closes", "a deviation below half a tick"],
 )
-def test_too_little_to_measure_against_gives_no_z_score(closes: tuple[str, ...]) -> None:
+def test_too_few_closes_give_no_z_score(closes: tuple[str, ...]) -> None:
     assert _found(_closes(*closes))[-1]["z_score"] is None
 
 
@@ -136,7 +136,7 @@ def test_momentum_needs_a_fresh_close_exactly_short_days_ago() -> None:
         ((15, -15, 15), "volatile"),
     ],
 )
-def test_the_regime_compares_the_short_window_with_what_came_before_it(steps: tuple[int, ...], expected: str) -> None:
+def test_the_regime_compares_the_short_window_with_the_window_before_it(steps: tuple[int, ...], expected: str) -> None:
     cents = [50]
     for step in (4, -4, 4, -4, 4, -4, *steps):
         cents.append(cents[-1] + step)
@@ -152,7 +152,7 @@ def test_an_instrument_that_never_moved_is_calm_and_becomes_normal_by_half_a_tic
     assert _found(_closes(*still[:-1], "0.55"))[-1]["regime"] == "volatile"
 
 
-def test_days_after_trading_ended_are_out_and_the_day_it_ended_is_in() -> None:
+def test_days_after_the_end_of_trading_are_excluded_and_its_day_is_included() -> None:
     rows = _closes("0.5", "0.6", "1", "1")
     ended = datetime.combine(_on(2), time(15), UTC)
     midnight = datetime.combine(_on(2), time(), UTC)
@@ -160,7 +160,7 @@ def test_days_after_trading_ended_are_out_and_the_day_it_ended_is_in() -> None:
     assert [r["date"] for r in _found(rows, _instrument(trading_ended_at=midnight))] == [_on(3)]
 
 
-def test_an_eastern_day_that_begins_after_trading_ended_is_out() -> None:
+def test_an_eastern_day_that_begins_after_the_end_of_trading_is_excluded() -> None:
     rows = _closes("0.5", "0.6", source="venue_day")
     at_three = datetime.combine(DAY, time(3), UTC)  # 22:00 of the day before in New York
     assert [r["date"] for r in _found(rows, _instrument(trading_ended_at=at_three))] == [_on(1)]
@@ -171,7 +171,7 @@ def _stale(found: Sequence[Row], rows: Sequence[Row], **instrument: Any) -> set[
     return invalid_days(NAME, given)
 
 
-def test_an_end_of_trading_that_is_learnt_late_names_the_days_to_build_again() -> None:
+def test_a_late_end_of_trading_makes_the_affected_days_stale() -> None:
     rows = _closes("0.5", "0.6", "1", "1")
     ended = datetime.combine(_on(2), time(15), UTC)
     before = _found(rows)
@@ -181,7 +181,7 @@ def test_an_end_of_trading_that_is_learnt_late_names_the_days_to_build_again() -
     assert _stale(after, rows, trading_ended_at=ended) == set()
 
 
-def test_trading_that_was_resumed_names_the_days_that_were_left_out() -> None:
+def test_resumed_trading_makes_the_excluded_days_stale() -> None:
     rows = _closes("0.5", "0.6", "0.7", "0.8")
     ended = datetime.combine(_on(2), time(15), UTC)
     short = _found(rows, _instrument(trading_ended_at=ended))
@@ -292,13 +292,13 @@ def _series(days: Sequence[tuple[int, str, str, str | None]]) -> list[Row]:
 
 @settings(max_examples=15)
 @given(_DAYS)
-def test_figures_are_those_of_plain_python(days: Sequence[tuple[int, str, str, str | None]]) -> None:
+def test_figures_equal_plain_python(days: Sequence[tuple[int, str, str, str | None]]) -> None:
     assert_equals_python(_found(_series(days)), _series(days), SHORT, LONG)
 
 
 @settings(max_examples=8)
 @given(_DAYS, st.sampled_from(SOURCES))
-def test_rows_of_one_source_never_change_anothers(
+def test_rows_of_one_source_never_affect_another_source(
     days: Sequence[tuple[int, str, str, str | None]], source: str
 ) -> None:
     rows = _series(days)
@@ -308,7 +308,7 @@ def test_rows_of_one_source_never_change_anothers(
         assert [r for r in found if r["date"] >= min(o["date"] for o in others)] == _found(others)
 
 
-def test_day_by_day_is_the_full_build() -> None:
+def test_building_day_by_day_equals_the_full_build() -> None:
     dice = random.Random(7)
     prices = [None, "0.1", "0.37", "0.5", "0.5", "0.514", "0.97"]
     every = itertools.product(range(14), "AB", SOURCES)

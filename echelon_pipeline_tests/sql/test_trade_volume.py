@@ -54,7 +54,7 @@ def test_a_day_of_prints_adds_up() -> None:
     }
 
 
-def test_imports_without_ids_count_only_where_no_other_print_is_held() -> None:
+def test_imports_without_ids_count_only_if_there_is_no_other_print() -> None:
     prints = [
         _print(1, "2"),
         _print(2, "7", identity="weak"),
@@ -68,14 +68,14 @@ def test_imports_without_ids_count_only_where_no_other_print_is_held() -> None:
     ]
 
 
-def test_a_day_that_was_not_read_to_its_end_is_not_complete() -> None:
+def test_a_day_not_read_to_its_end_is_not_complete() -> None:
     partial = row("core.daily_prices", instrument_id="kalshi:A", price_source="trades", is_complete=False)
     other = row("core.daily_prices", instrument_id="kalshi:A", price_source="candle")
     (found,) = computed(NAME, {"core.trades": [_print(1, "2")], "core.daily_prices": [partial, other]})
     assert found["is_complete"] is False
 
 
-def test_prints_of_other_days_are_left_out() -> None:
+def test_prints_of_other_days_are_excluded() -> None:
     late = _print(2, "9", event_at=NOON + timedelta(days=1), date=DAY + timedelta(days=1))
     (found,) = computed(NAME, {"core.trades": [_print(1, "2"), late]})
     assert (found["date"], found["contracts"]) == (DAY, Decimal(2))
@@ -95,7 +95,7 @@ _PRINTS = st.lists(
 
 @settings(max_examples=25)
 @given(_PRINTS)
-def test_sums_are_those_of_exact_arithmetic(prints: Sequence[tuple[str, Decimal, int | None, str | None]]) -> None:
+def test_sums_equal_exact_arithmetic(prints: Sequence[tuple[str, Decimal, int | None, str | None]]) -> None:
     rows = [_print(n, str(size), way, instrument_id=f"kalshi:{i}", trader=t, taker_notional_usd=size / 4)
             for n, (i, size, way, t) in enumerate(prints)]  # fmt: skip
     by_instrument = defaultdict(list)

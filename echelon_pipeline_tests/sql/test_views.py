@@ -1,4 +1,4 @@
-"""What readers see beyond the stored tables: coverage, completeness of instruments, history, drift, checks."""
+"""Derived relations for readers: coverage, completeness of instruments, history, drift, checks."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def coverage(connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
     return connection.execute("SELECT from_at, to_at, state FROM core.coverage ORDER BY from_at").fetchall()
 
 
-def test_the_last_window_over_an_instant_gives_its_state(tmp_path: Path) -> None:
+def test_the_last_window_over_a_time_gives_its_state(tmp_path: Path) -> None:
     windows = [
         window(0, 30, 1),
         window(6, 7, 2, state="partial"),
@@ -124,7 +124,7 @@ def test_coverage_agrees_with_interval_arithmetic(most: int) -> None:
     holds()
 
 
-def test_each_day_says_how_many_minutes_are_complete_partial_unavailable_and_missing(tmp_path: Path) -> None:
+def test_each_day_counts_complete_partial_unavailable_and_missing_minutes(tmp_path: Path) -> None:
     windows = [
         window(0, 24),
         window(30, 36),
@@ -164,7 +164,7 @@ def completeness(folder: Path, windows: list[Row], *instruments: Row) -> dict[st
     return {r[0]: r[1:] for r in rows}
 
 
-def test_instruments_are_complete_from_the_last_stretch_without_a_hole(tmp_path: Path) -> None:
+def test_instruments_are_complete_from_the_last_interval_without_a_gap(tmp_path: Path) -> None:
     windows = [window(0, 10, 50), window(20, 30, 51), window(30, 40, 52)]
     found = completeness(tmp_path, windows, instrument("k:old", 1, 0), instrument("k:new", 1, 25))
     assert found == {
@@ -173,7 +173,7 @@ def test_instruments_are_complete_from_the_last_stretch_without_a_hole(tmp_path:
     }
 
 
-def test_windows_recorded_before_an_instrument_was_held_say_nothing_about_it(tmp_path: Path) -> None:
+def test_windows_recorded_before_an_instrument_was_known_do_not_count_for_it(tmp_path: Path) -> None:
     windows = [window(0, 10, 50), window(10, 20, 60)]
     found = completeness(tmp_path, windows, instrument("k:A", 50), instrument("k:B", 55), instrument("k:C", 70))
     assert found == {
@@ -196,7 +196,7 @@ def test_an_instruments_own_windows_and_those_of_the_whole_feed_count_too(tmp_pa
     }
 
 
-def test_the_reason_is_that_of_the_last_stretch_that_could_not_be_read(tmp_path: Path) -> None:
+def test_the_reason_is_that_of_the_last_unread_interval(tmp_path: Path) -> None:
     windows = [window(0, 10, 50, state="unavailable", reason="the feed is capped"), window(10, 20, 51)]
     found = completeness(tmp_path, windows, instrument("k:A", 1, 0))
     assert found == {"k:A": (at(10), at(20), "the feed is capped")}
@@ -276,7 +276,7 @@ def test_drift_adds_up_over_units(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [s.name for s in statements("checks")])
-def test_every_check_finds_nothing_in_an_empty_warehouse(tmp_path: Path, name: str) -> None:
+def test_every_check_finds_nothing_in_an_empty_lake(tmp_path: Path, name: str) -> None:
     (check,) = (s for s in statements("checks") if s.name == name)
     assert {"about", "grain", "inputs"} <= check.header.keys()
     with catalog(tmp_path) as connection:
@@ -288,7 +288,7 @@ def run_check(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[ob
     return connection.execute(check.text).fetchall()
 
 
-def test_checks_find_what_they_look_for(tmp_path: Path) -> None:
+def test_every_check_finds_its_fault(tmp_path: Path) -> None:
     half = Decimal("0.5")
     with catalog(
         tmp_path,
@@ -348,7 +348,7 @@ def stretch(letters: list[Row]) -> tuple[object, ...]:
         return tuple(found)
 
 
-def test_a_row_that_could_not_be_read_is_a_hole_of_its_instrument() -> None:
+def test_an_unread_row_is_a_gap_of_its_instrument() -> None:
     one = "1 row could not be read"
     assert stretch([]) == (at(0), at(48), "since trading opened")
     assert stretch([letter(10, 11, "kalshi:A")]) == (at(11), at(48), one)
@@ -363,7 +363,7 @@ def test_a_row_that_could_not_be_read_is_a_hole_of_its_instrument() -> None:
     assert stretch([letter(50, 51, "kalshi:A")])[:2] == (at(0), at(48)), "outside of what is claimed"
 
 
-def test_a_day_with_an_unread_row_is_walked_but_not_complete(tmp_path: Path) -> None:
+def test_a_day_with_an_unread_row_is_read_to_its_end_but_not_complete(tmp_path: Path) -> None:
     windows = [window(0, 48, 1), window(0, 48, 1, table_name="core.fills", scope="code-a", unit_id="u1")]
     windows.append(window(0, 48, 1, table_name="core.fills", scope="code-b", unit_id="u2"))
     letters = [letter(10, 11, "kalshi:A", unread_rows=2)]

@@ -1,4 +1,4 @@
-"""``mart.category_volume`` and ``mart.venue_volume``: whatever is grouped by, every print is counted once."""
+"""``mart.category_volume`` and ``mart.venue_volume``: every print is counted once in every grouping."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def views(
         return found[0], found[1]
 
 
-def test_a_group_is_complete_where_all_of_its_rows_are_and_unknown_instruments_are_other() -> None:
+def test_a_group_is_complete_if_all_its_rows_are_and_unknown_instruments_are_other() -> None:
     """An instrument that moved to another series has the one category that it has now."""
     volumes = [
         volume("kalshi:A"),
@@ -94,7 +94,7 @@ def test_a_group_is_complete_where_all_of_its_rows_are_and_unknown_instruments_a
     ]
 
 
-def test_a_total_says_what_it_is_the_total_of() -> None:
+def test_every_total_names_its_scope() -> None:
     coverage = [walked("kalshi", scope="configured"), walked("polymarket", scope="all")]
     _, by_venue = views([volume("kalshi:A"), volume("polymarket:A")], [], coverage)
     assert [(r["venue"], r["scope"], r["covered_share"], r["is_complete"]) for r in by_venue] == [
@@ -103,7 +103,7 @@ def test_a_total_says_what_it_is_the_total_of() -> None:
     ]
 
 
-def test_a_whole_feed_is_complete_whatever_is_not_held_and_imports_are_not_of_it() -> None:
+def test_a_whole_feed_is_complete_even_with_unknown_instruments_and_excludes_imports() -> None:
     combo = volume("kalshi:COMBO", is_complete=False)
     whole = [walked("kalshi", scope="all")]
     assert views([volume("kalshi:A"), combo], [], whole)[1][0]["is_complete"] is True
@@ -112,24 +112,24 @@ def test_a_whole_feed_is_complete_whatever_is_not_held_and_imports_are_not_of_it
     assert views([volume("kalshi:A"), weak], [], whole)[1][0]["is_complete"] is False
 
 
-def test_a_total_says_whether_it_is_with_combos() -> None:
+def test_every_total_shows_whether_it_includes_combos() -> None:
     """Combos are read with the whole feed only; a bounded total is without them and has no share of the venue."""
     combo = volume("kalshi:COMBO", is_complete=False)
-    said = ("scope", "covered_share", "is_complete", "contracts")
+    comments = ("scope", "covered_share", "is_complete", "contracts")
     for rows, coverage, expected in (
         ([volume("kalshi:A")], [walked("kalshi")], ("within_bounds", None, True, Decimal(2))),
         ([volume("kalshi:A"), combo], [walked("kalshi")], ("within_bounds", None, False, Decimal(4))),
         ([volume("kalshi:A"), combo], [walked("kalshi", scope="all")], ("venue", 1.0, True, Decimal(4))),
     ):
         for view in views(rows, [], coverage):
-            assert tuple(view[0][name] for name in said) == expected
+            assert tuple(view[0][name] for name in comments) == expected
     for name in ("venue_volume", "category_volume", "coverage_daily"):
         assert "scope" in statement(f"views/{name}").columns
     assert "without combos" in statement("views/venue_volume").columns["scope"]
     assert "without combos" in statement("views/coverage_daily").columns["scope"]
 
 
-def test_a_total_over_unread_rows_is_not_complete_and_says_how_many() -> None:
+def test_a_total_over_unread_rows_is_not_complete_and_counts_them() -> None:
     volumes = [volume("kalshi:A"), volume("kalshi:B"), volume("polymarket:A")]
     known = [category("kalshi:A", "Sports"), category("kalshi:B", "Crypto")]
     own = [lost("kalshi:A", 3)]  # no row of A need be there for this: the day of the venue lacks them
@@ -149,19 +149,19 @@ def test_a_total_over_unread_rows_is_not_complete_and_says_how_many() -> None:
     }
 
 
-def test_a_day_that_was_not_walked_to_its_end_has_no_complete_total() -> None:
-    """Instruments without a trade so far have no row that could say so."""
+def test_a_day_not_read_to_its_end_has_no_complete_total() -> None:
+    """Instruments without a trade have no row for it."""
     _, by_venue = views([volume("kalshi:A")], [], [walked("kalshi", minutes=700)])
     assert [(r["is_complete"], r["incomplete_reason"]) for r in by_venue] == [
         (False, "trades of the day were not read to its end")
     ]
 
 
-def test_the_columns_say_what_they_speak_of() -> None:
+def test_comments_of_volume_views_name_the_scope() -> None:
     for name in ("category_volume", "venue_volume"):
-        said = statement(f"views/{name}").columns
-        assert {"scope", "covered_share", "is_complete", "incomplete_reason"} <= set(said)
-        assert "scope" in said["is_complete"]
+        comments = statement(f"views/{name}").columns
+        assert {"scope", "covered_share", "is_complete", "incomplete_reason"} <= set(comments)
+        assert "scope" in comments["is_complete"]
 
 
 _ROWS = st.dictionaries(
@@ -175,7 +175,7 @@ _KNOWN = st.dictionaries(
 
 @settings(max_examples=15)
 @given(_ROWS, _KNOWN)
-def test_sums_over_categories_are_sums_over_venues_are_the_sum_of_the_mart(
+def test_sums_over_categories_and_venues_equal_the_sum_of_the_mart(
     contracts: dict[tuple[str, int], Decimal], known: dict[str, str]
 ) -> None:
     volumes = [volume(i, size, date=DAY - timedelta(days=n)) for (i, n), size in contracts.items()]
