@@ -11,7 +11,7 @@ import pytest
 
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Session
-from echelon_pipeline_tests.cases.files import given
+from echelon_pipeline_tests.cases.files import inputs
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, condition, market, rows, served, trade
 
 FIRST, SECOND = "2026-11-21T12:00:00+00:00", "2026-12-03T12:00:00+00:00"
@@ -70,7 +70,7 @@ def made() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("case", [pytest.param(made, id="made"), given("01-closed-before-final.json")])
+@pytest.mark.parametrize("case", inputs(made, "01-closed-before-final.json"))
 def test_what_is_not_final_is_asked_about_until_it_is(tmp_path: Path, case: Any) -> None:
     told = case()
     with served(Polymarket(markets=told["first_poll"]["markets"], trades=told["trades"])) as venue:

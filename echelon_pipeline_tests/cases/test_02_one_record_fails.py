@@ -13,7 +13,7 @@ import pytest
 from echelon_pipeline.errors import VenueDown, VenueUnavailable
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts
-from echelon_pipeline_tests.cases.files import given
+from echelon_pipeline_tests.cases.files import inputs
 from echelon_pipeline_tests.served_polymarket import (
     Body,
     Home,
@@ -65,7 +65,7 @@ def made() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("case", [pytest.param(made, id="made"), given("02-one-record-fails.json")])
+@pytest.mark.parametrize("case", inputs(made, "02-one-record-fails.json"))
 def test_the_record_is_given_up_and_everything_else_is_read(tmp_path: Path, case: Any) -> None:
     told = case()
     bad = told["second_poll"]["always"]["every_request_whose_condition_ids_contain"]

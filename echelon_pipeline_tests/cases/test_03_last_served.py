@@ -20,7 +20,7 @@ from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.walks import KalshiListings
-from echelon_pipeline_tests.cases.files import given
+from echelon_pipeline_tests.cases.files import inputs
 from echelon_pipeline_tests.served_polymarket import Body, Home, Polymarket, market, rows, served
 
 POLLS = ("2026-11-21T12:00:00+00:00", "2026-11-23T12:00:00+00:00", "2026-12-03T12:00:00+00:00")
@@ -44,7 +44,7 @@ def made() -> dict[str, Any]:
     return {"polls": POLLS, "served_each_time_byte_for_byte": event}
 
 
-@pytest.mark.parametrize("case", [pytest.param(made, id="made"), given("03-quiet-market.json")])
+@pytest.mark.parametrize("case", inputs(made, "03-quiet-market.json"))
 def test_a_quiet_market_has_a_quote_as_old_as_the_last_poll(tmp_path: Path, case: Any) -> None:
     told = case()
     event = told["served_each_time_byte_for_byte"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline_tests.cases.files import given
+from echelon_pipeline_tests.cases.files import inputs
 from echelon_pipeline_tests.polymarket_payloads import parse
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, condition, market, rows, served, trade
 
@@ -33,7 +33,7 @@ def made() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("case", [pytest.param(made, id="made"), given("04-outcome-order-changes.json")])
+@pytest.mark.parametrize("case", inputs(made, "04-outcome-order-changes.json"))
 def test_a_token_means_the_same_on_the_days_before_and_after_the_order_changed(tmp_path: Path, case: Any) -> None:
     told = case()
     with served(Polymarket(markets=[told["first_poll"]["market"]], trades=told["trades"])) as venue:

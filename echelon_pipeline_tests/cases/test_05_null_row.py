@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from echelon_pipeline.ingest import main
-from echelon_pipeline_tests.cases.files import given
+from echelon_pipeline_tests.cases.files import inputs
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, Query, market, rows, served, trade
 
 
@@ -28,7 +28,7 @@ class Fixed(Polymarket):
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-@pytest.mark.parametrize("case", [pytest.param(made, id="made"), given("05-null-row.json")])
+@pytest.mark.parametrize("case", inputs(made, "05-null-row.json"))
 def test_two_trades_land_and_the_null_is_a_dead_letter(tmp_path: Path, case: Any, place: int) -> None:
     body = case()["body"]
     good = [row for row in body["data"] if row is not None]

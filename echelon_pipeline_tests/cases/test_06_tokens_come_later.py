@@ -19,7 +19,7 @@ from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.venues.kalshi.parse import KINDS as KALSHI
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline_tests.cases.files import given
+from echelon_pipeline_tests.cases.files import inputs
 from echelon_pipeline_tests.served_polymarket import Home, Polymarket, condition, market, rows, served, trade
 
 FIRST, SECOND = "2026-11-21T12:00:00+00:00", "2026-11-24T12:00:00+00:00"
@@ -47,7 +47,7 @@ def claimed(session: Session) -> dict[str, tuple[Any, Any, str]]:
     return {table: (begin, end, reason) for table, begin, end, reason in found}
 
 
-@pytest.mark.parametrize("case", [pytest.param(made, id="made"), given("06-tokens-come-later.json")])
+@pytest.mark.parametrize("case", inputs(made, "06-tokens-come-later.json"))
 def test_a_trade_gets_its_outcome_and_its_day_when_the_token_is_listed(tmp_path: Path, case: Any) -> None:
     told = case()
     instrument = f"polymarket:{condition(2)}"
