@@ -1,7 +1,8 @@
 """Marts: tables that are each computed by one SQL statement.
 
     marts.py          reads a statement's header; computes its rows
-    refresh.py        finds stale marts and days; builds them, inputs first
+    refresh.py        builds stale parts, inputs first
+    staleness.py      finds stale marts and days
     builds.py         the record of builds in ``core.mart_builds``
     quality.py        generates the parts of data_quality.sql that repeat per table
     failing_rows.py   finds the rows on which a statement fails

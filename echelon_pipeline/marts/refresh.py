@@ -1,18 +1,16 @@
-"""Finds the marts and days that are older than their inputs and builds exactly those, inputs first.
+"""Builds the marts and days that are older than their inputs, and exactly those, inputs first.
 
-Belongs here: which parts are stale, and the order of work. ``marts.py`` computes a mart, ``builds.py`` stores records.
+Belongs here: the order of work, commits and failures. ``staleness.py`` finds stale parts, ``marts.py`` computes a mart,
+``builds.py`` stores records.
 
-Checking a mart reads from the log which days of its inputs changed since the last check. The affected days (a changed
-day and the lookback after it) are recorded as wanted, together with the checked versions. A day is stale until it is
-built from versions that were pinned later. Data is committed first, its record last: after a kill at any point, the
-next refresh repeats the missing part and ends with the same rows.
+Data is committed first, its record last: after a kill at any point, the next refresh repeats the missing part and ends
+with the same rows.
 
 A failed mart stops only the marts that read it. They and the failed mart keep their last version; all others are built.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import shutil
@@ -25,7 +23,6 @@ from pathlib import Path
 import duckdb
 
 from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, RuleViolation, Transient
-from echelon_pipeline.lake.changes import EVERYTHING, Changed, changed_since
 from echelon_pipeline.lake.delta import DataFile
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import ALL, EMPTIED, FAILED, Builds, Record, outdated_marts
@@ -35,17 +32,14 @@ from echelon_pipeline.marts.marts import (
     Mart,
     Params,
     Pinned,
-    create_views,
-    listed,
     marts,
     pin,
     settings_params,
     stage,
 )
+from echelon_pipeline.marts.staleness import Staleness, input_days
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.state.holding import Hold, hold_lease
-from echelon_pipeline.tables import TABLES
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +75,7 @@ class Refresh:
         self._params: Params = settings_params(settings, self._now)
         self._scratch: Path = settings.scratch / f"refresh-{secrets.token_hex(4)}"
         self._builds = Builds(self._lake, self._scratch, run_id)
+        self._staleness = Staleness(self._lake, self._params, self._now)
 
     def run(
         self,
@@ -148,14 +143,14 @@ class Refresh:
         checks = [r.pinned_at for r in known if r.kind == "checked"]
         if unless_since is not None and checks and max(checks) >= unless_since:
             return []
-        return self._check(mart, pin(self._lake, mart), datetime.now(UTC), known)[0]
+        return self._staleness.check(mart, pin(self._lake, mart), datetime.now(UTC), known)[0]
 
     def _mart(self, mart: Mart, days: Sequence[date] | None, *, again: bool, allow_empty: bool) -> Iterator[Built]:
         at, pinned, known = datetime.now(UTC), pin(self._lake, mart), self._builds.of(mart.name)
-        parts, records = self._check(mart, pinned, at, known)
+        parts, records = self._staleness.check(mart, pinned, at, known)
         if again:
             wanted = [r.part for r in (*known, *records) if r.kind == "wanted"]
-            parts = sorted({*wanted, *map(str, _input_days(mart, pinned))}) if mart.is_dated else [ALL]
+            parts = sorted({*wanted, *map(str, input_days(mart, pinned))}) if mart.is_dated else [ALL]
         if days is not None and mart.is_dated:
             parts = [p for p in parts if date.fromisoformat(p) in set(days)]
         emptied: list[tuple[Span, Path]] = []
@@ -201,7 +196,7 @@ class Refresh:
         self._lake.replace(mart.name, staged, span)
         staged.unlink()
         built = [Built(mart.name, p, rows.get(p, 0)) for p in _parts(span)]
-        inputs, code = self._versions(mart, pinned), mart.code(self._params)
+        inputs, code = self._staleness.versions(mart, pinned), mart.code(self._params)
         done = [Record(b.part, "built", at, inputs, code, b.rows) for b in built]
         self._builds.record(mart.name, [*records, *done])
         yield from built
@@ -219,76 +214,6 @@ class Refresh:
         left = self._rows(mart, None) - sum(self._rows(mart, span) for span in spans)
         inputs = (table_version for name in mart.inputs if (table_version := pinned[name]))
         return left == 0 and any(f.rows for table_version in inputs for f in table_version.files)
-
-    def _check(
-        self, mart: Mart, pinned: Pinned, at: datetime, recorded: Sequence[Record]
-    ) -> tuple[list[str], list[Record]]:
-        """Stale parts, and the records of this check: none if no input changed."""
-        known = {(r.part, r.kind): r for r in recorded}
-        checked, versions = known.get((ALL, "checked")), self._versions(mart, pinned)
-        if checked is None or checked.inputs != versions:
-            seen = json.loads(checked.inputs or "{}") if checked else None
-            changed = {i: EVERYTHING if seen is None else changed_since(pinned[i], seen.get(i)) for i in mart.inputs}
-            records = [Record(p, "wanted", at) for p in self._wanted(mart, pinned, changed, known)]
-            records.append(Record(ALL, "checked", at, versions))
-        else:
-            records = []
-        known |= {(r.part, r.kind): r for r in records}
-        code = mart.code(self._params)
-        return sorted(part for part, kind in known if kind == "wanted" and _is_stale(known, part, code)), records
-
-    def _wanted(
-        self, mart: Mart, pinned: Pinned, changed: dict[str, Changed], known: Collection[tuple[str, str]]
-    ) -> list[str]:
-        if not mart.is_dated:
-            return [ALL] if any(changed.values()) or "now" in mart.parameters else []
-        # Includes built days without input rows: an outcome may become known on a day without trades.
-        built = {date.fromisoformat(part) for part, kind in known if kind == "built"}
-        days = _reached(changed, _input_days(mart, pinned) | built, mart.lookback(self._params))
-        return sorted(map(str, days | self._invalid(mart, pinned)))
-
-    def _versions(self, mart: Mart, pinned: Pinned) -> str:
-        """What a check saw: versions of the inputs and of the tables that its ``sql/stale`` statement reads, and the
-        clock's hour if the mart depends on the current time."""
-        tables = sorted({*mart.inputs, *(t for s in _stale_statements(mart) for t in listed(s.header["inputs"]))})
-        seen: dict[str, object] = {t: s.version if (s := pinned[t]) else None for t in tables if t != mart.name}
-        if "now" in mart.parameters:
-            seen["now"] = f"{self._now:%Y-%m-%dT%H}"
-        return json.dumps(seen, sort_keys=True)
-
-    def _invalid(self, mart: Mart, pinned: Pinned) -> set[date]:
-        """Days that the mart's statement in ``sql/stale`` returns: a lookup contradicts or lacks their rows."""
-        days: set[date] = set()
-        for statement in _stale_statements(mart):
-            with self._lake.duck(private=True) as connection:
-                create_views(
-                    connection, (*mart.relations, mart.name), {**pinned, mart.name: self._lake.open(mart.name)}
-                )
-                days |= {row[0] for row in connection.execute(statement.text).fetchall()}
-        return days
-
-
-def _stale_statements(mart: Mart) -> list[Statement]:
-    return [s for s in statements("stale") if s.header["of"] == mart.name]
-
-
-def _is_stale(known: dict[tuple[str, str], Record], part: str, code: str) -> bool:
-    built, wanted = known.get((part, "built")), known[part, "wanted"]
-    return built is None or built.pinned_at < wanted.pinned_at or built.code != code
-
-
-def _reached(changed: dict[str, Changed], days: set[date], lookback: int) -> set[date]:
-    """Days whose rows may depend on the changes."""
-    if any(c.everything for c in changed.values()):
-        return days
-    touched = {d for c in changed.values() for d in c.dates}
-    return {d + timedelta(days=n) for d in touched for n in range(lookback + 1)} & (days | touched)
-
-
-def _input_days(mart: Mart, pinned: Pinned) -> set[date]:
-    """Days on which a dated input has rows."""
-    dated = [pinned[i] for i in mart.inputs if "date" in TABLES[i].partition_by]
-    return {f.day for s in dated if s is not None for f in s.files}
 
 
 def _spans(parts: Sequence[str]) -> list[tuple[date, date]]:

@@ -17,6 +17,7 @@ from echelon_pipeline.marts import refresh as module
 from echelon_pipeline.marts.builds import Builds, Record
 from echelon_pipeline.marts.marts import Mart
 from echelon_pipeline.marts.refresh import Built, Refresh
+from echelon_pipeline.marts.staleness import reached as reached_days
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.leases import Leases
@@ -72,9 +73,9 @@ def test_a_day_known_only_from_a_lookup_is_built_and_updated_by_late_rows(settin
 
 def test_a_change_reaches_each_later_day_within_the_lookback() -> None:
     days = {DAY + timedelta(days=n) for n in range(10)}
-    reached = module._reached({"a": Changed(dates=frozenset({DAY})), "b": NOTHING}, days, 3)
+    reached = reached_days({"a": Changed(dates=frozenset({DAY})), "b": NOTHING}, days, 3)
     assert reached == {DAY + timedelta(days=n) for n in range(4)}
-    assert module._reached({"a": EVERYTHING}, days, 0) == days
+    assert reached_days({"a": EVERYTHING}, days, 0) == days
 
 
 def test_compaction_and_an_identical_merge_make_nothing_stale(settings: Settings, lake: Lake) -> None:
