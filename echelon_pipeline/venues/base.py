@@ -196,7 +196,8 @@ class Venue:
     ``payout_sources``: sources of ``core.resolutions`` that are the venue's own. ``names_instruments_by``: the filter
     of listeners that is the native id. ``addresses``, ``streams``: URLs by the variable that sets them. ``faults``: of
     its settings, with advice. ``unlisted_combos``: bounds and pattern of native ids of combos that no listing has.
-    ``sql``: its folder of statements, if it is not in ``sql/``; they are named ``<venue>/…``.
+    ``sql``: its folder of statements, if it is not in ``sql/``; they are named ``<venue>/…``. ``macros``: its
+    folder of macros below ``sql/``, if it has one.
     """
 
     name: str
@@ -216,6 +217,7 @@ class Venue:
     faults: Callable[[Settings], Iterable[tuple[str, str]]] = field(default=lambda _: ())
     unlisted_combos: tuple[str, str, str] | None = None
     sql: Path | None = None
+    macros: str = ""
 
     @property
     def pool(self) -> str:

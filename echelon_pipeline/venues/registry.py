@@ -6,7 +6,7 @@ Belongs here: the list. What a venue has is in its folder.
 from __future__ import annotations
 
 from echelon_pipeline.settings.model import drop_group, use_group
-from echelon_pipeline.sqltools.generated_macros import GENERATORS
+from echelon_pipeline.sqltools.generated_macros import GENERATORS, MACRO_FOLDERS
 from echelon_pipeline.sqltools.statements import FOLDERS
 from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.base import Venue
@@ -23,6 +23,8 @@ def register(venue: Venue) -> None:
     use_group(venue.settings)
     if venue.sql is not None:
         FOLDERS[venue.name] = venue.sql
+    if venue.macros:
+        MACRO_FOLDERS.append(venue.macros)
     REGISTRY[venue.name] = venue
 
 
@@ -31,6 +33,8 @@ def unregister(name: str) -> None:
     venue = REGISTRY.pop(name)
     drop_group(venue.settings)
     FOLDERS.pop(name, None)
+    if venue.macros:
+        MACRO_FOLDERS.remove(venue.macros)
 
 
 def venue_of(name: str) -> Venue:

@@ -190,4 +190,5 @@ KALSHI = Venue(
     streams=_streams,
     probes=_probes,
     faults=_faults,
+    macros="parse/kalshi/macros",
 )
