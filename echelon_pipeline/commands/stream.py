@@ -21,6 +21,7 @@ from echelon_pipeline import stopping
 from echelon_pipeline.commands.common import fail, out, prepared, warn
 from echelon_pipeline.commands.demo import environment_of
 from echelon_pipeline.commands.work import VenueName
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.errors import Permanent
 from echelon_pipeline.ingest.homes import claimed_universe
 from echelon_pipeline.settings import Settings, load_settings
@@ -113,9 +114,9 @@ async def _record(
             warn(f"{venue}: {error}")
 
     feeds = []
-    for venue in dict.fromkeys(w.instrument_id.partition(":")[0] for w in chosen):
+    for venue in dict.fromkeys(InstrumentId.parse(w.instrument_id).venue for w in chosen):
         with given_up(venue):
-            some = [instrument_of(w) for w in chosen if w.instrument_id.startswith(f"{venue}:")]
+            some = [instrument_of(w) for w in chosen if InstrumentId.parse(w.instrument_id).venue == venue]
             feeds += feeds_of(settings, some, metrics)
     done = {f"{feed.venue} {feed.number}": Recorded() for feed in feeds}
     if seconds is not None:

@@ -1,5 +1,6 @@
 """Pure functions on values: no network, no clock, no disk.
 
+instrument_id.py  the id of an instrument: venue and native id
 scaled.py        exact decimals as whole numbers of millionths
 intervals.py     sets of half-open intervals
 batches.py       sequences in batches

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.ingest.unavailable import reason_of
-from echelon_pipeline.lake.session import Counts, Unit
+from echelon_pipeline.lake.session import Counts, Session, Unit
 from echelon_pipeline.lake.windows import Window
 
 NAMED = 5  # members that a message names; each has a window of its own
@@ -33,11 +34,16 @@ def note_given_up(counts: Counts, given_up: Mapping[str, EchelonError], what: st
         counts.absent.append(f"{what}: {found}")
 
 
+def given_up_before(session: Session, venue: str, table: str) -> list[str]:
+    """Ids of the instruments that earlier runs gave up in a table and no run has read since."""
+    return [str(InstrumentId(venue, native)) for native in session.windows.given_up(venue, table)]
+
+
 def windows_of(
     unit: Unit, venue: str, table: str, span: tuple[datetime, datetime], given_up: Mapping[str, EchelonError]
 ) -> list[Window]:
     """A partial window for each member that was given up, in its own scope."""
     return [
-        unit.window(venue, table, f"{venue}:{name}", span, state="partial", reason=reason_of(error))
+        unit.window(venue, table, str(InstrumentId(venue, name)), span, state="partial", reason=reason_of(error))
         for name, error in given_up.items()
     ]

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.ingest.dead_letters import Asked
 from echelon_pipeline.ingest.pages import PLACES, TABLE, StoredPage, page_row, placed
@@ -55,7 +56,7 @@ def unrecorded(session: Session, venue: Venue, table: str, span: Span) -> list[S
 def _as_page(window: Window, table: str) -> StoredPage:
     """A window of a day of prices counts the rows of its whole run: one at least is certain."""
     span = (window.from_at, window.to_at)
-    ids = (window.scope,) if window.scope.startswith(f"{window.venue}:") else ()
+    ids = (window.scope,) if window.scope.startswith(InstrumentId.prefix(window.venue)) else ()
     scope = window.scope if PLACES[table][1] != "NULL" else None
     rows = 1 if table == "core.daily_prices" else window.rows
     return StoredPage(window.unit_id, Asked(-1, ids, span, span, scope), rows)

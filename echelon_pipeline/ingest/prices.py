@@ -17,7 +17,7 @@ from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.concurrency import each
 from echelon_pipeline.ingest.dead_letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.given_up import note_given_up
+from echelon_pipeline.ingest.given_up import given_up_before, note_given_up
 from echelon_pipeline.ingest.known_instruments import with_held
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
 from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
@@ -95,7 +95,7 @@ class _Batch:
         self.feed = feed
         self.total = Counts()
         self.absent: dict[str, EchelonError] = {}
-        self.given_up = GivenUp(lambda: [f"{venue}:{name}" for name in unit.session.windows.given_up(venue, TABLE)])
+        self.given_up = GivenUp(lambda: given_up_before(unit.session, venue, TABLE))
         self._any = False  # one request at least was answered
         self._session = unit.session
         # A price object holds a day's candles or more: a hundred times a trade's size.

@@ -23,6 +23,7 @@ import msgspec
 import pyarrow as pa
 
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.recorded_books import wholes
 from echelon_pipeline.ingest.recorded_ladders import FIRST_MISSING, UNKNOWN_TOKEN, Markets, instruments_of
@@ -191,9 +192,9 @@ def _facts(
     """What a book says of its market, as its frame says it; and to whom it belongs, where it says its outcome."""
     outcome = facts.get("outcome_index")
     if market is not None and outcome is not None and str(outcome).isdigit():
-        native = market.removeprefix(f"{venue}:")
-        markets.add(f"{venue}:{native}", int(str(outcome)), name).learn(facts)
-    fields: dict[str, object] = {} if market is None else {"market": market.removeprefix(f"{venue}:")}
+        instrument_id = str(InstrumentId(venue, market.removeprefix(InstrumentId.prefix(venue))))
+        markets.add(instrument_id, int(str(outcome)), name).learn(facts)
+    fields: dict[str, object] = {} if market is None else {"market": market.removeprefix(InstrumentId.prefix(venue))}
     for ours in ("tick_size", "min_order_size", "last_trade_price"):
         if facts.get(ours) is not None:
             fields[ours] = str(facts[ours])

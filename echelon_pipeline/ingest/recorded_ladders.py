@@ -17,6 +17,7 @@ import duckdb
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.errors import BadImport
 from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.sqltools.statements import statement
@@ -45,7 +46,7 @@ class Market:
         """None where its first ladder is not known."""
         if not self.ladders or sorted(self.ladders) != list(range(len(self.ladders))):
             return None
-        venue, _, native = self.instrument_id.partition(":")
+        venue, native = InstrumentId.parse(self.instrument_id)
         neg_risk = self.facts.get("is_neg_risk")
         facts = Facts(
             native if venue_of(venue).facts.has_tokens else None,
@@ -70,7 +71,7 @@ class Markets:
     def of(self, ladder: str) -> Market | None:
         """The market of a ladder; where outcomes are no tokens, it is named by it."""
         if not self._has_tokens and ladder not in self._by_ladder:
-            self.add(f"{self._venue}:{ladder}", 0, ladder)
+            self.add(str(InstrumentId(self._venue, ladder)), 0, ladder)
         return self._by_ladder.get(ladder)
 
     def add(self, instrument_id: str, outcome: int, ladder: str) -> Market:
@@ -122,7 +123,7 @@ class Markets:
         if not condition or not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):
             return
         for outcome, token in enumerate(tokens):
-            self.add(f"{self._venue}:{condition}", outcome, token).learn(
+            self.add(str(InstrumentId(self._venue, condition)), outcome, token).learn(
                 {
                     "tick_size": one.get("orderPriceMinTickSize", one.get("tick_size")),
                     "min_order_size": one.get("orderMinSize", one.get("min_order_size")),

@@ -20,7 +20,7 @@ from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.concurrency import each
 from echelon_pipeline.ingest.dead_letters import Reread, UnreadRows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.given_up import note_given_up
+from echelon_pipeline.ingest.given_up import given_up_before, note_given_up
 from echelon_pipeline.ingest.known_instruments import with_held
 from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
 from echelon_pipeline.ingest.walk_progress import EVERYTHING, Walk, keep
@@ -131,7 +131,7 @@ class _Batch:
         self.feed = feed
         self.total = Counts()
         self.absent: list[NotFound] = []
-        self.given_up = GivenUp(lambda: [f"{venue}:{name}" for name in unit.session.windows.given_up(venue, TABLE)])
+        self.given_up = GivenUp(lambda: given_up_before(unit.session, venue, TABLE))
         self._session = unit.session
         self.scope = trade_scope(self._session, venue)
         self.whole: Span | None = None  # what the run claims under ``scope`` once all walks have ended

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.domain.intervals import Span as Span
 from echelon_pipeline.domain.intervals import newest_labels, subtract
 from echelon_pipeline.lake.commits import Commit
@@ -135,7 +136,7 @@ class Windows:
             WHERE table_name = $table AND starts_with(scope, $prefix)
             GROUP BY scope HAVING arg_max(state, (recorded_at, unit_id)) = 'partial'
         """
-        return {name for (name,) in self._query(venue, query, {"table": table, "prefix": f"{venue}:"})}
+        return {name for (name,) in self._query(venue, query, {"table": table, "prefix": InstrumentId.prefix(venue)})}
 
     def last_unit_with_rows(self, venue: str, table: str) -> str:
         """The latest unit that wrote rows to the table; '' if there is none."""

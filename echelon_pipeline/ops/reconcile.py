@@ -14,6 +14,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.marts.builds import ALL, Builds
 from echelon_pipeline.settings import Settings
@@ -120,7 +121,9 @@ def _rows_by(session: Session, table: str, venue: str | None, column: str) -> di
 def _days_read(session: Session, table: str, venue: str) -> set[str]:
     """Days of which a window says last that they were read, or cannot be had."""
     days: set[date] = set()
-    scopes = {w.scope for w in session.windows.recorded(venue, table) if not w.scope.startswith(f"{venue}:")}
+    scopes = {
+        w.scope for w in session.windows.recorded(venue, table) if not w.scope.startswith(InstrumentId.prefix(venue))
+    }
     for scope in scopes:
         for begin, end, state in session.windows.states(venue, table, scope):
             last = (end - timedelta(microseconds=1)).date()

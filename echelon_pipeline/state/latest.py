@@ -20,6 +20,7 @@ from typing import Protocol, cast
 
 import msgspec
 
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.errors import BadSettings, DatabaseUnavailable
 from echelon_pipeline.settings import Settings
@@ -71,7 +72,7 @@ def latest_store(settings: Settings) -> LatestStore:
 
 def venue_of(instrument_id: str) -> str:
     """The venue that an instrument's id begins with."""
-    return instrument_id.partition(":")[0]
+    return InstrumentId.parse(instrument_id).venue
 
 
 class SqliteStore:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from pydantic import Field, model_validator
 
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.state import intents
 from echelon_pipeline.state.database import State
@@ -179,7 +180,7 @@ class Listeners:
         ]
         watched = [
             {
-                "venue": row.instrument_id.split(":", 1)[0],
+                "venue": InstrumentId.parse(row.instrument_id).venue,
                 "listener": row.listener,
                 "instrument_id": row.instrument_id,
                 "from_at": _time(row.from_at),
@@ -193,7 +194,7 @@ class Listeners:
         """Instruments of a venue that listeners watched, each with its interval; no end while it is watched."""
         return [
             (row.instrument_id, _time(row.from_at), None if row.to_at is None else _time(row.to_at))
-            for row in self._watched(INTENTS.c.instrument_id.startswith(f"{venue}:", autoescape=True))
+            for row in self._watched(INTENTS.c.instrument_id.startswith(InstrumentId.prefix(venue), autoescape=True))
         ]
 
     def now(self, at: datetime | None = None) -> int:

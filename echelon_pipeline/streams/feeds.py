@@ -13,6 +13,7 @@ from typing import Protocol
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
+from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.live import Feed, placed
 from echelon_pipeline.venues.registry import REGISTRY, venue_of
@@ -62,7 +63,7 @@ def feeds_of(settings: Settings, chosen: Sequence[Instrument], metrics: WsMetric
     """As many connections as instruments of any venue need. BadSettings where a venue wants a key and has none."""
     found: list[Feed] = []
     for venue in REGISTRY.values():
-        some = [i for i in chosen if i.instrument_id.startswith(f"{venue.name}:")]
+        some = [i for i in chosen if i.instrument_id.startswith(InstrumentId.prefix(venue.name))]
         places = placed({}, some, venue.stream.tokens)
         found += [venue.stream.feed(settings, number, few, metrics) for number, few in places.items()]
     return found

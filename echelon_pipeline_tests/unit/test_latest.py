@@ -125,7 +125,7 @@ def test_any_thread_may_put(opened: Opened) -> None:
 MICROS = st.one_of(st.none(), st.integers(0, 10**15))
 ROWS = st.builds(
     LatestState,
-    instrument_id=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12).map(
+    instrument_id=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12).map(
         lambda t: f"kalshi:{t}"
     ),
     state=st.sampled_from(["live", "stale", "unknown"]),
