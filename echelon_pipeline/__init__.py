@@ -4,7 +4,8 @@ The rooms, from the ground up. A room imports only rooms above it in this list (
 
     errors.py       the error tree
     memory.py       allocator settings of the process
-    stopping.py     signal handling: ends a process at any step
+    signals.py      signal handlers of a process
+    stopping.py     ends a process at any step after a signal
     settings/       the only reader of the environment and of paths
     hosting/        common parts of server processes: a free port, an end with the parent
     sqltools/       statements from sql/, SQL text, typed casts, DuckDB connections

@@ -52,8 +52,9 @@ stopping.run(work(), patience=stopping.PATIENCE)""",
 }
 CHILD = """
 import asyncio, signal, sqlite3, sys
+import echelon_pipeline.venues.registry  # registers macros that every connection needs
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
-from echelon_pipeline import stopping
+from echelon_pipeline import signals, stopping
 from echelon_pipeline.sqltools.duck import connect
 
 def query(around="{}"):
@@ -120,7 +121,7 @@ def test_a_server_that_never_finishes_its_answer_does_not_block_the_end() -> Non
 
 
 def test_a_commit_gets_more_time_than_other_work_but_not_unlimited_time() -> None:
-    short = "stopping.PATIENCE, stopping.COMMIT_PATIENCE = 0.2, 1.5\n"
+    short = "signals.PATIENCE, signals.COMMIT_PATIENCE = 0.2, 1.5\n"
     patient = f"{short}stopping._watch.patience = 0.2\nwith stopping.committing():\n    deaf()"
     code, took, errors = ended(patient, signal.SIGTERM)
     assert code == 143, errors
