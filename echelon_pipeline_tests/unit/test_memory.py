@@ -11,6 +11,7 @@ FREED = """
 import json, os
 import echelon_pipeline
 import pyarrow as pa
+import echelon_pipeline.venues.registry  # registers macros that every connection needs
 from echelon_pipeline.sqltools.duck import connect
 
 def resident():
