@@ -1,9 +1,9 @@
-"""The subcommands of ``echelon``: options in, one call into a room below, something readable out.
+"""The subcommands of ``echelon``: each reads its options, calls one function of a lower room and prints the result.
 
-    common.py          settings, log and consoles, shared by all
-    faults.py          errors of the system and of libraries, in our words
-    visible.py         text of venues that cannot steer a terminal
-    progress.py        the progress callback, as a bar or as lines
+    common.py          settings, log and consoles, shared by all subcommands
+    faults.py          errors of the system and of libraries, as errors of this project
+    visible.py         escapes control characters in text of venues
+    progress.py        the progress callback, shown as a bar or as lines
     render.py          query results as table, csv, json or markdown
     work.py            ingest, derive, refresh, publish, maintain
     rederive.py        rederive
@@ -17,9 +17,9 @@
     listeners.py       listeners
     demo.py            demo
     serve.py           sandbox, ui
-    presence.py        one ``ui`` per home
+    presence.py        allows one ``ui`` per home
     webserver.py       Dagster's pages behind the same-origin rule
 
-No business rules here. Heavy modules (Dagster, pyarrow) are imported inside the commands that need
-them, so that ``echelon --help`` answers at once.
+Business rules do not belong here. Commands import heavy modules (Dagster, pyarrow) inside their functions, so that
+``echelon --help`` answers at once.
 """

@@ -1,6 +1,6 @@
-"""What every subcommand starts with: settings, log, consoles, and how errors are shown.
+"""What all subcommands share: settings, log, consoles, and how errors are shown.
 
-Belongs here: nothing that knows a subcommand.
+Belongs here: what is independent of any one subcommand.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from echelon_pipeline import stopping
-from echelon_pipeline.commands.faults import in_our_words
+from echelon_pipeline.commands.faults import as_echelon_error
 from echelon_pipeline.commands.visible import VisibleConsole, visible
 from echelon_pipeline.errors import BadSettings, EchelonError, Transient
 from echelon_pipeline.ingest.homes import require_recorded_demo
 from echelon_pipeline.settings import Settings, differences, load_settings, record_settings
 
 EXIT_PERMANENT = 1
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells say it; other signals alike
-EXIT_TRANSIENT = 75  # EX_TEMPFAIL: callers such as cron wrappers know it as "try again later"
-PIPE_COLUMNS = 160  # a pipe or log has no width; at the usual 80, tables of ten columns fold into ribbons
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as in shells; other signals likewise
+EXIT_TRANSIENT = 75  # EX_TEMPFAIL: callers such as cron wrappers read it as "try again later"
+PIPE_COLUMNS = 160  # a pipe or log has no width; at the usual 80, tables of ten columns become unreadable
 
 
-# Names of files, sources and instruments are printed as they are: to rich, ``[x]`` is a style and ``:a:`` a picture.
+# Print names of files, sources and instruments unchanged: rich reads ``[x]`` as a style and ``:a:`` as an emoji.
 _VERBATIM: Mapping[str, Any] = {"markup": False, "emoji": False, "highlight": False}
 
 
 def out() -> Console:
-    """The console for results; made per call because tests and pipes swap standard output."""
+    """The console for results. Each call makes a new one, because tests and pipes replace standard output."""
     return VisibleConsole(width=shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns, **_VERBATIM)
 
 
@@ -44,16 +44,16 @@ def err() -> Console:
 
 
 class _VisibleFormatter(logging.Formatter):
-    """Lines of the log may quote what a venue said."""
+    """Escapes control characters: lines of the log may quote text of a venue."""
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))
 
 
 def prepared() -> Settings:
-    """Settings from the environment, with the log set up at their level."""
+    """Loads the settings from the environment and sets up the log at their level."""
     settings = load_settings()
-    # Other packages speak only when something is wrong: alembic alone would say 30 lines on a new home.
+    # Other packages log warnings and errors only: alembic alone would log 30 lines on a new home.
     others = "DEBUG" if settings.log_level == "DEBUG" else "WARNING"
     handler = logging.StreamHandler()
     handler.setFormatter(_VisibleFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
@@ -63,21 +63,22 @@ def prepared() -> Settings:
 
 
 def building() -> Settings:
-    """The same for a command that builds the home: what decides what its data says is recorded with the first one.
+    """The same for a command that builds the home. The first such command records the settings that shape the data.
 
-    Says where the environment differs from what is recorded. Raises BadSettings.
+    Prints where the environment differs from the recorded settings. Raises BadSettings.
     """
     prepared()
-    for found in differences():
+    for difference in differences():
+        name = difference.name
         line = (
-            f"{found.name}: the environment says {found.environment}, this home was built with {found.home}, which is "
-            f"used; `echelon settings accept {found.name}` changes the home"
+            f"{name}: the environment says {difference.environment}, this home was built with {difference.home}, "
+            f"which is used; `echelon settings accept {name}` changes the home"
         )
         err().print(line, style="yellow", soft_wrap=True)
     settings = load_settings()
     require_recorded_demo(settings)
     record_settings(settings)
-    return load_settings()  # of two first commands at once, one has recorded its values
+    return load_settings()  # if two first commands run at once, only one of them records its values
 
 
 def warn(message: str, *details: str) -> None:
@@ -88,14 +89,14 @@ def warn(message: str, *details: str) -> None:
 
 
 def fail(message: str, code: int = EXIT_PERMANENT) -> typer.Exit:
-    """Prints one red line; the caller raises what this returns."""
+    """Prints one red line and returns the exception that the caller raises."""
     err().print(f"error: {message}", style="bold red", soft_wrap=True)
     return typer.Exit(code)
 
 
 class EchelonGroup(TyperGroup):
-    """Turns the project's errors and signals into one red line and an exit code, the same one at every LOG_LEVEL;
-    DEBUG shows the traceback too."""
+    """Turns the project's errors and signals into one red line and an exit code, the same at every LOG_LEVEL. DEBUG
+    also shows the traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the subcommand."""
@@ -107,7 +108,7 @@ class EchelonGroup(TyperGroup):
                 err().print(traceback.format_exc(), soft_wrap=True)
             raise fail(str(error), EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_PERMANENT) from None
         except Exception as error:
-            known = in_our_words(error)
+            known = as_echelon_error(error)
             if known is None or isinstance(error, typer.Exit | typer.Abort):
                 raise
             if _debugging():
@@ -115,8 +116,8 @@ class EchelonGroup(TyperGroup):
             raise fail(str(known), EXIT_TRANSIENT if isinstance(known, Transient) else EXIT_PERMANENT) from None
         except KeyboardInterrupt as error:
             code = error.exit_code if isinstance(error, stopping.Interrupted) else EXIT_INTERRUPTED
-            with suppress(OSError):  # the terminal that was hung up takes no words
-                fail("interrupted; what was committed stays, the next run goes on from there")
+            with suppress(OSError):  # a closed terminal accepts no output
+                fail("interrupted; committed data stays, the next run continues from there")
             raise typer.Exit(code) from None
 
 

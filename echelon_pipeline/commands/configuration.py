@@ -1,6 +1,6 @@
-"""``echelon settings``: the settings in force, where each comes from, and what a home was built with.
+"""``echelon settings``: the settings in use, the source of each, and the values recorded in a home.
 
-Belongs here: showing settings and accepting changes. What is recorded is decided in ``settings/``.
+Belongs here: showing settings and accepting changes. ``settings/`` decides which settings are recorded.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from echelon_pipeline.settings import SHAPES_DATA, Settings, accept_settings, en
 from echelon_pipeline.settings.recorded import read_recorded
 
 app = typer.Typer(
-    invoke_without_command=True, no_args_is_help=False, help="Settings in force; what this home was built with."
+    invoke_without_command=True,
+    no_args_is_help=False,
+    help="Show the settings in use and the source of each; change the values recorded in this home.",
 )
 
 
 @app.callback()
 def show(context: typer.Context) -> None:
-    """Every setting with its value and where it comes from: the home, the environment, or the default."""
+    """Show every setting with its value and its source: the home, the environment, or the default."""
     if context.invoked_subcommand is not None:
         return
     settings = prepared()
@@ -34,14 +36,14 @@ def show(context: typer.Context) -> None:
 @app.command()
 def accept(
     names: Annotated[
-        list[str] | None, typer.Argument(show_default=False, help="Variables, say ECHELON_BUILDER_CODE. Default: all.")
+        list[str] | None, typer.Argument(show_default=False, help="Variables, e.g. ECHELON_BUILDER_CODE. Default: all.")
     ] = None,
 ) -> None:
-    """Record the environment's values in this home: later commands build its data with them."""
+    """Record the environment's values in this home. Later commands build its data with them."""
     prepared()
     changed = accept_settings(names or [])
-    for found in changed:
-        out().print(f"{found.name}: {found.home} -> {found.environment}", soft_wrap=True)
+    for difference in changed:
+        out().print(f"{difference.name}: {difference.home} -> {difference.environment}", soft_wrap=True)
     advice = "nothing differs" if not changed else "`echelon refresh` rebuilds the marts that depend on it"
     out().print(advice, soft_wrap=True)
 

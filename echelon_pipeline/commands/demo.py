@@ -1,8 +1,8 @@
-"""``echelon demo``: the whole pipeline against the sandbox, then what came out of it.
+"""``echelon demo``: runs the whole pipeline against the sandbox and prints a summary.
 
-Belongs here: the order of the demo and its summary. Its sandbox stands still while days are read, so that two
-demos give the same rows, and goes on in real time while order books are recorded. The demo marks its home
-(``ingest/homes.py``) and refuses homes that hold anything else; ``echelon ui`` brings the same sandbox back for them.
+Belongs here: the steps of the demo and its summary. The sandbox's clock is frozen while days are read, so that two
+demos give the same rows, and runs in real time while order books are recorded. The demo marks its home
+(``ingest/homes.py``) and refuses homes with other contents; ``echelon ui`` starts the same sandbox for such a home.
 """
 
 from __future__ import annotations
@@ -32,21 +32,23 @@ if TYPE_CHECKING:
     from echelon_pipeline.sandbox.server.process import SandboxProcess
 
 
-WATCHED = 20  # instruments of each venue whose books the demo records, the most traded first
+RECORDED_INSTRUMENTS = 20  # per venue, the most traded first: the demo records their books
 
 
 def demo(
     home: Annotated[
-        Path | None, typer.Option(help="Where to put everything. Default: ECHELON_HOME, else .echelon.")
+        Path | None, typer.Option(help="Folder for all files. Default: ECHELON_HOME, else .echelon.")
     ] = None,
-    events: Annotated[int, typer.Option(min=1, help="Events of both venues.")] = 300,
-    instruments: Annotated[int, typer.Option(min=2, help="Instruments of both venues.")] = 2_000,
-    trades: Annotated[int, typer.Option(min=0, help="Trades of both venues.")] = 200_000,
-    days: Annotated[int, typer.Option(min=1, help="UTC days to ingest, today included.")] = 7,
-    seed: Annotated[int, typer.Option(help="Same seed, same universe.")] = 7,
-    listen: Annotated[float, typer.Option(min=0, help="Seconds of a live shift of each venue: order books.")] = 5.0,
+    events: Annotated[int, typer.Option(min=1, help="Number of events, both venues together.")] = 300,
+    instruments: Annotated[int, typer.Option(min=2, help="Number of instruments, both venues together.")] = 2_000,
+    trades: Annotated[int, typer.Option(min=0, help="Number of trades, both venues together.")] = 200_000,
+    days: Annotated[int, typer.Option(min=1, help="UTC days to ingest, including today.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the generated data; the same seed gives the same data.")] = 7,
+    listen: Annotated[
+        float, typer.Option(min=0, help="Seconds for which order books of each venue are recorded live; 0: none.")
+    ] = 5.0,
 ) -> None:
-    """Sandbox, full pipeline, published file, and a summary. Needs no network and no keys."""
+    """Run the full pipeline against the sandbox, publish a file and print a summary. Needs no network and no keys."""
     from echelon_pipeline.sandbox.server.process import SandboxProcess
 
     begun = time.monotonic()
@@ -73,7 +75,7 @@ def demo(
         derive_books(settings)
     show_summary(console, settings)
     console.print(f"demo: done in {time.monotonic() - begun:.0f} s")
-    console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` asks the file')
+    console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` queries the file')
 
 
 def _usable(home: Path) -> Path:
@@ -84,18 +86,18 @@ def _usable(home: Path) -> Path:
 
 
 def work_shifts(settings: Settings, seconds: float) -> None:
-    """A listener of each venue, at work for so long as the keeper sensor would have it for hours; then it is paused,
-    so that nobody means to watch what nobody records."""
-    from echelon_pipeline.commands.stream import own_venues
+    """Runs one shift of a new listener per venue, for ``seconds`` instead of hours. Then pauses the listener: an
+    active one without a shift would count as a gap."""
+    from echelon_pipeline.commands.stream import venues_of_home
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_listen_job
     from echelon_pipeline.state.database import State
     from echelon_pipeline.state.listeners import Listener, Listeners
 
-    with own_venues(settings) as live:
+    with venues_of_home(settings) as live:
         short = live.model_copy(update={"listen_shift": seconds, "listen_overlap": seconds / 2})
         for venue in VenueName:
-            listener = Listener(name=f"demo-{venue.value}", venue=venue.value, most=WATCHED)
+            listener = Listener(name=f"demo-{venue.value}", venue=venue.value, most=RECORDED_INSTRUMENTS)
             with State.of(short) as state:
                 Listeners(state).save(listener)
                 try:
@@ -105,14 +107,14 @@ def work_shifts(settings: Settings, seconds: float) -> None:
 
 
 def environment_of(sandbox: SandboxProcess) -> dict[str, str]:
-    """Environment that points the pipeline at a sandbox, with the builder code whose fills it has."""
+    """Environment that points the pipeline at a sandbox, with the builder code of the sandbox's fills."""
     from echelon_pipeline.sandbox.polymarket.builders import DEMO_BUILDER_CODE
 
     return {**sandbox.env(), "ECHELON_BUILDER_CODE": DEMO_BUILDER_CODE}
 
 
 def show_summary(console: Console, settings: Settings) -> None:
-    """Tables with their rows, the sample queries with their answers, and where the file is."""
+    """Prints the tables with their row counts, the sample queries with their answers, and the path of the file."""
     from echelon_pipeline.publish.reader import read_published
 
     with read_published(settings.published_file, lake=settings.lake_root) as connection:
@@ -128,7 +130,7 @@ def show_summary(console: Console, settings: Settings) -> None:
 
 
 def heading(console: Console, text: str) -> None:
-    """A line above a table."""
+    """Prints a line above a table."""
     console.print()
     console.print(Text(text, style="bold"), soft_wrap=True)
 

@@ -1,8 +1,8 @@
-"""Errors of the system and of libraries about files of a home, in our words.
+"""Translates errors of the system and of libraries about files of a home into errors of this project.
 
-Belongs here: the last look before a traceback. Rooms translate what they open themselves; this is about what Dagster
-keeps in the home, and about folders and disks that anything may meet. What it does not know is a fault of the code and
-is shown whole.
+Belongs here: the last translation before a traceback. Each room translates the errors of files that it opens. This
+module covers Dagster's files in the home, and errors of folders and disks that can occur anywhere. An unknown error
+is a bug and is shown with its traceback.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 from echelon_pipeline.errors import BadSettings, CorruptStore, DiskFull, EchelonError, VenueUnavailable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-# Kinds that opening an instance raises about its file, by name: importing Dagster takes a second.
+# Classes of errors that Dagster raises about an instance's file. Given by name: importing Dagster takes a second.
 _CONFIGURATION = ("YAMLError", "DagsterInvalidConfigError", "DagsterInvariantViolationError", "CheckError")
 
 
-def in_our_words(error: BaseException) -> EchelonError | None:
-    """What an error says about the home, or None where it is not about it."""
+def as_echelon_error(error: BaseException) -> EchelonError | None:
+    """The error of this project for an error about the home; None if it is about something else."""
     for found in _chain(error):
         known = _system(found) or _database(found) or _configuration(found) or _stored(found)
         if known is not None:
@@ -30,7 +30,7 @@ def in_our_words(error: BaseException) -> EchelonError | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised from, the outermost first."""
+    """The error and its causes, the outermost first."""
     found: BaseException | None = error
     for _ in range(10):
         if found is None:
@@ -52,7 +52,7 @@ def _system(error: BaseException) -> EchelonError | None:
 
 
 def _database(error: BaseException) -> EchelonError | None:
-    """SQLite's errors, as they are or inside of SQLAlchemy's; a server's are Dagster's in Postgres."""
+    """SQLite's errors, bare or wrapped by SQLAlchemy, and those of a Postgres server with Dagster's records."""
     original = getattr(error, "orig", error)
     if isinstance(original, sqlite3.Error):
         from echelon_pipeline.ops.dagster_home import damaged_records
@@ -72,11 +72,11 @@ def _configuration(error: BaseException) -> EchelonError | None:
     if not names & set(_CONFIGURATION) or not _opens_instance(error):
         return None
     said = " ".join(str(error).split())[:300]
-    return BadSettings(f"dagster.yaml cannot be used: {said}. `echelon doctor` shows where it lies")
+    return BadSettings(f"dagster.yaml cannot be used: {said}. `echelon doctor` shows its path")
 
 
 def _opens_instance(error: BaseException) -> bool:
-    """Whether it was raised while Dagster read its instance's file, not while a run was under way."""
+    """True if the error was raised while Dagster read its instance's file, not during a run."""
     trace, files = error.__traceback__, set()
     while trace is not None:
         files.add(Path(trace.tb_frame.f_code.co_filename).parts[-2:])

@@ -1,6 +1,6 @@
 """``echelon doctor``: the report of ``ops/doctor.py``, one line per finding.
 
-Belongs here: how findings look. What is looked at is in ``ops/doctor.py``.
+Belongs here: how findings are printed. The checks are in ``ops/doctor.py``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ STYLES = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}
 
 
 def doctor(
-    offline: Annotated[bool, typer.Option("--offline", help="Leave the venues alone.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Skip the checks that need the venues.")] = False,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Also read every data file: checksums of files and of raw payloads.")
+        bool,
+        typer.Option("--deep", help="Also read every data file and check the checksums of files and raw payloads."),
     ] = False,
 ) -> None:
-    """Check settings, packages, disk, lake, publication, venues and clocks."""
+    """Check settings, packages, disk, lake, publication, venues and clocks, and give advice."""
     from echelon_pipeline.ops.doctor import examine, worst
     from echelon_pipeline.ops.venue_probes import Level
 

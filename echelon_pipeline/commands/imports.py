@@ -1,6 +1,6 @@
-"""``echelon import``: bulk history of others into the same tables.
+"""``echelon import``: loads bulk history from files into the same tables.
 
-Belongs here: options and what is printed afterwards. The import itself is ``ingest/bulk.py``.
+Belongs here: the options and the printed report. The import itself is in ``ingest/bulk.py``.
 """
 
 from __future__ import annotations
@@ -23,49 +23,61 @@ FIRST_REASONS = 3
 def import_(
     file: Annotated[
         Path | None,
-        typer.Argument(exists=True, show_default=False, help="The file: Parquet, CSV, JSON lines or JSON."),
+        typer.Argument(exists=True, show_default=False, help="Parquet, CSV, JSON or JSON lines."),
     ] = None,
     table: Annotated[
         str | None,
-        typer.Option(show_default=False, help="What it holds: trades, daily-prices, books, frames … A preset knows."),
+        typer.Option(
+            show_default=False,
+            help="Kind of data: trades, daily-prices, books, frames … Not needed with a preset.",
+        ),
     ] = None,
     venue: Annotated[
         str | None,
-        typer.Option(show_default=False, help=f"{', '.join(venue_names())}, or any: rows name theirs. A preset knows."),
+        typer.Option(
+            show_default=False,
+            help=f"{', '.join(venue_names())}, or any: each row names its venue. Not needed with a preset.",
+        ),
     ] = None,
     map_: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", metavar="FIELD=COLUMN", help="Our field = column of the file (==text: a literal). Repeat."
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="Maps a field of the table to a column of the file (FIELD==TEXT: to a literal). May be repeated.",
         ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(show_default=False, help="A known format, instead of --map. list: shows all with their columns."),
+        typer.Option(
+            show_default=False, help="A known format, instead of --map. `list` shows all presets with their columns."
+        ),
     ] = None,
     each: Annotated[
         str | None,
         typer.Option(
-            show_default=False, metavar="PATH", help="A row of each member of this list inside of the records."
+            show_default=False, metavar="PATH", help="Path of a list in each record: every member becomes a row."
         ),
     ] = None,
-    source: Annotated[str | None, typer.Option(help="Name kept with every row. Default: preset or file name.")] = None,
-    naive_tz: Annotated[str | None, typer.Option(help="Zone of times without an offset. Default: UTC.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Name stored with every row. Default: preset or file name.")
+    ] = None,
+    naive_tz: Annotated[str | None, typer.Option(help="Time zone of times without an offset. Default: UTC.")] = None,
     markets: Annotated[
         Path | None,
         typer.Option(
             exists=True,
             show_default=False,
-            help="For frames and books: a file of markets with their tokens.",
+            help="For frames and books: a file of markets with their tokens and outcomes.",
         ),
     ] = None,
 ) -> None:
-    """Import bulk history into the same tables, source kept. Exits 1 where no row could be loaded, or there is none."""
+    """Import bulk history into the same tables; every row keeps its source. Exits with 1 if no row could be loaded."""
     if preset == LIST:
         show_presets()
         return
     if file is None:
-        raise typer.BadParameter("name the file to import, or say --preset list")
+        raise typer.BadParameter("name the file to import, or use --preset list")
     from echelon_pipeline.ingest.bulk import import_file
 
     report = import_file(
@@ -82,7 +94,7 @@ def import_(
     )
     _show(report)
     if not report.rows_read:
-        raise fail(f"{file}: holds no row")
+        raise fail(f"{file}: has no rows")
     if report.is_all_dead:
         reasons = "; ".join(f"{reason} ({count:,})" for reason, count in list(report.reasons.items())[:FIRST_REASONS])
         raise fail(f"{file}: none of {report.rows_read:,} rows could be loaded: {reasons}")
@@ -104,16 +116,16 @@ def show_presets() -> None:
 
 
 def field_map(pairs: list[str]) -> dict[str, str]:
-    """``FIELD=COLUMN`` options as a mapping; ``FIELD==text`` keeps the ``=`` that marks a literal."""
-    found: dict[str, str] = {}
+    """``FIELD=COLUMN`` options as a mapping. ``FIELD==text`` keeps the ``=`` that marks a literal."""
+    mapping: dict[str, str] = {}
     for pair in pairs:
         field, equals, column = pair.partition("=")
         if not (field and equals and column):
             raise typer.BadParameter(f"--map {pair!r}: expected FIELD=COLUMN")
-        if field in found:
+        if field in mapping:
             raise typer.BadParameter(f"--map names the field {field!r} twice")
-        found[field] = column
-    return found
+        mapping[field] = column
+    return mapping
 
 
 def _show(report: ImportReport) -> None:
@@ -125,6 +137,6 @@ def _show(report: ImportReport) -> None:
     lines = [first, *(f"  {note}" for note in report.notes)]
     for reason, count in report.reasons.items():
         place = report.examples.get(reason)
-        lines.append(f"  {count:,}: {reason}" + (f" (one is {place})" if place else ""))
+        lines.append(f"  {count:,}: {reason}" + (f" (for example {place})" if place else ""))
     for line in lines:
         out().print(line, soft_wrap=True)

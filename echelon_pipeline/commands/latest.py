@@ -1,6 +1,7 @@
-"""``echelon latest``: what listeners told last of each book.
+"""``echelon latest``: prints the latest state of each book that listeners record.
 
-Belongs here: the options of the command, and units for people. Where the rows are is ``state/latest.py``'s.
+Belongs here: the options of the command, and the conversion to dollars and contracts. ``state/latest.py`` stores the
+rows.
 """
 
 from __future__ import annotations
@@ -35,20 +36,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def latest(
     instruments: Annotated[
-        list[str] | None, typer.Argument(help="Ids of instruments; all where none is given.", show_default=False)
+        list[str] | None, typer.Argument(help="Ids of instruments. Default: all.", show_default=False)
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = Format.table,
+    format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
 ) -> None:
-    """Show the latest states of books that listeners told."""
+    """Show the latest state of each book that listeners record."""
     from echelon_pipeline.state.latest import by_venue, latest_store
     from echelon_pipeline.venues.registry import venue_names
 
     store = latest_store(prepared())
     try:
-        found = store.get(instruments) if instruments else by_venue(store, venue_names())
+        states = store.get(instruments) if instruments else by_venue(store, venue_names())
     finally:
         store.close()
-    rows = [_shown(row) for row in found]
+    rows = [_shown(state) for state in states]
     if format_ is Format.table:
         write_table(out(), NAMES, rows)
         out().print(f"{len(rows)} books", style="dim")
@@ -72,7 +73,7 @@ def _shown(row: LatestState) -> tuple[object, ...]:
 
 
 def _units(millionths: int | None) -> Decimal | None:
-    """Dollars or contracts."""
+    """Millionths as dollars or contracts."""
     return None if millionths is None else Decimal(millionths).scaleb(-6)
 
 

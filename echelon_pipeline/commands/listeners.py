@@ -1,6 +1,6 @@
-"""``echelon listeners``: what is listened to all the time.
+"""``echelon listeners``: manages listeners, which record order books continuously.
 
-Belongs here: options and what is printed. Listeners are kept by ``state/listeners.py`` and kept at work by Dagster.
+Belongs here: options and printed output. ``state/listeners.py`` stores listeners; Dagster runs their shifts.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from echelon_pipeline.state.listeners import Known, Listeners
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="What is listened to all the time."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Manage listeners, which record order books continuously.",
 )
 
-Name = Annotated[str, typer.Argument(help="Of the listener.")]
+Name = Annotated[str, typer.Argument(help="Name of the listener.")]
 Texts = list[str] | None
 _REPEATED = "; may be repeated"
 
@@ -33,28 +36,35 @@ _REPEATED = "; may be repeated"
 @app.command()
 def add(
     name: Name,
-    venue: Annotated[VenueName, typer.Option(help="Whose instruments.")],
+    venue: Annotated[VenueName, typer.Option(help="Venue of the instruments.")],
     series: Annotated[Texts, typer.Option(help=f"Series: native id, full id or slug{_REPEATED}.")] = None,
     event: Annotated[Texts, typer.Option(help=f"Event: native id, full id or slug{_REPEATED}.")] = None,
     tag: Annotated[Texts, typer.Option(help=f"Tag of instrument, event or series{_REPEATED}.")] = None,
-    category: Annotated[Texts, typer.Option(help=f"Category, the venue's or ours{_REPEATED}.")] = None,
+    category: Annotated[
+        Texts, typer.Option(help=f"Category, of the venue or of mart.market_overview{_REPEATED}.")
+    ] = None,
     slug: Annotated[Texts, typer.Option(help=f"Slug of instrument or event{_REPEATED}.")] = None,
     ticker: Annotated[Texts, typer.Option(help=f"Kalshi ticker{_REPEATED}.")] = None,
     condition: Annotated[Texts, typer.Option(help=f"Polymarket condition{_REPEATED}.")] = None,
     title: Annotated[Texts, typer.Option(help=f"Part of a title or display name{_REPEATED}.")] = None,
-    min_liquidity: Annotated[str | None, typer.Option(help="Least resting liquidity, USD.")] = None,
-    max_liquidity: Annotated[str | None, typer.Option(help="Most resting liquidity, USD.")] = None,
-    min_volume: Annotated[str | None, typer.Option(help="Least traded in 24 h: contracts or USD.")] = None,
-    max_volume: Annotated[str | None, typer.Option(help="Most traded in 24 h: contracts or USD.")] = None,
-    min_open_interest: Annotated[str | None, typer.Option(help="Least open: contracts or USD.")] = None,
-    max_open_interest: Annotated[str | None, typer.Option(help="Most open: contracts or USD.")] = None,
-    most: Annotated[int, typer.Option(help="So many instruments, the most traded first.")] = 200,
-    own: Annotated[bool, typer.Option("--own", help="Record the configured account's orders and fills too.")] = False,
-    quotes: Annotated[bool, typer.Option("--quotes", help="Have the venue's own quotes in core.live_quotes.")] = False,
-    discover_every: Annotated[float, typer.Option(help="Seconds between two choices of instruments.")] = 300.0,
-    emit_every: Annotated[float, typer.Option(help="Seconds between two tellings of latest states.")] = 1.0,
+    min_liquidity: Annotated[str | None, typer.Option(help="Minimum resting liquidity, USD.")] = None,
+    max_liquidity: Annotated[str | None, typer.Option(help="Maximum resting liquidity, USD.")] = None,
+    min_volume: Annotated[str | None, typer.Option(help="Minimum volume of 24 h, contracts or USD.")] = None,
+    max_volume: Annotated[str | None, typer.Option(help="Maximum volume of 24 h, contracts or USD.")] = None,
+    min_open_interest: Annotated[str | None, typer.Option(help="Minimum open interest, contracts or USD.")] = None,
+    max_open_interest: Annotated[str | None, typer.Option(help="Maximum open interest, contracts or USD.")] = None,
+    most: Annotated[int, typer.Option(help="Maximum number of instruments, the most traded first.")] = 200,
+    own: Annotated[bool, typer.Option("--own", help="Also record the configured account's orders and fills.")] = False,
+    quotes: Annotated[
+        bool, typer.Option("--quotes", help="Also store the venue's own quotes in core.live_quotes.")
+    ] = False,
+    discover_every: Annotated[float, typer.Option(help="Seconds between two searches for instruments.")] = 300.0,
+    emit_every: Annotated[float, typer.Option(help="Seconds between two updates of the latest states.")] = 1.0,
 ) -> None:
-    """Add a listener, or change the one of that name. All filters must hold; of one filter's texts any."""
+    """Add a listener, or change the existing one of that name.
+
+    An instrument must match all filters. A filter with several values matches any of them.
+    """
     from pydantic import ValidationError
 
     from echelon_pipeline.state.listener_files import problems
@@ -72,20 +82,20 @@ def add(
 
 @app.command("list")
 def list_() -> None:
-    """Show all listeners and whether they are at work."""
-    table = Table("listener", "venue", "watches", "filters", "instruments", "at work")
+    """Show all listeners and their current shifts."""
+    table = Table("listener", "venue", "status", "filters", "instruments", "shift")
     with _listeners() as (listeners, state):
         for known in listeners.all():
             listener = known.listener
             filters = " ".join(f"{key}={_shown(value)}" for key, value in listener.filters_json().items())
-            watches = "active" if listener.is_active else "paused"
-            table.add_row(listener.name, listener.venue, watches, filters, str(known.watched), _work(known, state))
+            status = "active" if listener.is_active else "paused"
+            table.add_row(listener.name, listener.venue, status, filters, str(known.watched), _shifts(known, state))
     out().print(table)
 
 
 @app.command()
 def show(name: Name) -> None:
-    """Show a listener: its fields, what it means to watch now, its shift."""
+    """Show a listener: its fields, its current shift, and the instruments that it records."""
     table = Table("field", "value", title=name)
     with _listeners() as (listeners, state):
         known = listeners.known(name)
@@ -95,42 +105,44 @@ def show(name: Name) -> None:
                 table.add_row(key, _shown(value))
         table.add_row("created_at", f"{known.created_at:%Y-%m-%d %H:%M:%S}")
         table.add_row("updated_at", f"{known.updated_at:%Y-%m-%d %H:%M:%S}")
-        table.add_row("at work", _work(known, state))
-        lasting = [i for i in listeners.exported()[1] if i["listener"] == name and i["to_at"] is None]
-        for intent in lasting:
+        table.add_row("shift", _shifts(known, state))
+        current = [i for i in listeners.exported()[1] if i["listener"] == name and i["to_at"] is None]
+        for intent in current:
             table.add_row("watches", f"{intent['instrument_id']} since {intent['from_at']:%Y-%m-%d %H:%M:%S}")
     out().print(table)
 
 
 @app.command()
 def pause(name: Name) -> None:
-    """Pause a listener: it ends its shift within seconds and means to watch nothing."""
+    """Pause a listener. Its shift ends within seconds, and unrecorded time no longer counts as a gap."""
     with _listeners() as (listeners, _):
         listeners.activate(name, active=False)
 
 
 @app.command()
 def resume(name: Name) -> None:
-    """Let a paused listener go on; the sensor `listeners` starts it."""
+    """Resume a paused listener. The sensor `listeners` starts its next shift."""
     with _listeners() as (listeners, _):
         listeners.activate(name, active=True)
 
 
 @app.command()
 def remove(name: Name) -> None:
-    """Forget a listener. What it recorded, and when it meant to watch what, stays."""
+    """Remove a listener. Its recordings and its intents stay."""
     with _listeners() as (listeners, _):
         listeners.remove(name)
 
 
 @app.command()
-def load(file: Annotated[Path, typer.Argument(help="YAML: listeners, a list with the fields of `add`.")]) -> None:
-    """Add or change the listeners of a file, all or none; others stay."""
+def load(
+    file: Annotated[Path, typer.Argument(help="YAML file: `listeners`, a list with the fields of `add`.")],
+) -> None:
+    """Add or change the listeners of a file, all or none. Other listeners stay."""
     from echelon_pipeline.state.listener_files import load_listeners
 
     with _listeners() as (listeners, _):
-        found = load_listeners(listeners, file)
-    out().print(f"{len(found)} listeners of {file}", soft_wrap=True)
+        loaded = load_listeners(listeners, file)
+    out().print(f"{len(loaded)} listeners of {file}", soft_wrap=True)
 
 
 @contextmanager
@@ -143,13 +155,13 @@ def _listeners() -> Iterator[tuple[Listeners, State]]:
         yield seed(settings, state), state
 
 
-def _work(known: Known, state: State) -> str:
+def _shifts(known: Known, state: State) -> str:
     from echelon_pipeline.state.shift_lease import holders
 
     shift, ending = holders(state, known.listener.name)
-    told = [f"shift {shift.epoch} of run {shift.owner[:8]}"] if shift is not None else []
-    told += [f"run {ending.owner[:8]} hands over"] if ending is not None else []
-    return ", ".join(told) or "no"
+    shifts = [f"shift {shift.epoch} of run {shift.owner[:8]}"] if shift is not None else []
+    shifts += [f"run {ending.owner[:8]} hands over"] if ending is not None else []
+    return ", ".join(shifts) or "none"
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,7 @@
-"""One ``echelon ui`` per home: two daemons would start every run twice.
+"""Allows one ``echelon ui`` per home: two daemons would start every run twice.
 
-Belongs here: the lock and file of the process that serves a home, and ending the processes of one that was killed. The
-system releases the lock of a dead process, so nothing has to be cleaned up by hand.
+Belongs here: the lock and the file of the process that serves a home, and ending the child processes of a killed one.
+The system releases the lock of a dead process, so no manual cleanup is needed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ FILE = "ui.json"
 
 @dataclass(frozen=True)
 class Presence:
-    """The file that says who serves the home, locked while we do."""
+    """The locked file that names the process that serves the home."""
 
     descriptor: int
     port: int
 
-    def note(self, children: Mapping[str, int]) -> None:
-        """Notes our process and what it started, by name."""
+    def record(self, children: Mapping[str, int]) -> None:
+        """Writes this process and its children, by name, to the file."""
         started = {name: process.tags() for name, pid in children.items() if (process := Process.at(pid)) is not None}
         text = json.dumps({"pid": os.getpid(), "port": self.port, "children": started})
         os.ftruncate(self.descriptor, 0)
@@ -41,10 +41,12 @@ class Presence:
 
 
 @contextmanager
-def alone(settings: Settings, port: int, patience: float = parent_watch.GRACE_SECONDS + 5.0) -> Iterator[Presence]:
-    """Inside, no other ``echelon ui`` serves the home of ``settings``. Raises BadSettings where one does.
+def exclusive_ui(
+    settings: Settings, port: int, patience: float = parent_watch.GRACE_SECONDS + 5.0
+) -> Iterator[Presence]:
+    """Inside, no other ``echelon ui`` serves the home of ``settings``. Raises BadSettings if another one does.
 
-    What a killed one left behind is ended before, with a line that says so.
+    First ends the child processes of a killed ``echelon ui`` and prints their names.
     """
     path = ensure_dagster_home(settings) / FILE
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -52,10 +54,11 @@ def alone(settings: Settings, port: int, patience: float = parent_watch.GRACE_SE
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BadSettings(f"{settings.home} is served already{_by(_read(descriptor))}; stop that first") from None
-        _end_left(_read(descriptor), patience)
+            server = _server(_read(descriptor))
+            raise BadSettings(f"{settings.home} is already served{server}; stop that process first") from None
+        _end_orphans(_read(descriptor), patience)
         presence = Presence(descriptor, port)
-        presence.note({})
+        presence.record({})
         yield presence
         os.ftruncate(descriptor, 0)
     finally:
@@ -64,25 +67,25 @@ def alone(settings: Settings, port: int, patience: float = parent_watch.GRACE_SE
 
 def _read(descriptor: int) -> dict[str, Any]:
     with suppress(ValueError):
-        found = json.loads(os.pread(descriptor, 65_536, 0))
-        if isinstance(found, dict):
-            return found
+        content = json.loads(os.pread(descriptor, 65_536, 0))
+        if isinstance(content, dict):
+            return content
     return {}
 
 
-def _by(noted: Mapping[str, Any]) -> str:
-    return f" by process {noted['pid']} on port {noted['port']}" if "pid" in noted and "port" in noted else ""
+def _server(record: Mapping[str, Any]) -> str:
+    return f" by process {record['pid']} on port {record['port']}" if "pid" in record and "port" in record else ""
 
 
-def _end_left(noted: Mapping[str, Any], patience: float) -> None:
-    """Waits for the processes, which end by themselves when their parent is gone, and kills those that do not."""
-    children = noted.get("children")
+def _end_orphans(record: Mapping[str, Any], patience: float) -> None:
+    """Waits for the child processes, which end by themselves after their parent, and kills those that do not."""
+    children = record.get("children")
     named = [(name, Process.of(tags)) for name, tags in children.items()] if isinstance(children, dict) else []
-    left = [(name, process) for name, process in named if process and process.is_here() and process.lives()]
-    if not left:
+    orphans = [(name, process) for name, process in named if process and process.is_here() and process.lives()]
+    if not orphans:
         return
-    names = ", ".join(f"{name} ({process})" for name, process in left)
+    names = ", ".join(f"{name} ({process})" for name, process in orphans)
     err().print(f"ending processes of an `echelon ui` that was killed: {names}", soft_wrap=True)
-    for process in living_after([process for _, process in left], patience):
+    for process in living_after([process for _, process in orphans], patience):
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)

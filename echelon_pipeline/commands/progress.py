@@ -1,6 +1,6 @@
 """The progress callback of long commands: a bar on a terminal, plain lines elsewhere.
 
-Belongs here: showing ``(stage, done, total)``. What the stages are is decided by who does the work.
+Belongs here: showing ``(stage, done, total)``. The code that does the work chooses the stages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LINE_EVERY_SECONDS = 10.0
 
 @contextmanager
 def shown_progress(console: Console) -> Iterator[Callback]:
-    """A callback ``progress(stage, done, total)`` that shows every stage; ``total`` None is unknown."""
+    """A callback ``progress(stage, done, total)`` that shows every stage. ``total`` is None if unknown."""
     if console.is_terminal:
         with Progress(
             SpinnerColumn(),
@@ -48,7 +48,7 @@ class _Bars:
 
 
 class Lines:
-    """One line when a stage begins and ends, and one per ``every`` seconds in between."""
+    """Prints one line when a stage begins, one when it ends, and one every ``every`` seconds in between."""
 
     def __init__(
         self, console: Console, clock: Callable[[], float] = time.monotonic, every: float = LINE_EVERY_SECONDS
@@ -71,7 +71,7 @@ class Lines:
             self._print(stage)
 
     def finish(self) -> None:
-        """Shows the last state of stages whose end was not announced."""
+        """Shows the last state of stages that did not report their end."""
         for stage in list(self._unshown):
             self._print(stage)
 

@@ -1,6 +1,6 @@
-"""``echelon sql``: one statement on the published file, read-only.
+"""``echelon sql``: runs one read-only statement on the published file.
 
-Belongs here: the options of the command. Values become text in ``render.py``.
+Belongs here: the options of the command. ``render.py`` turns values into text.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _COMMENTED = re.compile(r"--[^\s=]*\s")
 
 
 class SqlCommand(TyperCommand):
-    """Takes a statement that begins with a comment for a statement: no option has a blank in its name."""
+    """Accepts a statement that begins with a comment (``-- …``) and does not read it as an option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Moves such a statement behind ``--``."""
+        """Moves such a statement behind ``--``. Option names have no blanks, so the two are never confused."""
         if "--" not in args:
-            found = [a for a in args if _COMMENTED.match(a)]
-            args = [*(a for a in args if a not in found), *(["--", *found] if found else [])]
+            commented = [a for a in args if _COMMENTED.match(a)]
+            args = [*(a for a in args if a not in commented), *(["--", *commented] if commented else [])]
         return super().parse_args(ctx, args)
 
 
@@ -46,22 +46,24 @@ def sql(
         Format,
         typer.Option(
             "--format",
-            help="How to write the result. table and markdown show control characters (\\x1b); csv and json are "
-            "exact: in json decimals, NaN and Infinity are text.",
+            help="Output format. table and markdown escape control characters (\\x1b); csv and json are exact; in json "
+            "decimals, NaN and Infinity are strings.",
         ),
     ] = Format.table,
     limit: Annotated[
         int | None,
-        typer.Option(min=0, help=f"Most rows to show; 0 is all. Tables show {TABLE_ROWS} unless told, the rest all."),
+        typer.Option(
+            min=0, help=f"Maximum number of rows; 0: all. Default: {TABLE_ROWS} for table, all for other formats."
+        ),
     ] = None,
     database: Annotated[
-        Path | None, typer.Option("--database", help="Another published file, say an older publication.")
+        Path | None, typer.Option("--database", help="Another published file, e.g. an older publication.")
     ] = None,
     unsafe: Annotated[
-        bool, typer.Option("--unsafe", help="For your own shell: any statement, any file that you may read or write.")
+        bool, typer.Option("--unsafe", help="Allow any statement, and any file that your user can read or write.")
     ] = False,
 ) -> None:
-    """Query the published file: one statement that reads, without access to any other file."""
+    """Query the published file with one reading statement. The statement cannot access any other file."""
     if (query is None) == (file is None):
         raise typer.BadParameter('give either a statement ("SELECT …") or --file')
     text = query if file is None else file.read_text(encoding="utf-8")
@@ -71,9 +73,9 @@ def sql(
 
 
 def run_sql(text: str, format_: Format, limit: int, database: Path | None = None, *, unsafe: bool = False) -> None:
-    """Runs one statement and writes its rows; a mistake in the SQL is one red line and exit code 1.
+    """Runs one statement and writes its rows. An error in the SQL is one red line and exit code 1.
 
-    Raises RefusedStatement where it is not one statement that reads, unless ``unsafe``.
+    Raises RefusedStatement if it is not one reading statement, unless ``unsafe``.
     """
     import duckdb
 
@@ -91,7 +93,7 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
     ) as connection:
         try:
             if not duckdb.extract_statements(text):
-                raise fail('there is no statement: give one ("SELECT …") or --file')
+                raise fail('no statement: give one ("SELECT …") or --file')
             result = connection.execute(text)
             names = [column[0] for column in result.description or ()]
             rows = _rows(result)
@@ -109,7 +111,7 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
 
 
 def _require_whole(connection: duckdb.DuckDBPyConnection, lake: str | None, error: duckdb.Error) -> None:
-    """Raises CorruptStore where a file of the lake that the publication's views read is damaged."""
+    """Raises CorruptStore if a lake file that the publication's views read is damaged."""
     import duckdb
 
     from echelon_pipeline.lake.damage import may_be_damage, require_intact
@@ -122,7 +124,7 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, lake: str | None, erro
     """
     try:
         views = connection.execute(query, {"lake": lake}).fetchall()
-    except duckdb.Error:  # another file than a publication
+    except duckdb.Error:  # the file is not a publication
         return
     for table, root, files in views:
         require_intact(table, f"{root}/{table.replace('.', '/')}", [root + file for file in files], error)

@@ -1,6 +1,6 @@
-"""``echelon rederive``: core tables again from raw, then what is computed from them, then the publication.
+"""``echelon rederive``: derives core tables again from raw, then computes marts and publishes.
 
-Belongs here: options, and which days the command names afterwards.
+Belongs here: options, and the report of days that could not be derived completely.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typer
 
 from echelon_pipeline.commands.common import building, err, out, warn
 from echelon_pipeline.commands.progress import shown_progress
-from echelon_pipeline.commands.work import VenueName, bring_up, in_dagster
+from echelon_pipeline.commands.work import VenueName, in_dagster, refresh_and_publish
 from echelon_pipeline.settings import Settings
 
 
@@ -30,13 +30,13 @@ def rederive(
     ] = None,
     to: Annotated[
         datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], show_default=False, help="Last UTC day of events, included."),
+        typer.Option("--to", formats=["%Y-%m-%d"], show_default=False, help="Last UTC day of events, inclusive."),
     ] = None,
 ) -> None:
-    """Derive core tables again from what is stored in raw, then compute marts and publish. No venue is asked.
+    """Derive core tables again from raw, then compute marts and publish. Sends no request to a venue.
 
-    For a table that was damaged or lost, and after a change of the parsers. The rows are the same ones; imported rows
-    and rows whose raw is gone stay. Days that could not be derived whole are named at the end.
+    Use it for a damaged or lost table, and after a change of the parsers. It gives the same rows. Imported rows, and
+    rows whose raw was deleted, stay. At the end it names the days that could not be derived completely.
     """
     if (from_ is None) != (to is None):
         raise typer.BadParameter("--from and --to go together")
@@ -52,7 +52,7 @@ def rederive(
 
 
 def rederive_tables(settings: Settings, config: dict[str, Any]) -> None:
-    """The same for these settings. Raises RunFailed, RunPostponed."""
+    """Runs the job ``rederive`` with this configuration, then refreshes. Raises RunFailed, RunPostponed."""
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_rederive_job
     from echelon_pipeline.ops.warehouse import Warehouse
@@ -62,20 +62,22 @@ def rederive_tables(settings: Settings, config: dict[str, Any]) -> None:
     for name, rows in sorted(done["rows_staged"].items()):
         new, changed = done["rows_new"].get(name, 0), done["rows_changed"].get(name, 0)
         out().print(f"{name}: {rows:,} rows derived, {new:,} new, {changed:,} changed", soft_wrap=True)
-    bring_up(settings)
-    _say_gaps(done["gaps"])
+    refresh_and_publish(settings)
+    _print_gaps(done["gaps"])
 
 
-def _say_gaps(gaps: Sequence[Sequence[Any]]) -> None:
-    """One line for each table of a venue whose raw is not whole."""
+def _print_gaps(gaps: Sequence[Sequence[Any]]) -> None:
+    """Prints one line for each table of a venue whose raw is incomplete."""
     lines = []
-    for (venue, table, is_gone), some in groupby(sorted(gaps, key=_kind), key=_kind):
-        days = sorted({day for _, _, day, _, _ in some if day})
+    for (venue, table, is_gone), group in groupby(sorted(gaps, key=_kind), key=_kind):
+        days = sorted({day for _, _, day, _, _ in group if day})
         when = f"{len(days)} day(s), {days[0]} to {days[-1]}: " if days else ""
-        what = "rows are lost, and windows say so: ask for them again" if is_gone else "its rows stay as they are"
-        lines.append(f"{table} of {venue}: {when}raw of it is gone, {what}")
+        what = (
+            "rows are lost and their windows are no longer complete" if is_gone else "the stored rows stay as they are"
+        )
+        lines.append(f"{table} of {venue}: {when}raw is missing, {what}")
     if lines:
-        warn("not derived whole (`echelon ingest` asks again for what windows no longer claim):", *lines)
+        warn("not derived completely (`echelon ingest` fetches again what is under no complete window):", *lines)
 
 
 def _kind(gap: Sequence[Any]) -> tuple[str, str, bool]:

@@ -1,7 +1,6 @@
-"""Query results for people and programs: exact, as table, csv, json or markdown.
+"""Writes query results exactly, as table, csv, json or markdown.
 
-Belongs here: turning values into text. Decimals keep every digit that their type has; nothing passes
-through a float.
+Belongs here: turning values into text. Decimals keep every digit of their type; no value passes through a float.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Rows = Iterable[Sequence[object]]
 
 
 class Format(StrEnum):
-    """How a result is written."""
+    """The format of a written result."""
 
     table = "table"
     csv = "csv"
@@ -49,8 +48,8 @@ def text_of(value: object) -> str:
 
 
 def json_of(value: object) -> Any:
-    """A value for JSON. Decimals become strings: most readers would make floats of them. So do NaN and the infinities,
-    "NaN", "Infinity" and "-Infinity": JSON has no number for them, and null is NULL."""
+    """A value for JSON. Decimals become strings, because most readers would turn them into floats. NaN and infinities
+    become "NaN", "Infinity" and "-Infinity": JSON has no numbers for them, and null means NULL."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value is None or isinstance(value, bool | int | float | str):
@@ -65,12 +64,12 @@ def json_of(value: object) -> Any:
 
 
 def is_number(value: object) -> bool:
-    """Whether a column of such values reads best flush right."""
+    """True if a column of such values is aligned right."""
     return isinstance(value, int | float | Decimal | timedelta) and not isinstance(value, bool)
 
 
 def write_table(console: Console, names: Sequence[str], rows: Rows) -> None:
-    """A table as wide as the terminal; wide values are folded, never cut; control characters are shown."""
+    """A table as wide as the terminal. Wide values are wrapped, never cut; control characters are escaped."""
     body = list(rows)
     table = Table(header_style="bold")
     for index, name in enumerate(names):
@@ -98,7 +97,7 @@ def write_json(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
 
 
 def write_markdown(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
-    """A pipe table; control characters are shown."""
+    """A pipe table with escaped control characters."""
 
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(visible(c.replace("|", "\\|").replace("\n", " ")) for c in cells) + " |\n"

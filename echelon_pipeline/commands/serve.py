@@ -1,6 +1,6 @@
-"""``echelon sandbox`` and ``echelon ui``: processes that stay until they are stopped.
+"""``echelon sandbox`` and ``echelon ui``: servers that run until they are stopped.
 
-Belongs here: starting and stopping. What the sandbox serves is in ``sandbox/``.
+Belongs here: starting and stopping servers. The sandbox itself is in ``sandbox/``.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from echelon_pipeline.ops.dagster_home import WORKSPACE_FILE, child_environment,
 from echelon_pipeline.settings import Settings, project_file
 from echelon_pipeline.state.processes import living_after
 
-# More than the children give themselves.
+# Longer than the grace period of the children.
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.2
-LISTEN_JOB, LISTENER_TAG = "listen", "echelon/listener"  # of defs/listening.py, which takes a second to import
+LISTEN_JOB, LISTENER_TAG = "listen", "echelon/listener"  # as in defs/listening.py, which takes a second to import
 WEBSERVER = "echelon_pipeline.commands.webserver"
 
 
@@ -40,36 +40,36 @@ def ui(
         str, typer.Option(help="Address to listen on. There is no login: see docs/operations.md, “Who may use the UI”.")
     ] = "127.0.0.1",
     keep_listeners: Annotated[
-        bool, typer.Option("--keep-listeners", help="Let listeners record on when the UI and the daemon are stopped.")
+        bool, typer.Option("--keep-listeners", help="Leave listeners running when the UI and the daemon stop.")
     ] = False,
 ) -> None:
-    """Dagster's UI and daemon on this home, for this machine alone; Ctrl-C stops both, and the listeners."""
+    """Run Dagster's UI and daemon on this home, for this machine only. Ctrl-C stops both, and the listeners."""
     settings = building()
     with (
-        presence.alone(settings, port) as present,
+        presence.exclusive_ui(settings, port) as present,
         stopping.default_signals(),
-        noted_signals() as heard,
+        caught_signals() as signals,
         ExitStack() as stack,
     ):
         require_port(host, port)
         _end_dead_runs(settings)
         environment = child_environment(settings, **_universe_of(settings, stack))
-        stack.callback(end_runs, settings, keep_listeners=keep_listeners)  # after the daemon, which begins them again
-        # Sessions of their own: Ctrl-C reaches us alone, and we stop them in order.
+        stack.callback(end_runs, settings, keep_listeners=keep_listeners)  # after the daemon, which would restart them
+        # Each child has a session of its own: Ctrl-C reaches only this process, which stops the children in order.
         children = {
             name: parent_watch.start(*command, env=environment, start_new_session=True)
             for name, command in _commands(host, port).items()
         }
-        present.note({name: child.pid for name, child in children.items()})
+        present.record({name: child.pid for name, child in children.items()})
         stack.callback(stop, list(children.values()))
         out().print(f"UI: http://{host}:{port} on {settings.home} (Ctrl-C stops it)", soft_wrap=True)
-        gone = wait_for_end(children, heard)
-    if gone is not None:
-        raise fail(f"the {gone} ended by itself (exit code {children[gone].returncode}); its messages are above")
+        ended = wait_for_end(children, signals)
+    if ended is not None:
+        raise fail(f"the {ended} ended unexpectedly (exit code {children[ended].returncode}); see its messages above")
 
 
 def _commands(host: str, port: int) -> dict[str, list[str]]:
-    # Without -w the workspace file is ignored beside a [tool.dg] block.
+    # Without -w Dagster ignores the workspace file if there is a [tool.dg] block.
     workspace = str(project_file(WORKSPACE_FILE))
     return {
         "webserver": [WEBSERVER, "--workspace", workspace, "--host", host, "--port", str(port)],
@@ -78,7 +78,7 @@ def _commands(host: str, port: int) -> dict[str, list[str]]:
 
 
 def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:
-    """For a home that the demo made: its sandbox again, so that runs started in the UI don't ask the live venues."""
+    """For a demo's home: starts its sandbox again, so that runs started in the UI do not call the live venues."""
     universe = claimed_universe(settings.home)
     if universe is None:
         return {}
@@ -88,26 +88,26 @@ def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:
 
 
 @contextmanager
-def noted_signals() -> Iterator[Sequence[int]]:
-    """The signals that ask us to end: the first one is noted, and what stops in order is not broken off by others."""
-    heard: list[int] = []
+def caught_signals() -> Iterator[Sequence[int]]:
+    """Collects signals that request an end. Further signals do not interrupt an orderly stop."""
+    received: list[int] = []
 
-    def ask(number: int, _frame: FrameType | None) -> None:
-        heard.append(number)
+    def collect(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
 
-    # A closed terminal must not leave the children alone; one that is ignored (nohup) changes nothing.
-    meant = [n for n in stopping.SIGNALS if signal.getsignal(n) is not signal.SIG_IGN or n is not signal.SIGHUP]
-    before = {number: signal.signal(number, ask) for number in meant}
+    # A closed terminal (SIGHUP) must stop the children too, unless it is ignored (nohup).
+    handled = [n for n in stopping.SIGNALS if signal.getsignal(n) is not signal.SIG_IGN or n is not signal.SIGHUP]
+    before = {number: signal.signal(number, collect) for number in handled}
     try:
-        yield heard
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def wait_for_end(children: Mapping[str, subprocess.Popen[bytes]], heard: Sequence[int]) -> str | None:
-    """Waits for a signal that ends us (None) or for the first child that ends by itself (its name)."""
-    while not heard:
+def wait_for_end(children: Mapping[str, subprocess.Popen[bytes]], signals: Sequence[int]) -> str | None:
+    """Waits for a signal (gives None), or for the first child that ends by itself (gives its name)."""
+    while not signals:
         for name, child in children.items():
             if child.poll() is not None:
                 return name
@@ -116,7 +116,7 @@ def wait_for_end(children: Mapping[str, subprocess.Popen[bytes]], heard: Sequenc
 
 
 def stop(children: Sequence[subprocess.Popen[bytes]], seconds: float = STOP_SECONDS) -> None:
-    """Interrupts every child, waits, and kills what is left."""
+    """Interrupts every child, waits, and kills the children that are still running."""
     for child in children:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
@@ -140,8 +140,8 @@ def _end_dead_runs(settings: Settings) -> None:
 
 
 def end_runs(settings: Settings, *, keep_listeners: bool, seconds: float = STOP_SECONDS) -> None:
-    """Ends what the daemon left at work: listeners, which would record for hours unseen, and in a demo's home, whose
-    venues end with us, every run. Other runs come to their end by themselves. Says what goes on."""
+    """Ends the runs that the daemon left: listeners, which would record for hours unnoticed, and in a demo's home every
+    run, because its sandbox ends too. Other runs finish by themselves; prints which ones continue."""
     import dagster as dg
 
     from echelon_pipeline.ops.dead_runs import launched_here
@@ -157,8 +157,8 @@ def end_runs(settings: Settings, *, keep_listeners: bool, seconds: float = STOP_
                     os.kill(process.pid, signal.SIGTERM)
             else:
                 name = f"listener {run.tags.get(LISTENER_TAG, '')}" if is_listener else run.job_name
-                until = "until its shift is over" if is_listener else "until it is done"
-                out().print(f"{name}: run {run.run_id} of {process} goes on {until}", soft_wrap=True)
+                until = "until the end of its shift" if is_listener else "until it is done"
+                out().print(f"{name}: run {run.run_id} of {process} continues {until}", soft_wrap=True)
         living = living_after([process for _, process in ending], seconds)
         for run, process in ending:
             if process in living:

@@ -1,6 +1,6 @@
 """``echelon record``, ``replay`` and ``book``: order books from the venues' streams, without Dagster.
 
-Belongs here: options and what is printed. Recording and replaying are ``streams/``'s.
+Belongs here: options and printed output. Recording and replay are in ``streams/``.
 """
 
 from __future__ import annotations
@@ -33,19 +33,22 @@ if TYPE_CHECKING:
     from echelon_pipeline.venues.live import Feed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-RECORDER = "echelon record"  # its lease
-RECORD_END = 10.0  # seconds that a recording may take to close its segments; frames are durable within one
+RECORDER = "echelon record"  # name of its lease
+RECORD_END = 10.0  # seconds that a recording may take to close its segments; frames are durable within one second
 
 
 def record(
     instrument: Annotated[
-        list[str] | None, typer.Argument(show_default=False, help="Instruments, say kalshi:KXFED-26DEC-T4.00.")
+        list[str] | None,
+        typer.Argument(
+            show_default=False, help="Instruments, e.g. kalshi:KXFED-26DEC-T4.00. Default: the most traded."
+        ),
     ] = None,
     venue: Annotated[list[VenueName] | None, typer.Option(help="Only this venue; may be repeated.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="Without instruments: so many, the most traded first.")] = 50,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long. Default: at Ctrl-C.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Without named instruments: how many of the most traded.")] = 50,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Seconds to record. Default: until Ctrl-C.")] = None,
 ) -> None:
-    """Record live order books: every frame, durable within a second."""
+    """Record live order books: every frame of the venues' streams, durable within a second."""
     from echelon_pipeline.state.database import State
     from echelon_pipeline.state.holding import hold_lease
     from echelon_pipeline.state.listeners import Listeners
@@ -53,18 +56,18 @@ def record(
     from echelon_pipeline.streams.segments import last_write, left_open, recover
     from echelon_pipeline.streams.selection import watchable
 
-    with own_venues(prepared()) as settings:
+    with venues_of_home(prepared()) as settings:
         chosen = watchable(settings, [v.value for v in venue or VenueName], ids=instrument or (), most=top)
         if not chosen:
-            raise fail("no open instrument to record; `echelon ingest` brings the venues' listings up to date")
+            raise fail("no open instrument to record; `echelon ingest` updates the venues' listings")
         root = settings.capture_root
-        # Epochs of later recordings are larger, also than those from before they were a lease's.
+        # Epochs of later recordings are larger. Recordings older than this lease used seconds as their epochs.
         with hold_lease(settings, RECORDER, wait=0, at_least=int(time.time())) as hold, State.of(settings) as state:
             listeners = Listeners(state)
             last = last_write(root, RECORD)
-            for path in left_open(root, RECORD, before=hold.epoch):  # by a recorder that is dead, or lost its lease
+            for path in left_open(root, RECORD, before=hold.epoch):  # by a recorder that died or lost its lease
                 recover(path)
-            # Until its last sign of life it meant to watch what it watched.
+            # The intent of the previous recorder ends with its last write.
             listeners.record_by_hand(hold.guard, [], at=_EPOCH if last is None else last)
             listeners.record_by_hand(hold.guard, [w.instrument_id for w in chosen])
             try:
@@ -76,12 +79,12 @@ def record(
                 listeners.record_by_hand(hold.guard, [])
             _show(done, root)
             if nothing := [v for v in refused if not any(r.frames for n, r in done.items() if n.startswith(f"{v} "))]:
-                raise fail("; ".join(f"nothing of {v} was recorded: {refused[v]}" for v in nothing))
+                raise fail("; ".join(f"no frame of {v} was recorded: {refused[v]}" for v in nothing))
 
 
 @contextmanager
-def own_venues(settings: Settings) -> Iterator[Settings]:
-    """The settings; for a demo's home those of its sandbox, whose clock runs meanwhile."""
+def venues_of_home(settings: Settings) -> Iterator[Settings]:
+    """The settings. For a demo's home: starts its sandbox with a running clock, and gives settings that point to it."""
     universe = claimed_universe(settings.home)
     if universe is None:
         yield settings
@@ -95,7 +98,8 @@ def own_venues(settings: Settings) -> Iterator[Settings]:
 async def _record(
     settings: Settings, chosen: Sequence[Watchable], hold: Hold, seconds: float | None, stop: asyncio.Event
 ) -> tuple[dict[str, Recorded], dict[str, str]]:
-    """What was recorded by feed, and by venue why a feed was given up. That of one venue ends none of another's."""
+    """Records until ``stop``. Gives what was recorded by feed, and by venue why a feed was refused. A refused feed of
+    one venue does not end the feeds of another."""
     from echelon_pipeline.state.tables import RECORD
     from echelon_pipeline.streams.feeds import feeds_of, instrument_of
     from echelon_pipeline.streams.record import Pace, Recorded
@@ -106,16 +110,16 @@ async def _record(
     refused: dict[str, str] = {}
 
     @contextmanager
-    def given_up(venue: str) -> Iterator[None]:
+    def refusals(venue: str) -> Iterator[None]:
         try:
             yield
-        except Permanent as error:  # a key that is missing, cannot be used or is refused
+        except Permanent as error:  # a missing, unusable or refused key
             refused[venue] = str(error)
             warn(f"{venue}: {error}")
 
     feeds = []
     for venue in dict.fromkeys(InstrumentId.parse(w.instrument_id).venue for w in chosen):
-        with given_up(venue):
+        with refusals(venue):
             some = [instrument_of(w) for w in chosen if InstrumentId.parse(w.instrument_id).venue == venue]
             feeds += feeds_of(settings, some, metrics)
     done = {f"{feed.venue} {feed.number}": Recorded() for feed in feeds}
@@ -124,7 +128,7 @@ async def _record(
     policy, pace = WsPolicy.of(settings), Pace.of(settings)
 
     async def one(feed: Feed, recorded: Recorded) -> None:
-        with given_up(feed.venue):
+        with refusals(feed.venue):
             await record_feed(
                 feed,
                 settings.capture_root,
@@ -142,13 +146,13 @@ async def _record(
             for feed, recorded in zip(feeds, done.values(), strict=True):
                 group.create_task(one(feed, recorded))
     except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None  # the others' were ended because of it
+        raise errors.exceptions[0] from None  # the other feeds were cancelled because of it
     return done, refused
 
 
 def _show(done: dict[str, Recorded], root: Path) -> None:
     table = Table(
-        "feed", "connections", "frames", "books renewed", "segments", "MB", "slowest flush s", title=str(root)
+        "feed", "connections", "frames", "books requested", "segments", "MB", "slowest flush s", title=str(root)
     )
     for name, recorded in done.items():
         size = sum(path.stat().st_size for path in recorded.segments) / 1e6
@@ -160,37 +164,41 @@ def _show(done: dict[str, Recorded], root: Path) -> None:
 def replay(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(exists=True, dir_okay=False, show_default=False, help="Segments. Default: all of the home."),
+        typer.Argument(
+            exists=True, dir_okay=False, show_default=False, help="Segment files. Default: all segments of the home."
+        ),
     ] = None,
 ) -> None:
-    """Rebuild books from segments and say what can be believed."""
+    """Rebuild books from recorded segments and show which books are valid."""
     from echelon_pipeline.streams.chains import chains
     from echelon_pipeline.streams.replay import replay as replay_feed
 
     table = Table("feed", "connections", "frames", "rows", "events", "gaps", "hashes", "books at the end", "met")
     for chain in chains(_segments(files)):
-        told = replay_feed(chain)
+        feed = replay_feed(chain)
         table.add_row(
-            f"{told.venue} {told.listener} {told.feed}, epoch {told.epoch}",
-            str(told.connections),
-            str(told.frames),
-            str(told.rows),
-            *(_counted(c.items()) for c in (told.events, told.gaps, told.hashes, told.states, told.met)),
+            f"{feed.venue} {feed.listener} {feed.feed}, epoch {feed.epoch}",
+            str(feed.connections),
+            str(feed.frames),
+            str(feed.rows),
+            *(_counted(c.items()) for c in (feed.events, feed.gaps, feed.hashes, feed.states, feed.met)),
         )
     out().print(table)
 
 
 def book(
-    instrument: Annotated[str, typer.Argument(help="An instrument, say kalshi:KXFED-26DEC-T4.00.")],
+    instrument: Annotated[str, typer.Argument(help="An instrument, e.g. kalshi:KXFED-26DEC-T4.00.")],
     at: Annotated[
         datetime | None,
         typer.Option(
-            "--at", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"], help="UTC. Default: the last frame."
+            "--at",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"],
+            help="Time, UTC. Default: time of the last frame.",
         ),
     ] = None,
-    levels: Annotated[int, typer.Option(min=1, max=25, help="Levels of each side.")] = 10,
+    levels: Annotated[int, typer.Option(min=1, max=25, help="Number of levels per side.")] = 10,
 ) -> None:
-    """The order book of an instrument as it was known at an instant."""
+    """Show the order book of an instrument as known at a given time."""
     from echelon_pipeline.domain.scaled import decimal_text
     from echelon_pipeline.streams.replay import book_of
 
@@ -209,10 +217,10 @@ def book(
 def _segments(files: list[Path] | None) -> list[Path]:
     from echelon_pipeline.streams.segments import segments
 
-    found = files or segments(prepared().capture_root)
-    if not found:
-        raise fail("nothing recorded yet: `echelon record`")
-    return found
+    paths = files or segments(prepared().capture_root)
+    if not paths:
+        raise fail("there are no recordings yet: run `echelon record`")
+    return paths
 
 
 def _counted(items: Iterable[tuple[str, int]]) -> str:

@@ -1,6 +1,6 @@
-"""``echelon prune`` and ``echelon reconcile``: Dagster's records, thinned and brought into line with the lake.
+"""``echelon prune`` and ``echelon reconcile``: delete old runs, and report partitions from the lake to Dagster.
 
-Belongs here: options and what is printed. What belongs to a run is ``ops/history.py``'s to know.
+Belongs here: options and printed output. ``ops/history.py`` deletes runs, ``ops/reconcile.py`` reports partitions.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def prune(
     older_than: Annotated[
-        float, typer.Option(min=0, metavar="DAYS", help="Only runs that ended so many days ago or longer.")
+        float, typer.Option(min=0, metavar="DAYS", help="Delete only runs that ended at least this many days ago.")
     ] = 30.0,
-    keep: Annotated[int, typer.Option(min=0, help="So many ended runs stay, the newest, however old.")] = 100,
+    keep: Annotated[int, typer.Option(min=0, help="Number of newest ended runs to keep at any age.")] = 100,
 ) -> None:
     """Delete old runs from Dagster's records, with their event files and logs.
 
-    The lake keeps everything. The records of partitions go with the runs that made them, and are reported again from
-    the lake afterwards, as `echelon reconcile` does.
+    The lake keeps everything. Records of partitions are deleted with the runs that made them, then reported again from
+    the lake, like `echelon reconcile` does.
     """
     import dagster as dg
 
@@ -36,13 +36,13 @@ def prune(
 
     settings = prepared()
     with in_dagster(settings), dg.DagsterInstance.get() as instance:
-        end_dead_runs(instance, settings)  # else they count as under way
+        end_dead_runs(instance, settings)  # else they count as running
         done = delete(instance, settings.dagster_home.resolve(), older_than=timedelta(days=older_than), keep=keep)
         if done.runs:
             _reconcile(settings, instance)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(done.runs.items())) or "none old enough"
     out().print(
-        f"runs deleted: {counts}; files of {done.unknown} runs that were deleted before; "
+        f"runs deleted: {counts}; leftover files of {done.unknown} runs deleted earlier; "
         f"{done.bytes_before / 1e6:.1f} MB before, {done.bytes_after / 1e6:.1f} MB now",
         soft_wrap=True,
         highlight=False,
@@ -50,9 +50,10 @@ def prune(
 
 
 def reconcile() -> None:
-    """Report partitions to Dagster as the lake has them: what was lost from its records, and what it only believes.
+    """Report the partitions that the lake has to Dagster, and remove records of partitions that it does not have.
 
-    Nothing is computed and no venue is asked. For records that were deleted or restored, and after tables were.
+    Computes nothing and sends no request to a venue. Use it after Dagster's records, or tables, were deleted or
+    restored.
     """
     import dagster as dg
 
@@ -69,6 +70,6 @@ def _reconcile(settings: Settings, instance: DagsterInstance) -> None:
 
     done = report(build_defs(settings), settings, instance)
     for asset, count in sorted(done.forgotten.items()):
-        out().print(f"{asset}: {count} partition(s) on record are not in the lake: reported anew", soft_wrap=True)
+        out().print(f"{asset}: {count} recorded partition(s) are not in the lake; reported again", soft_wrap=True)
     total = sum(done.reported.values())
     out().print(f"reported from the lake: {total} partition(s) of {len(done.reported)} asset(s)", soft_wrap=True)

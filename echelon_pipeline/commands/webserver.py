@@ -1,7 +1,7 @@
-"""``python -m echelon_pipeline.commands.webserver``: Dagster's web pages behind the same-origin rule.
+"""``python -m echelon_pipeline.commands.webserver``: serves Dagster's web pages behind the same-origin rule.
 
-Belongs here: starting Dagster's application as ``dagster-webserver`` does, with our layer around it. Dagster takes
-mutations by GET, with any Host and Origin; it has no setting for that.
+Belongs here: starting Dagster's application like ``dagster-webserver`` does, wrapped in the same-origin check. Dagster
+accepts mutations by GET, with any Host and Origin, and has no setting to forbid that.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from echelon_pipeline.hosting.same_origin import SameOrigin
 from echelon_pipeline.settings import load_settings
 
 GRAPHQL = "/graphql"
-# What dagster-webserver's own command sets: milliseconds, seconds, connections; the pages ask every 2,000 ms.
+# As set by dagster-webserver's own command: milliseconds, seconds, connections; the pages poll every 2,000 ms.
 _STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL = 15_000, 3_600, 20, 2_000
-_CLOSE_SECONDS = 5  # for open pages' connections, before they are cut
+_CLOSE_SECONDS = 5  # until connections of open pages are closed by force
 
 
 def guarded(app: ASGIApp, hosts: Sequence[str] = ()) -> SameOrigin:
-    """Dagster's application for people of this machine, or of ``hosts``."""
-    return SameOrigin(app, hosts=hosts, post_only=(GRAPHQL,), hint="ECHELON_UI_HOSTS names hosts beside loopback")
+    """Dagster's application, limited to requests for loopback names and ``hosts``."""
+    return SameOrigin(app, hosts=hosts, post_only=(GRAPHQL,), hint="ECHELON_UI_HOSTS allows hosts other than loopback")
 
 
 def serve(workspace: str, host: str, port: int, hosts: Sequence[str]) -> None:
     """Serves the instance of DAGSTER_HOME until SIGINT or SIGTERM."""
     configure_loggers(log_level="INFO")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the code server in order, as SIGINT does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the code server in order, like SIGINT
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW)
         target = WorkspaceFileTarget(paths=[workspace])
@@ -57,19 +57,19 @@ def serve(workspace: str, host: str, port: int, hosts: Sequence[str]) -> None:
 
 @asynccontextmanager
 async def _lifespan(_: object) -> AsyncIterator[None]:
-    with suppress(asyncio.CancelledError):  # how uvicorn ends it at an interrupt
+    with suppress(asyncio.CancelledError):  # raised by uvicorn at an interrupt
         yield
 
 
 def main() -> int:
-    """Exit code: 0 after an interrupt, 1 where the settings cannot be used."""
+    """Serves until an interrupt. Exit code: 0 after an interrupt, 1 if the settings cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m echelon_pipeline.commands.webserver")
     parser.add_argument("--workspace", required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    given = parser.parse_args()
+    options = parser.parse_args()
     try:
-        serve(given.workspace, given.host, given.port, load_settings().ui_hosts_allowed)
+        serve(options.workspace, options.host, options.port, load_settings().ui_hosts_allowed)
     except KeyboardInterrupt:
         return 0
     except EchelonError as error:

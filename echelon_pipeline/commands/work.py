@@ -1,6 +1,6 @@
-"""``echelon ingest``, ``refresh``, ``publish`` and ``maintain``: the work itself is done elsewhere.
+"""``echelon ingest``, ``derive``, ``refresh``, ``publish`` and ``maintain``.
 
-Belongs here: options and what is printed afterwards.
+Belongs here: options and printed output. The work itself belongs in lower rooms.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from echelon_pipeline.errors import MartsFailed, RunFailed, RunPostponed
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.registry import venue_names
 
-# Venues that can be asked for.
+# Values of the option --venue.
 VenueName = StrEnum("VenueName", {name: name for name in venue_names()})  # type: ignore[misc]
 
 
 def days_between(settings: Settings, first: datetime | None, last: datetime | None) -> list[date]:
-    """UTC days, both ends included; without them, the first day of the partitions to today."""
+    """UTC days from ``first`` to ``last``, inclusive. Default: from the first day of the partitions to today."""
     begin = first.date() if first else settings.first_day
     end = last.date() if last else settings.clock().astimezone(UTC).date()
     if begin > end:
@@ -36,19 +36,22 @@ def days_between(settings: Settings, first: datetime | None, last: datetime | No
 def ingest(
     from_: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], show_default=False, help="First UTC day."),
+        typer.Option(
+            "--from", formats=["%Y-%m-%d"], show_default=False, help="First UTC day. Default: see ECHELON_DAYS_BACK."
+        ),
     ] = None,
     to: Annotated[
         datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], show_default=False, help="Last UTC day, included. Default: today."),
+        typer.Option("--to", formats=["%Y-%m-%d"], show_default=False, help="Last UTC day, inclusive. Default: today."),
     ] = None,
     venue: Annotated[list[VenueName] | None, typer.Option(help="Only this venue; may be repeated.")] = None,
     select: Annotated[
-        str | None, typer.Option(show_default=False, help="Asset selection, say 'key:\"core/kalshi/*\"'. Default: all.")
+        str | None,
+        typer.Option(show_default=False, help="Asset selection, e.g. 'key:\"core/kalshi/*\"'. Default: all."),
     ] = None,
-    refetch: Annotated[bool, typer.Option("--refetch", help="Ask the venues again also for what is complete.")] = False,
+    refetch: Annotated[bool, typer.Option("--refetch", help="Fetch complete days again too.")] = False,
 ) -> None:
-    """Fetch, derive, commit and publish. Goes on where an interrupted run stopped."""
+    """Fetch, derive, commit and publish. Continues where an interrupted run stopped."""
     settings = building()
     ingest_days(settings, days_between(settings, from_, to), venue or list(VenueName), select=select, refetch=refetch)
 
@@ -61,7 +64,7 @@ def ingest_days(
     select: str | None = None,
     refetch: bool = False,
 ) -> None:
-    """Runs the main job on this home, showing progress on standard error. Raises RunFailed."""
+    """Runs the main job on this home and shows progress on standard error. Raises RunFailed."""
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_main_job
     from echelon_pipeline.ops.warehouse import Warehouse
@@ -82,24 +85,24 @@ def ingest_days(
 
 @contextmanager
 def in_dagster(settings: Settings) -> Iterator[None]:
-    """Runs begun inside are recorded in the home's Dagster instance."""
+    """Inside, runs are recorded in the home's Dagster instance."""
     from dagster import BetaWarning, PreviewWarning
 
     from echelon_pipeline.ops.dagster_home import enter_dagster_home
 
-    for notice in (BetaWarning, PreviewWarning):  # addressed to us, not to whoever runs the command
+    for notice in (BetaWarning, PreviewWarning):  # for developers, not for users of the command
         warnings.simplefilter("ignore", notice)
     enter_dagster_home(settings)
     yield
 
 
 def derive() -> None:
-    """Bring tables of books, and what is computed from them, up to what was recorded; then publish."""
+    """Derive book tables and marts from recordings, then publish."""
     derive_books(building())
 
 
 def derive_books(settings: Settings) -> None:
-    """The same for these settings. Raises RunFailed, RunPostponed, when all else is done."""
+    """Derives book tables, then refreshes. Raises RunFailed or RunPostponed at the end if an hour failed."""
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_books_job
 
@@ -107,18 +110,20 @@ def derive_books(settings: Settings) -> None:
         try:
             hours = run_books_job(build_defs(settings), settings)
         except (RunFailed, RunPostponed):
-            bring_up(settings)
+            refresh_and_publish(settings)
             raise
     for hour in hours:
         out().print(f"books of {hour:%Y-%m-%d %H}:00 derived", soft_wrap=True)
-    bring_up(settings)
+    refresh_and_publish(settings)
 
 
 def publish(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Also when nothing changed or it is too soon; never over tables that vanished or went back."
+            "--force",
+            help="Publish even if nothing changed, or if the last publication is younger than ECHELON_PUBLISH_EVERY. "
+            "Does not override the refusal of tables that vanished or went back to an older version.",
         ),
     ] = False,
     rebuilt: Annotated[
@@ -126,11 +131,11 @@ def publish(
         typer.Option(
             "--rebuilt",
             metavar="TABLE",
-            help="This table was rebuilt or restored on purpose: accept it as it is. Repeat, or `all`.",
+            help="Accept this table, which was rebuilt or restored on purpose. May be repeated; `all`: every table.",
         ),
     ] = None,
 ) -> None:
-    """Build the published DuckDB file anew from the lake, and bring the Postgres mirror up to it."""
+    """Build the published DuckDB file from the lake, then update the Postgres mirror."""
     from echelon_pipeline.publish.publish import publish as build
 
     settings = building()
@@ -148,18 +153,18 @@ def publish(
             f"published {publication.path}: {len(publication.tables)} tables in {publication.seconds:.1f} s",
             soft_wrap=True,
         )
-        say_stale(publication.stale)
-    mirror(settings)
+        print_stale(publication.stale)
+    update_mirror(settings)
 
 
-def say_stale(stale: Mapping[str, str]) -> None:
-    """One yellow line for each published table that keeps an older version."""
+def print_stale(stale: Mapping[str, str]) -> None:
+    """Prints one yellow line for each published table that keeps an older version."""
     for name, reason in stale.items():
         err().print(f"{name} keeps its last version: {reason}", style="yellow", soft_wrap=True)
 
 
-def mirror(settings: Settings) -> None:
-    """Brings the Postgres mirror up to the published file, where one is configured."""
+def update_mirror(settings: Settings) -> None:
+    """Updates the Postgres mirror from the published file, if one is configured."""
     if settings.postgres_url is None:
         return
     from echelon_pipeline.publish.postgres import publish_postgres
@@ -174,23 +179,24 @@ def mirror(settings: Settings) -> None:
 
 
 def refresh(
-    again: Annotated[bool, typer.Option("--again", help="Also what is not older than its inputs.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Compute all marts, including up-to-date ones.")] = False,
     allow_empty: Annotated[
         bool,
-        typer.Option("--allow-empty", help="Also where a table would lose all rows although its inputs have some."),
+        typer.Option("--allow-empty", help="Also commit a mart that loses all its rows although its inputs have rows."),
     ] = False,
 ) -> None:
     """Compute the marts that are older than their inputs, then publish.
 
-    Days that an older version of the parsers made are derived again first, ECHELON_REDERIVE_DAYS of each table at most.
+    First derives days of an older parser version again, at most ECHELON_REDERIVE_DAYS per table.
     """
     settings = building()
     derive_stale(settings)
-    bring_up(settings, again=again, allow_empty=allow_empty)
+    refresh_and_publish(settings, again=again, allow_empty=allow_empty)
 
 
 def derive_stale(settings: Settings) -> None:
-    """A bounded round over days of an older parser; prints what it did and what is left. Raises CorruptStore."""
+    """Derives a bounded number of days of an older parser version again; prints what it did and what is left. Raises
+    CorruptStore."""
     from echelon_pipeline.ingest.newer_parsers import rederive_stale
     from echelon_pipeline.lake.session import Session
     from echelon_pipeline.publish.lineage import require_intact_lake
@@ -200,8 +206,8 @@ def derive_stale(settings: Settings) -> None:
         out().print(line, soft_wrap=True)
 
 
-def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = False) -> None:
-    """Builds stale marts, publishes, mirrors, and prints what it did. Raises MartsFailed after all of that."""
+def refresh_and_publish(settings: Settings, *, again: bool = False, allow_empty: bool = False) -> None:
+    """Builds stale marts, publishes, updates the mirror, and prints what it did. Raises MartsFailed at the end."""
     from echelon_pipeline.publish.lineage import guarded_refresh
     from echelon_pipeline.publish.publish import publish as build
 
@@ -215,20 +221,20 @@ def bring_up(settings: Settings, *, again: bool = False, allow_empty: bool = Fal
         failed = error
     for table, (days, rows) in parts.items():
         out().print(f"{table}: {days:,} part(s), {rows:,} rows", soft_wrap=True)
-    # However young the published file is: it must not be older than the lake when the command says that it is done.
+    # Publish even if the last publication is recent: the file must not be older than the lake when the command ends.
     publication = build(settings, soon=True)
     out().print(f"published {publication.path}" if publication else "nothing new to publish", soft_wrap=True)
     if publication is not None:
-        say_stale({n: r for n, r in publication.stale.items() if failed is None or n not in failed.reasons})
-    mirror(settings)
+        print_stale({n: r for n, r in publication.stale.items() if failed is None or n not in failed.reasons})
+    update_mirror(settings)
     if failed is not None:
         raise failed
 
 
 def maintain() -> None:
-    """Compact tables, remove files that no kept publication names, and recordings after their retention.
+    """Compact tables, delete files that no kept publication names, and delete recordings after their retention.
 
-    Days that an older version of the parsers made are derived again, ECHELON_REDERIVE_DAYS of each table at most.
+    Also derives days of an older parser version again, at most ECHELON_REDERIVE_DAYS per table.
     """
     from echelon_pipeline.lake.session import Session
     from echelon_pipeline.ops.maintain import maintain as tidy

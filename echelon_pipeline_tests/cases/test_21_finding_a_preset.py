@@ -94,5 +94,5 @@ def test_an_import_exits_1_only_where_all_rows_are_dead(
     assert (code, f"none of 2 rows could be loaded: {reason} (2)" in said) == (
         (1, True) if price == "-1" else (0, False)
     )
-    assert f": {reason} (one is $[" in said
+    assert f": {reason} (for example $[" in said
     assert len(rows_of(home_in(tmp_path), "core.dead_letters")) == (2 if price == "-1" else 1)

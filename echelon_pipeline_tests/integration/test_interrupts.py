@@ -79,7 +79,7 @@ def test_a_killed_command_does_not_block_the_next_one_and_a_signal_ends_that_one
     assert (code, status(home, run), holder(home)) == (130, "CANCELED", None), said
     assert took < promises.seconds(5.0)
     assert f"run {killed} (main) is ended: process " in said
-    assert "error: interrupted; what was committed stays" in said
+    assert "error: interrupted; committed data stays" in said
     process, run = begun(env)
     code, took, said = ended(process, signal.SIGTERM)
     assert (code, status(home, run), holder(home)) == (143, "CANCELED", None), said

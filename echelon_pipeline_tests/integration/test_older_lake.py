@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from echelon_pipeline.commands.work import bring_up
+from echelon_pipeline.commands.work import refresh_and_publish
 from echelon_pipeline.ingest.dead_letters import unread_rows
 from echelon_pipeline.ingest.late_values import derive_later
 from echelon_pipeline.ingest.walk_progress import EVERYTHING
@@ -132,7 +132,7 @@ def test_a_letter_without_a_place_counts_on_the_day_of_its_units_windows(session
 
 def test_marts_publication_and_doctor_read_the_older_tables(session: Session) -> None:
     settings = session.settings
-    bring_up(settings)
+    refresh_and_publish(settings)
     # Its own rows of the first day claim to be complete: the letter contradicts them.
     assert claimed(session) == [(FIRST, 3, False, False, 1), (DAYS[1], 3, True, True, 0)]
     assert publish(settings) is None

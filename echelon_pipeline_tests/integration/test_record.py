@@ -260,7 +260,7 @@ def command(settings: Settings, sandbox: SandboxProcess, *arguments: str, **give
 
 def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, settings: Settings) -> None:
     assert "does not exist yet" in command(settings, sandbox, "record")
-    assert "nothing recorded yet" in command(settings, sandbox, "replay")
+    assert "there are no recordings yet" in command(settings, sandbox, "replay")
     name = kalshi_instruments(settings)[0].instrument_id
     instrument = {"instrument_id": name, "native_id": name.removeprefix("kalshi:"), "status": "active"}
     lake = Lake.of(settings)

@@ -50,7 +50,7 @@ def test_a_second_ui_is_refused_in_one_line_and_a_killed_one_leaves_nothing(tmp_
             time.sleep(0.5)
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 3  # web server, daemon, code servers
-        served = f"is served already by process {process.pid} on port {port}; stop that first"
+        served = f"is already served by process {process.pid} on port {port}; stop that process first"
         assert served in refusal(env, free_port())
         assert served in refusal(env, port)
         other = refusal({**env, "ECHELON_HOME": str(tmp_path / "other")}, port)

@@ -395,7 +395,7 @@ def test_ingest_passes_the_selection_on_and_a_failed_run_is_an_error_line(monkey
 def test_an_interrupted_ingest_says_that_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     called(monkeypatch, KeyboardInterrupt())
     result = run("ingest")
-    assert (result.exit_code, "goes on from there" in result.stderr) == (130, True)
+    assert (result.exit_code, "continues from there" in result.stderr) == (130, True)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -425,7 +425,7 @@ def test_a_signal_ends_every_command_alike(
     monkeypatch.setattr(f"echelon_pipeline.{work}", under_way)
     result = run(*arguments)
     assert result.exit_code == code, result.output
-    assert result.stderr.endswith("error: interrupted; what was committed stays, the next run goes on from there\n")
+    assert result.stderr.endswith("error: interrupted; committed data stays, the next run continues from there\n")
 
 
 def test_days_in_the_wrong_order_are_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -584,7 +584,7 @@ import subprocess, sys
 from echelon_pipeline.commands import serve
 code = "import os, signal, time; time.sleep(1.0); os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
 child = subprocess.Popen([sys.executable, "-c", code])
-with serve.noted_signals() as heard:
+with serve.caught_signals() as heard:
     gone = serve.wait_for_end({"child": child}, heard)
     serve.stop([child])
 sys.exit(0 if gone is None and child.returncode else 1)

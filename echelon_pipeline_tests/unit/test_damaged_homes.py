@@ -21,7 +21,7 @@ from dagster import DagsterInstance
 from typer.testing import CliRunner, Result
 
 from echelon_pipeline import cli
-from echelon_pipeline.commands.faults import in_our_words
+from echelon_pipeline.commands.faults import as_echelon_error
 from echelon_pipeline.errors import BadSettings, DiskFull
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.ops.dagster_home import ensure_dagster_home
@@ -308,13 +308,13 @@ def test_no_statement_is_said(home: Path, query: str) -> None:
 
 
 def test_errors_of_the_system_say_whether_to_try_again() -> None:
-    full = in_our_words(OSError(errno.ENOSPC, "No space left on device", "/home/dagster/storage/x"))
+    full = as_echelon_error(OSError(errno.ENOSPC, "No space left on device", "/home/dagster/storage/x"))
     assert isinstance(full, DiskFull)
     assert "/home/dagster/storage/x" in str(full)
     wrapped = ValueError("while writing")
     wrapped.__cause__ = sqlite3.OperationalError("database or disk is full")
-    assert isinstance(in_our_words(wrapped), DiskFull)
-    read_only = in_our_words(OSError(errno.EROFS, "Read-only file system", "/home/x"))
+    assert isinstance(as_echelon_error(wrapped), DiskFull)
+    read_only = as_echelon_error(OSError(errno.EROFS, "Read-only file system", "/home/x"))
     assert isinstance(read_only, BadSettings)
     assert "/home/x: Read-only file system" in str(read_only)
-    assert in_our_words(ZeroDivisionError("a fault of the code")) is None
+    assert as_echelon_error(ZeroDivisionError("a fault of the code")) is None

@@ -101,12 +101,16 @@ def test_an_unusable_port_is_an_error_of_one_line(host: str, port: int, said: st
 
 def test_a_home_is_served_once(tmp_path: Path) -> None:
     settings = load_settings({"ECHELON_HOME": str(tmp_path)})
-    with presence.alone(settings, 3001), pytest.raises(BadSettings) as refused, presence.alone(settings, 3002):
+    with (
+        presence.exclusive_ui(settings, 3001),
+        pytest.raises(BadSettings) as refused,
+        presence.exclusive_ui(settings, 3002),
+    ):
         pass
     assert str(refused.value) == (
-        f"{tmp_path} is served already by process {os.getpid()} on port 3001; stop that first"
+        f"{tmp_path} is already served by process {os.getpid()} on port 3001; stop that process first"
     )
-    with presence.alone(settings, 3003):
+    with presence.exclusive_ui(settings, 3003):
         pass
 
 
@@ -119,15 +123,15 @@ def test_processes_of_a_killed_ui_are_ended_and_named(
     seconds = 1 if ends else 600
     child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"])
     try:
-        with presence.alone(settings, 3001) as present:
-            present.note({"daemon": child.pid})
+        with presence.exclusive_ui(settings, 3001) as present:
+            present.record({"daemon": child.pid})
             left = file.read_bytes()
         file.write_bytes(left)  # as a kill leaves it
         name = Process.at(child.pid)
-        with presence.alone(settings, 3001, patience=3.0 if ends else 0.3):
+        with presence.exclusive_ui(settings, 3001, patience=3.0 if ends else 0.3):
             assert child.wait(10) == (0 if ends else -signal.SIGKILL)
         assert capsys.readouterr().err == f"ending processes of an `echelon ui` that was killed: daemon ({name})\n"
-        with presence.alone(settings, 3001):
+        with presence.exclusive_ui(settings, 3001):
             assert capsys.readouterr().err == ""
     finally:
         child.kill()
@@ -139,7 +143,7 @@ def test_a_truncated_file_of_a_killed_ui_is_ignored(text: str, tmp_path: Path) -
     settings = load_settings({"ECHELON_HOME": str(tmp_path)})
     (tmp_path / "dagster").mkdir()
     (tmp_path / "dagster" / presence.FILE).write_text(text, encoding="utf-8")
-    with presence.alone(settings, 3001):
+    with presence.exclusive_ui(settings, 3001):
         pass
 
 
