@@ -16,7 +16,7 @@ import pyarrow as pa
 from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.ingest.dead_letters import Asked
-from echelon_pipeline.ingest.pages import PLACES, TABLE, StoredPage, page_row, placed
+from echelon_pipeline.ingest.pages import TABLE, StoredPage, page_row, placed, rows_of_pages
 from echelon_pipeline.ingest.trades import CONFIGURED
 from echelon_pipeline.ingest.versions import feeding
 from echelon_pipeline.ingest.walk_progress import EVERYTHING
@@ -57,7 +57,7 @@ def _as_page(window: Window, table: str) -> StoredPage:
     """A window of a day of prices counts the rows of its whole run: one at least is certain."""
     span = (window.from_at, window.to_at)
     ids = (window.scope,) if window.scope.startswith(InstrumentId.prefix(window.venue)) else ()
-    scope = window.scope if PLACES[table][1] != "NULL" else None
+    scope = window.scope if rows_of_pages(table).scope else None
     rows = 1 if table == "core.daily_prices" else window.rows
     return StoredPage(window.unit_id, Asked(-1, ids, span, span, scope), rows)
 

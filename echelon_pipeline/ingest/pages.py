@@ -22,25 +22,27 @@ from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import file_list
 from echelon_pipeline.tables import TABLES
+from echelon_pipeline.tables.schema import PagedRows
 
 TABLE = "raw.pages"
-_MIDNIGHT = "CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC'"
 
-# Of each table that is read page by page: when a row is of, which scope it is of, and which rows pages bring.
-PLACES = {
-    "core.trades": ("event_at", "NULL", "identity = 'strong'"),
-    "core.daily_prices": (_MIDNIGHT, "NULL", "price_source <> 'trades'"),
-    "core.fills": ("event_at", "builder_code", "true"),
-    "core.builder_leaderboard": ("observed_at", "NULL", "true"),
-    "core.resolutions": ("observed_at", "NULL", "true"),
-}
+
+def rows_of_pages(table: str) -> PagedRows:
+    """Which rows of a table pages bring. ValueError for a table that is not read page by page."""
+    paged = TABLES[table].paged
+    if paged is None:
+        raise ValueError(f"{table} is not read page by page")
+    return paged
 
 
 def placed(table: str, rows: str) -> str:
     """A SELECT of instrument_id, at, scope of the rows that pages of a table bring. ``rows``: a SELECT of all rows."""
-    at, scope, condition = PLACES[table]
+    paged = rows_of_pages(table)
     instrument = "instrument_id" if "instrument_id" in TABLES[table].names else "NULL"
-    return f"SELECT {instrument} AS instrument_id, {at} AS at, {scope} AS scope FROM ({rows}) WHERE {condition}"
+    return (
+        f"SELECT {instrument} AS instrument_id, {paged.at} AS at, {paged.scope or 'NULL'} AS scope FROM ({rows}) "
+        f"WHERE {paged.condition}"
+    )
 
 
 def page_rows(

@@ -7,7 +7,7 @@ Belongs here: columns, keys and rules of ``core.builder_*`` and ``mart.builder_*
 from __future__ import annotations
 
 from echelon_pipeline.tables.columns import DATE, INSTRUMENT, PARSER, VENUE
-from echelon_pipeline.tables.schema import Column, Counted, Feeder, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Counted, Feeder, PagedRows, Rule, T, Table
 
 _RANGES = "('day', 'week', 'month', 'all')"
 _IS_RANGE = Rule("range is known", f"range IN {_RANGES}")
@@ -17,6 +17,7 @@ _RANGE_START = Column(
 
 VENUE_RANKING = Table(
     name="core.builder_leaderboard",
+    paged=PagedRows("observed_at"),
     fed_by=(Feeder.RANKING,),
     commit_order=11,
     counted=Counted("date", "observed_at"),

@@ -148,6 +148,16 @@ class Counted:
 
 
 @dataclass(frozen=True)
+class PagedRows:
+    """Rows of a table that pages of answers bring. ``at``: SQL of a row's time; ``scope``: SQL of what was asked for,
+    if a row says so; ``condition``: SQL that tells these rows from others of the table."""
+
+    at: str
+    scope: str = ""
+    condition: str = "true"
+
+
+@dataclass(frozen=True)
 class Table:
     """One table of the lake.
 
@@ -185,6 +195,7 @@ class Table:
     commit_order: int = 0
     merge: MergePolicy = MergePolicy()
     counted: Counted | None = None
+    paged: PagedRows | None = None
     reported_with: str = ""
     physical: bool = False
     mirrored: bool = True

@@ -16,12 +16,13 @@ from echelon_pipeline.tables.columns import (
     in_unit,
     not_negative,
 )
-from echelon_pipeline.tables.schema import Column, Counted, Cycle, Feeder, MergePolicy, Rule, T, Table
+from echelon_pipeline.tables.schema import Column, Counted, Cycle, Feeder, MergePolicy, PagedRows, Rule, T, Table
 
 _DATE = Column("date", T.DATE, "UTC day of event_at", nullable=False)
 
 DAILY_PRICES = Table(
     name="core.daily_prices",
+    paged=PagedRows("CAST(date AS TIMESTAMP) AT TIME ZONE 'UTC'", condition="price_source <> 'trades'"),
     fed_by=(Feeder.PRICES,),
     cycle=Cycle.DAY,
     needs=("core.instruments", "core.outcomes", "core.trades"),
@@ -94,6 +95,7 @@ DAILY_PRICES = Table(
 
 TRADES = Table(
     name="core.trades",
+    paged=PagedRows("event_at", condition="identity = 'strong'"),
     fed_by=(Feeder.TRADES,),
     cycle=Cycle.DAY,
     needs=("core.instruments", "core.outcomes"),
@@ -171,6 +173,7 @@ TRADES = Table(
 
 FILLS = Table(
     name="core.fills",
+    paged=PagedRows("event_at", scope="builder_code"),
     fed_by=(Feeder.FILLS,),
     cycle=Cycle.DAY,
     needs=("core.outcomes",),
@@ -218,6 +221,7 @@ FILLS = Table(
 
 RESOLUTIONS = Table(
     name="core.resolutions",
+    paged=PagedRows("observed_at"),
     fed_by=(Feeder.LISTINGS, Feeder.PAYOUTS),
     commit_order=3,
     counted=Counted("utc_day(observed_at)", "observed_at"),

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from echelon_pipeline.marts.marts import marts
-from echelon_pipeline.tables import COMMIT_ORDER, OF_VENUES, TABLES, Feeder, fed_by
+from echelon_pipeline.tables import COMMIT_ORDER, OF_VENUES, TABLES, Cycle, Feeder, fed_by
 from echelon_pipeline.tables.schema import Audience
 from echelon_pipeline.venues.registry import REGISTRY, feeding
 
@@ -28,6 +28,16 @@ def test_a_venue_names_only_feeders_of_venues_each_with_what_its_asset_says(venu
 def test_the_tables_of_statements_are_the_marts() -> None:
     computed = {name for name, table in TABLES.items() if table.fed_by[0] is Feeder.STATEMENT}
     assert computed == {mart.name for mart in marts()}
+
+
+def test_a_statement_and_its_table_agree_on_the_stretch_that_a_run_owns() -> None:
+    for mart in marts():
+        assert mart.table.cycle is (Cycle.DAY if mart.is_dated else Cycle.NONE), mart.name
+
+
+def test_hourly_tables_are_those_of_books() -> None:
+    hourly = {name for name, table in TABLES.items() if table.cycle is Cycle.HOUR}
+    assert hourly == set(fed_by(Feeder.BOOKS))
 
 
 def test_tables_that_venues_feed_come_after_those_that_they_need() -> None:
