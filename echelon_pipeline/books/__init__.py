@@ -43,7 +43,11 @@ The rules, which every replay of frames follows:
 12. An empty snapshot after ``close_at``, or the venue's message, ends trading: unknown, and no gap.
 13. Proof is a frame of the instrument, for numbered subscriptions any frame of the subscription, or an equal REST
     book. A book whose last proof is as old as the budget is stale until the next proof.
-14. A REST book is adopted together with the buffered changes after its time. It becomes valid when a hash matches.
+14. REST books are frames of our own. While a book is valid: an equal REST book is proof and a check that matched; a
+    different one of the same venue time invalidates the book; so does a different and later one if no frame of the
+    instrument arrives in the next 250 ms; an older one, one without a time and one within a batch decide nothing.
+    While a book is unknown: a REST book with a time is adopted together with the buffered changes after its time. It
+    becomes valid when a hash matches.
 15. The first reason of a loss stays until the book is valid again; one gap covers the whole time.
 16. A row begins where the levels shown, depths, state or reason change, and after a loss. A state that lasted no
     time is in no row.

@@ -176,6 +176,8 @@ def level_batch(frames: Iterable[Frame], ladders: Mapping[str, str]) -> pa.Recor
     for frame in frames:
         first = len(rows)
         for event in frame.message.events:
+            if isinstance(event, Snapshot) and event.rest:
+                continue  # not part of the stream
             if isinstance(event, Change | Snapshot) and event.token in ladders:
                 origin = ladders[event.token], frame.received_at, event.at, frame.connection, frame.number
                 if isinstance(event, Change):

@@ -7,7 +7,7 @@ Polymarket has one ladder per outcome; both are kept on outcome 0's axis, the se
 from __future__ import annotations
 
 from collections import deque
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -17,7 +17,7 @@ from echelon_pipeline.books.rows import Check, GapRow, Reason, Timeline
 from echelon_pipeline.books.verify import Verifier
 from echelon_pipeline.domain.scaled import ONE
 
-# Changes buffered for a REST book: at 759 changes a second over a venue, minutes of one instrument.
+# Changes of one ladder buffered for a REST book: at 759 changes a second over a venue, minutes of one instrument.
 KEPT_CHANGES = 2_000
 NO_QUOTE: tuple[int | None, int | None] = (None, None)
 
@@ -40,6 +40,15 @@ class Trust(IntEnum):
     FULL = 2
 
 
+class Comparison(StrEnum):
+    """The result of comparing a REST book with a valid book."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"  # of the same time: one of them is wrong
+    LATER = "later"  # different and newer: a change is on its way, or was lost
+    UNDECIDED = "undecided"  # different and older, or without a time
+
+
 class Subscription:
     """One numbered stream of one connection. Every frame with the expected number proves all of its books."""
 
@@ -56,8 +65,8 @@ class Book:
 
     __slots__ = (
         *("batch_at", "batch_last", "batch_open", "best", "discarded", "expired", "from_at", "instrument"),
-        *("kept", "ladders", "last_good_at", "mirror_miss", "missing_removals", "noted", "proved_at", "reason"),
-        *("rest_at", "subscription", "timeline", "trust", "verifier"),
+        *("kept", "ladders", "last_good_at", "mirror_miss", "missing_removals", "noted", "probed", "proved_at"),
+        *("reason", "rest_at", "subscription", "timeline", "trust", "verifier"),
     )
 
     def __init__(self, instrument: Instrument, timeline: Timeline, at: int, checks: list[Check]) -> None:
@@ -67,7 +76,8 @@ class Book:
         self.trust = [Trust.NONE for _ in instrument.tokens]
         self.rest_at = [0 for _ in instrument.tokens]
         self.best = [NO_QUOTE for _ in instrument.tokens]  # the venue's last bid and ask, on outcome 0's axis
-        self.kept: deque[Change] = deque(maxlen=KEPT_CHANGES)
+        self.kept: list[deque[Change]] = [deque(maxlen=KEPT_CHANGES) for _ in instrument.tokens]
+        self.probed: tuple[int, str, int] | None = None  # ``batch_last`` when a newer REST book was different
         self.subscription: Subscription | None = None
         self.proved_at, self.expired = 0, False  # without the subscription's proofs
         self.reason: Reason | None = Reason.BEFORE_SNAPSHOT
@@ -84,6 +94,7 @@ class Book:
         outcome = self.instrument.tokens.index(event.token)
         self.ladders[outcome].replace(*self._on_outcome_0(outcome, event))
         self.trust[outcome] = Trust.FULL
+        self.kept[outcome].clear()
         self.best[outcome] = NO_QUOTE
         self.verifier.ladder_replaced(outcome)
         self._claim(outcome, event)
@@ -91,11 +102,14 @@ class Book:
     def change(self, event: Change) -> Reason | None:
         """Applies a change of one level; returns a reason if the change is impossible."""
         outcome = self.instrument.tokens.index(event.token)
+        if self.trust[outcome] != Trust.FULL and not event.relative:
+            self.kept[outcome].append(event)
         if self.trust[outcome] == Trust.NONE:
             self.discarded += 1
-            if not event.relative:
-                self.kept.append(event)
             return None
+        return self._apply(outcome, event)
+
+    def _apply(self, outcome: int, event: Change) -> Reason | None:
         if self.trust[outcome] == Trust.UNPROVED and (event.at or 0) <= self.rest_at[outcome]:
             return None  # the REST book contains it already
         side, price = mirrored(event.side, event.price) if outcome else (event.side, event.price)
@@ -121,32 +135,38 @@ class Book:
     def resync(self, event: Snapshot) -> bool:
         """Adopts a REST book while the book is unknown, and applies the buffered changes after it."""
         outcome = self.instrument.tokens.index(event.token)
-        if event.at is None:
+        trust = self.trust[outcome]
+        if event.at is None or trust == Trust.FULL:
             return False  # without a time it is unknown which changes it contains
+        if trust == Trust.UNPROVED and event.at <= self.rest_at[outcome]:
+            return False
         self.ladders[outcome].replace(*self._on_outcome_0(outcome, event))
         self.trust[outcome], self.rest_at[outcome] = Trust.UNPROVED, event.at
-        for change in self.kept:
-            if change.token == event.token:
-                self.change(change)
+        self.best[outcome] = NO_QUOTE
+        self.verifier.ladder_replaced(outcome)
+        for change in self.kept[outcome]:
+            self._apply(outcome, change)
         return True
 
-    def probe(self, event: Snapshot) -> bool | None:
-        """Compares a REST book with the valid book: True if equal, False if different, None if of another time."""
+    def compare(self, event: Snapshot) -> Comparison:
+        """Compares a REST book with the valid book. Within a batch only an equal one decides anything."""
         outcome = self.instrument.tokens.index(event.token)
-        ladder = self.ladders[outcome]
         if self.trust[outcome] != Trust.FULL:
-            return None
+            return Comparison.UNDECIDED
         bids, asks = self._on_outcome_0(outcome, event)
-        if ladder.sizes == (dict(bids), dict(asks)):
-            return True
-        return False if event.at is not None and event.at == self.batch_at else None
+        if self.ladders[outcome].sizes == (dict(bids), dict(asks)):
+            return Comparison.EQUAL
+        if event.at is None or self.batch_at is None or event.at < self.batch_at or self.batch_open:
+            return Comparison.UNDECIDED
+        return Comparison.DIFFERENT if event.at == self.batch_at else Comparison.LATER
 
     def forget(self) -> None:
         """Discards all that is known of the ladders."""
         self.trust = [Trust.NONE for _ in self.trust]
         self.best = [NO_QUOTE for _ in self.best]
         self.verifier.forget()
-        self.kept.clear()
+        for kept in self.kept:
+            kept.clear()
         self.batch_open = self.mirror_miss = False
 
     def join(self, subscription: Subscription | None) -> None:
@@ -171,6 +191,8 @@ class Book:
                 self.best[outcome] = NO_QUOTE  # the whole ladder is proved; best prices add nothing
             if self.trust[outcome] == Trust.UNPROVED and matched is not None:
                 self.trust[outcome] = Trust.FULL if matched else Trust.NONE
+                if matched:
+                    self.kept[outcome].clear()
         self.mirror_miss = self.mirror_differs
         return Reason.CROSSED if self.trust[0] == Trust.FULL and self.ladders[0].crossed else None
 

@@ -61,6 +61,7 @@ class Kind(IntEnum):
     REFUSED = 10
     UNREADABLE = 11
     SUSPECT_LADDER = 12
+    REST_BOOK = 13  # a Snapshot that was not part of the stream
 
 
 _TYPES: tuple[type[Event], ...] = (
@@ -68,10 +69,10 @@ _TYPES: tuple[type[Event], ...] = (
     *(Notice, Subscribed, Acknowledged, SubscriptionLost, Refused, Unreadable, SuspectLadder),
 )
 # Events of an account touch no book either: the rules treat them as notices.
-KINDS: dict[type[Event], Kind] = dict(zip(_TYPES, Kind, strict=True)) | dict.fromkeys(
+_KINDS: dict[type[Event], Kind] = dict(zip(_TYPES, Kind, strict=False)) | dict.fromkeys(
     (OwnOrder, OwnFill, OwnPosition, OwnNote), Kind.NOTICE
 )
-NAMES = tuple(one.__name__ for one in _TYPES)
+NAMES = (*(one.__name__ for one in _TYPES), "RestBook")
 SIDE_EVENTS = frozenset({Kind.TICK_SIZE, Kind.TRADED, Kind.NOTICE, Kind.UNREADABLE})  # stored beside the levels
 _IS_SIDE_EVENT = np.isin(np.arange(len(Kind)), list(SIDE_EVENTS))
 
@@ -90,6 +91,11 @@ EVENT = np.dtype(
     align=True,
 )
 LEVEL = np.dtype([("size", "i8"), ("price", "i4")], align=True)
+
+
+def kind_of(event: Event) -> Kind:
+    """The kind of an event."""
+    return Kind.REST_BOOK if isinstance(event, Snapshot) and event.rest else _KINDS[type(event)]
 
 
 class Columns(NamedTuple):

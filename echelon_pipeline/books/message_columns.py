@@ -14,7 +14,6 @@ import numpy as np
 from echelon_pipeline.books.columns import (
     EVENT,
     FRAME,
-    KINDS,
     LEVEL,
     MATCHABLE,
     MILLISECOND,
@@ -23,6 +22,7 @@ from echelon_pipeline.books.columns import (
     Array,
     Columns,
     Texts,
+    kind_of,
 )
 from echelon_pipeline.books.events import (
     Change,
@@ -66,7 +66,7 @@ def _at(at: int | None) -> int:
 
 
 def _row(event: Event, levels: list[tuple[int, int]], texts: Texts) -> tuple[Any, ...]:
-    kind = KINDS[type(event)]
+    kind = kind_of(event)
     name = getattr(event, "token", None)
     token = NONE if name is None else texts.known(name)
     price = size = side = relative = 0
@@ -75,8 +75,6 @@ def _row(event: Event, levels: list[tuple[int, int]], texts: Texts) -> tuple[Any
         price, size, side, relative = event.price, event.size, event.side, event.relative
         at, digest, best = _at(event.at), event.hash, (_or_none(event.best_bid), _or_none(event.best_ask))
     elif isinstance(event, Snapshot):
-        if event.rest:
-            raise ValueError("a REST book is not part of a recorded stream: only the machine applies it")
         at, digest = _at(event.at), event.hash
         facts = event.facts if token >= 0 else facts  # books that are not watched are not hashed
         bounds = _add_levels(event.bids, event.asks, levels)

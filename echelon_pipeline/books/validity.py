@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from echelon_pipeline.books.book import Book, Trust
+from echelon_pipeline.books.book import Book, Comparison, Trust
 from echelon_pipeline.books.events import Change, Frame, Message, Quoted, Snapshot
-from echelon_pipeline.books.rows import Note, Output, Reason
+from echelon_pipeline.books.rows import Check, Note, Output, Reason
 from echelon_pipeline.books.timeouts import Timeouts
 
 QUIET = 50_000  # a batch ends after this much silence of its instrument
 RECHECK = 250_000  # the last trade's price can arrive this long after the book whose hash contains it
-LADDER, BEST = 0, 1  # what is rechecked: hashes and mirrors, or best prices
+# What is rechecked: hashes and mirrors, best prices, or a newer REST book.
+LADDER, BEST, REST = 0, 1, 2
+WAYS = 3
 
 
 class ValidityTracker:
@@ -60,14 +62,24 @@ class ValidityTracker:
             return False
         book.verifier.update_facts(event.facts)
         if book.reason is None:
-            equal = book.probe(event)
-            self.counts[f"probe_{equal}"] += 1
-            if equal is False:
-                self.lose((book,), Reason.PROBE, now)
-            return equal is True
+            return self._compare(book, event, now)
         if book.resync(event):
+            self.counts["probes_resynced"] += 1
             self._open(book, event.at, now)
         return False
+
+    def _compare(self, book: Book, event: Snapshot, now: int) -> bool:
+        result = book.compare(event)
+        self.counts[f"probes_{result}"] += 1
+        if result is Comparison.EQUAL:
+            self._rechecks.stop((book, REST))
+            self.out.checks.append(Check(book.instrument.instrument_id, now, self.frame.number, True))
+        elif result is Comparison.DIFFERENT:
+            self.lose((book,), Reason.PROBE, now)
+        elif result is Comparison.LATER:
+            book.probed = book.batch_last
+            self._rechecks.start((book, REST), now)
+        return result is Comparison.EQUAL
 
     def _open(self, book: Book, at: int | None, now: int) -> None:
         if max(book.trust) == Trust.NONE:
@@ -87,6 +99,10 @@ class ValidityTracker:
         for (book, what), at in self._rechecks.due(now):
             if what == BEST:
                 self.lose((book,), Reason.BEST_PRICES, at)
+                continue
+            if what == REST:
+                if book.batch_last == book.probed:  # the change that the REST book contains has not arrived
+                    self.lose((book,), Reason.PROBE, at)
                 continue
             is_right = book.verifier.recheck()
             if not is_right or (book.mirror_miss and book.mirror_differs):
@@ -129,7 +145,7 @@ class ValidityTracker:
     def forget(self, book: Book) -> None:
         """Cancels the book's timeouts and discards its ladders."""
         self._quiet.stop(book)
-        for what in (LADDER, BEST):
+        for what in (LADDER, BEST, REST):
             self._rechecks.stop((book, what))
         book.forget()
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ import pyarrow as pa
 
 from echelon_pipeline.books.arrow import EVENTS, Batches, batch_from_rows, level_batch, to_batches
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import KINDS, NAMES, SIDE_EVENTS, Array
+from echelon_pipeline.books.columns import NAMES, SIDE_EVENTS, Array, kind_of
 from echelon_pipeline.books.events import Frame
 from echelon_pipeline.books.machine import BUDGET, Machine
 from echelon_pipeline.venues.registry import venue_of
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 NOT_FAST = (
     "compiled replay is not installed, replaying takes some ten times as long: pip install 'echelon-pipeline[fast]'"
 )
-_BESIDE = frozenset(event for event, kind in KINDS.items() if kind in SIDE_EVENTS)
 
 
 class Replayer(Protocol):
@@ -131,9 +131,10 @@ class ByMachine:
         ]
         for frame in told:
             self._machine.feed(frame)
-        for event, count in Counter(type(event) for frame in told for event in frame.message.events).items():
-            self.event_counts[NAMES[KINDS[event]]] += count
-        beside = [place for place, f in enumerate(told) if not _BESIDE.isdisjoint(map(type, f.message.events))]
+        kinds = [[kind_of(event) for event in frame.message.events] for frame in told]
+        for kind, count in Counter(chain.from_iterable(kinds)).items():
+            self.event_counts[NAMES[kind]] += count
+        beside = [place for place, some in enumerate(kinds) if not SIDE_EVENTS.isdisjoint(some)]
         self.side_events = np.array(beside, "i8")
         self._events.append(level_batch(told, self._ladders))
 

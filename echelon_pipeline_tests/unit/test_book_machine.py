@@ -532,13 +532,13 @@ def test_an_equal_rest_book_is_proof() -> None:
     for _ in range(2):
         stream.send(rest(BIDS, START), after=BUDGET - 60 * MS)
     assert stream.states(stream.end())[1:] == [("live", None)]
-    assert stream.machine.counts["probe_True"] == 2
+    assert stream.machine.counts["probes_equal"] == 2
 
 
 def test_a_different_rest_book_of_the_same_time_invalidates_the_book() -> None:
     stream = polymarket()
     stream.send(rest(BIDS[:1], START + 1))
-    assert (stream.machine.row(P.instrument_id).state, stream.machine.counts["probe_None"]) == (BookState.LIVE, 1)
+    assert (stream.machine.row(P.instrument_id).state, stream.machine.counts["probes_later"]) == (BookState.LIVE, 1)
     stream.send(rest(BIDS[:1], START))
     assert stream.machine.row(P.instrument_id).reason == "probe"
 

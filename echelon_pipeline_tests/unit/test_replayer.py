@@ -18,6 +18,7 @@ from echelon_pipeline.streams.replayer import ByMachine, replayer, unfit
 from echelon_pipeline.streams.segments import batch_of
 from echelon_pipeline.venues.kalshi import stream as kalshi
 from echelon_pipeline.venues.kalshi.fast import columns as kalshi_columns
+from echelon_pipeline.venues.rest_books import RestBooks, wrapped
 from echelon_pipeline_tests.book_streams import MS, START
 from echelon_pipeline_tests.mutations import mutated
 from echelon_pipeline_tests.replays import Arrived, agree, both, in_order
@@ -68,6 +69,12 @@ KALSHI = st.one_of(
         lambda ticker, event: framed("market_lifecycle_v2", {"market_ticker": ticker, "event_type": event}, sid=4),
         *(TICKERS, st.sampled_from(["settled", "opened"])),
     ),
+    st.builds(
+        lambda ticker, yes, no: {
+            "orderbooks": [{"ticker": ticker, "orderbook_fp": {"yes_dollars": yes, "no_dollars": no}}]
+        },
+        *(TICKERS, LEVELS, st.one_of(st.none(), LEVELS)),
+    ),
     st.sampled_from(
         [
             framed("ok", {"market_tickers": ["K"]}),
@@ -103,6 +110,8 @@ def sent(steps: list[tuple[Any, tuple[int, int, int, bool, bool]]]) -> list[Arri
                 seqs[sid] = seqs.get(sid, 0) + skip
                 message = {**message, "seq": seqs[sid]}
             payload = json.dumps(message, separators=None if spaces else (",", ":")).encode()
+            if "orderbooks" in message:
+                payload = wrapped(RestBooks("/markets/orderbooks", now, payload))
         frames.append(Arrived(f"{connection}", number, now, payload))
     return frames
 

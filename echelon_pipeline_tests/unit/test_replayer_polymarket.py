@@ -25,6 +25,7 @@ from echelon_pipeline.books.ladder import Ladder
 from echelon_pipeline.domain.scaled import CENT, ONE, decimal_text
 from echelon_pipeline.venues.polymarket import stream as polymarket
 from echelon_pipeline.venues.polymarket.fast import columns
+from echelon_pipeline.venues.rest_books import RestBooks, wrapped
 from echelon_pipeline_tests.book_streams import MS, START
 from echelon_pipeline_tests.mutations import mutated
 from echelon_pipeline_tests.replays import Arrived, agree, both
@@ -43,6 +44,7 @@ class Venue:
 
     def __init__(self) -> None:
         self.ladder, self.now, self.last_trade = Ladder(), START, ""
+        self.changed = START  # venue time of the last change
 
     def digest(self, outcome: int) -> str:
         text = hash_input(self.ladder, outcome, TOKENS[outcome], self.now, FACTS)
@@ -76,6 +78,7 @@ class Venue:
     def put(self, side: Side, cents: int, size: int, told: list[int]) -> dict[str, Any]:
         price = (cents if side is Side.BID else 100 - cents) * CENT
         self.ladder.put(side, price, size * ONE)
+        self.changed = self.now
         changes = [self.change(outcome, side, price, size * ONE) for outcome in told]
         return {"market": "0xm", "price_changes": changes, **self.at, "event_type": "price_change"}
 
@@ -103,6 +106,7 @@ PUT = st.tuples(
     st.sampled_from([[0, 1]] * 5 + [[0], [1]]),
 )
 BOOK = st.tuples(st.just("book"), st.sampled_from([[0, 1]] * 4 + [[0], [1]]))
+REST = st.tuples(st.just("rest"), st.sampled_from([[0, 1]] * 3 + [[0], [1]]))
 QUOTE = st.tuples(st.just("quote"), st.integers(0, 1))
 TRADE = st.tuples(st.just("trade"), st.integers(40, 44), st.integers(0, 1))
 OTHER = st.sampled_from(
@@ -116,7 +120,7 @@ OTHER = st.sampled_from(
     ]
 )
 STEP = st.tuples(
-    st.one_of(*[PUT] * 12, *[BOOK] * 3, *[QUOTE] * 2, TRADE, OTHER, mutated(FRAMES)),
+    st.one_of(*[PUT] * 12, *[BOOK] * 3, *[QUOTE] * 2, *[REST] * 3, TRADE, OTHER, mutated(FRAMES)),
     st.sampled_from([MS] * 6 + [0, 60 * MS, 300 * MS, -5 * MS, 31_000 * MS]),
     st.sampled_from(["sent"] * 12 + ["lost", "wrong", "late", "hole", "twice", "anew", "odd", "best", "untold"]),
 )
@@ -129,6 +133,8 @@ def sent(steps: list[Any]) -> Iterator[Arrived]:
         now += after
         venue.now = now if fate != "late" else venue.now
         payload = step if isinstance(step, bytes) else json.dumps(told(venue, step, fate)).encode()
+        if step[:1] == ("rest",):
+            payload = wrapped(RestBooks("/books", now, payload))
         if fate == "anew":
             connection, number = connection + 1, 0
         number += {"lost": 0, "hole": 2}.get(fate, 1)
@@ -145,6 +151,12 @@ def told(venue: Venue, step: Any, fate: str) -> Any:
     kind, *rest = step
     if kind == "book":
         return [venue.book(outcome) for outcome in rest[0]]
+    if kind == "rest":
+        time = {} if fate == "odd" else {"timestamp": f"{venue.changed // MS}"}
+        books = [venue.book(outcome) | time for outcome in rest[0]]
+        if fate == "wrong":
+            books[0]["bids"] = books[0]["bids"][1:]
+        return books
     message: dict[str, Any] = getattr(venue, kind)(*rest)
     if fate in ("wrong", "odd") and kind == "put":
         message["price_changes"][0]["hash"] = "0" * 40 if fate == "wrong" else "odd"
@@ -181,6 +193,54 @@ def test_generated_streams_reach_valid_books_and_losses_found_by_hash() -> None:
     kernel, found = both("polymarket", [P], list(sent(steps)), 100)
     assert (kernel.hashes(P.instrument_id)["hits"], kernel.hashes(P.instrument_id)["misses"]) == (4, 2)
     assert [row["reason"] for row in found["rows"]] == [None, None, None, "hash"]
+
+
+PUTS: list[Any] = [(("put", Side.BID, 40 + n, 3, [0, 1]), MS, "sent") for n in range(3)]
+LOST: list[Any] = [*PUTS, (("put", Side.BID, 44, 2, [0, 1]), MS, "lost")]
+
+
+@pytest.mark.parametrize(
+    ("steps", "counts", "reasons"),
+    [
+        ([*PUTS, (("rest", [0, 1]), 60 * MS, "sent")], {"equal": 2}, [None]),
+        ([*PUTS, (("rest", [1]), 60 * MS, "wrong")], {"different": 1}, [None, "probe"]),
+        ([*LOST, (("rest", [0]), 60 * MS, "sent")], {"later": 1}, [None, "probe"]),
+        ([*PUTS, (("rest", [0]), 10 * MS, "wrong")], {"undecided": 1}, [None]),  # within a batch
+        (
+            # The rest book contains the change that was lost; the next one's hash makes the book valid.
+            [
+                *LOST,
+                (("rest", [0, 1]), 60 * MS, "sent"),
+                ([], 300 * MS, "sent"),
+                (("rest", [0, 1]), MS, "sent"),
+                (("put", Side.BID, 45, 1, [0, 1]), MS, "sent"),
+            ],
+            {"later": 2, "resynced": 2},
+            [None, "probe", None],
+        ),
+        (
+            # The buffered change is applied to the REST book, which is older.
+            [
+                *PUTS,
+                (("put", Side.BID, 44, 2, [0, 1]), MS, "hole"),
+                (("put", Side.BID, 45, 1, [0, 1]), MS, "sent"),
+                (("rest", [0, 1]), MS, "sent"),
+                (("put", Side.BID, 46, 1, [0, 1]), MS, "sent"),
+            ],
+            {"resynced": 2},
+            [None, "lost_frames", None],
+        ),
+    ],
+)
+def test_rest_books_have_the_same_results_compiled(
+    steps: list[Any], counts: dict[str, int], reasons: list[str | None]
+) -> None:
+    kernel, found = both("polymarket", [P], list(sent([*steps, ([], 400 * MS, "sent")])), 2)
+    assert {name: n for name, n in kernel.counts.items() if name.startswith("probes_")} == {
+        f"probes_{name}": n for name, n in counts.items()
+    }
+    shown = [row["reason"] for row in found["rows"] if row["instrument_id"] == P.instrument_id]
+    assert [reason for n, reason in enumerate(shown) if n == 0 or reason != shown[n - 1]] == reasons
 
 
 @pytest.mark.parametrize(

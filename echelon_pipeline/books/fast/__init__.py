@@ -7,6 +7,7 @@ ladders.py       sizes by price in sorted arrays
 sha1.py          the hash algorithm of Polymarket's books
 hashes.py        expected hashes, comparisons and rechecks
 rows.py          rows and gaps when they end
+rest.py          REST books, and the changes that are buffered for them
 validity.py      batches and losses
 dispatch.py      applies one frame after another
 level_events.py  changes of levels, as Arrow

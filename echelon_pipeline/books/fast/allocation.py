@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.books.columns import LEVEL, NONE, Array, Columns, Kind, Texts
+from echelon_pipeline.books.columns import EVENT, LEVEL, NONE, Array, Columns, Kind, Texts
 from echelon_pipeline.books.fast import arrays, timeouts
 from echelon_pipeline.books.fast.arrays import KernelState
 from echelon_pipeline.books.fast.hashes import SCRATCH
 from echelon_pipeline.books.fast.ladders import FIRST_ROOM
 from echelon_pipeline.books.rows import Reason
+from echelon_pipeline.books.validity import WAYS
 
 BEFORE_SNAPSHOT = arrays.REASONS.index(Reason.BEFORE_SNAPSHOT)
 
@@ -23,7 +24,7 @@ BEFORE_SNAPSHOT = arrays.REASONS.index(Reason.BEFORE_SNAPSHOT)
 def new(budget: int, *, sequences: bool) -> KernelState:
     """The state without any instrument."""
     clock = np.zeros(1, arrays.CLOCK)
-    clock["budget"], clock["sequences"], clock["first_claim"] = budget, sequences, NONE
+    clock["budget"], clock["sequences"], clock["first_claim"], clock["first_kept"] = budget, sequences, NONE, NONE
     return KernelState(
         clock=clock,
         books=np.zeros(0, arrays.BOOK),
@@ -32,6 +33,8 @@ def new(budget: int, *, sequences: bool) -> KernelState:
         sides=np.zeros(0, arrays.SIDE),
         pool=np.zeros(0, LEVEL),
         claims=np.zeros(0, arrays.CLAIM),
+        kept=np.zeros(0, EVENT),
+        kept_after=np.full(0, NONE, "i4"),
         subscriptions=np.zeros(0, arrays.SUBSCRIPTION),
         quiet=timeouts.new(0),
         rechecks=timeouts.new(0),
@@ -66,7 +69,7 @@ def with_book(m: KernelState, book: int) -> KernelState:
         shown=longer(m.shown, count),
         ladders=longer(m.ladders, 2 * count),
         sides=longer(m.sides, 4 * count),
-        rechecks=longer(m.rechecks, 2 * count + 1, NONE),
+        rechecks=longer(m.rechecks, WAYS * count + 1, NONE),
         **waiting,
     )
 
@@ -75,16 +78,18 @@ def with_space(m: KernelState, columns: Columns, texts: Texts) -> KernelState:
     """The state with space for a chunk, whatever its frames contain.
 
     A side that is full moves to a place twice as large: all of its moves together take less than four times its final
-    number of levels.
+    number of levels. A REST book is followed by the changes that are buffered for it, and by their hashes.
     """
     clock, events = m.clock[0], len(columns.events)
-    levels = int(m.sides["count"].sum()) + events + len(columns.levels)
+    buffered = len(m.kept) - int(clock["free_kept"]) + events
+    levels = int(m.sides["count"].sum()) + events + len(columns.levels) + buffered
     pool = int(clock["pool_end"]) + 4 * levels + 2 * FIRST_ROOM * len(m.sides)
     new_subscriptions = len(np.unique(columns.frames["sid"])) + int((columns.events["kind"] == Kind.SUBSCRIBED).sum())
     subscriptions = longer(m.subscriptions, int(clock["subscriptions"]) + new_subscriptions)
     return m._replace(
         pool=longer(m.pool, pool),
-        claims=_with_free_claims(m, events),
+        claims=_with_free_claims(m, events + buffered),
+        **_with_free_kept(m, events),
         subscriptions=subscriptions,
         subscription_proofs=longer(m.subscription_proofs, len(subscriptions) + 1, NONE),
         ladder_of=longer(m.ladder_of, len(texts), NONE),
@@ -102,6 +107,18 @@ def _with_free_claims(m: KernelState, wanted: int) -> Array:
     claims["after"][-1] = clock["first_claim"]
     clock["first_claim"], clock["free_claims"] = old, clock["free_claims"] + len(claims) - old
     return claims
+
+
+def _with_free_kept(m: KernelState, wanted: int) -> dict[str, Array]:
+    clock, old = m.clock[0], len(m.kept)
+    if clock["free_kept"] >= wanted:
+        return {}
+    kept = longer(m.kept, old + wanted)
+    after = longer(m.kept_after, len(kept))
+    after[old:] = np.arange(old + 1, len(after) + 1)
+    after[-1] = clock["first_kept"]
+    clock["first_kept"], clock["free_kept"] = old, clock["free_kept"] + len(kept) - old
+    return {"kept": kept, "kept_after": after}
 
 
 def place(m: KernelState, book: int, name: int, instrument: Instrument, texts: Texts) -> None:
@@ -123,7 +140,8 @@ def place(m: KernelState, book: int, name: int, instrument: Instrument, texts: T
     m.sides[4 * book : 4 * book + 4]["count"] = 0
     m.sides[4 * book : 4 * book + 4]["depth"] = 0
     ladders = m.ladders[2 * book : 2 * book + 2]
-    ladders["trusted"], ladders["claim"], ladders["miss"] = 0, NONE, NONE
+    ladders["trust"], ladders["claim"], ladders["miss"] = arrays.NO_TRUST, NONE, NONE
+    ladders["kept_first"], ladders["kept_last"], ladders["kept_count"] = NONE, NONE, 0
     ladders["best_bid"] = ladders["best_ask"] = NONE
     for outcome, token in enumerate(instrument.tokens):
         m.ladders[2 * book + outcome]["token"] = texts.number(token)

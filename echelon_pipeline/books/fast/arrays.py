@@ -1,7 +1,8 @@
 """State and output of the compiled rules, as arrays; the names are those of ``book``, ``machine`` and ``rows``.
 
 Belongs here: record types. A book has at most two ladders (2 * book + outcome), a ladder two sides (2 * ladder +
-side); a side is a slice of ``pool``, prices ascending. Expected hashes are linked lists in ``claims``. Venue times are
+side); a side is a slice of ``pool``, prices ascending. Expected hashes are linked lists in ``claims``, buffered
+changes in ``kept``. Venue times are
 milliseconds, other times microseconds, prices and sizes millionths; -1 means none.
 """
 
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from echelon_pipeline.books.book import Comparison, Trust
 from echelon_pipeline.books.columns import Array, Kind
 from echelon_pipeline.books.fast import constants
 from echelon_pipeline.books.rows import BookState, Reason
@@ -30,9 +32,19 @@ CLOSED = number_of(Reason.CLOSED)
 NEVER = np.iinfo(np.int64).max
 BY_PRICE = -2  # the last trade's price is a number from the stream, not a served text
 
-# Counts after those of the losses by reason.
-CLOCK_BACKWARDS, SEQUENCE_BREAKS, UNWATCHED_EVENTS, UNREADABLE_EVENTS = (len(REASONS) + n for n in range(4))
-COUNTS = len(REASONS) + 4
+NO_TRUST, UNPROVED, FULL = constants(0, len(Trust))
+EQUAL, DIFFERENT, LATER, UNDECIDED = constants(0, len(Comparison))
+
+# Counts by name: of losses by reason, of other events, of comparisons with REST books.
+COUNT_NAMES = (
+    *(f"lost_{reason}" for reason in REASONS),
+    *("clock_backwards", "sequence_breaks", "unwatched", "unreadable", "probes_resynced"),
+    *(f"probes_{result}" for result in Comparison),
+)
+COUNTS = len(COUNT_NAMES)
+CLOCK_BACKWARDS, SEQUENCE_BREAKS, UNWATCHED_EVENTS, UNREADABLE_EVENTS, RESYNCED, COMPARED = (
+    len(REASONS) + n for n in range(6)
+)
 
 
 def _shape(**fields: str) -> np.dtype[Any]:
@@ -41,8 +53,8 @@ def _shape(**fields: str) -> np.dtype[Any]:
 
 CLOCK = np.dtype(
     [
-        *((name, "i8") for name in ("now", "number", "budget", "pool_end", "free_claims")),
-        *((name, "i4") for name in ("connection", "subscriptions", "first_claim")),
+        *((name, "i8") for name in ("now", "number", "budget", "pool_end", "free_claims", "free_kept")),
+        *((name, "i4") for name in ("connection", "subscriptions", "first_claim", "first_kept")),
         *((name, "i1") for name in ("sequences", "overflow")),
         ("counts", "i8", COUNTS),
         ("kinds", "i8", len(Kind)),
@@ -51,19 +63,20 @@ CLOCK = np.dtype(
 )
 BOOK = _shape(
     i8="close_at from_at last_good_at discarded batch_last batch_number batch_at missing_removals proved_at hits "
-    "misses unchecked traded_price row_from row_event row_number row_bid_depth row_ask_depth",
+    "misses unchecked probed traded_price row_from row_event row_number row_bid_depth row_ask_depth",
     i4="name subscription batch_connection market min_order_size tick traded row_connection row_bids row_asks "
     "row_bid_levels row_ask_levels",
     i1="used outcomes reason batch_open mirror_miss noted expired neg_risk row_state row_reason",
 )
 LADDER = np.dtype(
     [
-        *((name, "i8") for name in ("claim_at", "miss_at", "miss_number")),
+        *((name, "i8") for name in ("claim_at", "miss_at", "miss_number", "rest_at")),
         *((name, "i4") for name in ("token", "claim", "miss", "best_bid", "best_ask")),
+        *((name, "i4") for name in ("kept_first", "kept_last", "kept_count")),
         ("miss_state", "u4", 6),
         ("miss_rest", "u1", 64),
         ("miss_size", "i1"),
-        ("trusted", "i1"),
+        ("trust", "i1"),
     ],
     align=True,
 )
@@ -91,9 +104,11 @@ class KernelState(NamedTuple):
     sides: Array
     pool: Array
     claims: Array
+    kept: Array  # changes buffered for REST books, as events
+    kept_after: Array
     subscriptions: Array
     quiet: Array
-    rechecks: Array  # by 2 * book + what is rechecked
+    rechecks: Array  # by WAYS * book + what is rechecked
     book_proofs: Array
     subscription_proofs: Array
     ladder_of: Array  # by text

@@ -38,8 +38,8 @@ REASON_GAP, REASON_LOST_FRAMES, REASON_DISCONNECT, REASON_TICK_SIZE, REASON_UNRE
 CHANGE, SNAPSHOT, TICK_SIZE, ENDED, TRADED, QUOTED = map(
     int, (Kind.CHANGE, Kind.SNAPSHOT, Kind.TICK_SIZE, Kind.ENDED, Kind.TRADED, Kind.QUOTED)
 )
-SUBSCRIBED, SUBSCRIPTION_LOST, UNREADABLE, SUSPECT_LADDER = map(
-    int, (Kind.SUBSCRIBED, Kind.SUBSCRIPTION_LOST, Kind.UNREADABLE, Kind.SUSPECT_LADDER)
+SUBSCRIBED, SUBSCRIPTION_LOST, UNREADABLE, SUSPECT_LADDER, REST_BOOK = map(
+    int, (Kind.SUBSCRIBED, Kind.SUBSCRIPTION_LOST, Kind.UNREADABLE, Kind.SUSPECT_LADDER, Kind.REST_BOOK)
 )
 # Maximum output of one book between two frames, and of one event: rows, gaps, checks.
 PER_BOOK, PER_EVENT = 8, 8
@@ -169,6 +169,21 @@ def _book_event(m: KernelState, out: KernelOutput, ladder: int, event: Any, leve
         m.books[book].traded, m.books[book].traded_price = BY_PRICE, event.price
 
 
+@compiled
+def _unreadable(m: KernelState, out: KernelOutput, ladder: int, event: Any, sub: int) -> None:
+    m.clock[0].counts[UNREADABLE_EVENTS] += 1
+    if event.affects_book and event.token == NONE:
+        validity.lose_all(m, out, sub, REASON_UNREADABLE)
+    elif event.affects_book and ladder >= 0:
+        validity.lose(m, out, ladder >> 1, REASON_UNREADABLE, m.clock[0].now)
+
+
+@compiled
+def _rest_book(m: KernelState, out: KernelOutput, ladder: int, event: Any, levels: Any) -> None:
+    if ladder >= 0 and validity.rest_book(m, out, ladder, event, levels):
+        _prove_book(m, out, ladder >> 1)
+
+
 @inside
 def _event(m: KernelState, out: KernelOutput, event: Any, levels: Any, sub: int) -> None:
     clock, kind = m.clock[0], event.kind
@@ -177,11 +192,7 @@ def _event(m: KernelState, out: KernelOutput, event: Any, levels: Any, sub: int)
     if ladder < 0 and event.token != NONE:
         clock.counts[UNWATCHED_EVENTS] += 1
     if kind == UNREADABLE:
-        clock.counts[UNREADABLE_EVENTS] += 1
-        if event.affects_book and event.token == NONE:
-            validity.lose_all(m, out, sub, REASON_UNREADABLE)
-        elif event.affects_book and ladder >= 0:
-            validity.lose(m, out, ladder >> 1, REASON_UNREADABLE, clock.now)
+        _unreadable(m, out, ladder, event, sub)
     elif kind == SUSPECT_LADDER:
         if ladder >= 0:
             validity.lose(m, out, ladder >> 1, REASON_UNREADABLE, clock.now)
@@ -191,6 +202,8 @@ def _event(m: KernelState, out: KernelOutput, event: Any, levels: Any, sub: int)
         m.subscriptions[started].expected = 1
     elif kind == SUBSCRIPTION_LOST:
         validity.lose_all(m, out, sub, REASON_SUBSCRIPTION_LOST)
+    elif kind == REST_BOOK:
+        _rest_book(m, out, ladder, event, levels)
     elif ladder >= 0:
         _book_event(m, out, ladder, event, levels, sub)
 

@@ -192,24 +192,24 @@ def wrong_facts(m: KernelState, book: int) -> bool:
 
 
 @compiled
-def _write_check(m: KernelState, out: KernelOutput, book: int, at: int, number: int, matched: bool) -> None:
+def write_check(m: KernelState, out: KernelOutput, book: int, at: int, number: int, matched: bool) -> None:
     check = out.checks[out.ends[AT_CHECKS]]
     out.ends[AT_CHECKS] += 1
     check.name, check.at, check.number, check.matched = m.books[book].name, at, number, matched
 
 
 @inside
-def check_hash(m: KernelState, out: KernelOutput, book: int, outcome: int) -> None:
-    """Compares the ladder with the last hashes."""
+def check_hash(m: KernelState, out: KernelOutput, book: int, outcome: int) -> int:
+    """Compares the ladder with the last hashes: 1 if they match, 0 if not, -1 if it cannot be decided."""
     b, ladder_state = m.books[book], m.ladders[2 * book + outcome]
     if ladder_state.claim < 0:
-        return
+        return -1
     claimed = ladder_state.claim
     ladder_state.claim = -1
     if min(b.market, b.min_order_size, b.tick, b.neg_risk) < 0 or wrong_facts(m, book):
         b.unchecked += 1
         _free_claims(m, claimed)
-        return
+        return -1
     rest = _begin(m, book, outcome)
     for n in range(len(m.state)):
         ladder_state.miss_state[n] = m.state[n]
@@ -217,14 +217,14 @@ def check_hash(m: KernelState, out: KernelOutput, book: int, outcome: int) -> No
         ladder_state.miss_rest[n] = m.scratch[n]
     _finish(m, book, rest)
     matched = _matches_claim(m, claimed)
-    _write_check(m, out, book, b.batch_last, b.batch_number, matched)
+    write_check(m, out, book, b.batch_last, b.batch_number, matched)
     _free_claims(m, ladder_state.miss)
     ladder_state.miss = -1
     if matched:
         b.hits += 1
         ladder_state.best_bid = ladder_state.best_ask = NONE
         _free_claims(m, claimed)
-        return
+        return 1
     b.misses += 1
     ladder_state.miss, ladder_state.miss_at, ladder_state.miss_number, ladder_state.miss_size = (
         claimed,
@@ -232,6 +232,7 @@ def check_hash(m: KernelState, out: KernelOutput, book: int, outcome: int) -> No
         b.batch_number,
         rest,
     )
+    return 0
 
 
 @compiled
@@ -250,7 +251,7 @@ def recheck(m: KernelState, out: KernelOutput, book: int) -> bool:
         if _matches_claim(m, ladder_state.miss):
             b.hits += 1
             b.misses -= 1
-            _write_check(m, out, book, ladder_state.miss_at, ladder_state.miss_number, True)
+            write_check(m, out, book, ladder_state.miss_at, ladder_state.miss_number, True)
         else:
             mismatches += 1
         _free_claims(m, ladder_state.miss)

@@ -1,10 +1,9 @@
 """The machine, compiled: the same calls and rules; frames in as Arrow, output as Arrow.
 
 Belongs here: the calls of ``Machine`` around the compiled rules. Importing this imports numba. The kernel supports
-everything that a recorded stream contains. It does not support REST books (never part of a recorded stream),
-instruments with more than two outcomes, and tokens that two instruments share: it raises ``UnsupportedByKernel``, and
-the caller uses the machine. Sums of sizes that exceed 64 bits end a replay with ``UnsupportedByKernel`` too: the
-machine's rows would not fit their columns either.
+everything that a recorded stream contains. It does not support instruments with more than two outcomes, and tokens
+that two instruments share: it raises ``UnsupportedByKernel``, and the caller uses the machine. Sums of sizes that
+exceed 64 bits end a replay with ``UnsupportedByKernel`` too: the machine's rows would not fit their columns either.
 """
 
 from __future__ import annotations
@@ -140,9 +139,7 @@ class Kernel:
     @property
     def counts(self) -> Counter[str]:
         """As ``Machine.counts``."""
-        words = [f"lost_{reason}" for reason in arrays.REASONS]
-        words += ["clock_backwards", "sequence_breaks", "unwatched", "unreadable"]
-        return +Counter(dict(zip(words, self._m.clock[0]["counts"].tolist(), strict=True)))
+        return +Counter(dict(zip(arrays.COUNT_NAMES, self._m.clock[0]["counts"].tolist(), strict=True)))
 
     @property
     def event_counts(self) -> Counter[str]:

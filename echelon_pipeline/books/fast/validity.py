@@ -1,6 +1,6 @@
 """Batches and losses: ``books/validity.py`` and the part of ``books/book.py`` that it needs, compiled.
 
-Belongs here: when a book is checked, shown and invalidated. REST books are not supported.
+Belongs here: when a book is checked, shown and invalidated. ``rest.py`` compares and adopts REST books.
 """
 
 from __future__ import annotations
@@ -8,14 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 from echelon_pipeline.books.columns import NONE, UNLISTED
-from echelon_pipeline.books.fast import compiled, hashes, inside, ladders, rows, timeouts
-from echelon_pipeline.books.fast.arrays import CLOSED, LIVE, STALE, VALID, KernelOutput, KernelState, number_of
+from echelon_pipeline.books.fast import compiled, hashes, inside, ladders, rest, rows, timeouts
+from echelon_pipeline.books.fast.arrays import (
+    CLOSED,
+    COMPARED,
+    DIFFERENT,
+    EQUAL,
+    FULL,
+    LATER,
+    LIVE,
+    NO_TRUST,
+    RESYNCED,
+    STALE,
+    UNPROVED,
+    VALID,
+    KernelOutput,
+    KernelState,
+    number_of,
+)
 from echelon_pipeline.books.rows import Reason
-from echelon_pipeline.books.validity import BEST, LADDER, QUIET, RECHECK
-from echelon_pipeline.domain.scaled import ONE
+from echelon_pipeline.books.validity import BEST, LADDER, QUIET, RECHECK, REST, WAYS
 
-CROSSED, HASH, MIRROR, NEGATIVE, BEST_PRICES = map(
-    number_of, (Reason.CROSSED, Reason.HASH, Reason.MIRROR, Reason.NEGATIVE_LEVEL, Reason.BEST_PRICES)
+CROSSED, HASH, MIRROR, NEGATIVE, BEST_PRICES, PROBE = map(
+    number_of, (Reason.CROSSED, Reason.HASH, Reason.MIRROR, Reason.NEGATIVE_LEVEL, Reason.BEST_PRICES, Reason.PROBE)
 )
 
 
@@ -39,10 +54,11 @@ def restate(m: KernelState, out: KernelOutput, book: int, at: int) -> None:
 def forget(m: KernelState, book: int) -> None:
     """Cancels the book's timeouts and discards its ladders."""
     timeouts.stop(m.quiet, book)
-    timeouts.stop(m.rechecks, 2 * book + LADDER)
-    timeouts.stop(m.rechecks, 2 * book + BEST)
+    for what in range(WAYS):
+        timeouts.stop(m.rechecks, WAYS * book + what)
     for ladder in (2 * book, 2 * book + 1):
-        m.ladders[ladder].trusted = 0
+        m.ladders[ladder].trust = NO_TRUST
+        rest.drop_kept(m, ladder)
         m.ladders[ladder].best_bid = m.ladders[ladder].best_ask = NONE
         hashes.clear_claims(m, ladder)
     m.books[book].batch_open = m.books[book].mirror_miss = 0
@@ -74,7 +90,7 @@ def lose_all(m: KernelState, out: KernelOutput, subscription: int, reason: int) 
 
 @inside
 def _mirror_differs(m: KernelState, book: int) -> bool:
-    if m.books[book].outcomes < 2 or not (m.ladders[2 * book].trusted and m.ladders[2 * book + 1].trusted):
+    if m.books[book].outcomes < 2 or m.ladders[2 * book].trust != FULL or m.ladders[2 * book + 1].trust != FULL:
         return False
     return not ladders.equal(m, 2 * book, 2 * book + 1)
 
@@ -84,9 +100,17 @@ def _best_differs(m: KernelState, book: int) -> bool:
     """Whether the venue's last best prices differ from the ladder's."""
     for ladder in range(2 * book, 2 * book + m.books[book].outcomes):
         ladder_state = m.ladders[ladder]
-        if ladder_state.trusted and ladder_state.best_bid >= 0 and ladder_state.best_bid != ladders.best_bid(m, ladder):
+        if (
+            ladder_state.trust == FULL
+            and ladder_state.best_bid >= 0
+            and ladder_state.best_bid != ladders.best_bid(m, ladder)
+        ):
             return True
-        if ladder_state.trusted and ladder_state.best_ask >= 0 and ladder_state.best_ask != ladders.best_ask(m, ladder):
+        if (
+            ladder_state.trust == FULL
+            and ladder_state.best_ask >= 0
+            and ladder_state.best_ask != ladders.best_ask(m, ladder)
+        ):
             return True
     return False
 
@@ -94,9 +118,9 @@ def _best_differs(m: KernelState, book: int) -> bool:
 @inside
 def _schedule_recheck(m: KernelState, book: int, what: int, differs: bool, now: int) -> None:
     if differs:
-        timeouts.start_once(m.rechecks, 2 * book + what, now)
+        timeouts.start_once(m.rechecks, WAYS * book + what, now)
     else:
-        timeouts.stop(m.rechecks, 2 * book + what)
+        timeouts.stop(m.rechecks, WAYS * book + what)
 
 
 @compiled
@@ -106,10 +130,15 @@ def close(m: KernelState, out: KernelOutput, book: int, now: int) -> None:
     b.batch_open = 0
     timeouts.stop(m.quiet, book)
     for outcome in range(b.outcomes):
-        if m.ladders[2 * book + outcome].trusted:
-            hashes.check_hash(m, out, book, outcome)
+        ladder_state = m.ladders[2 * book + outcome]
+        if ladder_state.trust != NO_TRUST:
+            matched = hashes.check_hash(m, out, book, outcome)
+            if ladder_state.trust == UNPROVED and matched >= 0:
+                ladder_state.trust = FULL if matched else NO_TRUST
+                if matched:
+                    rest.drop_kept(m, 2 * book + outcome)
     b.mirror_miss = _mirror_differs(m, book)
-    trusted = m.ladders[2 * book].trusted
+    trusted = m.ladders[2 * book].trust == FULL
     if trusted and ladders.crossed(m, 2 * book):
         lose(m, out, book, CROSSED, b.batch_last)
         return
@@ -136,7 +165,7 @@ def due(m: KernelState, out: KernelOutput, now: int) -> None:
     while recheck_key >= 0:
         at = timeouts.since(m.rechecks, recheck_key) + RECHECK
         timeouts.stop(m.rechecks, recheck_key)
-        _recheck(m, out, recheck_key >> 1, recheck_key & 1, at)
+        _recheck(m, out, recheck_key // WAYS, recheck_key % WAYS, at)
         recheck_key = timeouts.first(m.rechecks, RECHECK, now)
 
 
@@ -144,6 +173,10 @@ def due(m: KernelState, out: KernelOutput, now: int) -> None:
 def _recheck(m: KernelState, out: KernelOutput, book: int, what: int, at: int) -> None:
     if what == BEST:
         lose(m, out, book, BEST_PRICES, at)
+        return
+    if what == REST:
+        if m.books[book].batch_number == m.books[book].probed:  # the change of the REST book has not arrived
+            lose(m, out, book, PROBE, at)
         return
     is_right = hashes.recheck(m, out, book)
     if not is_right or (m.books[book].mirror_miss and _mirror_differs(m, book)):
@@ -153,7 +186,7 @@ def _recheck(m: KernelState, out: KernelOutput, book: int, what: int, at: int) -
 @inside
 def _open(m: KernelState, book: int, at: int) -> None:
     b = m.books[book]
-    if not (m.ladders[2 * book].trusted or m.ladders[2 * book + 1].trusted):
+    if m.ladders[2 * book].trust == NO_TRUST and m.ladders[2 * book + 1].trust == NO_TRUST:
         return
     b.batch_at = max(b.batch_at, at) if b.batch_open else at
     b.batch_open = 1
@@ -170,22 +203,11 @@ def _begin_event(m: KernelState, out: KernelOutput, book: int, event: Any) -> No
 
 
 @inside
-def _set_best(m: KernelState, ladder: int, event: Any) -> None:
-    """Stores best prices on outcome 0's axis; 0: the side is empty."""
-    ladder_state = m.ladders[ladder]
-    if ladder & 1:
-        ladder_state.best_bid = ONE - event.best_ask if event.best_ask > 0 else event.best_ask
-        ladder_state.best_ask = ONE - event.best_bid if event.best_bid > 0 else event.best_bid
-    else:
-        ladder_state.best_bid, ladder_state.best_ask = event.best_bid, event.best_ask
-
-
-@inside
 def quoted(m: KernelState, book: int, ladder: int, event: Any) -> None:
     """Applies best prices from outside of the ladder with a later time. An open batch is checked at its end."""
-    if not m.ladders[ladder].trusted or event.at < 0 or event.at <= m.books[book].batch_at:
+    if m.ladders[ladder].trust != FULL or event.at < 0 or event.at <= m.books[book].batch_at:
         return
-    _set_best(m, ladder, event)
+    rest.set_best(m, ladder, event)
     if not m.books[book].batch_open:
         _schedule_recheck(m, book, BEST, _best_differs(m, book), m.clock[0].now)
 
@@ -195,8 +217,7 @@ def change(m: KernelState, out: KernelOutput, book: int, outcome: int, event: An
     """Applies a change of one level."""
     _begin_event(m, out, book, event)
     ladder = 2 * book + outcome
-    if not m.ladders[ladder].trusted:
-        m.books[book].discarded += 1
+    if m.ladders[ladder].trust != FULL and not rest.is_applied(m, ladder, event):
         _open(m, book, event.at)
         return
     side, price = ladders.on_outcome_0(outcome, event.side, event.price)
@@ -206,7 +227,7 @@ def change(m: KernelState, out: KernelOutput, book: int, outcome: int, event: An
             return
     elif not ladders.put(m, 2 * ladder + side, price, event.size):
         m.books[book].missing_removals += 1
-    _set_best(m, ladder, event)
+    rest.set_best(m, ladder, event)
     if event.claims and event.at >= 0:
         hashes.claim(m, ladder, event)
     _open(m, book, event.at)
@@ -221,18 +242,40 @@ def snapshot(m: KernelState, out: KernelOutput, book: int, outcome: int, event: 
         lose(m, out, book, CLOSED, now)
         return
     hashes.update_facts(m, book, event)
-    ladders.clear(m, ladder)
-    for n in range(event.bids, event.last):
-        side, price = ladders.on_outcome_0(outcome, 0 if n < event.asks else 1, levels[n].price)
-        ladders.put(m, 2 * ladder + side, price, levels[n].size)
-    m.ladders[ladder].trusted = 1
-    m.ladders[ladder].best_bid = m.ladders[ladder].best_ask = NONE
+    rest.fill(m, ladder, event, levels)
+    m.ladders[ladder].trust = FULL
+    rest.drop_kept(m, ladder)
     if not _best_differs(m, book):
-        timeouts.stop(m.rechecks, 2 * book + BEST)
-    hashes.clear_claims(m, ladder)
+        timeouts.stop(m.rechecks, WAYS * book + BEST)
     if event.claims and event.at >= 0:
         hashes.claim(m, ladder, event)
     _open(m, book, event.at)
+
+
+@compiled
+def rest_book(m: KernelState, out: KernelOutput, ladder: int, event: Any, levels: Any) -> bool:
+    """Applies a REST book. True if it equals the valid book, which is then proved."""
+    book, clock = ladder >> 1, m.clock[0]
+    b = m.books[book]
+    if b.reason == CLOSED:
+        return False
+    hashes.update_facts(m, book, event)
+    if b.reason != VALID:
+        if rest.resync(m, ladder, event, levels):
+            clock.counts[RESYNCED] += 1
+            _open(m, book, event.at)
+        return False
+    result = rest.compare(m, ladder, event, levels)
+    clock.counts[COMPARED + result] += 1
+    if result == EQUAL:
+        timeouts.stop(m.rechecks, WAYS * book + REST)
+        hashes.write_check(m, out, book, clock.now, clock.number, True)
+    elif result == DIFFERENT:
+        lose(m, out, book, PROBE, clock.now)
+    elif result == LATER:
+        b.probed = b.batch_number
+        timeouts.start(m.rechecks, WAYS * book + REST, clock.now)
+    return bool(result == EQUAL)
 
 
 @inside

@@ -31,9 +31,10 @@ from echelon_pipeline.books.events import (
     Unreadable,
 )
 from echelon_pipeline.domain.scaled import CENT, ONE, decimal_text, scaled
-from echelon_pipeline.venues import doubts
+from echelon_pipeline.venues import doubts, rest_books
 from echelon_pipeline.venues.frames import UNREADABLE, Name, Natural, ladder, level, price, quote, reason, share, size
 from echelon_pipeline.venues.kalshi import own
+from echelon_pipeline.venues.kalshi.rest_books import read_books
 
 # The venue keeps nothing of these subscriptions: ask for them anew (reference: section 7, errors).
 TERMINAL_CODES = {10, 25}
@@ -134,6 +135,8 @@ _BOOKS = frozenset({"orderbook_snapshot", "orderbook_delta"})
 
 def read(payload: bytes, *, yes_priced: bool = False) -> Message:
     """One frame. ``yes_priced``: subscribed with ``use_yes_price``, so no levels are priced in yes dollars."""
+    if payload.startswith(rest_books.MARK):
+        return rest_books.read(payload, read_books)
     try:
         return _message(payload, yes_priced)
     except UNREADABLE as error:

@@ -28,7 +28,7 @@ from echelon_pipeline.books.events import (
     Traded,
     Unreadable,
 )
-from echelon_pipeline.venues import doubts
+from echelon_pipeline.venues import doubts, rest_books
 from echelon_pipeline.venues.frames import UNREADABLE, Name, best, ladder, level, price, quote, reason, share, size
 from echelon_pipeline.venues.polymarket import own
 
@@ -131,12 +131,14 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def read(payload: bytes) -> Message:
-    """One frame of the market channel or of the user channel."""
+    """One frame of the market channel or of the user channel, or one of our own."""
+    if payload.startswith(rest_books.MARK):
+        return rest_books.read(payload, read_books)
     return Message(_each(payload, _event))
 
 
 def read_books(payload: bytes) -> Message:
-    """One answer of ``GET /book`` or ``POST /books``."""
+    """One answer of ``POST /books``."""
     return Message(_each(payload, lambda one: (_snapshot(_BOOK(one), rest=True),)))
 
 
