@@ -133,7 +133,7 @@ def sent(steps: list[Any]) -> Iterator[Arrived]:
         now += after
         venue.now = now if fate != "late" else venue.now
         payload = step if isinstance(step, bytes) else json.dumps(told(venue, step, fate)).encode()
-        if step[:1] == ("rest",):
+        if isinstance(step, tuple) and step[0] == "rest":
             payload = wrapped(RestBooks("/books", now, payload))
         if fate == "anew":
             connection, number = connection + 1, 0
@@ -203,7 +203,7 @@ LOST: list[Any] = [*PUTS, (("put", Side.BID, 44, 2, [0, 1]), MS, "lost")]
     ("steps", "counts", "reasons"),
     [
         ([*PUTS, (("rest", [0, 1]), 60 * MS, "sent")], {"equal": 2}, [None]),
-        ([*PUTS, (("rest", [1]), 60 * MS, "wrong")], {"different": 1}, [None, "probe"]),
+        ([*PUTS, (("rest", [0]), 60 * MS, "wrong")], {"different": 1}, [None, "probe"]),
         ([*LOST, (("rest", [0]), 60 * MS, "sent")], {"later": 1}, [None, "probe"]),
         ([*PUTS, (("rest", [0]), 10 * MS, "wrong")], {"undecided": 1}, [None]),  # within a batch
         (
