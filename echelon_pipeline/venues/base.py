@@ -20,6 +20,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.group import Group
 from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.feeds import (
+    BookSource,
     ComboSource,
     FillFeed,
     ListingSource,
@@ -100,6 +101,10 @@ class Rest(ABC):
     def combos(self) -> ComboSource:
         """A bounded sample of combos."""
         raise self._lacking("combos")
+
+    def books(self) -> BookSource:
+        """Order books as they are now."""
+        raise self._lacking("endpoint of order books")
 
     def _lacking(self, what: str) -> NotAvailable:
         return NotAvailable(f"{self.venue} has no {what}")

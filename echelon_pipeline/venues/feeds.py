@@ -132,6 +132,16 @@ class RankingSource(Parsed, Protocol):
         """Pages of the ranking over one range, as it is now."""
 
 
+class BookSource(Protocol):
+    """Order books as they are now. ``most``: ladders of one request; ``endpoint``: its path."""
+
+    most: ClassVar[int]
+    endpoint: ClassVar[str]
+
+    async def ask(self, tokens: Sequence[str]) -> bytes:
+        """The books of some ladders, as served; unknown ones are missing."""
+
+
 class ComboSource(Protocol):
     """A bounded sample of combos with their legs; its pages are payloads of listings. ``stopped``: the scan ended at
     its bound, so that more combos may be open than were looked at; ``notes``: for the run's metadata."""

@@ -16,9 +16,11 @@ from typing import Any
 import httpx
 import pytest
 
+from echelon_pipeline.books.events import Snapshot
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.kalshi.client import KalshiClient
 from echelon_pipeline.venues.kalshi.parse import KINDS
+from echelon_pipeline.venues.kalshi.rest_books import read_books
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline_tests import kalshi_oracle as oracle
 from echelon_pipeline_tests.fakes import RECEIVED, RECORDINGS, needs_recordings, parse_payloads, recorded
@@ -27,6 +29,8 @@ pytestmark = needs_recordings
 
 # Recorded, and of no endpoint that is read: nothing in them becomes a row.
 UNREAD = {
+    "rest/ext_kalshi-orderbook.json",  # one book per answer: read by imports of books
+    "rest/golden_orderbook_response.json",
     "rest/cockpit_price_grids.json",
     "rest/golden_event_metadata_response.json",
     "rest/golden_filters_by_sport_response.json",
@@ -319,8 +323,6 @@ Use = Callable[[KalshiClient], AsyncIterator[Page]]
 SERVED: list[tuple[str, Cut, Use, str | None]] = [
     ("rest/golden_exchange_status_response.json", lambda a: [a], lambda c: c.exchange_status(), None),
     ("rest/golden_exchange_schedule_response.json", lambda a: [a["schedule"]], lambda c: c.exchange_schedule(), None),
-    ("rest/golden_orderbook_response.json", lambda a: [a], lambda c: c.orderbook("T"), None),
-    ("rest/ext_kalshi-orderbook.json", lambda a: [a], lambda c: c.orderbook("T"), None),
     ("rest/ext_kalshi-market.json", lambda a: [a["market"]], lambda c: c.market("T"), "ticker"),
     ("rest/golden_series_list_response.json", lambda a: a["series"], lambda c: c.series(), "ticker"),
     ("rest/golden_event_single_response.json", lambda a: [a["event"]], lambda c: c.event("E"), "event_ticker"),
@@ -357,7 +359,6 @@ SERVED: list[tuple[str, Cut, Use, str | None]] = [
         lambda c: c.candlesticks("S", "T", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), 1440),
         None,
     ),
-    ("mve/cockpit_combo_orderbooks.json", lambda a: a["orderbooks"], lambda c: c.orderbooks(["T"]), "ticker"),
     (
         "mve/cockpit_combo_collections.json",
         lambda a: a["multivariate_contracts"],
@@ -367,9 +368,19 @@ SERVED: list[tuple[str, Cut, Use, str | None]] = [
 ]
 # Kept by the recorder without the venue's envelope.
 ENVELOPE: dict[str, Callable[[Any], Any]] = {
-    "mve/cockpit_combo_orderbooks.json": lambda a: {"orderbooks": a},
     "mve/cockpit_combo_collections.json": lambda a: {"multivariate_contracts": list(a.values())},
 }
+
+
+def test_recorded_books_of_many_tickers_are_rest_books_without_a_time() -> None:
+    served = {"orderbooks": answer("mve/cockpit_combo_orderbooks.json")}
+    books = read_books(json.dumps(served).encode()).events
+    assert [(book.token, book.rest, book.at) for book in books if isinstance(book, Snapshot)] == [
+        (book["ticker"], True, None) for book in served["orderbooks"]
+    ]
+    first = books[0]
+    assert isinstance(first, Snapshot)
+    assert (first.bids, first.asks) == ((), ((188_000, 369_000_000),))
 
 
 @pytest.mark.parametrize(("name", "cut", "use", "key"), SERVED, ids=[s[0] for s in SERVED])
@@ -400,6 +411,6 @@ def test_no_recorded_answer_is_left_out() -> None:
     folder = RECORDINGS / "kalshi"
     found = {p.relative_to(folder).as_posix() for room in ("rest", "mve") for p in (folder / room).glob("*.json*")}
     used = {m[0] for m in MARKETS} | {e[0] for e in EVENTS} | {s[0] for s in SERIES} | {c[0] for c in CANDLES}
-    used |= {s[0] for s in SERVED} | {"rest/golden_trades_list_response.json"}
+    used |= {s[0] for s in SERVED} | {"rest/golden_trades_list_response.json", "mve/cockpit_combo_orderbooks.json"}
     assert found == used | UNREAD
     assert not used & UNREAD

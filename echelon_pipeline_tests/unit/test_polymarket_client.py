@@ -324,22 +324,29 @@ def test_single_reads_give_pages_and_exact_ticks() -> None:
         "/tick-size": b'{"minimum_tick_size":0.0025}',
         "/clob-markets/0xc": b'{"c":"0xc","fd":{"r":0.05,"e":1,"to":true}}',
         "/markets/0xc": b'{"condition_id":"0xc","tokens":[]}',
-        "/book": b'{"asset_id":"7","bids":[]}',
+        "/books": b'[ {"asset_id":"7"} ]',
         "/fees/builder-fees/0xb": b'{"builder_maker_fee_rate_bps":0,"builder_taker_fee_rate_bps":50}',
         "/v2/status": b'{"data":"OK"}',
     }
     server = Server(lambda path, _q: served[path])
     assert once(server, lambda c: c.clob.tick_size("7")) == Decimal("0.0025")
+    assert once(server, lambda c: c.clob.books(["7"])) == served["/books"]
     for use, endpoint, key in [
         (lambda c: c.clob.clob_market("0xc"), "clob_market_info", "0xc"),
         (lambda c: c.clob.market("0xc"), "clob_markets", "0xc"),
-        (lambda c: c.clob.book("7"), "books", "7"),
         (lambda c: c.clob.builder_fees("0xb"), "builder_fees", None),
         (lambda c: c.data.status(), "data_status", None),
     ]:
         page = once(server, use)
         assert (page.endpoint, keys([page])) == (endpoint, [key])
         assert page.objects[0].payload in served.values()
+
+
+def test_books_of_more_tokens_than_one_request_takes_are_refused_before_they_are_asked_for() -> None:
+    server = Server(lambda _p, _q: [])
+    with pytest.raises(BadRequest, match="takes at most 50"):
+        once(server, lambda c: c.clob.books(["7"] * 51))
+    assert server.asked == []
 
 
 def test_an_error_inside_a_200_is_an_error() -> None:

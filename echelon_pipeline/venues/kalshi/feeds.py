@@ -7,7 +7,6 @@ labelled with its inclusive end; the venue serves those that end in [start, end]
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -15,10 +14,8 @@ from echelon_pipeline.venues.kalshi.answers import (
     at_most,
     candle_list,
     candle_lists,
-    listed,
     query,
     segment,
-    single,
     windows,
 )
 from echelon_pipeline.venues.kalshi.reader import Reader
@@ -115,17 +112,8 @@ class Feeds(Reader):
             yield await self._ask("candlesticks", path, asked, read, number=number)
 
     # --- books
-    async def orderbook(self, ticker: str, *, depth: int | None = None) -> AsyncIterator[Page]:
-        """One book as served, bids of both sides (the ask of yes is 1 - the bid of no); context: the ticker.
-        Signed where the venue answers 401 and a key is configured."""
-        path = f"/markets/{segment(ticker)}/orderbook"
-        read = single(None, None, path, {"ticker": ticker})
-        page = await self._ask("orderbooks", path, query(depth=depth), read, may_sign=True)
-        yield replace(page, objects=tuple(replace(o, key=ticker) for o in page.objects))
-
-    async def orderbooks(self, tickers: Sequence[str]) -> AsyncIterator[Page]:
-        """Books of 1 to 100 markets, one object per market."""
+    async def orderbooks(self, tickers: Sequence[str]) -> bytes:
+        """Books of 1 to 100 markets as served, bids of both sides (the ask of yes is 1 - the bid of no). Signed where
+        the venue answers 401 and a key is configured."""
         at_most("/markets/orderbooks tickers", tickers, TICKERS)
-        asked = [("tickers", ticker) for ticker in tickers]
-        read = listed("orderbooks", "ticker", "/markets/orderbooks")
-        yield await self._ask("orderbooks", "/markets/orderbooks", asked, read, may_sign=True)
+        return await self._book("orderbooks", "/markets/orderbooks", [("tickers", ticker) for ticker in tickers])

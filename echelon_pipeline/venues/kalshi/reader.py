@@ -54,11 +54,9 @@ class Reader:
         """What the client did so far."""
         return self._http.metrics
 
-    async def _ask(
-        self, endpoint: str, path: str, asked: Query, read: Read, *, number: int = 0, may_sign: bool = False
-    ) -> Page:
+    async def _ask(self, endpoint: str, path: str, asked: Query, read: Read, *, number: int = 0) -> Page:
         """The page of one answer."""
-        body = await (self._book if may_sign else self._plain)(endpoint, path, asked)
+        body = await self._plain(endpoint, path, asked)
         objects, _ = read(body)
         return Page(endpoint, request_text(path, asked), number, self._clock(), tuple(objects))
 

@@ -6,11 +6,17 @@ of the stream, and never replaces one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
 import msgspec
 
 from echelon_pipeline.books.events import Level, Message, Snapshot, Unreadable
 from echelon_pipeline.domain.scaled import ONE
 from echelon_pipeline.venues.frames import UNREADABLE, Name, ladder, level, reason
+
+if TYPE_CHECKING:
+    from echelon_pipeline.venues.kalshi.client import KalshiClient
 
 Pairs = list[tuple[str, str]] | None
 
@@ -27,6 +33,19 @@ class _Book(msgspec.Struct):
 
 class _Books(msgspec.Struct):
     orderbooks: list[_Book]
+
+
+class KalshiBooks:
+    """The endpoint over one client."""
+
+    most: ClassVar[int] = 100
+    endpoint: ClassVar[str] = "/markets/orderbooks"
+
+    def __init__(self, client: KalshiClient) -> None:
+        self._client = client
+
+    async def ask(self, tokens: Sequence[str]) -> bytes:
+        return await self._client.orderbooks(tokens)
 
 
 _BOOKS = msgspec.json.Decoder(_Books).decode

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from echelon_pipeline.books.book import Instrument
     from echelon_pipeline.books.events import Message
-    from echelon_pipeline.venues.feeds import ComboSource, ListingSource, PriceFeed, TradeFeed
+    from echelon_pipeline.venues.feeds import BookSource, ComboSource, ListingSource, PriceFeed, TradeFeed
     from echelon_pipeline.venues.kalshi.client import KalshiClient
     from echelon_pipeline.venues.live import Feed
     from echelon_pipeline.venues.ws import WsMetrics
@@ -61,6 +61,11 @@ class KalshiRest(Rest):
         from echelon_pipeline.venues.kalshi.combos import Sample
 
         return Sample(self._client, self._settings)
+
+    def books(self) -> BookSource:
+        from echelon_pipeline.venues.kalshi.rest_books import KalshiBooks
+
+        return KalshiBooks(self._client)
 
 
 @asynccontextmanager

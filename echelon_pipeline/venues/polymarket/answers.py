@@ -127,6 +127,10 @@ class Host:
         answer = await self._http.post(path, body, group=endpoint)
         return self.page(endpoint, f"{path} {as_context(body)}", cut(answer))
 
+    async def posted_body(self, path: str, body: object, *, group: str) -> bytes:
+        """Body of the answer to one POST that reads."""
+        return await self._http.post(path, body, group=group)
+
     def page(self, endpoint: str, request: str, found: Iterable[RawObject], number: int = 0) -> Page:
         """A page that was read just now."""
         return Page(endpoint, request, number, self._clock(), tuple(found))

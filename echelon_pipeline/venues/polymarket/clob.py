@@ -20,12 +20,12 @@ from echelon_pipeline.venues.polymarket.answers import (
     Host,
     Value,
     as_context,
+    at_most,
     chunks,
     listed,
     members,
     objects,
     query,
-    rows,
     seconds,
     single,
 )
@@ -85,15 +85,10 @@ class Clob:
                 }
                 yield await self._host.posted("prices_history", "/batch-prices-history", _histories(contexts), body)
 
-    async def book(self, token: str) -> Page:
-        """The book of one token, endpoint ``books``. NotFound for an unknown, closed or resolved token."""
-        return await self._host.one("books", "/book", single("asset_id"), query(token_id=token))
-
-    async def books(self, tokens: Sequence[str]) -> AsyncIterator[Page]:
-        """Books by POST, 50 per request (the GET form always fails); unknown tokens are left out."""
-        for some in chunks(tokens, BOOKS_TOKENS):
-            body = [{"token_id": t} for t in some]
-            yield await self._host.posted("books", "/books", _books, body)
+    async def books(self, tokens: Sequence[str]) -> bytes:
+        """Books of at most 50 tokens as served, by POST (the GET form always fails); unknown tokens are left out."""
+        body = [{"token_id": token} for token in at_most("/books", tokens, BOOKS_TOKENS)]
+        return await self._host.posted_body("/books", body, group="books")
 
     async def tick_size(self, token: str) -> Decimal:
         """Smallest price step of a token, now."""
@@ -177,10 +172,6 @@ def _sampled(token: str, begin: datetime, until: datetime, fidelity: int, ended_
             **({} if ended_at is None else {"trading_ended_ts": seconds(ended_at)}),
         }
     )
-
-
-def _books(body: bytes) -> list[RawObject]:
-    return objects(rows(body, "/books"), key="asset_id")
 
 
 def _history(token: str, context: str | None) -> Cut:

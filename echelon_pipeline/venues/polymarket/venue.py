@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
     from echelon_pipeline.books.book import Instrument
     from echelon_pipeline.books.events import Message
-    from echelon_pipeline.venues.feeds import FillFeed, ListingSource, PayoutSource, PriceFeed, RankingSource, TradeFeed
+    from echelon_pipeline.venues.feeds import (
+        BookSource,
+        FillFeed,
+        ListingSource,
+        PayoutSource,
+        PriceFeed,
+        RankingSource,
+        TradeFeed,
+    )
     from echelon_pipeline.venues.live import Feed
     from echelon_pipeline.venues.polymarket.client import PolymarketClient
     from echelon_pipeline.venues.ws import WsMetrics
@@ -71,6 +79,11 @@ class PolymarketRest(Rest):
         from echelon_pipeline.venues.polymarket.programme import BuilderRanking
 
         return BuilderRanking(self._client)
+
+    def books(self) -> BookSource:
+        from echelon_pipeline.venues.polymarket.rest_books import PolymarketBooks
+
+        return PolymarketBooks(self._client)
 
 
 @asynccontextmanager
