@@ -33,7 +33,8 @@ from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.listener_files import seed
 from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.state.shift_lease import ShiftLease, holders, lease_names
-from echelon_pipeline.streams.feeds import feed_maker, instrument_of, own_maker
+from echelon_pipeline.streams.feeds import books_maker, feed_maker, instrument_of, own_maker
+from echelon_pipeline.streams.probing import rest_books_of
 from echelon_pipeline.streams.record import Pace
 from echelon_pipeline.streams.segments import bounds, connection_of, count_of
 from echelon_pipeline.streams.selection import chosen
@@ -125,6 +126,7 @@ def _duty(
         emit=emit,
         closed=closed,
         own=own_maker(settings, listener.venue) if listener.own else None,
+        books=books_maker(settings, listener.venue),
         policy=WsPolicy.of(settings),
         pace=Pace.of(settings),
         times=Times.of(settings, discover=listener.discover_every, emit=listener.emit_every),
@@ -141,6 +143,7 @@ def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
         "connection": about.connection_id,
         "segment": path.name,
         "frames": count_of(path),
+        "rest_books": rest_books_of(path),
         "bytes": path.stat().st_size,
     }
     if held is not None:

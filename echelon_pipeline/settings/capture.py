@@ -37,4 +37,10 @@ class CaptureSettings(Group):
     listen_lease: float = Field(
         30.0, gt=0, description="Seconds without a sign of life after which a listener counts as dead."
     )
+    listen_probe_seconds: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds between two requests of a listener for order books by REST. They prove its books, find "
+        "lost changes and resynchronise lost books. 0: no requests.",
+    )
     listen_retry: float = Field(60.0, gt=0, description="Seconds before a refused stream is opened again.")

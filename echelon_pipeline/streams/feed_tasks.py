@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -98,6 +99,11 @@ class Lines:
             self._worked.connections += line.recorded.connections
             self._worked.segments += line.told
         return [result for result in results if isinstance(result, Exception)]
+
+    @property
+    def probes(self) -> Counter[str]:
+        """What REST books did to the books of connections that have ended."""
+        return sum((line.recorded.probes for line in self._all), Counter())
 
     @property
     def _all(self) -> list[_Line]:

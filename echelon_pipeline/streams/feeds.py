@@ -5,7 +5,9 @@ Belongs here: what both ``echelon record`` and shifts need before they record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -15,6 +17,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
 from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.venues.feeds import BookSource
 from echelon_pipeline.venues.live import Feed, placed
 from echelon_pipeline.venues.registry import REGISTRY, venue_of
 from echelon_pipeline.venues.ws import WsMetrics
@@ -79,6 +82,18 @@ def feed_maker(
         return stream.feed(settings, number, instruments, metrics, quotes=quotes)
 
     return make, stream.tokens
+
+
+def books_maker(settings: Settings, venue: str) -> Callable[[], AbstractAsyncContextManager[BookSource]]:
+    """What opens the venue's REST endpoint of books: without retries, because the next request comes soon anyway."""
+    quick = settings.model_copy(update={"http_retries": 0, "breaker_failures": sys.maxsize})
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[BookSource]:
+        async with venue_of(venue).rest(quick) as rest:
+            yield rest.books()
+
+    return opened
 
 
 def own_maker(settings: Settings, venue: str) -> Callable[[], Feed]:

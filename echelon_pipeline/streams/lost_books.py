@@ -5,6 +5,7 @@ Belongs here: when to ask. What makes a book unknown is ``books/``'s, the same a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from echelon_pipeline.books.book import Instrument
@@ -58,6 +59,17 @@ class Watch:
             return []
         self._machine.advance(now)
         return [self._machine.row(name) for name in self.watched]
+
+    @property
+    def lost(self) -> set[str]:
+        """Instruments without a valid book whose trading has not ended."""
+        tokens = set(self._machine.needs_snapshot)
+        return {name for name, i in self.watched.items() if not tokens.isdisjoint(i.tokens)}
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The machine's counts."""
+        return self._machine.counts
 
     def needs_snapshot(self, now: int) -> list[str]:
         """Tokens that have no book and were not asked for lately; from now on they were."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from echelon_pipeline.errors import Conflict, DiskFull, Transient, VenueUnavaila
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.lost_books import Watch
+from echelon_pipeline.streams.probing import results
 from echelon_pipeline.streams.segments import Connection
 from echelon_pipeline.streams.watchlist import Rewatched, Roster
 from echelon_pipeline.venues.live import Feed, tokens_of
@@ -51,13 +53,15 @@ class Pace:
 
 @dataclass
 class Recorded:
-    """What a recording did. ``renewed``: books asked for again; ``segments``: closed ones, in the order of closing."""
+    """What a recording did. ``renewed``: books asked for again; ``segments``: closed ones, in the order of closing;
+    ``probes``: what REST books did (``probing.results``)."""
 
     connections: int = 0
     frames: int = 0
     renewed: int = 0
     segments: list[Path] = field(default_factory=list)
     slowest_flush: float = 0.0
+    probes: Counter[str] = field(default_factory=Counter)
 
 
 def _unfenced() -> None:
@@ -146,23 +150,27 @@ class _Session:
 
     async def run(self, wire: Wire, stop: asyncio.Event) -> None:
         tasks = [asyncio.create_task(work) for work in (self._receive(wire), self._keep(wire), stop.wait())]
-        self._roster.watch = self._watch
+        self._roster.watch, self._roster.record = self._watch, self._arrived
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 await task  # the connection's end, or a disk that is full
         finally:
-            self._roster.watch = None
+            self._roster.watch = self._roster.record = None
+            self._recorded.probes.update(results(self._watch.counts))
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._close()
 
+    def _arrived(self, received_at: int, payload: bytes) -> None:
+        number = self._log.add(received_at, payload)
+        self._watch.see(number, received_at, payload)
+        self._recorded.frames += 1
+
     async def _receive(self, wire: Wire) -> None:
         async for received_at, payload in wire.frames():
-            number = self._log.add(received_at, payload)
-            self._watch.see(number, received_at, payload)
-            self._recorded.frames += 1
+            self._arrived(received_at, payload)
             if self._watch.ended:
                 raise VenueUnavailable(f"{self._feed.venue} stream: the venue ended the books' subscription")
             if self._log.waiting_bytes > self._pace.waiting_bytes:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from echelon_pipeline.errors import Conflict, DatabaseUnavailable, EchelonError
 from echelon_pipeline.streams.feed_tasks import Lines
 from echelon_pipeline.streams.latest_states import Tops
+from echelon_pipeline.streams.probing import Prober, summed
 from echelon_pipeline.streams.segments import left_open, recover
 from echelon_pipeline.streams.shift_spec import Duty, Worked
 from echelon_pipeline.streams.watchlist import Roster
@@ -37,11 +38,17 @@ class _Shift:
         self._tops = Tops(duty.listener, duty.times.tell_again)
         self._worked = Worked(duty.right.epoch)
         self._lines = Lines(duty, self._worked)
+        self._prober: Prober | None = None
+        if duty.books is not None and duty.times.probe:
+            self._prober = Prober(duty.listener, duty.books, duty.times.probe, lambda: self._lines.rosters)
 
     async def run(self) -> Worked:
         log.info("%s: shift %d begins", self._duty.listener, self._worked.epoch)
         self._lines.listen_to_the_account()
-        ways = (self._stopped(), self._over(), self._unwanted(), self._choosing(), self._telling(), self._reporting())
+        ways = (
+            *(self._stopped(), self._over(), self._unwanted()),
+            *(self._choosing(), self._telling(), self._reporting(), self._probing()),
+        )
         tasks: list[asyncio.Future[str]] = [*map(asyncio.create_task, ways), self._lines.broken]
         is_lost = False
         try:
@@ -56,6 +63,7 @@ class _Shift:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             errors = await self._lines.close(at_once=is_lost)
+            self._worked.probes = summed([self._prober.counts, self._lines.probes] if self._prober else [])
             if not is_lost:
                 await self._leave()
         if errors:
@@ -141,6 +149,11 @@ class _Shift:
         while True:
             await asyncio.sleep(1.0)
             await self._lines.report()
+
+    async def _probing(self) -> str:
+        if self._prober is not None:
+            await self._prober.run()
+        return await asyncio.Future()  # a shift does not end with its probes
 
     async def _leave(self) -> None:
         """Nobody watches the books any more, unless a successor does; the lease is free."""

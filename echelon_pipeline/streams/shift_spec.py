@@ -7,6 +7,7 @@ wait and is called in a thread of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streams.record import Pace
+from echelon_pipeline.venues.feeds import BookSource
 from echelon_pipeline.venues.live import Feed
 from echelon_pipeline.venues.ws import WsPolicy
 
@@ -35,7 +37,7 @@ class Right(Protocol):
 class Times:
     """Seconds: of a shift, of its end in which a successor records already, after which one that says nothing counts
     as dead, between two choices, between two tellings, before a feed that was refused is tried again, before a state
-    that did not change is told again."""
+    that did not change is told again, between two requests for books by REST (0: none)."""
 
     shift: float = 21_600.0
     overlap: float = 60.0
@@ -44,19 +46,22 @@ class Times:
     emit: float = 1.0
     retry: float = 60.0
     tell_again: float = 20.0
+    probe: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings, *, discover: float, emit: float) -> Times:
         """The configured ones, and those of a listener."""
         given = (settings.listen_shift, settings.listen_overlap, settings.listen_lease)
-        return cls(*given, discover, emit, settings.listen_retry, settings.latest_ttl / 3)
+        rest = (settings.listen_retry, settings.latest_ttl / 3, settings.listen_probe_seconds)
+        return cls(*given, discover, emit, *rest)
 
 
 @dataclass(frozen=True)
 class Duty:
     """What one shift is to do. ``discover``: instruments to watch from now on, None where nobody wants any;
     ``is_wanted``: whether anybody does. ``feed``: that of a number, for at most ``tokens``; ``own``: that of
-    the account's own channels. ``emit`` gets latest states that changed, ``closed`` each segment that was closed."""
+    the account's own channels. ``emit`` gets latest states that changed, ``closed`` each segment that was closed.
+    ``books``: opens the venue's REST endpoint of books."""
 
     listener: str
     root: Path
@@ -71,11 +76,13 @@ class Duty:
     pace: Pace = field(default_factory=Pace)
     times: Times = field(default_factory=Times)
     own: Callable[[], Feed] | None = None
+    books: Callable[[], AbstractAsyncContextManager[BookSource]] | None = None
 
 
 @dataclass
 class Worked:
-    """What a shift did. ``ended``: over, stopped or unwanted; ``refused``: how often a feed was, by its words."""
+    """What a shift did. ``ended``: over, stopped or unwanted; ``refused``: how often a feed was, by its words.
+    ``probes``: requests for books by REST, and their results."""
 
     epoch: int
     ended: str = ""
@@ -85,3 +92,4 @@ class Worked:
     recovered: int = 0
     emitted: int = 0
     refused: dict[str, int] = field(default_factory=dict)
+    probes: dict[str, int] = field(default_factory=dict)

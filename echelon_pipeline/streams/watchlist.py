@@ -7,7 +7,7 @@ the venue for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -21,11 +21,12 @@ CHANGES = "changes.jsonl"
 
 
 class Roster:
-    """What a feed is to watch. May change at any time: a connection follows with its next flush. ``watch``: of the
-    connection that is open."""
+    """What a feed is to watch. May change at any time: a connection follows with its next flush. Of the connection
+    that is open: ``watch`` has its books, ``record`` adds a frame of our own (received_at, payload)."""
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self.watch: Watch | None = None
+        self.record: Callable[[int, bytes], object] | None = None
         self.want(instruments)
 
     def want(self, instruments: Iterable[Instrument]) -> None:

@@ -17,6 +17,7 @@ ws.py          one WebSocket policy: opening, keep-alive, silence, retries
 ws_memory.py   bounded memory of a connection
 live.py        what every venue's stream offers
 frames.py      what both venues' frame readers share
+rest_books.py  frames of our own: answers with REST books, recorded among a stream's frames
 doubts.py      what an unreadable frame still says
 recorders.py   streams in the formats of other recorders
 kalshi/, polymarket/   one venue each: its registration, endpoints, walks, payload kinds, frames

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from echelon_pipeline.books.events import Message, Unreadable
+from echelon_pipeline.books.events import Message, SuspectLadder, Unreadable
 from echelon_pipeline.venues.frames import reason
 
 MARK = b"echelon:rest-books "
@@ -57,5 +57,6 @@ def read(payload: bytes, read_books: Callable[[bytes], Message]) -> Message:
         tuple(
             msgspec.structs.replace(event, affects_book=False, token=None) if isinstance(event, Unreadable) else event
             for event in message.events
+            if not isinstance(event, SuspectLadder)
         )
     )

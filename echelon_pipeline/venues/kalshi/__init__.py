@@ -12,6 +12,7 @@ combos.py    a bounded sample of combos, and their legs
 parse.py     which SQL in sql/parse/kalshi makes which table's rows
 live.py      handshake and subscriptions of its stream
 stream.py    what WebSocket frames say, every generation
+rest_books.py   books of many tickers by REST: the request, and what its answer says
 own.py       what the private channels say
 quotes.py    all that a ticker frame says
 fast.py      frames to columns, compiled

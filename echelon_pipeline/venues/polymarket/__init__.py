@@ -11,6 +11,7 @@ programme.py   builder fills and ranking, payouts by Data API v2
 parse.py     which SQL in sql/parse/polymarket makes which table's rows
 live.py      subscriptions of its market and user channels
 stream.py    what WebSocket frames and books say, every generation
+rest_books.py   the request for books of many tokens by REST
 own.py       what the user channel says
 fast.py      frames to columns, compiled
 """

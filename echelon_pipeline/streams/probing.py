@@ -1,0 +1,161 @@
+"""Asks for order books by REST while a shift records, and records the answers among the frames of the stream.
+
+Belongs here: which books are asked for, when, and what happens to a request that fails. The format of the recorded
+answers is ``venues/rest_books.py``, what an answer does to a book is ``books/``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import pyarrow.compute as pc
+
+from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.streams.segments import read
+from echelon_pipeline.streams.watchlist import Roster
+from echelon_pipeline.venues.feeds import BookSource
+from echelon_pipeline.venues.live import tokens_of
+from echelon_pipeline.venues.rest_books import MARK, RestBooks, wrapped
+
+log = logging.getLogger(__name__)
+LONGEST = 32  # after failures, times the usual time between two requests
+
+
+class Rotation:
+    """Chooses the books of the next request. Lost books get at most half of it; within the lost books and within all
+    books, the one that was asked for longest ago comes first."""
+
+    def __init__(self) -> None:
+        self._lost: deque[str] = deque()
+        self._all: deque[str] = deque()
+
+    def take(self, watched: Mapping[str, Instrument], lost: Collection[str], most: int) -> list[str]:
+        """Ladders to ask for, at most ``most``: of an instrument all or none."""
+        found: dict[str, Instrument] = {}
+        self._fill(found, self._lost, watched, lost, most // 2)
+        self._fill(found, self._all, watched, watched, most)
+        return tokens_of(found.values())
+
+    @staticmethod
+    def _fill(
+        found: dict[str, Instrument],
+        queue: deque[str],
+        watched: Mapping[str, Instrument],
+        names: Collection[str],
+        most: int,
+    ) -> None:
+        room = most - len(tokens_of(found.values()))
+        for _ in range(2):  # the rest of one round, and the begin of the next
+            while queue:
+                name = queue[0]
+                if name in names and name not in found:
+                    room -= len(watched[name].tokens)
+                    if room < 0:
+                        return
+                    found[name] = watched[name]
+                queue.popleft()
+            queue.extend(names)
+
+
+class Prober:
+    """One listener's requests: one at a time, at least ``every`` seconds apart, whatever number of connections it has.
+
+    ``counts``: requests, books asked for, requests that failed.
+    """
+
+    def __init__(
+        self,
+        listener: str,
+        books: Callable[[], AbstractAsyncContextManager[BookSource]],
+        every: float,
+        rosters: Callable[[], Sequence[Roster]],
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._listener = listener
+        self._books = books
+        self._every = every
+        self._rosters = rosters
+        self._rotations: WeakKeyDictionary[Roster, Rotation] = WeakKeyDictionary()
+        self._turns: deque[Roster] = deque()
+
+    async def run(self) -> None:
+        """Asks until it is cancelled. Returns where the venue has no such endpoint or the settings cannot be used."""
+        try:
+            async with self._books() as source:
+                wait = self._every
+                while True:
+                    await asyncio.sleep(wait)
+                    roster = self._next()
+                    error = None if roster is None else await self._ask(source, roster)
+                    if error is None:
+                        wait = self._every
+                    else:
+                        pause = getattr(error, "retry_after", None) or 0.0
+                        wait = max(pause, min(2 * wait, LONGEST * self._every))
+        except EchelonError as error:
+            log.warning("%s: books are not probed: %s", self._listener, error)
+
+    def _next(self) -> Roster | None:
+        """The connections take turns."""
+        at_work = [roster for roster in self._rosters() if roster.watch is not None and roster.record is not None]
+        if not any(roster in self._turns for roster in at_work):
+            self._turns = deque(at_work)
+        while self._turns:
+            roster = self._turns.popleft()
+            if roster in at_work:
+                return roster
+        return None
+
+    async def _ask(self, source: BookSource, roster: Roster) -> EchelonError | None:
+        """One request. Returns its failure, which concerns no frame of the stream."""
+        watch = roster.watch
+        if watch is None:
+            return None
+        rotation = self._rotations.setdefault(roster, Rotation())
+        tokens = rotation.take(watch.watched, watch.lost, source.most)
+        if not tokens:
+            return None
+        self.counts["requests"] += 1
+        self.counts["asked"] += len(tokens)
+        asked_at = _now()
+        try:
+            body = await source.ask(tokens)
+        except EchelonError as error:
+            self.counts["failed"] += 1
+            log.info("%s: a probe failed: %s", self._listener, error)
+            return error
+        if roster.watch is watch and roster.record is not None:  # the connection is still the same
+            roster.record(_now(), wrapped(RestBooks(source.endpoint, asked_at, body)))
+        return None
+
+
+def results(counts: Mapping[str, int]) -> Counter[str]:
+    """What the rules made of REST books, from a machine's counts: by result, and books lost by them."""
+    found = {name.removeprefix("probes_"): n for name, n in counts.items() if name.startswith("probes_")}
+    return +Counter(found | {"lost": counts.get("lost_probe", 0)})
+
+
+def rest_books_of(path: Path) -> int:
+    """How many frames of a segment are answers with REST books."""
+    mark = MARK.decode()
+    return sum(pc.starts_with(block.frames.column("payload"), mark).true_count for block in read(path))
+
+
+def summed(counts: Iterable[Counter[str]]) -> dict[str, int]:
+    """All counts together, by name."""
+    total: Counter[str] = Counter()
+    for some in counts:
+        total.update(some)
+    return dict(sorted((+total).items()))
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
