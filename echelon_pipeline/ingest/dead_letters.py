@@ -47,10 +47,10 @@ class Asked:
     kept_from: datetime | None = None
 
 
-def moment_pages(objects: Sequence[int], moment: Span) -> list[Asked]:
+def moment_pages(objects: Sequence[int], moment: Span, scope: str | None = None) -> list[Asked]:
     """Pages that show a moment; ``objects``: how many each holds."""
     span = (moment[0], max(moment[1], moment[0] + timedelta(microseconds=1)))
-    return [Asked(n, (), span, span, objects=count) for n, count in enumerate(objects)]
+    return [Asked(n, (), span, span, scope, objects=count) for n, count in enumerate(objects)]
 
 
 def asked_pages(pages: Iterable[Asked]) -> pa.Table:

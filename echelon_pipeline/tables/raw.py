@@ -67,7 +67,7 @@ RAW_PAGES = Table(
         Column("unit_id", T.TEXT, "the unit of work that fetched it; sorts by time", nullable=False),
         Column("page", T.INT, "page number within the unit, from 0", nullable=False),
         Column("objects", T.BIGINT, "objects of the page in raw.objects", nullable=False),
-        Column("scope", T.TEXT, "the requested builder code"),
+        Column("scope", T.TEXT, "the requested builder code, or the source of payouts"),
         Column("instrument_ids", T.TEXTS, "the requested instruments; NULL: all instruments of the venue"),
         Column("from_at", T.TIME, "lower limit of the times of its rows, inclusive", nullable=False),
         Column("to_at", T.TIME, "upper limit of the times of its rows, exclusive", nullable=False),

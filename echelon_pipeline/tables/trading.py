@@ -221,7 +221,7 @@ FILLS = Table(
 
 RESOLUTIONS = Table(
     name="core.resolutions",
-    paged=PagedRows("observed_at"),
+    paged=PagedRows("observed_at", scope="source"),
     fed_by=(Feeder.LISTINGS, Feeder.PAYOUTS),
     commit_order=3,
     counted=Counted("utc_day(observed_at)", "observed_at"),
