@@ -1,10 +1,10 @@
-"""Imports of bulk history: a file's rows into the same core tables that the venues fill, source kept.
+"""Imports a bulk file's rows into the core tables that the venues fill, and keeps their source.
 
-Belongs here: what an import is asked and what it reports. Formats are ``bulk_files.py``, fields ``mappings.py``, known
-data sets ``presets.py``, the steps ``bulk_job.py``, types and rules ``sql/import``.
+Belongs here: the parameters and the report of an import. Elsewhere: formats (``bulk_files.py``), fields
+(``mappings.py``), known data sets (``presets.py``), steps (``bulk_job.py``), types and rules (``sql/import``).
 
-An import never replaces a row that something else wrote, and every row of the file is accounted for:
-committed (or already there), a duplicate with its reason, or a dead letter with its payload and reason.
+An import never replaces a row of another source. Every row of the file is accounted for: committed (or stored
+already), a duplicate with its reason, or a dead letter with its payload and reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from echelon_pipeline.errors import BadImport
 from echelon_pipeline.ingest.bulk_files import read_records
 from echelon_pipeline.ingest.bulk_job import ANY_VENUE, Job, Tally
 from echelon_pipeline.ingest.bulk_paths import Layout
-from echelon_pipeline.ingest.late_values import derive_later
+from echelon_pipeline.ingest.late_values import derive_late_values
 from echelon_pipeline.ingest.mappings import Shape, mapped_shape, target_of
 from echelon_pipeline.ingest.presets import chosen, preset_shape, suggestion
 from echelon_pipeline.ingest.recorded import RECORDED, import_recorded, reasons_of
@@ -35,8 +35,8 @@ class ImportReport:
     """``rows_read == rows_committed + duplicates + dead_letters``, always.
 
     ``records``: in the file; a record with a list inside gives several rows. ``rows_committed``: in the lake
-    after the import, ``rows_new`` of them by it. ``reasons``: of duplicates and dead letters, with counts;
-    ``examples``: the place in the file of one dead letter of each. ``notes``: what else is worth a line.
+    after the import, ``rows_new`` of them by it. ``reasons``: counts of duplicates and dead letters by
+    reason; ``examples``: per reason, one dead letter's place in the file. ``notes``: further facts for the user.
     """
 
     rows_read: int
@@ -55,7 +55,7 @@ class ImportReport:
 
     @property
     def is_all_dead(self) -> bool:
-        """Whether the file has rows and none of them could be loaded."""
+        """Whether the file has rows and all of them are dead letters."""
         return 0 < self.rows_read == self.dead_letters
 
 
@@ -73,23 +73,23 @@ def import_file(
     markets: Path | None = None,
     run_id: str | None = None,
 ) -> ImportReport:
-    """Loads a bulk file into a core table, streaming; recorded books and frames (``table``) into segments.
+    """Streams a bulk file into a core table; recorded books and frames (``table``) go into segments.
 
-    ``table``: a name of ``mappings.TARGETS``. ``venue``: of one venue, or ``any`` where rows name theirs. A
-    preset knows its venue, and its table where only one has the file's columns. Exactly one of ``mapping`` (field ->
-    column, ``=text`` a literal) and ``preset``. ``each``: the list inside of the records whose members are the rows;
-    without it, the only list that has the columns. ``naive_tz``: the zone of times without an offset; default the
-    preset's, else UTC. ``source``: what the rows are marked with (``import:<source>``); default the preset's, else
-    the file's name. ``markets``: of recordings, a file that says which token is which outcome's. Raises BadImport,
-    naming the file.
+    ``table``: a name of ``mappings.TARGETS``. ``venue``: a venue's name, or ``any`` where each row names
+    its venue. A preset defines its venue, and its table where only one has the file's columns. Give exactly one of
+    ``mapping`` (field -> column, or ``=text`` for a literal) and ``preset``. ``each``: the list inside of the records
+    whose members are the rows; default: the only list that has the columns. ``naive_tz``: the zone of times without
+    an offset; default: the preset's, else UTC. ``source``: the rows' source (``import:<source>``); default: the
+    preset's, else the file's name. ``markets``: for recordings, a file that maps tokens to outcomes. Raises
+    BadImport, naming the file.
     """
     started = time.monotonic()
     if table in RECORDED:
         if preset is not None or each is not None:
-            raise BadImport(f"{path}: {table} take no preset and no list")
+            raise BadImport(f"{path}: {table} accept neither a preset nor --each")
         return _recorded(settings, path, table, venue, mapping, source, naive_tz or "UTC", markets)
     if markets is not None:
-        raise BadImport(f"{path}: a file of markets is for books and frames")
+        raise BadImport(f"{path}: --markets applies to books and frames only")
     _check(path, table, venue)
     session = Session.of(settings, run_id=run_id)
     with session.unit() as unit, session.duck() as connection:
@@ -106,12 +106,12 @@ def import_file(
         zone = naive_tz or shape.naive_tz or "UTC"
         job = Job(unit, connection, target_of(table), path, venue, source or shape.source or path.name, zone)
         job.read(shape)
-        job.judge()
+        job.classify()
         tally = job.commit()
     if job.table.name == "core.outcomes" and tally.new:
         for known in REGISTRY.values():
-            if known.facts.has_tokens:  # trades of the tokens may be here already
-                derive_later(session, known.name)
+            if known.facts.has_tokens:  # trades of these tokens may be stored already
+                derive_late_values(session, known.name)
     return ImportReport(
         rows_read=tally.committed + tally.duplicates + tally.dead,
         rows_committed=tally.committed,
@@ -191,19 +191,19 @@ def _shape(
         found = chosen(preset, table, layout)
         return found.table, venue or found.venue, preset_shape(connection, found, layout)
     if table is None or venue is None:
-        missing = " and ".join(name for name, value in (("table", table), ("venue", venue)) if value is None)
-        raise BadImport(f"{layout.path}: a mapping needs a {missing} beside it{suggestion(layout)}")
+        missing = " and ".join(f"--{name}" for name, value in (("table", table), ("venue", venue)) if value is None)
+        raise BadImport(f"{layout.path}: a mapping also needs {missing}{suggestion(layout)}")
     return table, venue, mapped_shape(connection, table, mapping or {}, layout)
 
 
 def _notes(layout: Layout, tally: Tally) -> tuple[str, ...]:
     notes = []
     if layout.each:
-        notes.append(f"a row of each member of {layout.names[-1]}")
+        notes.append(f"one row per member of {layout.names[-1]}")
     if tally.empty:
-        notes.append(f"{tally.empty:,} records whose list {layout.names[-1]} is empty gave no row")
+        notes.append(f"{tally.empty:,} records gave no row: their list {layout.names[-1]} is empty")
     doubled, first = tally.doubled
     if doubled:
-        held = "1 transaction holds" if doubled == 1 else f"{doubled:,} transactions hold"
-        notes.append(f"{held} rows that add up to each other, which are not added; the first is {first}")
+        transactions = "1 transaction has" if doubled == 1 else f"{doubled:,} transactions have"
+        notes.append(f"{transactions} rows that are sums of other rows and are not loaded; the first is {first}")
     return tuple(notes)

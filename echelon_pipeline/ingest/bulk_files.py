@@ -1,11 +1,10 @@
-"""Bulk files as one relation of JSON records, whatever the format.
+"""Reads a bulk file of any format into one relation of JSON records.
 
-Belongs here: opening Parquet, CSV, JSON lines and JSON documents and saying what columns they have. Compression and
-encodings are ``bulk_text.py``; where values lie inside of records is ``bulk_paths.py``.
+Belongs here: opening Parquet, CSV, JSON lines and JSON documents, and listing their columns. ``bulk_text.py`` handles
+compression and encodings, ``bulk_paths.py`` finds values inside of records.
 
-Every record becomes one JSON object whose values are the file's own texts (numbers of typed formats by
-their shortest exact text), so nothing passes through a float and a record that cannot be loaded is kept
-as it was.
+Every record becomes one JSON object whose values are the texts of the file (numbers of typed formats become their
+shortest exact text). No value passes through a float, and a record that cannot be loaded is kept unchanged.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from echelon_pipeline.sqltools.text import literal, one_file, quote
 # Lines longer than this are refused; the longest recorded one has 26 kB.
 LONGEST_LINE = LONGEST_RECORD
 LARGEST_OBJECT = 4 * LONGEST_LINE
-# Keys of JSON records are looked for in this many records.
+# Number of JSON records that are searched for keys.
 KEY_SAMPLE = 1_000
 MOST_MENDED = 10_000
 FORMATS = ".parquet, .csv, .tsv, .jsonl, .ndjson, .json (the texts also as .gz and .zst)"
@@ -48,10 +47,10 @@ _NESTED = ("JSON", "STRUCT", "MAP")
 
 @dataclass(frozen=True)
 class Records:
-    """``columns``: names found. ``path``: Parquet of (row_no from 0, payload, sha, fault, line): all records.
+    """``columns``: names found. ``path``: Parquet file of all records: (row_no from 0, payload, sha, fault, line).
 
-    ``line``: of the file, for records that were rejected before they were counted. ``nested``: values may be objects
-    or lists.
+    ``line``: line in the file of records that were rejected before they were numbered. ``nested``: values may be
+    objects or lists.
     """
 
     columns: tuple[str, ...]
@@ -63,13 +62,13 @@ class Records:
 def read_records(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> Records:
     """Copies a bulk file's records to a scratch file, in one streaming pass.
 
-    ``fault`` is set on lines that are no record (too many cells, not JSON, not UTF-8); they count as records.
-    Raises BadImport for a file that does not exist, is empty or cannot be read; the message names it.
+    ``fault`` is set on lines that cannot be read (too many cells, not JSON, not UTF-8); they count as records.
+    Raises BadImport where the file does not exist, is empty or cannot be read; the message names it.
     """
     if path.is_dir():
         raise BadImport(f"{path}: is a folder; import one file at a time")
     if not path.is_file():
-        raise BadImport(f"{path}: there is no such file")
+        raise BadImport(f"{path}: no such file")
     target = scratch / "records.parquet"
     with _readable(path):
         name = plain_name(path)
@@ -136,15 +135,15 @@ def _csv(names: list[str], delimiter: str, text: Text) -> str:
 
 
 def _is_copied(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> bool:
-    """Copies a CSV. False where lines are lost in it: a quote is not closed, or line ends differ."""
+    """Copies a CSV. Returns False where DuckDB loses lines: a quote is not closed, or line ends differ."""
     try:
         _copy(connection, query, target)
     except duckdb.InvalidInputException as error:
         if "invalid state" in str(error):
             return False
         raise
-    lost = "SELECT 1 FROM reject_errors WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM') LIMIT 1"
-    if not _has_rejects(connection) or not connection.execute(lost).fetchall():
+    lost_lines = "SELECT 1 FROM reject_errors WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM') LIMIT 1"
+    if not _has_rejects(connection) or not connection.execute(lost_lines).fetchall():
         return True
     connection.execute("DELETE FROM reject_errors")  # the next scan may have none
     return False
@@ -168,7 +167,7 @@ def _objects(values: dict[str, str], source: str) -> str:
 
 
 def _lines(text: Text) -> str:
-    # Lines are read as texts, so that one that is no JSON is a dead letter and not the end of the import.
+    # Lines are read as texts: a line that is not JSON becomes a dead letter and does not end the import.
     return (
         f"SELECT line AS payload FROM read_csv({_file(text)}, columns={{'line': 'VARCHAR'}}, delim='\x1f', "
         f"quote='', escape='', header=false, auto_detect=false, store_rejects=true, {_BUFFER}) "
@@ -177,7 +176,7 @@ def _lines(text: Text) -> str:
 
 
 def _document(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> str:
-    """A query for the members of a JSON list, or the one object of a document, or objects one after another."""
+    """A query for the members of a JSON list, for the only object of a document, or for concatenated objects."""
     text = text_of(path, scratch)
     compression = literal(text.compression)
     query = (
@@ -189,7 +188,7 @@ def _document(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) 
     except duckdb.InvalidInputException as error:
         if "maximum_object_size" in str(error):
             megabytes = LARGEST_OBJECT >> 20
-            raise BadImport(f"{path}: holds an object of more than {megabytes} MB; save it as JSON lines") from error
+            raise BadImport(f"{path}: has an object larger than {megabytes} MB; save it as JSON lines") from error
         lines = mended_lines(text, scratch)
         if lines is None:
             raise
@@ -203,13 +202,13 @@ def _json(connection: duckdb.DuckDBPyConnection, source: str, path: Path) -> tup
         f"WHERE json_valid(payload) AND json_type(payload) = 'OBJECT' ORDER BY name"
     ).fetchall()
     if not keys:
-        raise BadImport(f"{path}: holds no JSON object")
+        raise BadImport(f"{path}: has no JSON object")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW json_lines AS {source}")
     return tuple(row[0] for row in keys), statement("import/json_records").text
 
 
 def _add_rejects(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
-    """Appends lines that DuckDB refused (cells, encoding, length), as records with a fault."""
+    """Appends the lines that DuckDB rejected (cells, encoding, length), as records with a fault."""
     if not _has_rejects(connection):
         return
     connection.execute(f"CREATE OR REPLACE TEMP VIEW good_records AS SELECT * FROM {_scan(target)}")
@@ -217,12 +216,12 @@ def _add_rejects(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
 
 
 def _has_rejects(connection: duckdb.DuckDBPyConnection) -> bool:
-    found = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall()
-    return bool(found and connection.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0])
+    tables = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall()
+    return bool(tables and connection.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0])
 
 
 def _mend(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
-    """Lines that are JSON by the grammar, though not DuckDB's, become records."""
+    """Makes records of lines that are valid JSON but that DuckDB rejects."""
     refused = connection.execute(
         f"SELECT row_no, payload FROM {_scan(target)} WHERE fault = 'not JSON' AND contains(payload, '\\u') "
         f"LIMIT {MOST_MENDED}"

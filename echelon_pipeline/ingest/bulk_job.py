@@ -1,8 +1,8 @@
-"""One bulk import as relations in scratch files: typed, compared with the lake, committed.
+"""One bulk import: types the rows, compares them with the lake, commits them.
 
-Belongs here: the steps of ``bulk.import_file`` and their SQL glue. What the fields mean is ``mappings.py``,
-types and rules are ``sql/import``. Every relation is a Parquet file in the unit's scratch folder, written by
-a streaming query, so that memory stays bounded whatever the size of the file.
+Belongs here: the steps of ``bulk.import_file`` and their SQL glue. ``mappings.py`` defines the fields, ``sql/import``
+the types and rules. Every relation is a Parquet file in the unit's scratch folder, written by a streaming query, so
+that memory stays bounded for files of any size.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from echelon_pipeline.sqltools.text import literal, quote, typed
 from echelon_pipeline.tables import TABLES, Table
 from echelon_pipeline.venues.registry import venue_names
 
-# Raised when the meaning of an imported row changes; part of a dead letter's key.
+# To be raised when the meaning of an imported row changes; part of a dead letter's key.
 IMPORT_VERSION = 2
-STRETCH = 100_000  # rows of the file whose dead letters are written, then committed, at once
-ANY_VENUE = "any"  # the file's rows name their venue themselves
+STRETCH = 100_000  # rows of the file whose dead letters are written and committed together
+ANY_VENUE = "any"  # each row names its venue
 IDENTICAL_ROW = "duplicate: an identical row of the file is kept"
 SAME_KEY = "duplicate: another row of the file with the same key is kept"
 STORED_ELSEWHERE = "duplicate: the lake holds another row under this key, which is kept"
@@ -34,10 +34,10 @@ STORED_ELSEWHERE = "duplicate: the lake holds another row under this key, which 
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of the rows; ``reasons`` of duplicates and dead letters, ``examples``: one place in the file of each.
+    """The outcome of the rows. ``reasons``: counts of duplicates and dead letters; ``examples``: one place in the file.
 
-    ``empty``: records whose list has no members, so that they give no row. ``doubled``: how many transactions hold
-    rows that add up to each other, and the first.
+    ``empty``: records that give no row because their list has no members. ``doubled``: number of transactions with rows
+    that are the sum of other rows, and the first of them.
     """
 
     committed: int
@@ -52,7 +52,7 @@ class Tally:
 
 @dataclass
 class Job:
-    """One import. ``clocked``: rows carry our clock as observed_at, which says nothing of the rows themselves."""
+    """One import. ``clocked``: observed_at is our own clock, so it does not distinguish rows."""
 
     unit: Unit
     connection: duckdb.DuckDBPyConnection
@@ -73,11 +73,11 @@ class Job:
         return f"import:{self.source}:{self.path.name}"
 
     def read(self, shape: Shape) -> None:
-        """Fields of every row as texts, with what the lake knows of them: relation ``all_fields``."""
+        """Reads the fields of every row as texts and joins the lake's ids: relation ``all_fields``."""
         try:
             ZoneInfo(self.naive_tz)
         except (ZoneInfoNotFoundError, ValueError):
-            raise BadImport(f"{self.path}: {self.naive_tz!r} is no time zone") from None
+            raise BadImport(f"{self.path}: {self.naive_tz!r} is not a time zone") from None
         layout = shape.layout
         self._variables(layout.empty if layout.each else "")
         (self._save if layout.each else self._view)("members", layout.rows_query(shape.keep))
@@ -93,8 +93,8 @@ class Job:
         if read != whole:
             raise BadImport(f"{self.path}: {whole - read} records give no row under this shape")
 
-    def judge(self) -> None:
-        """Types the rows, then says of each what becomes of it: relations ``typed_rows``, ``decided``, ``dead``."""
+    def classify(self) -> None:
+        """Types the rows, then decides on each of them: relations ``typed_rows``, ``decided``, ``dead``."""
         name = self.target.table.split(".")[1].removeprefix("instrument_")
         self._view("fields", "SELECT * EXCLUDE (fault, fault_path) FROM all_fields WHERE fault IS NULL")
         if self.target.table == "core.trades":
@@ -109,7 +109,7 @@ class Job:
         self._view("stored", self._stored())
         keys = ", ".join(f"key_{i}" for i in range(len(self.table.key)))
         kept_own = f"stored_source = {literal('import:' + self.source)}" if "source" in self.table.names else "false"
-        # Narrow on purpose: a window over whole rows spills at the memory limit, ten times slower.
+        # Only keys and digests: a window over whole rows spills at the memory limit and takes ten times as long.
         self._save(
             "decided",
             f"""
@@ -132,7 +132,7 @@ class Job:
         self._dead()
 
     def commit(self) -> Tally:
-        """Commits data, then dead letters, then the window row; returns the accounting."""
+        """Commits data, then dead letters, then the window row; returns the tally."""
         names = ", ".join(quote(c) for c in self.table.names)
         self._merge(
             self.table.name,
@@ -163,18 +163,18 @@ class Job:
             "SELECT count(DISTINCT tx), min(transaction_hash) "
             "FROM (SELECT row_no, tx FROM executions WHERE verdict = 'doubled') JOIN all_fields USING (row_no)"
         )
-        held, first = self.connection.execute(query).fetchall()[0]
-        return int(held), str(first)
+        transactions, first = self.connection.execute(query).fetchall()[0]
+        return int(transactions), str(first)
 
     def _given_fields(self, shape: Shape) -> list[str]:
-        """The fields that the shape gives: relation ``given_fields``, its columns."""
+        """Creates the relation ``given_fields`` of the fields that the shape gives; returns its columns."""
         self._view("given_fields", shape.query)
         names = [row[0] for row in self.connection.execute("DESCRIBE given_fields").fetchall()]
         lists = [name for name in sorted(LISTS) if name in names]
         if not lists:
             return names
-        absent = [f"CAST(NULL AS VARCHAR) AS {name}" for name in sorted(LISTS - set(lists))]
-        self._view("listed_fields", f"SELECT {', '.join(['*', *absent])} FROM ({shape.query})")
+        missing = [f"CAST(NULL AS VARCHAR) AS {name}" for name in sorted(LISTS - set(lists))]
+        self._view("listed_fields", f"SELECT {', '.join(['*', *missing])} FROM ({shape.query})")
         self._view("given_fields", statement("import/listed_outcomes").text)
         return [row[0] for row in self.connection.execute("DESCRIBE given_fields").fetchall()]
 
@@ -200,14 +200,14 @@ class Job:
         return list(venue_names()) if self.venue == ANY_VENUE else [self.venue]
 
     def _columns(self) -> str:
-        """The registry's columns from the typed statement; those that it does not give are NULL."""
+        """The registry's columns; NULL where the typed statement does not give one."""
         given = {row[0] for row in self.connection.execute("DESCRIBE typed_rows").fetchall()}
         values = {name: quote(name) if name in given else "NULL" for name in self.table.names}
         values |= {"raw_sha256": "sha", "source": literal(f"import:{self.source}")}
         return ", ".join(f"CAST({values[c.name]} AS {c.type.value}) AS {quote(c.name)}" for c in self.table.columns)
 
     def _digest(self) -> str:
-        """What two rows of one key are compared by: everything but our own clock and the payload's hash."""
+        """The value that rows of one key are compared by: all columns except our own clock and the payload's hash."""
         out = {"raw_sha256"} | ({"observed_at"} if self.clocked else set())
         texts = ", ".join(f"coalesce(CAST({quote(c)} AS VARCHAR), '~')" for c in self.table.names if c not in out)
         return f"md5(concat_ws('|', {texts}))"
@@ -224,7 +224,7 @@ class Job:
         return f"SELECT {key}, {self._digest()} AS stored_digest, {source} AS stored_source FROM ({scan})"
 
     def _dead(self) -> None:
-        """Relation ``dead``: letters with their records, a stretch of the file at a time, for a record may be large."""
+        """Relation ``dead``: dead letters with their records, a stretch of the file at a time: records may be large."""
         self._save("refused", statement("import/refused").text)
         query = f"SELECT DISTINCT row_no // {STRETCH} FROM refused ORDER BY ALL"
         stretches = [int(row[0]) for row in self.connection.execute(query).fetchall()] or [0]
@@ -279,7 +279,7 @@ class Job:
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
 
     def _save(self, name: str, query: str) -> Path:
-        """A relation kept in a scratch file; the query streams into it."""
+        """Streams a query into a scratch file and makes it a relation."""
         target = self.unit.scratch / f"{name}.parquet"
         self.connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
         self._view(name, f"SELECT * FROM read_parquet({literal(str(target))})")

@@ -1,7 +1,7 @@
-"""Where the values of a bulk file's records lie: keys inside of records, and lists of which each member is a row.
+"""Locates the values of a bulk file's records: keys inside of records, and lists whose members are the rows.
 
-Belongs here: finding a named column in a record, in the members of its lists and in what surrounds them, and the
-query that makes a row of each member. What a column means is ``mappings.py``.
+Belongs here: finding a named column in a record, in the members of its lists and in the objects around them, and the
+query that makes a row of each member. ``mappings.py`` defines what a column means.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from echelon_pipeline.ingest.bulk_files import Records
 from echelon_pipeline.ingest.bulk_structure import Mixed, member_of, structure_of
 from echelon_pipeline.sqltools.text import literal
 
-# Lists are looked for this deep in each other: venues nest two (markets of events).
+# Maximum depth of nested lists; venues nest two (markets of events).
 DEEPEST = 3
-RECORD = "$"  # the record around the members, as a key of their payloads
+RECORD = "$"  # key of the surrounding record in the payload of a member
 
 Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Place:
-    """A value: in the record (level 0) or in a member of the nth opened list. ``kind``: list, object or value."""
+    """Where a value lies: in the record (level 0) or in a member of opened list n. ``kind``: list, object, value."""
 
     level: int
     keys: Keys
@@ -38,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """``structure``: of a record, as ``bulk_structure`` reads it. ``each``: keys from one opened list to the next."""
+    """``structure``: of the records (``bulk_structure.py``). ``each``: keys from one opened list to the next."""
 
     path: Path
     records: Records
@@ -47,7 +47,7 @@ class Layout:
 
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, path: Path, records: Records) -> Layout:
-        """The layout of a file's records, no list opened."""
+        """The layout of a file's records, without an opened list."""
         return cls(path, records, structure_of(connection, records))
 
     @property
@@ -66,7 +66,7 @@ class Layout:
         return tuple(found)
 
     def opened(self, each: str) -> Layout:
-        """The layout with a row for each member of a list; dots lead through lists on the way. Raises BadImport."""
+        """The layout with one row per member of a list; dots may lead through outer lists. Raises BadImport."""
         steps: list[Keys] = []
         node: Any = self.structure
         keys: Keys = ()
@@ -74,10 +74,10 @@ class Layout:
             if member_of(node) is not None and key not in node:
                 steps, keys, node = [*steps, keys], (), member_of(node)
             if not isinstance(node, dict) or key not in node:
-                raise BadImport(f"{self.path}: there is no {each} to make rows of{self.lists_hint()}")
+                raise BadImport(f"{self.path}: there is no list {each}{self.lists_hint()}")
             keys, node = (*keys, key), node[key]
         if member_of(node) is None:
-            raise BadImport(f"{self.path}: {each} is no list{self.lists_hint()}")
+            raise BadImport(f"{self.path}: {each} is not a list{self.lists_hint()}")
         return replace(self, each=(*steps, keys))
 
     def fitting(self, columns: Iterable[str]) -> list[Layout]:
@@ -97,7 +97,7 @@ class Layout:
         return tuple(self._node(len(self.each)))
 
     def find(self, column: str) -> Place | None:
-        """Where a column is: in the innermost member first, then in what surrounds it; ``$.x`` is the record's x."""
+        """Finds a column: in the innermost member first, then in the objects around it; ``$.x`` is the record's x."""
         if column == "." and self.each:
             return _place(len(self.each), (), self._node(len(self.each)))
         levels: list[tuple[int, str]] = [(k, column) for k in range(len(self.each), -1, -1)]
@@ -120,8 +120,8 @@ class Layout:
         root = (RECORD, *self.names)[place.level]
         return json_path((root, *place.keys) if self.each else place.keys)
 
-    def holds(self, connection: duckdb.DuckDBPyConnection, column: str) -> Place | None:
-        """A column that no sampled record has, looked for in every record of the file."""
+    def find_anywhere(self, connection: duckdb.DuckDBPyConnection, column: str) -> Place | None:
+        """Searches every record of the file for a column that no sampled record has."""
         if not self.records.nested:
             return None
         for level in range(len(self.each), -1, -1):
@@ -140,11 +140,11 @@ class Layout:
         """The lists inside of the records, for a message; empty where there are none."""
         found = [replace(self, each=each) for each in _lists(self.structure)][:6]
         named = [f"{layout.names[-1]} ({', '.join(layout.member_keys[:6])})" for layout in found]
-        return f"; --each makes a row of each member of: {', '.join(named)}" if named else ""
+        return f"; --each makes one row per member of: {', '.join(named)}" if named else ""
 
     def rows_query(self, keep: Iterable[Place] = ()) -> str:
-        """All rows of the file: (row_no, payload, sha, fault, place). Members carry what surrounds them, without its
-        lists, except those in ``keep``: a page's other lists would be repeated with each of its members."""
+        """All rows of the file: (row_no, payload, sha, fault, place). Members carry the objects around them
+        without their lists, except those in ``keep``: the other lists of a page would be repeated with each member."""
         where = "CASE WHEN line IS NULL THEN '$[' || row_no || ']' ELSE 'line ' || line END"
         exact = "CASE WHEN fault IS NULL THEN import_exact(payload) ELSE payload END"
         if not self.each:
@@ -174,7 +174,7 @@ class Layout:
         """
 
     def flat_payload(self) -> str:
-        """SQL for a member merged into what surrounds it: its own keys win. For presets."""
+        """SQL that merges a member into the objects around it; the member's keys win. For presets."""
         flat = f"json_extract(payload, {literal(json_path((RECORD,)))})"
         for name in self.names:
             flat = f"json_merge_patch({flat}, json_extract(payload, {literal(json_path((name,)))}))"
@@ -182,7 +182,7 @@ class Layout:
 
     @property
     def empty(self) -> str:
-        """The fault of a record whose list has no members: it gives no row, and none is missing."""
+        """The fault of a record whose list has no members: it gives no row, and no row is missing."""
         return f"the list {self.names[-1]} is empty"
 
     @property
@@ -198,7 +198,7 @@ class Layout:
         return node
 
     def _members(self, level: int, value: str, around: tuple[str, ...], keep: tuple[Place, ...]) -> str:
-        """SQL for the list of members' payloads below ``value``, the JSON of this level."""
+        """SQL for the list of the members' payloads below ``value``, the JSON of this level."""
         spared = {place.keys for place in keep if place.level == level}
         patch = json.dumps(_without_lists(self._node(level), (), spared))
         name = literal((RECORD, *self.names)[level])
@@ -208,7 +208,7 @@ class Layout:
         if level + 1 == len(self.each):
             pairs = ", ".join((*around, literal(self.names[-1]), item))
             return f"[CAST(json_object({pairs}) AS VARCHAR) FOR {item} IN {items}]"
-        # A member without the list inside is a row with a fault: it has no key of the list's name.
+        # A member without the inner list becomes a row with a fault: it has no key with the list's name.
         lacking = f"[CAST(json_object({', '.join((*around, literal(self.names[level]), item))}) AS VARCHAR)]"
         inner = (
             f"CASE json_type({item}, {literal(json_path(self.each[level + 1]))}) "
@@ -218,25 +218,25 @@ class Layout:
 
 
 def json_path(keys: Keys) -> str:
-    """The JSON path of keys inside of each other."""
+    """The JSON path of nested keys."""
     return "$" + "".join('."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
 
 
 def _keys(column: str, node: Any) -> Keys:
-    """A column's own name where there is such a key, else the keys that its dots divide."""
+    """The column's name where such a key exists, else the keys between its dots."""
     return (column,) if isinstance(node, dict) and column in node else tuple(column.split("."))
 
 
 def _place(level: int, keys: Keys, node: Any) -> Place:
     if isinstance(node, list):
         return Place(level, keys, "list")
-    if isinstance(node, Mixed):  # each record is judged by what it has
+    if isinstance(node, Mixed):  # records differ
         return Place(level, keys, "value")
     return Place(level, keys, "object", tuple(node)) if isinstance(node, dict) else Place(level, keys, "value")
 
 
 def _lists(structure: Any) -> Iterator[tuple[Keys, ...]]:
-    """Every list of objects inside, as the steps that lead to it, at most DEEPEST lists deep."""
+    """Every list of objects, as the steps that lead to it, at most DEEPEST lists deep."""
     pending: list[tuple[tuple[Keys, ...], Keys, Any]] = [((), (), structure)]
     while pending:
         each, keys, node = pending.pop(0)
@@ -248,7 +248,7 @@ def _lists(structure: Any) -> Iterator[tuple[Keys, ...]]:
 
 
 def _without_lists(node: dict[str, Any] | Any, keys: Keys, spared: set[Keys]) -> dict[str, Any]:
-    """The merge patch that takes every list of objects, and other large parts, out of an object."""
+    """The merge patch that removes every list of objects from an object."""
     patch: dict[str, Any] = {}
     for key, value in node.items() if isinstance(node, dict) else ():
         inner = (*keys, key)

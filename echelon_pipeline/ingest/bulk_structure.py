@@ -1,8 +1,8 @@
-"""What keys and lists the records of a bulk file have, from a sample of them.
+"""Finds the keys and lists of a bulk file's records from a sample of them.
 
-Belongs here: the structure itself: a dict of keys, a list of what its members have in common, or the word ``value`` or
-``null``. Where records differ, all that some have is kept, so that one bad record costs no other. Finding columns in it
-is ``bulk_paths.py``.
+Belongs here: the structure: a dict of keys, a list with the merged structure of its members, or the word ``value`` or
+``null``. Where records differ, the union is kept, so that one bad record does not affect others. ``bulk_paths.py``
+finds columns in it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import duckdb
 from echelon_pipeline.ingest.bulk_files import Records
 from echelon_pipeline.sqltools.text import literal
 
-# The structure is read from this many records, or this many characters of them; what they lack is looked for in the
-# whole file. Not by DuckDB's json_structure: a record nested 128 deep takes the whole database down with it (2.0.0).
+# The structure is read from this many records, or this many characters of them; missing columns are searched in the
+# whole file. DuckDB's json_structure is not used: a record nested 128 deep crashes the whole database (2.0.0).
 SAMPLE = 1_000
 SAMPLE_CHARACTERS = 64 * 1024 * 1024
 _VALUE, _NULL = "value", "null"
 
 
 class Mixed(dict[str, Any]):
-    """What is not the same thing in every record: the keys of those that have an object; ``member``: what lists have in
-    common, None where no record has a list."""
+    """A value whose kind differs between records: the keys of the objects; ``member``: the structure of list members,
+    None where no record has a list."""
 
     def __init__(self, keys: dict[str, Any], member: Any) -> None:
         super().__init__(keys)
@@ -52,10 +52,10 @@ def structure_of(connection: duckdb.DuckDBPyConnection, records: Records) -> dic
 
 
 def _structure(payload: str) -> Any:
-    """The structure of one record; objects become theirs as they are parsed, so that values take no room."""
+    """The structure of one record; objects are reduced while they are parsed, so that values take no memory."""
     try:
         return _of(json.loads(payload, object_pairs_hook=lambda pairs: {key: _of(value) for key, value in pairs}))
-    except (ValueError, RecursionError):  # nested thousands deep: what it has is looked for where a column is missed
+    except (ValueError, RecursionError):  # nested thousands deep: find_anywhere() searches it for missing columns
         return {}
 
 

@@ -1,6 +1,6 @@
-"""Text files of others as UTF-8 that DuckDB can stream: compression, encodings, the header of a CSV.
+"""Converts text files to UTF-8 that DuckDB can stream: compression, encodings, the header of a CSV.
 
-Belongs here: what is certain from a file's first bytes. What records are in it is ``bulk_files.py``.
+Belongs here: facts from a file's first bytes. ``bulk_files.py`` reads its records.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _ENDINGS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 _DELIMITERS = ",\t;|"
 _CHUNK = 1 << 20
-# A whole JSON document is parsed here only where DuckDB refuses it, for the sake of its good members.
+# A whole JSON document is parsed here only where DuckDB rejects it, to keep its valid members.
 LARGEST_MENDED = 64 * 1024 * 1024
-BROKEN = "\x1f"  # begins a line that stands for a broken one, which follows its number and another of these
+BROKEN = "\x1f"  # starts a replacement line: mark, line number, mark, text of the broken line
 _MARK_OF_LATIN = codecs.BOM_UTF8.decode("latin-1")
 
 
@@ -62,15 +62,15 @@ def plain_name(path: Path) -> str:
 
 
 def text_of(path: Path, scratch: Path) -> Text:
-    """How to read a text file. A byte order mark is believed; everything without one has to be UTF-8.
+    """How to read a text file. A byte order mark defines the encoding; a file without one must be UTF-8.
 
-    Raises BadImport where the name promises a compression that the bytes do not have.
+    Raises BadImport where the compression that the name says is not that of the bytes.
     """
     compression = _compression(path)
     with _uncompressed(path, compression) as stream:
         start = stream.read(3)
     encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
-    # DuckDB takes UTF-8's own mark off a CSV, not off a JSON document.
+    # DuckDB removes the mark of UTF-8 from a CSV, not from a JSON document.
     if encoding is None or (encoding == "utf-8-sig" and not plain_name(path).endswith(".json")):
         return Text(path, compression)
     copy = scratch / f"utf8-{plain_name(path)}"
@@ -106,11 +106,11 @@ def header_of(path: Path, text: Text) -> tuple[list[str], str]:
 
 
 def bounded(text: Text, delimiter: str, width: int, scratch: Path) -> Text:
-    """A copy of a CSV of ``width`` columns in which a quote that is not closed breaks its own line only, and all lines
-    end in the same way: DuckDB loses some where they differ.
+    """A copy of a CSV of ``width`` columns in which an unclosed quote breaks only its own line, and all line ends are
+    the same: DuckDB loses lines where they differ.
 
-    In the place of a broken line stands one that has not the cells of the header, begins with BROKEN in quotes, and
-    holds the number and the text of the broken one.
+    A replacement line stands for each broken line: it does not have the cells of the header, starts with BROKEN in
+    quotes, and contains the number and the text of the broken line.
     """
     copy = scratch / "bounded.csv"
     with (
@@ -129,7 +129,7 @@ def bounded(text: Text, delimiter: str, width: int, scratch: Path) -> Text:
 
 
 def mended(text: str) -> str | None:
-    """JSON that DuckDB refuses and the grammar allows (a lone surrogate of a cut emoji), made acceptable; else None.
+    """Repairs JSON that is valid but that DuckDB rejects (a lone surrogate of a cut emoji); None where it is invalid.
 
     The cut character becomes U+FFFD, numbers become texts of their digits.
     """
@@ -141,7 +141,7 @@ def mended(text: str) -> str | None:
 
 
 def mended_lines(text: Text, scratch: Path) -> Path | None:
-    """The members of a JSON document that DuckDB refuses, one a line in a scratch file; None where it is no JSON."""
+    """The members of a JSON document that DuckDB rejects, one per line of a scratch file; None for invalid JSON."""
     with text.opened() as stream:
         whole = stream.read(LARGEST_MENDED)
         if stream.read(1) or (good := mended(whole)) is None:
@@ -161,7 +161,7 @@ def _compression(path: Path) -> Compression:
     found: Compression = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "none")
     promised = _ENDINGS.get(path.suffix.lower())
     if promised is not None and start and found != promised:
-        raise BadImport(f"{path}: is named {path.suffix} but is no {promised} file")
+        raise BadImport(f"{path}: has the ending {path.suffix} but is not a {promised} file")
     return found
 
 
@@ -179,7 +179,7 @@ def _uncompressed(path: Path, compression: Compression) -> Iterator[IO[bytes]]:
 
 
 class _Raw(io.RawIOBase):
-    """Arrow's stream as one of Python's."""
+    """Adapts Arrow's stream to Python's raw stream."""
 
     def __init__(self, source: Any) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""A few workers over a list of work, on one event loop.
+"""Runs work on a list of items with a bounded number of concurrent tasks on one event loop.
 
-Belongs here: how many things are under way at once, and what happens when one fails.
+Belongs here: the limit, and the handling of failures.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from echelon_pipeline.errors import EchelonError
 Item = TypeVar("Item")
 
 
-async def each(items: Iterable[Item], width: int, work: Callable[[Item], Awaitable[None]]) -> None:
+async def gather_limited(items: Iterable[Item], width: int, work: Callable[[Item], Awaitable[None]]) -> None:
     """Awaits ``work`` on every item, ``width`` at a time. The first failure cancels the others and is raised:
-    the rest are the same venue's."""
+    they all ask the same venue."""
     queue = list(items)[::-1]
 
     async def worker() -> None:

@@ -22,7 +22,7 @@ TRADES, PRICES = "core.trades", "core.daily_prices"
 FILLS, INSTRUMENTS = "core.fills", "core.instruments"
 
 
-def derive_later(session: Session, venue: Venue) -> Counts:
+def derive_late_values(session: Session, venue: Venue) -> Counts:
     """Derives again the rows that new tokens, events and series make stale; what was committed.
 
     Raises Conflict, DiskFull, RuleViolation, CorruptStore.

@@ -14,7 +14,7 @@ from echelon_pipeline import stopping
 from echelon_pipeline.errors import BadSettings, NotAvailable
 from echelon_pipeline.ingest import fills, leaderboards, resolutions
 from echelon_pipeline.ingest.homes import require_own_venues
-from echelon_pipeline.ingest.late_values import derive_later
+from echelon_pipeline.ingest.late_values import derive_late_values
 from echelon_pipeline.ingest.listings import Mode, derive_listings, fetch_listings
 from echelon_pipeline.ingest.parlays import fetch_parlays
 from echelon_pipeline.ingest.prices import ingest_prices, prices_from_trades
@@ -36,7 +36,7 @@ def fetch(session: Session, venue: Venue, mode: Mode = "auto") -> Counts:
 def derive(session: Session, venue: Venue, *, again: bool = False) -> Counts:
     """Derives what was fetched and not derived yet, then what lacked what is known by now; ``again``: all of raw."""
     counts = derive_listings(session, venue, venue_of(venue).listing_kinds, again=again)
-    counts.add(derive_later(session, venue))
+    counts.add(derive_late_values(session, venue))
     return counts
 
 

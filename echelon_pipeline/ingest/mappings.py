@@ -1,7 +1,7 @@
-"""What the columns of a bulk file mean: the fields of each importable table, and mappings given by hand.
+"""Maps the columns of a bulk file to the fields of each importable table.
 
-Belongs here: the SQL that gives every field of a row as text. Where columns lie is ``bulk_paths.py``, known data sets
-are ``presets.py``; the typed tables are made in ``sql/import/tables``.
+Belongs here: the SQL that gives every field of a row as text. ``bulk_paths.py`` locates columns, ``presets.py`` lists
+known data sets, ``sql/import/tables`` types the rows.
 
 Units come from a field's name, never from magnitude: ``price`` is in dollars, ``price_cents`` in cents; ``event_at`` is
 a text, ``event_at_epoch_s``, ``_ms``, ``_us`` and ``_ns`` are numbers since 1970.
@@ -24,16 +24,16 @@ from echelon_pipeline.sqltools.text import literal, quote
 EPOCHS = {"_epoch_s": "1000000", "_epoch_ms": "1000", "_epoch_us": "1", "_epoch_ns": "0.001"}
 CENTS = "_cents"
 _UNITS = (CENTS, *EPOCHS)
-# Fields whose value may be a list or an object; of all others it is one text.
+# Fields whose value may be a list or an object; all others are a single text.
 LISTS = frozenset({"token_ids", "labels"})
 _OBJECTS = frozenset({"external_ref"})
-# A truth value is a status by the name of its column only: closed, isClosed, is_closed …
+# A boolean is read as a status only by its column's name: closed, isClosed, is_closed …
 _STATUS_FLAGS = {"closed": "is_closed", "resolved": "is_resolved", "active": "is_active", "settled": "is_resolved"}
 
 
 @dataclass(frozen=True)
 class Target:
-    """An importable table. ``needs``: groups of fields of which at least one must be given."""
+    """An importable table. ``needs``: groups of fields; at least one field of each group is required."""
 
     table: str
     needs: tuple[tuple[str, ...], ...]
@@ -53,16 +53,26 @@ class Target:
         return frozenset((*self.fields, *cents, *epochs))
 
 
-_WHO = ("instrument", "token_id")
-_SAID = ("outcome_index", "outcome")
-# What the lake is asked about, or a label may stand in.
-_JOINED = (*_WHO, *_SAID, "result", "side")
+_INSTRUMENT = ("instrument", "token_id")
+_OUTCOME = ("outcome_index", "outcome")
+# Fields that are joined with the lake, or where a label may be given.
+_JOINED = (*_INSTRUMENT, *_OUTCOME, "result", "side")
 TARGETS: dict[str, Target] = {
     "trades": Target(
         "core.trades",
-        (_WHO, ("event_at",), ("price", "price_0"), ("size",)),
+        (_INSTRUMENT, ("event_at",), ("price", "price_0"), ("size",)),
         (
-            *(*_WHO, *_SAID, "size", "side", "transaction_hash", "trader", "counterparty", "role", "trade_id"),
+            *(
+                *_INSTRUMENT,
+                *_OUTCOME,
+                "size",
+                "side",
+                "transaction_hash",
+                "trader",
+                "counterparty",
+                "role",
+                "trade_id",
+            ),
             "is_block_trade",
         ),
         ("price", "price_0"),
@@ -70,15 +80,15 @@ TARGETS: dict[str, Target] = {
     ),
     "daily-prices": Target(
         "core.daily_prices",
-        (_WHO, ("date", "closes_at"), ("close", "bid_close", "ask_close")),
-        (*_WHO, *_SAID, "date", "volume", "trades", "open_interest", "price_source", "grain_seconds"),
+        (_INSTRUMENT, ("date", "closes_at"), ("close", "bid_close", "ask_close")),
+        (*_INSTRUMENT, *_OUTCOME, "date", "volume", "trades", "open_interest", "price_source", "grain_seconds"),
         ("open", "high", "low", "close", "previous_close", "bid_close", "ask_close"),
         ("closes_at", "observed_at"),
     ),
     "resolutions": Target(
         "core.resolutions",
-        (_WHO, ("result", "payout", "payout_0")),
-        (*_WHO, "result", "payout_text", "expiration_value"),
+        (_INSTRUMENT, ("result", "payout", "payout_0")),
+        (*_INSTRUMENT, "result", "payout_text", "expiration_value"),
         ("payout", "payout_0", "payout_1"),
         ("resolved_at", "ended_at", "observed_at"),
     ),
@@ -103,13 +113,13 @@ TARGETS: dict[str, Target] = {
     "outcomes": Target(
         "core.outcomes",
         (("instrument",), ("outcome_index", "token_ids", "labels")),
-        (*_WHO, "outcome_index", "label", "token_ids", "labels"),
+        (*_INSTRUMENT, "outcome_index", "label", "token_ids", "labels"),
     ),
     "quotes": Target(
         "core.instrument_quotes",
-        (_WHO, ("observed_at",)),
+        (_INSTRUMENT, ("observed_at",)),
         (
-            *(*_WHO, *_SAID, "best_bid_size", "best_ask_size", "volume", "volume_24h", "volume_usd"),
+            *(*_INSTRUMENT, *_OUTCOME, "best_bid_size", "best_ask_size", "volume", "volume_24h", "volume_usd"),
             *("volume_24h_usd", "liquidity_usd", "open_interest", "open_interest_usd"),
         ),
         ("best_bid", "best_ask", "other_bid", "other_ask", "last_price"),
@@ -119,9 +129,9 @@ TARGETS: dict[str, Target] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """How a file's rows become fields: ``query`` over ``file_rows``, the ``layout`` of the rows, the defaults.
+    """Turns a file's rows into fields: ``query`` over ``file_rows``, the ``layout`` of the rows, the defaults.
 
-    ``flat``: members are merged into what surrounds them, as presets read them. ``keep``: lists around the members
+    ``flat``: members are merged into the objects around them, as presets read them. ``keep``: lists around the members
     that the query reads.
     """
 
@@ -134,7 +144,7 @@ class Shape:
 
 
 def target_of(table: str) -> Target:
-    """The importable table of that name (``trades``, ``daily-prices`` …). Raises BadImport for another name."""
+    """The importable table of a name (``trades``, ``daily-prices`` …). Raises BadImport for an unknown name."""
     if table not in TARGETS:
         raise BadImport(f"{table!r} cannot be imported{near(table, TARGETS)}; known are {', '.join(TARGETS)}")
     return TARGETS[table]
@@ -143,7 +153,7 @@ def target_of(table: str) -> Target:
 def mapped_shape(
     connection: duckdb.DuckDBPyConnection, table: str, mapping: Mapping[str, str], layout: Layout
 ) -> Shape:
-    """The shape that ``field -> column`` gives; ``=text`` is a literal, ``a.b`` a key inside of an object.
+    """The shape of a mapping ``field -> column``; ``=text`` is a literal, ``a.b`` a key inside of an object.
 
     Where a record lacks the columns and the members of one of its lists have them, each member is a row.
     Raises BadImport naming the file for unknown fields, missing fields and missing columns.
@@ -174,7 +184,7 @@ def fields_query(target: Target, given: Iterable[str]) -> str:
     if unknown:
         raise BadImport(f"{target.table} has no field {', '.join(unknown)}")
     parts = ["row_no", "sha", "item" if "item" in names else "CAST(NULL AS INTEGER) AS item"]
-    # An empty text is how files say that there is no value.
+    # Files write an empty text for a missing value.
     parts += [f"nullif(CAST({_given(f, names)} AS VARCHAR), '') AS {quote(f)}" for f in target.fields if f != "venue"]
     parts += [f"CAST(NULL AS VARCHAR) AS {name}" for name in _JOINED if name not in target.fields]
     venue = "lower(venue)" if "venue" in names else "NULL"
@@ -229,20 +239,20 @@ def _check_fields(table: str, target: Target, mapping: Mapping[str, str], layout
 def _places(
     connection: duckdb.DuckDBPyConnection, read: Mapping[str, str], layout: Layout
 ) -> tuple[Layout, dict[str, Place]]:
-    """Where every mapped column is, in the layout with the list opened that has them."""
+    """Finds every mapped column; opens the list that has them."""
     if not layout.each and any(layout.find(column) is None for column in read.values()):
         fitting = layout.fitting(read.values())
         if len(fitting) > 1:
             lists = " and of ".join(found.names[-1] for found in fitting)
-            raise BadImport(f"{layout.path}: the columns are those of the members of {lists}: choose one with --each")
+            raise BadImport(f"{layout.path}: members of {lists} have these columns: choose one with --each")
         layout = fitting[0] if fitting else layout
-    found = {field: layout.find(column) or layout.holds(connection, column) for field, column in read.items()}
+    found = {field: layout.find(column) or layout.find_anywhere(connection, column) for field, column in read.items()}
     _refuse_missing(layout, {field: read[field] for field, place in found.items() if place is None})
     places = {field: place for field, place in found.items() if place is not None}
     for field, place in places.items():
         where = f"{layout.path}: {read[field]} (for {field})"
         if place.kind == "list" and field not in LISTS:
-            raise BadImport(f"{where} is a list: --each {read[field]} makes a row of each of its members")
+            raise BadImport(f"{where} is a list: --each {read[field]} makes one row per member")
         if place.kind == "object" and field not in _OBJECTS:
             raise BadImport(f"{where} is an object; name one of its keys: {', '.join(place.inner)}")
     return layout, places
@@ -260,7 +270,7 @@ def _refuse_missing(layout: Layout, missing: Mapping[str, str]) -> None:
 def _value(field: str, place: int, read: Mapping[str, str]) -> str:
     value = f"v[{place}]"
     if field == "status" and any(read.get(flag) == read["status"] for flag in _STATUS_FLAGS.values()):
-        value = f"CASE WHEN import_flag({value}) IS NULL THEN {value} END"  # the truth value is in the flag's field
+        value = f"CASE WHEN import_flag({value}) IS NULL THEN {value} END"  # the flag's field has the boolean
     elif field in _STATUS_FLAGS.values() and read.get("status") == read[field]:
         value = f"CASE WHEN import_flag({value}) IS NOT NULL THEN {value} END"
     return f"{value} AS {quote(field)}"

@@ -1,8 +1,8 @@
-"""Presets: data sets that are known by their columns.
+"""Presets: known data sets, recognised by their columns.
 
-Belongs here: listing presets, finding those whose columns a file has, and choosing one. A preset is the SQL file
-``sql/import/presets/<name>/<table>.sql``; its header says the columns that it needs (``a | b``: either), the source,
-the venue, and the zone of times without an offset.
+Belongs here: listing presets, finding the presets whose columns a file has, and choosing one. A preset is a SQL file
+``sql/import/presets/<name>/<table>.sql``; its header declares the required columns (``a | b``: either), the source, the
+venue, and the zone of times without an offset.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ class Preset:
 
     @property
     def about(self) -> str:
-        """What the data set is: the header's text, which goes on in indented lines."""
+        """The description of the data set: the header's text, continued in indented lines."""
         first, *more = self.statement.text.splitlines()
         return " ".join([first.partition("about: ")[2], *(line[2:].strip() for line in takewhile(_goes_on, more))])
 
     @property
     def venue(self) -> str:
-        """The venue of its rows; ``any`` where they name it themselves."""
+        """The venue of its rows; ``any`` where each row names its venue."""
         return self.statement.header["venue"]
 
     @property
     def columns(self) -> tuple[tuple[str, ...], ...]:
-        """The columns that a file must have; of each, one of its spellings."""
+        """The required columns; a file needs one spelling of each."""
         found = self.statement.header["columns"].split(",")
         return tuple(tuple(name.strip() for name in column.split("|")) for column in found)
 
     def lacking(self, connection: duckdb.DuckDBPyConnection, layout: Layout) -> list[str]:
-        """Columns that a file does not have, whole nested paths compared."""
+        """Required columns that a file does not have; nested paths are compared in full."""
         return [
             " or ".join(spellings)
             for spellings in self.columns
-            if not any(layout.find(name) or layout.holds(connection, name) for name in spellings)
+            if not any(layout.find(name) or layout.find_anywhere(connection, name) for name in spellings)
         ]
 
     def fits(self, layout: Layout) -> bool:
-        """Whether the first records have all its columns."""
+        """Whether the sampled records have all required columns."""
         return all(any(layout.find(name) for name in spellings) for spellings in self.columns)
 
 
@@ -74,21 +74,21 @@ def all_presets() -> tuple[Preset, ...]:
 
 
 def presets() -> dict[str, tuple[str, ...]]:
-    """Names of presets with the tables that each loads."""
-    found: dict[str, tuple[str, ...]] = {}
+    """The tables that each preset loads, by preset name."""
+    tables: dict[str, tuple[str, ...]] = {}
     for preset in all_presets():
-        found[preset.name] = (*found.get(preset.name, ()), preset.table)
-    return found
+        tables[preset.name] = (*tables.get(preset.name, ()), preset.table)
+    return tables
 
 
 def fitting(layout: Layout) -> list[Preset]:
-    """Presets whose columns the file has: those that need most of its columns first."""
+    """Presets whose columns the file has, the one with the most columns first."""
     found = [preset for preset in all_presets() if preset.fits(layout)]
     return sorted(found, key=lambda preset: -len(preset.columns))
 
 
 def suggestion(layout: Layout) -> str:
-    """The presets that a file's columns are of, as commands; empty where there are none."""
+    """The presets that match a file's columns, as command options; empty where none does."""
     commands = [f"--preset {p.name} --table {p.table} --venue {p.venue}" for p in fitting(layout)]
     return f"; its columns are those of {' or '.join(commands)}" if commands else ""
 
@@ -96,7 +96,7 @@ def suggestion(layout: Layout) -> str:
 def chosen(preset: str, table: str | None, layout: Layout) -> Preset:
     """The preset's table; without ``table``, its only one or the only one whose columns the file has.
 
-    Raises BadImport for an unknown preset or table, or where the table has to be said.
+    Raises BadImport for an unknown preset or table, or where ``table`` is required.
     """
     known = presets()
     if preset not in known:
@@ -107,7 +107,7 @@ def chosen(preset: str, table: str | None, layout: Layout) -> Preset:
     fits = [p for p in options if p.fits(layout)] if len(options) > 1 else options
     if len(fits) != 1:
         tables = ", ".join(p.table for p in fits or options)
-        raise BadImport(f"{layout.path}: say with --table which of {tables} to load by preset {preset}")
+        raise BadImport(f"{layout.path}: choose with --table one of {tables} of preset {preset}")
     return fits[0]
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import duckdb
 
 from echelon_pipeline.errors import EchelonError, NotFound
-from echelon_pipeline.ingest.concurrency import each
+from echelon_pipeline.ingest.concurrency import gather_limited
 from echelon_pipeline.ingest.dead_letters import Asked, Reread, unread_rows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.given_up import given_up_before, note_given_up
@@ -111,7 +111,9 @@ class _Batch:
         """Does the requests; what was read before a failure is committed, then the failure goes on up."""
         self._done = 0
         try:
-            await each(requests, self._session.settings.http_concurrency, lambda r: self._fetch(r, len(requests)))
+            await gather_limited(
+                requests, self._session.settings.http_concurrency, lambda r: self._fetch(r, len(requests))
+            )
         except EchelonError:
             self._commit()
             raise

@@ -1,8 +1,8 @@
-"""Recordings of others to segments of this home: frames as they arrived, books as the frames that they would have been.
+"""Imports other recorders' files into segments of this home: frames as received, books as the frames that carry them.
 
-Belongs here: what ``echelon import --table frames`` and ``--table books`` do. Formats of frames are
-``venues/recorders.py``'s, of books ``recorded_books.py``'s, whose books they are ``recorded_ladders.py``'s. From then
-on they are recordings like this home's own: ``derive``, ``replay`` and ``book`` read them, their connections are named
+Belongs here: ``echelon import --table frames`` and ``--table books``. ``venues/recorders.py`` reads formats of frames,
+``recorded_books.py`` formats of books, ``recorded_ladders.py`` finds their instruments. The segments are recordings
+like this home's own: ``derive``, ``replay`` and ``book`` read them. Their connections are named
 ``…-import-<source>-…``.
 """
 
@@ -25,7 +25,7 @@ import pyarrow as pa
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.errors import BadImport
-from echelon_pipeline.ingest.recorded_books import wholes
+from echelon_pipeline.ingest.recorded_books import books_of
 from echelon_pipeline.ingest.recorded_ladders import FIRST_MISSING, UNKNOWN_TOKEN, Markets, instruments_of
 from echelon_pipeline.lake.session import Session, Unit, Venue
 from echelon_pipeline.settings import Settings
@@ -39,18 +39,17 @@ from echelon_pipeline.venues.frames import READER_VERSION
 from echelon_pipeline.venues.recorders import frames_of
 from echelon_pipeline.venues.registry import venue_of
 
-RECORDED = frozenset({"frames", "books"})  # what is imported as recordings
-BLOCK = 10_000  # frames that are written at once
-SEGMENT = 200_000  # frames of a segment
-# Of a subscription to one market that was cut out of one to many, nearly every number is missing.
+RECORDED = frozenset({"frames", "books"})  # tables that are imported as recordings
+BLOCK = 10_000  # frames per write
+SEGMENT = 200_000  # frames per segment
+# A subscription to one market that was cut out of a subscription to many lacks nearly every number.
 HOLES_OF_A_CUT = 0.1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000
 
 
 class Arrival(NamedTuple):
-    """A frame: when it was received, which connection it came on, the ladders that it is about, its ``place`` in the
-    file."""
+    """A frame: time of receipt, number of its connection, the ladders that it names, its ``place`` in the file."""
 
     at: int
     connection: int
@@ -59,31 +58,31 @@ class Arrival(NamedTuple):
     place: int
 
 
-class Lost(NamedTuple):
-    """A record that is no frame. ``place``: which one of the file."""
+class LostRecord(NamedTuple):
+    """A record that is not a frame of a known instrument. ``place``: its position in the file."""
 
     place: int
     reason: str
     record: object
 
 
-class Recording(NamedTuple):
-    """What a file holds. ``numbered``: the numbers of subscriptions can be trusted."""
+class FileContent(NamedTuple):
+    """The content of a file. ``numbered``: the sequence numbers of its subscriptions can be trusted."""
 
     arrivals: list[Arrival]
-    lost: list[Lost]
+    lost: list[LostRecord]
     markets: Markets
     numbered: bool
 
 
-class Stored(NamedTuple):
-    """What an import left. ``is_new``: it was not there already."""
+class ImportedRecording(NamedTuple):
+    """The result of an import. ``is_new``: its segments were not stored before."""
 
     frames: int
     is_new: bool
     instruments: int
     connections: int
-    lost: list[Lost]
+    lost: list[LostRecord]
     notes: tuple[str, ...]
 
 
@@ -97,9 +96,9 @@ def import_recorded(
     source: str,
     naive_tz: str,
     markets: Path | None,
-) -> Stored:
-    """Writes a recording into the segments of this home. The same file again changes nothing, unless more is known of
-    its markets by then: then it takes the place of what it was.
+) -> ImportedRecording:
+    """Writes a recording into the segments of this home. Importing the same file again changes nothing,
+    unless more is known of its markets: then the new segments replace the old ones.
 
     Raises BadImport, naming the file, DiskFull.
     """
@@ -112,45 +111,44 @@ def import_recorded(
         with session.duck() as connection:
             found.markets.from_lake(session, connection, ladders)
         known = instruments_of(found.markets, ladders)
-        kept, strangers = _of_known(found, known)
-        lost = [*strangers, *found.lost]
+        kept, unmapped = _split_known(found, known)
+        lost = [*unmapped, *found.lost]
         instruments = sorted({i.instrument_id: i for i in known.values()}.items())
         writer = _Writer(session.settings, unit.scratch, path, venue, source, [i for _, i in instruments])
         is_new = writer.write(kept, numbered=found.numbered, by_day=table == "books") if kept else False
-        _bury(unit, venue, f"{IMPORTED}{source}:{path.name}", lost)
+        _store_dead_letters(unit, venue, f"{IMPORTED}{source}:{path.name}", lost)
     notes = [f"{len(kept):,} frames of {len(known):,} ladders, {_span(kept)}"] if kept else []
     if kept and table == "frames" and not found.numbered:
-        notes.append("the numbers of its subscriptions have holes, as those of one market cut out of many: not used")
+        notes.append("sequence numbers are not used: they have holes, as in one market cut out of many")
     if is_new:
-        notes.append("bring its tables up with: echelon derive")
-    return Stored(len(kept), is_new, len(instruments), len({a.connection for a in kept}), lost, tuple(notes))
+        notes.append("derive its tables with: echelon derive")
+    return ImportedRecording(len(kept), is_new, len(instruments), len({a.connection for a in kept}), lost, tuple(notes))
 
 
 # --- reading
 
 
-def _frames(path: Path, venue: Venue, mapping: Mapping[str, str] | None, _zone: str) -> Recording:
+def _frames(path: Path, venue: Venue, mapping: Mapping[str, str] | None, _zone: str) -> FileContent:
     if mapping:
-        raise BadImport(f"{path}: frames are known by their form and take no mapping; books do (--table books)")
-    stream, arrivals, lost = venue_of(venue).stream, list[Arrival](), list[Lost]()
+        raise BadImport(f"{path}: frames accept no mapping; books do (--table books)")
+    stream, arrivals, lost = venue_of(venue).stream, list[Arrival](), list[LostRecord]()
     read, connection = stream.reader(), 0
     for place, found in enumerate(frames_of(path)):
         connection += found.is_new and bool(arrivals)
         if isinstance(found.frame, str):
-            lost.append(Lost(place, found.frame, found.record))
+            lost.append(LostRecord(place, found.frame, found.record))
             continue
         if isinstance(found.frame, dict) and not stream.is_frame(found.frame):
-            raise BadImport(f"{path}: record {place} is no frame of {venue}")
+            raise BadImport(f"{path}: record {place} is not a frame of {venue}")
         payload = msgspec.json.encode(found.frame)
         events = read(payload).events
         names = dict.fromkeys(t for event in events if (t := getattr(event, "token", None)))
         arrivals.append(Arrival(found.at, connection, payload, tuple(names), place))
-    return Recording(arrivals, lost, Markets(venue), _is_trusted(venue, arrivals))
+    return FileContent(arrivals, lost, Markets(venue), _is_trusted(venue, arrivals))
 
 
 def _is_trusted(venue: Venue, arrivals: Iterable[Arrival]) -> bool:
-    """Whether numbers, where frames have them, follow each other within (connection, subscription), but for what was
-    lost."""
+    """Whether sequence numbers, where frames have them, are mostly consecutive per (connection, subscription)."""
     if not venue_of(venue).facts.has_numbered_frames:
         return True
     read, numbers = venue_of(venue).stream.reader(), dict[tuple[int, int], list[int]]()
@@ -162,34 +160,35 @@ def _is_trusted(venue: Venue, arrivals: Iterable[Arrival]) -> bool:
     return sum(step != 1 for step in pairs) <= HOLES_OF_A_CUT * len(pairs)
 
 
-def _books(path: Path, venue: Venue, mapping: Mapping[str, str] | None, zone: str) -> Recording:
+def _books(path: Path, venue: Venue, mapping: Mapping[str, str] | None, zone: str) -> FileContent:
     try:
-        found = wholes(path, venue, mapping, ZoneInfo(zone))
+        found = books_of(path, venue, mapping, ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError):
-        raise BadImport(f"{path}: {zone!r} is no time zone") from None
+        raise BadImport(f"{path}: {zone!r} is not a time zone") from None
     markets, sids, known = Markets(venue), dict[str, int](), venue_of(venue)
     arrivals: list[Arrival] = []
-    lost: list[Lost] = []
-    for place, whole in enumerate(found):
-        body = whole.body
-        if whole.fault is None and known.facts.has_tokens:
-            body = body | _facts(markets, venue, whole.name, whole.market, whole.facts)
-        if whole.fault is None and known.facts.has_numbered_frames:
-            body = body | {"sid": sids.setdefault(whole.name, len(sids) + 1)}  # one that answers proves no other book
+    lost: list[LostRecord] = []
+    for place, book in enumerate(found):
+        body = book.body
+        if book.fault is None and known.facts.has_tokens:
+            body = body | _facts(markets, venue, book.name, book.market, book.facts)
+        if book.fault is None and known.facts.has_numbered_frames:
+            # A subscription per book: an answer verifies only its own book.
+            body = body | {"sid": sids.setdefault(book.name, len(sids) + 1)}
         payload = msgspec.json.encode(body)
-        events = known.stream.reader()(payload).events if whole.fault is None else ()
-        fault = whole.fault or next((e.reason for e in events if hasattr(e, "reason")), None)
+        events = known.stream.reader()(payload).events if book.fault is None else ()
+        fault = book.fault or next((e.reason for e in events if hasattr(e, "reason")), None)
         if fault is not None:
-            lost.append(Lost(place, fault, whole.record))
+            lost.append(LostRecord(place, fault, book.record))
         else:
-            arrivals.append(Arrival(whole.at, whole.at // DAY, payload, (whole.name,), place))
-    return Recording(arrivals, lost, markets, numbered=False)
+            arrivals.append(Arrival(book.at, book.at // DAY, payload, (book.name,), place))
+    return FileContent(arrivals, lost, markets, numbered=False)
 
 
 def _facts(
     markets: Markets, venue: Venue, name: str, market: str | None, facts: Mapping[str, object]
 ) -> dict[str, object]:
-    """What a book says of its market, as its frame says it; and to whom it belongs, where it says its outcome."""
+    """The facts of a book's market as frame fields. Records the token's outcome where the book gives it."""
     outcome = facts.get("outcome_index")
     if market is not None and outcome is not None and str(outcome).isdigit():
         instrument_id = str(InstrumentId(venue, market.removeprefix(InstrumentId.prefix(venue))))
@@ -204,17 +203,17 @@ def _facts(
     return fields
 
 
-def _of_known(found: Recording, known: Mapping[str, Instrument]) -> tuple[list[Arrival], list[Lost]]:
-    """Frames that are about a known ladder or about none, and the others."""
+def _split_known(found: FileContent, known: Mapping[str, Instrument]) -> tuple[list[Arrival], list[LostRecord]]:
+    """Splits frames: those that name a known ladder or none, and the others as lost."""
     kept: list[Arrival] = []
-    strangers: list[Lost] = []
+    unmapped: list[LostRecord] = []
     for arrival in found.arrivals:
         if not arrival.ladders or any(name in known for name in arrival.ladders):
             kept.append(arrival)
         else:
             reason = FIRST_MISSING if found.markets.of(arrival.ladders[0]) else UNKNOWN_TOKEN
-            strangers.append(Lost(arrival.place, reason, msgspec.Raw(arrival.payload)))
-    return (kept, strangers) if any(a.ladders for a in kept) else ([], strangers)
+            unmapped.append(LostRecord(arrival.place, reason, msgspec.Raw(arrival.payload)))
+    return (kept, unmapped) if any(a.ladders for a in kept) else ([], unmapped)
 
 
 def _span(arrivals: Sequence[Arrival]) -> str:
@@ -227,7 +226,7 @@ def _span(arrivals: Sequence[Arrival]) -> str:
 
 
 class _Writer:
-    """Segments of one file, all of them or none."""
+    """Writes the segments of one file, all or none."""
 
     def __init__(
         self, settings: Settings, scratch: Path, path: Path, venue: Venue, source: str, instruments: list[Instrument]
@@ -237,7 +236,7 @@ class _Writer:
         self._slug = re.sub(r"[^A-Za-z0-9]+", "-", source).strip("-")[:40] or "file"
 
     def write(self, arrivals: Sequence[Arrival], *, numbered: bool, by_day: bool) -> bool:
-        """False: they are there already."""
+        """Writes the segments; False where they are stored already."""
         content = hashlib.sha256()
         for arrival in arrivals:
             content.update(b"%d %d %b\n" % (arrival.at, arrival.connection, arrival.payload))
@@ -272,7 +271,7 @@ class _Writer:
         log.rotate()
 
     def _publish(self, folder: Path, before: Iterator[Path]) -> None:
-        """Puts what was written where recordings are, in the place of what the file said ``before``."""
+        """Moves the segments to the recordings, in place of those that the file gave ``before``."""
         replaced = list(before)
         folder.mkdir(parents=True, exist_ok=True)
         for made in sorted((self._scratch / self._venue).iterdir()):
@@ -282,8 +281,8 @@ class _Writer:
             shutil.rmtree(one)
 
 
-def _bury(unit: Unit, venue: Venue, endpoint: str, lost: Sequence[Lost]) -> None:
-    """Keeps what is no frame as dead letters; the same file again adds none."""
+def _store_dead_letters(unit: Unit, venue: Venue, endpoint: str, lost: Sequence[LostRecord]) -> None:
+    """Stores lost records as dead letters; importing the same file again adds none."""
     if not lost:
         return
     rows = [(f"$[{one.place}]", one.reason, msgspec.json.encode(one.record).decode()) for one in lost]
@@ -305,6 +304,6 @@ def _bury(unit: Unit, venue: Venue, endpoint: str, lost: Sequence[Lost]) -> None
         )
 
 
-def reasons_of(lost: Iterable[Lost]) -> dict[str, int]:
-    """How often each, in the order in which they are met."""
+def reasons_of(lost: Iterable[LostRecord]) -> dict[str, int]:
+    """Counts by reason, in order of first occurrence."""
     return dict(Counter(one.reason for one in lost))

@@ -1,7 +1,7 @@
-"""Order books that others recorded, made into the frames that their venue would have sent.
+"""Converts order books of other recorders into the frames that the venue would have sent.
 
-Belongs here: whole books (answers of ``/book`` and ``/orderbook``, snapshots in lines) and tables of levels, by the
-names that they have or by a mapping. Whose books they are, and where frames go, is ``recorded.py``'s.
+Belongs here: whole books (answers of ``/book`` and ``/orderbook``, snapshots in lines) and tables of levels, found by
+known names or by a mapping. ``recorded.py`` finds their instruments and writes the frames.
 
 Fields of a mapping: ``instrument`` (a ticker, a condition), ``token_id``, ``received_at`` and ``event_at`` (a text, or
 ``_epoch_s``, ``_epoch_ms``, ``_epoch_us``, ``_epoch_ns``), ``bids`` and ``asks`` or ``yes`` and ``no`` (lists of levels
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from echelon_pipeline.domain.sides import book_side
 from echelon_pipeline.errors import BadImport
-from echelon_pipeline.ingest.recorded_records import BOOK, FAULT, LINE, reached, records
+from echelon_pipeline.ingest.recorded_records import BOOK, FAULT, LINE, records, value_at
 from echelon_pipeline.venues.registry import venue_of
 
 Obj = dict[str, Any]
@@ -39,7 +39,7 @@ FIELDS = frozenset(
         *(f"{time}{unit}" for time in TIMES for unit in ("", *(f"_epoch_{unit}" for unit in EPOCHS))),
     }
 )
-# Names that venues and recorders give to fields, where no mapping does; the first that a record has counts.
+# Names of fields at venues and recorders, for fields without a mapping; the first name that a record has is used.
 NAMES: dict[str, tuple[str, ...]] = {
     "token_id": ("token_id", "asset_id"),
     "instrument": ("market_ticker", "ticker", "condition_id", "conditionId", "market"),
@@ -62,10 +62,10 @@ NO_UNIT = "yes and no have no unit: map yes and no (dollars) or yes_cents and no
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Whole(NamedTuple):
-    """One book at an instant: the frame's object without what only its market says. ``at``: microseconds of receipt,
-    or the venue's where the record has no other; ``name``: of the ladder; ``market``: the venue's name of it.
-    ``record``: as in the file; ``fault``: why there is no book."""
+class RecordedBook(NamedTuple):
+    """One book at an instant: the frame's object without the facts of its market. ``at``: microseconds of receipt, or
+    of the venue's clock where the record has no other time; ``name``: of the ladder; ``market``: the venue's name of
+    it. ``record``: as in the file; ``fault``: why it has no book."""
 
     at: int
     name: str
@@ -76,10 +76,10 @@ class Whole(NamedTuple):
     fault: str | None = None
 
 
-def wholes(path: Path, venue: str, mapping: Mapping[str, str] | None, zone: tzinfo) -> list[Whole]:
-    """Books of a file in the order of their times; those of one time as the file has them.
+def books_of(path: Path, venue: str, mapping: Mapping[str, str] | None, zone: tzinfo) -> list[RecordedBook]:
+    """Books of a file in time order; books of the same time in file order.
 
-    Raises BadImport where the file cannot be read or a mapping names a field that there is not.
+    Raises BadImport where the file cannot be read or a mapping names an unknown field.
     """
     unknown = sorted(set(mapping or ()) - FIELDS)
     if unknown:
@@ -88,60 +88,60 @@ def wholes(path: Path, venue: str, mapping: Mapping[str, str] | None, zone: tzin
     levels = {*LISTS, *(f"{side}_cents" for side in LISTS), "price", "price_cents"}
     read = records(path, [column for field, column in columns.items() if field in levels])
     for field, column in columns.items():
-        if all(reached(record, column) is None for record in read):
+        if all(value_at(record, column) is None for record in read):
             raise BadImport(f"{path}: no record has {column} (for {field})")
-    made = _Maker(venue, mapping, zone)
-    found = []
-    for _, group in groupby(read, made.key):
-        found += made.books(list(group))
-    return sorted(found, key=lambda whole: whole.at)
+    reader = _BookReader(venue, mapping, zone)
+    books: list[RecordedBook] = []
+    for _, group in groupby(read, reader.key):
+        books += reader.books(list(group))
+    return sorted(books, key=lambda book: book.at)
 
 
-class _Maker:
-    """Records to books of one venue."""
+class _BookReader:
+    """Makes books of one venue from records."""
 
     def __init__(self, venue: str, mapping: Mapping[str, str] | None, zone: tzinfo) -> None:
         self._mapping, self._zone, known = dict(mapping or {}), zone, venue_of(venue)
         self._stream, self._has_tokens = known.stream, known.facts.has_tokens
 
     def field(self, record: Obj, name: str) -> Any:
-        """What a record has in a field: of the mapped column or path, a literal, or under a name that is known."""
+        """The value of a field: from the mapped column or path, a literal, or a known name."""
         column = self._mapping.get(name)
         if column is not None:
             if column.startswith("="):
                 return column[1:]
-            return reached(record, column)
+            return value_at(record, column)
         if name in ("received_at", "event_at") and any(f.startswith(name) for f in self._mapping):
             return None
-        # An empty last trade says that there was none: it is hashed.
+        # An empty last trade means that there was none, and is part of the hash.
         nothing = (None,) if name == "last_trade_price" else (None, "")
         return next((record[n] for n in NAMES.get(name, ()) if record.get(n) not in nothing), None)
 
     def key(self, record: Obj) -> tuple[Any, ...]:
-        """Rows of levels with the same key are one book; a whole book is alone."""
+        """The key that rows of levels of one book share; a whole book has a key of its own."""
         lists = (self.field(record, f"{side}{unit}") for side in LISTS for unit in ("", "_cents"))
         if FAULT in record or self.field(record, "side") is None or any(one is not None for one in lists):
             return (id(record),)
         names = ("token_id", "instrument", "hash", *sorted(f for f in FIELDS if f.startswith(TIMES)))
         return (*(self.field(record, name) for name in names), record.get("timestamp"), record.get("event_type"))
 
-    def books(self, rows: list[Obj]) -> list[Whole]:
+    def books(self, rows: list[Obj]) -> list[RecordedBook]:
         if FAULT in rows[0]:
-            return [Whole(0, "", None, {}, {}, rows[0][LINE], rows[0][FAULT])]
+            return [RecordedBook(0, "", None, {}, {}, rows[0][LINE], rows[0][FAULT])]
         try:
             return [self._book(rows)]
         except (ValueError, InvalidOperation, TypeError, KeyError, OverflowError) as error:
             why = str(error) or type(error).__name__
-            return [Whole(0, "", None, {}, {}, row, why) for row in rows]
+            return [RecordedBook(0, "", None, {}, {}, row, why) for row in rows]
 
-    def _book(self, rows: list[Obj]) -> Whole:
+    def _book(self, rows: list[Obj]) -> RecordedBook:
         first = rows[0]
         token, instrument = self.field(first, "token_id"), self.field(first, "instrument")
         name = token if self._has_tokens else instrument
         if not name:
             raise ValueError("no token" if self._has_tokens else "no ticker")
         if first.get("event_type") not in (None, "", "book"):
-            raise ValueError(f"a row of {first['event_type']} is no book: import it with --table frames")
+            raise ValueError(f"a row of {first['event_type']} is not a book: import it with --table frames")
         received, event = self._time(first, "received_at"), self._time(first, "event_at")
         event = self._timestamp(first) if event is None else event
         at = event if received is None else received
@@ -149,9 +149,9 @@ class _Maker:
             raise ValueError("no time: map received_at or event_at")
         facts = {name: self.field(first, name) for name in FACTS}
         bids, asks = self._levels(rows)
-        digest = None if event is None else self.field(first, "hash")  # the time is in it
+        digest = None if event is None else self.field(first, "hash")  # the hash covers the time
         body = self._stream.book(str(name), bids, asks, at, event, str(digest) if digest else None)
-        return Whole(at, str(name), None if instrument is None else str(instrument), body, facts, first)
+        return RecordedBook(at, str(name), None if instrument is None else str(instrument), body, facts, first)
 
     # --- levels
 
@@ -200,16 +200,16 @@ class _Maker:
                 number = Decimal(str(value))
                 return int(number // 1_000 if factor is None else number * factor)
         value = self.field(record, name)
-        return None if value is None else self._moment(str(value))
+        return None if value is None else self._iso_time(str(value))
 
     def _timestamp(self, record: Obj) -> int | None:
-        """The venue's own time of a book: milliseconds in a text of digits, or a moment."""
+        """The venue's own time of a book: milliseconds in a text of digits, or an ISO time."""
         if any(field.startswith(TIMES) for field in self._mapping) or record.get("timestamp") in (None, ""):
             return None
         text = str(record["timestamp"])
-        return int(text) * 1_000 if text.isdigit() else self._moment(text)
+        return int(text) * 1_000 if text.isdigit() else self._iso_time(text)
 
-    def _moment(self, text: str) -> int:
+    def _iso_time(self, text: str) -> int:
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
@@ -226,7 +226,7 @@ def _finest(book: Obj, side: str) -> Any:
 
 
 def _listed(side: Any) -> Levels:
-    """Levels of a side: pairs, or objects with price and size, or JSON of these in a text. One of no size is none."""
+    """Levels of a side: pairs, or objects with price and size, or JSON text of these. Levels of size 0 are left out."""
     levels = json.loads(side, parse_float=str) if isinstance(side, str) and side.strip() else side or []
     if not isinstance(levels, list):
         raise TypeError(f"expected a list of levels, got {str(levels)[:40]!r}")

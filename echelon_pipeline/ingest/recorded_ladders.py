@@ -1,6 +1,6 @@
-"""Whose books recorded frames are: ladders of instruments, from the lake, a file of markets or columns.
+"""Maps the ladders of recorded frames to instruments, from the lake, a file of markets or columns.
 
-Belongs here: names to instruments. A token's outcome is never guessed from the order in which a file has it.
+Belongs here: the mapping of names. A token's outcome is never guessed from its order in a file.
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.registry import venue_of
 
-UNKNOWN_TOKEN = (
-    "its tokens are of no market that is known here: ingest the market, or name a file of markets (--markets)"  # noqa: S105
-)
+UNKNOWN_TOKEN = "its tokens belong to no known market: ingest the market, or name a file of markets (--markets)"  # noqa: S105
 FIRST_MISSING = "the token of outcome 0 is not known: ingest the market, or name a file of markets (--markets)"
 
 
 @dataclass
 class Market:
-    """What is known of one market. ``ladders`` by outcome."""
+    """The known facts of one market. ``ladders``: by outcome."""
 
     instrument_id: str
     ladders: dict[int, str] = field(default_factory=dict)
@@ -39,11 +37,11 @@ class Market:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def learn(self, facts: Mapping[str, Any]) -> None:
-        """What is said; what is not stays."""
+        """Adds facts; missing values leave the known ones."""
         self.facts |= {name: value for name, value in facts.items() if value not in (None, "")}
 
     def instrument(self) -> Instrument | None:
-        """None where its first ladder is not known."""
+        """The instrument; None where the ladders are unknown or have a gap."""
         if not self.ladders or sorted(self.ladders) != list(range(len(self.ladders))):
             return None
         venue, native = InstrumentId.parse(self.instrument_id)
@@ -69,20 +67,20 @@ class Markets:
         self._by_ladder: dict[str, Market] = {}
 
     def of(self, ladder: str) -> Market | None:
-        """The market of a ladder; where outcomes are no tokens, it is named by it."""
+        """The market of a ladder; at venues without tokens the ladder's name is the market's."""
         if not self._has_tokens and ladder not in self._by_ladder:
             self.add(str(InstrumentId(self._venue, ladder)), 0, ladder)
         return self._by_ladder.get(ladder)
 
     def add(self, instrument_id: str, outcome: int, ladder: str) -> Market:
-        """A ladder that is known. What was known before of its outcome stays."""
+        """Adds a ladder; a ladder that is already known for the outcome stays."""
         market = self._by_id.setdefault(instrument_id, Market(instrument_id))
         if market.ladders.setdefault(outcome, ladder) == ladder:
             self._by_ladder.setdefault(ladder, market)
         return market
 
     def from_lake(self, session: Session, connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
-        """What ``core.instruments`` and ``core.outcomes`` say of these ladders and their markets."""
+        """Adds these ladders and their markets from ``core.instruments`` and ``core.outcomes``."""
         for view, table in (("known_instruments", "core.instruments"), ("known_outcomes", "core.outcomes")):
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {session.lake.scan(table)}")
         given = {"venue": self._venue, "names": sorted(set(names))}
@@ -95,9 +93,9 @@ class Markets:
             market.learn({"tick_size": tick, "min_order_size": least, "is_neg_risk": risk})
 
     def from_file(self, path: Path) -> None:
-        """Markets of Gamma (``clobTokenIds``), or lines with ``condition_id`` and ``outcomes`` in the venue's order.
+        """Adds markets of Gamma (``clobTokenIds``) or lines with ``condition_id`` and ``outcomes`` in venue order.
 
-        Raises BadImport where the file has none.
+        Raises BadImport where the file has no market.
         """
         known = len(self._by_ladder)
         try:
@@ -110,7 +108,7 @@ class Markets:
             self._take(one)
         if len(self._by_ladder) == known:
             raise BadImport(
-                f"{path}: holds no market: expected conditionId and clobTokenIds, or condition_id and outcomes"
+                f"{path}: has no market: expected conditionId and clobTokenIds, or condition_id and outcomes"
             )
 
     def _take(self, one: Mapping[str, Any]) -> None:
@@ -141,12 +139,12 @@ def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _plain(number: object) -> str | None:
-    """As the venue serves it: without the zeros of a table's scale."""
+    """The number as the venue writes it, without trailing zeros."""
     return None if number is None else f"{Decimal(str(number)).normalize():f}"
 
 
 def instruments_of(markets: Markets, ladders: Sequence[str]) -> dict[str, Instrument]:
-    """Instruments by ladder, of those whose market is known with its first ladder."""
+    """Instruments by ladder, for ladders whose market is known with its first ladder."""
     found = {}
     for ladder in dict.fromkeys(ladders):
         market = markets.of(ladder)

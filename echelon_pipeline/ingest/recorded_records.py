@@ -1,7 +1,7 @@
-"""Records with a book or a level in them, from the files of those who recorded books.
+"""Reads records with a book or a level from files of other recorders.
 
-Belongs here: CSV, JSON and JSON lines to records, wherever in a document these are. What is none of them keeps its
-reason, so that it costs no other. What the fields say is ``recorded_books.py``'s.
+Belongs here: CSV, JSON and JSON lines to records, at any depth of a document. A record that cannot be read keeps its
+reason and does not affect others. ``recorded_books.py`` interprets the fields.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from echelon_pipeline.domain.csv_records import NO_END, Record, table
 from echelon_pipeline.errors import BadImport
 
 Obj = dict[str, Any]
-BOOK = "_book"  # a Kalshi book, whose names say their unit
-FAULT, LINE = "_fault", "_line"  # of what is no record: the reason, and what stands in the file
+BOOK = "_book"  # a Kalshi book: its names contain the unit
+FAULT, LINE = "_fault", "_line"  # of an unreadable record: the reason and the text in the file
 NO_BOOK = "holds no book and no level"
 _BOOKS = ("raw_orderbook", "orderbook_fp", "orderbook")
 
 
 def records(path: Path, columns: Sequence[str]) -> list[Obj]:
-    """The records of a file; those that the mapped ``columns`` of books and levels are in count as such.
+    """The records of a file; an object with one of the mapped ``columns`` of books and levels is a record.
 
     Raises BadImport where the file cannot be read or no record has a book or a level.
     """
@@ -38,8 +38,8 @@ def records(path: Path, columns: Sequence[str]) -> list[Obj]:
     return found
 
 
-def reached(record: Any, column: str) -> Any:
-    """The value of a column, or of the key that its dots lead to; None where there is none."""
+def value_at(record: Any, column: str) -> Any:
+    """The value of a column, or of the nested key that its dots name; None where it is missing."""
     for part in [column] if isinstance(record, dict) and column in record else column.split("."):
         record = record.get(part) if isinstance(record, dict) else None
     return record
@@ -74,7 +74,7 @@ def _table(text: str, delimiter: str) -> Iterator[Obj]:
 
 
 def _inside(value: Any, around: Obj, columns: Sequence[str]) -> Iterator[Obj]:
-    """Records with a book in them, wherever they are; what is said around them (a ticker, a time) goes with them."""
+    """Records with a book at any depth; they inherit scalars (a ticker, a time) from the objects around them."""
     if isinstance(value, list):
         for one in value:
             yield from _inside(one, around, columns)
@@ -83,7 +83,7 @@ def _inside(value: Any, around: Obj, columns: Sequence[str]) -> Iterator[Obj]:
         meta = value.get("_metadata")
         scalars |= {k: v for k, v in meta.items() if not isinstance(v, dict | list)} if isinstance(meta, dict) else {}
         name = next((name for name in _BOOKS if isinstance(value.get(name), dict)), None)
-        if any(reached(value, column) is not None for column in columns):
+        if any(value_at(value, column) is not None for column in columns):
             yield {**around, **scalars, **value}
         elif name is not None:
             yield {**around, **scalars, BOOK: value[name]}

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.errors import EchelonError, NotFound
-from echelon_pipeline.ingest.concurrency import each
+from echelon_pipeline.ingest.concurrency import gather_limited
 from echelon_pipeline.ingest.dead_letters import Reread, UnreadRows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.given_up import given_up_before, note_given_up
@@ -154,7 +154,7 @@ class _Batch:
     async def run(self, groups: list[Group]) -> None:
         """Walks all groups, a few at a time. After a failure what was read is committed and claimed first."""
         try:
-            await each(
+            await gather_limited(
                 map(Walk, groups), self._session.settings.http_concurrency, lambda w: self._follow(w, len(groups))
             )
         except EchelonError:

@@ -13,7 +13,7 @@ import pytest
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.bulk import import_file
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.late_values import derive_later
+from echelon_pipeline.ingest.late_values import derive_late_values
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.publish.reader import read_published
@@ -94,7 +94,7 @@ def test_the_rows_are_those_of_reading_the_trades_with_the_tokens_known(tmp_path
             session = home.poll(SECOND)
             found.append((rows(session, "core.trades", "*"), rows(session, "core.daily_prices", "*")))
             versions = [session.lake.version(t) for t in ("core.trades", "core.daily_prices")]
-            derive_later(session, "polymarket")
+            derive_late_values(session, "polymarket")
             assert [session.lake.version(t) for t in ("core.trades", "core.daily_prices")] == versions
     assert found[0] == found[1]
     assert len(found[0][0]) == 5
@@ -149,7 +149,7 @@ def test_an_instrument_gets_the_category_of_an_event_and_series_that_come_later(
             deriver = Deriver(unit, {endpoint: KALSHI[endpoint]})
             deriver.parse(RawSlice("kalshi", (unit.unit_id,)))
             deriver.commit()
-        derive_later(session, "kalshi")
+        derive_late_values(session, "kalshi")
 
     slow = "series_id, category, tags, fee_type"
     listed("markets", "A-1", {"ticker": "A-1", "event_ticker": "A-1E", "title": "t", "status": "active"})
@@ -161,5 +161,5 @@ def test_an_instrument_gets_the_category_of_an_event_and_series_that_come_later(
     assert rows(session, "core.instruments", slow) == [("kalshi:A", "Politics", ["x"], "quadratic")]
     assert [c for _, c in rows(session, "core.instrument_history", "valid_from, category")] == [None, None, "Politics"]
     before = session.lake.version("core.instruments")
-    derive_later(session, "kalshi")
+    derive_late_values(session, "kalshi")
     assert session.lake.version("core.instruments") == before

@@ -72,9 +72,7 @@ def test_rows_that_add_up_to_each_other_are_not_added_and_the_transaction_is_nam
     other = fill("0xz", "0xexchange", "7", "BUY", tx="0xbb")
     report = fills(home, tmp_path, [*EXECUTION, other], FILLS)
     assert (report.rows_committed, report.dead_letters) == (1, 3)
-    assert report.notes == (
-        "1 transaction holds rows that add up to each other, which are not added; the first is 0xaa",
-    )
+    assert report.notes == ("1 transaction has rows that are sums of other rows and are not loaded; the first is 0xaa",)
     assert held(home) == [("0xz", Decimal(7), Decimal("2.8"))]
 
 

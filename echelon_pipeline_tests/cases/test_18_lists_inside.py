@@ -47,7 +47,7 @@ def tickers(home: Settings) -> list[str]:
 def test_the_given_lines_give_a_quote_of_each_member(home: Settings, each: str | None) -> None:
     report = load(home, CASES / "18-lists-inside.jsonl", "quotes", QUOTES, each=each)
     assert (report.records, report.rows_read, report.rows_committed) == (2, 4, 4)
-    assert report.notes == ("a row of each member of current.outcomes",)
+    assert report.notes == ("one row per member of current.outcomes",)
     rows = rows_of(home, "core.instrument_quotes")
     found = [(r["instrument_id"], r["best_bid"], r["best_ask"]) for r in rows]
     bid = Decimal("0.30")
@@ -122,7 +122,9 @@ def test_a_path_through_a_list_opens_it(home: Settings, tmp_path: Path) -> None:
 
 def test_two_lists_with_the_columns_have_to_be_chosen_from(home: Settings, tmp_path: Path) -> None:
     path = saved(tmp_path / "p.jsonl", polls("KXB-1", next={"outcomes": [member("KXB-2")]}))
-    with pytest.raises(BadImport, match=r"of the members of current\.outcomes and of next\.outcomes: choose one with"):
+    with pytest.raises(
+        BadImport, match=r"members of current\.outcomes and of next\.outcomes have these columns: choose one with"
+    ):
         load(home, path, "quotes", QUOTES)
     load(home, path, "quotes", QUOTES, each="next.outcomes")
     assert tickers(home) == ["kalshi:KXB-2"]
@@ -131,9 +133,9 @@ def test_two_lists_with_the_columns_have_to_be_chosen_from(home: Settings, tmp_p
 @pytest.mark.parametrize(
     ("each", "message"),
     [
-        ("outcomes", "there is no outcomes to make rows of; .*: current.outcomes .ticker, bid, ask."),
-        ("current", "current is no list"),
-        ("current.outcomes.ticker", "current.outcomes.ticker is no list"),
+        ("outcomes", "there is no list outcomes; .*: current.outcomes .ticker, bid, ask."),
+        ("current", "current is not a list"),
+        ("current.outcomes.ticker", "current.outcomes.ticker is not a list"),
     ],
 )
 def test_a_wrong_list_names_the_lists_that_there_are(home: Settings, tmp_path: Path, each: str, message: str) -> None:
@@ -143,7 +145,7 @@ def test_a_wrong_list_names_the_lists_that_there_are(home: Settings, tmp_path: P
 
 def test_a_missing_column_names_the_lists_inside(home: Settings, tmp_path: Path) -> None:
     with pytest.raises(
-        BadImport, match=r"has no column tiker .*--each makes a row .* current\.outcomes \(ticker, bid, ask\)"
+        BadImport, match=r"has no column tiker .*--each makes one row .* current\.outcomes \(ticker, bid, ask\)"
     ):
         load(home, saved(tmp_path / "p.jsonl", polls("KXB-1")), "quotes", QUOTES | {"instrument": "tiker"})
 
@@ -153,7 +155,7 @@ def test_an_empty_list_gives_no_row_and_a_missing_one_a_dead_letter(home: Settin
     report = load(home, path, "quotes", QUOTES)
     assert (report.records, report.rows_read, report.rows_committed) == (4, 3, 2)
     assert report.reasons == {"there is no list current.outcomes": 1}
-    assert report.notes[1] == "1 records whose list current.outcomes is empty gave no row"
+    assert report.notes[1] == "1 records gave no row: their list current.outcomes is empty"
     (letter,) = rows_of(home, "core.dead_letters")
     assert (letter["path"], json.loads(letter["payload"])) == ("$[2]", {"at": AT})
 
@@ -182,7 +184,7 @@ def test_a_preset_reads_the_members_of_a_list(home: Settings, tmp_path: Path) ->
     page = {"cursor": "", "data": [{"ticker": "KXA-1", "event_ticker": "KXA", "series_ticker": "KXA", "status": "open",
                                     "strike_type": "x"}]}  # fmt: skip
     report = load(home, saved(tmp_path / "c.json", page), "instruments", venue=None, preset="kalshi_census")
-    assert (report.rows_new, report.notes) == (1, ("a row of each member of data",))
+    assert (report.rows_new, report.notes) == (1, ("one row per member of data",))
 
 
 # --- truth values as a status

@@ -59,13 +59,13 @@ def test_a_preset_that_does_not_fit_names_those_that_do(tmp_path: Path) -> None:
 def test_a_preset_of_several_tables_asks_for_one(tmp_path: Path) -> None:
     columns = {name: "" for p in all_presets() if p.name == "kalshi_15m_results" for (name, *_) in p.columns}
     path = write_csv(tmp_path / "t.csv", [columns])
-    with pytest.raises(BadImport, match="say with --table which of instruments, resolutions to load"):
+    with pytest.raises(BadImport, match="choose with --table one of instruments, resolutions of preset"):
         load(home_in(tmp_path), path, venue=None, preset="kalshi_15m_results")
 
 
 def test_a_mapping_without_a_table_asks_for_it_and_names_presets(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", [TOP])
-    with pytest.raises(BadImport, match=rf"needs a table and venue beside it; its columns are those of {COMMAND}"):
+    with pytest.raises(BadImport, match=rf"also needs --table and --venue; its columns are those of {COMMAND}"):
         load(home_in(tmp_path), path, mapping={"instrument": "market_ticker"}, venue=None)
 
 

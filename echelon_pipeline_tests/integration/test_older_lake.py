@@ -11,7 +11,7 @@ import pytest
 
 from echelon_pipeline.commands.work import refresh_and_publish
 from echelon_pipeline.ingest.dead_letters import unread_rows
-from echelon_pipeline.ingest.late_values import derive_later
+from echelon_pipeline.ingest.late_values import derive_late_values
 from echelon_pipeline.ingest.walk_progress import EVERYTHING
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import Session
@@ -142,10 +142,10 @@ def test_marts_publication_and_doctor_read_the_older_tables(session: Session) ->
 
 
 def test_the_next_listing_corrects_days_that_claim_too_much(session: Session) -> None:
-    derive_later(session, "kalshi")
+    derive_late_values(session, "kalshi")
     columns = "date, is_complete, unread_rows, incomplete_reason"
     rows = {tuple(r.values()) for r in stored(session.lake, "core.daily_prices", columns)}
     assert (FIRST, False, 1, "1 row could not be read") in rows
     assert {r[1] for r in rows if r[0] == FIRST} == {False}
     assert {r[1] for r in rows if r[0] == DAYS[1]} == {True}
-    assert derive_later(session, "kalshi").changed == {}
+    assert derive_late_values(session, "kalshi").changed == {}

@@ -95,7 +95,7 @@ def test_a_missing_field_names_the_file_and_what_would_do(home: Settings, tmp_pa
             "preset pancake loads daily-prices, instruments, resolutions, not trades",
         ),
         ({"mapping": None}, "either a mapping or a preset; columns found: market"),
-        ({"naive_tz": "Mars/Olympus"}, "'Mars/Olympus' is no time zone"),
+        ({"naive_tz": "Mars/Olympus"}, "'Mars/Olympus' is not a time zone"),
         ({"venue": "kalsi"}, "not 'kalsi'"),
     ],
 )
@@ -222,7 +222,7 @@ def test_a_file_that_cannot_be_read_is_named(home: Settings, tmp_path: Path, nam
 
 
 def test_a_missing_file_is_named(home: Settings, tmp_path: Path) -> None:
-    with pytest.raises(BadImport, match=r"gone\.csv: there is no such file"):
+    with pytest.raises(BadImport, match=r"gone\.csv: no such file"):
         load(home, tmp_path / "gone.csv", "trades", TRADES)
 
 

@@ -209,11 +209,11 @@ def duplicated() -> pa.Table:
         ("t.csv.gz", gzip.compress(b"", mtime=0), "is empty: there is no header line"),
         ("t.csv", b"market,at,market\n", "has two columns of one name: 'market'"),
         ("t.csv", b"caf\xe9,at\n1,2\n", "the header is not UTF-8; convert the file first"),
-        ("t.csv.gz", CSV.encode(), r"is named \.gz but is no gzip file"),
-        ("t.csv.zst", CSV.encode(), r"is named \.zst but is no zstd file"),
-        ("t.json.gz", gzip.compress(b"[]", mtime=0), "holds no JSON object"),
-        ("t.json", b"[1, 2]", "holds no JSON object"),
-        ("t.jsonl", b"\n\n", "holds no JSON object"),
+        ("t.csv.gz", CSV.encode(), r"has the ending \.gz but is not a gzip file"),
+        ("t.csv.zst", CSV.encode(), r"has the ending \.zst but is not a zstd file"),
+        ("t.json.gz", gzip.compress(b"[]", mtime=0), "has no JSON object"),
+        ("t.json", b"[1, 2]", "has no JSON object"),
+        ("t.jsonl", b"\n\n", "has no JSON object"),
         ("t.json", b'{"market": ', "cannot be read: .*Malformed JSON"),
         ("t.xlsx", b"PK", r"unknown format; known are \.parquet, \.csv"),
     ],
@@ -236,5 +236,5 @@ def test_a_folder_is_no_file(home: Settings, tmp_path: Path) -> None:
 
 
 def test_an_object_that_is_too_large_says_the_limit(home: Settings) -> None:
-    with pytest.raises(BadImport, match=r"t\.json: holds an object of more than 32 MB; save it as JSON lines"):
+    with pytest.raises(BadImport, match=r"t\.json: has an object larger than 32 MB; save it as JSON lines"):
         given(home, "t.json", b'{"market": "' + b"x" * (33 << 20) + b'"}')

@@ -87,9 +87,9 @@ def test_a_member_without_the_list_inside_of_it_is_one_dead_letter(home: Setting
 
 
 def test_a_list_that_no_record_has_is_an_error_of_the_file(home: Settings) -> None:
-    with pytest.raises(BadImport, match=r"polls\.jsonl: there is no current\.prices to make rows of"):
+    with pytest.raises(BadImport, match=r"polls\.jsonl: there is no list current\.prices"):
         given(home, [poll(1)], each="current.prices")
-    with pytest.raises(BadImport, match=r"polls\.jsonl: current is no list"):
+    with pytest.raises(BadImport, match=r"polls\.jsonl: current is not a list"):
         given(home, [poll(1), {"current": 7}], each="current")
 
 

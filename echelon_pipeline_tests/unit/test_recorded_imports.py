@@ -191,7 +191,7 @@ def test_a_single_hole_in_numbers_is_a_loss(home: Settings) -> None:
 
 def test_a_frame_of_the_other_venue_or_a_mapping_is_refused(home: Settings) -> None:
     path = write(home, "frames.jsonl", [{"received_ms": AT, "frame": said(0)}])
-    with pytest.raises(BadImport, match="no frame of kalshi"):
+    with pytest.raises(BadImport, match="not a frame of kalshi"):
         bring(home, path, "frames", "kalshi")
     with pytest.raises(BadImport, match="no mapping"):
         bring(home, path, "frames", mapping={"price": "p"})
