@@ -29,7 +29,7 @@ from echelon_pipeline.lake.delta import TableVersion, empty_select
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts import quality
 from echelon_pipeline.settings import Settings
-from echelon_pipeline.sqltools.generated_macros import generated_macros
+from echelon_pipeline.sqltools.generated_macros import generated_macros, macro_folders
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, typed
 from echelon_pipeline.tables import TABLES, Table
@@ -91,7 +91,12 @@ class Mart:
         """Hash of the statement, the statements and macros that it uses, and its settings; independent of time."""
         settings = {k: v for k, v in sorted(self.bound({**params, **_WHEN}).items()) if k not in _WHEN}
         texts = [self.statement, *_behind(self.relations)]
-        used = [m for m in statements("macros") if any(f"{m.name.rpartition('/')[2]}(" in t.text for t in texts)]
+        used = [
+            m
+            for folder in macro_folders()
+            for m in statements(folder)
+            if any(f"{m.name.rpartition('/')[2]}(" in t.text for t in texts)
+        ]
         versions = sorted(s.version for s in (*texts, *used))
         versions += [
             made for made in generated_macros() if any(f"{_MACRO.findall(made)[0]}(" in t.text for t in (*texts, *used))

@@ -16,7 +16,7 @@ import duckdb
 
 from echelon_pipeline import __version__
 from echelon_pipeline.lake.delta import TableVersion, empty_select
-from echelon_pipeline.sqltools.generated_macros import generated_macros
+from echelon_pipeline.sqltools.generated_macros import generated_macros, macro_folders
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, quote
 from echelon_pipeline.tables import Table
@@ -82,7 +82,8 @@ def fill(
     root = info.root
     for schema in ("core", "mart", "meta"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    for text in [*generated_macros(), *(macro.text for macro in statements("macros"))]:
+    shipped = (macro.text for folder in macro_folders() for macro in statements(folder))
+    for text in [*generated_macros(), *shipped]:
         connection.execute(text)
     for text in _META:
         connection.execute(text)

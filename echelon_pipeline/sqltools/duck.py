@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 
 from echelon_pipeline import stopping
-from echelon_pipeline.sqltools.generated_macros import MACRO_FOLDERS, generated_macros
+from echelon_pipeline.sqltools.generated_macros import generated_macros, macro_folders
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal
 
@@ -54,7 +54,7 @@ def connect(
         connection = _open(memory_limit_mb, threads, scratch)
     else:
         # The process id keeps a forked child from using its parent's database.
-        key = (getpid(), memory_limit_mb, threads, scratch, (*MACRO_FOLDERS, *generated_macros()))
+        key = (getpid(), memory_limit_mb, threads, scratch, (*macro_folders(), *generated_macros()))
         with _LOCK:
             if key not in _INSTANCES:
                 _INSTANCES[key] = _open(memory_limit_mb, threads, scratch)
@@ -88,7 +88,7 @@ def _open(memory_limit_mb: int, threads: int, scratch: Path | None) -> duckdb.Du
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
     for text in generated_macros():
         connection.execute(text)
-    for folder in ("macros", *MACRO_FOLDERS):
+    for folder in macro_folders():
         load_macros(connection, folder)
     return connection
 

@@ -19,3 +19,8 @@ def generated_macros() -> list[str]:
 
 # Folders of macros below ``sql/``, which may use those of ``sql/macros``.
 MACRO_FOLDERS: list[str] = []
+
+
+def macro_folders() -> tuple[str, ...]:
+    """All folders of macros, each after those that it may use."""
+    return ("macros", *MACRO_FOLDERS)

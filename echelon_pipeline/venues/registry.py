@@ -65,3 +65,4 @@ def _macros() -> list[str]:
 for _venue in (KALSHI, POLYMARKET):
     register(_venue)
 GENERATORS.append(_macros)
+MACRO_FOLDERS.insert(0, "venues/macros")  # those that ask for facts of venues
