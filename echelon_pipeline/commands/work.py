@@ -72,7 +72,7 @@ def ingest_days(
     with in_dagster(settings), shown_progress(err()) as progress:
         definitions = build_defs(settings, warehouse=Warehouse(settings, progress))
         run = run_main_job(definitions, settings, days, [v.value for v in venues], select=select, refetch=refetch)
-    for line in run.absent:
+    for line in run.unavailable:
         err().print(line, soft_wrap=True)
     out().print(f"run {run.run_id}: {days[0]} to {days[-1]} done", soft_wrap=True)
     if run.unread:

@@ -13,7 +13,7 @@ from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import errors, stopping
-from echelon_pipeline.ops.failures import UNEXPECTED, stated
+from echelon_pipeline.ops.failures import UNEXPECTED, step_failure
 
 _OURS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.EchelonError)
@@ -52,7 +52,7 @@ def _reason(event: DagsterEvent) -> str | None:
     """Why it failed, where the class is known; empty where the failed step has said so; None for other events."""
     data = event.event_specific_data
     if isinstance(data, StepFailureData):
-        failure = stated(data)
+        failure = step_failure(data)
         return None if failure.kind == UNEXPECTED else _line(failure.reason)
     if isinstance(data, JobFailureData):
         return "" if data.failure_reason is RunFailureReason.STEP_FAILURE else _named(data.error)

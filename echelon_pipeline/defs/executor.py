@@ -30,7 +30,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 
 from echelon_pipeline import stopping
-from echelon_pipeline.ops.dead_runs import end_dead_runs, holders
+from echelon_pipeline.ops.dead_runs import end_dead_runs, slot_holders
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.state.heartbeats import beating
 from echelon_pipeline.state.processes import Process
@@ -89,7 +89,7 @@ class _Active(ActiveExecution):
         if self._said is None or now - self._said > SAY:
             self._said = now
             for pool in sorted(set(self.pools.waiting.values())):
-                for holder in holders(instance, pool):
+                for holder in slot_holders(instance, pool):
                     log.warning("waiting for %s, which holds the pool %s", holder, pool)
 
 

@@ -1,7 +1,7 @@
-"""Writes docs/analyst.md: questions, their SQL, and the answers of a published file.
+"""Writes docs/analyst.md: questions, their SQL, and the answers from a published file.
 
 Run it as ``python -m echelon_pipeline.ops.answers <file>``. Belongs here: the page. The questions are in
-``sql/analyst``; the file is the demo's, so that a reader gets the same answers.
+``sql/analyst``. Use the demo's file, so that readers get the same answers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ A notebook with plots of the same data: [notebooks/first_day.py](notebooks/first
 
 
 def page(connection: duckdb.DuckDBPyConnection) -> str:
-    """The page with the answers of a published file."""
+    """The page with the answers from a published file."""
     parts = [_OPENING]
     for number, question in enumerate(statements("analyst"), 1):
         parts.append(_section(connection, number, question))

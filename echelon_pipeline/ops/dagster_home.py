@@ -1,7 +1,7 @@
-"""Where Dagster keeps its records: a folder of the home, made on first use.
+"""The folder of the home with Dagster's records, created on first use.
 
-Belongs here: making that folder and the environment of processes that use it. Importing Dagster does not:
-the command must answer ``--help`` and ``doctor`` in well under a second.
+Belongs here: creating that folder, and the environment of processes that use it. Imports of Dagster do not belong
+here: the command must answer ``--help`` and ``doctor`` in well under a second.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ WORKSPACE_FILE = "workspace.yaml"
 
 
 def ensure_dagster_home(settings: Settings) -> Path:
-    """The absolute path of ``<home>/dagster``, holding a ``dagster.yaml``.
+    """Creates ``<home>/dagster`` with a ``dagster.yaml`` and returns its absolute path.
 
-    A file that is already there is kept: it is the operator's (``echelon doctor`` says where it differs
-    from the shipped one). Raises BadSettings where the folder cannot be made.
+    An existing file is kept, because operators may edit it; ``echelon doctor`` reports if it differs from the shipped
+    one. Raises BadSettings if the folder cannot be created.
     """
     home = settings.dagster_home
     target = home / INSTANCE_FILE
@@ -30,9 +30,9 @@ def ensure_dagster_home(settings: Settings) -> Path:
         if not target.exists():
             part = target.with_suffix(f".{os.getpid()}.part")
             shutil.copyfile(project_file(INSTANCE_FILE), part)
-            part.replace(target)  # a second process never reads half a file
+            part.replace(target)  # atomic: another process never reads a partial file
     except OSError as error:
-        raise BadSettings(f"ECHELON_HOME: cannot make {home}: {error.strerror}") from error
+        raise BadSettings(f"ECHELON_HOME: cannot create {home}: {error.strerror}") from error
     return home
 
 
@@ -47,7 +47,7 @@ def damaged_records() -> list[Path]:
 
 
 def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
-    """Environment of a process that works on this home: ours, DAGSTER_HOME, no telemetry, and ``extra``."""
+    """Environment of a process that works on this home: this process's, DAGSTER_HOME, no telemetry, ``extra``."""
     return {
         **os.environ,
         "ECHELON_HOME": str(settings.home),
@@ -58,5 +58,5 @@ def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
 
 
 def enter_dagster_home(settings: Settings) -> None:
-    """Makes this process use the home's Dagster records, for runs that happen in it."""
+    """Makes this process use the home's Dagster records, for runs in this process."""
     os.environ.update(child_environment(settings))

@@ -1,7 +1,7 @@
-"""Runs whose process is gone: Dagster keeps them as started, with the slots of the pools that they held, for ever.
+"""Ends runs whose process is gone. Dagster would keep them as started, with their slots of pools, for ever.
 
-Belongs here: ending them, freeing their slots, and who holds a slot. Every command that runs a job calls this before,
-the executor does while it waits for a slot, and a sensor does so by the minute.
+Belongs here: ending such runs, freeing their slots, and naming the runs that hold a slot. Three callers: every command
+before it runs a job, the executor while it waits for a slot, and a sensor every minute.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from echelon_pipeline.state.processes import Process
 
 log = logging.getLogger(__name__)
 
-_UNDER_WAY = [
+_UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -30,14 +30,14 @@ _UNDER_WAY = [
 
 
 def end_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
-    """Ends runs of this home whose process is gone and frees their slots; which runs those were.
+    """Ends runs of this home whose process is gone, frees their slots and returns their ids.
 
-    Of this machine (and container) the process itself is looked at; a run of another one is dead when its heartbeat
-    has been silent for 90 s. Runs that name no process are left alone: another executor started them.
+    For a run of this machine (and container) it checks the process itself. A run of another machine is dead if its last
+    heartbeat is older than 90 s. Runs without a process are not ended: another executor started them.
     """
     ended = []
     beats = _beats(settings)
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY)):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
         run = record.dagster_run
         process = Process.of(run.tags)
         if process is not None and _is_gone(process, beats.get(run.run_id), datetime.now(UTC)):
@@ -49,26 +49,26 @@ def end_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]
 
 
 def launched_here(instance: dg.DagsterInstance) -> list[tuple[dg.DagsterRun, Process]]:
-    """Runs under way that the daemon or the UI began, and whose process lives on this machine."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY))
+    """Unfinished runs that the daemon or the UI started, and whose process runs on this machine."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
     named = [(run, process) for run in runs if GRPC_INFO_TAG in run.tags and (process := Process.of(run.tags))]
     return [(run, process) for run, process in named if process.is_here() and process.lives()]
 
 
-def holders(instance: dg.DagsterInstance, pool: str) -> list[str]:
-    """Who has the slots of a pool, in words: "run 1a2b3c4d (main) of process 42"."""
-    found = []
+def slot_holders(instance: dg.DagsterInstance, pool: str) -> list[str]:
+    """The runs that hold slots of a pool, as text: "run 1a2b3c4d (main) of process 42"."""
+    holders = []
     for slot in instance.event_log_storage.get_concurrency_info(pool).claimed_slots:
         run = instance.get_run_by_id(slot.run_id)
         process = None if run is None else Process.of(run.tags)
         job = "" if run is None else f" ({run.job_name})"
-        found.append(f"run {slot.run_id[:8]}{job}" + ("" if process is None else f" of {process}"))
-    return found
+        holders.append(f"run {slot.run_id[:8]}{job}" + ("" if process is None else f" of {process}"))
+    return holders
 
 
 def _beats(settings: Settings) -> dict[str, datetime]:
-    """The last heartbeat by run. A run of another machine that is not in it is not called dead: it may have a state
-    database of its own, or this one cannot be reached."""
+    """The last heartbeat by run. A run of another machine without a heartbeat does not count as dead: it may use
+    another state database, or this one cannot be reached."""
     try:
         with State.of(settings) as state:
             return last_beats(state)
@@ -84,12 +84,12 @@ def _is_gone(process: Process, last: datetime | None, now: datetime) -> bool:
 
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, process: Process) -> None:
-    words = f"{process} is gone; what it committed stays"
-    log.warning("run %s (%s) is ended: %s", run.run_id, run.job_name, words)
+    reason = f"{process} is gone; committed data stays"
+    log.warning("run %s (%s) is ended: %s", run.run_id, run.job_name, reason)
     if run.status is dg.DagsterRunStatus.CANCELING:
-        instance.report_run_canceled(run, f"It was asked to end: {words}.")
+        instance.report_run_canceled(run, f"The run was being canceled: {reason}.")
     else:
-        instance.report_run_failed(run, f"It ended without a word: {words}.")
+        instance.report_run_failed(run, f"The process ended without a report: {reason}.")
 
 
 def _forget(settings: Settings, run_id: str) -> None:
@@ -101,7 +101,7 @@ def _forget(settings: Settings, run_id: str) -> None:
 
 
 def _free_slots(instance: dg.DagsterInstance) -> None:
-    """Frees slots, and places in the queue for them, of runs that have ended or were deleted."""
+    """Frees the slots, and the places in the queue for slots, of runs that have ended or were deleted."""
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits:
         return

@@ -2,8 +2,8 @@
 
 Run it as ``python -m echelon_pipeline.ops.docgen``.
 
-Belongs here: turning the settings and the schema registry into text. ``--check`` writes nothing and exits
-with 1 where a file is not current; a test does the same.
+Belongs here: turning the settings and the schema registry into text. ``--check`` writes nothing, and exits with 1 if a
+file is not current; a test does the same.
 """
 
 from __future__ import annotations
@@ -63,14 +63,15 @@ def settings_page() -> str:
             "",
             _GENERATED,
             "",
-            "Everything is set by environment variables. An empty variable counts as not set. An unknown name that",
-            "begins with `ECHELON_` is an error, so that a typing mistake is not silent. Durations are seconds.",
+            "All settings are environment variables. An empty variable counts as not set. An unknown name that",
+            "begins with `ECHELON_` is an error, so that a typing mistake is reported. Durations are in seconds.",
             "Secrets never appear in logs, errors or reports.",
             "",
-            "† decides what the data says. The first command that builds a home records these in its `settings.json`,",
-            "and from then on the home's values win: a shell without `ECHELON_BUILDER_CODE` does not empty the",
-            "partners' figures. A command that builds says where the environment differs; `echelon settings accept`",
-            "records the environment's values, `echelon settings` shows what is in force and where it comes from.",
+            "† marks settings that shape the data. The first command that builds a home records them in its",
+            "`settings.json`. Afterwards the recorded values override the environment: a shell without",
+            "`ECHELON_BUILDER_CODE` does not empty the partners' figures. Commands that build report differences.",
+            "`echelon settings` shows the values in use and the source of each, `echelon settings accept` records the",
+            "environment's values.",
             "",
             *sections,
         ]
@@ -78,7 +79,7 @@ def settings_page() -> str:
 
 
 def importing_page() -> str:
-    """The page about imports: its own prose, with the fields of every table and the presets."""
+    """The page about imports: its prose from the file, with generated lists of fields and presets."""
     text = project_file("docs", "importing.md").read_text(encoding="utf-8")
     for heading, lines in (("Fields", _import_fields()), ("Presets", _import_presets())):
         before, section = text.split(f"## {heading}\n", 1)
@@ -131,7 +132,7 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(_type_name(a) for a in get_args(annotation) if a is not type(None))
     if origin is Literal:
         return " or ".join(f"`{a}`" for a in get_args(annotation))
-    return _TYPES[annotation]  # a KeyError means: a new type of setting needs a word here
+    return _TYPES[annotation]  # a KeyError means that a new type of setting needs an entry
 
 
 def _default(info: FieldInfo) -> str:
@@ -142,7 +143,7 @@ def _default(info: FieldInfo) -> str:
 
 
 def tables_page() -> str:
-    """The table catalogue: what one row is, key, storage, columns, rules."""
+    """The table catalogue: meaning of one row, key, storage, columns, rules."""
     lines = [
         "# Tables",
         "",
@@ -150,9 +151,9 @@ def tables_page() -> str:
         "",
         "Names, types and units are the same in the lake and in the published DuckDB file. Prices are dollars per",
         "share of outcome 0 unless a column says otherwise, sizes are contracts or shares, money ends in `_usd`, times",
-        "end in `_at` and are UTC, dates are UTC days. Decimals are exact. A total of 10^12 or more fits no column of",
-        "sizes or money and is NULL, never a wrong figure: its row does not count as complete, and averages, ratios",
-        "and sums over it are NULL too. A rule holds for every row: it is checked before a commit.",
+        "end in `_at` and are UTC, dates are UTC days. Decimals are exact. A total of 10^12 or more does not fit a",
+        "column of sizes or money and is NULL, never a wrong figure: its row does not count as complete, and averages,",
+        "ratios and sums over it are NULL too. Every row satisfies the rules: they are checked before each commit.",
         "",
         *_table(
             ("Table", "One row", "Published"),
@@ -213,7 +214,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _anchor(heading: str) -> str:
-    """The anchor that Markdown viewers make of a heading."""
+    """The anchor that Markdown viewers derive from a heading."""
     return re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-"))
 
 
@@ -225,11 +226,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Writes the files, or checks them; the exit code."""
+    """Writes or checks the files and returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m echelon_pipeline.ops.docgen", description="Generates reference pages."
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a page is not current")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page is not current")
     parser.add_argument("--docs", type=Path, default=project_file("docs"), help="folder of the pages")
     options = parser.parse_args(argv)
     stale = 0

@@ -1,8 +1,8 @@
-"""What is wrong with this installation, and what to do about it.
+"""Checks this installation and gives advice.
 
-Belongs here: checks that look and never change anything: settings, packages, places, lake, publication,
-venues, clocks. Each gives findings; showing them is ``commands/health.py``. Values of secrets are never
-read, only whether they are set. Everything works without a network.
+Belongs here: read-only checks of settings, packages, folders, lake, publication, venues and clocks. Each check gives
+findings; ``commands/health.py`` prints them. Checks report only whether secrets are set, never their values. All
+checks but those of venues work without a network.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from echelon_pipeline.settings.recorded import FILE
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.registry import REGISTRY
 
-# The publication is built at most every five minutes and refreshed hourly: a day old means nobody publishes.
+# The publication is built at most every five minutes and refreshed hourly. If it is a day old, publishing has stopped.
 OLD_PUBLICATION = timedelta(days=1)
 
 
@@ -41,7 +41,7 @@ def examine(
     transport: httpx.BaseTransport | None = None,
     wall: Clock = lambda: datetime.now(UTC),
 ) -> Iterator[Finding]:
-    """Every finding, in the order of looking. ``offline`` leaves the venues alone. ``deep`` reads every data file."""
+    """Every finding, in the order of the checks. ``offline`` skips the venues. ``deep`` reads every data file."""
     yield _python()
     yield _packages()
     try:
@@ -65,38 +65,38 @@ def examine(
 def _advice(error: BadSettings) -> str:
     if FILE in str(error):
         return "Restore the file, or move it away: the next command that builds records the environment's settings."
-    return "Correct or unset the variable; docs/settings.md lists all."
+    return "Correct or unset the variable; docs/settings.md lists all variables."
 
 
 def _python() -> Finding:
-    # Too old a Python cannot come this far: the package refuses to install below 3.11.
+    # An older Python cannot reach this line: the package does not install below 3.11.
     return Finding(Level.OK, "python", platform.python_version())
 
 
 def locked_versions(text: str) -> dict[str, str]:
-    """Versions of the packages that a hashed lock file wants on this platform, by name."""
+    """Versions of the packages that a hashed lock file requires on this platform, by name."""
     lines = re.findall(r"^[A-Za-z0-9][^\\\n#]*", text, flags=re.MULTILINE)
-    wanted = [Requirement(line.strip()) for line in lines]
-    return {r.name: str(r.specifier).removeprefix("==") for r in wanted if r.marker is None or r.marker.evaluate()}
+    locked = [Requirement(line.strip()) for line in lines]
+    return {r.name: str(r.specifier).removeprefix("==") for r in locked if r.marker is None or r.marker.evaluate()}
 
 
 def _packages() -> Finding:
     lock = project_file("requirements.lock")
     if not lock.exists():
         return Finding(Level.OK, "packages", "installed without the repository; versions are not compared")
-    wanted = locked_versions(lock.read_text(encoding="utf-8"))
+    locked = locked_versions(lock.read_text(encoding="utf-8"))
     wrong = []
-    for name, version in wanted.items():
+    for name, version in locked.items():
         try:
-            found = importlib.metadata.version(name)
+            installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found = "missing"
-        if found != version:
-            wrong.append(f"{name} {found} (locked {version})")
+            installed = "missing"
+        if installed != version:
+            wrong.append(f"{name} {installed} (locked {version})")
     if wrong:
         text = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
         return Finding(Level.WARN, "packages", text, "Remove .venv and run `make setup`.")
-    return Finding(Level.OK, "packages", f"{len(wanted)} packages as locked")
+    return Finding(Level.OK, "packages", f"{len(locked)} packages as locked")
 
 
 def _settings(settings: Settings) -> Finding:
@@ -109,9 +109,10 @@ def _settings(settings: Settings) -> Finding:
 
 
 def _recorded_settings(environ: Mapping[str, str] | None) -> Iterator[Finding]:
-    for found in differences(environ):
-        text = f"{found.name}: the environment says {found.environment}, this home was built with {found.home}"
-        advice = f"The home's value is used. `echelon settings accept {found.name}` changes it; or unset the variable."
+    for difference in differences(environ):
+        name, environment = difference.name, difference.environment
+        text = f"{name}: the environment says {environment}, this home was built with {difference.home}"
+        advice = f"The home's value is used. `echelon settings accept {name}` changes it; or unset the variable."
         yield Finding(Level.WARN, "settings", text, advice)
 
 
@@ -121,7 +122,7 @@ def _home(settings: Settings) -> Finding:
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         return Finding(Level.FAIL, "home", f"{place} cannot be written to", "Fix its permissions or set ECHELON_HOME.")
     free_mb = shutil.disk_usage(place).free // 1_000_000
-    text = f"{home}{'' if place == home else ' (made by the first run)'}, {free_mb:,} MB free"
+    text = f"{home}{'' if place == home else ' (created by the first run)'}, {free_mb:,} MB free"
     if free_mb < settings.min_free_mb:
         advice = f"Free disk: units of work refuse to start below {settings.min_free_mb} MB (ECHELON_MIN_FREE_MB)."
         return Finding(Level.FAIL, "home", text, advice)
@@ -131,22 +132,22 @@ def _home(settings: Settings) -> Finding:
 
 
 def _lake(settings: Settings) -> Finding:
-    # Opened only here: reading table versions loads the Delta engine, which the other checks don't need.
+    # Imported here: this loads the Delta engine, which other checks do not need.
     from echelon_pipeline.lake.lake import Lake
 
     lake = Lake.of(settings)
-    held: dict[str, int] = {}
+    files: dict[str, int] = {}
     for name in TABLES:
         try:
             if lake.version(name) is not None:
-                held[name] = len(lake.files(name))
-        except Exception as error:  # noqa: BLE001 - whatever a damaged table does to its reader is the finding
-            words = str(error).splitlines()[0] if str(error) else type(error).__name__
+                files[name] = len(lake.files(name))
+        except Exception as error:  # noqa: BLE001 - any error of a damaged table becomes a finding
+            text = str(error).splitlines()[0] if str(error) else type(error).__name__
             advice = "See docs/operations.md, “A table cannot be read”."
-            return Finding(Level.FAIL, "lake", words if name in words else f"{name}: {words}", advice)
-    if not held:
+            return Finding(Level.FAIL, "lake", text if name in text else f"{name}: {text}", advice)
+    if not files:
         return Finding(Level.OK, "lake", f"{settings.lake_root}: empty (filled by `echelon ingest` or `echelon demo`)")
-    return Finding(Level.OK, "lake", f"{settings.lake_root}: {len(held)} tables, {sum(held.values())} files")
+    return Finding(Level.OK, "lake", f"{settings.lake_root}: {len(files)} tables, {sum(files.values())} files")
 
 
 def _publication(settings: Settings, wall: Clock) -> Finding:
@@ -165,11 +166,13 @@ def _publication(settings: Settings, wall: Clock) -> Finding:
         return Finding(Level.FAIL, "publication", str(error), advice)
     if _is_changed(settings):
         text = f"{path} was changed by another program since it was published"
-        return Finding(Level.FAIL, "publication", text, "Run `echelon publish`: it builds the file anew.")
+        return Finding(Level.FAIL, "publication", text, "Run `echelon publish`: it builds the file again.")
     age = wall() - datetime.fromtimestamp(path.stat().st_mtime, UTC)
     text = f"{path}: {path.stat().st_size / 1e6:,.1f} MB, {_age(age)} old"
     if age > OLD_PUBLICATION:
-        return Finding(Level.WARN, "publication", text, "Nothing publishes: start the schedules, or `echelon ingest`.")
+        return Finding(
+            Level.WARN, "publication", text, "Publishing has stopped: start the schedules, or `echelon ingest`."
+        )
     return Finding(Level.OK, "publication", text)
 
 
@@ -180,7 +183,7 @@ def _is_changed(settings: Settings) -> bool:
     path = settings.published_file.absolute()
     try:
         return is_changed(settings, path, read_published_file(path))
-    except EchelonError:  # a state database that cannot be read is another check's finding
+    except EchelonError:  # another check reports a state database that cannot be read
         return False
 
 
@@ -190,6 +193,6 @@ def _age(age: timedelta) -> str:
 
 
 def worst(findings: list[Finding]) -> Level:
-    """The level of the whole report."""
+    """The worst level of the report."""
     levels = [finding.level for finding in findings]
     return next((level for level in (Level.FAIL, Level.WARN) if level in levels), Level.OK)

@@ -1,7 +1,6 @@
-"""Failures of steps: their class goes to Dagster with them, and is read back from Dagster's records.
+"""Classes of step failures: written to Dagster with each failure, and read back from Dagster's records.
 
-Belongs here: ``failure_class`` (transient, permanent, unexpected), other attempts, and the reason of a failed step in
-words.
+Belongs here: ``failure_class`` (transient, permanent, unexpected), retries, and the reason of a failed step as text.
 """
 
 from __future__ import annotations
@@ -23,21 +22,20 @@ from echelon_pipeline.ops.dagster_home import damaged_records
 from echelon_pipeline.state.faults import records_fault
 
 TRANSIENT = "transient"
-UNEXPECTED = "unexpected"  # the class of a failure that has none: a fault of the code
+UNEXPECTED = "unexpected"  # an unclassified failure: a bug
 
-# Attempts after the first, for transient failures that the client's own retries did not outlive; seconds before the
-# second attempt, doubled before the third. A run whose disk is full is not tried again: what fills it will not go by
-# itself within a minute.
+# Retries of a step after a transient failure that outlasted the client's own retries; seconds before the first retry,
+# doubled before the second. A full disk is not retried: it does not free itself within a minute.
 RETRIES, RETRY_DELAY = 2, 30.0
 
 
 @contextmanager
 def classified(retries: int = RETRIES) -> Iterator[None]:
-    """Carries the class of a failure to Dagster, and asks for another attempt where that may help.
+    """Reports the class of a failure to Dagster, and requests a retry of transient ones.
 
-    Only transient failures are retried: an unclassified error is a fault of the code, which trying again does not
-    mend. Steps have no retry policy of Dagster's, which takes an interrupt for a failure and goes on. Raises
-    Interrupted instead of what the step was broken off with.
+    Only transient failures are retried: an unclassified error is a bug, which a retry does not fix. Steps do not use
+    Dagster's retry policy, because it takes an interrupt for a failure and continues. Raises Interrupted instead of
+    the error that an interrupt caused.
     """
     try:
         yield
@@ -66,34 +64,34 @@ def _kind(error: Exception) -> str:
 
 
 def _delay() -> float:
-    """Seconds before the next attempt of the step under way, with jitter: many that failed together must not come
-    back together."""
+    """Seconds before the next attempt of the current step, with jitter: steps that failed together must not retry
+    together."""
     attempt = dg.OpExecutionContext.get().retry_number
     return random.uniform(0.75, 1.25) * RETRY_DELAY * float(2**attempt)  # noqa: S311 - jitter
 
 
 @dataclass(frozen=True)
-class Stated:
-    """Why a step failed, in words, and the class of the failure: transient, permanent or UNEXPECTED."""
+class StepFailure:
+    """The reason of a step's failure as text, and its class: transient, permanent or UNEXPECTED."""
 
     reason: str
     kind: str
 
 
-def stated(data: StepFailureData) -> Stated:
-    """What Dagster's record of a failed step states."""
-    given = data.user_failure_data
-    if given is not None:
-        kind = given.metadata.get("failure_class")
-        return Stated(given.description or "", "permanent" if kind is None else str(kind.value))
-    error = data.error and _of_records(data.error)
+def step_failure(data: StepFailureData) -> StepFailure:
+    """Reads reason and class from Dagster's record of a failed step."""
+    raised = data.user_failure_data
+    if raised is not None:
+        kind = raised.metadata.get("failure_class")
+        return StepFailure(raised.description or "", "permanent" if kind is None else str(kind.value))
+    error = data.error and _records_error(data.error)
     if error:
-        return Stated(f"{type(error).__name__}: {error}", _kind(error))
-    return Stated(data.error.message.strip() if data.error else "no reason given", UNEXPECTED)
+        return StepFailure(f"{type(error).__name__}: {error}", _kind(error))
+    return StepFailure(data.error.message.strip() if data.error else "no reason given", UNEXPECTED)
 
 
-def _of_records(error: SerializableErrorInfo) -> EchelonError | None:
-    """What SQLite said when Dagster recorded an event in the midst of a step; None for other errors."""
+def _records_error(error: SerializableErrorInfo) -> EchelonError | None:
+    """The error of SQLite when Dagster recorded an event during a step; None for other errors."""
     cause: SerializableErrorInfo | None = error
     while cause is not None:
         if found := re.search(r"\(sqlite3\.\w+\) (.+)", cause.message):

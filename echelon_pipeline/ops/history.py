@@ -1,7 +1,7 @@
-"""Old runs of Dagster's records, deleted on request: a run is some hundred kilobytes that nothing else removes.
+"""Deletes old runs from Dagster's records on request: a run takes some hundred kilobytes that nothing else removes.
 
-Belongs here: which runs are old, and every file that is a run's. Dagster's own deletion leaves the file of a run's
-events and the folder of its logs. What is deleted is a report: the lake and what windows say of it stay.
+Belongs here: choosing old runs, and deleting all files of a run. Dagster's own deletion leaves the file of a run's
+events and the folder of its logs. Only Dagster's records are deleted: the lake and its windows stay.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 log = logging.getLogger(__name__)
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-# Files of a run that the records do not know are those of one that was deleted before, or of one that is being made.
+# Files of a run without a record belong to a run that was deleted earlier, or to one that is being created.
 _UNKNOWN_AFTER = timedelta(hours=1)
 _BUSY_SECONDS = 10
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
-class Pruned:
-    """What was deleted: runs, by status; files of runs that were unknown; bytes of ``dagster/`` before and after."""
+class PruneReport:
+    """Number of deleted runs by status; number of runs without a record whose files were deleted; bytes of ``dagster/``
+    before and after."""
 
     runs: Mapping[str, int]
     unknown: int
@@ -39,11 +40,11 @@ class Pruned:
     bytes_after: int
 
 
-def prune(instance: dg.DagsterInstance, home: Path, *, older_than: timedelta, keep: int) -> Pruned:
-    """Deletes ended runs that ended longer ago than ``older_than``, except the newest ``keep``, with their files.
+def prune(instance: dg.DagsterInstance, home: Path, *, older_than: timedelta, keep: int) -> PruneReport:
+    """Deletes runs that ended longer ago than ``older_than``, except the newest ``keep``, with their files.
 
-    ``home``: Dagster's own folder. Runs that are under way, and those that wait, always stay. Assets lose the
-    materializations of the deleted runs: their partitions show as missing where no newer run made them.
+    ``home``: Dagster's own folder. Running and queued runs always stay. Assets lose the materializations of the deleted
+    runs: their partitions show as missing unless a newer run made them.
     """
     before = _size(home)
     deleted: dict[str, int] = {}
@@ -59,11 +60,11 @@ def prune(instance: dg.DagsterInstance, home: Path, *, older_than: timedelta, ke
     unknown = _delete_unknown(instance, home)
     if deleted or unknown:
         _shrink(home)
-    return Pruned(deleted, unknown, before, _size(home))
+    return PruneReport(deleted, unknown, before, _size(home))
 
 
 def _shards(instance: dg.DagsterInstance) -> SqliteEventLogStorage | None:
-    """The storage that keeps a file per run; None for Postgres."""
+    """The storage with one file per run; None for Postgres."""
     storage = instance.event_log_storage
     return storage if isinstance(storage, SqliteEventLogStorage) else None
 
@@ -78,17 +79,17 @@ def _delete_files(instance: dg.DagsterInstance, home: Path, run_id: str) -> None
 
 
 def _delete_unknown(instance: dg.DagsterInstance, home: Path) -> int:
-    """Files of runs that were deleted in the UI, which leaves them."""
+    """Deletes files of runs that were deleted in the UI, which leaves their files; returns the number of runs."""
     before = time.time() - _UNKNOWN_AFTER.total_seconds()
-    found = {run_id for run_id, path in _files(instance, home) if path.stat().st_mtime < before}
-    gone = [run_id for run_id in sorted(found) if not instance.has_run(run_id)]
-    for run_id in gone:
+    run_ids = {run_id for run_id, path in _files(instance, home) if path.stat().st_mtime < before}
+    unknown = [run_id for run_id in sorted(run_ids) if not instance.has_run(run_id)]
+    for run_id in unknown:
         _delete_files(instance, home, run_id)
-    return len(gone)
+    return len(unknown)
 
 
 def _files(instance: dg.DagsterInstance, home: Path) -> list[tuple[str, Path]]:
-    """Run ids, as files and folders name them."""
+    """Files and folders of runs, with the run id in their name."""
     shards = _shards(instance)
     named = (
         [] if shards is None else [(run_id, Path(shards.path_for_shard(run_id))) for run_id in shards.get_all_run_ids()]
@@ -99,7 +100,7 @@ def _files(instance: dg.DagsterInstance, home: Path) -> list[tuple[str, Path]]:
 
 
 def _shrink(home: Path) -> None:
-    """Gives the space of deleted rows back. A file that another process has locked keeps it for the next rows."""
+    """Returns the space of deleted rows to the disk. A file that another process has locked keeps it for new rows."""
     for path in (home / "history" / "runs.db", home / "history" / "runs" / "index.db"):
         if not path.exists():
             continue
@@ -108,7 +109,7 @@ def _shrink(home: Path) -> None:
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.OperationalError as error:
-            log.warning("%s is in use and is not shrunk now: %s", path, error)
+            log.warning("%s is in use and cannot be shrunk now: %s", path, error)
 
 
 def _size(home: Path) -> int:

@@ -1,7 +1,6 @@
-"""What ``echelon doctor`` looks at in a home's small files: Dagster's, the demo's mark, latest rows, recordings.
+"""Checks of ``echelon doctor`` on a home's small files: Dagster's records, the demo's mark, latest states, recordings.
 
-Belongs here: probes that look and never change anything. The lake and the databases of our own are
-``store_probes.py``'s.
+Belongs here: read-only probes. Probes of the lake and the databases are in ``store_probes.py``.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from collections.abc import Iterator
 
 from echelon_pipeline.errors import BadSettings, CorruptStore, NotFound
 from echelon_pipeline.ops.dagster_home import INSTANCE_FILE
-from echelon_pipeline.ops.venue_probes import Finding, Level, shown
+from echelon_pipeline.ops.venue_probes import Finding, Level, first_few
 from echelon_pipeline.settings import Settings, project_file
 
 
 def examine_home(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
-    """Findings about files that are there. ``deep`` reads all of each database and every recorded segment."""
+    """Findings about existing files. ``deep`` reads each database completely, and every recorded segment."""
     yield _instance_file(settings)
     yield from _dagster_records(settings, deep=deep)
     yield from _mark(settings)
@@ -27,7 +26,7 @@ def examine_home(settings: Settings, *, deep: bool = False) -> Iterator[Finding]
 def _instance_file(settings: Settings) -> Finding:
     ours = settings.dagster_home / INSTANCE_FILE
     if not ours.exists():
-        return Finding(Level.OK, "dagster", "no instance yet (made by the first run)")
+        return Finding(Level.OK, "dagster", "no instance yet (created by the first run)")
     advice = f"remove {ours}: the next run copies the shipped file."
     try:
         if ours.read_bytes() == project_file(INSTANCE_FILE).read_bytes():
@@ -39,9 +38,7 @@ def _instance_file(settings: Settings) -> Finding:
         said = str(error.strerror)
     if said:
         return Finding(Level.FAIL, "dagster", f"{ours} cannot be used: {said}", f"Correct or {advice}")
-    return Finding(
-        Level.WARN, "dagster", f"{ours} differs from the shipped one", f"If that is not on purpose, {advice}"
-    )
+    return Finding(Level.WARN, "dagster", f"{ours} differs from the shipped one", f"If this is not intended, {advice}")
 
 
 def _dagster_records(settings: Settings, *, deep: bool) -> Iterator[Finding]:
@@ -50,13 +47,13 @@ def _dagster_records(settings: Settings, *, deep: bool) -> Iterator[Finding]:
     if not settings.dagster_home.exists():
         return
     if not settings.dagster_home.is_dir():
-        advice = "Move it away: a folder is made, and the lake does not depend on it."
-        yield Finding(Level.FAIL, "dagster records", f"{settings.dagster_home} is no folder", advice)
+        advice = "Move it away: the next run creates a folder, and the lake does not depend on it."
+        yield Finding(Level.FAIL, "dagster records", f"{settings.dagster_home} is not a folder", advice)
         return
-    found = [f"{path} {text}" for path, text in problems(settings.dagster_home, deep=deep)]
-    if found:
-        advice = "Move the file away: a new one is made, and the lake does not depend on it."
-        yield Finding(Level.FAIL, "dagster records", shown(found), advice)
+    damaged = [f"{path} {text}" for path, text in problems(settings.dagster_home, deep=deep)]
+    if damaged:
+        advice = "Move the file away: the next run creates a new one, and the lake does not depend on it."
+        yield Finding(Level.FAIL, "dagster records", first_few(damaged), advice)
     else:
         yield Finding(Level.OK, "dagster records", f"readable, below {settings.dagster_home}")
 
@@ -77,7 +74,7 @@ def _latest(settings: Settings, *, deep: bool) -> Iterator[Finding]:
 
     path = settings.home / FILE
     if text := problem(path, deep=deep):
-        yield Finding(Level.FAIL, "latest", f"{path} {text}", "Move it away: listeners make a new one.")
+        yield Finding(Level.FAIL, "latest", f"{path} {text}", "Move it away: listeners create a new one.")
     elif path.exists():
         yield Finding(Level.OK, "latest", f"{path}: readable")
 
@@ -98,11 +95,11 @@ def _recordings(settings: Settings) -> Iterator[Finding]:
             for _ in read(path):
                 pass
         except (NotFound, FileNotFoundError):
-            continue  # closed or deleted since it was listed
+            continue  # renamed or deleted since it was listed
         except (CorruptStore, OSError) as error:
             damaged.append(str(error))
     if damaged:
-        advice = "Restore it from a backup, or move it away: its stretch is then a gap. Then `echelon derive`."
-        yield Finding(Level.FAIL, "recordings", shown(damaged), advice)
+        advice = "Restore it from a backup, or move it away: its time is then a gap. Then run `echelon derive`."
+        yield Finding(Level.FAIL, "recordings", first_few(damaged), advice)
     else:
-        yield Finding(Level.OK, "recordings", f"{count:,} segments are whole")
+        yield Finding(Level.OK, "recordings", f"{count:,} segments are intact")

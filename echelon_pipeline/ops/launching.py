@@ -1,7 +1,7 @@
-"""Runs jobs in this process: what ``echelon ingest``, ``derive`` and the demo call.
+"""Runs jobs in this process, for ``echelon ingest``, ``derive``, ``rederive`` and the demo.
 
-Belongs here: a job run without the UI, recorded in the same Dagster instance that the UI shows. The definitions are
-the caller's (``defs/build.py``), and those of the home that ``settings`` names.
+Belongs here: running a job without the UI, recorded in the same Dagster instance that the UI shows. Callers pass the
+definitions (``defs/build.py``), built for the same settings.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.lake.faults import require_space
 from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.ops.dead_runs import end_dead_runs
-from echelon_pipeline.ops.failures import TRANSIENT, stated
+from echelon_pipeline.ops.failures import TRANSIENT, step_failure
 from echelon_pipeline.publish.lineage import require_intact_lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
@@ -39,7 +39,7 @@ from echelon_pipeline.venues.registry import venue_names
 
 log = logging.getLogger(__name__)
 
-# Dagster's own console would say once more what our log says.
+# Level of Dagster's console. A shift shows warnings only: the log of the project has its other lines.
 _CONSOLE = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 _PARTITION = "dagster/partition"
@@ -49,17 +49,17 @@ _RANGE_END = "dagster/asset_partition_range_end"
 
 @dataclass(frozen=True)
 class MainRun:
-    """What a run of the main job did. ``absent``: by asset, what the venue lacks of what was asked for.
-    ``unread``: by asset, how many rows could not be read."""
+    """The result of a run of the main job. ``unavailable``: by asset, requested data that the venue does not have.
+    ``unread``: by asset, the number of rows that could not be read."""
 
     run_id: str
     days: tuple[date, ...]
-    absent: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
 
 def configured_days(settings: Settings) -> tuple[date, ...]:
-    """The days that a first run reads: from ``first_day`` to today."""
+    """The days of a first run: from ``first_day`` to today."""
     today = settings.clock().date()
     first = settings.first_day
     return tuple(first + timedelta(days=n) for n in range((today - first).days + 1))
@@ -76,37 +76,38 @@ def run_main_job(
     refetch: bool = False,
     instance: dg.DagsterInstance | None = None,
 ) -> MainRun:
-    """Materializes the main job for a range of days in this process. ``definitions``: of these settings.
+    """Materializes the main job for a range of days in this process. ``definitions``: built for these settings.
 
-    ``select``: an asset selection text; default everything of the ``venues`` (all). Steps that do not depend on
-    a failed one still run, so one venue's outage never stops the other; then RunFailed names what failed.
+    ``select``: text of an asset selection; default: all assets of the ``venues`` (default: all venues). Steps that do
+    not depend on a failed one still run, so that one venue's outage never stops the other. Then raises RunFailed, which
+    names the failed steps.
     """
     require_intact_lake(settings)
-    require_own_venues(settings)  # each step asks too; here it is said once, before a run is recorded
+    require_own_venues(settings)  # each step checks this too; here it is one error, before a run is recorded
     chosen = tuple(sorted(days or configured_days(settings)))
     job = definitions.resolve_job_def("main")
-    asked = venue_names() if venues is None else venues
-    selection = _selected(job, asked, select)
+    selected_venues = venue_names() if venues is None else venues
+    selection = _selected(job, selected_venues, select)
     result = execute(
         job,
         settings,
         instance,
         tags={_RANGE_START: str(chosen[0]), _RANGE_END: str(chosen[-1])},
         selection=selection,
-        config=_config(selection, asked, mode, refetch=refetch),
+        config=_config(selection, selected_venues, mode, refetch=refetch),
     )
     if not result.success:
-        _publish_what_there_is(settings)
+        _publish_committed(settings)
         raise _failure(result)
-    return MainRun(result.run_id, chosen, _absent(result), _unread(result))
+    return MainRun(result.run_id, chosen, _unavailable(result), _unread(result))
 
 
 def run_books_job(
     definitions: dg.Definitions, settings: Settings, *, instance: dg.DagsterInstance | None = None
 ) -> list[datetime]:
-    """Derives every hour whose recorded segments are not in the tables yet, in this process; which they were.
+    """Derives every hour whose recorded segments are not in the tables yet, in this process; returns these hours.
 
-    Raises RunFailed, RunPostponed for the first hour that failed, when the others are done.
+    Raises RunFailed or RunPostponed for the first failed hour, after all other hours are done.
     """
     require_intact_lake(settings)
     job = definitions.resolve_job_def("books")
@@ -130,10 +131,10 @@ def run_rederive_job(
     *,
     instance: dg.DagsterInstance | None = None,
 ) -> dict[str, Any]:
-    """Derives core tables again in this process; what the run reports. Raises RunFailed, RunPostponed."""
+    """Derives core tables again in this process; returns the metadata of the run. Raises RunFailed, RunPostponed."""
     job = definitions.resolve_job_def("rederive")
-    given = {"ops": {"rederive_tables": {"config": dict(config)}}}
-    result = execute(job, settings, instance, config=given)
+    run_config = {"ops": {"rederive_tables": {"config": dict(config)}}}
+    result = execute(job, settings, instance, config=run_config)
     if not result.success:
         raise _failure(result)
     outputs = (e.step_output_data.metadata for e in result.all_events if e.is_successful_output)
@@ -143,7 +144,8 @@ def run_rederive_job(
 def run_listen_job(
     definitions: dg.Definitions, settings: Settings, listener: str, *, instance: dg.DagsterInstance | None = None
 ) -> str:
-    """One shift of a listener in this process, as the sensor would start it; the run's id. Raises RunFailed."""
+    """Runs one shift of a listener in this process, like the sensor starts it; returns the run's id. Raises
+    RunFailed."""
     config = {"ops": {"listening": {"config": {"listener": listener}}}, **_QUIET}
     result = execute(definitions.resolve_job_def("listen"), settings, instance, config=config)
     if not result.success:
@@ -160,13 +162,13 @@ def execute(
     selection: Sequence[dg.AssetKey] = (),
     config: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Runs a job in this process on the home that it was built for, with the executor that its runs in the daemon
-    have: ``execute_in_process`` would put Dagster's own in its place.
+    """Runs a job in this process on the home that it was built for, with the same executor as in the daemon:
+    ``execute_in_process`` would replace it with Dagster's own.
 
-    Raises DiskFull before it begins; Interrupted, when it is recorded as canceled.
+    Raises DiskFull before the run starts; Interrupted after the run is recorded as canceled.
     """
     stopping.check()
-    for place in (settings.lake_root, settings.home):  # a full disk is known before anything is asked of a venue
+    for place in (settings.lake_root, settings.home):  # check for a full disk before any request to a venue
         require_space(place, settings.min_free_mb)
     instance = instance or dg.DagsterInstance.get()
     end_dead_runs(instance, settings)
@@ -179,65 +181,65 @@ def execute(
             instance=instance,
             output_capturing_enabled=False,
             raise_on_error=False,
-            # Not again by the daemon: the command itself is run again.
+            # The daemon must not retry the run: the user runs the command again.
             run_tags={**(tags or {}), **Process.this().tags(), "dagster/max_retries": "0"},
             run_id=run_id,
             asset_selection=chosen,
         )
     except BaseException:
-        _end_broken_off(instance, run_id)
+        _end_unfinished(instance, run_id)
         raise
     stopping.check()
-    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:  # by a signal that only the executor heard
+    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:  # by a signal that only the executor received
         raise stopping.Interrupted(signal.SIGTERM)
     return result
 
 
-def _end_broken_off(instance: dg.DagsterInstance, run_id: str) -> None:
-    """A run whose end Dagster could not record does not stay started."""
+def _end_unfinished(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Records the end of a run whose end Dagster could not record: it must not stay started."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         end = instance.report_run_canceled if stopping.is_requested() else instance.report_run_failed
-        end(run, "It was broken off before its end was recorded.")
+        end(run, "The run was interrupted before its end was recorded.")
 
 
-def _publish_what_there_is(settings: Settings) -> None:
-    """What the steps that did not fail have committed. The failure of the run is what matters, not another one."""
+def _publish_committed(settings: Settings) -> None:
+    """Publishes what the successful steps committed. An error here is only logged: the run's failure matters more."""
     try:
         publish(settings, soon=True)
     except EchelonError as error:
-        log.warning("what the other steps committed is not published: %s", error)
+        log.warning("data of the successful steps is not published: %s", error)
 
 
 def _selected(job: dg.JobDefinition, venues: Sequence[Venue], select: str | None) -> list[dg.AssetKey]:
     graph = job.asset_layer.asset_graph
-    wanted = job.asset_layer.selected_asset_keys
+    of_job = job.asset_layer.selected_asset_keys
     if select is not None:
-        return sorted(_whole(graph, select) & wanted)
+        return sorted(_resolved(graph, select) & of_job)
     others = {v for v in venue_names() if v not in venues}
-    return sorted(k for k in wanted if not others & set(k.path))
+    return sorted(k for k in of_job if not others & set(k.path))
 
 
-def _whole(graph: AssetGraph, select: str) -> set[dg.AssetKey]:
-    """The assets that a text selects. Raises BadSettings where it selects none, or some of those made in one step."""
+def _resolved(graph: AssetGraph, select: str) -> set[dg.AssetKey]:
+    """The assets that a text selects. Raises BadSettings if it selects none, or only some assets of one step."""
     try:
-        found = set(dg.AssetSelection.from_string(select).resolve(graph))
+        selected = set(dg.AssetSelection.from_string(select).resolve(graph))
     except dg.DagsterError as error:
         raise BadSettings(f"--select {select!r} cannot be read: {str(error).strip().splitlines()[0]}") from None
-    if not found:
+    if not selected:
         raise BadSettings(f"--select {select!r} selects no asset")
-    for made in graph.assets_defs:
-        together = set(made.keys)
-        if not made.can_subset and found & together and together - found:
-            missing = ", ".join(sorted(k.to_user_string() for k in together - found))
-            raise BadSettings(f"--select {select!r} leaves out what is made in the same step: add {missing}")
-    return found
+    for definition in graph.assets_defs:
+        of_step = set(definition.keys)
+        if not definition.can_subset and selected & of_step and of_step - selected:
+            missing = ", ".join(sorted(k.to_user_string() for k in of_step - selected))
+            raise BadSettings(f"--select {select!r} leaves out assets of the same step: add {missing}")
+    return selected
 
 
 def _config(
     selection: Sequence[dg.AssetKey], venues: Sequence[Venue], mode: Mode, *, refetch: bool
 ) -> dict[str, object]:
-    """Configuration of the selected steps, which are named after an asset of theirs."""
+    """Configuration of the selected steps. Each step is named after one of its assets."""
     ops: dict[str, object] = {"published_duckdb": {"config": {"force": True}}}
     for venue in venues:
         ops[f"raw_{venue}_listings"] = {"config": {"mode": mode}}
@@ -248,29 +250,29 @@ def _config(
 
 
 def _unread(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
-    """The failed ``no_dead_letters`` checks, in words."""
+    """The failed ``no_dead_letters`` checks, as text."""
     failed = (c for c in result.get_asset_check_evaluations() if c.check_name == "no_dead_letters" and not c.passed)
     return tuple(
         f"{c.asset_key.to_user_string()}: {c.metadata['dead_letters'].value:,} dead letter(s), "
-        f"{c.metadata['unread_rows'].value:,} row(s) of what was asked for are unread "
+        f"{c.metadata['unread_rows'].value:,} requested row(s) are unread "
         f"({float(str(c.metadata['unread_share'].value)):.2%})"
         for c in failed
     )
 
 
-def _absent(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
-    """The failed ``available`` checks, in words."""
+def _unavailable(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    """The failed ``available`` checks, as text."""
     failed = (c for c in result.get_asset_check_evaluations() if c.check_name == "available" and not c.passed)
     return tuple(f"{c.asset_key.to_user_string()}: {c.metadata['absent'].value}" for c in failed)
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> RunFailed | RunPostponed:
-    """What failed, step by step; postponed where every failure says that it is transient."""
-    lines, lasting = [], False
+    """The error that lists the failed steps: RunPostponed if every failure is transient, else RunFailed."""
+    lines, is_permanent = [], False
     for event in result.all_events:
         if event.is_step_failure:
-            failure = stated(event.step_failure_data)
+            failure = step_failure(event.step_failure_data)
             lines.append(f"{event.step_key}: {failure.reason}")
-            lasting = lasting or failure.kind != TRANSIENT
-    kind = RunFailed if lasting or not lines else RunPostponed
+            is_permanent = is_permanent or failure.kind != TRANSIENT
+    kind = RunFailed if is_permanent or not lines else RunPostponed
     return kind(f"run {result.run_id}: " + ("; ".join(lines) or "failed before any step began"))

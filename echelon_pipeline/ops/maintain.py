@@ -1,7 +1,8 @@
-"""Keeping the lake small: retention, compaction, vacuum, logs, leftovers of dead processes.
+"""Keeps the lake small: retention, compaction, vacuum, logs, leftovers of dead processes.
 
-Belongs here: what may be rewritten or deleted, and when. Raw payloads are deleted by ``lake/retention.py`` alone,
-where a setting asks for it. Safe beside writers: a compaction that loses against one is left to the next round.
+Belongs here: which files may be rewritten or deleted, and when. Only ``lake/retention.py`` deletes raw payloads, and
+only if a setting requires it. Safe while others write: a compaction that conflicts with a writer waits for the next
+round.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
 
-# A reader that holds an older version, or a writer that has not committed its files yet, is given a day.
+# Readers of an older version, and writers that have not committed their files yet, have a day to finish.
 KEEP_SECONDS = 24 * 3600.0
 # Partitions of more files than this are compacted; merges write whole partitions, appends do not.
 COMPACT_ABOVE = 8
@@ -37,9 +38,9 @@ _OF_PROCESS = re.compile(r"^(?:pid|spill)-(\d+)(?:-|$)")
 
 
 @dataclass
-class Maintained:
-    """What a round did: partitions rewritten, files deleted and their bytes, logs checkpointed, leftovers, and by the
-    retention of raw: objects deleted, and those that the next round deletes."""
+class MaintenanceReport:
+    """Counts of a round: compacted partitions, deleted files and their bytes, checkpoints of logs, deleted leftovers.
+    ``raw_deleted``: raw objects deleted by retention; ``raw_forgotten``: those that the next round deletes."""
 
     tables: int = 0
     compacted_partitions: int = 0
@@ -57,13 +58,13 @@ class Maintained:
         return asdict(self)
 
 
-def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maintained:
-    """One round over every table. Raises DiskFull, NewerLake, CorruptStore (also for a table that vanished or went back
-    and for a damaged state database), BadSettings where that cannot be opened."""
+def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> MaintenanceReport:
+    """One round over every table. Raises DiskFull, NewerLake; CorruptStore, also for a table that vanished or went back
+    to an older version and for a damaged state database; BadSettings if the state database cannot be opened."""
     require_intact_lake(settings)
-    State.of(settings).close()  # what others refuse to write beside, this does too
+    State.of(settings).close()  # refuses to run if the state database is damaged, like every command that writes
     lake = Lake.of(settings)
-    done = Maintained(scratch_folders=sweep_scratch(settings.scratch, keep_seconds=keep_seconds))
+    done = MaintenanceReport(scratch_folders=sweep_scratch(settings.scratch, keep_seconds=keep_seconds))
     named = _published_files(settings.published_file.absolute())
     if settings.raw_retention_days:
         expired = expire(lake, settings.clock(), days=settings.raw_retention_days, tries=settings.merge_tries)
@@ -86,7 +87,7 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
     return done
 
 
-def _compact(lake: Lake, table_version: TableVersion, done: Maintained) -> None:
+def _compact(lake: Lake, table_version: TableVersion, done: MaintenanceReport) -> None:
     counts = Counter(f.partition for f in table_version.files)
     for partition in [p for p, files in counts.items() if files > COMPACT_ABOVE]:
         compacted = lake.compact(table_version.table.name, partition)
@@ -94,8 +95,8 @@ def _compact(lake: Lake, table_version: TableVersion, done: Maintained) -> None:
         done.compactions_lost += compacted is None
 
 
-def _vacuum(table_version: TableVersion, named: frozenset[str], keep_seconds: float, done: Maintained) -> None:
-    """Deletes data files that no kept publication names and that the table dropped, or never took, a day ago."""
+def _vacuum(table_version: TableVersion, named: frozenset[str], keep_seconds: float, done: MaintenanceReport) -> None:
+    """Deletes data files that no kept publication names and that have not belonged to the table for a day."""
     listed = table_version.delta.vacuum(
         retention_hours=int(keep_seconds // 3600), dry_run=True, enforce_retention_duration=False, full=True
     )
@@ -106,7 +107,7 @@ def _vacuum(table_version: TableVersion, named: frozenset[str], keep_seconds: fl
         if str(path) in named or str(path) in current or path.suffix != ".parquet" or not path.exists():
             continue
         stat = path.stat()
-        if stat.st_mtime <= before:  # younger ones may be those of a commit under way
+        if stat.st_mtime <= before:  # younger files may belong to a commit in progress
             path.unlink(missing_ok=True)
             done.vacuumed_files += 1
             done.vacuumed_bytes += stat.st_size
@@ -128,7 +129,7 @@ def _published_files(target: Path) -> frozenset[str]:
 
 
 def sweep_scratch(scratch: Path, *, keep_seconds: float = KEEP_SECONDS) -> int:
-    """Removes folders of dead processes at once, and others that nobody has touched for a day; how many."""
+    """Removes folders of dead processes at once, other folders after a day without changes; returns their number."""
     swept = 0
     for folder in scratch.iterdir() if scratch.is_dir() else ():
         owner = _OF_PROCESS.match(folder.name)

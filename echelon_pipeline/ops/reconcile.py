@@ -1,9 +1,9 @@
-"""Dagster's records of partitions brought into line with the lake, which is the truth.
+"""Makes Dagster's records of partitions match the lake, which is the source of truth.
 
-Belongs here: which partitions of an asset the lake has, and reporting them. A day counts where the table has rows of it
-or where a window says that it was read (or cannot be had); a part of a mart where it was built; an hour of books where
-its window is recorded. Records of partitions that the lake does not have go: Dagster forgets only whole assets, so
-such an asset is forgotten and reported anew.
+Belongs here: finding the partitions of an asset in the lake, and reporting them. A day counts if the table has rows of
+it, or if a window says that it was read or is unavailable. A part of a mart counts if it was built, an hour of books if
+its window is recorded. Dagster can delete records of whole assets only: if records name partitions that the lake does
+not have, all records of the asset are deleted and its partitions are reported again.
 """
 
 from __future__ import annotations
@@ -29,31 +29,32 @@ _DAY = timedelta(days=1)
 
 
 @dataclass
-class Reconciled:
-    """``reported``: partitions by asset that were put on record; ``forgotten``: those whose records went."""
+class ReconcileReport:
+    """By asset: ``reported``: number of partitions that were reported to Dagster; ``forgotten``: number of recorded
+    partitions that the lake does not have."""
 
     reported: dict[str, int] = field(default_factory=dict)
     forgotten: dict[str, int] = field(default_factory=dict)
 
 
-def reconcile(definitions: dg.Definitions, settings: Settings, instance: dg.DagsterInstance) -> Reconciled:
-    """Compares every partitioned asset that writes a table of the lake, and every other one that has no record."""
-    session, done = Session.of(settings), Reconciled()
+def reconcile(definitions: dg.Definitions, settings: Settings, instance: dg.DagsterInstance) -> ReconcileReport:
+    """Reconciles every partitioned asset that writes a lake table, and reports other assets that have no record."""
+    session, done = Session.of(settings), ReconcileReport()
     graph = definitions.resolve_asset_graph()
     for key in sorted(graph.materializable_asset_keys):
-        place = _place(key)
-        if place is None:
+        target = _target(key)
+        if target is None:
             continue
         partitions = graph.get(key).partitions_def
         if partitions is None:
-            _report_whole(session, instance, key, *place, done)
+            _report_whole(session, instance, key, *target, done)
         else:
-            _report_parts(instance, key, partitions, _in_lake(session, *place), done)
+            _report_parts(instance, key, partitions, _in_lake(session, *target), done)
     return done
 
 
-def _place(key: dg.AssetKey) -> tuple[str, str | None] | None:
-    """Table and venue of an asset; None for one that writes no table by itself."""
+def _target(key: dg.AssetKey) -> tuple[str, str | None] | None:
+    """The table and venue that an asset writes; None if it writes no table of its own."""
     path = key.path
     if len(path) == 3 and path[1] in venue_names():
         table, venue = f"{path[0]}.{path[2]}", path[1]
@@ -65,7 +66,12 @@ def _place(key: dg.AssetKey) -> tuple[str, str | None] | None:
 
 
 def _report_whole(
-    session: Session, instance: dg.DagsterInstance, key: dg.AssetKey, table: str, venue: str | None, done: Reconciled
+    session: Session,
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    table: str,
+    venue: str | None,
+    done: ReconcileReport,
 ) -> None:
     if instance.get_latest_materialization_event(key) is None:
         rows = sum(_rows_by(session, table, venue, "").values())
@@ -77,12 +83,12 @@ def _report_whole(
 
 def _report_parts(
     instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.PartitionsDefinition[str], found: Partitions,
-    done: Reconciled,
+    done: ReconcileReport,
 ) -> None:  # fmt: skip
     if not found:
-        return  # of a table that has neither rows nor windows nothing is known
+        return  # a table with neither rows nor windows gives no information
     recorded = instance.get_materialized_partitions(key)
-    # A mart has no part of a day on which its inputs have no row.
+    # A mart has no part for a day on which its inputs have no row.
     if (gone := recorded - set(found)) and key.path[0] != "mart":
         instance.wipe_assets([key])
         done.forgotten[key.to_user_string()] = len(gone)
@@ -108,18 +114,18 @@ def _in_lake(session: Session, table: str, venue: str | None) -> Partitions:
 
 def _rows_by(session: Session, table: str, venue: str | None, column: str) -> dict[str, int]:
     """Rows of a table by the value of a partition column, from the log."""
-    known, snapshot = TABLES[table], session.lake.open(table)
-    found: dict[str, int] = {}
-    for file in snapshot.files if snapshot else ():
+    known, table_version = TABLES[table], session.lake.open(table)
+    rows: dict[str, int] = {}
+    for file in table_version.files if table_version else ():
         values = dict(zip(known.partition_by, file.partition, strict=True))
         if venue is None or values.get("venue") == venue:
             key = str(values.get(column, ""))
-            found[key] = found.get(key, 0) + file.rows
-    return found
+            rows[key] = rows.get(key, 0) + file.rows
+    return rows
 
 
 def _days_read(session: Session, table: str, venue: str) -> set[str]:
-    """Days of which a window says last that they were read, or cannot be had."""
+    """Days that were read or are unavailable according to the latest windows."""
     days: set[date] = set()
     scopes = {
         w.scope for w in session.windows.recorded(venue, table) if not w.scope.startswith(InstrumentId.prefix(venue))

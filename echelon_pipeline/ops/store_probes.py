@@ -1,6 +1,6 @@
-"""What ``echelon doctor`` looks at in the stores: data files, marts, the state database, Postgres and Redis.
+"""Checks of ``echelon doctor`` on the stores: data files, marts, the state database, Postgres and Redis.
 
-Belongs here: probes that look and never change anything. The lake's log and the publication are ``doctor.py``'s.
+Belongs here: read-only probes. Probes of the lake's log and the publication are in ``doctor.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from echelon_pipeline.errors import EchelonError
-from echelon_pipeline.ops.venue_probes import Finding, Level, shown
+from echelon_pipeline.ops.venue_probes import Finding, Level, first_few
 from echelon_pipeline.settings import Settings
 
 _RESTORE = "Restore the files from a backup, or fetch and derive their days again; see docs/operations.md."
@@ -20,7 +20,7 @@ _STATE = "See docs/operations.md, “The state database”."
 
 
 def examine_stores(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
-    """Findings about every store that is configured. ``deep`` reads all data files."""
+    """Findings about every configured store. ``deep`` reads all data files."""
     yield from _files(settings, deep=deep)
     yield from _lineage(settings)
     yield from _marts(settings)
@@ -33,7 +33,7 @@ def examine_stores(settings: Settings, *, deep: bool = False) -> Iterator[Findin
 
 
 def _files(settings: Settings, *, deep: bool) -> Iterator[Finding]:
-    # Imported here: the Delta engine is loaded by those checks only that need it.
+    # Imported here: only checks that need the Delta engine load it.
     from echelon_pipeline.lake.lake import Lake
     from echelon_pipeline.lake.verify import changed_payloads, missing_files, rotten_files
 
@@ -48,30 +48,30 @@ def _files(settings: Settings, *, deep: bool) -> Iterator[Finding]:
                 continue
             files += len(table_version.files)
             missing += missing_files(table_version)
-        except Exception:  # noqa: BLE001, S112 - a table that cannot be opened is another check's finding
+        except Exception:  # noqa: BLE001, S112 - another check reports a table that cannot be opened
             continue
         if deep:
             found, without = rotten_files(table_version)
             rotten += found
             unknown += without
     if missing:
-        yield Finding(Level.FAIL, "data files", shown(missing), _RESTORE)
+        yield Finding(Level.FAIL, "data files", first_few(missing), _RESTORE)
     else:
-        yield Finding(Level.OK, "data files", f"{files:,} as the log says")
+        yield Finding(Level.OK, "data files", f"{files:,}, all files of the log exist")
     if deep:
         yield _checksums(rotten, files, unknown)
         changed = list(changed_payloads(lake)) if files and not missing else []
-        text = shown(changed) if changed else "every raw payload is what was served"
+        text = first_few(changed) if changed else "every raw payload is as served"
         yield Finding(Level.FAIL if changed else Level.OK, "payloads", text, _RESTORE if changed else "")
 
 
 def _checksums(rotten: list[str], files: int, unknown: int) -> Finding:
     if rotten:
-        return Finding(Level.FAIL, "checksums", shown(rotten), _RESTORE)
+        return Finding(Level.FAIL, "checksums", first_few(rotten), _RESTORE)
     if unknown:
-        text = f"{files - unknown:,} files are what was committed, {unknown:,} have no checksum yet"
+        text = f"{files - unknown:,} files are as committed, {unknown:,} have no checksum yet"
         return Finding(Level.WARN, "checksums", text, "`echelon maintain` records them.")
-    return Finding(Level.OK, "checksums", f"{files:,} files are what was committed")
+    return Finding(Level.OK, "checksums", f"{files:,} files are as committed")
 
 
 def _lineage(settings: Settings) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def _lineage(settings: Settings) -> Iterator[Finding]:
         require_intact_lake(settings)
     except EchelonError as error:
         yield Finding(Level.FAIL, "lake", str(error), "Mount the disk, or restore what is missing.")
-    except Exception:  # noqa: BLE001, S110 - a table that cannot be opened is another check's finding
+    except Exception:  # noqa: BLE001, S110 - another check reports a table that cannot be opened
         pass
 
 
@@ -92,10 +92,10 @@ def _marts(settings: Settings) -> Iterator[Finding]:
     lake = Lake.of(settings)
     for kind, level in ((FAILED, Level.FAIL), (EMPTIED, Level.WARN)):
         try:
-            held = outdated_marts(lake, kind) if lake.version(BUILDS) is not None else {}
-        except Exception:  # noqa: BLE001 - a table that cannot be opened is another check's finding
+            outdated = outdated_marts(lake, kind) if lake.version(BUILDS) is not None else {}
+        except Exception:  # noqa: BLE001 - another check reports a table that cannot be opened
             return
-        for name, reason in held.items():
+        for name, reason in outdated.items():
             advice = (
                 "`echelon refresh` tries again." if kind == FAILED else "`echelon refresh --allow-empty` empties it."
             )
@@ -103,19 +103,19 @@ def _marts(settings: Settings) -> Iterator[Finding]:
 
 
 def _unread(settings: Settings) -> Iterator[Finding]:
-    """Tables of which more could not be read, on a day of the last week, than the settings allow."""
+    """Tables with more unreadable rows on a day of the last week than the settings allow."""
     from echelon_pipeline.ops.health import unread_days
 
     if not settings.published_file.exists():
         return
     try:
-        found = list(unread_days(settings))
-    except Exception:  # noqa: BLE001 - a publication that cannot be read is another check's finding
+        days = list(unread_days(settings))
+    except Exception:  # noqa: BLE001 - another check reports a publication that cannot be read
         return
-    for day in found:
+    for day in days:
         advice = "See docs/operations.md, `warning: rows could not be read`."
         yield Finding(Level.FAIL, "unread rows", f"{day.what}: {day.detail}", advice)
-    if not found:
+    if not days:
         text = f"no table's day of the last week is above the limit of {settings.max_unread_share:.2%}"
         yield Finding(Level.OK, "unread rows", text)
 
@@ -126,7 +126,7 @@ def _state(settings: Settings) -> Finding:
 
     file = sa.make_url(settings.state_dsn).database if settings.state_url is None else None
     if file and not Path(file).exists():
-        return Finding(Level.OK, "state", "no state database yet (made by the first run)")
+        return Finding(Level.OK, "state", "no state database yet (created by the first run)")
     if file and is_emptied(settings):
         return Finding(Level.FAIL, "state", f"{file} is empty although this home has publications", _STATE)
     try:

@@ -1,6 +1,6 @@
-"""Asking each venue's stream whether it opens and answers.
+"""Checks that each venue's stream opens and answers.
 
-Belongs here: findings about streams for ``doctor.py``. One connection per venue, no retries.
+Belongs here: findings about streams for ``doctor.py``. One connection per venue, without retries.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def probe_streams(settings: Settings) -> Iterator[Finding]:
 
 
 def _ask(name: str, settings: Settings, probe: StreamProbe) -> Finding:
-    """Any answer will do: it was let in, and somebody is there."""
+    """Any answer is enough: it shows that the handshake was accepted and that the stream works."""
     begun = time.monotonic()
     try:
         asyncio.run(asyncio.wait_for(_answer(settings, probe), PROBE_TIMEOUT_SECONDS))

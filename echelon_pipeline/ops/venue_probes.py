@@ -1,7 +1,7 @@
-"""Asking each venue whether it is there, and what time it is.
+"""Checks that each venue answers, and compares its clock with ours.
 
-Belongs here: findings about venues and clocks for ``doctor.py``, and the finding itself. One request per
-venue, no retries: the report says what is, once.
+Belongs here: findings about venues and clocks for ``doctor.py``, and the type of a finding. One request per address,
+without retries: the report shows the state at this moment.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.base import Probe
 from echelon_pipeline.venues.registry import REGISTRY
 
-# Venues' clocks ran up to 0.56 s ahead of ours in real captures, and a Date header is cut to whole seconds.
+# Venues' clocks were up to 0.56 s ahead of ours in real captures, and a Date header has whole seconds only.
 SKEW_WARN_SECONDS = 3.0
-# Signed requests carry a timestamp, and an hour of drift would put trades on the wrong UTC day.
+# Signed requests contain a timestamp, and an hour of drift would put trades on the wrong UTC day.
 SKEW_FAIL_SECONDS = 30.0
 PROBE_TIMEOUT_SECONDS = 10.0
-# Files or payloads that one finding names; the rest is counted.
+# Number of files or payloads that one finding names; the rest is counted.
 NAMED = 3
 
 Clock = Callable[[], datetime]
 
 
 class Level(StrEnum):
-    """How bad a finding is; FAIL makes the command's exit code 1."""
+    """Severity of a finding. FAIL makes the command's exit code 1."""
 
     OK = "OK"
     WARN = "WARN"
@@ -40,7 +40,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. ``advice``: what to do; empty where all is well."""
+    """One line of the report. ``advice``: what to do; empty if there is nothing to do."""
 
     level: Level
     what: str
@@ -48,9 +48,9 @@ class Finding:
     advice: str = ""
 
 
-def shown(found: Sequence[str]) -> str:
-    """The first few of a list of faults; the rest is counted."""
-    return "; ".join(found[:NAMED]) + (f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else "")
+def first_few(faults: Sequence[str]) -> str:
+    """The first faults of a list, and the number of the others."""
+    return "; ".join(faults[:NAMED]) + (f"; and {len(faults) - NAMED:,} more" if len(faults) > NAMED else "")
 
 
 def probe_venues(settings: Settings, transport: httpx.BaseTransport | None, wall: Clock) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def probe_venues(settings: Settings, transport: httpx.BaseTransport | None, wall
                 continue
             took = wall() - sent
             yield _answered(probe, answer, took)
-            if not settings.now:  # a frozen clock has no skew to speak of
+            if not settings.now:  # with a frozen clock the skew has no meaning
                 yield from _skew(probe, answer, sent + took / 2)
 
 
@@ -80,23 +80,25 @@ def _answered(probe: Probe, answer: httpx.Response, took: timedelta) -> Finding:
     if answer.status_code == 429:
         return Finding(Level.WARN, name, f"{host}: 429", "Another process uses this address's limit; wait a minute.")
     if answer.status_code != 200:
-        advice = f"Check where {probe.variable} points; 5xx are the venue's and pass, 403 may be a blocked region."
+        advice = (
+            f"Check where {probe.variable} points; 5xx are temporary errors of the venue, 403 may be a blocked region."
+        )
         return Finding(Level.FAIL, name, f"{host}: answered {answer.status_code}", advice)
     return Finding(Level.OK, name, f"{host}: reachable, {took / timedelta(milliseconds=1):.0f} ms")
 
 
 def _skew(probe: Probe, answer: httpx.Response, local: datetime) -> Iterator[Finding]:
-    """Our clock against the Date header, and against the venue's own where it has one (whole seconds, both)."""
+    """Compares our clock with the venue's own time if it serves one, else with the Date header (both whole seconds)."""
     name = probe.name
     remote = None if probe.clock is None else probe.clock(answer)
     if remote is None and "Date" in answer.headers:
         try:
             remote = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
         except ValueError:
-            yield Finding(Level.WARN, f"clock, {name}", "the Date header is no date", "Nothing to do on this side.")
+            yield Finding(Level.WARN, f"clock, {name}", "the Date header is not a date", "Nothing to do on this side.")
     if remote is None:
         return
-    # Half a second in the middle of the second that was cut off.
+    # The remote time has whole seconds: on average it is half a second early.
     seconds = (local - remote).total_seconds() - 0.5
     text = f"ours is {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}"
     bad = abs(seconds)

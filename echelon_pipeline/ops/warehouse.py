@@ -1,7 +1,7 @@
 """The resource of all assets: sessions on the lake.
 
-Belongs here: handing out settings and sessions. Secrets are never run config: settings come from whoever builds the
-definitions, or from the environment of the process that runs the step.
+Belongs here: giving settings and sessions to steps. Run config never contains secrets: settings come from the caller
+that builds the definitions, or from the environment of the process that runs the step.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from echelon_pipeline.settings import Settings, load_settings, record_settings
 
 
 class Warehouse:
-    """Hands out sessions on one home: that of ``settings``, or that of this process's environment."""
+    """Gives sessions on one home: the home of ``settings``, or else of this process's environment."""
 
     def __init__(self, settings: Settings | None = None, progress: Progress = silent) -> None:
         self._settings = settings
         self._progress = progress
 
     def settings(self) -> Settings:
-        """The settings in force. From the environment they are recorded in the home first, which then wins."""
+        """The settings in use. Those of the environment are first recorded in the home; its values override."""
         if self._settings is not None:
             return self._settings
         record_settings(load_settings())

@@ -141,7 +141,7 @@ def test_a_run_with_unread_rows_says_how_many_where_and_ends_well(world: World) 
         "(core.unread_rows, mart.dead_letter_reasons):"
     )
     assert world.lines[begin + 1 :] == [
-        "core/polymarket/trades: 1 dead letter(s), 1 row(s) of what was asked for are unread (25.00%)"
+        "core/polymarket/trades: 1 dead letter(s), 1 requested row(s) are unread (25.00%)"
     ]
     assert checks_of("no_dead_letters") == {"core/polymarket/trades": (False, dg.AssetCheckSeverity.ERROR)}
 

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from echelon_pipeline.defs.sensors import dead_runs
-from echelon_pipeline.ops.dead_runs import end_dead_runs, holders
+from echelon_pipeline.ops.dead_runs import end_dead_runs, slot_holders
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state import heartbeats
@@ -71,7 +71,7 @@ def test_a_living_run_keeps_its_slot_and_is_named(settings: Settings, instance: 
     holding(instance, run, "living")
     assert end_dead_runs(instance, settings) == []
     assert status_of(instance, run) is STATUS.STARTED
-    assert holders(instance, "living") == [f"run {run.run_id[:8]} (other) of process {HERE.pid}"]
+    assert slot_holders(instance, "living") == [f"run {run.run_id[:8]} (other) of process {HERE.pid}"]
     finished(instance, run)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from echelon_pipeline.ops.history import Pruned, prune
+from echelon_pipeline.ops.history import PruneReport, prune
 from echelon_pipeline.state.processes import Process
 from echelon_pipeline_tests.dagster_records import rows
 from echelon_pipeline_tests.orchestration.conftest import Opened
@@ -91,7 +91,7 @@ def test_files_of_runs_that_were_deleted_in_the_ui_go_too(records: dg.DagsterIns
     deleted, kept = ran(records, 2)
     records.delete_run(deleted)
     assert deleted in files(home)
-    assert prune(records, home, older_than=DAY, keep=0) == Pruned({}, 0, *[sizes(home)] * 2)
+    assert prune(records, home, older_than=DAY, keep=0) == PruneReport({}, 0, *[sizes(home)] * 2)
     old = time.time() - 7_200
     for path in home.rglob(f"{deleted}*"):
         os.utime(path, (old, old))

@@ -250,7 +250,7 @@ DOCTOR = [
     ("echelon.duckdb is garbage", "publication", "echelon.duckdb cannot be opened"),
     ("echelon.duckdb is a folder", "publication", "echelon.duckdb is a folder"),
     ("the lake is elsewhere", "lake", "is not the lake that publication 1 was made from"),
-    ("dagster is a file", "dagster records", "is no folder"),
+    ("dagster is a file", "dagster records", "is not a folder"),
     ("dagster.yaml is no YAML", "dagster", "dagster.yaml cannot be used"),
     ("dagster.yaml has an unknown field", "dagster", "dagster.yaml cannot be used"),
     ("dagster.yaml is garbage", "dagster", "dagster.yaml cannot be used"),

@@ -122,7 +122,7 @@ def test_a_flipped_byte_of_a_recorded_segment_is_found_by_the_deep_look(tmp_path
     log.flush()
     path = log.rotate()
     assert path is not None
-    assert report(tmp_path, offline=True, deep=True)["recordings"].text == "1 segments are whole"
+    assert report(tmp_path, offline=True, deep=True)["recordings"].text == "1 segments are intact"
     data = bytearray(path.read_bytes())
     data[-20] ^= 0xFF
     path.write_bytes(data)

@@ -11,7 +11,7 @@ from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.windows import Window, Windows
 from echelon_pipeline.marts.refresh import Refresh
 from echelon_pipeline.ops import health
-from echelon_pipeline.ops.health import Finding, findings
+from echelon_pipeline.ops.health import DataFinding, findings
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline_tests.rows import staged, trade
@@ -40,7 +40,7 @@ def _window(table: str, day: date, state: str = "complete", hours: int = 24) -> 
     )
 
 
-def _found(settings: Settings, windows: list[Window]) -> list[Finding]:
+def _found(settings: Settings, windows: list[Window]) -> list[DataFinding]:
     listing = Window(
         venue="kalshi",
         table_name="core.instruments",
@@ -82,7 +82,7 @@ def test_what_was_read_completely_is_no_finding_and_a_mart_older_than_its_inputs
     lake = Lake.of(settings)
     lake.merge("core.trades", [staged(lake.scratch, "core.trades", [trade(1)])])
     assert findings(settings) == []
-    monkeypatch.setattr(health, "LOOKED_WITHIN", timedelta(0))
+    monkeypatch.setattr(health, "CHECKED_WITHIN", timedelta(0))
     assert "mart.trade_volume" in {f.what for f in findings(settings) if f.kind == "stale"}
 
 

@@ -10,7 +10,7 @@ import pytest
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.lake.windows import Window, Windows
-from echelon_pipeline.ops.maintain import Maintained, maintain
+from echelon_pipeline.ops.maintain import MaintenanceReport, maintain
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.page import Page, RawObject
 
@@ -58,7 +58,7 @@ def held(settings: Settings) -> set[tuple[int, str | None, str]]:
     return {((NOW - at).days, key, payload) for at, key, payload in rows}
 
 
-def raw_of(done: Maintained) -> tuple[int, int]:
+def raw_of(done: MaintenanceReport) -> tuple[int, int]:
     return done.raw_deleted, done.raw_forgotten
 
 

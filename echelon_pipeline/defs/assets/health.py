@@ -9,7 +9,7 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.hooks import TAG
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.ops.failures import classified
-from echelon_pipeline.ops.health import Finding, findings
+from echelon_pipeline.ops.health import DataFinding, findings
 from echelon_pipeline.ops.warehouse import Resource
 
 KEY = ["health", "report"]
@@ -18,15 +18,15 @@ WITHIN = timedelta(hours=24)
 SHOWN = 50
 
 
-def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
+def _failed_runs(instance: dg.DagsterInstance) -> Iterator[DataFinding]:
     since = datetime.now(UTC) - WITHIN
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     for record in instance.get_run_records(failed, limit=SHOWN):
         run = record.dagster_run
-        yield Finding("failed", f"run {run.run_id[:8]} of {run.job_name}", run.tags.get(TAG, "no step said why"))
+        yield DataFinding("failed", f"run {run.run_id[:8]} of {run.job_name}", run.tags.get(TAG, "no step said why"))
 
 
-def _markdown(found: list[Finding]) -> str:
+def _markdown(found: list[DataFinding]) -> str:
     if not found:
         return "nothing to look at"
     rows = [f"| {f.kind} | {f.what} | {f.detail} |" for f in found[:SHOWN]]
