@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 
 class TypedTable(Protocol):
@@ -66,6 +67,8 @@ def cast(table: TypedTable, query: str, given: Collection[str]) -> str:
     """``typed`` for a query whose columns are known."""
     unknown = sorted(set(given) - set(table.types))
     if unknown:
+        import duckdb  # here: code that only writes SQL text does not load it
+
         raise duckdb.BinderException(f"{table.name} has no column(s) {', '.join(unknown)}")
     columns = ", ".join(
         f"CAST({quote(name) if name in given else 'NULL'} AS {type_name}) AS {quote(name)}"

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-import pyarrow as pa
+from functools import cache
+from typing import TYPE_CHECKING
 
 from echelon_pipeline.sqltools.text import quote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class T(StrEnum):
@@ -35,23 +38,27 @@ class T(StrEnum):
     STAT = "DOUBLE"  # statistics only
 
 
-_ARROW: dict[str, pa.DataType] = {
-    "VARCHAR": pa.string(),
-    "BOOLEAN": pa.bool_(),
-    "INTEGER": pa.int32(),
-    "BIGINT": pa.int64(),
-    "DATE": pa.date32(),
-    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
-    "DECIMAL(9,6)": pa.decimal128(9, 6),
-    "DECIMAL(18,12)": pa.decimal128(18, 12),
-    "DECIMAL(18,6)": pa.decimal128(18, 6),
-    "DECIMAL(12,8)": pa.decimal128(12, 8),
-    "DECIMAL(38,12)": pa.decimal128(38, 12),
-    "VARCHAR[]": pa.list_(pa.string()),
-    "INTEGER[]": pa.list_(pa.int32()),
-    "BIGINT[]": pa.list_(pa.int64()),
-    "DOUBLE": pa.float64(),
-}
+@cache
+def _arrow_types() -> dict[str, pa.DataType]:
+    import pyarrow as pa  # here: naming tables does not load it
+
+    return {
+        "VARCHAR": pa.string(),
+        "BOOLEAN": pa.bool_(),
+        "INTEGER": pa.int32(),
+        "BIGINT": pa.int64(),
+        "DATE": pa.date32(),
+        "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+        "DECIMAL(9,6)": pa.decimal128(9, 6),
+        "DECIMAL(18,12)": pa.decimal128(18, 12),
+        "DECIMAL(18,6)": pa.decimal128(18, 6),
+        "DECIMAL(12,8)": pa.decimal128(12, 8),
+        "DECIMAL(38,12)": pa.decimal128(38, 12),
+        "VARCHAR[]": pa.list_(pa.string()),
+        "INTEGER[]": pa.list_(pa.int32()),
+        "BIGINT[]": pa.list_(pa.int64()),
+        "DOUBLE": pa.float64(),
+    }
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,9 @@ class Column:
     def arrow(self) -> pa.Field[pa.DataType]:
         # Every column is nullable in the lake: a rule checks required columns and names the bad row, where the writer
         # would only fail.
-        return pa.field(self.name, _ARROW[self.type.value], nullable=True)
+        import pyarrow as pa
+
+        return pa.field(self.name, _arrow_types()[self.type.value], nullable=True)
 
 
 @dataclass(frozen=True)
@@ -232,6 +241,8 @@ class Table:
 
     def arrow_schema(self) -> pa.Schema:
         """The Arrow schema of this table in the lake."""
+        import pyarrow as pa
+
         return pa.schema([c.arrow for c in self.columns])
 
     def all_rules(self) -> tuple[Rule, ...]:
