@@ -7,16 +7,16 @@
     partitions.py   UTC days and hours
     jobs.py         selections of assets
     refreshing.py   the refresh job
-    rederiving.py   core tables again from raw: a job
-    schedules.py    when what is read
-    sensors.py      what follows from the outcome of a run
-    listening.py    shifts of listeners, and the sensor that keeps them at work
-    executor.py     the steps of a run in one process, which a signal ends
-    hooks.py        what happens when a step fails
+    rederiving.py   the job that derives core tables again from raw
+    schedules.py    schedules of all jobs
+    sensors.py      runs that follow other runs; dead runs
+    listening.py    the job of a listener's shift, and the sensor that starts shifts
+    executor.py     runs all steps in one process, which a signal ends
+    hooks.py        tags a run when a step fails
     report.py       metadata of definitions and of materializations
-    plots.py        pictures in metadata
+    plots.py        plots in metadata
     console.py      console output of runs
 
-No business rules, no SQL text, no sockets: an asset body opens a session, calls one function of
-``ingest``, ``streams``, ``marts`` or ``publish`` and reports what it did.
+Business rules, SQL text and sockets do not belong here: an asset's function opens a session, calls one function of
+``ingest``, ``streams``, ``marts`` or ``publish`` and reports the result.
 """

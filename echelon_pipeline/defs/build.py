@@ -1,7 +1,7 @@
-"""All definitions of one home.
+"""Builds all definitions of one home.
 
-Belongs here: what there is, and what is true for all assets: groups come from the key, in one place; so do freshness
-policies and the executor. Nothing in ``defs/`` reads settings when it is imported.
+Belongs here: the list of definitions, and what applies to all assets: groups (derived from keys), freshness policies
+and the executor. No module of ``defs/`` reads settings at import.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from echelon_pipeline.defs.assets import health, mirror
 from echelon_pipeline.defs.assets.books import book_assets
 from echelon_pipeline.defs.assets.closing import closing_assets
 from echelon_pipeline.defs.assets.daily import daily_assets
-from echelon_pipeline.defs.assets.further import further_assets
 from echelon_pipeline.defs.assets.listings import listing_assets
 from echelon_pipeline.defs.assets.marts import mart_assets
+from echelon_pipeline.defs.assets.undated import undated_assets
 from echelon_pipeline.defs.checks import across_tables
 from echelon_pipeline.defs.console import console
 from echelon_pipeline.defs.executor import steady_executor
@@ -31,14 +31,14 @@ from echelon_pipeline.defs.sensors import sensors
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings
 
-# A day and a half: the daily reconciliation may be late by half a day before anyone hears of it.
+# A day and a half: the daily reconciliation may be half a day late before the policy fails.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 
 
 def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors of a home.
 
-    ``warehouse``: what steps work on; by default the home of these settings.
+    ``warehouse``: the resource of the steps; default: the home of these settings.
     """
     days = daily(settings.start_date)
     listen = listen_job(settings.listen_shift)
@@ -46,13 +46,13 @@ def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.
     schedule_status = dg.DefaultScheduleStatus.RUNNING if starts else dg.DefaultScheduleStatus.STOPPED
     sensor_status = dg.DefaultSensorStatus.RUNNING if starts else dg.DefaultSensorStatus.STOPPED
     with warnings.catch_warnings():
-        # Mapping specs is the documented way to apply a policy once; it is in preview.
+        # Mapping specs is the documented way to apply a policy to all assets; it is in preview.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.Definitions(
             assets=[
                 *listing_assets(),
                 *daily_assets(days),
-                *further_assets(),
+                *undated_assets(),
                 *book_assets(),
                 *mart_assets(days),
                 *closing_assets(),

@@ -1,6 +1,6 @@
-"""Checks across tables: one per statement of ``sql/checks``, on what was published.
+"""Checks across tables: one per statement of ``sql/checks``, on the published file.
 
-Belongs here: questions that no single table's rules can answer. They report and never block.
+Belongs here: checks that the rules of a single table cannot express. They report and never block.
 """
 
 from collections.abc import Iterator
@@ -25,15 +25,15 @@ CHECKS = {s.name.rpartition("/")[2]: s for s in statements("checks")}
     pool="publication",
 )
 def across_tables(warehouse: Resource) -> Iterator[dg.AssetCheckResult]:
-    """Runs every statement on the published file; a row is a finding."""
+    """Runs every statement on the published file. Each returned row is a finding."""
     settings = warehouse.settings()
     with classified(), read_published(settings.published_file, lake=settings.lake_root) as connection:
         for name, check in CHECKS.items():
-            found = connection.execute(check.text).fetchall()
+            findings = connection.execute(check.text).fetchall()
             yield dg.AssetCheckResult(
                 check_name=name,
                 asset_key=FILE,
-                passed=not found,
+                passed=not findings,
                 severity=dg.AssetCheckSeverity.WARN,
-                metadata={"findings": len(found), "sample": "; ".join(map(str, found[:SAMPLE])) or "none"},
+                metadata={"findings": len(findings), "sample": "; ".join(map(str, findings[:SAMPLE])) or "none"},
             )

@@ -1,6 +1,6 @@
-"""Console output of runs: Dagster's own lines, without stack traces for errors of a known class.
+"""Console output of runs: Dagster's own lines, without tracebacks for errors of a known class.
 
-Belongs here: how a failure is printed. The trace is in Dagster's records of the run, and printed at LOG_LEVEL=DEBUG.
+Belongs here: how a failure is printed. The traceback is in Dagster's records of the run; LOG_LEVEL=DEBUG prints it.
 """
 
 from __future__ import annotations
@@ -21,24 +21,22 @@ _OURS = {
 
 
 def console(*, whole: bool = False) -> dg.LoggerDefinition:
-    """Dagster's own, but for what an interrupt breaks off: sixty lines of traceback where nothing failed.
-
-    ``whole``: with the traces of all errors.
-    """
+    """Dagster's own logger, silent after an interrupt: otherwise sixty lines of traceback appear although no step
+    failed. ``whole``: with the tracebacks of all errors."""
 
     def logger(context: dg.InitLoggerContext) -> logging.Logger:
-        made = dg.colored_console_logger.logger_fn(context)
-        made.addFilter(lambda _: not stopping.is_requested())
+        result = dg.colored_console_logger.logger_fn(context)
+        result.addFilter(lambda _: not stopping.is_requested())
         if not whole:
-            made.addFilter(_shorten)
-        return made
+            result.addFilter(_shorten)
+        return result
 
     return dg.LoggerDefinition(logger, dg.colored_console_logger.config_schema, "Lines on standard error.")
 
 
 def _shorten(record: logging.LogRecord) -> bool:
-    """Puts the reason in the place of a trace, which says where in the code an error was raised: what it means is in
-    its class and message. Errors without a class are faults of the code and keep it."""
+    """Replaces a traceback by the reason: the class and message of an error say what it means. Errors without a class
+    are bugs and keep their traceback."""
     meta = getattr(record, "dagster_meta", {})
     event, said = meta.get("dagster_event"), meta.get("orig_message") or ""
     reason = _reason(event) if event is not None else None
@@ -49,7 +47,7 @@ def _shorten(record: logging.LogRecord) -> bool:
 
 
 def _reason(event: DagsterEvent) -> str | None:
-    """Why it failed, where the class is known; empty where the failed step has said so; None for other events."""
+    """The reason of a failure of a known class; empty if the failed step already printed it; None for other events."""
     data = event.event_specific_data
     if isinstance(data, StepFailureData):
         failure = step_failure(data)
@@ -60,7 +58,7 @@ def _reason(event: DagsterEvent) -> str | None:
 
 
 def _named(error: SerializableErrorInfo | None) -> str | None:
-    """The error of ours that it was raised from."""
+    """The project's error among its causes."""
     while error is not None:
         if error.cls_name in _OURS:
             return _line(f"{error.cls_name}: {error.message.partition(': ')[2]}")

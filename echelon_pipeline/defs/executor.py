@@ -1,9 +1,9 @@
-"""How the steps of a run are worked off: one after the other in one process, which a signal ends at any step.
+"""Executes the steps of a run one after the other in one process, which a signal ends at any step.
 
-Belongs here: what Dagster's own in-process executor lacks. Its waits (for a slot of a pool, before another attempt)
-hear no signal and say nothing; a run that is interrupted without the UI counts as failed; its process has no name, so
-that its death stays unnoticed. The parts of Dagster that are subclassed here are not public: tests hold what is relied
-on (``echelon_pipeline_tests/orchestration/test_executor.py``).
+Belongs here: what Dagster's own in-process executor lacks. Its waits (for a slot of a pool, before a retry) ignore
+signals and log nothing, it counts a run that is interrupted without the UI as failed, and it does not record the
+process of a run, so that a dead process stays unnoticed. The subclassed parts of Dagster are not public:
+``echelon_pipeline_tests/orchestration/test_executor.py`` tests the behaviour that this module relies on.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from echelon_pipeline.state.processes import Process
 
 log = logging.getLogger(__name__)
 
-# Seconds: between two looks while a step waits, between two looks at dead runs, between two lines about the wait.
-LOOK, BURY, SAY = 0.25, 15.0, 60.0
-# Seconds between two looks at whether the run was terminated in the UI.
-TERMINATION = 2.0
-# The type of an input that is an order of steps and no value.
+# Seconds between two polls while a step waits, between two searches for dead runs, between two log lines about a wait.
+POLL_EVERY, END_DEAD_RUNS_EVERY, LOG_EVERY = 0.25, 15.0, 60.0
+# Seconds between two checks whether the run was terminated in the UI.
+TERMINATION_EVERY = 2.0
+# The type of an input that only orders steps and passes no value.
 NOTHING = "Nothing"
 _TERMINATED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
 class _Pools(InstanceConcurrencyContext):
-    """Slots of pools; remembers which steps wait for which."""
+    """Slots of pools. ``waiting``: the pool that each waiting step waits for."""
 
     def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
         super().__init__(instance, run)
@@ -63,38 +63,38 @@ class _Pools(InstanceConcurrencyContext):
 
 
 class _Active(ActiveExecution):
-    """Dagster's state of a run, with waits that hear signals and say what for."""
+    """Dagster's state of a run, with waits that a signal ends and that log their reason."""
 
     pools: _Pools
-    _said: float | None = None
-    _buried: float | None = None
+    _logged_at: float | None = None
+    _ended_dead_at: float | None = None
 
     def _should_skip_step(self, step_key: str) -> bool:
-        """Only for want of a value: a mart that keeps its last version reports none, and what comes after it goes on
-        with that version."""
+        """True only if a step lacks a value. A mart that keeps its last version reports no new one; the steps after it
+        continue with that version."""
         step = self.get_step_by_key(step_key)
         takes_values = any(i.dagster_type_key != NOTHING for i in step.step_inputs)
         return takes_values and bool(super()._should_skip_step(step_key))
 
     def sleep_til_ready(self) -> None:
-        stopping.wait(LOOK)
+        stopping.wait(POLL_EVERY)
         if self.pools.waiting:
             self._wait_for_slots()
 
     def _wait_for_slots(self) -> None:
         now, instance = time.monotonic(), self.pools._instance  # noqa: SLF001 - our superclass's
-        if self._buried is None or now - self._buried > BURY:
-            self._buried = now
+        if self._ended_dead_at is None or now - self._ended_dead_at > END_DEAD_RUNS_EVERY:
+            self._ended_dead_at = now
             end_dead_runs(instance, Warehouse().settings())
-        if self._said is None or now - self._said > SAY:
-            self._said = now
+        if self._logged_at is None or now - self._logged_at > LOG_EVERY:
+            self._logged_at = now
             for pool in sorted(set(self.pools.waiting.values())):
                 for holder in slot_holders(instance, pool):
                     log.warning("waiting for %s, which holds the pool %s", holder, pool)
 
 
 class _Plan(ExecutionPlan):
-    """Dagster's plan, which begins as our ``_Active``."""
+    """Dagster's plan, which starts as our ``_Active``."""
 
     def start(self, *args: Any, **given: Any) -> ActiveExecution:
         active = _Active(self, *args, **given)
@@ -104,18 +104,18 @@ class _Plan(ExecutionPlan):
 
 @contextmanager
 def _terminable(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """The UI's Terminate ends this run as a SIGTERM does. Dagster tells the processes of its own launcher; to a run
-    that a command began it can say so in its records only."""
+    """Inside, the UI's Terminate ends this run like a SIGTERM. Dagster signals only processes of its own launcher. For
+    a run that a command started it only records the request."""
     over = threading.Event()
 
-    def look() -> None:
-        while not over.wait(TERMINATION):
+    def watch() -> None:
+        while not over.wait(TERMINATION_EVERY):
             run = instance.get_run_by_id(run_id)
             if run is None or run.status in _TERMINATED:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 
-    thread = threading.Thread(target=look, name="termination", daemon=True)
+    thread = threading.Thread(target=watch, name="termination", daemon=True)
     thread.start()
     try:
         yield
@@ -125,21 +125,21 @@ def _terminable(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 
 
 class SteadyExecutor(Executor):
-    """Works off the steps. A run that is interrupted ends as canceled, by a signal as by the UI."""
+    """Executes the steps. A run that is interrupted, by a signal or in the UI, ends as canceled."""
 
     @property
     def retries(self) -> RetryMode:
         return RetryMode.ENABLED
 
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        """The run's events."""
+        """Executes the steps and yields the run's events."""
         instance, run = plan_context.instance, plan_context.dagster_run
         instance.add_run_tags(run.run_id, Process.this().tags())
 
         def cancel() -> None:
             found = instance.get_run_by_id(run.run_id)
             if found is not None and not found.is_finished:
-                instance.report_run_canceled(found, "It did not end in time; its process was ended.")
+                instance.report_run_canceled(found, "The run did not end in time; its process was killed.")
 
         beats = beating(Warehouse().settings(), run.run_id)
         with stopping.handling_signals(), stopping.before_forced_exit(cancel), beats, _terminable(instance, run.run_id):
@@ -148,8 +148,8 @@ class SteadyExecutor(Executor):
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 found = instance.get_run_by_id(run.run_id)
                 if found is not None and found.status is dg.DagsterRunStatus.STARTED:
-                    # Else Dagster calls it failed: it knows only of terminations that began in the UI.
-                    instance.report_run_canceling(found, "Its process was asked to end.")
+                    # Otherwise Dagster records it as failed: it only knows terminations from the UI.
+                    instance.report_run_canceling(found, "The process received a signal to end.")
                 raise
 
     def _steps(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
@@ -176,5 +176,5 @@ def _events(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) ->
 
 @dg.executor(name="in_process")
 def steady_executor(_context: dg.InitExecutorContext) -> SteadyExecutor:
-    """All steps of a run in its process."""
+    """Executes all steps of a run in one process."""
     return SteadyExecutor()

@@ -1,7 +1,7 @@
-"""What happens when a step fails: its run is tagged with the class of the failure.
+"""Tags a run with the class of the failure when a step fails.
 
-Belongs here: hooks. ``transient`` may work later and was retried, ``permanent`` needs somebody, ``unexpected`` is an
-error that nobody classified: a fault of the code.
+Belongs here: hooks. A ``transient`` failure was retried and may work later, a ``permanent`` one needs a change, and an
+``unexpected`` one has no class: it is a bug.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import dagster as dg
 
 TAG = "echelon/failure_class"
-# A run with several failures is as bad as its worst.
+# From best to worst: a run with several failures gets the worst class.
 _ORDER = ("transient", "permanent", "unexpected")
 
 
 @dg.failure_hook
 def say_failure_class(context: dg.HookContext) -> None:
-    """Tags the run and says in its log what failed and whether trying again can help."""
+    """Tags the run, and logs what failed and the class of the failure."""
     error = context.op_exception
-    if isinstance(error, dg.RetryRequested):  # its last attempt failed
+    if isinstance(error, dg.RetryRequested):  # the last attempt failed
         error = error.__cause__
     stated = error.metadata.get("failure_class") if isinstance(error, dg.Failure) else None
     found = str(stated.value) if stated is not None else "unexpected"

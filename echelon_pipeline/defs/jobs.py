@@ -1,4 +1,4 @@
-"""Jobs: named selections of assets. What follows from the state of the lake is in ``refreshing.py``."""
+"""Jobs: named selections of assets. The job that depends on the state of the lake is in ``refreshing.py``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from echelon_pipeline.tables import Cycle, Feeder
 
 _MAINTENANCE = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
 _HEALTH = dg.AssetSelection.groups("health")
-# By UTC hour, and of nothing that a run asks a venue for.
+# Partitioned by UTC hour; these assets send no requests to a venue.
 _BOOKS = fed(Feeder.STATE, Feeder.BOOKS)
 _NOT_MAIN = _MAINTENANCE | _HEALTH | _BOOKS
 
@@ -19,7 +19,7 @@ _BUILDERS = fed(Feeder.RANKING)
 _PARLAYS = fed(Feeder.COMBOS)
 _DAILY = cycle(Cycle.DAY) - _MARTS
 HOOKS = {say_failure_class}
-# So many of these at once (dagster.yaml); listeners have places of their own.
+# dagster.yaml limits how many runs with this tag run at once; listeners have slots of their own.
 WORK = {"echelon/kind": "work"}
 
 # Everything from the wire to the published file; partitioned by UTC day.
@@ -34,7 +34,7 @@ instruments_job = dg.define_asset_job(
 
 daily_job = dg.define_asset_job("daily", selection=_DAILY, hooks=HOOKS, tags=WORK)
 
-# What closes a run, by itself: after a failed run, and for schedules that only read days.
+# The closing steps of a run alone: after a failed run, and for schedules that only read days.
 publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"), hooks=HOOKS, tags=WORK)
 
 maintenance_job = dg.define_asset_job("maintenance", selection=_MAINTENANCE, hooks=HOOKS, tags=WORK)
@@ -44,10 +44,10 @@ health_job = dg.define_asset_job("health", selection=_HEALTH, hooks=HOOKS, tags=
 # The venue ranks builders over days, weeks and months: once an hour is enough.
 builders_job = dg.define_asset_job("builders", selection=_BUILDERS, hooks=HOOKS, tags=WORK)
 
-# A sample: hundreds of combos are made each minute, and their legs are read with them.
+# A sample: venues create hundreds of combos each minute, and their legs are read with them.
 parlays_job = dg.define_asset_job("parlays", selection=_PARLAYS, hooks=HOOKS, tags=WORK)
 
-# An hour's books from what was recorded.
+# The books of an hour, from recordings.
 books_job = dg.define_asset_job("books", selection=_BOOKS, hooks=HOOKS, tags=WORK)
 
 JOBS = (

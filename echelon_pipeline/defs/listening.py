@@ -1,7 +1,8 @@
-"""Listeners: the job that works one shift, and the sensor that keeps every active listener at work.
+"""Listeners: the job that runs one shift, and the sensor that starts shifts of every active listener.
 
-Belongs here: what a shift is given, its reports to Dagster, and when one is started. The shift itself is
-``streams/shift.py``'s. Leases say who is at work, not the states of runs: a run whose machine died stays started.
+Belongs here: the inputs of a shift, its reports to Dagster, and when a shift is started. The shift itself is in
+``streams/shift.py``. Leases, not the states of runs, decide which shift is running: a run whose machine died stays
+started.
 """
 
 import asyncio
@@ -44,13 +45,13 @@ from echelon_pipeline.venues.ws import WsPolicy
 
 LISTEN = "listen"  # the name of the job
 TAG, EPOCH_TAG = "echelon/listener", "echelon/epoch"
-# How long a run may be under way before it holds its lease, and a started one without a lease before it is called
-# dead: a run begins within some 10 s, and a shift that is over ends its run within 2.
+# How long a run may take to get its lease, and how long a started run may be without a lease before it counts as dead:
+# a run starts within about 10 s, and ends within 2 s after its shift.
 GRACE = timedelta(seconds=60)
-# Seconds that a shift may take to end: frames are durable within one, segments are closed within some more.
+# Seconds that a shift may take to end: frames are durable within one second, closing segments takes a few more.
 SHIFT_END = 10.0
-# A listener that fails is started again after 30 s, doubling up to 5 minutes while failures are younger than these.
-BACKOFF, BACKOFF_MAX, REMEMBERED = timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=15)
+# A failed listener is started again after 30 s, doubling up to 5 minutes; failures of the last 15 minutes count.
+BACKOFF, BACKOFF_MAX, FAILURES_WITHIN = timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=15)
 _COMING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
 _BEGUN = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -64,7 +65,7 @@ class ShiftConfig(dg.Config):
 
 @dg.op
 def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Resource) -> None:
-    """Works one shift of a listener, unless another is at work."""
+    """Runs one shift of a listener, unless another shift of it is running."""
     settings = warehouse.settings()
     with classified(retries=0), State.of(settings) as state:
         require_own_venues(settings)
@@ -73,27 +74,27 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Re
         listener = listeners.get(config.listener)
         right = ShiftLease.begin(state, listener.name, context.run_id, settings.listen_lease)
         if right is None:
-            context.log.info("another shift of %s is at work", listener.name)
+            context.log.info("another shift of %s is running", listener.name)
             return
         context.instance.add_run_tags(context.run_id, {TAG: listener.name, EPOCH_TAG: str(right.epoch)})
         with contextlib.closing(latest_store(settings)) as store:
             duty, stop = _duty(context, settings, listeners, listener, right, store.put), asyncio.Event()
-            # A signal must not break off what is under way: the shift itself makes its frames durable and ends.
+            # A signal must not interrupt the shift: the shift itself makes its frames durable and ends.
             worked = stopping.run(work(duty, stop), on_signal=stop.set, patience=SHIFT_END)
     context.add_output_metadata({name: value for name, value in vars(worked).items() if name != "refused"})
-    for words, times in worked.refused.items():
-        context.log.warning("refused %d times: %s", times, words)
-    if worked.refused and not worked.frames:  # a key that is missing, cannot be used or is refused
+    for reason, times in worked.refused.items():
+        context.log.warning("refused %d times: %s", times, reason)
+    if worked.refused and not worked.frames:  # a missing, unusable or refused key
         raise dg.Failure(f"{listener.name}: nothing was recorded: {'; '.join(worked.refused)}", allow_retries=False)
-    stopping.check()  # a run that was ended is shown as such, although nothing was lost
+    stopping.check()  # an interrupted run is recorded as canceled, although no data was lost
 
 
 def _seeded(settings: Settings, state: State, log: logging.Logger) -> Listeners:
-    """The listeners; a mistake in their file stops nobody who was at work before it."""
+    """The listeners. An error in their file does not stop the listeners that existed before it."""
     try:
         return seed(settings, state)
     except BadSettings as error:
-        log.error("%s", error)  # noqa: TRY400 - the words say all
+        log.error("%s", error)  # noqa: TRY400 - the message is sufficient
         return Listeners(state)
 
 
@@ -109,8 +110,8 @@ def _duty(
     feed, tokens = feed_maker(settings, listener.venue, quotes=listener.quotes)
 
     def discover() -> list[Instrument] | None:
-        found = chosen(settings, listeners, name)
-        return None if found is None else [instrument_of(one) for one in found]
+        instruments = chosen(settings, listeners, name)
+        return None if instruments is None else [instrument_of(one) for one in instruments]
 
     def closed(path: Path) -> None:
         context.log_event(_materialized(path, listener.venue))
@@ -134,7 +135,7 @@ def _duty(
 
 
 def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
-    """What is in a segment that was closed."""
+    """Reports a closed segment: its frames, bytes and times."""
     about = connection_of(path)
     held = bounds(path)
     told: dict[str, Any] = {
@@ -153,7 +154,8 @@ def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
 
 
 def listen_job(shift: float) -> dg.JobDefinition:
-    """The job of one shift of ``shift`` seconds: no run is longer, however stuck. Only the sensor starts it again."""
+    """The job of one shift of ``shift`` seconds. Dagster ends a stuck run, and does not retry: the sensor starts the
+    next shift."""
 
     @dg.job(
         name=LISTEN,
@@ -162,84 +164,85 @@ def listen_job(shift: float) -> dg.JobDefinition:
         tags={"dagster/max_retries": "0", "dagster/max_runtime": str(int(shift) + 600)},
     )
     def listen() -> None:
-        """One shift of one listener: its instruments' streams, recorded."""
+        """Records the streams of one listener's instruments for one shift."""
         listening()
 
     return listen
 
 
 def listeners_sensor(job: dg.JobDefinition, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """Keeps every active listener at work."""
-    made = dg.sensor(name="listeners", job=job, minimum_interval_seconds=30, default_status=status)
-    return made(listeners_at_work)
+    """The sensor that starts shifts of every active listener."""
+    sensor = dg.sensor(name="listeners", job=job, minimum_interval_seconds=30, default_status=status)
+    return sensor(start_shifts)
 
 
-def listeners_at_work(context: dg.SensorEvaluationContext, warehouse: Resource) -> dg.SensorResult:
-    """Starts a shift of every active listener that has none, or whose shift has begun to hand over."""
+def start_shifts(context: dg.SensorEvaluationContext, warehouse: Resource) -> dg.SensorResult:
+    """Starts a shift of every active listener that has none, or whose shift is handing over."""
     settings = warehouse.settings()
-    dead: dict[str, float] = json.loads(context.cursor) if context.cursor else {}
-    keeper = Keeper(context.instance, dead)
+    without_lease: dict[str, float] = json.loads(context.cursor) if context.cursor else {}
+    starter = ShiftStarter(context.instance, without_lease)
     requests, reasons = [], []
     with State.of(settings) as state:
         for known in _seeded(settings, state, context.log).all():
             if not known.listener.is_active:
                 continue
-            found = keeper.look(state, known.listener.name)
-            if isinstance(found, dg.RunRequest):
-                requests.append(found)
+            answer = starter.request_or_reason(state, known.listener.name)
+            if isinstance(answer, dg.RunRequest):
+                requests.append(answer)
             else:
-                reasons.append(f"{known.listener.name}: {found}")
+                reasons.append(f"{known.listener.name}: {answer}")
     skip = None if requests else "; ".join(reasons) or "no active listener"
-    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(keeper.without_lease))
+    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(starter.without_lease))
 
 
-class Keeper:
-    """Looks after listeners. ``without_lease``: since when (seconds since 1970) a started run was seen without one."""
+class ShiftStarter:
+    """Decides when a listener needs a new shift. ``without_lease``: by started run, since when (seconds since 1970) it
+    has no lease."""
 
     def __init__(self, instance: dg.DagsterInstance, seen: dict[str, float]) -> None:
         self.without_lease: dict[str, float] = {}
         self._instance = instance
         self._seen = seen
 
-    def look(self, state: State, name: str) -> dg.RunRequest | str:
-        """A request for a shift, or why none is needed."""
+    def request_or_reason(self, state: State, name: str) -> dg.RunRequest | str:
+        """A request for a shift, or the reason why none is needed."""
         now = _now()
         first, ending = holders(state, name)
         owners = {lease.owner for lease in (first, ending) if lease is not None}
         begun = [r for r in self._records(name, _BEGUN) if r.dagster_run.run_id not in owners]
-        self._bury(begun, now)
+        self._fail_dead(begun, now)
         if first is not None:
-            return f"shift {first.epoch} is at work"
+            return f"shift {first.epoch} is running"
         if self._records(name, _COMING) or any(_age(r, now) < GRACE for r in begun):
-            return "a shift is about to begin"
-        failures = self._records(name, [dg.DagsterRunStatus.FAILURE], since=now - REMEMBERED)
+            return "a shift is starting"
+        failures = self._records(name, [dg.DagsterRunStatus.FAILURE], since=now - FAILURES_WITHIN)
         ended = max((r.end_time or 0.0 for r in failures), default=0.0)
         wait = min(BACKOFF * 2 ** max(0, len(failures) - 1), BACKOFF_MAX)
         if now.timestamp() < ended + wait.total_seconds():
-            return f"failed {len(failures)} times lately, waits"
+            return f"failed {len(failures)} times recently, waits before the next try"
         last = Leases(state).last(lease_names(name)[0])
         epoch = 1 if last is None else last.epoch + 1
         tags = {TAG: name, EPOCH_TAG: str(epoch)}
-        # A key never starts a run again: that of an epoch whose run ended before it was a shift is another one's.
+        # Dagster starts one run per key. The attempt makes the key new if a run ended before it became a shift.
         attempt = self._instance.get_runs_count(dg.RunsFilter(job_name=LISTEN, tags=tags, statuses=_ENDED))
         config = {"ops": {listening.name: {"config": {"listener": name}}}}
         return dg.RunRequest(run_key=f"{name}:{epoch}:{attempt}", run_config=config, tags=tags)
 
-    def _bury(self, begun: list[dg.RunRecord], now: datetime) -> None:
-        """Calls runs failed that are started and have had no lease for a while: their machine died, or they hang."""
+    def _fail_dead(self, begun: list[dg.RunRecord], now: datetime) -> None:
+        """Reports started runs as failed that have had no lease for GRACE: their machine died, or they hang."""
         for record in begun:
             run = record.dagster_run
             since = self._seen.get(run.run_id, now.timestamp())
             if now.timestamp() - since < GRACE.total_seconds() or _age(record, now) < GRACE:
                 self.without_lease[run.run_id] = since
             else:
-                self._instance.report_run_failed(run, "it gives no sign of life: its lease is over")
+                self._instance.report_run_failed(run, "the run has no lease any more: its machine died or it hangs")
 
     def _records(
         self, name: str, statuses: list[dg.DagsterRunStatus], since: datetime | None = None
     ) -> list[dg.RunRecord]:
-        wanted = dg.RunsFilter(job_name=LISTEN, tags={TAG: name}, statuses=statuses, updated_after=since)
-        return list(self._instance.get_run_records(wanted))
+        runs = dg.RunsFilter(job_name=LISTEN, tags={TAG: name}, statuses=statuses, updated_after=since)
+        return list(self._instance.get_run_records(runs))
 
 
 def _now() -> datetime:
@@ -247,6 +250,6 @@ def _now() -> datetime:
 
 
 def _age(record: dg.RunRecord, now: datetime) -> timedelta:
-    """Since it began; created counts where that is not known."""
+    """Time since the run started, or since it was created if its start is unknown."""
     began = record.start_time or record.create_timestamp.timestamp()
     return timedelta(seconds=now.timestamp() - began)

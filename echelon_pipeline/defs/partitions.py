@@ -1,6 +1,6 @@
-"""Every partitions definition: UTC days, today included.
+"""All partitions definitions: UTC days and UTC hours, including the current one.
 
-Venue and hash bucket below a day are storage, not partitions.
+Venue and hash bucket below a day belong to storage; they are not partitions.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import dagster as dg
 from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.recordings import BEGINNING
 
-# Fixed, so that partitions never vanish from the UI as days go by; how much a first run reads is
-# ECHELON_DAYS_BACK. Widen with ECHELON_START_DATE.
+# Fixed, so that partitions never disappear from the UI. ECHELON_START_DATE sets another start; ECHELON_DAYS_BACK sets
+# how many days a first run reads.
 DEFAULT_START = date(2024, 1, 1)
 
 
 def daily(start: date | None) -> dg.DailyPartitionsDefinition:
-    """UTC days from ``start`` (ECHELON_START_DATE), today included."""
+    """UTC days from ``start`` (ECHELON_START_DATE), including today."""
     return dg.DailyPartitionsDefinition(start_date=str(start or DEFAULT_START), timezone="UTC", end_offset=1)
 
 
@@ -28,7 +28,7 @@ def days_of(context: dg.AssetExecutionContext) -> Sequence[date]:
     return [date.fromisoformat(key) for key in sorted(context.partition_keys)]
 
 
-# Each year before would be 8,760 empty boxes in the UI.
+# An earlier start would add 8,760 empty partitions per year to the UI.
 HOURLY = dg.HourlyPartitionsDefinition(start_date=BEGINNING.strftime(HOUR_KEY), timezone="UTC", end_offset=1)
 
 

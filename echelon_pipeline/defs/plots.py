@@ -1,7 +1,7 @@
-"""Pictures in the metadata of assets, where one says more than a table.
+"""Plots in the metadata of assets.
 
-Belongs here: a query per picture and how it is drawn. Floats are for drawing only. PNG in a data URL: the UI shows it
-without any file to serve.
+Belongs here: the query of each plot and how it is drawn. Floats are used for drawing only. Plots are PNG in a data URL,
+which the UI shows without serving a file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Rows = Sequence[tuple[Any, ...]]
 
-# Closes of the instruments with the most fresh days: lines that are long enough to see.
+# Closes of the instruments with the most fresh days: their lines are the longest.
 _TRENDS = """
     WITH chosen AS (
         SELECT instrument_id, price_source
@@ -75,7 +75,7 @@ PLOTS: dict[str, tuple[str, Callable[[Axes, Rows], None]]] = {
 
 
 def plot_of(session: Session, table: str) -> dict[str, Any]:
-    """Metadata with the table's picture; nothing where it has none, or no rows to draw."""
+    """Metadata with the table's plot; empty if the table has no plot, or no rows to draw."""
     if table not in PLOTS:
         return {}
     if find_spec("matplotlib") is None or find_spec("PIL") is None:
@@ -87,7 +87,7 @@ def plot_of(session: Session, table: str) -> dict[str, Any]:
 
 
 def _png(draw: Callable[[Axes, Rows], None], rows: Rows) -> str:
-    # Imported here: it takes a second, and every process that loads the definitions would wait for it.
+    # Imported here: it takes a second, which every process that loads the definitions would wait for.
     from matplotlib.figure import Figure
     from PIL import Image
 
@@ -99,6 +99,6 @@ def _png(draw: Callable[[Axes, Rows], None], rows: Rows) -> str:
         label.set_rotation(20)
     drawn, target = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
-    # Dagster keeps metadata several times, for ever: 16 colors are a quarter of the bytes.
+    # Dagster stores metadata several times and never deletes it: 16 colors take a quarter of the bytes.
     Image.open(drawn).convert("RGB").quantize(16).save(target, "png", optimize=True)
     return base64.b64encode(target.getvalue()).decode()

@@ -1,6 +1,6 @@
-"""The job that derives core tables again from raw, for the tables, venues and days that its configuration names.
+"""The job that derives core tables again from raw, for the tables, venues and days of its configuration.
 
-Belongs here: configuration, and what a run reports. The work is ``ingest/rederive.py``'s.
+Belongs here: the configuration, and the report of a run. The work itself is in ``ingest/rederive.py``.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from echelon_pipeline.venues.registry import venue_names
 
 
 class RederiveConfig(dg.Config):
-    """``tables``, ``venues``: none named is all. ``first``, ``last``: UTC days of events, ``2026-11-18``, both
-    included; both empty is all."""
+    """``tables``, ``venues``: empty means all. ``first``, ``last``: UTC days of events like ``2026-11-18``, inclusive;
+    both empty means all days."""
 
     tables: list[str] = Field(default=[])
     venues: list[str] = Field(default=[])
@@ -35,7 +35,8 @@ class RederiveConfig(dg.Config):
 
 @dg.op(name="rederive_tables", out=dg.Out(dg.Nothing))
 def rederive_tables(context: dg.OpExecutionContext, warehouse: Resource, config: RederiveConfig) -> None:
-    """Derives the tables again; the output's metadata says what was done and which days could not be derived whole."""
+    """Derives the tables again. The output's metadata has the counts, and the days that could not be derived
+    completely."""
     with classified():
         days = _days(config)
         if unknown := sorted(set(config.venues) - set(venue_names())):
@@ -47,12 +48,12 @@ def rederive_tables(context: dg.OpExecutionContext, warehouse: Resource, config:
 
 @dg.job(name="rederive", hooks={say_failure_class}, executor_def=steady_executor, tags=WORK)
 def rederive_job() -> None:
-    """Core tables are derived again from raw: no venue is asked."""
+    """Derives core tables again from raw, without requests to a venue."""
     rederive_tables()
 
 
 def _days(config: RederiveConfig) -> list[date]:
-    """The days that are asked for; none: all."""
+    """The configured days; empty means all days."""
     if not config.first and not config.last:
         return []
     try:
@@ -65,7 +66,8 @@ def _days(config: RederiveConfig) -> list[date]:
 
 
 def _accept(settings: Settings, tables: Sequence[str]) -> None:
-    """A table that was made again is another one than the one published: that is on purpose."""
+    """Registers the tables as rebuilt on purpose: the publication refuses other tables that differ from the published
+    ones."""
     lake = Lake.of(settings)
     register_rebuilt(settings, [name for name in tables if lake.version(name) is not None])
 

@@ -1,7 +1,7 @@
-"""The refresh job: builds what is older than its inputs, day by day where it is dated, and publishes once.
+"""The refresh job: builds marts that are older than their inputs, dated ones day by day, and publishes once.
 
-Belongs here: the job that asks the lake what is stale, and its reports to Dagster. The question itself
-is ``marts/refresh.py``'s. Not an asset job: which parts it builds is known only when it looks.
+Belongs here: the job, and its reports to Dagster. ``marts/refresh.py`` finds stale parts. It is not an asset job,
+because the parts to build are only known when it runs.
 """
 
 import dagster as dg
@@ -21,13 +21,13 @@ from echelon_pipeline.publish.publish import publish
 
 @dg.op(pool="marts", out=dg.Out(int))
 def refresh_marts(context: dg.OpExecutionContext, warehouse: Resource) -> int:
-    """Builds every stale part and reports it as a materialization; how many. Days that an older version of the parsers
-    made are derived again first, a bounded number."""
+    """Builds every stale part, reports each as a materialization, and returns their number. First derives a bounded
+    number of days of an older parser version again."""
     parts = 0
     with classified():
         require_intact_lake(warehouse.settings())
-        found = rederive_stale(warehouse.session(context.run_id), warehouse.settings().rederive_days)
-        for line in found.sentences():
+        rederived = rederive_stale(warehouse.session(context.run_id), warehouse.settings().rederive_days)
+        for line in rederived.sentences():
             context.log.info(line)
         for built in guarded_refresh(warehouse.settings(), run_id=context.run_id).run():
             context.log_event(report.built_part(built))
@@ -37,14 +37,14 @@ def refresh_marts(context: dg.OpExecutionContext, warehouse: Resource) -> int:
 
 @dg.op(pool="publication")
 def publish_refreshed(context: dg.OpExecutionContext, warehouse: Resource, parts: int) -> None:
-    """Publishes what was built, and whatever else changed, to the file and to Postgres where there is one."""
+    """Publishes all changed tables to the file, and to Postgres if it is configured."""
     settings = warehouse.settings()
     with classified():
         done = publish(settings, soon=parts > 0)
     context.log.info("%d parts built; %s", parts, "published" if done else "nothing to publish")
     for key in PUBLISHED if done else ():
         context.log_event(dg.AssetMaterialization(asset_key=key, metadata={"published": True}))
-    # Also where there is nothing new: the mirror may be older than the file.
+    # Also without a new publication: the mirror may be older than the file.
     if settings.postgres_url is not None:
         with classified():
             context.log_event(dg.AssetMaterialization(asset_key=MIRROR, metadata=mirror(settings)))
@@ -53,5 +53,5 @@ def publish_refreshed(context: dg.OpExecutionContext, warehouse: Resource, parts
 
 @dg.job(hooks={say_failure_class}, executor_def=steady_executor, tags=WORK)
 def refresh() -> None:
-    """What is stale is built, inputs first, then published once."""
+    """Builds stale marts, inputs first, then publishes once."""
     publish_refreshed(refresh_marts())

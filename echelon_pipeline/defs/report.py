@@ -1,6 +1,6 @@
-"""What a run says about itself: metadata of definitions and of materializations, failures, checks.
+"""Reports of runs to Dagster: metadata of definitions and of materializations, check results.
 
-Belongs here: turning the registry and an ingest's counts into Dagster's shapes.
+Belongs here: turning the registry of tables and the counts of a unit of work into Dagster's types.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from echelon_pipeline.marts.builds import ALL
 from echelon_pipeline.marts.refresh import Built
 from echelon_pipeline.tables import TABLES, Feeder, Table
 
-# Assets write through the warehouse and hand no value on.
+# Assets write through the warehouse and pass no value to other steps.
 Materialized = dg.MaterializeResult[None]
 Reported = Materialized | dg.AssetCheckResult
 
@@ -57,8 +57,8 @@ def spec_of(
     about: str = "",
     feeder: Feeder | None = None,
 ) -> dg.AssetSpec:
-    """The spec of an asset that writes (its venue's part of) a table of the registry; ``feeder``: if it is not the
-    table's first one."""
+    """The spec of an asset that writes (its venue's part of) a table of the registry. ``feeder``: default the table's
+    first feeder."""
     registered = TABLES[table]
     return dg.AssetSpec(
         dg.AssetKey(list(key)),
@@ -72,7 +72,7 @@ def spec_of(
 
 
 def run_metadata(counts: Counts, table: str) -> dict[str, Any]:
-    """What a unit did to one table, and what it asked of the venue."""
+    """The counts of a unit of work for one table, and its requests to the venue."""
     shown: dict[str, Any] = {
         "rows_staged": counts.staged.get(table, 0),
         "rows_new": counts.new.get(table, 0),
@@ -94,7 +94,7 @@ def run_metadata(counts: Counts, table: str) -> dict[str, Any]:
 
 
 def table_state(session: Session, table: str, venue: str | None, days: Sequence[date] = ()) -> dict[str, Any]:
-    """Row count and a small preview of what a table holds now (for a venue, for some days)."""
+    """Row count and a small preview of a table's current rows (of a venue, of some days)."""
     where: dict[str, Sequence[object]] = {}
     if venue is not None:
         where["venue"] = [venue]
@@ -133,7 +133,7 @@ def _cell(value: object) -> str:
 
 
 def rules_check(table: str, key: Sequence[str]) -> dg.AssetCheckSpec:
-    """The check that says a table's rules held for everything that was committed."""
+    """The check that a table's rules hold for all committed rows."""
     return dg.AssetCheckSpec(
         "rules",
         asset=dg.AssetKey(list(key)),
@@ -141,21 +141,21 @@ def rules_check(table: str, key: Sequence[str]) -> dg.AssetCheckSpec:
     )
 
 
-def rules_held(table: str, key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
-    """Passed: a violation raises before anything is committed (``rules_broken``)."""
+def rules_passed(table: str, key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
+    """The passed check: a violation raises before the commit (``rules_failed``)."""
     return rules_result(table, key, counts.staged.get(table, 0))
 
 
-def rules_broken(failure: dg.Failure, keys: Mapping[str, Sequence[str]]) -> Iterator[dg.AssetCheckResult]:
-    """The failed check of the table whose rows broke a rule, to be yielded before the step fails; nothing where the
-    step failed for another reason. ``keys``: the tables of the step and their assets."""
+def rules_failed(failure: dg.Failure, keys: Mapping[str, Sequence[str]]) -> Iterator[dg.AssetCheckResult]:
+    """The failed check of the table whose rows violate a rule, to be yielded before the step fails. Empty if the step
+    failed for another reason. ``keys``: the tables of the step and their assets."""
     error = failure.__cause__
     if isinstance(error, RuleViolation) and error.table in keys:
         yield rules_result(error.table, keys[error.table], 0, broken=str(error))
 
 
 def rules_result(table: str, key: Sequence[str], rows: int, *, broken: str = "") -> dg.AssetCheckResult:
-    """Passed on so many rows, or failed with the rule that is broken and rows that break it."""
+    """Passed with the number of rows, or failed with the violated rule and sample rows."""
     return dg.AssetCheckResult(
         check_name="rules",
         asset_key=dg.AssetKey(list(key)),
@@ -169,17 +169,17 @@ def rules_result(table: str, key: Sequence[str], rows: int, *, broken: str = "")
 
 
 def built_check(table: str, key: Sequence[str]) -> dg.AssetCheckSpec:
-    """The check that says a mart is no older than its inputs allow."""
+    """The check that a mart was built from its current inputs."""
     return dg.AssetCheckSpec(
         "built",
         asset=dg.AssetKey(list(key)),
-        description=f"The statement of {table} ran on its inputs; where it failed, the last version is kept.",
+        description=f"The statement of {table} ran on its inputs. If it failed, the last version is kept.",
     )
 
 
 def built_result(key: Sequence[str], failed: str, emptied: str = "") -> dg.AssetCheckResult:
-    """Failed where the last version is kept, with the reason: an error where the statement failed, a warning where it
-    gives no row any more."""
+    """Failed if the last version is kept, with the reason: an error if the statement failed, a warning if it gives no
+    rows any more."""
     return dg.AssetCheckResult(
         check_name="built",
         asset_key=dg.AssetKey(list(key)),
@@ -190,7 +190,7 @@ def built_result(key: Sequence[str], failed: str, emptied: str = "") -> dg.Asset
 
 
 def built_part(built: Built) -> dg.AssetMaterialization:
-    """The report of a part of a mart: a day, or all of it."""
+    """The materialization of a part of a mart: a day, or the whole mart."""
     dated = built.part != ALL
     return dg.AssetMaterialization(
         asset_key=built.table.split("."),
@@ -200,18 +200,18 @@ def built_part(built: Built) -> dg.AssetMaterialization:
 
 
 def parsed_check(key: Sequence[str]) -> dg.AssetCheckSpec:
-    """The check that says every payload became rows."""
+    """The check that every payload became rows."""
     return dg.AssetCheckSpec(
         "no_dead_letters",
         asset=dg.AssetKey(list(key)),
-        description="Every payload of this run became rows; those that could not are in core.dead_letters, and the "
-        "days that they may belong to are not complete.",
+        description="Every payload of this run became rows. Unreadable payloads are in core.dead_letters, and the days "
+        "that they may belong to are not complete.",
     )
 
 
-def parsed(key: Sequence[str], counts: Counts, limit: float) -> dg.AssetCheckResult:
-    """Failed where payloads were kept as dead letters: an error where the unread rows are more than ``limit`` of the
-    rows of this run (ECHELON_MAX_UNREAD_SHARE), else a warning."""
+def parsed_result(key: Sequence[str], counts: Counts, limit: float) -> dg.AssetCheckResult:
+    """Failed if there are dead letters: an error if the share of unread rows of this run exceeds ``limit``
+    (ECHELON_MAX_UNREAD_SHARE), else a warning."""
     unread = counts.unread_rows
     share = unread / (unread + max(counts.staged.values(), default=0)) if unread else 0.0
     return dg.AssetCheckResult(
@@ -224,16 +224,16 @@ def parsed(key: Sequence[str], counts: Counts, limit: float) -> dg.AssetCheckRes
 
 
 def available_check(key: Sequence[str]) -> dg.AssetCheckSpec:
-    """The check that says the venue had everything that was asked for."""
+    """The check that the venue had all requested data."""
     return dg.AssetCheckSpec(
         "available",
         asset=dg.AssetKey(list(key)),
-        description="The venue had all that was asked for; what it lacks is unavailable in core.ingest_windows.",
+        description="The venue had all requested data. Data that it lacks is unavailable in core.ingest_windows.",
     )
 
 
-def available(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
-    """Failed (a warning) where the venue, or the recording in its place, lacks something."""
+def available_result(key: Sequence[str], counts: Counts) -> dg.AssetCheckResult:
+    """Failed (a warning) if the venue, or the recording that replaces it, lacks requested data."""
     return dg.AssetCheckResult(
         check_name="available",
         asset_key=dg.AssetKey(list(key)),

@@ -1,4 +1,4 @@
-"""Schedules: when what is read. All follow one setting (ECHELON_SCHEDULES; off by default).
+"""Schedules of all jobs. One setting starts them (ECHELON_SCHEDULES; off by default).
 
 Instruments: the configured scope every 15 minutes, changes hourly, full reconciliation daily. Days: today
 every 15 minutes, yesterday hourly until 06:00 UTC, D-2 and D-7 as daily sweeps that read the day again.
@@ -31,7 +31,7 @@ from echelon_pipeline.venues.registry import venue_names
 
 
 def schedules(status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
-    """Every schedule; ``status``: whether it runs before anyone has said so in the UI."""
+    """Every schedule. ``status``: its initial status in the UI."""
 
     def plain(name: str, job: UnresolvedAssetJobDefinition | dg.JobDefinition, cron: str) -> dg.ScheduleDefinition:
         return dg.ScheduleDefinition(name=name, job=job, cron_schedule=cron, default_status=status)
@@ -81,12 +81,12 @@ def _days(
     )
 
 
-# Hours that one tick asks for: the newest, so that what is live waits for nothing, and of the others the oldest. After
-# a long pause the rest follows with the next ticks.
+# Hours per tick: the newest ones, so that current books do not wait, and the oldest of the others. After a long pause
+# the next ticks derive the rest.
 NEWEST, OLDEST = 4, 8
 
 
-# An hour that failed makes room for others meanwhile: what is damaged fails every time.
+# A failed hour is retried after this time: a damaged one fails every time and must not take the slots of others.
 FAILED_WAIT = timedelta(hours=1)
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _UNDER_WAY = [s for s in dg.DagsterRunStatus if s not in (*_FAILED, dg.DagsterRunStatus.SUCCESS)]
@@ -95,9 +95,9 @@ _UNDER_WAY = [s for s in dg.DagsterRunStatus if s not in (*_FAILED, dg.DagsterRu
 def books_recorded(
     context: dg.ScheduleEvaluationContext, warehouse: Resource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Hours whose segments are not what their tables are made of; the one that is being recorded is among them.
+    """Requests runs for hours with segments that are not in their tables yet, including the current hour.
 
-    Not those whose run has not ended yet, nor those that failed within the last hour.
+    Leaves out hours whose run has not ended, and hours that failed within the last hour.
     """
     session, now = warehouse.session(), datetime.now(UTC)
     due: dict[datetime, list[str]] = {}
@@ -109,12 +109,13 @@ def books_recorded(
     for starts_at in sorted({*asked[:OLDEST], *asked[-NEWEST:]}):
         yield dg.RunRequest(run_key="books:" + ":".join(due[starts_at]), partition_key=starts_at.strftime(HOUR_KEY))
     if not asked:
-        why = f"{len(due)} hours are under way, or failed lately" if due else "every recorded hour is in its tables"
+        why = f"{len(due)} hours are running or failed recently" if due else "every recorded hour is in its tables"
         yield dg.SkipReason(why)
 
 
 def _hours_of_runs(instance: dg.DagsterInstance, now: datetime) -> set[str | None]:
-    """Partitions of runs that have not ended, or failed lately: a run key is one of its tick alone."""
+    """Partitions of runs that have not ended, or that failed within the last hour. Run keys cannot exclude them: a key
+    contains the digests of a tick."""
     under_way = dg.RunsFilter(job_name=books_job.name, statuses=_UNDER_WAY)
     failed = dg.RunsFilter(job_name=books_job.name, statuses=_FAILED, updated_after=now - FAILED_WAIT)
     return {run.tags.get("dagster/partition") for some in (under_way, failed) for run in instance.get_runs(some)}

@@ -1,6 +1,6 @@
-"""Sensors: what follows from the outcome of a run, and runs whose process is gone.
+"""Sensors: runs that follow the outcome of other runs, and the end of runs whose process is gone.
 
-Belongs here: sensors that need nothing but jobs. The listeners' is in ``listening.py``.
+Belongs here: sensors that depend on jobs only. The sensor of listeners is in ``listening.py``.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from echelon_pipeline.ops.warehouse import Resource
 
 
 def sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
-    """Every sensor but the listeners'; ``status``: whether those that start runs do before anyone has said so."""
+    """Every sensor except that of listeners. ``status``: initial status of the sensors that start runs."""
     failed = dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.FAILURE,
         monitored_jobs=[main_job, instruments_job, daily_job],
@@ -31,12 +31,12 @@ def sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
 
 
 def publish_after_failure(context: dg.RunStatusSensorContext) -> dg.RunRequest:
-    """A failed step skips the publication of its run: what the other venue committed is published here."""
+    """Publishes the data of the other venue: a failed step skips the publication of its run."""
     return dg.RunRequest(run_key=context.dagster_run.run_id)
 
 
 def refresh_after_backfill(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """A backfill's days are in the marts without waiting for the hour."""
+    """Refreshes the marts after each run of a backfill, without waiting for the hourly refresh."""
     backfill = context.dagster_run.tags.get("dagster/backfill")
     if backfill is None:
         yield dg.SkipReason("not a backfill")
@@ -46,6 +46,6 @@ def refresh_after_backfill(context: dg.RunStatusSensorContext) -> Iterator[dg.Ru
 
 @dg.sensor(name="dead_runs", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def dead_runs(context: dg.SensorEvaluationContext, warehouse: Resource) -> dg.SkipReason:
-    """Ends runs whose process is gone, so that those that wait for their slots go on."""
+    """Ends runs whose process is gone, so that runs that wait for their slots continue."""
     ended = end_dead_runs(context.instance, warehouse.settings())
-    return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run that is under way has its process")
+    return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every unfinished run has a live process")

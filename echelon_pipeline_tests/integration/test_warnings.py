@@ -159,11 +159,11 @@ def test_a_run_with_unread_rows_says_how_many_where_and_ends_well(world: World) 
 
 
 def test_a_run_below_the_limit_is_a_warning() -> None:
-    checked = report.parsed(["x"], Counts(dead_letters=1, unread_rows=1, staged={"core.trades": 999}), 0.001)
+    checked = report.parsed_result(["x"], Counts(dead_letters=1, unread_rows=1, staged={"core.trades": 999}), 0.001)
     assert (checked.passed, checked.severity) == (False, dg.AssetCheckSeverity.WARN)
-    checked = report.parsed(["x"], Counts(dead_letters=1, unread_rows=1, staged={"core.trades": 998}), 0.001)
+    checked = report.parsed_result(["x"], Counts(dead_letters=1, unread_rows=1, staged={"core.trades": 998}), 0.001)
     assert (checked.passed, checked.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    checked = report.parsed(["x"], Counts(dead_letters=1), 0.001)
+    checked = report.parsed_result(["x"], Counts(dead_letters=1), 0.001)
     assert (checked.passed, checked.severity) == (False, dg.AssetCheckSeverity.WARN), "rows that were not asked for"
 
 

@@ -1,4 +1,4 @@
-"""The keeper: every active listener has a shift, and never two beside each other but for the overlap."""
+"""The starter: every active listener has a shift, and never two beside each other but for the overlap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from echelon_pipeline.defs import listening
 from echelon_pipeline.defs.jobs import WORK, books_job, daily_job, main_job
-from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, LISTEN, TAG, Keeper, listeners_at_work
+from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, LISTEN, TAG, ShiftStarter, start_shifts
 from echelon_pipeline.defs.refreshing import refresh
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
@@ -51,25 +51,25 @@ def run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, name: str = "
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
-    """The keeper's clock goes on; Dagster's and the leases' do not."""
+    """The starter's clock goes on; Dagster's and the leases' do not."""
     monkeypatch.setattr(listening, "_now", lambda: datetime.now(UTC) + by)
 
 
-def look(instance: dg.DagsterInstance, state: State, seen: dict[str, float] | None = None) -> dg.RunRequest | str:
-    return Keeper(instance, seen or {}).look(state, "l")
+def answer(instance: dg.DagsterInstance, state: State, seen: dict[str, float] | None = None) -> dg.RunRequest | str:
+    return ShiftStarter(instance, seen or {}).request_or_reason(state, "l")
 
 
 def test_a_listener_without_a_shift_gets_one_and_one_that_is_at_work_none(
     instance: dg.DagsterInstance, state: State
 ) -> None:
-    request = look(instance, state)
+    request = answer(instance, state)
     assert isinstance(request, dg.RunRequest)
     assert (request.run_key, request.tags) == ("l:1:0", {TAG: "l", EPOCH_TAG: "1"})
     coming = run(instance, QUEUED)
-    assert look(instance, state) == "a shift is about to begin"
+    assert answer(instance, state) == "a shift is starting"
     right = ShiftLease.begin(state, "l", coming.run_id, 30)
     assert right is not None
-    assert look(instance, state) == "shift 1 is at work"
+    assert answer(instance, state) == "shift 1 is running"
 
 
 def test_a_successor_is_started_when_the_shift_hands_over_and_only_one(
@@ -78,34 +78,34 @@ def test_a_successor_is_started_when_the_shift_hands_over_and_only_one(
     first = run(instance, STARTED)
     right = ShiftLease.begin(state, "l", first.run_id, 30)
     assert right is not None
-    assert look(instance, state) == "shift 1 is at work"
+    assert answer(instance, state) == "shift 1 is running"
     assert right.hand_over(60)
-    request = look(instance, state)
+    request = answer(instance, state)
     assert isinstance(request, dg.RunRequest)
     assert request.run_key == "l:2:0"
     second = run(instance, STARTED, epoch=2)
-    assert look(instance, state) == "a shift is about to begin"
+    assert answer(instance, state) == "a shift is starting"
     assert ShiftLease.begin(state, "l", second.run_id, 30) is not None
-    assert look(instance, state) == "shift 2 is at work"
+    assert answer(instance, state) == "shift 2 is running"
 
 
 def test_a_run_whose_machine_died_is_replaced_and_then_called_failed(
     instance: dg.DagsterInstance, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zombie = run(instance, STARTED)
-    assert look(instance, state) == "a shift is about to begin"  # it has just begun
+    assert answer(instance, state) == "a shift is starting"  # it has just begun
     assert Leases(state).acquire("listener/l", zombie.run_id, -1) is not None  # its lease is over
     later(monkeypatch, timedelta(hours=1))
-    keeper = Keeper(instance, {})
-    request = keeper.look(state, "l")
+    starter = ShiftStarter(instance, {})
+    request = starter.request_or_reason(state, "l")
     assert isinstance(request, dg.RunRequest)
     assert request.run_key == "l:2:0"
-    assert set(keeper.without_lease) == {zombie.run_id}
+    assert set(starter.without_lease) == {zombie.run_id}
     found = instance.get_run_by_id(zombie.run_id)
     assert found is not None
     assert found.status is STARTED
     later(monkeypatch, timedelta(hours=1) + GRACE)
-    assert isinstance(look(instance, state, keeper.without_lease), dg.RunRequest)
+    assert isinstance(answer(instance, state, starter.without_lease), dg.RunRequest)
     found = instance.get_run_by_id(zombie.run_id)
     assert found is not None
     assert found.status is FAILURE
@@ -118,9 +118,9 @@ def test_a_run_that_ended_before_it_was_a_shift_does_not_use_up_the_key_and_fail
         instance.report_run_failed(run(instance, STARTED))
         wait = BACKOFF * 2 ** (count - 1)
         later(monkeypatch, wait - timedelta(seconds=5))
-        assert look(instance, state) == f"failed {count} times lately, waits"
+        assert answer(instance, state) == f"failed {count} times recently, waits before the next try"
         later(monkeypatch, wait + timedelta(seconds=1))
-        request = look(instance, state)
+        request = answer(instance, state)
         assert isinstance(request, dg.RunRequest)
         assert request.run_key == f"l:1:{count}"
 
@@ -129,7 +129,7 @@ def test_the_sensor_looks_after_active_listeners_only(
     instance: dg.DagsterInstance, settings: Settings, state: State
 ) -> None:
     def ticked() -> dg.SensorResult:
-        found = listeners_at_work(dg.build_sensor_context(instance=instance), Warehouse(settings))
+        found = start_shifts(dg.build_sensor_context(instance=instance), Warehouse(settings))
         assert isinstance(found, dg.SensorResult)
         return found
 
@@ -138,7 +138,7 @@ def test_the_sensor_looks_after_active_listeners_only(
     [request] = ticked().run_requests or []
     assert request.run_config == {"ops": {"listening": {"config": {"listener": "a"}}}}
     assert ShiftLease.begin(state, "a", "somebody", 30) is not None
-    assert ticked().skip_reason == dg.SkipReason("a: shift 1 is at work")
+    assert ticked().skip_reason == dg.SkipReason("a: shift 1 is running")
 
 
 def test_a_mistake_in_the_file_of_listeners_stops_nobody(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -147,7 +147,7 @@ def test_a_mistake_in_the_file_of_listeners_stops_nobody(tmp_path: Path, instanc
     found = []
     warehouse = Warehouse(load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_LISTENERS_FILE": str(path)}))
     for _ in range(2):
-        result = listeners_at_work(dg.build_sensor_context(instance=instance), warehouse)
+        result = start_shifts(dg.build_sensor_context(instance=instance), warehouse)
         assert isinstance(result, dg.SensorResult)
         found += [request.tags[TAG] for request in result.run_requests or []]
         path.write_text("listeners: [{name: a}]", encoding="utf-8")

@@ -2,10 +2,10 @@
 
 listings.py   payloads into raw; events, series, instruments
 daily.py      trades, prices, builder fills of UTC days
-further.py    resolutions, leaderboards, combos
+undated.py    resolutions, leaderboards, combos
 books.py      order books by UTC hour
 marts.py      one asset per mart
-closing.py    reports and the publication at the end of a run
+closing.py    reports, publication and maintenance
 health.py     the daily report
 mirror.py     the mirror in Postgres
 """

@@ -1,4 +1,4 @@
-"""Order books by UTC hour: what listeners meant to watch, and what closed segments of their recordings say."""
+"""Order books by UTC hour: the export of listeners and intents, and the tables derived from recorded segments."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from echelon_pipeline.streams.intents import INTENTS, LISTENERS, export_listener
 from echelon_pipeline.streams.recordings import hour_of
 from echelon_pipeline.venues.registry import venue_names
 
-# Below this share of the time that was meant the hour deserves a look; a shift's change costs a second or two.
+# Minimum share of the intended time with a valid book; a change of shifts costs a second or two.
 COVERED = 0.99
 _LISTENER_KEYS = {name: name.split(".") for name in (LISTENERS, INTENTS)}
 
@@ -32,7 +32,7 @@ _LISTENER_KEYS = {name: name.split(".") for name in (LISTENERS, INTENTS)}
     ],
 )
 def core_listeners(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
-    """Exports listeners and intents where they changed."""
+    """Exports listeners and intents if they changed."""
     session = warehouse.session(context.run.run_id)
     with classified():
         counts = export_listeners(session)
@@ -42,7 +42,7 @@ def core_listeners(context: dg.AssetExecutionContext, warehouse: Resource) -> It
 
 
 def capture_key(venue: Venue) -> dg.AssetKey:
-    """What a shift reports closed segments on."""
+    """The asset on which a shift reports closed segments."""
     return dg.AssetKey(["capture", venue])
 
 
@@ -50,7 +50,7 @@ def _capture(venue: Venue) -> dg.AssetSpec:
     return dg.AssetSpec(
         capture_key(venue),
         description="One row is one frame as it arrived, with its time and place on its connection.\n\n"
-        f"Segments of {venue}'s stream, written by listeners; each that is closed is reported here.",
+        f"Segments of {venue}'s streams, written by listeners. Each closed segment is reported here.",
         owners=report.OWNERS,
         kinds={"python", "arrow"},
     )
@@ -81,7 +81,7 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "covered",
                 asset=snapshots,
-                description=f"Books were believed for at least {COVERED:.0%} of the time that was meant.",
+                description=f"Books were valid for at least {COVERED:.0%} of the intended time.",
             ),
         ],
         partitions_def=HOURLY,
@@ -99,18 +99,18 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
                     counts = derive_hour(session, hour)
                     share = believed_share(session, hour)
                     for name, key in keys.items():
-                        told = {"dagster/partition_row_count": counts.staged[name], "is_over": hour.is_over}
-                        context.add_asset_metadata(told, asset_key=key, partition_key=starts_at.strftime(HOUR_KEY))
+                        metadata = {"dagster/partition_row_count": counts.staged[name], "is_over": hour.is_over}
+                        context.add_asset_metadata(metadata, asset_key=key, partition_key=starts_at.strftime(HOUR_KEY))
                     total.add(counts)
         except dg.Failure as failure:
-            yield from report.rules_broken(failure, {name: key.path for name, key in keys.items()})
+            yield from report.rules_failed(failure, {name: key.path for name, key in keys.items()})
             raise
         for name, key in keys.items():
-            checks = [report.rules_held(name, key.path, total)]
+            checks = [report.rules_passed(name, key.path, total)]
             if key == snapshots:
                 checks.append(_covered(key, share))
-            metadata: dict[str, Any] = {"rows": total.staged.get(name, 0), "frames": total.objects}
-            yield dg.MaterializeResult(asset_key=key, metadata=metadata, check_results=checks)
+            totals: dict[str, Any] = {"rows": total.staged.get(name, 0), "frames": total.objects}
+            yield dg.MaterializeResult(asset_key=key, metadata=totals, check_results=checks)
 
     return books
 
@@ -121,11 +121,11 @@ def _covered(key: dg.AssetKey, share: float | None) -> dg.AssetCheckResult:
         asset_key=key,
         passed=share is None or share >= COVERED,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"believed_share": "nothing was meant" if share is None else round(share, 6)},
+        metadata={"believed_share": "nothing was intended" if share is None else round(share, 6)},
     )
 
 
 def book_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The export of listeners, and of every venue what was captured and the books of it."""
+    """The export of listeners, and for every venue its captured segments and its books."""
     names = venue_names()
     return [core_listeners, *(_capture(venue) for venue in names), *(_books(venue) for venue in names)]

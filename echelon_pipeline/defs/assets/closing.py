@@ -1,4 +1,4 @@
-"""What closes a run: the reports on completeness and dead letters, the publication."""
+"""The end of a run: reports on completeness and dead letters, the publication; and the lake's maintenance."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.marts import mart_key
-from echelon_pipeline.defs.feeders import last_of_run, read_by_publication
+from echelon_pipeline.defs.feeders import last_of_run, publication_deps
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.ingest.newer_parsers import rederive_stale
@@ -40,7 +40,7 @@ def _log_asset(table: str) -> dg.AssetsDefinition:
 
 
 class PublishConfig(dg.Config):
-    """``force``: publish what changed although the last publication is younger than ECHELON_PUBLISH_EVERY."""
+    """``force``: publish changes even if the last publication is younger than ECHELON_PUBLISH_EVERY."""
 
     force: bool = False
 
@@ -49,7 +49,7 @@ _FILE = ["published", "duckdb"]
 _VIEWS = {v.name.rpartition("/")[2]: v for v in statements("views")}
 
 
-# What a publication renews.
+# The assets that a publication updates.
 PUBLISHED = [dg.AssetKey(_FILE), *(dg.AssetKey(["published", name]) for name in _VIEWS)]
 
 
@@ -74,7 +74,7 @@ def _published() -> dg.AssetsDefinition:
             dg.AssetSpec(
                 dg.AssetKey(_FILE),
                 deps=[
-                    *read_by_publication(),
+                    *publication_deps(),
                     *logs,
                     *(mart_key(m) for m in marts()),
                 ],
@@ -88,7 +88,7 @@ def _published() -> dg.AssetsDefinition:
         pool="publication",
     )
     def published_duckdb(warehouse: Resource, config: PublishConfig) -> Iterator[Materialized]:
-        """Publishes, unless the last publication is too young and nobody asked."""
+        """Publishes, unless the last publication is too recent and ``force`` is not set."""
         settings = warehouse.settings()
         with classified():
             done = publish(settings, soon=config.force)
@@ -108,7 +108,7 @@ def _published() -> dg.AssetsDefinition:
 
 
 def require_built(settings: Settings) -> None:
-    """Fails the step, when everything else is published, where a mart could not be built. Raises dg.Failure."""
+    """Fails the step after the publication if a mart could not be built. Raises dg.Failure."""
     failed = outdated_marts(Lake.of(settings), FAILED)
     if failed:
         with classified():
@@ -122,21 +122,21 @@ def require_built(settings: Settings) -> None:
     pool="publication",
 )
 def lake_maintenance(warehouse: Resource) -> Materialized:
-    """One row is one table of the lake: compacted, and rid of files that no kept publication names.
+    """One row is one table of the lake, compacted, without files that no kept publication names.
 
-    Days that an older version of the parsers made are derived again, a bounded number."""
+    Also derives a bounded number of days of an older parser version again."""
     settings = warehouse.settings()
     with classified():
         done = maintain(settings)
         expired = expire_recordings(warehouse.session(), datetime.now(UTC))
-        found = rederive_stale(warehouse.session(), settings.rederive_days)
-    told = {**done.as_dict(), "recordings_deleted_bytes": expired}
-    stale = "\n".join(found.sentences()) or "none"
+        rederived = rederive_stale(warehouse.session(), settings.rederive_days)
+    counts = {**done.as_dict(), "recordings_deleted_bytes": expired}
+    stale = "\n".join(rederived.sentences()) or "none"
     return dg.MaterializeResult(
-        metadata={"done": dg.MetadataValue.json(told), "days_of_an_older_parser": dg.MetadataValue.text(stale)}
+        metadata={"done": dg.MetadataValue.json(counts), "days_of_an_older_parser": dg.MetadataValue.text(stale)}
     )
 
 
 def closing_assets() -> list[dg.AssetsDefinition]:
-    """Reports on what every unit of work wrote, the publication, and maintenance."""
+    """Reports on tables that every unit of work writes, the publication, and maintenance."""
     return [*(_log_asset(table) for table in fed_by(Feeder.UNITS)), _published(), lake_maintenance]

@@ -17,14 +17,13 @@ from echelon_pipeline.tables import TABLES, Feeder, daily_tables
 from echelon_pipeline.venues.base import Venue
 from echelon_pipeline.venues.registry import feeding
 
-# A backfill is cut into runs of this many days, so that a failure costs little; what is committed is
-# skipped when such a run is tried again.
+# A backfill is one run. When it is run again, it skips the days that are committed.
 BACKFILL = dg.BackfillPolicy.single_run()
 
 
 class DayConfig(dg.Config):
-    """``refetch``: read the days again although they are complete. Raw gains payloads, nothing is lost. ``again``:
-    derive the days again from raw, and ask the venue nothing."""
+    """``refetch``: fetch the days again even if they are complete; raw only gains payloads. ``again``: derive the days
+    again from raw, without requests to the venue."""
 
     refetch: bool = False
     again: bool = False
@@ -54,7 +53,7 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
                 else:
                     counts = _work(session, venue, feeder, owned, refetch=config.refetch)
         except dg.Failure as failure:
-            yield from report.rules_broken(failure, {table: key})
+            yield from report.rules_failed(failure, {table: key})
             raise
         for day in owned:
             context.add_asset_metadata(
@@ -64,9 +63,9 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
             asset_key=dg.AssetKey(key),
             metadata=report.run_metadata(counts, table),
             check_results=[
-                report.rules_held(table, key, counts),
-                report.parsed(key, counts, session.settings.max_unread_share),
-                report.available(key, counts),
+                report.rules_passed(table, key, counts),
+                report.parsed_result(key, counts, session.settings.max_unread_share),
+                report.available_result(key, counts),
             ],
         )
 
@@ -74,7 +73,7 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
 
 
 def daily_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """Assets that are partitioned by UTC day and ask a venue."""
+    """Assets that are partitioned by UTC day and request data from a venue."""
     return [_daily_asset(days, venue, table) for table in daily_tables() for venue in feeding(TABLES[table].fed_by[0])]
 
 

@@ -1,4 +1,4 @@
-"""The daily look at the whole: what failed, is missing, partial, unavailable or stale."""
+"""The daily health report: failed runs, and missing, partial, unavailable or stale data."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from echelon_pipeline.ops.health import DataFinding, findings
 from echelon_pipeline.ops.warehouse import Resource
 
 KEY = ["health", "report"]
-# Runs of the last day are reported, each once: the report is made daily.
+# The daily report has the failed runs of the last day, so that each run is reported once.
 WITHIN = timedelta(hours=24)
 SHOWN = 50
 
@@ -23,12 +23,12 @@ def _failed_runs(instance: dg.DagsterInstance) -> Iterator[DataFinding]:
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     for record in instance.get_run_records(failed, limit=SHOWN):
         run = record.dagster_run
-        yield DataFinding("failed", f"run {run.run_id[:8]} of {run.job_name}", run.tags.get(TAG, "no step said why"))
+        yield DataFinding("failed", f"run {run.run_id[:8]} of {run.job_name}", run.tags.get(TAG, "no reason recorded"))
 
 
 def _markdown(found: list[DataFinding]) -> str:
     if not found:
-        return "nothing to look at"
+        return "no findings"
     rows = [f"| {f.kind} | {f.what} | {f.detail} |" for f in found[:SHOWN]]
     return "\n".join(["| kind | what | detail |", "|---|---|---|", *rows])
 
@@ -45,12 +45,10 @@ def _markdown(found: list[DataFinding]) -> str:
             kinds={"python"},
         )
     ],
-    check_specs=[
-        dg.AssetCheckSpec("healthy", asset=dg.AssetKey(KEY), description="There is nothing that somebody should see.")
-    ],
+    check_specs=[dg.AssetCheckSpec("healthy", asset=dg.AssetKey(KEY), description="No finding needs attention.")],
 )
 def health_report(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
-    """Looks, and fails its check where there is a finding: an error where rows are unread above the limit, else a
+    """Reports findings and fails its check if there are any: an error if unread rows exceed the limit, else a
     warning."""
     with classified():
         found = [*_failed_runs(context.instance), *findings(warehouse.settings())]

@@ -1,4 +1,4 @@
-"""Listing assets per venue: payloads into raw, raw into events, series, instruments and what hangs on them."""
+"""Listing assets per venue: payloads into raw; raw into events, series, instruments and dependent tables."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ class ListingConfig(dg.Config):
 
 
 class DeriveConfig(dg.Config):
-    """``again``: derive all of raw once more, also what was derived before."""
+    """``again``: derive all of raw again, including payloads that were derived before."""
 
     again: bool = False
 
@@ -49,7 +49,7 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
         with classified():
             counts = main.fetch(session, venue, main.as_mode(config.mode))
         metadata = report.run_metadata(counts, "raw.objects")
-        checks = [report.available(key, counts)]
+        checks = [report.available_result(key, counts)]
         yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=metadata, check_results=checks)
 
     return listings
@@ -68,13 +68,13 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
             with classified():
                 counts = main.derive(session, venue, again=config.again)
         except dg.Failure as failure:
-            yield from report.rules_broken(failure, {table: core_key(venue, table) for table in derived})
+            yield from report.rules_failed(failure, {table: core_key(venue, table) for table in derived})
             raise
         for table in derived:
             key = core_key(venue, table)
-            results = [report.rules_held(table, key, counts)]
+            results = [report.rules_passed(table, key, counts)]
             if table == "core.instruments":
-                results.append(report.parsed(key, counts, session.settings.max_unread_share))
+                results.append(report.parsed_result(key, counts, session.settings.max_unread_share))
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
                 metadata=report.run_metadata(counts, table) | report.table_state(session, table, venue),
@@ -85,5 +85,5 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
 
 
 def listing_assets() -> list[dg.AssetsDefinition]:
-    """Two of every venue."""
+    """Two assets per venue: raw and core."""
     return [build(venue) for venue in venue_names() for build in (_raw_asset, _core_assets)]

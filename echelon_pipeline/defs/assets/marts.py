@@ -6,7 +6,7 @@ from datetime import date
 import dagster as dg
 
 from echelon_pipeline.defs import report
-from echelon_pipeline.defs.feeders import awaited_by, keys_of
+from echelon_pipeline.defs.feeders import extra_deps, keys_of
 from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Reported
@@ -21,13 +21,13 @@ from echelon_pipeline.publish.lineage import guarded_refresh
 
 
 class MartConfig(dg.Config):
-    """``again``: compute fresh parts too."""
+    """``again``: compute up-to-date parts too."""
 
     again: bool = False
 
 
 def mart_key(mart: Mart) -> dg.AssetKey:
-    """mart.trade_volume is the asset mart/trade_volume."""
+    """The asset key of a mart: mart/trade_volume for mart.trade_volume."""
     return dg.AssetKey(mart.name.split("."))
 
 
@@ -36,7 +36,7 @@ def _spec(mart: Mart) -> dg.AssetSpec:
     spec = report.spec_of(
         mart.name,
         mart.name.split("."),
-        deps=[*(key for table in mart.tables for key in keys_of(table)), *awaited_by(mart.name)],
+        deps=[*(key for table in mart.tables for key in keys_of(table)), *extra_deps(mart.name)],
         about=f"{header['about'].capitalize()}. Computed by `sql/{mart.statement.name}.sql`.",
     )
     return spec.replace_attributes(
@@ -68,8 +68,8 @@ def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDef
             try:
                 built.extend(refresh.run([mart.name], days=days, again=config.again))
             except MartsFailed as error:
-                # The step goes on: marts that do not read this one, and the publication, must not wait for it. The
-                # check is red, and the step that publishes fails when it is done.
+                # The step continues: marts that do not read this one, and the publication, must not wait for it. The
+                # check fails, and the step that publishes fails at its end.
                 failed = str(error)
                 broken = failed if mart.name in error.broken else ""
             emptied = outdated_marts(Lake.of(settings), EMPTIED).get(mart.name, "")
@@ -78,7 +78,7 @@ def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDef
             report.built_result(key, failed, emptied),
         ]
         if failed or (emptied and not built):
-            for part in built:  # before it failed; of the other days the last version is kept
+            for part in built:  # before the failure; the other days keep their last version
                 context.log_event(report.built_part(part))
             yield from checks
             return
@@ -88,7 +88,7 @@ def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDef
         for part in built if mart.is_dated else ():
             rows = {"dagster/partition_row_count": part.rows}
             context.add_asset_metadata(rows, asset_key=key, partition_key=part.part)
-        if days:  # the result's own metadata is kept with every day of the run; a picture is 20 times all else
+        if days:  # Dagster stores the result's metadata with every day of the run, and a plot is large
             context.add_asset_metadata(plot, asset_key=key, partition_key=str(max(days)))
             plot = {}
         yield dg.MaterializeResult(

@@ -1,4 +1,4 @@
-"""The mirror of the publication in Postgres, where one is configured."""
+"""The mirror of the publication in Postgres, if one is configured."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ NOT_CONFIGURED = "not configured: ECHELON_POSTGRES_URL is not set"
 
 
 def mirror(settings: Settings) -> dict[str, Any]:
-    """Brings the mirror up to the published file; what was done, as metadata."""
+    """Updates the mirror from the published file; returns the counts as metadata."""
     done = publish_postgres(settings)
     if done is None:
         return {"mirror": NOT_CONFIGURED}
@@ -39,10 +39,10 @@ def mirror(settings: Settings) -> dict[str, Any]:
     pool="publication",
 )
 def published_postgres(warehouse: Resource) -> Materialized:
-    """One row is one table of the Postgres mirror, all from the publication that the DuckDB file is.
+    """One row is one table of the Postgres mirror; all tables come from the publication of the DuckDB file.
 
-    Marts and reference tables, copied where they changed and swapped in one transaction. Does nothing, and says so,
-    where ECHELON_POSTGRES_URL is not set.
+    Copies changed marts and reference tables and swaps them in one transaction. If ECHELON_POSTGRES_URL is not set, it
+    does nothing and reports that.
     """
     with classified():
         return dg.MaterializeResult(metadata=mirror(warehouse.settings()))

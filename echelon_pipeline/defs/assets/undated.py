@@ -1,4 +1,4 @@
-"""What else a venue is asked for: a second source of payouts, its ranking of builders, a sample of combos."""
+"""Assets of venues without UTC days: a second source of payouts, the ranking of builders, a sample of combos."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +16,7 @@ from echelon_pipeline.venues.base import Venue
 from echelon_pipeline.venues.registry import feeding
 
 Work = Callable[[Session, str], Counts]
-# Each with the table that it reports, what it does, and the venue's table that it waits for.
+# By feeder: the table that its asset reports, its function, and the table of the venue that it depends on.
 _FEEDERS: dict[Feeder, tuple[str, Work, str]] = {
     Feeder.PAYOUTS: ("core.resolutions", main.data_resolutions, "core.instruments"),
     Feeder.RANKING: ("core.builder_leaderboard", main.builder_leaderboard, ""),
@@ -24,8 +24,8 @@ _FEEDERS: dict[Feeder, tuple[str, Work, str]] = {
 }
 
 
-def further_assets() -> list[dg.AssetsDefinition]:
-    """One per venue that has such a feeder."""
+def undated_assets() -> list[dg.AssetsDefinition]:
+    """One asset per feeder and venue that has it."""
     return [_asset(venue, feeder) for feeder in _FEEDERS for venue in feeding(feeder)]
 
 
@@ -45,12 +45,12 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
             with classified():
                 counts = work(warehouse.session(context.run.run_id), venue.name)
         except dg.Failure as failure:
-            yield from report.rules_broken(failure, {table: key})
+            yield from report.rules_failed(failure, {table: key})
             raise
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
             metadata=report.run_metadata(counts, table),
-            check_results=[report.rules_held(table, key, counts), report.available(key, counts)],
+            check_results=[report.rules_passed(table, key, counts), report.available_result(key, counts)],
         )
 
     return asked
