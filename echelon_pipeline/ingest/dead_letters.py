@@ -1,11 +1,11 @@
-"""Dead letters of a unit of work: where they count, and when they no longer do.
+"""Dead letters of a unit of work: the windows that they count against, and when they close.
 
-Belongs here: what each page was asked for, the rows that stay unread under a window, closing letters whose rows were
-read since. What a payload lacks is judged in ``sql/parse``; the open letters of a lake are ``core.unread_rows``.
+Belongs here: the request of each page, the number of unread rows under a window, closing letters whose rows were read
+since. ``sql/parse`` rejects payloads; ``core.unread_rows`` lists the open letters of a lake.
 
-A letter is closed, never removed, where a later unit of work walked everything that it can belong to and did not meet
-it again, or where its object is parsed now. A listing closes it where it serves the instrument readable or, whole, no
-longer serves a record without an id. A letter that is met again is open again.
+Letters are closed, never removed. A letter closes where a later unit of work walked every interval that it can belong
+to and it did not occur again, or where its object is now parsed. A listing closes it where it serves a readable record
+of the instrument or, if complete, no longer serves a record without an id. A letter that occurs again opens again.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _KEY = "endpoint, sha256, path, parser_version"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What one page was asked for. ``instrument_ids``: empty for any of the venue's. ``within``: where rows of the page
-    lie in time; ``claimed``: the span that the unit's window speaks of. ``objects``: how many it holds. ``times``: the
-    oldest and the newest that can be read on it. ``kept_from``: its walk's rows from here on are kept by now (None:
-    all of what is claimed)."""
+class PageRequest:
+    """The request of one page. ``instrument_ids``: empty for any instrument of the venue. ``within``: the interval of
+    the page's rows; ``claimed``: the span of the unit's window. ``objects``: the number on the page. ``times``: the
+    oldest and newest readable time on it. ``kept_from``: rows of its walk are kept from here on (None: over all of
+    ``claimed``)."""
 
     page: int
     instrument_ids: tuple[str, ...]
@@ -47,14 +47,14 @@ class Asked:
     kept_from: datetime | None = None
 
 
-def moment_pages(objects: Sequence[int], moment: Span, scope: str | None = None) -> list[Asked]:
-    """Pages that show a moment; ``objects``: how many each holds."""
+def present_pages(objects: Sequence[int], moment: Span, scope: str | None = None) -> list[PageRequest]:
+    """Pages that show the present, read within ``moment``; ``objects``: the number on each."""
     span = (moment[0], max(moment[1], moment[0] + timedelta(microseconds=1)))
-    return [Asked(n, (), span, span, scope, objects=count) for n, count in enumerate(objects)]
+    return [PageRequest(n, (), span, span, scope, objects=count) for n, count in enumerate(objects)]
 
 
-def asked_pages(pages: Iterable[Asked]) -> pa.Table:
-    """The relation that the parser looks pages up in."""
+def asked_pages(pages: Iterable[PageRequest]) -> pa.Table:
+    """The relation of page requests for the parser."""
     rows = [
         {
             "page": p.page,
@@ -72,8 +72,8 @@ def asked_pages(pages: Iterable[Asked]) -> pa.Table:
 
 @dataclass(frozen=True)
 class Reread:
-    """A span of a table that a unit walked to its end. ``instrument_ids``: these instruments; None: all of the
-    venue's. ``unnamed``: also letters that name no instrument. ``scope``: only letters of this scope."""
+    """A span of a table that a unit walked to its end. ``instrument_ids``: of these instruments; None: of all.
+    ``unnamed``: closes letters without an instrument too. ``scope``: only letters of this scope."""
 
     table: str
     span: Span
@@ -93,13 +93,13 @@ class Reread:
 
 
 class UnreadRows:
-    """How many rows of a unit stay unread, by instrument and time: what its windows say."""
+    """The number of unread rows of a unit, by instrument and time, for its windows."""
 
     def __init__(self) -> None:
         self._rows: dict[str | None, list[tuple[datetime, datetime, int]]] = {}
 
     def add(self, connection: duckdb.DuckDBPyConnection, letters: str) -> int:
-        """Counts new letters that are not closed; how many rows they stand for."""
+        """Adds new open letters; returns the number of rows that they stand for."""
         query = (
             f"SELECT instrument_id, from_at, to_at, sum(unread_rows)::BIGINT FROM {letters} "
             f"WHERE closed_at IS NULL GROUP BY ALL"
@@ -116,7 +116,7 @@ class UnreadRows:
 
 
 class OpenLetters:
-    """Letters of one venue that earlier units left open, in one connection. Mostly there is none."""
+    """Letters of one venue that earlier units left open, in one connection. Usually there are none."""
 
     def __init__(self, unit: Unit, connection: duckdb.DuckDBPyConnection, venue: str) -> None:
         self._connection = connection
@@ -136,18 +136,18 @@ class OpenLetters:
         self.exist = _any(connection, "open_letters")
 
     def inside(self, letters: str) -> str:
-        """A SELECT of new letters without those outside of what was asked for that are open as it is: another walk of
-        this unit or an earlier unit asked for them."""
+        """A SELECT of new letters, without letters outside of the request that are already open: another walk of this
+        unit or an earlier unit requested them."""
         kept = f"SELECT ({_KEY}) FROM letters WHERE closed_at IS NULL"
         return f"SELECT * FROM {letters} WHERE closed_at IS NULL OR ({_KEY}) NOT IN ({kept})"
 
     def unknown(self, letters: str) -> str:
-        """A SELECT of the letters that are not stored, open or closed: of raw that is derived again."""
+        """A SELECT of the letters that are not stored, open or closed; for rederivation."""
         return f"SELECT * FROM {letters} WHERE ({_KEY}) NOT IN (SELECT ({_KEY}) FROM letters)"
 
     def parsed(self, endpoint: str, letters: str, rows: str | None) -> str:
-        """A SELECT of the letters that an endpoint's parsed objects close: those of ``counted_objects`` that are not
-        rejected again in ``letters``, and of instruments with a row in ``rows`` (they show the moment)."""
+        """A SELECT of the letters that an endpoint's parsed objects close: letters of ``counted_objects`` that are not
+        rejected again in ``letters``, and of instruments with a row in ``rows`` (which show the present)."""
         shown = f" OR instrument_id IN (SELECT instrument_id FROM {rows})" if rows else ""
         return self._closing(
             f"endpoint = {literal(endpoint)} AND (sha256 IN (SELECT sha256 FROM counted_objects){shown})",
@@ -156,13 +156,13 @@ class OpenLetters:
         )
 
     def reread(self, rereads: Sequence[Reread], again: str) -> str:
-        """A SELECT of the letters that walks close; ``again``: a SELECT of the keys of those that were met again or are
-        closed already."""
+        """A SELECT of the letters that walks close; ``again``: a SELECT of the keys of letters that occurred again or
+        are closed already."""
         return self._closing(" OR ".join(r.condition() for r in rereads), again, "walked again without it")
 
     def listed(self, endpoints: Iterable[str], until: datetime, again: str) -> str:
-        """A SELECT of the letters of records without an id that a whole listing up to ``until`` closes, because it did
-        not serve them: nothing else can tell that such a record is gone. ``again`` as in reread()."""
+        """A SELECT of the letters of records without an id that a complete listing up to ``until`` closes, because it
+        did not serve them: only a listing shows that such a record no longer exists. ``again`` as in reread()."""
         those = ", ".join(map(literal, endpoints))
         served = f"SELECT sha256 FROM ({self._last_seen})"
         return self._closing(
@@ -181,7 +181,7 @@ class OpenLetters:
 
 
 def unread_rows(session: Session, venue: Venue, table: str) -> pa.Table:
-    """What of a venue's table is unread by now: instrument_id (NULL: any), date, unread_rows, from_at, to_at."""
+    """The current unread rows of a venue's table: instrument_id (NULL: any), date, unread_rows, from_at, to_at."""
     with session.lake.duck(private=True) as connection:
         create_views(connection, (UNREAD,), {name: session.lake.open(name) for name in (TABLE, WINDOWS)})
         condition = f"venue = {literal(venue)} AND table_name = {literal(table)}"

@@ -1,7 +1,7 @@
-"""Raw objects of a unit to committed rows: parse, enrich, check, merge.
+"""Derives committed rows from the raw objects of a unit: parse, enrich, check, merge.
 
-Belongs here: the order in which derived tables are built and committed. What a payload means is in
-``sql/parse``, what follows from other tables is in ``sql/derive``.
+Belongs here: the order in which derived tables are built and committed. ``sql/parse`` interprets payloads,
+``sql/derive`` joins other tables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from echelon_pipeline.errors import RuleViolation
 from echelon_pipeline.ingest.dead_letters import TABLE as LETTERS
-from echelon_pipeline.ingest.dead_letters import Asked, OpenLetters, Reread, UnreadRows, asked_pages
+from echelon_pipeline.ingest.dead_letters import OpenLetters, PageRequest, Reread, UnreadRows, asked_pages
 from echelon_pipeline.ingest.pages import page_rows, record
 from echelon_pipeline.ingest.parse import derive as run_kind
 from echelon_pipeline.lake.session import Counts, Unit
@@ -32,8 +32,8 @@ Staged = dict[str, list[Path]]
 
 @dataclass(frozen=True)
 class RawSlice:
-    """Which raw objects: of these units, pages from ``page_from`` on, and ``also_pages`` before it, which are read
-    again for rows that were held back. ``only_pages``: these and no others, where some are named."""
+    """Selects raw objects of some units: pages from ``page_from`` on, and the earlier ``also_pages``, which are read
+    again for rows that were not committed yet. ``only_pages``: if not empty, these pages alone."""
 
     venue: str
     unit_ids: tuple[str, ...]
@@ -52,7 +52,7 @@ class RawSlice:
         return f"unit_id IN ({units}) AND ({pages})"
 
     def counted(self) -> str:
-        """The condition on those that are read for the first time: dead letters and drift are counted once."""
+        """The condition on objects that are read for the first time: dead letters and drift are counted once."""
         return f"page >= {self.page_from}"
 
 
@@ -60,9 +60,9 @@ class RawSlice:
 class Deriver:
     """Derives slices of raw into staged files, then commits them table by table.
 
-    ``again``: raw that was derived before. Then nothing is counted twice: drift and pages are on record, and of dead
-    letters those that are known stay as they are. ``tables``: rows of these alone are committed; None: of all.
-    ``absent``: raw files to be passed over.
+    ``again``: the raw was derived before. Nothing is counted twice: drift and pages are recorded already, and known
+    dead letters stay unchanged. ``tables``: commit only rows of these; None: of all. ``absent``: raw files that do not
+    exist and are skipped.
     """
 
     unit: Unit
@@ -74,7 +74,7 @@ class Deriver:
     drift: list[Path] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     unread: UnreadRows = field(default_factory=UnreadRows)
-    pages: list[tuple[str, str, Asked]] = field(default_factory=list)
+    pages: list[tuple[str, str, PageRequest]] = field(default_factory=list)
     _files: int = 0
 
     def parse(
@@ -82,16 +82,16 @@ class Deriver:
         source: RawSlice,
         *,
         keep: Mapping[str, str] | None = None,
-        asked: Iterable[Asked] | None = None,
+        asked: Iterable[PageRequest] | None = None,
         rereads: Sequence[Reread] = (),
         listed_until: datetime | None = None,
-        served: Sequence[Asked] = (),
+        served: Sequence[PageRequest] = (),
     ) -> None:
         """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged. ``asked``:
-        what its pages were asked for; without it they show a moment. ``rereads``: what has been walked to its end by
-        now: earlier dead letters in it that were not met again are closed. ``listed_until``: the slice is a whole
-        listing that ended then: so are earlier letters of records without an id that it does not serve.
-        ``served``: its pages, where they show a moment: they are put on record, and are no place for dead letters."""
+        the requests of its pages; without it they show the present. ``rereads``: spans that have been walked to their
+        end: earlier dead letters in them that did not occur again are closed. ``listed_until``: the slice is a complete
+        listing that ended then: earlier letters of records without an id that it does not serve are closed.
+        ``served``: pages that show the present: they are recorded, and dead letters do not count against them."""
         session = self.unit.session
         asked = None if asked is None else list(asked)
         main = next((kind.main for kind in self.kinds.values()), "")
@@ -132,7 +132,7 @@ class Deriver:
         derived = run_kind(connection, kind, unit_id=self.unit.unit_id, counted=counted, asked=asked)
         for table, relation in derived.outputs.items():
             self._stage(connection, table, f"SELECT * FROM {relation} WHERE {keep.get(table, 'true')}")
-        # Mostly there is nothing odd: writing a file to see that takes 8 ms.
+        # There are rarely dead letters or drift, and writing an empty file takes 8 ms.
         dead = derived.dead_letters
         if _has_rows(connection, dead):
             kept = letters.unknown(dead) if self.again else letters.inside(dead)
@@ -155,7 +155,7 @@ class Deriver:
         return f"SELECT {keys} FROM read_parquet({file_list([str(p) for p in staged])})"
 
     def stage(self, connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
-        """Stages the rows of a query for a table, typed by the registry; how many there were."""
+        """Stages the rows of a query for a table, typed by the registry; returns their number."""
         return self._stage(connection, table, typed(TABLES[table], query, connection))
 
     def _stage(self, connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
@@ -172,11 +172,12 @@ class Deriver:
         return self.unit.scratch / f"{stem}-{self._files:05d}.parquet"
 
     def commit(self) -> Counts:
-        """Merges everything staged, in order; returns and forgets the counts so far.
+        """Merges all staged rows in commit order; returns the counts and resets them.
 
-        Raises RuleViolation, before any commit, where rows are staged for a table that the order does not have."""
+        Raises RuleViolation, before any commit, where rows are staged for a table without a place in the commit
+        order."""
         if unplaced := sorted(self.staged.keys() - set(COMMIT_ORDER)):
-            raise RuleViolation(f"rows are staged for {', '.join(unplaced)}: no place in the order of merges")
+            raise RuleViolation(f"rows are staged for {', '.join(unplaced)}: no place in the commit order")
         pages = page_rows(self.unit, self.pages, self.staged)
         for table in COMMIT_ORDER:
             if table == "core.instruments" and table in self.staged:
@@ -201,7 +202,7 @@ class Deriver:
             path.unlink(missing_ok=True)
 
     def _enrich_instruments(self) -> None:
-        """Adds what events, series and resolutions say, then versions for the history."""
+        """Adds values of events, series and resolutions, then stages versions for the history."""
         lake, second_sources = self.unit.session.lake, [venue.name for venue in feeding(Feeder.PAYOUTS)]
         paths = self.staged.pop("core.instruments")
         with self.unit.session.duck() as connection:
@@ -249,7 +250,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
 
 
 def _chunks(connection: duckdb.DuckDBPyConnection, scan: str, condition: str, kind: PayloadKind) -> Iterator[str]:
-    """Conditions that cut a slice into runs of whole pages of about ``chunk_bytes`` payload bytes."""
+    """Conditions that split a slice into runs of whole pages of about ``chunk_bytes`` payload bytes."""
     pages = connection.execute(
         f"SELECT unit_id, page, sum(strlen(payload)) FROM ({scan}) WHERE {condition} GROUP BY ALL ORDER BY ALL"
     ).fetchall()
@@ -261,13 +262,13 @@ def _chunks(connection: duckdb.DuckDBPyConnection, scan: str, condition: str, ki
 
 def _cut(pages: Iterable[tuple[str, int, int]], limit: int) -> Iterator[str]:
     first: tuple[str, int] | None = None
-    last, held = 0, 0
+    last, pending = 0, 0
     for unit_id, page, size in pages:
-        if first is not None and (unit_id != first[0] or held + size > limit):
+        if first is not None and (unit_id != first[0] or pending + size > limit):
             yield f"unit_id = {literal(first[0])} AND page BETWEEN {first[1]} AND {last}"
-            first, held = None, 0
+            first, pending = None, 0
         if first is None:
             first = (unit_id, page)
-        last, held = page, held + size
+        last, pending = page, pending + size
     if first is not None:
         yield f"unit_id = {literal(first[0])} AND page BETWEEN {first[1]} AND {last}"

@@ -1,7 +1,7 @@
 """Builder-attributed fills of the configured codes.
 
-Belongs here: which stretch of a code's trades is read, and what is complete. Volume never comes from
-fills and fees never from trades; the two are not joined to be summed.
+Belongs here: which interval of a code's fills is read, and what is complete. Volume never comes from fills and fees
+never from trades; the two are not joined to be summed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
-from echelon_pipeline.ingest.dead_letters import Asked, Reread
+from echelon_pipeline.ingest.dead_letters import PageRequest, Reread
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.trades import day_span
-from echelon_pipeline.ingest.unavailable import note, verdict
+from echelon_pipeline.ingest.unavailable import note, window_state
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.venues.feeds import FillFeed
@@ -23,7 +23,7 @@ TABLE = "core.fills"
 
 
 async def ingest_fills(session: Session, venue: Venue, feed: FillFeed, days: Sequence[date]) -> Counts:
-    """Reads the days' fills of every configured builder code, and older ones that were not final yet."""
+    """Reads the days' fills of every configured builder code, and older fills that were not final yet."""
     total = Counts()
     begin, end = day_span(days, session.clock())
     if not session.settings.builder_codes:
@@ -35,17 +35,17 @@ async def ingest_fills(session: Session, venue: Venue, feed: FillFeed, days: Seq
 
 
 async def _one_code(session: Session, venue: Venue, feed: FillFeed, code: str, span: Span) -> Counts:
-    counts, asked = Counts(), list[Asked]()
+    counts, asked = Counts(), list[PageRequest]()
     with session.unit() as unit:
         store = unit.store(venue, feed.parser_version)
         failure: EchelonError | None = None
         try:
-            # Both bounds are whole seconds; asking one second wider costs nothing, keys deduplicate.
+            # Both bounds are whole seconds: request one second more on each side; keys remove duplicates.
             second = timedelta(seconds=1)
             times = (_first_open(session, venue, code, span[0]) - second, span[1] + second)
             async for page in feed.walk(code, times):
                 store.add(replace(page, number=counts.pages))
-                asked.append(Asked(counts.pages, (), span, span, code, objects=len(page.objects), times=times))
+                asked.append(PageRequest(counts.pages, (), span, span, code, objects=len(page.objects), times=times))
                 counts.pages += 1
                 counts.objects += len(page.objects)
                 session.progress(f"{venue} fills", counts.objects, None)
@@ -59,7 +59,7 @@ async def _one_code(session: Session, venue: Venue, feed: FillFeed, code: str, s
             rereads=[] if failure else [Reread(TABLE, span, scope=code)],
         )
         counts.add(deriver.commit())
-        state, reason = verdict(failure)
+        state, reason = window_state(failure)
         window = unit.window(
             venue,
             TABLE,
@@ -79,8 +79,8 @@ async def _one_code(session: Session, venue: Venue, feed: FillFeed, code: str, s
 
 
 def _first_open(session: Session, venue: Venue, code: str, begin: datetime) -> datetime:
-    """Where to read from: the span's begin, or the oldest fill of the code whose status can still change (a leg
-    that never ends is given up after ``reread_days``)."""
+    """The time to read from: the span's begin, or the oldest fill of the code whose status can still change (a leg
+    that stays open is not read again after ``reread_days``)."""
     oldest = session.clock() - timedelta(days=session.settings.reread_days)
     with session.duck() as connection:
         fills = session.lake.scan(TABLE, where={"venue": [venue]})

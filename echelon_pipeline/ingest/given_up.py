@@ -1,7 +1,7 @@
-"""What a run says of members of batches that it gave up: in windows, in its metadata.
+"""Records the instruments that a run gave up in its windows and its metadata.
 
-Belongs here: words and windows. Which members are given up is ``venues/narrowing.py``'s; each is asked for again by
-the next run, and nothing of it is claimed.
+Belongs here: reasons and windows. ``venues/narrowing.py`` decides which members of a batch are given up. The next run
+requests them again, and no window claims them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from echelon_pipeline.ingest.unavailable import reason_of
 from echelon_pipeline.lake.session import Counts, Session, Unit
 from echelon_pipeline.lake.windows import Window
 
-NAMED = 5  # members that a message names; each has a window of its own
+NAMED = 5  # members named in a message; every member has its own window
 
 
-def sentence(given_up: Mapping[str, EchelonError]) -> str | None:
-    """What a window says of the members that were given up; None for none."""
+def given_up_reason(given_up: Mapping[str, EchelonError]) -> str | None:
+    """The reason for a window with members that were given up; None without any."""
     if not given_up:
         return None
     names = ", ".join(list(given_up)[:NAMED]) + (" …" if len(given_up) > NAMED else "")
@@ -28,10 +28,9 @@ def sentence(given_up: Mapping[str, EchelonError]) -> str | None:
 
 
 def note_given_up(counts: Counts, given_up: Mapping[str, EchelonError], what: str) -> None:
-    """Says in the run's metadata, and at the end of the command, what was given up."""
-    found = sentence(given_up)
-    if found:
-        counts.absent.append(f"{what}: {found}")
+    """Adds the members that were given up to the run's metadata and the command's last lines."""
+    if reason := given_up_reason(given_up):
+        counts.absent.append(f"{what}: {reason}")
 
 
 def given_up_before(session: Session, venue: str, table: str) -> list[str]:

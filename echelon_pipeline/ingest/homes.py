@@ -1,6 +1,6 @@
-"""Which universe a home is of: made-up rows and live ones must never share a lake.
+"""Keeps generated and live rows apart: a home belongs to one universe.
 
-Belongs here: the mark of a home that the demo made, and the check that every contact with a venue passes.
+Belongs here: the mark of a demo's home, and the check before every contact with a venue.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from echelon_pipeline.venues.registry import REGISTRY
 
 MARK = "sandbox.json"
 
-Universe = dict[str, Any]  # fields of SandboxOptions, those of a generated universe
+Universe = dict[str, Any]  # fields of SandboxOptions for a generated universe
 _FIELDS = {"events", "instruments", "trades", "days", "seed"}
 
 
 def claim_home(home: Path, universe: Universe) -> None:
-    """Marks a home as made from this universe; BadSettings where it holds anything else."""
+    """Marks a home as made from this universe; BadSettings where it has other data."""
     made_from = claimed_universe(home)
     if made_from is not None and made_from != universe:
         raise BadSettings(f"{home} was made by a demo of another universe; choose another --home or remove it")
@@ -33,7 +33,7 @@ def claim_home(home: Path, universe: Universe) -> None:
     home.mkdir(parents=True, exist_ok=True)
     part = home / f"{MARK}.{os.getpid()}.part"
     part.write_text(json.dumps(universe), encoding="utf-8")
-    part.replace(home / MARK)  # killed in between, it leaves no half mark
+    part.replace(home / MARK)  # a kill leaves no half mark
 
 
 def claimed_universe(home: Path) -> Universe | None:
@@ -51,21 +51,19 @@ def claimed_universe(home: Path) -> Universe | None:
 
 
 def require_recorded_demo(settings: Settings) -> None:
-    """Raises BadSettings for a demo's home without a recorded clock: its marts would be built with today's."""
+    """Raises BadSettings for a demo's home without a recorded clock: its marts would be built with today's date."""
     if claimed_universe(settings.home) is not None and settings.now is None:
-        raise BadSettings(
-            f"{settings.home} is a demo's home and does not say at which time: run `echelon demo` on it again"
-        )
+        raise BadSettings(f"{settings.home} is a demo's home and has no recorded time: run `echelon demo` on it again")
 
 
 def require_own_venues(settings: Settings) -> None:
-    """Raises BadSettings where the home is a demo's or its clock is frozen, and a venue's address is not a sandbox's:
-    on loopback."""
+    """Raises BadSettings where the home belongs to a demo or its clock is frozen, and a venue's address is not on
+    loopback, as a sandbox's is."""
     _require_own(settings, [venue.addresses(settings) for venue in REGISTRY.values()])
 
 
 def require_own_streams(settings: Settings) -> None:
-    """The same of the venues' streams."""
+    """As require_own_venues(), for the venues' streams."""
     _require_own(settings, [venue.streams(settings) for venue in REGISTRY.values()])
 
 
@@ -81,7 +79,7 @@ def _require_own(settings: Settings, places: Iterable[Mapping[str, str]]) -> Non
         )
     if elsewhere:
         raise BadSettings(
-            f"{settings.home} holds a demo's made-up rows, and {', '.join(elsewhere)} point(s) to a live venue: choose "
+            f"{settings.home} has a demo's generated rows, and {', '.join(elsewhere)} point(s) to a live venue: choose "
             "another ECHELON_HOME for live data; `echelon demo` and `echelon ui` bring this home's sandbox back"
         )
 

@@ -1,6 +1,6 @@
-"""The instruments that we hold, as relations that the statements of ``sql/derive`` read.
+"""Known instruments, as relations that the statements of ``sql/derive`` read.
 
-Belongs here: which tables those relations are. What follows from them is in the statements.
+Belongs here: the tables behind these relations. The statements use them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _TABLES = {
 }
 
 
-def with_held(session: Session, connection: duckdb.DuckDBPyConnection, venue: Venue) -> None:
-    """Creates the views instruments, history, outcomes, windows and held of one venue."""
+def create_instrument_views(session: Session, connection: duckdb.DuckDBPyConnection, venue: Venue) -> None:
+    """Creates the views instruments, history, outcomes, windows and held (since when an instrument is known)."""
     for name, table in _TABLES.items():
         query = session.lake.scan(table, where={"venue": [venue]})
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")

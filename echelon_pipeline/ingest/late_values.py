@@ -1,8 +1,8 @@
-"""What stored rows lacked when they were derived and what is known by now: exactly those rows are derived again.
+"""Derives stored rows again once values that they lacked are known.
 
-Belongs here: finding them and committing them. Nothing is fetched: a trade's token says its outcome once the listing
-has the token; a day's prices count the rows of it that are unread by now. Prices of days are staged beside the trades
-that they are made of and committed before them, so that a run that is killed in between does both again.
+Belongs here: finding and committing these rows. Nothing is fetched: a trade's outcome is known once a listing has its
+token; a day's prices carry the current number of unread rows. Prices are staged with the trades that they are computed
+from and committed before them, so that a run that is killed in between repeats both.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ FILLS, INSTRUMENTS = "core.fills", "core.instruments"
 
 
 def derive_late_values(session: Session, venue: Venue) -> Counts:
-    """Derives again the rows that new tokens, events and series make stale; what was committed.
+    """Derives the rows again that new tokens, events and series make stale; returns the counts of the commit.
 
     Raises Conflict, DiskFull, RuleViolation, CorruptStore.
     """
     with session.unit() as unit:
         deriver = Deriver(unit, {})
-        if venue_of(venue).facts.has_tokens:  # else outcomes are the sides of their instruments
+        if venue_of(venue).facts.has_tokens:  # otherwise outcomes are sides of the instrument
             _fills(deriver, venue)
             for day in _days(session, venue):
                 _trades(deriver, venue, day)
@@ -47,7 +47,7 @@ def _known(session: Session, venue: Venue, connection: duckdb.DuckDBPyConnection
 
 
 def _days(session: Session, venue: Venue) -> list[date]:
-    """Days with trades whose token or outcomes are known by now and were not when they were read."""
+    """Days with trades whose token or outcome has become known since they were read."""
     with session.duck() as connection:
         _known(session, venue, connection)
         trades = session.lake.scan(TRADES, where={"venue": [venue]})
@@ -56,7 +56,7 @@ def _days(session: Session, venue: Venue) -> list[date]:
 
 
 def _unread_days(session: Session, venue: Venue) -> list[date]:
-    """Days of our own trades whose prices count other unread rows than are unread by now."""
+    """Days whose prices from trades carry an outdated number of unread rows."""
     with session.duck() as connection:
         connection.execute(f"CREATE TEMP VIEW prices AS {session.lake.scan(PRICES, where={'venue': [venue]})}")
         connection.register("unread", unread_rows(session, venue, TRADES))
@@ -64,7 +64,7 @@ def _unread_days(session: Session, venue: Venue) -> list[date]:
 
 
 def _trades(deriver: Deriver, venue: Venue, day: date) -> None:
-    """Stages a day's trades that read otherwise now, and the day's prices as they are with them."""
+    """Stages a day's trades that have changed, and the day's prices with them."""
     session = deriver.unit.session
     stored = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
     with session.duck() as connection:
@@ -86,7 +86,7 @@ def _fills(deriver: Deriver, venue: Venue) -> None:
 
 
 def complete_instruments(deriver: Deriver, venue: Venue) -> None:
-    """Stages instruments that lack what their event or series says by now."""
+    """Stages instruments that lack values of their event or series."""
     session = deriver.unit.session
     with session.duck() as connection:
         for name, table in (

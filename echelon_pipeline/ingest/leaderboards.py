@@ -1,6 +1,6 @@
 """The venue's own ranking of builders, in shares.
 
-Belongs here: the unit of work. Our own ranking is computed from ``core.fills`` and never from this.
+Belongs here: the unit of work. Our own ranking comes from ``core.fills`` only.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
-from echelon_pipeline.ingest.dead_letters import moment_pages
+from echelon_pipeline.ingest.dead_letters import present_pages
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.unavailable import note, verdict
+from echelon_pipeline.ingest.unavailable import note, window_state
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.venues.feeds import RankingSource
 
@@ -18,7 +18,7 @@ TABLE = "core.builder_leaderboard"
 
 
 async def ingest_leaderboard(session: Session, venue: Venue, source: RankingSource) -> Counts:
-    """Reads the ranking of every range as it is now; a range that fails leaves those before it."""
+    """Reads the current ranking of every range; a failed range keeps the ranges before it."""
     counts, objects = Counts(), list[int]()
     started = session.clock()
     with session.unit() as unit:
@@ -36,9 +36,9 @@ async def ingest_leaderboard(session: Session, venue: Venue, source: RankingSour
             failure = error
         store.flush()
         deriver = Deriver(unit, source.kinds)
-        deriver.parse(RawSlice(venue, (unit.unit_id,)), served=moment_pages(objects, (started, session.clock())))
+        deriver.parse(RawSlice(venue, (unit.unit_id,)), served=present_pages(objects, (started, session.clock())))
         counts.add(deriver.commit())
-        state, reason = verdict(failure)
+        state, reason = window_state(failure)
         span, rows = (started, session.clock()), counts.staged.get(TABLE, 0)
         session.windows.record(
             [unit.window(venue, TABLE, source.source, span, state=state, reason=reason, counts=counts, rows=rows)]

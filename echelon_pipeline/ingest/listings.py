@@ -1,8 +1,8 @@
-"""Instruments, events, series: what is scanned, what is kept, which known instruments are read again.
+"""Listings of instruments, events and series: scans, bounds, and re-reading of known instruments.
 
-Belongs here: the two halves of a listing. ``fetch_listings`` puts payloads into raw and says so with a
-window; ``derive_listings`` turns every fetched and not yet derived unit into rows. Which URLs are asked
-is in ``venues/*/walks.py``.
+Belongs here: the two halves of a listing. ``fetch_listings`` stores payloads in raw and records a window;
+``derive_listings`` derives rows from every unit that was fetched and not derived yet. ``venues/*/walks.py`` chooses the
+URLs.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Literal
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.given_up import note_given_up, sentence, windows_of
-from echelon_pipeline.ingest.unavailable import note, verdict
+from echelon_pipeline.ingest.given_up import given_up_reason, note_given_up, windows_of
+from echelon_pipeline.ingest.unavailable import note, window_state
 from echelon_pipeline.lake.raw import RawStore
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Window
@@ -28,15 +28,15 @@ from echelon_pipeline.venues.page import Page
 RAW = "raw.objects"
 DERIVED = "core.instruments"
 
-# full: everything in the configured bounds, series and events included; scope: the bounded set's current
-# state; changes: what is new, closed or settled since the last listing; auto: full once a day, else scope
-# where instruments are bounded, else changes.
+# full: all listings in the configured bounds, with series and events; scope: the current state of the bounded set;
+# changes: instruments that are new, closed or settled since the last listing; auto: full once a day, otherwise scope
+# where instruments are bounded, and changes where they are not.
 Mode = Literal["auto", "full", "scope", "changes"]
 FULL_EVERY = timedelta(hours=24)
 
 
 async def fetch_listings(session: Session, venue: Venue, source: ListingSource, mode: Mode = "auto") -> Counts:
-    """Scans a venue into raw. A scan that fails midway keeps what it got, says partial, and raises."""
+    """Scans a venue into raw. A scan that fails midway keeps its pages, records a partial window, and raises."""
     scan = _plan(session, venue, mode)
     source.given_up = GivenUp(lambda: session.windows.given_up(venue, RAW))
     counts = Counts()
@@ -49,7 +49,7 @@ async def fetch_listings(session: Session, venue: Venue, source: ListingSource, 
             failure = error
         store.flush()
         counts.filtered_out = source.filtered_out
-        state, reason = verdict(failure)
+        state, reason = window_state(failure)
         span = (scan.now, session.clock())
         window = unit.window(
             venue,
@@ -57,12 +57,12 @@ async def fetch_listings(session: Session, venue: Venue, source: ListingSource, 
             f"listings:{scan.mode}",
             span,
             state=state,
-            reason=reason or sentence(source.given_up),
+            reason=reason or given_up_reason(source.given_up),
             counts=counts,
             rows=store.stored,
         )
-        # The window goes before last_seen: killed between the two, the next scan stores the same
-        # payloads once more; the other way round they would be skipped and never derived.
+        # The window is recorded before last_seen: after a kill in between, the next scan stores the same
+        # payloads again; in the other order it would skip them and they would never be derived.
         session.windows.record([window, *windows_of(unit, venue, RAW, span, source.given_up)])
         store.mark_seen()
         counts.unchanged = store.unchanged
@@ -83,7 +83,7 @@ def _plan(session: Session, venue: Venue, mode: Mode) -> Scan:
         mode = "full" if full is None or now - full >= FULL_EVERY else "scope" if bounded else "changes"
     if full is None:
         mode = "full"  # changes and scope build on a first full listing
-    # A scan of the bounded set shows no changes outside of it: changes are asked for since a scan that does.
+    # A scan of the bounded set shows no changes outside of it: request changes since the last scan that does.
     last = max((at for scope, at in done.items() if scope in ("listings:full", "listings:changes")), default=None)
     overlap = timedelta(minutes=session.settings.overlap_minutes)
     return Scan(mode, now, None if last is None else last - overlap)
@@ -107,8 +107,8 @@ async def _fetch(
 
 
 def _to_reread(session: Session, venue: Venue, scan: Scan, store: RawStore) -> list[str]:
-    """Native ids of known instruments that are not settled for good and that this scan did not show: all of them
-    for a full or scope scan, those that stopped trading or are past their scheduled end for a scan of changes."""
+    """Native ids of known instruments that are not finally settled and that this scan did not show: all of them for a
+    full or scope scan; for a scan of changes those that stopped trading or are past their scheduled end."""
     lake = session.lake
     with session.duck() as connection:
         where = {"venue": [venue]}
@@ -122,9 +122,9 @@ def _to_reread(session: Session, venue: Venue, scan: Scan, store: RawStore) -> l
 
 
 def derive_listings(session: Session, venue: Venue, kinds: Mapping[str, PayloadKind], *, again: bool = False) -> Counts:
-    """Derives every fetched unit that has no derived window yet; ``again``: all of raw, from the start.
+    """Derives every fetched unit without a derived window; ``again``: all units, from the start.
 
-    Raises nothing for odd payloads: they are dead letters.
+    Raises nothing for malformed payloads: they become dead letters.
     """
     total = Counts()
     for raw in pending_units(session, venue, again=again):

@@ -1,9 +1,9 @@
-"""Pages whose raw is gone: which they are, whether their rows are gone too, and windows that must not claim them.
+"""Finds pages whose raw is missing and whose rows are missing too, and opens the windows that claim them.
 
-Belongs here: comparing the record of pages with raw and with the table. A page that is gone costs nothing where the
-table still has its rows. Where it has not, every complete window over the page's place is opened: the latest window
-counts, so a partial one is recorded over it, and the next ingest asks for that stretch again. A window over all
-configured instruments is opened for all of them, though rows of some alone may be gone.
+Belongs here: comparing the record of pages with raw and with the table. A missing page has no effect while the table
+still has its rows. Otherwise every complete window over the page's place is opened: the latest window counts, so a
+partial window is recorded over it, and the next ingest requests that interval again. A window over all configured
+instruments is opened for all of them, even if only some lack rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.domain.intervals import subtract, union
-from echelon_pipeline.ingest.dead_letters import Asked
+from echelon_pipeline.ingest.dead_letters import PageRequest
 from echelon_pipeline.ingest.pages import TABLE, StoredPage, page_row, placed, rows_of_pages
 from echelon_pipeline.ingest.trades import CONFIGURED
 from echelon_pipeline.ingest.versions import feeding
@@ -33,19 +33,20 @@ _DAY, _TICK = timedelta(days=1), timedelta(microseconds=1)
 def lost(
     session: Session, venue: Venue, table: str, pages: Mapping[str, Sequence[StoredPage]], absent: Collection[str]
 ) -> dict[str, list[StoredPage]]:
-    """Those pages, by unit, of which raw lacks an object. ``absent``: raw files that do not exist."""
+    """The pages, by unit, of which raw lacks an object. ``absent``: raw files that do not exist."""
     where: Where = {"venue": [venue], "endpoint": list(feeding(venue, table))}
     scan = session.lake.scan(OBJECTS, where=where, units=list(pages), without=absent)
     with session.duck() as connection:
         query = f"SELECT unit_id, page, count(*) FROM ({scan}) WHERE unit_id IN (SELECT unnest($units)) GROUP BY ALL"
-        held = {(u, n): count for u, n, count in connection.execute(query, {"units": list(pages)}).fetchall()}
+        stored_objects = {(u, n): count for u, n, count in connection.execute(query, {"units": list(pages)}).fetchall()}
     return {
-        unit: [p for p in some if held.get((unit, p.asked.page), 0) < p.asked.objects] for unit, some in pages.items()
+        unit: [p for p in some if stored_objects.get((unit, p.asked.page), 0) < p.asked.objects]
+        for unit, some in pages.items()
     }
 
 
 def unrecorded(session: Session, venue: Venue, table: str, span: Span) -> list[StoredPage]:
-    """Complete windows of a span whose unit has no page on record (an older version read it), as pages."""
+    """Complete windows of a span whose unit has no recorded page (an older version read it), as pages."""
     with session.duck() as connection:
         scan = session.lake.scan(TABLE, where={"venue": [venue], "table_name": [table]})
         known = {unit for (unit,) in connection.execute(f"SELECT DISTINCT unit_id FROM ({scan})").fetchall()}
@@ -54,16 +55,16 @@ def unrecorded(session: Session, venue: Venue, table: str, span: Span) -> list[S
 
 
 def _as_page(window: Window, table: str) -> StoredPage:
-    """A window of a day of prices counts the rows of its whole run: one at least is certain."""
+    """A window of a day of prices counts the rows of its whole run: only one row is certain."""
     span = (window.from_at, window.to_at)
     ids = (window.scope,) if window.scope.startswith(InstrumentId.prefix(window.venue)) else ()
     scope = window.scope if rows_of_pages(table).scope else None
     rows = 1 if table == "core.daily_prices" else window.rows
-    return StoredPage(window.unit_id, Asked(-1, ids, span, span, scope), rows)
+    return StoredPage(window.unit_id, PageRequest(-1, ids, span, span, scope), rows)
 
 
 def gone(session: Session, venue: Venue, table: str, pages: Sequence[StoredPage]) -> list[StoredPage]:
-    """Those pages of whose rows the table lacks one by now."""
+    """The pages of which the table lacks a row."""
     if not pages:
         return []
     rows = [page_row(p.unit_id, venue, table, p.asked) | {"page": n} for n, p in enumerate(pages)]
@@ -83,13 +84,13 @@ def _where(venue: Venue, table: str, pages: Sequence[StoredPage]) -> Where:
 
 
 def open_windows(unit: Unit, venue: Venue, table: str, pages: Collection[StoredPage]) -> None:
-    """Opens every complete window over the places of pages whose rows are gone."""
+    """Opens every complete window over the places of pages whose rows are missing."""
     if not pages:
         return
     whole = (min(p.low for p in pages), max(p.high for p in pages) + _TICK)
     windows: list[Window] = []
     for scope, spans in unit.session.windows.complete_by_scope(venue, table, meets=_whole_days(whole)).items():
-        some = [p for p in pages if _speaks_of(scope, p.asked)]
+        some = [p for p in pages if _covers(scope, p.asked)]
         places = union(_place(p, table) for p in some)
         reason = f"raw is gone, and rows of it: {len(some)} page(s), the first of unit {min(p.unit_id for p in pages)}"
         opened = _cut(table, subtract(places, subtract(places, spans)))
@@ -99,7 +100,7 @@ def open_windows(unit: Unit, venue: Venue, table: str, pages: Collection[StoredP
 
 
 def _cut(table: str, spans: Iterable[Span]) -> Iterator[Span]:
-    """Windows of prices are a day each."""
+    """Splits spans into days for prices, whose windows are days."""
     for begin, end in spans:
         if table != "core.daily_prices":
             yield begin, end
@@ -108,8 +109,8 @@ def _cut(table: str, spans: Iterable[Span]) -> Iterator[Span]:
             yield begin + n * _DAY, begin + (n + 1) * _DAY
 
 
-def _speaks_of(scope: str, page: Asked) -> bool:
-    """Whether windows of a scope speak of a page's rows."""
+def _covers(scope: str, page: PageRequest) -> bool:
+    """Whether windows of a scope cover a page's rows."""
     if page.scope is not None:
         return scope == page.scope
     return not page.instrument_ids or scope in (*page.instrument_ids, EVERYTHING, CONFIGURED)

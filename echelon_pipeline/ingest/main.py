@@ -1,7 +1,7 @@
 """The entry points of the main job: one function per asset, for any venue.
 
-Belongs here: opening a venue's REST side, running the async part, adding the request metrics. The work is in the
-modules beside this one.
+Belongs here: opening a venue's REST side, running the async part, adding the request metrics. The other modules of
+this room do the work.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def fetch(session: Session, venue: Venue, mode: Mode = "auto") -> Counts:
 
 
 def derive(session: Session, venue: Venue, *, again: bool = False) -> Counts:
-    """Derives what was fetched and not derived yet, then what lacked what is known by now; ``again``: all of raw."""
+    """Derives units that were fetched and not derived yet, then rows whose missing values are known; ``again``: all of
+    raw."""
     counts = derive_listings(session, venue, venue_of(venue).listing_kinds, again=again)
     counts.add(derive_late_values(session, venue))
     return counts
@@ -69,15 +70,15 @@ def prices(session: Session, venue: Venue, days: Sequence[date], *, refetch: boo
     return counts
 
 
-def again(session: Session, venue: Venue, table: str, days: Sequence[date]) -> Counts:
-    """Derives the days of a table again from raw; the venue is asked nothing. Days that are not whole are noted."""
+def rederive_days(session: Session, venue: Venue, table: str, days: Sequence[date]) -> Counts:
+    """Derives days of a table again from raw, without requests to the venue. Notes days that are not complete."""
     done = rederive(session, [table], [venue], days)
     done.counts.notes += [f"{gap.day}: raw of {gap.pages} page(s) is gone" for gap in done.gaps]
     return done.counts
 
 
 def parlays(session: Session, venue: Venue) -> Counts:
-    """Reads a sample of the venue's combos with their legs and the known ones again, then derives them."""
+    """Reads a sample of the venue's combos with their legs, re-reads known combos, then derives them."""
     counts = _run(session, venue, lambda rest: fetch_parlays(session, venue, rest.combos()))
     counts.add(derive(session, venue))
     return counts
@@ -94,7 +95,7 @@ def builder_leaderboard(session: Session, venue: Venue) -> Counts:
 
 
 def data_resolutions(session: Session, venue: Venue) -> Counts:
-    """Asks the venue's second source about payouts that are not final yet."""
+    """Requests payouts that are not final yet from the venue's second source."""
     return _run(session, venue, lambda rest: resolutions.ingest_resolutions(session, venue, rest.payouts()))
 
 

@@ -1,6 +1,6 @@
-"""What a change of the parsers made stale, derived again a few days at a time.
+"""Derives the days again that a new parser version made stale, a bounded number per round.
 
-Belongs here: the bounded round that a refresh and maintenance do. The newest days come first.
+Belongs here: the round that a refresh and maintenance run. The newest days come first.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from echelon_pipeline.venues.registry import venue_names
 
 @dataclass
 class StaleRound:
-    """What a round did, and the days that it left: (venue, table, how many)."""
+    """The result of a round, and the days that are left: (venue, table, number)."""
 
     derived: list[tuple[Venue, str, int]] = field(default_factory=list)
     left: list[tuple[Venue, str, int]] = field(default_factory=list)
     done: list[Rederived] = field(default_factory=list)
 
     def sentences(self) -> Iterator[str]:
-        """For people."""
+        """The result for the user."""
         for venue, table, days in self.derived:
             yield f"{table} of {venue}: {days} day(s) of an older parser derived again"
         for venue, table, days in self.left:
@@ -35,9 +35,9 @@ class StaleRound:
 
 
 def rederive_stale(session: Session, most: int) -> StaleRound:
-    """Derives again at most so many days of each table and venue that an older version of the parsers made; a table
-    without days, or of listings, at once."""
-    found = StaleRound()
+    """Derives again, per table and venue, at most ``most`` days with rows of an older parser; tables without days and
+    tables of listings as a whole."""
+    result = StaleRound()
     for venue in venue_names():
         for table in (*LISTED, *PAGED):
             if not is_versioned(venue, table):
@@ -47,16 +47,16 @@ def rederive_stale(session: Session, most: int) -> StaleRound:
                 record_all(session, venue, table)
             some = stale if table in LISTED and most else stale[:most]
             for days in [[]] if table in LISTED and some else _runs(some):
-                found.done.append(rederive(session, [table], [venue], days))
+                result.done.append(rederive(session, [table], [venue], days))
             if some:
-                found.derived.append((venue, table, len(some)))
+                result.derived.append((venue, table, len(some)))
             if len(stale) > len(some):
-                found.left.append((venue, table, len(stale) - len(some)))
-    return found
+                result.left.append((venue, table, len(stale) - len(some)))
+    return result
 
 
 def _runs(days: Sequence[Day]) -> list[list[date]]:
-    """Days that follow each other."""
+    """Groups consecutive days."""
     dated = sorted(d for d in days if d is not None)
     runs = groupby(enumerate(dated), key=lambda pair: pair[1] - timedelta(days=pair[0]))
     return [[day for _, day in run] for _, run in runs]

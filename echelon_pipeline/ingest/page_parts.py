@@ -1,6 +1,6 @@
-"""Pages of a unit cut into parts that fit in memory, and which rows a part keeps.
+"""Splits the pages of a unit into parts that fit in memory, and defines which rows each part keeps.
 
-Belongs here: arithmetic on pages that are on record. Deriving them is ``rederive.py``'s.
+Belongs here: arithmetic on recorded pages. ``rederive.py`` derives them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from echelon_pipeline.ingest.pages import StoredPage
 from echelon_pipeline.ingest.rederive_listings import RESOLUTIONS
-from echelon_pipeline.ingest.walk_progress import instant
+from echelon_pipeline.ingest.walk_progress import sql_time
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.text import literal
 
@@ -20,7 +20,7 @@ TRADES, PRICES = "core.trades", "core.daily_prices"
 def parts(
     table: str, pages: Sequence[StoredPage], span: Span, limit: int
 ) -> Iterator[tuple[Span, Sequence[StoredPage]]]:
-    """Pages of a unit and a part of time, of as many objects as an ingest commits at once (``limit``)."""
+    """Parts of a span with their pages, each of at most the objects that an ingest commits at once (``limit``)."""
     if table == TRADES:
         yield from time_parts(pages, span, limit)
     elif table == RESOLUTIONS:  # derived between the listings
@@ -58,11 +58,11 @@ def _runs(pages: Iterable[StoredPage], limit: int) -> Iterator[list[StoredPage]]
 
 
 def keep_part(table: str, part: Span, pages: Sequence[StoredPage], gaps: Sequence[StoredPage]) -> str:
-    """A condition on rows: of the part, and of trades what their walk kept, without the times of gaps."""
+    """A SQL condition on the rows of a part; trades are limited to what their walk kept, without the times of gaps."""
     if table == TRADES:
         return " OR ".join(_kept_of_walks(part, pages, gaps)) or "false"
     if table == "core.fills":
-        return f"event_at >= {instant(part[0])} AND event_at < {instant(part[1])}"
+        return f"event_at >= {sql_time(part[0])} AND event_at < {sql_time(part[1])}"
     return f"date >= DATE '{part[0]:%Y-%m-%d}' AND date < DATE '{part[1]:%Y-%m-%d}'"
 
 
@@ -71,9 +71,9 @@ def _kept_of_walks(part: Span, pages: Sequence[StoredPage], gaps: Sequence[Store
         begin, end = max(kept_from, part[0]), min(claimed[1], part[1])
         if begin >= end:
             continue
-        terms = [f"event_at >= {instant(begin)}", f"event_at < {instant(end)}"]
+        terms = [f"event_at >= {sql_time(begin)}", f"event_at < {sql_time(end)}"]
         terms += [f"instrument_id IN ({', '.join(map(literal, ids))})"] if ids else []
         for gap in gaps:
             if gap.walk == (ids, claimed):
-                terms.append(f"NOT event_at BETWEEN {instant(gap.low)} AND {instant(gap.high)}")
+                terms.append(f"NOT event_at BETWEEN {sql_time(gap.low)} AND {sql_time(gap.high)}")
         yield f"({' AND '.join(terms)})"

@@ -1,7 +1,7 @@
-"""The record of pages: what each page of raw was asked for, and how much of it was kept.
+"""The record of pages: the request of each page of raw, and the number of rows kept.
 
-Belongs here: ``raw.pages``, written by every commit of pages and read where raw is derived again. With the page's row
-and its objects in ``raw.objects``, nothing else is needed to make the same rows once more.
+Belongs here: ``raw.pages``, written by every commit of pages and read by rederivation. A page's row and its
+objects in ``raw.objects`` are sufficient to derive the same rows again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from echelon_pipeline.ingest.dead_letters import Asked
+from echelon_pipeline.ingest.dead_letters import PageRequest
 from echelon_pipeline.lake.session import Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statement
@@ -46,10 +46,10 @@ def placed(table: str, rows: str) -> str:
 
 
 def page_rows(
-    unit: Unit, pages: Sequence[tuple[str, str, Asked]], staged: Mapping[str, Sequence[Path]]
+    unit: Unit, pages: Sequence[tuple[str, str, PageRequest]], staged: Mapping[str, Sequence[Path]]
 ) -> list[dict[str, Any]]:
-    """Rows of the record for pages (venue, table, what was asked for) whose rows are staged, before they are merged."""
-    found: list[dict[str, Any]] = []
+    """Rows of the record for pages (venue, table, request) whose rows are staged and not merged yet."""
+    recorded: list[dict[str, Any]] = []
     for venue, table in dict.fromkeys((venue, table) for venue, table, _ in pages):
         rows = [page_row(unit.unit_id, venue, table, page) for v, t, page in pages if (v, t) == (venue, table)]
         if paths := staged.get(table):
@@ -57,22 +57,22 @@ def page_rows(
                 counts = _counts(connection, rows, table, paths)
             for row in rows:
                 row["rows"] = counts[row["page"], row["kept_from_at"]]
-        found += rows
-    return found
+        recorded += rows
+    return recorded
 
 
 def record(unit: Unit, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Puts pages on record, once their rows are committed."""
+    """Records pages, after their rows are committed."""
     if rows:
         unit.session.lake.append(TABLE, pa.Table.from_pylist(list(rows), schema=TABLES[TABLE].arrow_schema()))
 
 
 @dataclass(frozen=True)
 class StoredPage:
-    """A page on record. ``rows``: the table holds so many rows in its place, at least."""
+    """A recorded page. ``rows``: the minimum number of rows that the table has in its place."""
 
     unit_id: str
-    asked: Asked
+    asked: PageRequest
     rows: int
 
     @property
@@ -87,12 +87,12 @@ class StoredPage:
 
     @property
     def walk(self) -> tuple[tuple[str, ...], Span]:
-        """What it shares with the other pages of its walk."""
+        """The key that all pages of one walk share."""
         return self.asked.instrument_ids, self.asked.claimed
 
 
 def units_of(session: Session, venue: Venue, table: str, span: Span) -> list[str]:
-    """Units that read pages with rows of a span, the first one first."""
+    """Units that read pages with rows of a span, oldest first."""
     with _record(session, venue, table) as connection:
         given = {"from": span[0], "to": span[1]}
         found = connection.execute(statement("raw/units_of_pages").text, given).fetchall()
@@ -133,7 +133,7 @@ def _stored(
     rows: int,
 ) -> StoredPage:
     low, high = times
-    asked = Asked(
+    asked = PageRequest(
         page,
         tuple(ids or ()),
         (within[0], within[1]),
@@ -146,7 +146,7 @@ def _stored(
     return StoredPage(unit_id, asked, rows)
 
 
-def page_row(unit_id: str, venue: str, table: str, page: Asked) -> dict[str, Any]:
+def page_row(unit_id: str, venue: str, table: str, page: PageRequest) -> dict[str, Any]:
     """A row of the record, without its count of rows."""
     return {
         "venue": venue,

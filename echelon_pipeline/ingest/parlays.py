@@ -1,8 +1,7 @@
-"""Combos: a venue's bounded sample of them into raw.
+"""Fetches a venue's bounded sample of combos into raw.
 
-Belongs here: the unit of work. What is asked for is the venue's (``venues/kalshi/combos.py``). Legs are read right
-after their combos and stored even where nothing changed, so that both have quotes of one moment. Rows come out of
-``listings.py``'s second half.
+Belongs here: the unit of work. The venue chooses the sample (``venues/kalshi/combos.py``). Legs are read right after
+their combos and stored even if unchanged, so that both have quotes of the same time. ``listings.py`` derives the rows.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from echelon_pipeline.errors import EchelonError, NotAvailable
-from echelon_pipeline.ingest.given_up import note_given_up, sentence, windows_of
+from echelon_pipeline.ingest.given_up import given_up_reason, note_given_up, windows_of
 from echelon_pipeline.ingest.listings import RAW
-from echelon_pipeline.ingest.unavailable import note, verdict
+from echelon_pipeline.ingest.unavailable import note, window_state
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.feeds import ComboSource
@@ -23,7 +22,7 @@ SCOPE = "listings:parlays"
 
 
 async def fetch_parlays(session: Session, venue: Venue, sample: ComboSource) -> Counts:
-    """Reads the sample into raw. One that fails midway keeps what it got, says partial, and raises."""
+    """Reads the sample into raw. A scan that fails midway keeps its pages, records a partial window, and raises."""
     sample.given_up = GivenUp(lambda: session.windows.given_up(venue, RAW))
     counts, started = Counts(), session.clock()
     failure: EchelonError | None = None
@@ -39,11 +38,11 @@ async def fetch_parlays(session: Session, venue: Venue, sample: ComboSource) -> 
             failure = error
         store.flush()
         counts.filtered_out, counts.notes = sample.filtered_out, sample.notes
-        state, reason = verdict(failure)
+        state, reason = window_state(failure)
         if failure is None and sample.stopped:
             state, reason = "partial", f"a sample: the scan ended after {session.settings.parlays_scan} open combos"
         span = (started, session.clock())
-        reason = reason or sentence(sample.given_up)
+        reason = reason or given_up_reason(sample.given_up)
         window = unit.window(venue, RAW, SCOPE, span, state=state, reason=reason, counts=counts, rows=store.stored)
         # Before last_seen, as in listings.py.
         session.windows.record([window, *windows_of(unit, venue, RAW, span, sample.given_up)])
@@ -57,7 +56,7 @@ async def fetch_parlays(session: Session, venue: Venue, sample: ComboSource) -> 
 
 
 def _open(session: Session, venue: Venue) -> list[str]:
-    """Native ids of known open combos, the longest unseen first."""
+    """Native ids of known open combos, the least recently seen first."""
     with session.duck() as connection:
         scan = session.lake.scan("core.instruments", where={"venue": [venue]})
         connection.execute(f"CREATE TEMP VIEW instruments AS {scan}")

@@ -26,7 +26,7 @@ DRIFT_BYTES = 8 * 2**20
 WORDS_SAMPLE = 20_000
 
 
-# What a statement may say of a rejected row, with what is assumed where it does not.
+# Optional columns of a rejected row, with their defaults.
 _PLACES = {
     "reject_instrument_id": "CAST(NULL AS VARCHAR)",
     "reject_token_id": "CAST(NULL AS VARCHAR)",
@@ -34,8 +34,8 @@ _PLACES = {
     "reject_to_at": "CAST(NULL AS TIMESTAMPTZ)",
     "reject_rows": "1",
 }
-# What each page of a unit was asked for. ``instrument_ids``: NULL for any instrument of the venue. [from_at, to_at):
-# where a row of the page without a readable time lies. [begin_at, end_at): what the unit claims with this page.
+# The request of each page of a unit. ``instrument_ids``: NULL for any instrument of the venue. [from_at, to_at): the
+# interval of rows without a readable time. [begin_at, end_at): the interval that the unit claims with this page.
 _COLUMNS_ASKED: list[tuple[str, pa.DataType]] = [
     ("page", pa.int32()),
     ("scope", pa.string()),
@@ -67,9 +67,9 @@ def derive(
 ) -> Derived:
     """Derives the rows of ``raw_objects`` (and, where the kind asks for it, ``known_outcomes``).
 
-    ``counted``: a condition on the raw objects whose dead letters and drift are not counted yet. ``asked``: what the
-    pages were asked for (ASKED_PAGES); without it the objects show the moment at which they were received.
-    Both relations must exist in the connection. Raises nothing for odd payloads: they become dead letters.
+    ``counted``: a condition on the raw objects whose dead letters and drift are not counted yet. ``asked``: the
+    requests of the pages (ASKED_PAGES); without it the objects show the time at which they were received. Both
+    relations must exist in the connection. Raises nothing for malformed payloads: they become dead letters.
     """
     connection.register("asked_pages", ASKED_PAGES.empty_table() if asked is None else asked)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW counted_objects AS SELECT * FROM raw_objects WHERE {counted}")
@@ -118,10 +118,10 @@ def _typed(connection: duckdb.DuckDBPyConnection, table: str, relation: str, que
 
 
 def _reject_ambiguous(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str) -> None:
-    """Rejects objects that name a known field twice: readers of JSON differ in which value they take.
+    """Rejects objects that have a known field twice: JSON readers differ in which value they take.
 
-    Objects of a kind have few sets of names, and each set is looked at once: by its hash, since DuckDB would else
-    compare the names of each object (1.4 us an object instead of 4.8, beside 7 for the rest of parsing a trade).
+    Objects of a kind have few sets of names, and each set is checked once, by its hash: otherwise DuckDB would compare
+    the names of each object (1.4 us an object instead of 4.8, plus 7 for the rest of parsing a trade).
     """
     named = "SELECT unit_id, page, position, coalesce(TRY(json_keys(payload)), json_keys(as_json(payload))) AS names"
     connection.execute(
@@ -144,8 +144,8 @@ def _reject_ambiguous(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, 
 
 
 def _reject_strays(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str) -> None:
-    """Rejects rows of another instrument than their page was asked for: an id that was spoiled on its way looks like
-    one. Where tokens are known, the token may tell the instrument as well."""
+    """Rejects rows of an instrument that their page was not requested for: a corrupted id looks like one. Where tokens
+    are known, the token may identify the instrument too."""
     known = ""
     if kind.uses_outcomes:
         known = """ AND NOT EXISTS (SELECT 1 FROM known_outcomes o WHERE o.token_id = a.token_id
@@ -163,8 +163,8 @@ def _reject_strays(connection: duckdb.DuckDBPyConnection, kind: PayloadKind, ste
 def _dead_letters(
     connection: duckdb.DuckDBPyConnection, kind: PayloadKind, stem: str, unit_id: str, given: Collection[str]
 ) -> str:
-    """Rejected rows and where they count. An instrument that was asked for alone is certain; the id that a row of
-    a page of several shows is believed where it was asked for."""
+    """Rejected rows and the windows that they count against. A page of one instrument identifies it; on a page of
+    several the row's id is used if it was requested."""
     name = f"{stem}__dead_letters"
     query = f"""
         SELECT venue, {literal(kind.main)} AS table_name, endpoint, sha256,
@@ -200,7 +200,7 @@ def _dead_letters(
 
 
 def _rejected(kind: PayloadKind, stem: str, given: Collection[str]) -> str:
-    """A SELECT of the rejected rows with their places; where only the token can be read, the instrument is its."""
+    """A SELECT of the rejected rows with their places; where only the token is readable, it gives the instrument."""
     assumed = {**_PLACES, **({"reject_instrument_id": "instrument_id"} if "instrument_id" in given else {})}
     places = ", ".join(f"{c if c in given else default} AS {c}" for c, default in assumed.items())
     rows = f"SELECT unit_id, page, position, reject_path, reject_reason, {places} FROM {stem}_all"
@@ -223,7 +223,7 @@ _SAMPLE = f"""
 
 
 def _unknown(kind: PayloadKind) -> Iterator[tuple[str, str]]:
-    """Fields and the condition on their ``value`` that makes it one to count."""
+    """Fields, each with the condition under which its ``value`` is unknown."""
     for field, values in kind.known_values.items():
         yield field, f"value NOT IN ({', '.join(literal(v) for v in sorted(values))})"
     for field, pattern in kind.known_patterns.items():
@@ -231,7 +231,7 @@ def _unknown(kind: PayloadKind) -> Iterator[tuple[str, str]]:
 
 
 def _unknown_words(kind: PayloadKind) -> str:
-    """A SELECT of the words to count. All fields are read at once: each payload is taken apart once."""
+    """A SELECT of the unknown values with counts. It reads all fields in one pass: each payload is parsed once."""
     unknown = dict(_unknown(kind))
     paths = ", ".join(literal(f"$.{field}") for field in unknown)
     conditions = " ".join(f"WHEN {literal(field)} THEN {condition}" for field, condition in unknown.items())

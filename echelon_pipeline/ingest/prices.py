@@ -1,7 +1,7 @@
 """Daily prices: candles and sampled midpoints from the venues, and OHLC from our own complete trades.
 
-Belongs here: for whom and for which days prices are asked, and when a day is complete. What is asked is
-in ``venues/*/walks.py``; how points become days is in ``sql/``.
+Belongs here: for which instruments and days prices are requested, and when a day is complete. ``venues/*/walks.py``
+makes the requests; ``sql/`` turns points into days.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import duckdb
 
 from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.concurrency import gather_limited
-from echelon_pipeline.ingest.dead_letters import Asked, Reread, unread_rows
+from echelon_pipeline.ingest.dead_letters import PageRequest, Reread, unread_rows
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.given_up import given_up_before, note_given_up
-from echelon_pipeline.ingest.known_instruments import with_held
+from echelon_pipeline.ingest.known_instruments import create_instrument_views
 from echelon_pipeline.ingest.trades import CONFIGURED, day_span
-from echelon_pipeline.ingest.unavailable import is_absent, note, reason_of
+from echelon_pipeline.ingest.unavailable import means_unavailable, note, reason_of
 from echelon_pipeline.ingest.versions import current_version
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue, midnight
 from echelon_pipeline.lake.windows import Span, Window
@@ -29,7 +29,7 @@ from echelon_pipeline.venues.feeds import PriceFeed, PriceRequest, PriceTarget
 from echelon_pipeline.venues.narrowing import NARROWED, GivenUp, halves
 
 TABLE = "core.daily_prices"
-# Answers between two commits: what a killed run has to ask again, some 20 s at 10 requests a second.
+# Answers between two commits: a killed run repeats at most these, some 20 s at 10 requests a second.
 PAGES_PER_COMMIT = 200
 
 
@@ -71,10 +71,10 @@ def _window(unit: Unit, venue: Venue, day: date, now: datetime, counts: Counts) 
 
 
 def _plan(session: Session, venue: Venue, span: Span, *, refetch: bool) -> list[tuple[Span, list[PriceTarget]]]:
-    """Spans of days and who lacks them: instruments that could trade in the span and have, for at least
-    one of its days, no complete window since we hold them."""
+    """Spans of days with the instruments that lack them: instruments that could trade in the span and have, for at
+    least one of its days, no complete window recorded since they are known."""
     with session.duck() as connection:
-        with_held(session, connection, venue)
+        create_instrument_views(session, connection, venue)
         rows = connection.execute(
             statement("derive/price_targets").text,
             {"from_at": span[0], "to_at": span[1], "table_name": TABLE, "scope": CONFIGURED, "refetch": refetch},
@@ -87,7 +87,7 @@ def _plan(session: Session, venue: Venue, span: Span, *, refetch: bool) -> list[
 
 
 class _Batch:
-    """Fetches requests a few at a time and commits whenever enough has gathered."""
+    """Fetches a bounded number of requests concurrently and commits whenever enough answers are pending."""
 
     def __init__(self, unit: Unit, venue: Venue, feed: PriceFeed) -> None:
         self.unit = unit
@@ -96,19 +96,19 @@ class _Batch:
         self.total = Counts()
         self.absent: dict[str, EchelonError] = {}
         self.given_up = GivenUp(lambda: given_up_before(unit.session, venue, TABLE))
-        self._any = False  # one request at least was answered
+        self._any = False  # at least one request was answered
         self._session = unit.session
         # A price object holds a day's candles or more: a hundred times a trade's size.
         self._raw = unit.store(venue, feed.parser_version, share=20)
         self._page = 0
         self._from = 0
         self._done = 0
-        self._asked: list[Asked] = []
+        self._asked: list[PageRequest] = []
         self._read: list[Reread] = []
-        self.again: Span | None = None  # everything is asked for again
+        self.again: Span | None = None  # all days are requested again
 
     async def run(self, requests: list[PriceRequest]) -> None:
-        """Does the requests; what was read before a failure is committed, then the failure goes on up."""
+        """Fetches the requests. On a failure it commits what was read, then raises."""
         self._done = 0
         try:
             await gather_limited(
@@ -124,7 +124,7 @@ class _Batch:
             raise next(iter(self.given_up.values()))
 
     async def _fetch(self, whole: PriceRequest, total: int) -> None:
-        """Does a request; one that fails is done in halves, down to the instruments that fail alone."""
+        """Fetches a request; a failed request is split in halves, down to single instruments."""
         waiting = deque([whole])
         while waiting:
             request = waiting.popleft()
@@ -146,18 +146,18 @@ class _Batch:
         try:
             async for page in self.feed.fetch(request):
                 self._raw.add(replace(page, number=self._page))
-                self._asked.append(Asked(self._page, ids, request.span, request.span, objects=len(page.objects)))
+                self._asked.append(PageRequest(self._page, ids, request.span, request.span, objects=len(page.objects)))
                 self._page += 1
                 self.total.objects += len(page.objects)
             self._read.append(Reread(TABLE, request.span, ids, unnamed=False))
         except NotFound as error:
-            if not is_absent(error, request.targets):
+            if not means_unavailable(error, request.targets):
                 raise
             self.absent |= {t.instrument_id: error for t in request.targets}
         self._any = True
 
     def windows(self, plan: Sequence[tuple[Span, list[PriceTarget]]]) -> list[Window]:
-        """What was read instrument by instrument: what is absent for some must not be claimed for all."""
+        """Windows per instrument: data that some instruments lack must not be claimed for all."""
         rows: list[Window] = []
         for (begin, end), targets in plan:
             over = min(end, midnight(self._session.clock()))  # a day that is not over is never complete
@@ -203,7 +203,7 @@ def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> 
 def stage_prices(deriver: Deriver, connection: duckdb.DuckDBPyConnection, venue: Venue, day: date, trades: str) -> None:
     """Stages the rows of one day that a query of the day's trades gives."""
     session = deriver.unit.session
-    with_held(session, connection, venue)
+    create_instrument_views(session, connection, venue)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW trades AS {trades}")
     connection.register("unread", unread_rows(session, venue, "core.trades"))
     query = statement("derive/daily_prices_from_trades").text

@@ -1,25 +1,24 @@
-"""Core tables once more from raw: the same rows, whatever became of the tables.
+"""Derives core tables again from raw. The rows are the same, whatever the state of the tables.
 
 A first derivation and this one are the same path: ``Deriver.parse`` of some raw objects, then ``Deriver.commit``. What
-a unit of work knew beside its payloads is on record: what each page was asked for and from where on its walk was kept
-(``raw.pages``), and which listings were fetched (windows of ``raw.objects``). So a unit is derived again by reading its
-record; nothing is asked of a venue.
+a unit of work knew in addition to its payloads is recorded: the request of each page and from where on its walk was
+kept (``raw.pages``), and which listings were fetched (windows of ``raw.objects``). A unit is derived again from its
+record, without requests to a venue.
 
-Order. Units follow each other as they were fetched, so that of two readings the same one counts; instruments come
-before what their outcomes are needed for, trades before the prices that are made of them. Days are days of events,
-whatever day their raw was received on: pages are chosen by the times of their rows. Tables without days (instruments,
-payouts) are derived whole; tables of books hour by hour from recorded segments (``streams/rederive_hours.py``).
+Order. Units are derived in the order of fetching, so that the same reading of a row counts; instruments come before
+tables that need their outcomes, trades before prices computed from them. Days are event days, not days of receipt:
+pages are selected by the times of their rows. Tables without days (instruments,
+payouts) are derived as a whole; tables of books hour by hour from recorded segments (``streams/rederive_hours.py``).
 
-Memory. Pages are cut into parts of as many objects as an ingest commits at once. Trades are cut at instants, and a row
-is kept by the part that its time lies in: the rows of a transaction have one time, so a part has all of them.
+Memory. Pages are split into parts of as many objects as an ingest commits at once. Trades are split by time, and a row
+belongs to the part that contains its time: the rows of a transaction have one time, so a part has all of them.
 
-What is not there. Rows are merged: what was imported, or whose raw is gone, stays with the version of the parsers that
-made it. Deleted is only what a newer parser no longer makes of a payload that is there. A page of which raw lacks an
-object is passed over whole, and so are rows of the same walk at its times, because a transaction may go over a page's
-end. Where its rows are gone as well, windows stop claiming them (``lost_pages.py``). Dead letters that are known stay
-as they are, new ones are added.
+Missing raw. Rows are merged: imported rows, and rows whose raw is missing, stay with the parser version that made them.
+Only rows that a newer parser no longer makes of an existing payload are deleted. A page of which raw lacks an object is
+skipped, and so are rows of the same walk at its times, because a transaction may span two pages. Where its rows are
+missing as well, windows stop claiming them (``lost_pages.py``). Known dead letters stay unchanged, new ones are added.
 
-Killed anywhere, it ends with the same rows when it is run again: each commit is a merge.
+After a kill at any point, running it again ends with the same rows: each commit is a merge.
 """
 
 from __future__ import annotations
@@ -49,15 +48,15 @@ from echelon_pipeline.venues.registry import venue_names
 PAGED = (PRICES, TRADES, "core.fills", "core.builder_leaderboard")
 ALL_TIME: Span = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 _DAY = timedelta(days=1)
-# Units whose pages are looked up at once.
+# Units per look-up of pages.
 UNITS = 100
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A day that could not be derived again whole. ``is_gone``: rows of it are lost, and windows say so; else all rows
-    that were there stay as they are. ``day``: None for tables without days; ``pages``: how many are missing (of
-    listings: listings, of books: hours)."""
+    """A day that could not be derived again completely. ``is_gone``: rows are lost, and windows say so; otherwise all
+    stored rows stay. ``day``: None for tables without days; ``pages``: the number of missing pages (of listings:
+    listings, of books: hours)."""
 
     venue: str
     table: str
@@ -68,7 +67,7 @@ class Gap:
 
 @dataclass
 class Rederived:
-    """What was done. ``dropped``: rows of an older parser that the current one does not make of the same payloads."""
+    """The result. ``dropped``: rows of an older parser that the current one does not make of the same payloads."""
 
     counts: Counts = field(default_factory=Counts)
     dropped: int = 0
@@ -76,16 +75,16 @@ class Rederived:
 
 
 def rederivable() -> tuple[str, ...]:
-    """Tables that can be asked for."""
+    """Tables that can be derived again."""
     return (*LISTED, *PAGED, *BOOK_TABLES)
 
 
 def rederive(
     session: Session, tables: Collection[str] = (), venues: Sequence[Venue] = (), days: Sequence[date] = ()
 ) -> Rederived:
-    """Derives tables (default: all) again from raw; ``days``: of events, default all.
+    """Derives tables (default: all) again from raw; ``days``: event days, default all.
 
-    Raises BadSettings for a table that no raw object makes rows of; Conflict, DiskFull, RuleViolation, CorruptStore.
+    Raises BadSettings for a table that is not derived from raw; Conflict, DiskFull, RuleViolation, CorruptStore.
     """
     if unknown := sorted(set(tables) - set(rederivable())):
         raise BadSettings(f"{', '.join(unknown)}: expected tables among {', '.join(rederivable())}")
@@ -125,7 +124,7 @@ def _dated(
 
 
 def _settle(session: Session, venue: Venue, tables: Sequence[str], span: Span, done: Rederived) -> None:
-    """Deals with the rows of older parsers that are left in a span."""
+    """Drops or records the rows of older parsers that are left in a span."""
     for table in tables:
         if is_versioned(venue, table):
             days = [d for d in stale_days(session, venue, table) if d is None or span[0].date() <= d < span[1].date()]
@@ -170,7 +169,7 @@ def _derive(
     gaps: Sequence[StoredPage],
     absent: Collection[str],
 ) -> Counts:
-    """Some pages of a unit, and of their rows those of a part of time."""
+    """Derives some pages of a unit and keeps the rows of one part of time."""
     with session.unit() as unit:
         deriver = Deriver(unit, feeding(venue, table), again=True, tables=frozenset({table}), absent=absent)
         source = RawSlice(venue, (pages[0].unit_id,), only_pages=tuple(p.asked.page for p in pages))
@@ -197,7 +196,7 @@ def prices_of_trades(session: Session, venue: Venue, span: Span) -> Counts:
 def _gaps(
     venue: str, table: str, span: Span, missing: Sequence[StoredPage], rows_gone: Collection[StoredPage]
 ) -> Iterator[Gap]:
-    """Days of pages that are missing."""
+    """The days of missing pages."""
     days: dict[date, tuple[int, bool]] = {}
     for page in missing:
         tick, (first, last) = timedelta(microseconds=1), page.asked.claimed

@@ -1,8 +1,8 @@
-"""Instruments, outcomes, events, series, quotes and payouts once more from raw, unit by unit as they were fetched.
+"""Derives instruments, outcomes, events, series, quotes and payouts again from raw, unit by unit in fetch order.
 
-Belongs here: the order of listings and of payouts that are asked for by instrument, and what follows each of them. A
-listing stores an object that is served unchanged once, so all listings are derived, whatever days are asked for. An
-object that raw lacks is forgotten by ``raw.last_seen``: the next listing stores it again.
+Belongs here: the order of listings and of payouts requested by instrument, and the steps after each of them. Listings
+store an unchanged object once, so all listings are derived, whatever days are requested. An object that raw lacks is
+removed from ``raw.last_seen``: the next listing stores it again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.late_values import complete_instruments
 from echelon_pipeline.ingest.listings import DERIVED, RAW, pending_units
 from echelon_pipeline.ingest.pages import units_of
-from echelon_pipeline.ingest.resolutions import judge
+from echelon_pipeline.ingest.resolutions import update_statuses
 from echelon_pipeline.ingest.versions import feeding
 from echelon_pipeline.lake.raw import LAST_SEEN
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
@@ -32,8 +32,8 @@ _OBJECT = "endpoint, object_key, sha256"
 def rederive_listings(
     session: Session, venue: Venue, tables: frozenset[str], absent: Collection[str], span: Span
 ) -> tuple[Counts, int, bool]:
-    """Derives tables of listings again. Gives what was done, how many listings lack raw objects, and whether one of
-    these is served to this day, so that its rows may be gone."""
+    """Derives tables of listings again. Returns the counts, the number of listings that lack raw objects, and whether
+    one of these objects is still served, so that its rows may be lost."""
     total = Counts()
     if tables & {INSTRUMENTS, "core.instrument_history"}:
         tables |= {INSTRUMENTS, "core.instrument_history"}  # a version is a change of the instrument
@@ -51,7 +51,7 @@ def rederive_listings(
             deriver.parse(RawSlice(venue, (unit_id,)))
             total.add(deriver.commit())
             if unit_id in payouts:
-                total.add(judge(session, venue, deriver))
+                total.add(update_statuses(session, venue, deriver))
             if INSTRUMENTS in tables:
                 complete_instruments(deriver, venue)
             total.add(deriver.commit())
@@ -68,12 +68,12 @@ def _lacking(session: Session, venue: Venue, listings: Sequence[Listing], absent
     """Listings of which raw has fewer objects than were stored."""
     scan = session.lake.scan(RAW, where={"venue": [venue]}, without=absent)
     with session.duck() as connection:
-        held = dict(connection.execute(f"SELECT unit_id, count(*) FROM ({scan}) GROUP BY unit_id").fetchall())
-    return [listing for listing in listings if held.get(listing.unit_id, 0) < listing.rows]
+        stored = dict(connection.execute(f"SELECT unit_id, count(*) FROM ({scan}) GROUP BY unit_id").fetchall())
+    return [listing for listing in listings if stored.get(listing.unit_id, 0) < listing.rows]
 
 
 def _forget(unit: Unit, venue: Venue, absent: Collection[str]) -> bool:
-    """Takes objects that raw lacks out of ``raw.last_seen``, so that a listing that is served them stores them again;
+    """Removes objects that raw lacks from ``raw.last_seen``, so that the next listing stores them again; returns
     whether there were any."""
     lake = unit.session.lake
     with unit.session.duck() as connection:
@@ -89,7 +89,7 @@ def _forget(unit: Unit, venue: Venue, absent: Collection[str]) -> bool:
 
 
 def _open(unit: Unit, venue: Venue, listings: Sequence[Listing]) -> None:
-    """Says of listings that their tables no longer have all that was served."""
+    """Records that the tables of some listings no longer have all served objects."""
     unit.session.windows.record(
         [
             unit.window(

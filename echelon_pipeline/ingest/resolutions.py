@@ -1,8 +1,8 @@
-"""What a venue's second source says about payouts of instruments that ended.
+"""Reads payouts of ended instruments from a venue's second source.
 
-Belongs here: which instruments are asked about, and which change their status with the answers. The first word comes
-with the listings; a second source is kept beside it, because rows in mid-dispute exist (reference/polymarket 8.4).
-An instrument is settled where one source has a final payout and none contests it.
+Belongs here: which instruments are requested, and which change their status with the answers. Listings are the first
+source; the second is stored as well, because disputed rows exist (reference/polymarket 8.4). An instrument is settled
+where one source has a final payout and none contradicts it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import duckdb
 
 from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.errors import NotAvailable
-from echelon_pipeline.ingest.dead_letters import moment_pages
+from echelon_pipeline.ingest.dead_letters import present_pages
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
-from echelon_pipeline.ingest.given_up import note_given_up, sentence, windows_of
-from echelon_pipeline.ingest.unavailable import note, verdict
+from echelon_pipeline.ingest.given_up import given_up_reason, note_given_up, windows_of
+from echelon_pipeline.ingest.unavailable import note, window_state
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.venues.feeds import PayoutSource
@@ -27,7 +27,7 @@ TABLE = "core.resolutions"
 
 
 async def ingest_resolutions(session: Session, venue: Venue, source: PayoutSource) -> Counts:
-    """Asks about every ended instrument whose payout is not final in this source yet."""
+    """Requests every ended instrument whose payout is not final in this source yet."""
     counts, objects = Counts(), list[int]()
     wanted = _unresolved(session, venue)
     started = session.clock()
@@ -48,13 +48,13 @@ async def ingest_resolutions(session: Session, venue: Venue, source: PayoutSourc
             note(counts, error, "resolutions of Data API v2 are")
         store.flush()
         deriver = Deriver(unit, source.kinds)
-        served = moment_pages(objects, (started, session.clock()), source.source)
+        served = present_pages(objects, (started, session.clock()), source.source)
         deriver.parse(RawSlice(venue, (unit.unit_id,)), served=served)
         counts.add(deriver.commit())
-        counts.add(judge(session, venue, deriver))
+        counts.add(update_statuses(session, venue, deriver))
         rows = counts.staged.get(TABLE, 0)
-        state, reason = verdict(failure)
-        reason = reason or sentence(given_up)
+        state, reason = window_state(failure)
+        reason = reason or given_up_reason(given_up)
         span = (started, session.clock())
         window = unit.window(venue, TABLE, source.source, span, state=state, reason=reason, counts=counts, rows=rows)
         session.windows.record([window, *windows_of(unit, venue, TABLE, span, given_up)])
@@ -62,7 +62,7 @@ async def ingest_resolutions(session: Session, venue: Venue, source: PayoutSourc
     return counts
 
 
-def judge(session: Session, venue: Venue, deriver: Deriver) -> Counts:
+def update_statuses(session: Session, venue: Venue, deriver: Deriver) -> Counts:
     """Commits instruments whose status changes with the stored resolutions."""
     with session.duck() as connection:
         _with_known(session, venue, connection)

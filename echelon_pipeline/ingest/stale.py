@@ -1,7 +1,7 @@
-"""Days of tables whose rows an older version of the parsers made, and rows that the current one no longer makes.
+"""Finds days with rows of an older parser version, and rows that the current version no longer makes.
 
-Belongs here: finding them, and the record of what was derived again (``core.rederivations``): rows that stay, because
-they were imported or their raw is gone, make a day stale once for each version. Deriving is ``rederive.py``'s.
+Belongs here: finding them, and the record of rederivations (``core.rederivations``): rows that stay, because they were
+imported or their raw is missing, make a day stale once per version. ``rederive.py`` derives the days.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Day = date | None  # None: all of a table without days
 
 
 def stale_days(session: Session, venue: Venue, table: str) -> list[Day]:
-    """Days with rows of an older version that were not derived again by the current one; [None] for a table without
+    """Days with rows of an older version that the current version has not derived again; [None] for a table without
     days that has such rows."""
     version = current_version(venue, table)
     if version == FIRST_PARSER:
@@ -36,13 +36,13 @@ def stale_days(session: Session, venue: Venue, table: str) -> list[Day]:
         _views(session, connection, venue, table)
         given: dict[str, object] = {"table": table, "version": version}
         if connection.execute(f"SELECT 1 FROM rederived WHERE {_ALL}", given).fetchone():
-            return []  # so that nothing is read for as long as the version stays
+            return []  # rows are not read while the version stays the same
         given["first"] = FIRST_PARSER
         return [day for (day,) in connection.execute(statement("derive/stale_days").text, given).fetchall()]
 
 
 def record_all(session: Session, venue: Venue, table: str) -> None:
-    """Puts on record that no day of a table is stale: stale_days() then looks at no row."""
+    """Records that no day of a table is stale: stale_days() then reads no rows."""
     version = current_version(venue, table)
     if version == FIRST_PARSER:
         return
@@ -55,7 +55,7 @@ def record_all(session: Session, venue: Venue, table: str) -> None:
 
 
 def record_days(session: Session, venue: Venue, table: str, days: Sequence[Day]) -> None:
-    """Puts days on record as derived again by the current version, with the rows of older ones that are left."""
+    """Records days as derived again by the current version, with the number of rows of older versions that are left."""
     if not days:
         return
     version = current_version(venue, table)
@@ -80,9 +80,9 @@ def record_days(session: Session, venue: Venue, table: str, days: Sequence[Day])
 
 
 def drop_unmade(unit: Unit, venue: Venue, table: str, days: Sequence[Day]) -> int:
-    """Deletes rows of an older version whose payload was derived again and gives no such row any more; how many.
+    """Deletes rows of an older version whose payload no longer gives such a row; returns their number.
 
-    To be called where no page of the days is missing: a row whose raw is gone stays.
+    Call it only where no page of the days is missing: a row whose raw is missing stays.
     """
     if "raw_sha256" not in TABLES[table].names or "date" not in TABLES[table].partition_by:
         return 0

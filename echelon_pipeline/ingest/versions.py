@@ -1,6 +1,6 @@
-"""The payload kinds of each venue, and which version of the parsers makes rows of a table now.
+"""The payload kinds of each venue, and the current parser version of each table.
 
-Belongs here: the question of what is current. Stored rows that are older are found elsewhere.
+Belongs here: what is current. ``stale.py`` finds stored rows of older versions.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ def feeding(venue: Venue, table: str) -> dict[str, PayloadKind]:
 
 
 def is_versioned(venue: Venue, table: str) -> bool:
-    """Whether rows of a venue's table say which version of the parsers made them."""
+    """Whether rows of a venue's table carry the version of their parser."""
     return "parser_version" in TABLES[table].names and bool(feeding(venue, table))
 
 
 def current_version(venue: Venue, table: str) -> int:
-    """The version of the parsers of a table's rows; ValueError for a table that no payload makes rows of."""
+    """The current parser version of a table's rows; ValueError for a table without payload kinds."""
     found = {kind.version for kind in feeding(venue, table).values()}
     if len(found) != 1:
         raise ValueError(f"{table} of {venue}: expected one version of the parsers, got {sorted(found)}")

@@ -15,7 +15,7 @@ from echelon_pipeline.errors import EchelonError, NotAvailable, NotFound
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.prices import ingest_prices
 from echelon_pipeline.ingest.trades import day_span, ingest_trades, targets
-from echelon_pipeline.ingest.unavailable import is_absent, verdict
+from echelon_pipeline.ingest.unavailable import means_unavailable, window_state
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sandbox.server.process import SandboxProcess
@@ -188,9 +188,9 @@ def test_prices_of_one_unknown_ticker_hide_no_other_day_or_instrument(
 def test_a_404_means_absence_only_for_one_instrument(
     error: EchelonError, asked: tuple[str, ...], absent: bool, state: str
 ) -> None:
-    assert is_absent(error, asked) is absent
-    assert verdict(error) == (state, f"{type(error).__name__}: x")
-    assert verdict(None) == ("complete", None)
+    assert means_unavailable(error, asked) is absent
+    assert window_state(error) == (state, f"{type(error).__name__}: x")
+    assert window_state(None) == ("complete", None)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_rows_of_a_table_without_a_place_stop_the_commit_before_it_begins(sessio
             "core.trades": [staged(unit.scratch, "core.trades", [trade(1)])],
             "core.parlays": [staged(unit.scratch, "core.parlays", [row("core.parlays")])],
         }
-        with pytest.raises(RuleViolation, match=r"rows are staged for core\.parlays: no place in the order of merges"):
+        with pytest.raises(RuleViolation, match=r"rows are staged for core\.parlays: no place in the commit order"):
             deriver.commit()
     assert stored(session.lake, "core.trades") == []
 

@@ -1,4 +1,4 @@
-"""Homes: made-up rows and live ones never share a lake."""
+"""Homes: generated rows and live ones never share a lake."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ STEPS: dict[str, Callable[[Session], Counts]] = {
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_that_asks_a_venue_refuses_before_it_asks(demo_home: Path, step: str) -> None:
     session = Session.of(Settings(home=demo_home, min_free_mb=0, builder_code=f"0x{1:064x}"))
-    with pytest.raises(BadSettings, match="made-up rows"):
+    with pytest.raises(BadSettings, match="generated rows"):
         STEPS[step](session)
     assert not (demo_home / "lake").exists()
 
@@ -88,6 +88,6 @@ def test_the_command_refuses_before_a_run_is_recorded(demo_home: Path, monkeypat
     monkeypatch.setenv("ECHELON_NOW", "2026-11-20T12:00:00")
     result = CliRunner().invoke(app, ["ingest"])
     assert result.exit_code == 1
-    assert "made-up rows" in result.output
+    assert "generated rows" in result.output
     assert not (demo_home / "lake").exists()
     assert not list((demo_home / "dagster").glob("history/runs/*"))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echelon_pipeline.ingest.dead_letters import Asked
+from echelon_pipeline.ingest.dead_letters import PageRequest
 from echelon_pipeline.ingest.page_parts import TRADES, keep_part, parts
 from echelon_pipeline.ingest.pages import StoredPage
 from echelon_pipeline.lake.windows import Span
@@ -23,7 +23,7 @@ def at(minute: int) -> datetime:
 def page(number: int, low: int, high: int, objects: int = 10, kept_from: int = 0) -> StoredPage:
     claimed = (at(0), at(1440))
     times: Span = (at(low), at(high))
-    asked = Asked(number, (), times, claimed, objects=objects, times=times, kept_from=at(kept_from))
+    asked = PageRequest(number, (), times, claimed, objects=objects, times=times, kept_from=at(kept_from))
     return StoredPage("unit", asked, objects)
 
 

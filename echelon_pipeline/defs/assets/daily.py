@@ -49,7 +49,7 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
         try:
             with classified():
                 if config.again:
-                    counts = main.again(session, venue.name, table, owned)
+                    counts = main.rederive_days(session, venue.name, table, owned)
                 else:
                     counts = _work(session, venue, feeder, owned, refetch=config.refetch)
         except dg.Failure as failure:
