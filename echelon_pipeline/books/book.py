@@ -66,7 +66,7 @@ class Book:
     __slots__ = (
         *("batch_at", "batch_last", "batch_open", "best", "discarded", "expired", "from_at", "instrument"),
         *("kept", "ladders", "last_good_at", "mirror_miss", "missing_removals", "noted", "probed", "proved_at"),
-        *("reason", "rest_at", "subscription", "timeline", "trust", "verifier"),
+        *("reason", "rest_at", "subscription", "timeline", "trust", "verified_at", "verifier"),
     )
 
     def __init__(self, instrument: Instrument, timeline: Timeline, at: int, checks: list[Check]) -> None:
@@ -86,6 +86,7 @@ class Book:
         self.batch_at: int | None = None  # venue time of the last batch, open or closed
         self.mirror_miss = self.noted = False
         self.missing_removals = 0
+        self.verified_at: int | None = None  # when a REST book equalled this one, since it became valid
 
     # --- events
 
@@ -168,6 +169,7 @@ class Book:
         for kept in self.kept:
             kept.clear()
         self.batch_open = self.mirror_miss = False
+        self.verified_at = None
 
     def join(self, subscription: Subscription | None) -> None:
         """Sets the subscription that carries the book; None: no subscription."""

@@ -73,12 +73,15 @@ class ValidityTracker:
         self.counts[f"probes_{result}"] += 1
         if result is Comparison.EQUAL:
             self._rechecks.stop((book, REST))
+            book.verified_at = now
             self.out.checks.append(Check(book.instrument.instrument_id, now, self.frame.number, True))
         elif result is Comparison.DIFFERENT:
             self.lose((book,), Reason.PROBE, now)
         elif result is Comparison.LATER:
+            if book.probed != book.batch_last:
+                self._rechecks.stop((book, REST))
             book.probed = book.batch_last
-            self._rechecks.start((book, REST), now)
+            self._rechecks.start_once((book, REST), now)
         return result is Comparison.EQUAL
 
     def _open(self, book: Book, at: int | None, now: int) -> None:

@@ -29,6 +29,7 @@ NAMES = (
     "ask_size",
     "event_at",
     "received_at",
+    "verified_at",
     "listener",
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,6 +69,7 @@ def _shown(row: LatestState) -> tuple[object, ...]:
         _units(row.ask_size),
         _time(row.event_at),
         _time(row.received_at),
+        _time(row.verified_at),
         row.listener,
     )
 

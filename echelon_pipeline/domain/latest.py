@@ -11,7 +11,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class LatestState:
     """Best prices and state of one instrument. Times are microseconds since 1970 UTC, prices and sizes millionths, of
-    outcome 0. ``state`` and ``reason`` as in core.book_snapshots; ``received_at``: of the frame with these prices."""
+    outcome 0. ``state`` and ``reason`` as in core.book_snapshots; ``received_at``: of the frame with these prices.
+    ``verified_at``: when a REST book last equalled this book, since it became valid; None: never."""
 
     instrument_id: str
     state: str
@@ -23,3 +24,4 @@ class LatestState:
     event_at: int | None
     received_at: int
     listener: str
+    verified_at: int | None = None

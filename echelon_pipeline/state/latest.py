@@ -32,16 +32,16 @@ BUSY_SECONDS = 5.0  # a writer holds the file for milliseconds; a longer wait fa
 
 _COLUMNS = ", ".join(field.name for field in fields(LatestState))
 _CREATE = f"""
-    CREATE TABLE IF NOT EXISTS latest ({_COLUMNS}, venue TEXT NOT NULL, expires_at REAL NOT NULL,
+    CREATE TABLE IF NOT EXISTS latest_states ({_COLUMNS}, venue TEXT NOT NULL, expires_at REAL NOT NULL,
         PRIMARY KEY (instrument_id)) WITHOUT ROWID
 """
-_PUT = f"INSERT OR REPLACE INTO latest VALUES ({', '.join('?' for _ in fields(LatestState))}, ?, ?)"
-_SWEEP = "DELETE FROM latest WHERE expires_at <= ?"
+_PUT = f"INSERT OR REPLACE INTO latest_states VALUES ({', '.join('?' for _ in fields(LatestState))}, ?, ?)"
+_SWEEP = "DELETE FROM latest_states WHERE expires_at <= ?"
 _GET = f"""
-    SELECT {_COLUMNS} FROM latest JOIN json_each(?) AS asked ON instrument_id = asked.value
+    SELECT {_COLUMNS} FROM latest_states JOIN json_each(?) AS asked ON instrument_id = asked.value
     WHERE expires_at > ? ORDER BY asked.key
 """
-_ALL = f"SELECT {_COLUMNS} FROM latest WHERE venue = ? AND expires_at > ? ORDER BY instrument_id"
+_ALL = f"SELECT {_COLUMNS} FROM latest_states WHERE venue = ? AND expires_at > ? ORDER BY instrument_id"
 
 _ENCODE, _DECODE = msgspec.json.Encoder(), msgspec.json.Decoder(LatestState)
 

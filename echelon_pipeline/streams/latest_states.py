@@ -28,10 +28,13 @@ class Tops:
         books that we have not got yet."""
         found: dict[str, LatestState] = {}
         for roster in rosters:
-            rows = {} if roster.watch is None else {row.instrument_id: row for row in roster.watch.rows(now)}
+            watch = roster.watch
+            rows = {} if watch is None else {row.instrument_id: row for row in watch.rows(now)}
             for name in roster.wanted:
-                row = rows.get(name)
-                found[name] = self._unknown(name, now) if row is None else self._of(row)
+                if watch is None or name not in rows:
+                    found[name] = self._unknown(name, now)
+                else:
+                    found[name] = self._of(rows[name], watch.verified_at(name))
         for name in self._told.keys() - found.keys():
             found[name] = self._unknown(name, now, NOT_WATCHED)
         return [
@@ -52,14 +55,13 @@ class Tops:
         old, at = self._told.get(latest.instrument_id, (None, 0))
         return now - at >= self._again or any(getattr(latest, field) != getattr(old, field, None) for field in _SHOWN)
 
-    def _of(self, row: BookRow) -> LatestState:
+    def _of(self, row: BookRow, verified_at: int | None) -> LatestState:
         bid, bid_size = row.bids[0] if row.bids else (None, None)
         ask, ask_size = row.asks[0] if row.asks else (None, None)
         reason = None if row.reason is None else str(row.reason)
         top = (bid, ask, bid_size, ask_size)
-        return LatestState(
-            row.instrument_id, str(row.state), reason, *top, row.event_at, row.valid_from, self._listener
-        )
+        times = (row.event_at, row.valid_from)
+        return LatestState(row.instrument_id, str(row.state), reason, *top, *times, self._listener, verified_at)
 
     def _unknown(self, name: str, now: int, reason: str | None = None) -> LatestState:
         """Between connections, before the first frame of one, or for good."""

@@ -66,6 +66,10 @@ class Watch:
         tokens = set(self._machine.needs_snapshot)
         return {name for name, i in self.watched.items() if not tokens.isdisjoint(i.tokens)}
 
+    def verified_at(self, instrument_id: str) -> int | None:
+        """When a REST book last equalled this valid book."""
+        return self._machine.book(instrument_id).verified_at
+
     @property
     def counts(self) -> Counter[str]:
         """The machine's counts."""

@@ -269,7 +269,7 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
     publish(settings)
     assert "not among the open instruments" in command(settings, sandbox, "record", "kalshi:NOPE")
     refused = command(settings, sandbox, "record", "--seconds", "5", KALSHI_API_KEY="nobody")
-    assert "error: nothing of kalshi was recorded: kalshi stream: the venue answered 401" in refused
+    assert "error: no frame of kalshi was recorded: kalshi stream: the venue answered 401" in refused
     assert "Traceback" not in refused
     assert refused.endswith("exit 1")
     malformed = settings.home / "key.pem"

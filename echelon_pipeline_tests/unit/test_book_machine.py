@@ -531,8 +531,11 @@ def test_an_equal_rest_book_is_proof() -> None:
     stream = polymarket()
     for _ in range(2):
         stream.send(rest(BIDS, START), after=BUDGET - 60 * MS)
-    assert stream.states(stream.end())[1:] == [("live", None)]
+    out = stream.end()
+    assert stream.states(out)[1:] == [("live", None)]
     assert stream.machine.counts["probes_equal"] == 2
+    assert stream.machine.book(P.instrument_id).verified_at == stream.now
+    assert [(check.at, check.matched) for check in out.checks][-1] == (stream.now, True)
 
 
 def test_a_different_rest_book_of_the_same_time_invalidates_the_book() -> None:
@@ -541,6 +544,15 @@ def test_a_different_rest_book_of_the_same_time_invalidates_the_book() -> None:
     assert (stream.machine.row(P.instrument_id).state, stream.machine.counts["probes_later"]) == (BookState.LIVE, 1)
     stream.send(rest(BIDS[:1], START))
     assert stream.machine.row(P.instrument_id).reason == "probe"
+
+
+def test_a_newer_rest_book_invalidates_the_book_250_ms_after_the_first_of_several() -> None:
+    stream = polymarket()
+    first = stream.send(rest(BIDS[:1], START + MS), after=60 * MS)
+    for _ in range(4):
+        stream.send(rest(BIDS[:1], START + MS), after=100 * MS)
+    [(reason, _, lost_at, _)] = gaps(stream.end())
+    assert (reason, lost_at) == ("probe", first + 250 * MS)
 
 
 def test_a_rest_book_becomes_valid_when_a_hash_of_the_stream_matches() -> None:

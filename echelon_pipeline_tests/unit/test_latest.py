@@ -208,7 +208,7 @@ def test_expired_states_are_deleted_from_the_file(tmp_path: Path) -> None:
     store.put([latest("kalshi:B")])
     store.close()
     with sqlite3.connect(tmp_path / FILE) as connection:
-        assert connection.execute("SELECT instrument_id FROM latest").fetchall() == [("kalshi:B",)]
+        assert connection.execute("SELECT instrument_id FROM latest_states").fetchall() == [("kalshi:B",)]
     connection.close()
 
 

@@ -22,6 +22,9 @@ class Shown(NamedTuple):
     def rows(self, _: int) -> list[BookRow]:
         return self.books
 
+    def verified_at(self, name: str) -> int | None:
+        return 7 if name == "kalshi:A" else None
+
 
 def book(name: str, at: int, bid: int | None = 400_000, state: BookState = BookState.LIVE) -> BookRow:
     reason = Reason.GAP if state is BookState.UNKNOWN else None
@@ -45,7 +48,7 @@ def test_a_book_is_told_with_its_best_prices_and_again_when_they_change() -> Non
     tops = Tops("l", 20.0)
     first = told(tops, roster(book("kalshi:A", 10), book("kalshi:B", 10, None)))
     assert first == [
-        LatestState("kalshi:A", "live", None, 400_000, 500_000, 5_000_000, 7_000_000, 9, 10, "l"),
+        LatestState("kalshi:A", "live", None, 400_000, 500_000, 5_000_000, 7_000_000, 9, 10, "l", 7),
         LatestState("kalshi:B", "live", None, None, 500_000, None, 7_000_000, 9, 10, "l"),
     ]
     assert told(tops, roster(book("kalshi:A", 20), book("kalshi:B", 20, None))) == []

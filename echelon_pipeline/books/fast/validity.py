@@ -273,8 +273,10 @@ def rest_book(m: KernelState, out: KernelOutput, ladder: int, event: Any, levels
     elif result == DIFFERENT:
         lose(m, out, book, PROBE, clock.now)
     elif result == LATER:
+        if b.probed != b.batch_number:
+            timeouts.stop(m.rechecks, WAYS * book + REST)
         b.probed = b.batch_number
-        timeouts.start(m.rechecks, WAYS * book + REST, clock.now)
+        timeouts.start_once(m.rechecks, WAYS * book + REST, clock.now)
     return bool(result == EQUAL)
 
 
