@@ -1,8 +1,8 @@
-"""What a venue is to the rest of the project: one registration that names all that it has.
+"""The interface of a venue: one registration that names all its parts.
 
-Belongs here: the shape of a registration and its parts. ``*/venue.py`` fills it, ``registry.py`` has those
-that there are; what REST feeds offer is in ``feeds.py``, what streams offer in ``live.py``. Clients, streams and
-compiled decoders are imported by the call that needs them: naming a venue costs nothing.
+Belongs here: the shape of a registration and its parts. ``*/venue.py`` creates it, ``registry.py`` lists
+all registrations; ``feeds.py`` defines REST feeds, ``live.py`` streams. Clients, streams and compiled decoders are
+imported by the call that needs them, so that importing a registration is cheap.
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ Levels = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of a venue's data. Statements ask for a fact by its name: ``venue_has_tokens(venue)``.
+    """Facts of a venue's data. SQL reads a fact by its name: ``venue_has_tokens(venue)``.
 
-    ``has_tokens``: outcomes are tokens with ids of their own, which may become known after their trades; else they are
-    the sides yes and no of one ladder, named by the instrument. ``has_tickers``: native ids say series, event, day and
-    strike. ``has_trade_ids``: a trade is one match with an id of the venue; else it is all that one taker got, known by
-    its fields. ``has_builder_trades``: fills carry builder codes. ``has_numbered_frames``: a stream's frames are
-    numbered, so that one without a break proves its books. ``closes_on_time``: trading ends when it is scheduled to.
+    ``has_tokens``: outcomes are tokens with their own ids, which may become known after their trades; otherwise they
+    are the sides yes and no of one ladder, named by the instrument. ``has_tickers``: native ids contain series, event,
+    day and strike. ``has_trade_ids``: a trade is one match with an id of the venue; otherwise it is a taker's
+    aggregate, identified by its fields. ``has_builder_trades``: fills carry builder codes. ``has_numbered_frames``: a
+    stream's frames are numbered, so that a stream without gaps proves its books. ``closes_on_time``: trading ends as
+    scheduled.
     """
 
     has_tokens: bool = False
@@ -65,14 +66,14 @@ class Facts:
 class Rest(ABC):
     """A venue's REST side, open for one unit of work: a client and the feeds over it.
 
-    What a venue's registration does not name among its feeds need not be there.
+    Only the feeds that the venue's registration names must be implemented.
     """
 
     venue: str
 
     @abstractmethod
     def requests(self) -> dict[str, int | float]:
-        """What was asked so far, for run metadata."""
+        """Counts of requests so far, for run metadata."""
 
     @abstractmethod
     def listings(self) -> ListingSource:
@@ -80,7 +81,7 @@ class Rest(ABC):
 
     @abstractmethod
     async def trades(self) -> TradeFeed:
-        """Trades. Raises NotAvailable where the venue says that it has none."""
+        """Trades. Raises NotAvailable where the venue has none."""
 
     @abstractmethod
     async def prices(self) -> PriceFeed:
@@ -112,8 +113,7 @@ class Rest(ABC):
 
 @dataclass(frozen=True)
 class Said:
-    """What an answer to a probe says of the venue, where it is more than its status code. ``is_up``: nothing is to be
-    done about it."""
+    """The state of a venue from the body of a probe's answer. ``is_up``: no action is needed."""
 
     text: str
     is_up: bool
@@ -122,8 +122,8 @@ class Said:
 
 @dataclass(frozen=True)
 class Probe:
-    """One address of a venue, asked once by the doctor. ``variable``: the setting that says where it is. ``said``: what
-    its answer says beyond its status code; ``clock``: the venue's own time in it."""
+    """One address of a venue, requested once by the doctor. ``variable``: the setting of the address. ``said``: reads
+    the state from the answer; ``clock``: reads the venue's time from it."""
 
     name: str
     url: str
@@ -134,8 +134,8 @@ class Probe:
 
 @dataclass(frozen=True)
 class StreamProbe:
-    """One stream of a venue, opened once by the doctor. Any answer to ``question`` will do. ``lacks``: why it cannot be
-    asked, with advice; then nothing is opened."""
+    """One stream of a venue, opened once by the doctor. Any answer to ``question`` is a success. ``lacks``: why it
+    cannot be opened, with advice."""
 
     name: str
     url: str
@@ -147,8 +147,8 @@ class StreamProbe:
 
 
 class Stream(Protocol):
-    """A venue's streams. ``tokens``: how many one connection takes; ``quote_word``: a text that every frame with a
-    quote has."""
+    """A venue's streams. ``tokens``: maximum per connection; ``quote_word``: a text that every frame with a quote
+    contains."""
 
     tokens: int
     quote_word: str
@@ -162,13 +162,13 @@ class Stream(Protocol):
         *,
         quotes: bool = False,
     ) -> Feed:
-        """One connection of the market's stream. BadSettings where it wants a key and there is none."""
+        """One connection of the market stream. BadSettings where it needs a key and none is configured."""
 
     def own(self, settings: Settings, metrics: WsMetrics) -> Feed:
         """The connection of an account's own channels. BadSettings without the account's key."""
 
     def reader(self, *, quotes: bool = False) -> Callable[[bytes], Message]:
-        """What says what a frame says; ``quotes``: with all that quotes say."""
+        """The function that decodes a frame; ``quotes``: with all fields of quotes."""
 
     def is_frame(self, frame: Mapping[str, Any]) -> bool:
         """Whether an object could be a frame of this venue."""
@@ -182,26 +182,26 @@ class Stream(Protocol):
         event_at: int | None,
         digest: str | None,
     ) -> dict[str, Any]:
-        """The frame that would have sent a whole book of a ladder. Times are microseconds, levels (price, size) as
+        """The frame that would carry a whole book of a ladder. Times are microseconds, levels (price, size) as
         texts in dollars; ``digest``: the venue's hash of it."""
 
     def decoder(self) -> Callable[[Any, Any], Any] | None:
-        """The compiled reader of many frames at once (``*/fast.py``), which imports numba; None where there is none."""
+        """The compiled decoder of many frames at once (``*/fast.py``, imports numba); None without one."""
 
     def probe(self, settings: Settings) -> StreamProbe:
-        """How the doctor asks it. Raises BadSettings for a key that cannot be used."""
+        """The doctor's probe. Raises BadSettings for an unusable key."""
 
 
 @dataclass(frozen=True)
 class Venue:
     """One venue.
 
-    ``title``: its name for people. ``kinds``: all of its payload kinds, ``listing_kinds``: those of its listings.
-    ``feeds``: what feeds tables in addition to listings and stream, each with the description of its asset.
-    ``payout_sources``: sources of ``core.resolutions`` that are the venue's own. ``names_instruments_by``: the filter
-    of listeners that is the native id. ``addresses``, ``streams``: URLs by the variable that sets them. ``faults``: of
-    its settings, with advice. ``unlisted_combos``: bounds and pattern of native ids of combos that no listing has.
-    ``sql``: its folder of statements, if it is not in ``sql/``; they are named ``<venue>/…``. ``macros``: its
+    ``title``: its display name. ``kinds``: all its payload kinds, ``listing_kinds``: those of its listings. ``feeds``:
+    feeders of tables in addition to listings and stream, each with the description of its asset. ``payout_sources``:
+    its sources of ``core.resolutions``. ``names_instruments_by``: the listener filter on the native id. ``addresses``,
+    ``streams``: URLs by the variable that sets them. ``faults``: errors of its settings, with advice.
+    ``unlisted_combos``: bounds and pattern of native ids of combos that no listing has. ``sql``: its folder of
+    statements, if outside of ``sql/``; they are named ``<venue>/…``. ``macros``: its
     folder of macros below ``sql/``, if it has one.
     """
 
@@ -226,5 +226,5 @@ class Venue:
 
     @property
     def pool(self) -> str:
-        """The pool that everything holds which asks its REST side: limits are per address."""
+        """The Dagster pool of all assets that call its REST side: limits are per address."""
         return f"{self.name}_api"

@@ -1,7 +1,6 @@
 """Bodies of HTTP answers, read as a stream within a bound on their decoded size.
 
-Belongs here: content encodings and the bound. What a body says is not looked at; when a request has taken too long is
-decided in ``http.py``.
+Belongs here: content encodings and the bound. Bodies are not interpreted; ``http.py`` limits the duration of a request.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import httpx
 
 ACCEPTED = "gzip, deflate"
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
-# A body is encoded once; a proxy may encode it again. More layers only multiply what a small body grows into.
+# A body is encoded once; a proxy may encode it again. More layers only multiply the size of the decoded body.
 MAX_LAYERS = 3
-PIECE = 256 * 1024  # decoded bytes held at once by each layer
+PIECE = 256 * 1024  # decoded bytes per layer in memory
 
 
 class TooLargeError(ValueError):
@@ -23,13 +22,13 @@ class TooLargeError(ValueError):
 
 
 class UndecodableError(ValueError):
-    """The body is not what its Content-Encoding says, or is encoded in a way that was not asked for."""
+    """The body does not match its Content-Encoding, or has an encoding that was not requested."""
 
 
 async def read_body(response: httpx.Response, limit: int) -> bytes:
     """The decoded body of a streamed response. Raises TooLargeError above ``limit`` bytes, before they are decoded, and
     UndecodableError; httpx's errors where the connection breaks."""
-    if response.is_stream_consumed:  # a transport in memory hands over bodies that were read and decoded
+    if response.is_stream_consumed:  # an in-memory transport has read and decoded the body
         if len(response.content) > limit:
             raise TooLargeError(f"more than {limit} bytes")
         return response.content
@@ -40,7 +39,7 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
 
 
 async def read_start(response: httpx.Response, limit: int) -> bytes:
-    """What can be decoded of the first ``limit`` bytes: the words of a failure, whatever its body is like."""
+    """The decodable part of the first ``limit`` bytes, for the text of a failure."""
     if response.is_stream_consumed:
         return response.content[:limit]
     decoder, taken = Decoder(response.headers.get("Content-Encoding", ""), limit), 0
@@ -51,12 +50,12 @@ async def read_start(response: httpx.Response, limit: int) -> bytes:
             if taken >= limit:
                 break
     except (TooLargeError, UndecodableError):
-        pass  # the status says what went wrong; the words only help a reader
+        pass  # the status code classifies the failure; the text is additional
     return decoder.so_far()
 
 
 class Decoder:
-    """Takes apart a body piece by piece. Memory is bounded by the limit and ``PIECE`` per layer."""
+    """Decodes a body piece by piece. Memory is bounded by the limit and ``PIECE`` per layer."""
 
     def __init__(self, encodings: str, limit: int) -> None:
         names = [name.strip().lower() for name in encodings.split(",")]
@@ -67,11 +66,11 @@ class Decoder:
         self._unknown = next((n for n in layers if n not in ("gzip", "x-gzip", "deflate")), None)
         if len(layers) > MAX_LAYERS:
             self._unknown = f"{len(layers)} encodings of one body"
-        # Encodings are listed in the order in which they were applied: the last one is taken off first.
+        # Encodings are listed in the order in which they were applied: the last one is decoded first.
         self._layers = [] if self._unknown else [_Layer(name, limit) for name in reversed(layers)]
 
     def feed(self, chunk: bytes) -> None:
-        """Takes the next bytes from the wire."""
+        """Decodes the next bytes from the wire."""
         if self._unknown:
             raise UndecodableError(f"{self._unknown[:40]}: only {ACCEPTED} were asked for")
         self._pass(0, chunk)
@@ -95,7 +94,7 @@ class Decoder:
         return self.so_far()
 
     def so_far(self) -> bytes:
-        """What was decoded until now."""
+        """The bytes decoded so far."""
         return b"".join(self._parts)
 
 
@@ -107,11 +106,11 @@ class _Layer:
         self._limit = limit
         self._size = 0
         self._begun = False
-        self._head = b""  # of deflate: what was fed before its kind is known
+        self._head = b""  # of deflate: bytes before its kind is known
         self._stream = None if name == "deflate" else zlib.decompressobj(_GZIP)
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """What the chunk decodes to, at most ``PIECE`` bytes at a time."""
+        """The decoded chunk, at most ``PIECE`` bytes at a time."""
         data = self._head + chunk
         if self._stream is None:
             if len(data) < 2:
@@ -123,7 +122,7 @@ class _Layer:
         while data:
             if self._stream.eof:
                 if self._name == "deflate" or not data.strip(b"\0"):
-                    return  # padding behind a stream is no part of the body
+                    return  # padding after a stream is not part of the body
                 self._stream = zlib.decompressobj(_GZIP)
             try:
                 piece = self._stream.decompress(data, PIECE)
@@ -132,7 +131,7 @@ class _Layer:
             self._begun = True
             data = self._stream.unconsumed_tail or self._stream.unused_data
             self._size += len(piece)
-            # Between layers too: what is passed on may be taken apart once more.
+            # The limit holds between layers too.
             if self._size > self._limit:
                 raise TooLargeError(f"more than {self._limit} bytes")
             if piece:

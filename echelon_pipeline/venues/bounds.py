@@ -1,6 +1,6 @@
-"""The bounds of a listing: the top N by volume, nothing dropped without being counted.
+"""The bounds of a listing: the top N by volume; every excluded object is counted.
 
-Belongs here: choosing among objects while pages stream by, in memory bounded by N.
+Belongs here: selecting objects from a stream of pages, in memory bounded by N.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from echelon_pipeline.venues.page import Page, RawObject
 
 
 def measure(value: Decimal | None) -> Decimal:
-    """A volume that can be compared; 0 for none and for what is no number."""
+    """A comparable volume; 0 where it is missing or not a number."""
     return value if value is not None and value.is_finite() else Decimal(0)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """What bounds look at: the 24 h volume that ranks an object, and its total volume."""
+    """The values for bounds: the 24 h volume that ranks an object, and its total volume."""
 
     volume_24h: Decimal
     volume: Decimal
@@ -30,8 +30,8 @@ class Ranked:
 class TopN:
     """Keeps the ``limit`` objects of the largest 24 h volume with at least ``min_volume`` in total.
 
-    ``limit`` 0 keeps all and passes pages through as they come. What shows no id is always kept and takes no place of
-    the limit: nothing else would say that it was served (the parsers keep it as a dead letter).
+    ``limit`` 0 keeps all and passes pages through. An object without an id is always kept and does not count towards
+    the limit, so that it is recorded (the parsers make it a dead letter).
     """
 
     limit: int
@@ -41,7 +41,7 @@ class TopN:
     keys: set[str] = field(default_factory=set)
 
     async def through(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
-        """The pages with what is kept of them."""
+        """The pages with the objects that are kept."""
         heap: list[tuple[Decimal, int, int, RawObject]] = []
         skeletons: dict[int, Page] = {}
         number = 0

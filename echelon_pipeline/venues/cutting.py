@@ -1,8 +1,8 @@
-"""Cuts JSON into its members byte for byte, however odd the members themselves are.
+"""Splits JSON into its members byte for byte, even if members are malformed.
 
-Belongs here: what both venues' ``answers`` modules and everything that looks into payloads share. Sound JSON goes
-through msgspec; where one member is odd (half of a surrogate pair, nesting without end, bytes that are not UTF-8, a
-number that no type holds) the body is cut at its quotes and brackets alone, so that only the odd member is odd.
+Belongs here: functions shared by the venues' ``answers`` modules and all readers of payloads. Valid JSON goes through
+msgspec. Where one member is malformed (half of a surrogate pair, unlimited nesting, bytes that are not UTF-8, a number
+outside of every type) the body is split at its quotes and brackets only, so that the other members stay readable.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
-# A text, or a byte that structures JSON; a quote alone opens a text that does not end. Possessive: no byte is tried
-# twice, so that a body of quotes takes no longer than another.
+# A text, or a byte that structures JSON; a quote alone opens a text that does not end. Possessive: no byte is matched
+# twice, so that time stays linear for a body of quotes.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},:]', re.DOTALL)
 _NAME = re.compile(rb'[ \t\r\n]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*+:[ \t\r\n]*+', re.DOTALL)
 _NEXT = re.compile(rb"[ \t\r\n]*+([,}])")
 _CLOSES = {b"{": b"}", b"[": b"]"}
 _SPACE = b" \t\r\n"
 
-# What stands in a text: an escaped character, a pair of surrogates, or half of one.
+# Escapes in a text: a character, a pair of surrogates, or half of one.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
@@ -34,11 +34,11 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class MalformedError(ValueError):
-    """Quotes or brackets do not match, or it is another kind of value than was asked for."""
+    """Quotes or brackets do not match, or the value is of another kind than expected."""
 
 
 def is_json(body: bytes) -> bool:
-    """Whether a body is a JSON value as far as its structure goes; its members are judged one by one later."""
+    """Whether the structure of a body is JSON; members are validated individually later."""
     try:
         _RAW.decode(body)
     except UNREADABLE:
@@ -50,8 +50,8 @@ def is_json(body: bytes) -> bool:
 
 
 def pairs(body: bytes | msgspec.Raw) -> list[tuple[str, bytes]]:
-    """Names and values of an object in the order served, a name twice where it is served twice; MalformedError where it
-    is no object."""
+    """Names and values of an object in the order served, duplicates included; MalformedError where it
+    is not an object."""
     data = bytes(body)
     try:
         found = _OBJECT.decode(data)
@@ -61,8 +61,8 @@ def pairs(body: bytes | msgspec.Raw) -> list[tuple[str, bytes]]:
 
 
 def members(body: bytes | msgspec.Raw) -> dict[str, bytes]:
-    """The members of an object; of a name that is served twice the first, as DuckDB reads it. MalformedError where it
-    is no object."""
+    """The members of an object; the first of a duplicate name, as in DuckDB. MalformedError where it is not an
+    object."""
     found: dict[str, bytes] = {}
     for name, value in pairs(body):
         found.setdefault(name, value)
@@ -70,7 +70,7 @@ def members(body: bytes | msgspec.Raw) -> dict[str, bytes]:
 
 
 def elements(body: bytes | msgspec.Raw) -> list[bytes]:
-    """The elements of an array; MalformedError where it is none."""
+    """The elements of an array; MalformedError where it is not an array."""
     data = bytes(body)
     try:
         return [bytes(raw) for raw in _ARRAY.decode(data)]
@@ -79,12 +79,12 @@ def elements(body: bytes | msgspec.Raw) -> list[bytes]:
 
 
 def first(body: bytes, name: str) -> bytes | None:
-    """The first member of that name; None where there is none or it is no object. For objects in great numbers."""
+    """The first member of a name; None where it is missing or the body is not an object. Fast, for many objects."""
     try:
         found = _OBJECT.decode(body)
     except UNREADABLE:
         found = None
-    # As many names as there are texts before a colon: none is there twice, none is nested. Nearly every row of a feed.
+    # As many names as texts before a colon: no duplicates, no nesting. True for nearly every row of a feed.
     if found is not None and body.count(b'":') == len(found):
         raw = found.get(name)
         return None if raw is None else bytes(raw)
@@ -95,13 +95,14 @@ def first(body: bytes, name: str) -> bytes | None:
 
 
 def lists(body: bytes, name: str) -> list[bytes]:
-    """Values of every member of that name, mostly one: a server that assembles an answer in pieces may repeat the
-    name, and each list counts. MalformedError where it is no object."""
+    """Values of every member of a name, usually one: a server that assembles an answer in pieces may repeat the name,
+    and each list counts. MalformedError where it is not an object."""
     return [value for found, value in pairs(body) if found == name]
 
 
 def apart(body: bytes, name: str) -> list[bytes]:
-    """The object as served; where it has several members of that name, one object for each of them with all others."""
+    """The object as served; where it has several members of a name, one object per such member with all other
+    members."""
     found = pairs(body)
     if sum(other == name for other, _ in found) < 2:
         return [body]
@@ -110,7 +111,7 @@ def apart(body: bytes, name: str) -> list[bytes]:
 
 
 def is_sound(payload: bytes) -> bool:
-    """Whether a payload, mended, is JSON for every reader; nesting without end is none."""
+    """Whether a payload, after repair, is JSON for every reader; too deep nesting is not."""
     for candidate in (payload, mended(payload)):
         try:
             _RAW.decode(candidate)
@@ -121,8 +122,8 @@ def is_sound(payload: bytes) -> bool:
 
 
 def sound_list(array: bytes) -> list[bytes]:
-    """The array as served; where an element is no sound JSON, the array of the others, then each such element: one
-    of them would make the whole text unreadable."""
+    """The array as served; where elements are malformed, the array of the others, then each malformed element: one of
+    them would make the whole text unreadable."""
     if is_sound(array):
         return [array]
     found = elements(array)
@@ -131,7 +132,7 @@ def sound_list(array: bytes) -> list[bytes]:
 
 
 def sound_parts(body: bytes, name: str) -> list[bytes]:
-    """The same of an object's list ``name``: the objects that ``apart`` gives, then the elements set apart."""
+    """As sound_list() for an object's list ``name``: the objects of apart(), then the malformed elements."""
     found, aside = [], []
     for part in apart(body, name):
         lists = [] if is_sound(part) else [v for n, v in pairs(part) if n == name and not is_null(v)]
@@ -142,13 +143,13 @@ def sound_parts(body: bytes, name: str) -> list[bytes]:
 
 
 def among(body: bytes, names: Collection[str]) -> bytes:
-    """An object of only those members, mended: for what is looked at in a payload that is odd elsewhere."""
+    """An object of these members only, repaired: to read them from a payload that is malformed elsewhere."""
     return mended(_object([(name, value) for name, value in members(body).items() if name in names]))
 
 
 def text_of(raw: bytes | msgspec.Raw | None) -> str | None:
-    """An id as text (ids are served as text or integer); None where it is missing, null, empty or no id: a text that
-    had to be mended names nothing, for two different ones would read alike."""
+    """An id as text (ids are served as text or integer); None where it is missing, null, empty or not an id: a repaired
+    text identifies nothing, because two different texts could become equal."""
     value = plain(raw)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
@@ -157,7 +158,7 @@ def text_of(raw: bytes | msgspec.Raw | None) -> str | None:
 
 
 def plain(raw: bytes | msgspec.Raw | None) -> Any:
-    """A value as a plain one; None where it is missing or nothing can read it."""
+    """A value as a Python value; None where it is missing or unreadable."""
     if raw is None:
         return None
     try:
@@ -173,8 +174,8 @@ def is_null(raw: bytes) -> bool:
 def mended(payload: bytes) -> bytes:
     """JSON in which half of a surrogate pair is the replacement character U+FFFD, and so is a byte that is not UTF-8.
 
-    Halves are legal by the grammar of JSON and mean no character: programs that count UTF-16 units make them by
-    cutting an emoji. ``sql/macros/as_json.sql`` reads the same.
+    Halves are valid JSON but no character: programs that count UTF-16 units produce them by cutting an emoji.
+    ``sql/macros/as_json.sql`` does the same.
     """
     if _HALF.search(payload):
         payload = _ESCAPE.sub(lambda m: b"\\ufffd" if m.group(1) else m.group(0), payload)
@@ -233,13 +234,13 @@ def _scan(data: bytes, opening: bytes) -> list[tuple[bytes, bytes]]:
             found.append(_member(name, value, opening))
         name, begin = b"", at + 1
     if data[begin:].strip(_SPACE):
-        raise MalformedError("something follows the value")
+        raise MalformedError("text after the value")
     return found
 
 
 def _outermost(data: bytes, start: int, opening: bytes) -> Iterator[tuple[bytes, int]]:
-    """Commas and colons that are in no inner bracket, then the bracket that closes the whole. Without recursion:
-    depth costs a byte each."""
+    """Commas and colons outside of inner brackets, then the closing bracket. Without recursion: each level of depth
+    takes one byte."""
     closers = bytearray(_CLOSES[opening])
     for token in _TOKEN.finditer(data, start):
         mark = token.group()

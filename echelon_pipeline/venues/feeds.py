@@ -1,7 +1,7 @@
-"""What a venue's REST side is asked for: listings, trades, prices, and what only some venues have.
+"""Protocols of a venue's REST side: listings, trades, prices, and feeds that only some venues have.
 
-Belongs here: protocols and the values that they exchange with ``ingest/``, which walks them and keeps the pages. The
-endpoints and their limits are in ``*/walks.py``.
+Belongs here: protocols and the values that they exchange with ``ingest/``, which walks them and stores the pages.
+``*/walks.py`` has the endpoints and their limits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from echelon_pipeline.venues.page import Page
 
 
 class Parsed(Protocol):
-    """A source of pages whose objects become rows. ``parser_version``: is stored with its raw objects."""
+    """A source of pages whose objects become rows. ``parser_version``: stored with its raw objects."""
 
     kinds: ClassVar[dict[str, PayloadKind]]
     parser_version: ClassVar[int]
@@ -26,8 +26,8 @@ class Parsed(Protocol):
 
 @dataclass(frozen=True)
 class Scan:
-    """What a listing asks for. ``since``: start of the last full scan or scan of changes, minus the
-    overlap; None: never."""
+    """The request of a listing. ``since``: start of the last full scan or scan of changes, minus the overlap; None:
+    there was none."""
 
     mode: Literal["full", "scope", "changes"]
     now: datetime
@@ -35,19 +35,19 @@ class Scan:
 
 
 class ListingSource(Parsed, Protocol):
-    """What a venue offers for listings."""
+    """A venue's listings."""
 
     given_up: GivenUp  # known instruments and events that could not be read by id
 
     @property
     def filtered_out(self) -> int:
-        """Objects that the bounds left out so far."""
+        """Number of objects that the bounds excluded so far."""
 
     def scan(self, scan: Scan) -> AsyncIterator[Page]:
-        """Pages of the configured scope, bounds applied; counts what they leave out in filtered_out."""
+        """Pages of the configured scope within the bounds; filtered_out counts the excluded objects."""
 
     def by_id(self, native_ids: Sequence[str]) -> AsyncIterator[Page]:
-        """Pages of known instruments, wherever the venue keeps them now."""
+        """Pages of known instruments, from any tier of the venue."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,16 @@ class Group:
 
 
 class TradeFeed(Parsed, Protocol):
-    """What a venue offers for trades."""
+    """A venue's trades."""
 
     def groups(self, targets: Sequence[tuple[str, str, Span]]) -> Iterable[Group]:
-        """Cuts (instrument_id, native_id, span) targets into walks."""
+        """Groups (instrument_id, native_id, span) targets into walks."""
 
     def walk(self, group: Group) -> AsyncIterator[Page]:
         """Pages of a group, newest first."""
 
     def times(self, page: Page) -> list[datetime]:
-        """Event times of a page in the order served, without those that nobody can read."""
+        """Event times of a page in the order served, without unreadable ones."""
 
     def reach(self) -> datetime | None:
         """The oldest time that the venue can serve; None: no limit."""
@@ -77,7 +77,8 @@ class TradeFeed(Parsed, Protocol):
 
 @dataclass(frozen=True)
 class PriceTarget:
-    """An instrument whose prices are wanted for a run of days. ``token_id``: outcome 0, where outcomes are tokens."""
+    """An instrument whose prices are requested for a run of days. ``token_id``: outcome 0, where outcomes are
+    tokens."""
 
     instrument_id: str
     native_id: str
@@ -89,17 +90,17 @@ class PriceTarget:
 
 @dataclass(frozen=True)
 class PriceRequest:
-    """One request's worth of targets over one span of whole days (or up to now)."""
+    """The targets of one request over one span of whole days (or up to now)."""
 
     targets: tuple[PriceTarget, ...]
     span: Span
 
 
 class PriceFeed(Parsed, Protocol):
-    """What a venue offers for prices."""
+    """A venue's prices."""
 
     def requests(self, targets: Sequence[PriceTarget], span: Span) -> Iterable[PriceRequest]:
-        """Cuts targets and span into requests that the venue's limits allow."""
+        """Splits targets and span into requests within the venue's limits."""
 
     def fetch(self, request: PriceRequest) -> AsyncIterator[Page]:
         """The pages of one request."""
@@ -109,17 +110,17 @@ class FillFeed(Parsed, Protocol):
     """Fills that carry a builder code."""
 
     def walk(self, code: str, span: Span) -> AsyncIterator[Page]:
-        """Pages of a code's fills, those of the span at least."""
+        """Pages of a code's fills that cover at least the span."""
 
 
 class PayoutSource(Parsed, Protocol):
-    """A second source of payouts. ``source``: its name in ``core.resolutions``; ``at_once``: ids of one request."""
+    """A second source of payouts. ``source``: its name in ``core.resolutions``; ``at_once``: ids per request."""
 
     source: ClassVar[str]
     at_once: ClassVar[int]
 
     def ask(self, native_ids: Sequence[str]) -> AsyncIterator[Page]:
-        """Pages about instruments that ended."""
+        """Pages of the payouts of ended instruments."""
 
 
 class RankingSource(Parsed, Protocol):
@@ -129,7 +130,7 @@ class RankingSource(Parsed, Protocol):
     ranges: ClassVar[tuple[str, ...]]
 
     def ask(self, wanted: str) -> AsyncIterator[Page]:
-        """Pages of the ranking over one range, as it is now."""
+        """Pages of the current ranking over one range."""
 
 
 class BookSource(Protocol):
@@ -144,7 +145,7 @@ class BookSource(Protocol):
 
 class ComboSource(Protocol):
     """A bounded sample of combos with their legs; its pages are payloads of listings. ``stopped``: the scan ended at
-    its bound, so that more combos may be open than were looked at; ``notes``: for the run's metadata."""
+    its bound, so that more combos may be open than were read; ``notes``: for the run's metadata."""
 
     parser_version: ClassVar[int]
     given_up: GivenUp
@@ -153,5 +154,5 @@ class ComboSource(Protocol):
     notes: list[str]
 
     def pages(self, known: Callable[[], Sequence[str]]) -> AsyncIterator[Page]:
-        """The sample, then known combos that it does not show, then the legs of both. ``known``: native ids of open
-        combos, the longest unseen first; asked for after the sample."""
+        """The sample, then known combos that it does not show, then the legs of both. ``known``: gives native ids of
+        open combos, the least recently seen first; called after the sample."""

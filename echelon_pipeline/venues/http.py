@@ -1,8 +1,7 @@
 """One HTTP policy for both venues: token buckets, retries, breaker, classified errors, metrics.
 
-Belongs here: everything about *how* a request is made. Which URL and what an answer means is in each
-venue's ``client`` module; how a body is read within its bound is ``bodies.py``. Limits are per address, not per
-process: callers outside hold the venue's pool.
+Belongs here: *how* a request is made. Each venue's ``client`` module has URLs and the meaning of answers; ``bodies.py``
+reads a body within its bound. Limits are per address, not per process: callers hold the venue's pool.
 """
 
 from __future__ import annotations
@@ -47,8 +46,8 @@ Headers = Callable[[], Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Policy:
-    """Limits of one venue host. Seconds and requests per second; every field is a setting. ``timeout``: without a
-    byte; ``total``: for one attempt from sending to the last byte; ``body_bytes``: of one answer, decoded."""
+    """Limits of one venue host. Seconds and requests per second; every field is a setting. ``timeout``: without
+    a byte; ``total``: per attempt, from sending to the last byte; ``body_bytes``: of one answer, decoded."""
 
     timeout: float = 30.0
     total: float = 120.0
@@ -80,7 +79,7 @@ class Policy:
 
 @dataclass
 class Metrics:
-    """What a client did: counts by endpoint group, by outcome, retries, seconds waited for limits."""
+    """Counts of a client by endpoint group and outcome, retries, seconds waited for limits."""
 
     requests: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -89,7 +88,7 @@ class Metrics:
     waited: float = 0.0
 
     def as_dict(self) -> dict[str, int | float]:
-        """Flat, for run metadata."""
+        """The counts as a flat dict, for run metadata."""
         return {
             "requests": sum(self.requests.values()),
             "retries": self.retries,
@@ -110,7 +109,7 @@ class TokenBucket:
         self._at = clock()
 
     def delay(self) -> float:
-        """Takes one token; how long the caller must wait for it (0 = none)."""
+        """Takes one token; returns the seconds that the caller must wait for it."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1.0
         self._at = now
@@ -121,7 +120,7 @@ class VenueHttp:
     """Requests to one host. Use as an async context manager; safe for concurrent requests.
 
     Raises RateLimited, VenueUnavailable, AnswerTooLarge, BadRequest, Unauthorized, NotFound; after
-    ``breaker_failures`` requests in a row that failed for good, every further call raises VenueDown.
+    ``breaker_failures`` consecutive requests that failed after all retries, every further call raises VenueDown.
     """
 
     def __init__(
@@ -258,29 +257,29 @@ class VenueHttp:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """The trusted certificates, read once per process: reading them takes 35 ms, for each of 18 clients of a run."""
+    """The trusted certificates, read once per process: reading takes 35 ms, and a run has 18 clients."""
     return httpx.create_ssl_context()
 
 
-# Of the body of a failure: its first words say what went wrong.
+# Bytes of a failure's body that are read for its message.
 ERROR_BYTES = 64 * 1024
 
 
 def _checked(where: str, body: bytes) -> bytes:
     """The body of a 200, or the classified error."""
-    body = body.removeprefix(b"\xef\xbb\xbf")  # a byte order mark is no JSON, and some servers send one
+    body = body.removeprefix(b"\xef\xbb\xbf")  # some servers send a byte order mark, which is not JSON
     if not body.strip():
         raise VenueUnavailable(f"{where}: 200 without a body")
     if not is_json(body):
-        raise VenueUnavailable(f"{where}: answer is no JSON, {len(body)} bytes: {_words(body)}")
-    # A 200 that holds only an error is an error too (seen on the Data API: reference/polymarket 6.2).
+        raise VenueUnavailable(f"{where}: answer is not JSON, {len(body)} bytes: {_words(body)}")
+    # A 200 with only an error in its body is an error too (seen on the Data API: reference/polymarket 6.2).
     if len(body) < 500 and body.lstrip().startswith(b'{"error"'):
         kind = RateLimited if b"many requests" in body.lower() else BadRequest
         raise kind(f"{where}: 200 with {_words(body)}")
     return body
 
 
-NOT_RECORDED = b"not_available_in_recording"  # how a recorded universe says that it lacks something
+NOT_RECORDED = b"not_available_in_recording"  # the error of a recorded universe without the data
 _BY_STATUS: dict[int, type[EchelonError]] = {
     401: Unauthorized,
     403: Unauthorized,
@@ -296,7 +295,7 @@ def _classified(status: int, where: str, body: bytes, headers: Mapping[str, str]
         return BadRequest(
             f"{where}: {status} leads to {_place(headers.get('Location', ''))}; redirects are not followed"
         )
-    if status < 300:  # 204, 206 …: not the whole answer that was asked for
+    if status < 300:  # 204, 206 …: not the complete answer
         return VenueUnavailable(f"{where}: {status} instead of 200 {_words(body)}")
     kind = _BY_STATUS.get(status, VenueUnavailable if status >= 500 else BadRequest)
     if kind is Unauthorized and b"<html" in body[:500].lower():
@@ -311,7 +310,7 @@ def _classified(status: int, where: str, body: bytes, headers: Mapping[str, str]
 
 
 def _place(location: str) -> str:
-    """Host and path of a redirect: its query may carry what was sent."""
+    """Host and path of a redirect; its query may contain parts of the request."""
     try:
         found = urlsplit(location)
     except ValueError:

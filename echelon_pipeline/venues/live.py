@@ -1,6 +1,6 @@
-"""What every venue's stream offers to whoever listens: dial, then say what is wanted.
+"""The protocol of a venue's stream for listeners: connect, then subscribe.
 
-Belongs here: the shape of a feed. Each venue's ``live.py`` makes them.
+Belongs here: the protocol. Each venue's ``live.py`` implements it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Message
 from echelon_pipeline.venues.ws import Wire, WsPolicy
 
-OWN = -1  # the number of the feed that an account's own channels come on
+OWN = -1  # number of the feed of an account's own channels
 
 
 class Feed(Protocol):
-    """One connection's worth of a venue's stream. ``number``: of those that are open at once, from 0, or ``OWN``.
-    ``channels``: those whose subscriptions must be numbered before anything can be changed. ``quotes``: those that it
-    brings are wanted in tables."""
+    """One connection of a venue's stream. ``number``: from 0 among the open feeds, or ``OWN``. ``channels``: channels
+    whose subscription numbers must be known before changes. ``quotes``: its quotes are stored in tables."""
 
     @property
     def venue(self) -> str: ...
@@ -37,39 +36,39 @@ class Feed(Protocol):
     def quotes(self) -> bool: ...
 
     def dial(self) -> AbstractAsyncContextManager[Wire]:
-        """A new connection, closed on the way out."""
+        """A new connection as a context manager."""
 
     def greet(self, wire: Wire, tokens: Sequence[str], /) -> Awaitable[None]:
-        """Asks for some tokens on a connection that is new."""
+        """Subscribes to some tokens on a new connection."""
 
     def renew(self, wire: Wire, tokens: Sequence[str], sids: Mapping[str, int], /) -> Awaitable[None]:
-        """Asks for whole books of some tokens again. ``sids``: the venue's numbers of the connection's subscriptions,
-        by channel."""
+        """Requests snapshots of some tokens again. ``sids``: the venue's subscription numbers of this connection, by
+        channel."""
 
     def change(
         self, wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int], /
     ) -> Awaitable[None]:
-        """Asks for more tokens, and for others no more."""
+        """Subscribes to added tokens and unsubscribes from dropped ones."""
 
     def read(self, payload: bytes, /) -> Message:
-        """What a frame says."""
+        """Decodes a frame."""
 
 
 def patient(policy: WsPolicy) -> WsPolicy:
-    """For an account's channels, which are silent while nothing is traded: only protocol pings tell a dead one."""
+    """The policy for an account's channels, which are silent without trades: only protocol pings detect a dead one."""
     return replace(policy, silence=math.inf)
 
 
 def tokens_of(instruments: Iterable[Instrument]) -> list[str]:
-    """Names of their ladders, in order."""
+    """Names of the instruments' ladders, in order."""
     return [token for instrument in instruments for token in instrument.tokens]
 
 
 def placed(
     before: Mapping[int, Sequence[Instrument]], wanted: Sequence[Instrument], most: int
 ) -> dict[int, list[Instrument]]:
-    """Instruments by the number of their connection, at most so many tokens on each: who has a place keeps it, others
-    fill what is free, and then new connections; one that nobody is left on is gone."""
+    """Instruments by the number of their connection, with a maximum of tokens on each. Placed instruments stay; others
+    fill free places, then new connections. Empty connections are removed."""
     left = {i.instrument_id: i for i in wanted}
     found = {
         number: [left.pop(i.instrument_id) for i in some if i.instrument_id in left]

@@ -1,6 +1,6 @@
-"""Macros by which statements ask what is true of a venue: ``venue_has_tokens(venue)`` and the like.
+"""Generates SQL macros for facts of a venue, such as ``venue_has_tokens(venue)``.
 
-Belongs here: their text, made from registrations. They are in every session and in the published file.
+Belongs here: their text, from the registrations. Every DuckDB session and the published file have them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Batches narrowed down: one member that the venue cannot serve must not cost the others.
+"""Isolates failing members of a batch, so that the others are read.
 
 Belongs here: which failures one member can cause, and the halving. A member that fails alone is given up for this run
-and asked for again by the next one; what is said of it in windows and reports is ``ingest/``'s.
+and requested again by the next one; ``ingest/`` records it in windows and reports.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeVar
 from echelon_pipeline.errors import AnswerTooLarge, BadRequest, EchelonError, SchemaDrift, VenueUnavailable
 from echelon_pipeline.venues.page import Page
 
-# What one record can bring upon a whole request. A limit, a missing key or an open breaker is the venue's or ours.
+# Failures of a whole request that one record can cause. A limit, a missing key or an open breaker is not among them.
 NARROWED = (VenueUnavailable, AnswerTooLarge, BadRequest, SchemaDrift)
 
 Member = TypeVar("Member")
@@ -45,12 +45,12 @@ def halves(members: Sequence[Member]) -> list[Sequence[Member]]:
 async def narrowed(
     members: Sequence[str], ask: Callable[[Sequence[str]], AsyncIterator[Page]], given_up: GivenUp
 ) -> AsyncIterator[Page]:
-    """The pages of ``ask(members)``; where that fails, of its halves, down to the members that fail alone: they are
-    noted in ``given_up``. Raises the first failure where none of several members can be read, and not all of them
-    failed before: that is the venue's.
+    """The pages of ``ask(members)``; on a failure, of its halves, down to single members, which are added to
+    ``given_up``. Raises the first failure where none of several members can be read and not all of them failed before:
+    then the venue is down.
 
-    Halves wait behind other parts of the batch, so that parts that work lie between those that fail: a breaker that
-    counts failures in a row takes one bad record for no outage.
+    Halves are queued behind other parts of the batch, so that successes lie between failures: one bad record does not
+    trip a breaker that counts consecutive failures.
     """
     waiting = deque([list(members)])
     first: EchelonError | None = None

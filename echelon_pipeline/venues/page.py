@@ -1,6 +1,6 @@
-"""What a client yields: pages of objects, exactly as served.
+"""Pages of objects, exactly as served: the output of a client.
 
-Belongs here: the value types between a client and whoever stores its pages, and the paging guard.
+Belongs here: the value types between clients and ``ingest/``, and the paging guard.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from echelon_pipeline.errors import PagingStuck
 
 @dataclass(frozen=True, slots=True)
 class RawObject:
-    """One JSON object of an answer. ``key``: the venue's id where it has one. ``context``: JSON text of
-    what the answer says outside the object (say, the ticker of a candle list)."""
+    """One JSON object of an answer. ``key``: the venue's id, if any. ``context``: JSON text of values outside of the
+    object (for example the ticker of a candle list)."""
 
     payload: bytes
     key: str | None = None
@@ -38,12 +38,12 @@ class Page:
     cursor: str | None = None
 
 
-# Empty pages in a row that a walk follows.
+# Consecutive empty pages that a walk follows.
 EMPTY_PAGES = 100
 
 
 class PagingGuard:
-    """Stops a walk that cannot end: a cursor that comes again, or pages that bring no new id.
+    """Stops an endless walk: a repeated cursor, or pages without a new id.
 
     ``stall``: how many pages in a row may bring nothing new (the CLOB's cursors were seen to need 3). Empty
     pages with a further cursor are legal (a filter may leave nothing), but not without end: EMPTY_PAGES.
@@ -59,7 +59,7 @@ class PagingGuard:
         self._empty = 0
 
     def check(self, page: Page) -> None:
-        """Raises PagingStuck where the walk goes in circles; the page then does not count as read."""
+        """Raises PagingStuck where the walk repeats itself; the page then does not count as read."""
         cursor = hashlib.blake2b((page.cursor or "").encode(), digest_size=8).digest() if page.cursor else None
         if cursor in self._cursors:
             raise PagingStuck(f"{self._what}: page {page.number} repeats a cursor that was already followed")

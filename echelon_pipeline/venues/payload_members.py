@@ -1,7 +1,7 @@
-"""What scans and walks look at in payloads before anything is parsed: a member or two of each object.
+"""Reads the members of payloads that scans and walks need before parsing.
 
-Belongs here: reading them, however odd an object is. What it does not say counts as not said: the parsers judge it
-later and keep it as a dead letter.
+Belongs here: reading members of any object, also malformed ones. An unreadable member counts as missing: the parsers
+validate it later and keep it as a dead letter.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from echelon_pipeline.venues.page import RawObject
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 
-def peek(seen: RawObject, shape: type[Shape], *, strict: bool = True) -> Shape | None:
-    """The members of a shape; None where the object does not have them so. Not ``strict``: numbers may be texts."""
+def read_members(seen: RawObject, shape: type[Shape], *, strict: bool = True) -> Shape | None:
+    """The members as a struct; None where the object does not match. Not ``strict``: numbers may be texts."""
     try:
         return msgspec.json.decode(seen.payload, type=shape, strict=strict)
     except UNREADABLE:
         pass
-    try:  # what is odd may be another member
+    try:  # another member may be malformed
         return msgspec.json.decode(among(seen.payload, shape.__struct_encode_fields__), type=shape, strict=strict)
     except (*UNREADABLE, MalformedError):
         return None
 
 
-def peek_all(objects: Iterable[RawObject], shape: type[Shape], *, strict: bool = True) -> Iterator[Shape]:
-    """The same of many objects, without those that do not have them so."""
+def read_members_of_all(objects: Iterable[RawObject], shape: type[Shape], *, strict: bool = True) -> Iterator[Shape]:
+    """read_members() for many objects, without those that do not match."""
     for seen in objects:
-        found = peek(seen, shape, strict=strict)
+        found = read_members(seen, shape, strict=strict)
         if found is not None:
             yield found
 
 
 def utc(moment: datetime) -> datetime:
-    """A time as served; one without a zone is UTC."""
+    """A time as served; a time without a zone is UTC."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,7 +1,6 @@
-"""Recorded WebSocket streams, read from the formats that their recorders wrote.
+"""Reads recorded WebSocket streams in the formats of other recorders.
 
-Belongs here: files made into frames with their times, in the order of each file. What is no frame is given with the
-reason, never lost in silence.
+Belongs here: files to frames with their times, in file order. Records that are not frames are returned with the reason.
 
 Formats: a line per Kalshi frame (``recv_ms``, ``event``); a document of Kalshi frames (``received_ms``, ``frame``); a
 line per Kalshi message with its number outside (``payload_json``, ``sequence_number``; a folder of such files is one
@@ -31,7 +30,7 @@ _CHANNELS = {"orderbook_delta", "ticker", "trade"}
 _LEVEL = ("asset_id", "market_id", "event_type", "hash", "timestamp", "side", "price", "size")
 MILLISECOND = 1_000
 NO_FRAME = "the line cannot be read as a frame"
-# What a damaged file, or a record of another form, raises in its readers.
+# Errors that readers raise on a damaged file or a record of another format.
 _DAMAGES = (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 

@@ -1,6 +1,6 @@
-"""The venues that there are: each is registered once, here, and everything else asks.
+"""The registered venues. Each is registered once, here; all other code reads the registry.
 
-Belongs here: the list. What a venue has is in its folder.
+Belongs here: the list. The parts of a venue are in its folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REGISTRY: dict[str, Venue] = {}
 
 
 def register(venue: Venue) -> None:
-    """Makes a venue known. Raises ValueError where its name is taken."""
+    """Registers a venue. Raises ValueError for a duplicate name."""
     if venue.name in REGISTRY:
         raise ValueError(f"a venue named {venue.name!r} is registered already")
     use_group(venue.settings)
@@ -29,7 +29,7 @@ def register(venue: Venue) -> None:
 
 
 def unregister(name: str) -> None:
-    """Forgets a venue, its settings and its statements. KeyError where it is not known."""
+    """Removes a venue, its settings and its statements. Raises KeyError for an unknown name."""
     venue = REGISTRY.pop(name)
     drop_group(venue.settings)
     FOLDERS.pop(name, None)
@@ -38,7 +38,7 @@ def unregister(name: str) -> None:
 
 
 def venue_of(name: str) -> Venue:
-    """The venue of a name; KeyError says which there are."""
+    """The venue of a name; KeyError lists the registered names."""
     try:
         return REGISTRY[name]
     except KeyError:
@@ -65,4 +65,4 @@ def _macros() -> list[str]:
 for _venue in (KALSHI, POLYMARKET):
     register(_venue)
 GENERATORS.append(_macros)
-MACRO_FOLDERS.insert(0, "venues/macros")  # those that ask for facts of venues
+MACRO_FOLDERS.insert(0, "venues/macros")  # macros that read facts of venues

@@ -1,6 +1,6 @@
-"""Walks a paged endpoint: one loop for every cursor on both venues.
+"""Walks a paged endpoint: one loop for all cursors of both venues.
 
-Belongs here: following cursors, guarding against circles. How a page is asked for and read is passed in.
+Belongs here: following cursors, guarding against endless walks. Callers pass in how to request and read a page.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from echelon_pipeline.errors import PagingStuck
 from echelon_pipeline.venues.page import Page, PagingGuard, RawObject
 
-# Asks for the page at a cursor (None = first); gives the request as text and the body.
+# Requests the page at a cursor (None = first); returns the request as text and the body.
 Ask = Callable[[str | None], Awaitable[tuple[str, bytes]]]
 # Reads a body into its objects and the next cursor (None = last page); raises SchemaDrift on a wrong shape.
 Read = Callable[[bytes], tuple[list[RawObject], str | None]]
@@ -26,8 +26,8 @@ def utc_now() -> datetime:
 async def walk(
     endpoint: str, ask: Ask, read: Read, *, clock: Clock = utc_now, stall: int = 1, tries: int = 3
 ) -> AsyncIterator[Page]:
-    """Every page in the venue's order. A page that goes in circles is asked for again ``tries`` times
-    (caches serve stale pages for up to 5 minutes) before PagingStuck is raised."""
+    """Every page in the venue's order. A page that repeats the walk is requested up to ``tries`` times (caches serve
+    stale pages for up to 5 minutes) before PagingStuck is raised."""
     guard = PagingGuard(endpoint, stall)
     cursor: str | None = None
     number = 0

@@ -1,8 +1,8 @@
-"""WebSocket policy of both venues: opening, keep-alive, silence, and when to try again.
+"""WebSocket policy of both venues: opening, keep-alive, silence, retries.
 
-Belongs here: one connection that yields bytes, and how the next one follows it. What is sent and what frames mean
-is each venue's. A connection ends by an error, always: a venue that hangs up, one that says nothing for too long, and
-one whose frames we are too slow for are the same to whoever reads books, which start from snapshots again.
+Belongs here: one connection that yields bytes, and reconnection. Each venue defines commands and frames. A connection
+always ends with an error: a venue that closes it, a venue that is silent for too long, and frames that arrive faster
+than they are read have the same effect on books, which start from snapshots again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from echelon_pipeline.venues.ws_memory import bounded
 
 log = logging.getLogger(__name__)
 _HANDSHAKES = logging.getLogger(f"{__name__}.connection")
-_HANDSHAKES.setLevel(logging.INFO)  # at DEBUG it would tell the signed headers
+_HANDSHAKES.setLevel(logging.INFO)  # at DEBUG it would log the signed headers
 
 Headers = Callable[[], Mapping[str, str]]
 Frame = tuple[int, bytes]
@@ -45,11 +45,11 @@ Frame = tuple[int, bytes]
 class WsPolicy:
     """Limits of one venue's connections. Seconds; every field is a setting.
 
-    ``message_bytes``: the largest message, decompressed, in one frame or many; no more is ever decompressed of one.
-    ``queue_bytes``, ``queue_frames``: what is held before reading from the network pauses.
+    ``message_bytes``: the largest message, decompressed, in one frame or many; no more of it is ever decompressed.
+    ``queue_bytes``, ``queue_frames``: queued amount at which reading from the network pauses.
 
-    ``silence``: how long a connection may bring nothing but answers to keep-alives. Streams freeze while those go on
-    (reference/polymarket 5.5), so only data counts.
+    ``silence``: maximum time without data. Answers to keep-alives do not count: streams freeze while those continue
+    (reference/polymarket 5.5).
     """
 
     open_timeout: float = 10.0
@@ -93,7 +93,7 @@ class WsPolicy:
 
 @dataclass
 class WsMetrics:
-    """What connections did: how many were opened, why they ended, frames and bytes."""
+    """Counts of connections: openings, reasons of ends, frames and bytes."""
 
     opened: int = 0
     frames: int = 0
@@ -102,8 +102,8 @@ class WsMetrics:
 
 
 class Wire:
-    """One open connection. ``keepalive``: the text that the venue wants every ``ping_every`` seconds beside protocol
-    pings, and its answer, which is no data."""
+    """One open connection. ``keepalive``: the text that the venue expects every ``ping_every`` seconds in addition to
+    protocol pings, and its answer, which does not count as data."""
 
     def __init__(
         self,
@@ -123,17 +123,17 @@ class Wire:
 
     @property
     def is_quiet(self) -> bool:
-        """No data for half as long as is borne: time to ask for something."""
+        """Whether there was no data for half of ``silence``: time to request something."""
         return asyncio.get_running_loop().time() - self._heard >= self._policy.silence / 2
 
     async def send(self, message: object) -> None:
-        """Sends a command as JSON text, a text as it is. VenueUnavailable where the connection is gone."""
+        """Sends a command as JSON text, a text unchanged. VenueUnavailable where the connection is closed."""
         await self._send(message if isinstance(message, str) else msgspec.json.encode(message).decode())
 
     async def frames(self) -> AsyncIterator[Frame]:
-        """Every frame with the microsecond it was received at; answers to keep-alives too.
+        """Every frame with its microsecond of receipt; answers to keep-alives too.
 
-        Never ends by itself: raises VenueUnavailable when the venue hangs up or is silent for too long.
+        Never returns: raises VenueUnavailable when the venue closes the connection or is silent for too long.
         """
         loop = asyncio.get_running_loop()
         pinged = loop.time()
@@ -145,7 +145,7 @@ class Wire:
             if self._ping is not None:
                 wake = min(wake, pinged + self._policy.ping_every)
             try:
-                # Not wait_for: until Python 3.12 it forgets a cancellation that meets a frame.
+                # Not wait_for: before Python 3.12 it loses a cancellation that coincides with a frame.
                 async with asyncio.timeout_at(wake):
                     payload = await self._receive()
             except TimeoutError:
@@ -190,7 +190,7 @@ async def opened(
     headers: Headers | None = None,
     keepalive: tuple[str, str] | None = None,
 ) -> AsyncIterator[Wire]:
-    """A connection, closed on the way out. ``headers`` are made anew for each: signatures carry the time.
+    """A connection as a context manager. ``headers`` is called for each connection: signatures contain the time.
 
     Raises Unauthorized (401, 403), RateLimited (429), BadRequest (other 4xx), VenueUnavailable, BadSettings (no URL).
     """
@@ -230,7 +230,7 @@ async def keep_connected(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rng: random.Random | None = None,
 ) -> None:
-    """Opens connections one after the other and gives each to ``use``, until it returns.
+    """Opens consecutive connections and passes each to ``use``, until it returns.
 
     The one policy of reconnecting: after a transient error, waits as ``WsPolicy.wait`` says or as long as the venue
     asks; a connection that lived for ``steady`` seconds starts the count anew. Permanent errors are raised.

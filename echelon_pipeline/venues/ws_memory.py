@@ -1,7 +1,7 @@
-"""Bounded memory for one WebSocket connection: reading pauses by bytes held, not by messages alone.
+"""Bounds the memory of one WebSocket connection: reading pauses by queued bytes, not by messages alone.
 
-Belongs here: what ``websockets`` leaves open. Its limit bounds one message, decompressed; ten thousand of the largest
-would still be 160 GB.
+Belongs here: the bound that ``websockets`` lacks. Its limit applies to one decompressed message; ten thousand of the
+largest would take 160 GB.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from websockets.frames import Frame
 
 
 class BoundedQueue(SimpleQueue[Frame]):
-    """Frames that wait for their reader. Its length is what the library compares with its watermarks: the number of
-    frames, or how many frames of ``frame_bytes`` their bytes would be, whichever is more."""
+    """Queued frames. The library compares its length with watermarks: the number of frames, or the queued bytes divided
+    by ``frame_bytes``, whichever is more."""
 
     def __init__(self, frame_bytes: int) -> None:
         super().__init__()
@@ -41,9 +41,9 @@ class BoundedQueue(SimpleQueue[Frame]):
 
 
 def bounded(queue_bytes: int, queue_frames: int) -> type[ClientConnection]:
-    """A connection that stops reading from the network while it holds so many bytes, or so many frames.
+    """A connection that stops reading from the network while so many bytes or frames are queued.
 
-    What one read from the network brings comes on top: 256 KiB, which decompress to 264 MB at most.
+    One read from the network comes on top: 256 KiB, which decompress to 264 MB at most.
     """
 
     class Bounded(ClientConnection):

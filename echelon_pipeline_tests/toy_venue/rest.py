@@ -18,7 +18,7 @@ from echelon_pipeline.venues.http import Policy, VenueHttp
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.narrowing import GivenUp
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.venues.payload_members import peek_all
+from echelon_pipeline.venues.payload_members import read_members_of_all
 from echelon_pipeline.venues.walk import walk
 
 KINDS = {
@@ -113,7 +113,7 @@ class ToyTrades:
         return self._client.pages("trades", market=group.native_ids[0])
 
     def times(self, page: Page) -> list[datetime]:
-        return [trade.at for trade in peek_all(page.objects, _Trade)]
+        return [trade.at for trade in read_members_of_all(page.objects, _Trade)]
 
 
 class ToyRest(Rest):

@@ -23,7 +23,7 @@ from echelon_pipeline.venues.kalshi.parse import PARSER_VERSION
 from echelon_pipeline.venues.kalshi.walks import KalshiListings, rank
 from echelon_pipeline.venues.narrowing import GivenUp, narrowed
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.venues.payload_members import peek, peek_all
+from echelon_pipeline.venues.payload_members import read_members, read_members_of_all
 
 
 class _Leg(msgspec.Struct):
@@ -122,7 +122,9 @@ class Sample:
         return bool(collection) and (not self._allowed or collection in self._allowed)
 
     def _note_collections(self, page: Page) -> None:
-        for made in peek_all(page.objects, _Collection):  # an odd one is kept raw, it only cannot be asked for
+        for made in read_members_of_all(
+            page.objects, _Collection
+        ):  # an odd one is kept raw, it only cannot be asked for
             if made.collection_ticker and made.series_ticker:
                 self._series[made.collection_ticker] = made.series_ticker
 
@@ -143,4 +145,4 @@ class Sample:
 
 def _combo(market: RawObject) -> _Combo:
     """What makes a market a combo; nothing where it is odd (the parsers judge it later)."""
-    return peek(market, _Combo) or _Combo()
+    return read_members(market, _Combo) or _Combo()

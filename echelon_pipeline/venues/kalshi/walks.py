@@ -24,7 +24,7 @@ from echelon_pipeline.venues.kalshi.parse import KINDS, LISTED, PARSER_VERSION
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.narrowing import GivenUp, narrowed
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.venues.payload_members import peek, peek_all, utc
+from echelon_pipeline.venues.payload_members import read_members, read_members_of_all, utc
 
 CANDLES_PER_REQUEST = 10_000  # documented limit of the batch endpoint
 BEGAN = 2000  # years before it are no times: 0001 is the venue's zero time
@@ -46,7 +46,7 @@ class _Trade(msgspec.Struct):
 
 def rank(market: RawObject) -> Ranked:
     """The volumes that bounds look at; an absent or odd one counts as 0."""
-    row = peek(market, _Market)
+    row = read_members(market, _Market)
     return Ranked(_decimal(row.volume_24h_fp), _decimal(row.volume_fp)) if row else Ranked(Decimal(0), Decimal(0))
 
 
@@ -113,7 +113,7 @@ class KalshiListings:
     async def _kept(self, sources: Sequence[AsyncIterator[Page]]) -> AsyncIterator[Page]:
         bounds = TopN(self._bounds.limit, self._bounds.min_volume, rank)
         async for page in bounds.through(_chained(sources)):
-            self._events.update(m.event_ticker for m in peek_all(page.objects, _Member) if m.event_ticker)
+            self._events.update(m.event_ticker for m in read_members_of_all(page.objects, _Member) if m.event_ticker)
             yield page
         self._bounds.filtered_out += bounds.filtered_out
 
@@ -183,7 +183,7 @@ class KalshiTrades:
 
     def times(self, page: Page) -> list[datetime]:
         """created_time of a page's rows, without those that nobody can read (the zero time among them)."""
-        times = (utc(trade.created_time) for trade in peek_all(page.objects, _Trade))
+        times = (utc(trade.created_time) for trade in read_members_of_all(page.objects, _Trade))
         return [t for t in times if t.year >= BEGAN]
 
 

@@ -23,7 +23,7 @@ from echelon_pipeline.venues.feeds import Group, PriceRequest, PriceTarget, Scan
 from echelon_pipeline.venues.kinds import PayloadKind
 from echelon_pipeline.venues.narrowing import GivenUp, narrowed
 from echelon_pipeline.venues.page import Page, RawObject
-from echelon_pipeline.venues.payload_members import peek, peek_all, utc
+from echelon_pipeline.venues.payload_members import read_members, read_members_of_all, utc
 from echelon_pipeline.venues.polymarket.client import PolymarketClient
 from echelon_pipeline.venues.polymarket.parse import KINDS, LISTED, PARSER_VERSION
 
@@ -55,13 +55,17 @@ class _Trade(msgspec.Struct):
 
 def rank(market: RawObject) -> Ranked:
     """The volumes that bounds look at; an absent or odd one counts as 0."""
-    row = peek(market, _Market) or _Market()
+    row = read_members(market, _Market) or _Market()
     return Ranked(measure(row.volume24hr), measure(row.volumeNum))
 
 
 def _events_of(page: Page) -> set[str]:
     """The ids of the events that a page's markets name."""
-    return {member.events[0].id for member in peek_all(page.objects, _Member) if member.events and member.events[0].id}
+    return {
+        member.events[0].id
+        for member in read_members_of_all(page.objects, _Member)
+        if member.events and member.events[0].id
+    }
 
 
 class PolymarketListings:
@@ -183,7 +187,7 @@ class _Created(msgspec.Struct):
 
 def _oldest(page: Page) -> datetime:
     """The oldest creation on a page; those that nobody can read do not count."""
-    stamps = (utc(market.createdAt) for market in peek_all(page.objects, _Created))
+    stamps = (utc(market.createdAt) for market in read_members_of_all(page.objects, _Created))
     return min(stamps, default=datetime.max.replace(tzinfo=UTC))
 
 
@@ -230,7 +234,7 @@ class PolymarketTrades:
 
     def times(self, page: Page) -> list[datetime]:
         """Timestamps of a page's rows, without those that nobody can read."""
-        stamps = (trade.timestamp for trade in peek_all(page.objects, _Trade, strict=False))
+        stamps = (trade.timestamp for trade in read_members_of_all(page.objects, _Trade, strict=False))
         return [datetime.fromtimestamp(t, UTC) for t in stamps if BEGAN <= t < END]
 
 
