@@ -137,8 +137,8 @@ def _duty(
 def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
     """Reports a closed segment: its frames, bytes and times."""
     about = connection_of(path)
-    held = bounds(path)
-    told: dict[str, Any] = {
+    times = bounds(path)
+    metadata: dict[str, Any] = {
         "listener": about.listener,
         "epoch": about.epoch,
         "connection": about.connection_id,
@@ -147,10 +147,10 @@ def _materialized(path: Path, venue: Venue) -> dg.AssetMaterialization:
         "rest_books": rest_books_of(path),
         "bytes": path.stat().st_size,
     }
-    if held is not None:
-        for name, at in (("first_at", held.first_at), ("last_at", held.last_at)):
-            told[name] = dg.MetadataValue.timestamp(datetime.fromtimestamp(at / 1_000_000, UTC))
-    return dg.AssetMaterialization(asset_key=capture_key(venue), metadata=told)
+    if times is not None:
+        for name, at in (("first_at", times.first_at), ("last_at", times.last_at)):
+            metadata[name] = dg.MetadataValue.timestamp(datetime.fromtimestamp(at / 1_000_000, UTC))
+    return dg.AssetMaterialization(asset_key=capture_key(venue), metadata=metadata)
 
 
 def listen_job(shift: float) -> dg.JobDefinition:

@@ -84,9 +84,9 @@ def unread_days(settings: Settings) -> Iterator[DataFinding]:
 def _outdated_marts(settings: Settings) -> Iterator[DataFinding]:
     """Marts that keep their last version: those that could not be built, and those that would have become empty."""
     lake = Lake.of(settings)
-    for kind, word in ((FAILED, "failed"), (EMPTIED, "stale")):
+    for kind, name_of_kind in ((FAILED, "failed"), (EMPTIED, "stale")):
         for name, reason in outdated_marts(lake, kind).items():
-            yield DataFinding(word, name, f"its last version is kept: {reason}")
+            yield DataFinding(name_of_kind, name, f"its last version is kept: {reason}")
 
 
 def _stale_marts(settings: Settings) -> Iterator[DataFinding]:
