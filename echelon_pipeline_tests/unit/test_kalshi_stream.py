@@ -214,7 +214,7 @@ DEEP = b"[" * 5_000 + b"]" * 5_000
 
 
 @pytest.mark.parametrize(
-    ("payload", "doubt"),
+    ("payload", "affects_book"),
     [
         (b"null", False),
         (b"[]", False),

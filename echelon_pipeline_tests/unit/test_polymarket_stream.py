@@ -170,7 +170,7 @@ def test_one_broken_change_breaks_its_message_and_none_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "doubt"),
+    ("message", "affects_book"),
     [
         (said("weather"), False),
         (said("last_trade_price", price="2", size="1"), False),
