@@ -1,7 +1,7 @@
-"""Cuts objects out of Kalshi's answers, byte for byte, and writes query values in Kalshi's forms.
+"""Extracts objects from Kalshi's answers, byte for byte, and writes query values in Kalshi's formats.
 
-Belongs here: the shapes that all endpoints share (envelope, cursor, single objects). Which paths exist is
-in ``client.py``; what an object means is in ``sql/parse/kalshi``.
+Belongs here: the shapes that all endpoints share (envelope, cursor, single objects). ``client.py`` has the
+paths, ``sql/parse/kalshi`` interprets objects.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Value = str | int | bool | datetime | Sequence[str] | None
 
 
 def members(body: bytes, where: str) -> dict[str, bytes]:
-    """The members of a JSON object as bytes; SchemaDrift where it is no object."""
+    """The members of a JSON object as bytes; SchemaDrift where it is not an object."""
     try:
         return cutting.members(body)
     except MalformedError as error:
@@ -31,8 +31,8 @@ def members(body: bytes, where: str) -> dict[str, bytes]:
 
 
 def rows(body: bytes, name: str, where: str) -> list[bytes]:
-    """The elements of member ``name`` as bytes, whatever each of them is; null is an empty list (the venue's nil).
-    SchemaDrift where the member is missing or no array."""
+    """The elements of member ``name`` as bytes, of any kind; null is an empty list (the venue's nil).
+    SchemaDrift where the member is missing or not an array."""
     try:
         lists = cutting.lists(body, name)
     except MalformedError as error:
@@ -54,8 +54,8 @@ def text(raw: bytes | None) -> str | None:
 
 
 def cut(payload: bytes, key: str | None, context: Mapping[str, object] | None = None) -> RawObject:
-    """One object as served. ``key`` names the member with the venue's id; what is no object has none (the
-    parsers judge it)."""
+    """One object as served. ``key`` names the member with the venue's id; a value that is not an object has none
+    (the parsers reject it)."""
     found = None if key is None else text(first(payload, key))
     said = None if context is None else json.dumps(context, separators=(",", ":"), ensure_ascii=False)
     return RawObject(payload, found, said)
@@ -75,7 +75,7 @@ def listed(name: str, key: str | None, where: str, context: Mapping[str, object]
 
 
 def single(name: str | None, key: str | None, where: str, context: Mapping[str, object] | None = None) -> Read:
-    """Reads an answer that is one object, or has it as member ``name``; SchemaDrift where it is none."""
+    """Reads an answer that is one object, or has it as member ``name``; SchemaDrift where it is not."""
 
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
         found = body if name is None else members(body, where).get(name)
@@ -101,8 +101,8 @@ def candle_list(where: str, ticker: str, period: int, span: tuple[int, int], tie
 
 
 def candle_lists(where: str, period: int, span: tuple[int, int]) -> Read:
-    """Reads ``{markets: [{market_ticker, candlesticks: [...]}]}`` as one object per market. One that is odd is kept as
-    it is, without a ticker where it shows none: the parsers judge it."""
+    """Reads ``{markets: [{market_ticker, candlesticks: [...]}]}`` as one object per market. A malformed one is kept
+    unchanged, without a ticker where it has none: the parsers reject it."""
 
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
         found = []
@@ -137,7 +137,7 @@ def query(**values: Value) -> Query:
 def seconds(moment: datetime) -> int:
     """Unix seconds, rounded down; BadRequest for a time without a zone."""
     if moment.tzinfo is None:
-        raise BadRequest(f"a time without a zone cannot be asked for: {moment}")
+        raise BadRequest(f"a time without a zone cannot be requested: {moment}")
     return int(moment.timestamp() // 1)
 
 
@@ -163,7 +163,7 @@ def request_text(path: str, asked: Query) -> str:
 
 
 def segment(ticker: str) -> str:
-    """A ticker as one segment of a path (tickers hold dots, and whatever the venue thinks of next)."""
+    """A ticker as one segment of a path (tickers contain dots and may contain any character)."""
     return quote(ticker, safe="")
 
 

@@ -1,6 +1,6 @@
 """Signs requests to Kalshi: RSA-PSS or Ed25519, by the kind of the key (reference/kalshi section 5).
 
-Belongs here: the signed text and the three headers. When a request is signed is the client's choice.
+Belongs here: the signed text and the three headers. The client decides when to sign.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Signer:
     def __init__(self, key_id: str, pem: bytes, now: Callable[[], float] = time.time) -> None:
         try:
             key = load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError) as error:  # the message would quote nothing of the key
-            raise BadSettings("KALSHI_PRIVATE_KEY is no unencrypted PEM private key") from error
+        except (ValueError, TypeError) as error:  # the message must not quote the key
+            raise BadSettings("KALSHI_PRIVATE_KEY is not an unencrypted PEM private key") from error
         if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
             raise BadSettings("KALSHI_PRIVATE_KEY is neither an RSA nor an Ed25519 key")
         self._key_id = key_id
@@ -35,7 +35,7 @@ class Signer:
 
     @classmethod
     def of(cls, settings: Settings) -> Signer | None:
-        """The configured key; None where there is none. Raises BadSettings for one that cannot be used."""
+        """The configured key; None where there is none. Raises BadSettings for an unusable one."""
         if settings.kalshi_api_key is None:
             return None
         if settings.kalshi_private_key is not None:

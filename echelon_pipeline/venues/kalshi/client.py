@@ -1,7 +1,7 @@
 """Kalshi's public reads: exchange, series, events, collections, markets; trades, candles and books by inheritance.
 
 Belongs here: paths, filters and limits of listings (reference/kalshi sections 3 and 4). Times in are aware and
-go out as whole Unix seconds, rounded down. Prices and sizes are not looked at: objects are as served.
+go out as whole Unix seconds, rounded down. Objects are as served; prices and sizes are not read.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class KalshiClient(Feeds):
     """Async context manager; every method is an async generator of pages, numbered from 0.
 
     Limits are per address, not per process: hold the venue's pool around it. Errors are those of
-    ``VenueHttp``, plus SchemaDrift for a missing shape, PagingStuck for a walk in circles and BadRequest
-    for what the venue would refuse.
+    ``VenueHttp``, plus SchemaDrift for a missing shape, PagingStuck for an endless walk and BadRequest
+    for requests that the venue would refuse.
     """
 
     # --- exchange

@@ -1,9 +1,9 @@
 """Kalshi's combos: a bounded sample of the open ones, the known ones until they settle, and their legs.
 
-Belongs here: what is asked for and what is kept. Combos arrive at hundreds per minute and nearly none ever trades
+Belongs here: requests, and which combos are kept. Combos arrive at hundreds per minute and nearly none ever trades
 (reference/kalshi 4), so they have bounds of their own and are in no ordinary scan. A market is a combo where it names
-a collection, whatever its ticker looks like. Collections stay raw. The events of combos are not read: they cost a
-request each and say no more than "Combo".
+a collection, whatever its ticker looks like. Collections stay raw. The events of combos are not read: each costs a
+request, and their title is only "Combo".
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Collection(msgspec.Struct):
 
 
 class Sample:
-    """What one run reads. ``filtered_out``: combos that the settings left out."""
+    """The sample of one run. ``filtered_out``: combos that the settings excluded."""
 
     parser_version: ClassVar[int] = PARSER_VERSION
 
@@ -94,7 +94,7 @@ class Sample:
         self.filtered_out += bounds.filtered_out
 
     async def _of_collections(self) -> AsyncIterator[Page]:
-        """Open combos of the allowed collections, newest first, as many as may be looked at."""
+        """Open combos of the allowed collections, newest first, up to the bound of the scan."""
         unread = self.settings.parlays_scan
         sources = list(self._sources())
         for number, source in enumerate(sources, start=1):
@@ -122,11 +122,10 @@ class Sample:
         return bool(collection) and (not self._allowed or collection in self._allowed)
 
     def _note_collections(self, page: Page) -> None:
-        for made in read_members_of_all(
-            page.objects, _Collection
-        ):  # an odd one is kept raw, it only cannot be asked for
-            if made.collection_ticker and made.series_ticker:
-                self._series[made.collection_ticker] = made.series_ticker
+        # A malformed collection stays raw; it only cannot be requested.
+        for collection in read_members_of_all(page.objects, _Collection):
+            if collection.collection_ticker and collection.series_ticker:
+                self._series[collection.collection_ticker] = collection.series_ticker
 
     def _note_combos(self, page: Page) -> None:
         for item in page.objects:
@@ -144,5 +143,5 @@ class Sample:
 
 
 def _combo(market: RawObject) -> _Combo:
-    """What makes a market a combo; nothing where it is odd (the parsers judge it later)."""
+    """The members that make a market a combo; None where it is malformed (the parsers reject it later)."""
     return read_members(market, _Combo) or _Combo()

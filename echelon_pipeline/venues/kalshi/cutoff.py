@@ -1,6 +1,6 @@
 """Kalshi's cutoff: where the live tier begins; older settled markets and trades are in the historical tier.
 
-Belongs here: reading the venue's answer. Which tier is asked for what is decided where requests are planned.
+Belongs here: reading the venue's answer. ``walks.py`` selects the tier of a request.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Kalshi's frames to columns, compiled: the current generation of books, changes, trades and tickers.
 
-Belongs here: the plain shape of these, and when something is not of it. What frames mean is ``stream.py``, which reads
-all others; a property test holds both against each other. Importing this imports numba.
+Belongs here: the plain shape of these, and detecting other shapes. ``stream.py`` defines the meaning of frames and
+reads all others; a property test compares both. Importing this imports numba.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Kalshi's trades, candles and order books, live and historical.
 
-Belongs here: the endpoints that are asked for by time or by ticker (reference/kalshi 3.5 to 3.8). A candle is
+Belongs here: the endpoints with filters by time or ticker (reference/kalshi 3.5 to 3.8). A candle is
 labelled with its inclusive end; the venue serves those that end in [start, end], both ends included.
 """
 

@@ -1,6 +1,6 @@
-"""What a listener says to Kalshi: the signed handshake and the subscriptions (reference/kalshi section 7).
+"""Kalshi's stream from the client's side: the signed handshake and the subscriptions (reference/kalshi section 7).
 
-Belongs here: commands. What the venue answers is ``stream.py``'s.
+Belongs here: commands. ``stream.py`` decodes the answers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from echelon_pipeline.venues.live import OWN, Feed, patient
 from echelon_pipeline.venues.ws import Headers, Wire, WsMetrics, WsPolicy, opened
 
 VENUE = "kalshi"
-# Books and prints of the tickers. ``ticker`` says little that these do not, at the price of twice the frames: only
-# where quotes are wanted.
+# Books and prints of the tickers. ``ticker`` adds little and doubles the frames: subscribed only
+# where quotes are stored.
 CHANNELS = ("orderbook_delta", "trade")
 QUOTES = "ticker"
 OWN_CHANNELS = ("fill", "market_positions", "user_orders")
@@ -112,7 +112,7 @@ def signed(signer: Signer, url: str) -> Headers:
 
 async def subscribe(wire: Wire, tickers: Sequence[str], *, quotes: bool = False) -> None:
     """Asks for books and prints of the tickers, for what becomes of any market, and maybe for quotes."""
-    # The default of use_yes_price is announced to change: said, it cannot.
+    # The default of use_yes_price is announced to change: set it explicitly.
     wanted = {"channels": list(CHANNELS), "market_tickers": list(tickers), "use_yes_price": False}
     await wire.send({"id": 1, "cmd": "subscribe", "params": wanted})
     await wire.send({"id": 2, "cmd": "subscribe", "params": {"channels": ["market_lifecycle_v2"]}})
@@ -135,8 +135,8 @@ async def renew(wire: Wire, tickers: Sequence[str], sids: Mapping[str, int]) -> 
 
 
 async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
-    """Takes tickers into the subscriptions and out of them; a ticker that is taken in brings its snapshot. No book
-    waits for quotes: a venue may refuse them."""
+    """Adds tickers to the subscriptions and removes others; an added ticker brings its snapshot. Books do not wait for
+    quotes: a venue may refuse them."""
     for channel in (*CHANNELS, QUOTES) if QUOTES in sids else CHANNELS:
         for action, tickers in (("add_markets", added), ("delete_markets", dropped)):
             if tickers:
@@ -145,7 +145,7 @@ async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], sids:
 
 
 def book_frame(ticker: str, bids: Levels, asks: Levels, event_at: int | None) -> dict[str, Any]:
-    """The snapshot that would have sent a book: asks at P are levels of no at 1 - P."""
+    """The snapshot that would carry a book: asks at P are levels of no at 1 - P."""
     noes = [[f"{1 - Decimal(price):f}", size] for price, size in asks]
     yes = [list(level) for level in bids]
     msg: dict[str, Any] = {"market_ticker": ticker, "yes_dollars_fp": yes, "no_dollars_fp": noes}

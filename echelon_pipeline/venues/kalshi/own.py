@@ -1,7 +1,7 @@
-"""What Kalshi's private channels say: an account's orders, fills and positions.
+"""Decodes Kalshi's private channels: an account's orders, fills and positions.
 
-Belongs here: pure functions of a message's bytes, for ``stream.py``, which knows the envelopes. All is told on the
-axis of yes: who is positioned for no sells yes at the yes price. Older names of the direction (side and action) are
+Belongs here: pure functions of a message's bytes, for ``stream.py``, which knows the envelopes. All values are
+on the yes axis: a position in no is a sale of yes at the yes price. Older names of the direction (side and action) are
 read where the newer ones are absent. Raises what ``frames.UNREADABLE`` names.
 """
 
@@ -137,7 +137,7 @@ def _ordered(order: _Order, payload: bytes) -> OwnOrder:
 
 
 def _buys(*sides: str | None) -> bool | None:
-    """Whether yes is bought; None where nothing is said."""
+    """Whether yes is bought; None without a direction."""
     found = {_BUYS.get(side) for side in sides if side is not None}
     if len(found) > 1 or found == {None}:
         raise ValueError(f"sides that do not say one direction: {sides!r}"[:120])

@@ -1,7 +1,7 @@
 """Which statements make rows of Kalshi's payloads.
 
-Belongs here: payload kinds, the fields and words that the parsers know. What a payload means is in
-``sql/parse/kalshi``. Endpoints that a client reads and that are not named here stay raw only: orderbooks,
+Belongs here: payload kinds, the fields and words that the parsers know. The statements in
+``sql/parse/kalshi`` interpret payloads. Endpoints that are not named here stay raw only: orderbooks,
 multivariate_collections, exchange_status, exchange_schedule, historical_cutoff.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from echelon_pipeline.venues.kinds import POINTS_CHUNK, ROWS_CHUNK, TRADES_CHUNK, PayloadKind
 
-# Of every kind that names no version of its own. Raised when statements make other rows of the same payloads.
+# The version of kinds without their own. Increase it when statements make other rows of the same payloads.
 PARSER_VERSION = 1
 
 _SERIES_FIELDS = """

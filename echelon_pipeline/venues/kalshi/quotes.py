@@ -1,4 +1,4 @@
-"""All that Kalshi's ticker says: besides best prices the last trade's price, volume and open interest.
+"""Decodes all fields of Kalshi's ticker: best prices, last trade's price, volume and open interest.
 
 Belongs here: a pure function of a frame's bytes, for tables of quotes. Books need none of it, so ``stream.py``, which
 reads every frame of a live stream, leaves it out.
@@ -27,7 +27,7 @@ _TICKER = msgspec.json.Decoder(_Ticker).decode
 
 
 def read(payload: bytes) -> Message:
-    """The same as ``stream.read``, a quote with all that it says; one of which a part cannot be read is none."""
+    """As ``stream.read``, with all fields of a quote; a quote with an unreadable field is dropped."""
     message = stream.read(payload)
     if not (message.events and isinstance(quote := message.events[0], Quoted)):
         return message

@@ -1,6 +1,6 @@
-"""Asks Kalshi for pages: connection, rates, walks, the signed second try of a book.
+"""Requests pages from Kalshi: connection, rates, walks, the signed retry of a book.
 
-Belongs here: how an endpoint is asked. Which endpoints there are is in ``client.py`` and ``feeds.py``.
+Belongs here: how an endpoint is requested. ``client.py`` and ``feeds.py`` list the endpoints.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Reader:
 
     @property
     def metrics(self) -> Metrics:
-        """What the client did so far."""
+        """The client's counts so far."""
         return self._http.metrics
 
     async def _ask(self, endpoint: str, path: str, asked: Query, read: Read, *, number: int = 0) -> Page:

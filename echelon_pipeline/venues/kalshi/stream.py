@@ -1,8 +1,8 @@
-"""What Kalshi's WebSocket frames say.
+"""Decodes Kalshi's WebSocket frames.
 
 Belongs here: pure functions of a frame's bytes. Three generations are read: prices in cents, in dollars, and
-fixed-point texts (reference: section 7). Where a frame carries two of them they must agree. Whatever cannot be
-read becomes a value with its bytes and the reason; nothing raises.
+fixed-point texts (reference: section 7). Where a frame carries two of them they must agree. An unreadable
+frame becomes a value with its bytes and the reason; nothing raises.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Kalshi's registration: what it is asked for, its streams, its probes, its facts.
+"""Kalshi's registration: its feeds, streams, probes and facts.
 
-Belongs here: the parts of this folder put together. Clients, streams and the compiled decoder are imported by the
+Belongs here: combining the parts of this folder. Clients, streams and the compiled decoder are imported by the
 call that needs them.
 """
 

@@ -1,7 +1,7 @@
-"""What Kalshi is asked for: scans, trade walks, candles, routed by the live/historical cutoff.
+"""Requests to Kalshi: scans, trade walks, candles, routed by the live/historical cutoff.
 
-Belongs here: the choice of endpoints and their limits (reference/kalshi 3.3 to 3.8). How units of work
-go is ``ingest/``'s.
+Belongs here: the choice of endpoints and their limits (reference/kalshi 3.3 to 3.8). ``ingest/``
+runs the units of work.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Trade(msgspec.Struct):
 
 
 def rank(market: RawObject) -> Ranked:
-    """The volumes that bounds look at; an absent or odd one counts as 0."""
+    """The volumes that bounds look at; a missing or malformed one counts as 0."""
     row = read_members(market, _Market)
     return Ranked(_decimal(row.volume_24h_fp), _decimal(row.volume_fp)) if row else Ranked(Decimal(0), Decimal(0))
 
@@ -182,7 +182,7 @@ class KalshiTrades:
                 yield page
 
     def times(self, page: Page) -> list[datetime]:
-        """created_time of a page's rows, without those that nobody can read (the zero time among them)."""
+        """created_time of a page's rows, without unreadable ones (the zero time among them)."""
         times = (utc(trade.created_time) for trade in read_members_of_all(page.objects, _Trade))
         return [t for t in times if t.year >= BEGAN]
 

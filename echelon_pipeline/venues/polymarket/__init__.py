@@ -6,12 +6,12 @@ clob.py      sampled prices, books, market flags, builder trades
 data.py      trades, tokens, resolutions, builder statistics (Data API v2)
 client.py    the three together, with rates, retries and metrics from the settings
 venue.py     its registration
-walks.py     what is asked for: listings, trades, prices
+walks.py     requests for listings, trades, prices
 programme.py   builder fills and ranking, payouts by Data API v2
 parse.py     which SQL in sql/parse/polymarket makes which table's rows
 live.py      subscriptions of its market and user channels
-stream.py    what WebSocket frames and books say, every generation
+stream.py    decodes WebSocket frames and books of every generation
 rest_books.py   the request for books of many tokens by REST
-own.py       what the user channel says
+own.py       decodes the user channel
 fast.py      frames to columns, compiled
 """

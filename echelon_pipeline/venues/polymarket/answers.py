@@ -1,7 +1,7 @@
-"""Cuts objects out of Polymarket's answers, byte for byte, and asks one host for pages.
+"""Extracts objects from Polymarket's answers, byte for byte, and requests pages from one host.
 
 Belongs here: the shapes that the three hosts share (lists, envelopes, cursors) and the walk over them.
-Which paths exist is in ``gamma.py``, ``clob.py`` and ``data.py``; what an object means is in ``sql/parse``.
+``gamma.py``, ``clob.py`` and ``data.py`` have the paths, ``sql/parse`` interprets objects.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Cut = Callable[[bytes], list[RawObject]]
 
 
 def members(body: bytes, where: str) -> dict[str, bytes]:
-    """The members of a JSON object as bytes; SchemaDrift where it is no object."""
+    """The members of a JSON object as bytes; SchemaDrift where it is not an object."""
     try:
         return cutting.members(body)
     except MalformedError as error:
@@ -33,8 +33,8 @@ def members(body: bytes, where: str) -> dict[str, bytes]:
 
 
 def listed(body: bytes, name: str, where: str) -> list[bytes]:
-    """The elements of an answer's member ``name``, whatever each of them is; SchemaDrift where it is missing or no
-    array."""
+    """The elements of an answer's member ``name``, of any kind; SchemaDrift where it is missing or
+    not an array."""
     try:
         lists = cutting.lists(body, name)
     except MalformedError as error:
@@ -45,7 +45,7 @@ def listed(body: bytes, name: str, where: str) -> list[bytes]:
 
 
 def rows(body: bytes, where: str) -> list[bytes]:
-    """The elements of a JSON array as bytes; SchemaDrift where it is no array."""
+    """The elements of a JSON array as bytes; SchemaDrift where it is not an array."""
     try:
         return elements(body)
     except MalformedError as error:
@@ -90,7 +90,7 @@ def query(**values: Value) -> Query:
 def seconds(moment: datetime) -> int:
     """Unix seconds, rounded down; BadRequest for a time without a zone."""
     if moment.tzinfo is None:
-        raise BadRequest(f"a time without a zone cannot be asked for: {moment}")
+        raise BadRequest(f"a time without a zone cannot be requested: {moment}")
     return int(moment.timestamp() // 1)
 
 
@@ -100,7 +100,7 @@ def chunks(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
 
 
 def at_most(what: str, items: Sequence[str], limit: int) -> Sequence[str]:
-    """The items; BadRequest above the venue's limit (it would be refused, or cut without a word)."""
+    """The items; BadRequest above the venue's limit (the venue would refuse or truncate the request)."""
     if len(items) > limit:
         raise BadRequest(f"{what}: {len(items)} given, the venue takes at most {limit}")
     return items

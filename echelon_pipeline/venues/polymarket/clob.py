@@ -72,7 +72,7 @@ class Clob:
         ended_at: Mapping[str, datetime] | None = None,
     ) -> AsyncIterator[Page]:
         """Like ``prices_history`` for many tokens, 20 per request: one page per answer, one object per token
-        (its array of points as served, key: token). Tokens that the answer leaves out give no object."""
+        (its array of points as served, key: token). Tokens that are missing from the answer give no object."""
         ends = ended_at or {}
         for some in chunks(tokens, BATCH_TOKENS):
             for begin, until in windows(start, end):
@@ -140,7 +140,7 @@ class Clob:
         self, endpoint: str, path: str, key: str, cursor: str | None, *, stall: int = 1, **filters: Value
     ) -> AsyncIterator[Page]:
         if cursor == END:
-            raise BadRequest(f"{path}: cursor {END} is the end of the listing and cannot be asked for")
+            raise BadRequest(f"{path}: cursor {END} is the end of the listing and cannot be requested")
 
         def read(body: bytes) -> tuple[list[RawObject], str | None]:
             found = objects(listed(body, "data", path), key=key)

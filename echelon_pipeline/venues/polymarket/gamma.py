@@ -37,7 +37,7 @@ from echelon_pipeline.venues.polymarket.answers import (
 )
 from echelon_pipeline.venues.walk import Read
 
-# Larger limits are clamped without a word.
+# The venue silently clamps larger limits.
 KEYSET_LIMIT = 100
 SERIES_LIMIT = 50
 TAGS_LIMIT = 100

@@ -1,6 +1,7 @@
-"""What a listener says to Polymarket's market channel and its user channel (reference/polymarket section 5).
+"""Polymarket's streams from the client's side: subscriptions of the market and user channels (reference/polymarket
+section 5).
 
-Belongs here: subscriptions. What the venue answers is ``stream.py``'s.
+Belongs here: subscriptions. ``stream.py`` decodes the answers.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def own_feed(settings: Settings, metrics: WsMetrics) -> Feed:
         "passphrase": ("ECHELON_POLYMARKET_API_PASSPHRASE", settings.polymarket_api_passphrase),
     }
     if missing := [variable for variable, value in key.values() if value is None]:
-        raise BadSettings(f"Polymarket's user channel wants the account's key: set {', '.join(missing)}")
+        raise BadSettings(f"Polymarket's user channel needs the account's key: set {', '.join(missing)}")
     url, policy = settings.polymarket_user_ws_url, patient(WsPolicy.of(settings))
     connect = partial(opened, url, name=VENUE, policy=policy, metrics=metrics, keepalive=KEEPALIVE)
     return OwnFeed(url, connect, {name: value for name, (_, value) in key.items() if value is not None})
@@ -124,7 +125,7 @@ async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], _: Ma
 
 
 def book_frame(token: str, bids: Levels, asks: Levels, event_at: int, digest: str | None) -> dict[str, Any]:
-    """The frame that would have sent a book, without what only its market says."""
+    """The frame that would carry a book, without the facts of its market."""
     sides = ([{"price": price, "size": size} for price, size in side] for side in (bids, asks))
     levels = dict(zip(("bids", "asks"), sides, strict=True))
     body = {"event_type": "book", "asset_id": token, "timestamp": str(event_at // 1_000), **levels}

@@ -1,8 +1,8 @@
-"""What Polymarket's user channel says: an account's orders and trades.
+"""Decodes Polymarket's user channel: an account's orders and trades.
 
-Belongs here: pure functions of a message's bytes, for ``stream.py``. A trade is told to its taker and to each of its
-makers, every time from the taker's point of view: a maker's own part is in ``maker_orders`` (reference: sections 2.7
-and 5.4). Raises what ``frames.UNREADABLE`` names.
+Belongs here: pure functions of a message's bytes, for ``stream.py``. The taker and each of the makers receive a trade,
+always from the taker's point of view: a maker's own part is in ``maker_orders`` (reference: sections 2.7 and 5.4).
+Raises what ``frames.UNREADABLE`` names.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which statements make rows of Polymarket's payloads.
 
-Belongs here: payload kinds, the fields and words that the parsers know. What a payload means is in
-``sql/parse/polymarket``. Endpoints that a client reads and that are not named here stay raw only:
+Belongs here: payload kinds, the fields and words that the parsers know. The statements in
+``sql/parse/polymarket`` interpret payloads. Endpoints that are not named here stay raw only:
 tags, tokens, books, clob_market_info, builders_volume, builder_fees, data_status.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from echelon_pipeline.venues.kinds import POINTS_CHUNK, ROWS_CHUNK, PayloadKind
 
-# Of every kind that names no version of its own. Raised when statements make other rows of the same payloads.
+# The version of kinds without their own. Increase it when statements make other rows of the same payloads.
 PARSER_VERSION = 1
 
 _MARKET_FIELDS = """

@@ -1,6 +1,6 @@
-"""The builder programme, and payouts by Data API v2: what Polymarket has that other venues lack.
+"""Feeds that only Polymarket has: the builder programme, and payouts by Data API v2.
 
-Belongs here: which endpoints are asked, and their limits. Which spans and instruments is ``ingest/``'s.
+Belongs here: the endpoints and their limits. ``ingest/`` selects spans and instruments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class BuilderFills:
 
 
 class DataPayouts:
-    """What Data API v2 says of payouts."""
+    """Payouts by Data API v2."""
 
     kinds: ClassVar[dict[str, PayloadKind]] = {"resolutions": KINDS["resolutions"]}
     parser_version: ClassVar[int] = PARSER_VERSION

@@ -1,8 +1,8 @@
-"""What Polymarket's market channel and its books say; what its user channel says is ``own.py``'s.
+"""Decodes Polymarket's market channel and its books; ``own.py`` decodes the user channel.
 
 Belongs here: pure functions of a frame's bytes. Frames are an object or an array of objects; changes of prices
-come in three generations (``price_changes``, ``changes``, one change flat; reference: section 5.3). Whatever cannot
-be read becomes a value with its bytes and the reason; nothing raises.
+come in three generations (``price_changes``, ``changes``, one change flat; reference: section 5.3). An
+unreadable frame becomes a value with its bytes and the reason; nothing raises.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What Polymarket is asked for: event scans, trade walks by condition, sampled midpoints.
+"""Requests to Polymarket: event scans, trade walks by condition, sampled midpoints.
 
-Belongs here: the choice of endpoints and their limits (reference/polymarket 1 to 4). How units of work
-go is ``ingest/``'s.
+Belongs here: the choice of endpoints and their limits (reference/polymarket 1 to 4). ``ingest/``
+runs the units of work.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Trade(msgspec.Struct):
 
 
 def rank(market: RawObject) -> Ranked:
-    """The volumes that bounds look at; an absent or odd one counts as 0."""
+    """The volumes that bounds look at; a missing or malformed one counts as 0."""
     row = read_members(market, _Market) or _Market()
     return Ranked(measure(row.volume24hr), measure(row.volumeNum))
 
@@ -186,7 +186,7 @@ class _Created(msgspec.Struct):
 
 
 def _oldest(page: Page) -> datetime:
-    """The oldest creation on a page; those that nobody can read do not count."""
+    """The oldest readable creation time on a page."""
     stamps = (utc(market.createdAt) for market in read_members_of_all(page.objects, _Created))
     return min(stamps, default=datetime.max.replace(tzinfo=UTC))
 
@@ -233,7 +233,7 @@ class PolymarketTrades:
         return self._client.data.trades(conditions=group.native_ids)
 
     def times(self, page: Page) -> list[datetime]:
-        """Timestamps of a page's rows, without those that nobody can read."""
+        """Timestamps of a page's rows, without unreadable ones."""
         stamps = (trade.timestamp for trade in read_members_of_all(page.objects, _Trade, strict=False))
         return [datetime.fromtimestamp(t, UTC) for t in stamps if BEGAN <= t < END]
 
