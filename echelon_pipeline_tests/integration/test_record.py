@@ -276,7 +276,7 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
     malformed.write_text("do-not-print-4711", encoding="utf-8")
     for given in ({"KALSHI_PRIVATE_KEY_PATH": str(malformed)}, {"KALSHI_PRIVATE_KEY_PATH": "/nowhere/key.pem"}):
         unusable = command(settings, sandbox, "record", "--seconds", "5", **given)
-        assert "error: nothing of kalshi was recorded: KALSHI_PRIVATE_KEY" in unusable
+        assert "error: no frame of kalshi was recorded: KALSHI_PRIVATE_KEY" in unusable
         assert unusable.endswith("exit 1")
         assert "do-not-print" not in unusable
     assert "kalshi 0" in command(settings, sandbox, "record", "--seconds", "1.5")
