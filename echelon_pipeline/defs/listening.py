@@ -40,7 +40,7 @@ from echelon_pipeline.streams.record import Pace
 from echelon_pipeline.streams.segments import bounds, connection_of, count_of
 from echelon_pipeline.streams.selection import chosen
 from echelon_pipeline.streams.shift import work
-from echelon_pipeline.streams.shift_spec import Duty, Times
+from echelon_pipeline.streams.shift_spec import ShiftSpec, Times
 from echelon_pipeline.venues.ws import WsPolicy
 
 LISTEN = "listen"  # the name of the job
@@ -78,9 +78,9 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Re
             return
         context.instance.add_run_tags(context.run_id, {TAG: listener.name, EPOCH_TAG: str(right.epoch)})
         with contextlib.closing(latest_store(settings)) as store:
-            duty, stop = _duty(context, settings, listeners, listener, right, store.put), asyncio.Event()
+            spec, stop = _spec(context, settings, listeners, listener, right, store.put), asyncio.Event()
             # A signal must not interrupt the shift: the shift itself makes its frames durable and ends.
-            worked = stopping.run(work(duty, stop), on_signal=stop.set, patience=SHIFT_END)
+            worked = stopping.run(work(spec, stop), on_signal=stop.set, patience=SHIFT_END)
     context.add_output_metadata({name: value for name, value in vars(worked).items() if name != "refused"})
     for reason, times in worked.refused.items():
         context.log.warning("refused %d times: %s", times, reason)
@@ -98,14 +98,14 @@ def _seeded(settings: Settings, state: State, log: logging.Logger) -> Listeners:
         return Listeners(state)
 
 
-def _duty(
+def _spec(
     context: dg.OpExecutionContext,
     settings: Settings,
     listeners: Listeners,
     listener: Listener,
     right: ShiftLease,
     emit: Callable[[Sequence[LatestState]], None],
-) -> Duty:
+) -> ShiftSpec:
     name = listener.name
     feed, tokens = feed_maker(settings, listener.venue, quotes=listener.quotes)
 
@@ -116,7 +116,7 @@ def _duty(
     def closed(path: Path) -> None:
         context.log_event(_materialized(path, listener.venue))
 
-    return Duty(
+    return ShiftSpec(
         listener=name,
         root=settings.capture_root,
         right=right,

@@ -24,7 +24,7 @@ from echelon_pipeline.state import schema
 from echelon_pipeline.state.faults import file_fault, is_sqlite, server_fault
 
 _DAMAGED = "Restore it from a backup, or move it away: listeners have to be added again, the lake does not depend on it"
-_MIGRATION_LOCK = 7_205_759  # any number, as long as nobody else of this database uses it
+_MIGRATION_LOCK = 7_205_759  # any number that no other lock of this database uses
 # Seconds that a writer waits for others of a file; and, once the process was asked to end.
 _BUSY_SECONDS, _BUSY_AT_THE_END = 30.0, 1.0
 _READS = "echelon_reads"

@@ -1,4 +1,4 @@
-"""What a chain of recorded frames says, as columns: books over intervals and levels, with what else was told.
+"""A chain of recorded frames as columns: books over intervals, levels, and side events.
 
 Belongs here: shapes and their filling, in batches of bounded size. Which of it counts for an hour is ``sql/books``.
 Times are microseconds since 1970 UTC, prices and sizes millionths, outcome 0 is the axis.
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from echelon_pipeline.books.arrow import CHECKS, EVENTS, GAPS, ROWS, Batches
 from echelon_pipeline.books.rows import BookState
 from echelon_pipeline.streams.chains import COMPILED_FROM, LINGER, Chain, Follower
-from echelon_pipeline.streams.side_events import SCHEMAS as BESIDES
-from echelon_pipeline.streams.side_events import Besides
+from echelon_pipeline.streams.side_events import SCHEMAS as SIDE_EVENTS
+from echelon_pipeline.streams.side_events import SideEvents
 
 _BIG = pa.int64()
 SCHEMAS: dict[str, pa.Schema] = {
@@ -25,7 +25,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "gaps": GAPS,
     "checks": CHECKS,
     "events": EVENTS,
-    **BESIDES,
+    **SIDE_EVENTS,
 }
 
 
@@ -48,7 +48,7 @@ class Telling:
     def __init__(self, chain: Chain, *, since: int, until: int, compiled_from: int = COMPILED_FROM) -> None:
         self.spans: dict[str, Span] = {}
         about = chain[0][0]
-        self._since, self._until, self._besides = since, until, Besides(about, since)
+        self._since, self._until, self._side_events = since, until, SideEvents(about, since)
         self._follower = Follower(chain, since=since, until=until, compiled_from=compiled_from)
         self.outcomes = {token: n for i in self._follower.instruments.values() for n, token in enumerate(i.tokens)}
 
@@ -66,7 +66,7 @@ class Telling:
         last_at = 0  # by the replay's clock; what it says of later is of no frame
         for fed in follower.play():
             last_at = by.now
-            yield from self._besides.batches(*fed, by.side_events, follower.tokens)
+            yield from self._side_events.batches(*fed, by.side_events, follower.tokens)
             yield from self._taken(by.take())
         yield from self._taken(by.finish(by.now))
         ends_at = self._until if follower.reached else last_at + LINGER

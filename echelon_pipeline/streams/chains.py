@@ -136,8 +136,11 @@ class Follower:
     def _feed(
         self, connection: str, first: int, frames: pa.RecordBatch, told: Any, changes: list[Any]
     ) -> Iterator[Fed]:
-        """Those that came before ``until``, in pieces within which nobody came or went. Where our clock stepped back,
-        time stands still, as it does in the rules: else a frame would be of an hour that is over by then."""
+        """The frames that came before ``until``, in pieces within which the watched instruments stay the same.
+
+        Where our clock stepped back, time stands still, as it does in the rules: otherwise a frame would be of an hour
+        that is over by then.
+        """
         times = np.maximum(np.maximum.accumulate(told), self.replayer.now)
         known = len(times) if self._until is None else int(np.searchsorted(times, self._until))
         back = int((told < times)[:known].sum())
@@ -158,7 +161,7 @@ class Follower:
         self.stepped_back += back
 
     def _cut(self, following: int) -> None:
-        """A connection is over. What came after its last frame nobody knows: a second after it, and before the next
+        """A connection is over. What came after its last frame is unknown: a second after it, and before the next
         one's first at the latest, so that a quick reconnection is a gap too, there is no book."""
         now = self.replayer.now
         at = max(now, min(now + LINGER, following - 1))

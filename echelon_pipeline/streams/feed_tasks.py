@@ -15,32 +15,32 @@ from dataclasses import dataclass, field
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import Conflict, EchelonError
 from echelon_pipeline.streams.record import Recorded, record
-from echelon_pipeline.streams.shift_spec import Duty, Worked
+from echelon_pipeline.streams.shift_spec import ShiftSpec, Worked
 from echelon_pipeline.streams.watchlist import Roster
 from echelon_pipeline.venues.live import OWN, Feed, placed
 
 log = logging.getLogger(__name__)
-DRAIN = 4.0  # seconds for connections to end by themselves: a shift that is told to stop has done so within 5
+DRAIN = 4.0  # seconds for connections to end by themselves: a shift stops within 5 s of the request
 
 
 @dataclass
 class _Line:
-    """One feed. ``told``: how many of its closed segments were."""
+    """One feed. ``reported``: how many of its closed segments were reported."""
 
     number: int
     roster: Roster
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     recorded: Recorded = field(default_factory=Recorded)
-    told: int = 0
+    reported: int = 0
     task: asyncio.Task[None] | None = None
 
 
 class Lines:
     """``broken`` fails where a feed met what the shift cannot go on after."""
 
-    def __init__(self, duty: Duty, worked: Worked) -> None:
+    def __init__(self, spec: ShiftSpec, worked: Worked) -> None:
         self.broken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._duty = duty
+        self._spec = spec
         self._worked = worked
         self._lines: dict[int, _Line] = {}  # of each number the one at work
         self._left: list[_Line] = []  # with nothing to watch any more
@@ -53,13 +53,13 @@ class Lines:
 
     def listen_to_the_account(self) -> None:
         """Records the account's own channels, where they are wanted."""
-        if self._duty.own is not None:
+        if self._spec.own is not None:
             self._own.append(self._begun(OWN, ()))
 
     async def place(self, wanted: Sequence[Instrument]) -> None:
         """Watches these from now on, and nothing else."""
         before = {number: list(line.roster.wanted.values()) for number, line in self._lines.items()}
-        places = placed(before, wanted, self._duty.tokens)
+        places = placed(before, wanted, self._spec.tokens)
         for number in self._lines.keys() - places.keys():
             line = self._lines.pop(number)
             line.stop.set()
@@ -76,10 +76,10 @@ class Lines:
     async def report(self) -> None:
         """Tells of segments that were closed since the last call."""
         for line in self._all:
-            while line.told < len(line.recorded.segments):
-                path = line.recorded.segments[line.told]
-                line.told += 1
-                await asyncio.to_thread(self._duty.closed, path)
+            while line.reported < len(line.recorded.segments):
+                path = line.recorded.segments[line.reported]
+                line.reported += 1
+                await asyncio.to_thread(self._spec.closed, path)
 
     async def close(self, *, at_once: bool) -> list[Exception]:
         """Ends all feeds, ``at_once`` without waiting for what they still hold; what they could not do."""
@@ -97,7 +97,7 @@ class Lines:
         for line in lines:
             self._worked.frames += line.recorded.frames
             self._worked.connections += line.recorded.connections
-            self._worked.segments += line.told
+            self._worked.segments += line.reported
         return [result for result in results if isinstance(result, Exception)]
 
     @property
@@ -116,35 +116,35 @@ class Lines:
         return line
 
     def _feed(self, line: _Line) -> Feed:
-        if line.number == OWN and self._duty.own is not None:
-            return self._duty.own()
-        return self._duty.feed(line.number, tuple(line.roster.wanted.values()))
+        if line.number == OWN and self._spec.own is not None:
+            return self._spec.own()
+        return self._spec.feed(line.number, tuple(line.roster.wanted.values()))
 
     async def _record(self, line: _Line) -> None:
         """One feed, as often as it takes: one that is refused ends none of the others."""
-        duty = self._duty
+        spec = self._spec
         while True:
             try:
                 await record(
-                    *(self._feed(line), duty.root),
-                    listener=duty.listener,
-                    epoch=duty.right.epoch,
+                    *(self._feed(line), spec.root),
+                    listener=spec.listener,
+                    epoch=spec.right.epoch,
                     stop=line.stop,
-                    policy=duty.policy,
-                    pace=duty.pace,
+                    policy=spec.policy,
+                    pace=spec.pace,
                     recorded=line.recorded,
                     roster=line.roster,
-                    fence=duty.right.check,
+                    fence=spec.right.check,
                 )
             except EchelonError as error:
                 if isinstance(error, Conflict) or line.stop.is_set():
                     raise
                 self._worked.refused[str(error)] = self._worked.refused.get(str(error), 0) + 1
-                log.warning("%s, feed %d: %s; again in %g s", duty.listener, line.number, error, duty.times.retry)
+                log.warning("%s, feed %d: %s; again in %g s", spec.listener, line.number, error, spec.times.retry)
             if line.stop.is_set():
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(duty.times.retry):
+                async with asyncio.timeout(spec.times.retry):
                     await line.stop.wait()
                 return
 

@@ -19,7 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Intent:
-    """Somebody meant to watch an instrument in [from_at, to_at); None: still."""
+    """A listener declared to watch an instrument in [from_at, to_at); None: still."""
 
     instrument_id: str
     from_at: datetime

@@ -1,6 +1,6 @@
-"""What dashboards are told of a shift's books: each one's best prices, when they change.
+"""Latest states for dashboards: the best prices of each book of a shift, sent when they change.
 
-Belongs here: which latest states changed since they were told. Where they are kept is the caller's.
+Belongs here: which states changed since they were last sent. The caller stores them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.streams.watchlist import Roster
 
 _SHOWN = ("state", "reason", "bid", "ask", "bid_size", "ask_size")  # a frame that only makes it younger tells nothing
-NOT_WATCHED = "not_watched"  # the reason of a book that nobody listens to any more
+NOT_WATCHED = "not_watched"  # the reason of a book that is no longer recorded
 
 
 class Tops:
-    """One listener's latest states. ``again``: seconds after which one that has not changed is told again."""
+    """One listener's latest states. ``again``: seconds after which an unchanged one is sent again."""
 
     def __init__(self, listener: str, again: float) -> None:
         self._listener = listener
@@ -24,7 +24,7 @@ class Tops:
         self._told: dict[str, tuple[LatestState, int]] = {}  # and when
 
     def changed(self, rosters: Iterable[Roster], now: int, *, overlapping: bool = False) -> list[LatestState]:
-        """States that are not what was told last, or were told long ago. ``overlapping``: another shift still tells
+        """States that differ from the last ones sent, or were sent long ago. ``overlapping``: another shift still sends
         books that we have not got yet."""
         found: dict[str, LatestState] = {}
         for roster in rosters:
@@ -45,7 +45,7 @@ class Tops:
         ]
 
     def told(self, rows: Sequence[LatestState], now: int) -> None:
-        """These were told."""
+        """Records that these were sent."""
         for row in rows:
             self._told[row.instrument_id] = row, now
             if row.reason == NOT_WATCHED:

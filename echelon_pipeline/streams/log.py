@@ -43,7 +43,7 @@ Pending = tuple[list[int], list[bytes]]
 class Log:
     """Writes a connection's frames. Raises DiskFull; what was durable before it, stays.
 
-    ``fence`` is asked before every write, and raises where whoever writes has lost the right to: nothing is written.
+    ``fence`` runs before every write. It raises if the writer has lost its lease; then nothing is written.
     ``add`` and ``take`` belong to the thread that receives, ``write`` and ``rotate`` to one that may wait for the disk.
     """
 
@@ -137,7 +137,7 @@ class Log:
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
-        """Frames behind a hole would get the numbers of those that are missing: nobody could tell."""
+        """Frames behind a hole would get the numbers of the missing frames, and no reader would notice."""
         if self._failed is not None:
             raise self._failed
         try:
@@ -151,7 +151,7 @@ class Log:
 
 class _Segment:
     def __init__(self, path: Path, about: Connection) -> None:
-        # It gets its name when it says whose it is: whoever recovers must not guess.
+        # It gets its name when it says whose it is: recovery must not guess.
         told = json.dumps({**asdict(about), "code_version": __version__}).encode()
         self._file = _written(path.with_suffix(NEW), block(ABOUT, 0, told))
         try:

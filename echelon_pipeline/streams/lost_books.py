@@ -78,7 +78,7 @@ class Watch:
     def needs_snapshot(self, now: int) -> list[str]:
         """Tokens that have no book and were not asked for lately; from now on they were."""
         self._machine.advance(now)
-        self._machine.take()  # gaps and checks are told in replays
+        self._machine.take()  # replays report gaps and checks
         lost = self._machine.needs_snapshot
         asked = {token: self._asked[token] for token in lost if token in self._asked}
         found = [token for token in lost if token not in asked or now - asked[token][0] >= asked[token][1]]

@@ -65,7 +65,7 @@ class Recorded:
 
 
 def _unfenced() -> None:
-    """Nobody else has this listener's name."""
+    """Every writer may write: no other process has this listener's name."""
 
 
 async def record(
@@ -146,7 +146,7 @@ class _Session:
         self._recorded = recorded
         self._watch = Watch(feed, log.about.connection_id, pace.renew, watched)
         self._flushed = asyncio.Event()
-        self._disk = ThreadPoolExecutor(1)  # one write after the other, whoever waits for them
+        self._disk = ThreadPoolExecutor(1)  # one write after the other, also if the waiting task is cancelled
 
     async def run(self, wire: Wire, stop: asyncio.Event) -> None:
         tasks = [asyncio.create_task(work) for work in (self._receive(wire), self._keep(wire), stop.wait())]
@@ -209,7 +209,7 @@ class _Session:
 
     async def _flush(self) -> None:
         begun = time.monotonic()
-        # Shielded: what was taken is written even if nobody waits for it any more.
+        # Shielded: frames that were taken are written even if the waiting task is cancelled.
         await asyncio.shield(self._in_turn(partial(self._log.write, self._log.take())))
         self._recorded.slowest_flush = max(self._recorded.slowest_flush, time.monotonic() - begun)
         self._flushed.set()
@@ -219,7 +219,7 @@ class _Session:
 
     def _close_segment(self) -> None:
         path = self._log.rotate()
-        if path is not None:  # noted here: whoever waited for it may have been cancelled meanwhile
+        if path is not None:  # noted here: the waiting task may have been cancelled meanwhile
             self._recorded.segments.append(path)
 
     async def _close(self) -> None:

@@ -203,7 +203,7 @@ def _recordings(root: Path, venue: Venue) -> list[_Recording]:
     """Chains of a venue in the order of their beginning."""
     found = []
     paths_of_venue = (p for p in segments(root) if p.parent.parent.name == venue)
-    # Nobody can say which hours such a file is of: the others are derived.
+    # The hours of such a file are unknown: the other files are derived.
     for chain in chains(paths_of_venue, no_segments=lambda e: log.error("in no table: %s", e)):
         paths = [p for _, group in chain for p in group]
         # The first and the last that can be read: what is damaged between them fails where its hour is derived.

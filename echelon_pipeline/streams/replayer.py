@@ -1,4 +1,4 @@
-"""One way to replay recorded frames, whoever follows the rules: compiled code, or the machine where that is unfit.
+"""One way to replay recorded frames: by compiled rules, or by the machine where they do not apply.
 
 Belongs here: the choice and the machine behind the same calls. Frames go in as Arrow batches (received_at, payload),
 rows, gaps, checks, notes and level events come out as Arrow batches (``books/arrow.py``). Where segments are, and

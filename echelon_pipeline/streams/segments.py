@@ -75,7 +75,7 @@ def recover(path: Path) -> Path | None:
     """Closes a segment that its writer left open: what is behind the last whole block is set aside as ``.torn``.
 
     That is a block that was being written; after a damage in the middle, good ones too. Gives the closed path; None
-    where no frame is whole: then all of it is set aside. A segment that is closed is given back as it is. Whoever
+    where no frame is whole: then all of it is set aside. A segment that is closed is given back as it is. Code that
     calls this knows that the writer is dead, or has lost the right to write: what it holds open is no more the file
     that is closed here.
     """

@@ -15,35 +15,36 @@ from echelon_pipeline.streams.feed_tasks import Lines
 from echelon_pipeline.streams.latest_states import Tops
 from echelon_pipeline.streams.probing import Prober, summed
 from echelon_pipeline.streams.segments import left_open, recover
-from echelon_pipeline.streams.shift_spec import Duty, Worked
+from echelon_pipeline.streams.shift_spec import ShiftSpec, Worked
 from echelon_pipeline.streams.watchlist import Roster
 
 log = logging.getLogger(__name__)
 
 
-async def work(duty: Duty, stop: asyncio.Event) -> Worked:
-    """Works until the shift is over, ``stop`` is set or nobody wants it; then all is durable and every segment closed.
+async def work(spec: ShiftSpec, stop: asyncio.Event) -> Worked:
+    """Works until the shift is over, ``stop`` is set or the listener is paused or removed.
 
-    Raises Conflict at once where the right was lost: what is not durable by then is not written. DiskFull at the end.
+    Then all frames are durable and every segment is closed. Raises Conflict at once if the lease was lost: frames that
+    are not durable by then are not written. Raises DiskFull at the end.
     """
-    return await _Shift(duty, stop).run()
+    return await _Shift(spec, stop).run()
 
 
 class _Shift:
-    def __init__(self, duty: Duty, stop: asyncio.Event) -> None:
-        self._duty = duty
+    def __init__(self, spec: ShiftSpec, stop: asyncio.Event) -> None:
+        self._spec = spec
         self._stop = stop
         self._overlapping = True  # until the shift before has ended, and what it left open is closed
         self._handed_over = False
-        self._tops = Tops(duty.listener, duty.times.tell_again)
-        self._worked = Worked(duty.right.epoch)
-        self._lines = Lines(duty, self._worked)
+        self._tops = Tops(spec.listener, spec.times.tell_again)
+        self._worked = Worked(spec.right.epoch)
+        self._lines = Lines(spec, self._worked)
         self._prober: Prober | None = None
-        if duty.books is not None and duty.times.probe:
-            self._prober = Prober(duty.listener, duty.books, duty.times.probe, lambda: self._lines.rosters)
+        if spec.books is not None and spec.times.probe:
+            self._prober = Prober(spec.listener, spec.books, spec.times.probe, lambda: self._lines.rosters)
 
     async def run(self) -> Worked:
-        log.info("%s: shift %d begins", self._duty.listener, self._worked.epoch)
+        log.info("%s: shift %d begins", self._spec.listener, self._worked.epoch)
         self._lines.listen_to_the_account()
         ways = (
             *(self._stopped(), self._over(), self._unwanted()),
@@ -77,39 +78,39 @@ class _Shift:
         return "stopped"
 
     async def _over(self) -> str:
-        times = self._duty.times
+        times = self._spec.times
         overlap = min(times.overlap, times.shift / 2)
         await asyncio.sleep(times.shift - overlap)
-        # Nobody prolongs it: it lasts for what is left, and for closing.
-        self._handed_over = await asyncio.to_thread(self._duty.right.hand_over, overlap + times.lease)
+        # It is not renewed: it lasts for what is left, and for closing.
+        self._handed_over = await asyncio.to_thread(self._spec.right.hand_over, overlap + times.lease)
         await asyncio.sleep(overlap)
         return "over"
 
     async def _unwanted(self) -> str:
-        """Signs of life, until nobody wants any. Where the state database cannot be reached for longer than a lease
+        """Renews the lease until the shift ends. Where the state database cannot be reached for longer than a lease
         lasts, the fence says so."""
         while True:
             try:
-                await asyncio.to_thread(self._duty.right.renew)
+                await asyncio.to_thread(self._spec.right.renew)
                 if self._overlapping:
                     self._overlapping = not await asyncio.to_thread(self._recover)
-                if not await asyncio.to_thread(self._duty.is_wanted):
+                if not await asyncio.to_thread(self._spec.is_wanted):
                     return "unwanted"
             except Conflict:
                 raise
             except EchelonError as error:  # no state database, or no room for what is to be closed
-                log.warning("%s: %s", self._duty.listener, error)
-            await asyncio.sleep(self._duty.times.lease / 3)
+                log.warning("%s: %s", self._spec.listener, error)
+            await asyncio.sleep(self._spec.times.lease / 3)
 
     def _recover(self) -> bool:
         """Closes what earlier shifts left open, as soon as none of them records any more."""
-        if self._duty.right.is_overlapping():
+        if self._spec.right.is_overlapping():
             return False
-        for path in left_open(self._duty.root, self._duty.listener, before=self._duty.right.epoch):
+        for path in left_open(self._spec.root, self._spec.listener, before=self._spec.right.epoch):
             closed = recover(path)
             if closed is not None:
                 self._worked.recovered += 1
-                self._duty.closed(closed)
+                self._spec.closed(closed)
         return True
 
     # --- what goes on meanwhile
@@ -118,18 +119,18 @@ class _Shift:
         while True:
             if not self._handed_over:  # else it is the successor who chooses
                 try:
-                    found = await asyncio.to_thread(self._duty.discover)
+                    found = await asyncio.to_thread(self._spec.discover)
                 except EchelonError as error:
-                    log.warning("%s: what to watch stays as it is: %s", self._duty.listener, error)
+                    log.warning("%s: what to watch stays as it is: %s", self._spec.listener, error)
                 else:
                     if found is None:
                         return "unwanted"
                     await self._lines.place(found)
-            await asyncio.sleep(self._duty.times.discover)
+            await asyncio.sleep(self._spec.times.discover)
 
     async def _telling(self) -> str:
         while True:
-            await asyncio.sleep(self._duty.times.emit)
+            await asyncio.sleep(self._spec.times.emit)
             await self._tell(self._lines.rosters)
 
     async def _tell(self, rosters: Sequence[Roster]) -> None:
@@ -138,9 +139,9 @@ class _Shift:
         if not rows:
             return
         try:
-            await asyncio.to_thread(self._duty.emit, rows)
+            await asyncio.to_thread(self._spec.emit, rows)
         except EchelonError as error:
-            log.warning("%s: latest states are told later: %s", self._duty.listener, error)
+            log.warning("%s: latest states are told later: %s", self._spec.listener, error)
         else:
             self._tops.told(rows, now)
             self._worked.emitted += len(rows)
@@ -156,10 +157,10 @@ class _Shift:
         return await asyncio.Future()  # a shift does not end with its probes
 
     async def _leave(self) -> None:
-        """Nobody watches the books any more, unless a successor does; the lease is free."""
+        """Marks the books as not watched, unless a successor watches them, and frees the lease."""
         try:
-            await asyncio.to_thread(self._duty.right.release)
+            await asyncio.to_thread(self._spec.right.release)
         except DatabaseUnavailable as error:
-            log.warning("%s: its lease will expire: %s", self._duty.listener, error)
+            log.warning("%s: its lease will expire: %s", self._spec.listener, error)
         if not self._handed_over:
             await self._tell([])

@@ -37,7 +37,7 @@ class Right(Protocol):
 class Times:
     """Seconds: of a shift, of its end in which a successor records already, after which one that says nothing counts
     as dead, between two choices, between two tellings, before a feed that was refused is tried again, before a state
-    that did not change is told again, between two requests for books by REST (0: none)."""
+    that did not change is sent again, between two requests for books by REST (0: none)."""
 
     shift: float = 21_600.0
     overlap: float = 60.0
@@ -57,11 +57,14 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Duty:
-    """What one shift is to do. ``discover``: instruments to watch from now on, None where nobody wants any;
-    ``is_wanted``: whether anybody does. ``feed``: that of a number, for at most ``tokens``; ``own``: that of
-    the account's own channels. ``emit`` gets latest states that changed, ``closed`` each segment that was closed.
-    ``books``: opens the venue's REST endpoint of books."""
+class ShiftSpec:
+    """What one shift does.
+
+    ``discover``: instruments to watch from now on, None if the listener is paused or removed; ``is_wanted``: whether it
+    is neither. ``feed``: the feed of a number, for at most ``tokens``; ``own``: the feed of the account's own channels.
+    ``emit`` gets latest states that changed, ``closed`` each segment that was closed. ``books``: opens the venue's REST
+    endpoint of books.
+    """
 
     listener: str
     root: Path

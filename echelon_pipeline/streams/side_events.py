@@ -1,7 +1,7 @@
-"""What frames tell besides levels, as columns: trades, lifecycles, quotes, what an account was told, the unreadable.
+"""Side events of frames as columns: trades, lifecycles, quotes, account events, unreadable content.
 
-Belongs here: shapes and their filling from the few frames that tell such things, each read once more. What an account
-was told stays apart from everything that is published.
+Belongs here: shapes and their filling from the few frames with such events, each read once more. Account
+events stay apart from everything that is published.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _Row = tuple[Any, ...]
 _Held = dict[str, list[_Row]]
 
 
-class Besides:
+class SideEvents:
     """Of the frames of one chain, from ``since`` on."""
 
     def __init__(self, about: Connection, since: int) -> None:
@@ -90,13 +90,13 @@ class Besides:
         self._reader = stream.reader(quotes=about.quotes)
 
     def batches(
-        self, connection: str, first: int, frames: pa.RecordBatch, besides: Array, tokens: Mapping[str, Instrument]
+        self, connection: str, first: int, frames: pa.RecordBatch, side_events: Array, tokens: Mapping[str, Instrument]
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Batches of ``SCHEMAS`` by name. ``besides``: places of frames that tell more than levels and quotes;
+        """Batches of ``SCHEMAS`` by name. ``side_events``: places of frames with more than levels and quotes;
         ``tokens``: what is watched, by ladder."""
         held: _Held = {name: [] for name in SCHEMAS}
         times = frames.column("received_at").cast(_BIG)
-        for place in self._places(frames, besides):
+        for place in self._places(frames, side_events):
             at = times[place].as_py()
             if at >= self._since:
                 payload = frames.column("payload")[place].as_py()
@@ -112,15 +112,15 @@ class Besides:
             if rows:
                 yield name, batch_from_rows(rows, SCHEMAS[name])
 
-    def _places(self, frames: pa.RecordBatch, besides: Array) -> list[int]:
+    def _places(self, frames: pa.RecordBatch, side_events: Array) -> list[int]:
         """Frames with quotes are looked for where they are wanted: most streams bring many. An account's frames are
         few, and all are its own."""
         if self._is_own:
             return list(range(frames.num_rows))
         if self._word:
             quoted = pc.match_substring(frames.column("payload"), self._word)
-            besides = np.union1d(besides, np.flatnonzero(quoted.to_numpy(zero_copy_only=False)))
-        found: list[int] = besides.tolist()
+            side_events = np.union1d(side_events, np.flatnonzero(quoted.to_numpy(zero_copy_only=False)))
+        found: list[int] = side_events.tolist()
         return found
 
     def _of_a_market(self, held: _Held, place: _Row, event: Event, found: Instrument | None) -> None:
@@ -146,7 +146,7 @@ class Besides:
             note = OwnNote("unreadable", event.payload)
             held["account"].append((*place, *_account(self._listener, note, event.reason)))
             held["unreadable"].append((*place, _WITHHELD, ""))
-        elif isinstance(event, Refused):  # nothing comes of what was asked for: whoever looks shall know
+        elif isinstance(event, Refused):  # the venue refused a request: a dead letter shows it
             held["account"].append((*place, *_account(self._listener, OwnNote("refused", b""), event.why)))
 
 

@@ -233,7 +233,7 @@ async def keep_connected(
     """Opens consecutive connections and passes each to ``use``, until it returns.
 
     The one policy of reconnecting: after a transient error, waits as ``WsPolicy.wait`` says or as long as the venue
-    asks; a connection that lived for ``steady`` seconds starts the count anew. Permanent errors are raised.
+    asks; a connection that lived for ``steady`` seconds restarts the count. Permanent errors are raised.
     """
     draw = (rng or random.Random()).random  # noqa: S311 - jitter, not secrets
     failures = 0

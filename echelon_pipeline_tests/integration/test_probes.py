@@ -23,7 +23,7 @@ from echelon_pipeline.streams.feeds import books_maker, feed_maker
 from echelon_pipeline.streams.probing import rest_books_of, results
 from echelon_pipeline.streams.segments import segments
 from echelon_pipeline.streams.shift import work
-from echelon_pipeline.streams.shift_spec import Duty, Times, Worked
+from echelon_pipeline.streams.shift_spec import ShiftSpec, Times, Worked
 from echelon_pipeline_tests.integration.test_record import (
     FAST,
     PACE,
@@ -60,13 +60,13 @@ def shift(settings: Settings, venue: str, script: Script) -> tuple[Worked, dict[
     async def main(state: State) -> Worked:
         right = ShiftLease.begin(state, "l", "owner", TIMES.lease)
         assert right is not None
-        duty = Duty(
+        spec = ShiftSpec(
             *("l", settings.capture_root, right, lambda: some, lambda: True, feed, tokens),
             *(emitted.extend, lambda _: None, FAST, PACE, TIMES),
             books=books_maker(settings, venue),
         )
         stop = asyncio.Event()
-        task = asyncio.create_task(work(duty, stop))
+        task = asyncio.create_task(work(spec, stop))
         await until(lambda: len(live(emitted)) == len(some))
         await script(emitted)
         stop.set()

@@ -6,9 +6,11 @@ Belongs here: rules about files of the repository. Who imports whom is ``orchest
 from __future__ import annotations
 
 import ast
+import io
 import os
 import re
 import subprocess
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -45,6 +47,27 @@ def test_a_module_says_what_it_is_for(path: Path) -> None:
 @pytest.mark.parametrize("path", PYTHON, ids=relative)
 def test_a_module_has_no_notes_of_unfinished_work(path: Path) -> None:
     assert not re.search(r"\b(TO[D]O|FIX[M]E)\b", path.read_text(encoding="utf-8"))
+
+
+# Words that a reader has to decode: say who does it, or what it is.
+UNPLAIN = re.compile(r"\b(whoever|nobody|somebody|anew|besides|told)\b", re.IGNORECASE)
+PROSE = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), ROOT / "benchmarks" / "README.md"])
+
+
+@pytest.mark.parametrize("path", [p for p in PYTHON if p.is_relative_to(ROOT / "echelon_pipeline")], ids=relative)
+def test_comments_and_docstrings_use_plain_words(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    prose = [t.string for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type == tokenize.COMMENT]
+    prose += [ast.get_docstring(n) or "" for n in ast.walk(ast.parse(source)) if isinstance(n, documented)]
+    assert [text for text in prose if UNPLAIN.search(text)] == []
+
+
+@pytest.mark.parametrize("path", [*SQL, *PROSE], ids=relative)
+def test_statements_and_pages_use_plain_words(path: Path) -> None:
+    comments = path.suffix == ".sql"
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not comments or "--" in line]
+    assert [line for line in lines if UNPLAIN.search(line.partition("--")[2] if comments else line)] == []
 
 
 @pytest.mark.parametrize("path", READERS, ids=relative)

@@ -218,8 +218,8 @@ def state(tmp_path: Path) -> Any:
 def test_a_shift_records_the_account_beside_its_books_and_without_any(state: State, tmp_path: Path) -> None:
     async def script(office: Office) -> None:
         stop = asyncio.Event()
-        duty = replace(office.duty("a"), own=lambda: own_feed(office))
-        task = asyncio.create_task(work(duty, stop))
+        spec = replace(office.spec("a"), own=lambda: own_feed(office))
+        task = asyncio.create_task(work(spec, stop))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
         office.wanted = []
         await until(lambda: len(office.venue.open) == 1)  # the account's, where there is nothing to watch
@@ -241,7 +241,7 @@ def test_an_account_without_a_key_keeps_no_book_from_being_recorded(state: State
 
     async def script(office: Office) -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(work(replace(office.duty("a"), own=refused), stop))
+        task = asyncio.create_task(work(replace(office.spec("a"), own=refused), stop))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
         stop.set()
         done = await task

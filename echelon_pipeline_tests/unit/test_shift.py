@@ -26,7 +26,7 @@ from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.record import Pace
 from echelon_pipeline.streams.segments import CLOSED, OPEN, Connection, connection_of, read, segments
 from echelon_pipeline.streams.shift import work
-from echelon_pipeline.streams.shift_spec import Duty, Times, Worked
+from echelon_pipeline.streams.shift_spec import ShiftSpec, Times, Worked
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy, opened
@@ -107,10 +107,10 @@ class Office:
     def discover(self) -> Sequence[Instrument] | None:
         return self.wanted
 
-    def duty(self, owner: str, times: Times = TIMES, tokens: int = 10) -> Duty:
+    def spec(self, owner: str, times: Times = TIMES, tokens: int = 10) -> ShiftSpec:
         right = ShiftLease.begin(self.state, "l", owner, times.lease)
         assert right is not None
-        return Duty(
+        return ShiftSpec(
             *("l", self.root, right, self.discover, lambda: self.wanted is not None, self.venue.feed, tokens),
             *(self.emitted.extend, self.closed.append, FAST, PACE, times),
         )
@@ -163,7 +163,7 @@ def test_a_shift_that_is_told_to_stop_has_everything_durable_and_its_lease_given
 ) -> None:
     async def script(office: Office) -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(work(office.duty("a"), stop))
+        task = asyncio.create_task(work(office.spec("a"), stop))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
         assert ShiftLease.begin(state, "l", "b", 30) is None
         done = await stopped(task, stop)
@@ -184,7 +184,7 @@ def test_a_shift_that_is_told_to_stop_has_everything_durable_and_its_lease_given
 def test_instruments_come_and_go_and_a_feed_ends_with_its_last_one(state: State, tmp_path: Path) -> None:
     async def script(office: Office) -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(work(office.duty("a", tokens=2), stop))
+        task = asyncio.create_task(work(office.spec("a", tokens=2), stop))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
         office.wanted = (B, C)
         await until(lambda: live(office) == {"kalshi:B", "kalshi:C"})
@@ -215,7 +215,7 @@ def test_what_cannot_be_chosen_now_leaves_what_is_watched(state: State, tmp_path
             return (A,)
 
         stop = asyncio.Event()
-        task = asyncio.create_task(work(replace(office.duty("a"), discover=discover), stop))
+        task = asyncio.create_task(work(replace(office.spec("a"), discover=discover), stop))
         await until(lambda: len(failures) > 2)
         assert live(office) == {"kalshi:A"}
         await stopped(task, stop)
@@ -234,7 +234,7 @@ def test_a_feed_that_is_refused_is_asked_again_and_ends_no_other(state: State, t
             return office.venue.feed(number, instruments)
 
         stop = asyncio.Event()
-        task = asyncio.create_task(work(replace(office.duty("a", tokens=1), feed=feed), stop))
+        task = asyncio.create_task(work(replace(office.spec("a", tokens=1), feed=feed), stop))
         await until(lambda: "kalshi:B" in live(office))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
         assert (await stopped(task, stop)).refused == {"no key": 3}
@@ -245,12 +245,12 @@ def test_a_feed_that_is_refused_is_asked_again_and_ends_no_other(state: State, t
 def test_a_successor_records_before_the_shift_ends_and_neither_loses(state: State, tmp_path: Path) -> None:
     async def script(office: Office) -> None:
         times = replace(TIMES, shift=1.0, overlap=0.6)
-        first = asyncio.create_task(work(office.duty("a", times), asyncio.Event()))
+        first = asyncio.create_task(work(office.spec("a", times), asyncio.Event()))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
         assert ShiftLease.begin(state, "l", "b", 30) is None
         await until(lambda: holders(state, "l")[1] is not None)
         stop, told = asyncio.Event(), len(office.emitted)
-        second = asyncio.create_task(work(office.duty("b"), stop))
+        second = asyncio.create_task(work(office.spec("b"), stop))
         await until(lambda: any(connection_of(p).epoch == 2 and p.stat().st_size > 900 for p in segments(office.root)))
         assert not first.done()
         assert (await first).ended == "over"
@@ -271,12 +271,12 @@ def test_a_successor_records_before_the_shift_ends_and_neither_loses(state: Stat
 
 def test_what_a_stale_shift_gets_after_it_lost_its_lease_is_in_no_segment(state: State, tmp_path: Path) -> None:
     async def script(office: Office) -> None:
-        first = asyncio.create_task(work(office.duty("a", replace(TIMES, lease=60.0)), asyncio.Event()))
+        first = asyncio.create_task(work(office.spec("a", replace(TIMES, lease=60.0)), asyncio.Event()))
         await until(lambda: live(office) and any(p.stat().st_size > 2_000 for p in segments(office.root)))
         with state.begin() as connection:  # as if it had been asleep for longer than a lease
             connection.execute(sa.text("UPDATE leases SET expires_at = 0"))
         stop = asyncio.Event()
-        second = asyncio.create_task(work(office.duty("b"), stop))
+        second = asyncio.create_task(work(office.spec("b"), stop))
         lost = office.venue.sent
         begun = time.monotonic()
         with pytest.raises(Conflict):
@@ -302,11 +302,11 @@ def test_what_a_dead_shift_left_open_is_closed_but_not_what_one_that_ends_still_
             log.add(1, b"{}")
             log.flush()
             log.abandon()
-        office.duty("dead").right.release()  # epoch 1
-        ending = office.duty("ending").right
+        office.spec("dead").right.release()  # epoch 1
+        ending = office.spec("ending").right
         ending.hand_over(60)
         stop = asyncio.Event()
-        task = asyncio.create_task(work(office.duty("a"), stop))
+        task = asyncio.create_task(work(office.spec("a"), stop))
         await until(lambda: live(office))
         assert office.closed == []
         ending.release()
@@ -335,9 +335,9 @@ def test_a_state_database_that_is_away_for_a_moment_ends_no_shift(state: State, 
 
     async def script(office: Office) -> None:
         stop = asyncio.Event()
-        duty = office.duty("a")
-        flaky = Flaky(duty.right)  # type: ignore[arg-type]
-        task = asyncio.create_task(work(replace(duty, right=flaky), stop))  # type: ignore[arg-type]
+        spec = office.spec("a")
+        flaky = Flaky(spec.right)  # type: ignore[arg-type]
+        task = asyncio.create_task(work(replace(spec, right=flaky), stop))  # type: ignore[arg-type]
         await until(lambda: flaky.failed > 4 and live(office))
         assert (await stopped(task, stop)).ended == "stopped"
 
@@ -354,7 +354,7 @@ def test_latest_states_that_could_not_be_told_are_told_later(state: State, tmp_p
             office.emitted.extend(rows)
 
         stop = asyncio.Event()
-        task = asyncio.create_task(work(replace(office.duty("a"), emit=emit), stop))
+        task = asyncio.create_task(work(replace(office.spec("a"), emit=emit), stop))
         await until(lambda: live(office) == {"kalshi:A", "kalshi:B"})
         await stopped(task, stop)
 
@@ -368,7 +368,7 @@ def test_a_fault_of_the_code_ends_the_shift_with_everything_closed(state: State,
                 raise ZeroDivisionError("a bug")
 
         with pytest.raises(ZeroDivisionError):
-            await work(replace(office.duty("a"), emit=emit), asyncio.Event())
+            await work(replace(office.spec("a"), emit=emit), asyncio.Event())
 
     office = acted(state, tmp_path, script)
     assert [p.suffix for p in segments(office.root)] == [CLOSED]

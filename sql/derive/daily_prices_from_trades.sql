@@ -57,7 +57,7 @@ covered AS (
         AND count(*) FILTER (WHERE reached IS NOT NULL AND from_at > reached) = 0
 ),
 
--- Rows that could not be read: of this instrument, or of one that cannot be told.
+-- Rows that could not be read: of this instrument, or of an unknown one.
 lost AS (
     SELECT
         coalesce(sum(unread_rows) FILTER (instrument_id IS NULL), 0) AS any_rows,

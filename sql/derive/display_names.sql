@@ -120,7 +120,7 @@ cut AS (
     FROM dated
 ),
 
--- What is called alike within an event (long parlays, unnamed outcomes) is told apart by the end of its id.
+-- Equal names within an event (long parlays, unnamed outcomes) get the end of the id.
 twins AS (
     SELECT
         *,

@@ -51,7 +51,7 @@ class Signer:
         return cls(settings.kalshi_api_key.get_secret_value(), pem)
 
     def headers(self, method: str, path: str) -> dict[str, str]:
-        """The three headers; made anew for every attempt, since the venue allows seconds of clock skew only."""
+        """The three headers; made for every attempt, since the venue allows seconds of clock skew only."""
         stamp = str(int(self._now() * 1000))
         text = f"{stamp}{method.upper()}{path}".encode()
         if isinstance(self._key, RSAPrivateKey):

@@ -106,7 +106,7 @@ def _dial(settings: Settings, policy: WsPolicy, metrics: WsMetrics) -> Callable[
 
 
 def signed(signer: Signer, url: str) -> Headers:
-    """Headers of a handshake, signed anew for each."""
+    """Headers of a handshake, signed for each one."""
     return lambda: signer.headers("GET", urlsplit(url).path)
 
 

@@ -149,7 +149,7 @@ def _money(text: str | None) -> int | None:
 
 
 def _sum(*parts: int | None) -> int | None:
-    """Of what is told; as many digits as each of them."""
+    """The sum of the fees that are given, with as many digits as each of them."""
     told = [part for part in parts if part is not None]
     if abs(sum(told)) >= MOST:
         raise ValueError(f"fees of {sum(told)} millionths of a dollar")

@@ -36,7 +36,7 @@ from echelon_pipeline.venues.frames import UNREADABLE, Name, Natural, ladder, le
 from echelon_pipeline.venues.kalshi import own
 from echelon_pipeline.venues.kalshi.rest_books import read_books
 
-# The venue keeps nothing of these subscriptions: ask for them anew (reference: section 7, errors).
+# The venue keeps nothing of these subscriptions: subscribe again (reference: section 7, errors).
 TERMINAL_CODES = {10, 25}
 MILLISECOND, SECOND = 1_000, 1_000_000
 
@@ -209,7 +209,7 @@ def _answer(kind: str, msg: msgspec.Raw, sid: int | None, payload: bytes) -> tup
 
 
 def _agree(name: str, new: int | None, old: int | None, step: int) -> int:
-    """One value of two encodings. The older one told whole steps, so they disagree from one step on."""
+    """One value of two encodings. The older one gave whole steps, so they disagree from one step on."""
     value = old if new is None else new
     if value is None:
         raise ValueError(f"no {name}")

@@ -1,4 +1,4 @@
--- about: Kalshi events, typed. Whether an event is a combo is told by the listing it came from (context).
+-- about: Kalshi events, typed. The listing that an event came from (context) says whether it is a combo.
 -- grain: raw object
 -- inputs: raw_objects
 WITH given AS (

@@ -29,7 +29,7 @@ typed AS (
     SELECT *,
            as_id(f.trade_id) AS trade_id,
            coalesce(as_id(f.ticker), as_id(f.market_ticker)) AS ticker,
-           -- Years above 9999 are legal for DuckDB, and for nobody who reads the table.
+           -- Years above 9999 are legal for DuckDB, but no reader of the table takes them.
            CASE WHEN f.created_time[5] = '-' THEN as_time(f.created_time) END AS event_at,
            CASE WHEN NOT is_plain THEN kalshi_price(f.yes_price_dollars, f.yes_price) END AS said_yes,
            CASE WHEN NOT is_plain THEN kalshi_price(f.no_price_dollars, f.no_price) END AS said_no,

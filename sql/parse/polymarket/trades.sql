@@ -1,7 +1,7 @@
 -- about: Data API trades, typed, in the v2 (snake_case) and the v1 (camelCase) shape.
 -- grain: raw object
 -- inputs: raw_objects
--- price_text and size_text are the digits as served: DuckDB prints JSON numbers anew (0.30 becomes 0.3), and
+-- price_text and size_text are the digits as served: DuckDB reformats JSON numbers (0.30 becomes 0.3), and
 -- the text is part of a trade's identity. A key can only match outside of strings, where quotes are escaped;
 -- where a nested key of the same name comes first, the values differ and DuckDB's print is taken.
 -- asked and walk: which walk a row was read by (see trades_core_trades), judged over bad rows too: a walk whose
