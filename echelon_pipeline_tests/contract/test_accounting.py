@@ -117,6 +117,7 @@ def homes() -> dict[str, set[str]]:
     patterns = [*(kind.pattern for kind in bulk.KINDS), bulk.CANDLES]
     return {
         "kalshi": {f"kalshi/{name[0]}" for name in names} | {"kalshi/rest/golden_trades_list_response.json"},
+        "kalshi books": {f"kalshi/{name}" for name in kalshi.BOOKS},
         "gamma": {f"polymarket/{name}" for name in (*(f"gamma/{f}" for f in gamma.FILES), *CLOB_PAGES)},
         "feeds": {f"polymarket/{name}" for name in (*feeds.TRADES, *feeds.PRICES)},
         "bulk": {name for name in manifest() if any(fnmatch(name, pattern) for pattern in patterns)},
@@ -186,7 +187,11 @@ def kalshi_lines() -> Iterator[Line]:
             found = parse_payloads(KALSHI_KINDS["candlesticks"], [payload], context=json.dumps(said))
             line.take(f"kalshi/{name}", len(candles), found)
     yield line
-    line = Line("kalshi REST books, collections, exchange", not_loaded=KEPT_RAW)
+    line = Line("kalshi REST books", not_loaded="proof of books of streams, or imported as frames")
+    for name, records in kalshi.BOOKS.items():
+        line.take(f"kalshi/{name}", records, Parsed({}, [], []))
+    yield line
+    line = Line("kalshi REST collections, exchange", not_loaded=KEPT_RAW)
     parsed = {name for some in (*lists.values(), kalshi.CANDLES) for name, *_ in some}
     for name, cut, *_ in kalshi.SERVED:
         if name not in parsed and "trades" not in name:

@@ -27,10 +27,14 @@ from echelon_pipeline_tests.fakes import RECEIVED, RECORDINGS, needs_recordings,
 
 pytestmark = needs_recordings
 
+# Books: read as REST books of many tickers, and by imports of books.
+BOOKS = {
+    "mve/cockpit_combo_orderbooks.json": 20,
+    "rest/ext_kalshi-orderbook.json": 1,
+    "rest/golden_orderbook_response.json": 1,
+}
 # Recorded, and of no endpoint that is read: nothing in them becomes a row.
 UNREAD = {
-    "rest/ext_kalshi-orderbook.json",  # one book per answer: read by imports of books
-    "rest/golden_orderbook_response.json",
     "rest/cockpit_price_grids.json",
     "rest/golden_event_metadata_response.json",
     "rest/golden_filters_by_sport_response.json",
@@ -411,6 +415,6 @@ def test_no_recorded_answer_is_left_out() -> None:
     folder = RECORDINGS / "kalshi"
     found = {p.relative_to(folder).as_posix() for room in ("rest", "mve") for p in (folder / room).glob("*.json*")}
     used = {m[0] for m in MARKETS} | {e[0] for e in EVENTS} | {s[0] for s in SERIES} | {c[0] for c in CANDLES}
-    used |= {s[0] for s in SERVED} | {"rest/golden_trades_list_response.json", "mve/cockpit_combo_orderbooks.json"}
+    used |= {s[0] for s in SERVED} | {"rest/golden_trades_list_response.json"} | set(BOOKS)
     assert found == used | UNREAD
     assert not used & UNREAD

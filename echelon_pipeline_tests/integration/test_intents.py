@@ -165,7 +165,11 @@ def test_what_a_listener_claims_costs_the_same_whatever_the_history(tmp_path: Pa
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(claims=st.lists(st.tuples(st.sampled_from("abc"), st.frozensets(st.sampled_from("VWXYZ"))), max_size=12))
+@given(
+    claims=st.lists(
+        st.tuples(st.sampled_from("abc"), st.frozensets(st.sampled_from([f"kalshi:{n}" for n in "VWXYZ"]))), max_size=12
+    )
+)
 def test_whatever_is_claimed_nothing_is_watched_twice_and_stretches_of_one_do_not_overlap(
     state: State, claims: list[tuple[str, frozenset[str]]]
 ) -> None:

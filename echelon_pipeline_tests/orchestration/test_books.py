@@ -139,7 +139,7 @@ def test_an_hour_whose_run_has_not_ended_is_not_asked_for_again(
     )
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
-    assert "under way" in (skipped.skip_message or "")
+    assert "running" in (skipped.skip_message or "")
     instance.delete_run(run.run_id)
     [asked] = asked_for(instance)
     assert isinstance(asked, dg.RunRequest)

@@ -42,6 +42,12 @@ FIXED: list[tuple[str, str, str, Any]] = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default home is in the working directory: a checkout may have one, whose recorded settings win."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize(("name", "text", "field", "value"), FIXED, ids=[entry[0] for entry in FIXED])
 def test_an_established_environment_name_sets_its_field(name: str, text: str, field: str, value: object) -> None:
     assert getattr(load_settings({name: text}), field) == value

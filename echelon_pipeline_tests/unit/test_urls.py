@@ -64,6 +64,8 @@ COMMANDS: dict[str, list[str]] = {
     "ingest": [],
     "import": [__file__, "--table", "trades", "--venue", "kalshi"],
     "refresh": [],
+    "rederive": [],
+    "reconcile": [],
     "publish": [],
     "sql": ["SELECT 1"],
     "record": [],
