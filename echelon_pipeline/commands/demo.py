@@ -96,12 +96,13 @@ def work_shifts(settings: Settings, seconds: float) -> None:
 
     with venues_of_home(settings) as live:
         short = live.model_copy(update={"listen_shift": seconds, "listen_overlap": seconds / 2})
+        definitions = build_defs(short)
         for venue in VenueName:
             listener = Listener(name=f"demo-{venue.value}", venue=venue.value, most=RECORDED_INSTRUMENTS)
             with State.of(short) as state:
                 Listeners(state).save(listener)
                 try:
-                    run_listen_job(build_defs(short), short, listener.name)
+                    run_listen_job(definitions, short, listener.name)
                 finally:
                     Listeners(state).activate(listener.name, active=False)
 
