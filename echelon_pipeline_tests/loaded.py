@@ -1,4 +1,4 @@
-"""The definitions, loaded once in each test process: that takes a second.
+"""The definitions, built once in each test process.
 
 Belongs here: definitions of default settings, and their jobs on a home of a test's own.
 """
