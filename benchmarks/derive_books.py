@@ -19,8 +19,8 @@ from benchmarks.common import isolated, report
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.settings import load_settings
-from echelon_pipeline.streams import book_columns as told
 from echelon_pipeline.streams import book_tables as books
+from echelon_pipeline.streams.book_columns import ChainColumns
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline.streams.segments import Connection
@@ -80,12 +80,12 @@ def logged(home: str, count: int) -> float:
 
 def derived(home: str, compiled: bool) -> dict[str, Any]:
     """Seconds for the hour, wall and processor, its rows and their bytes on disk."""
-    kept: dict[str, Any] = told.Telling.__init__.__kwdefaults__ or {}
+    kept: dict[str, Any] = ChainColumns.__init__.__kwdefaults__ or {}
     kept["compiled_from"] = 0 if compiled else 1 << 60
     using = session(home)
     [hour] = hours_due(using, "kalshi", (), HOUR + timedelta(hours=6))
     if compiled:  # machine code is there, or made now
-        for _ in told.Telling(hour.chains[0], since=0, until=int(HOUR.timestamp() * 1e6) + 1).batches():
+        for _ in ChainColumns(hour.chains[0], since=0, until=int(HOUR.timestamp() * 1e6) + 1).batches():
             pass
     begun, used = time.perf_counter(), time.process_time()
     counts = books.derive_hour(using, hour)

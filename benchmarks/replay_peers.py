@@ -24,7 +24,7 @@ import pyarrow as pa
 from benchmarks.common import isolated, report
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Facts
-from echelon_pipeline.streams.chains import FED
+from echelon_pipeline.streams.chains import BATCH_FRAMES
 from echelon_pipeline.streams.replayer import ByMachine, Replayer, replayer
 from echelon_pipeline.streams.segments import batch_of
 
@@ -110,7 +110,10 @@ def instruments(facts: bool) -> list[Instrument]:
 def ours(made: list[tuple[int, bytes]], compiled: bool) -> tuple[float, int, dict[str, list[str | None]]]:
     """Seconds, rows, best prices at the end. What is compiled is compiled, or loaded, before."""
     watched = instruments(facts=False)
-    batches = [batch_of(*map(list, zip(*made[at : at + FED], strict=True))) for at in range(0, len(made), FED)]
+    batches = [
+        batch_of(*map(list, zip(*made[at : at + BATCH_FRAMES], strict=True)))
+        for at in range(0, len(made), BATCH_FRAMES)
+    ]
     followed(_replay(watched, compiled), watched, [batches[0].slice(0, 400)])
     replay, begun = _replay(watched, compiled), time.process_time()
     rows, last = followed(replay, watched, batches)

@@ -38,7 +38,7 @@ class Listener(Filters):
 
     ``own``: it also records what the venue tells the configured account of itself; ``quotes``: the venue's own quotes
     are wanted in tables. ``discover_every``: seconds between two choices of instruments; ``emit_every``: between two
-    tellings of latest states.
+    emissions of latest states.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")

@@ -7,7 +7,7 @@ Recording:
     watchlist.py       the instruments that a feed watches
     feeds.py           the venues' streams by name
     record.py          the successive connections of a feed, durable within a second
-    lost_books.py      which books of a connection have to be asked for again
+    live_books.py      which books of a connection have to be asked for again
     probing.py         requests for books by REST, whose answers are recorded among the frames
     shift_spec.py      what a shift is given, and what it reports
     shift.py           a listener's shift: lease, choice of instruments, feeds, successor

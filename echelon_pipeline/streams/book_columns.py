@@ -31,15 +31,15 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 @dataclass
 class Span:
-    """What a chain has of one instrument: its first row's begin, the first that was believed, its last row's end."""
+    """What a chain has of one instrument: its first row's begin, the first with a valid book, its last row's end."""
 
     first_at: int
-    believed_at: int | None
+    first_valid_at: int | None
     ends_at: int
 
 
-class Telling:
-    """Plays a chain up to an instant and tells what it says of [since, until).
+class ChainColumns:
+    """Replays a chain up to an instant; its batches cover [since, until).
 
     ``spans`` by instrument are of the whole chain up to ``until``, complete when ``batches`` is; ``outcomes``: of every
     token that was watched. ``compiled_from`` is the follower's.
@@ -63,7 +63,7 @@ class Telling:
         Raises CorruptStore where what is damaged may be of [since, until); what was before, its frames are lost.
         """
         follower, by = self._follower, self._follower.replayer
-        last_at = 0  # by the replay's clock; what it says of later is of no frame
+        last_at = 0  # by the replay's clock: later rows belong to no frame
         for fed in follower.play():
             last_at = by.now
             yield from self._side_events.batches(*fed, by.side_events, follower.tokens)
@@ -73,30 +73,30 @@ class Telling:
         for span in self.spans.values():
             span.ends_at = min(span.ends_at, ends_at)
 
-    def _taken(self, told: Batches) -> Iterator[tuple[str, pa.RecordBatch]]:
-        self._span(told.rows)
+    def _taken(self, batches: Batches) -> Iterator[tuple[str, pa.RecordBatch]]:
+        self._span(batches.rows)
         since, later, until = (pa.scalar(at, _BIG) for at in (self._since, self._since + 1, self._until))
         kept = {
-            "rows": _since(told.rows, told.rows["valid_to"], later),
-            "gaps": _since(told.gaps, pc.coalesce(told.gaps["to_at"], until), later),
-            "checks": _since(told.checks, told.checks["at"], since),
-            "events": _since(told.events, told.events["received_at"], since),
+            "rows": _since(batches.rows, batches.rows["valid_to"], later),
+            "gaps": _since(batches.gaps, pc.coalesce(batches.gaps["to_at"], until), later),
+            "checks": _since(batches.checks, batches.checks["at"], since),
+            "events": _since(batches.events, batches.events["received_at"], since),
         }
         yield from ((name, batch) for name, batch in kept.items() if batch.num_rows)
 
     def _span(self, rows: pa.RecordBatch) -> None:
-        believed = pc.if_else(pc.equal(rows["state"], pa.scalar(str(BookState.UNKNOWN))), None, rows["valid_from"])
+        valid = pc.if_else(pc.equal(rows["state"], pa.scalar(str(BookState.UNKNOWN))), None, rows["valid_from"])
         columns = {
             "name": rows["instrument_id"].cast(pa.string()),
             "first": rows["valid_from"],
             "end": rows["valid_to"],
         }
-        found = pa.table({**columns, "believed": believed}).group_by("name")
-        for row in found.aggregate([("first", "min"), ("end", "max"), ("believed", "min")]).to_pylist():
+        found = pa.table({**columns, "valid": valid}).group_by("name")
+        for row in found.aggregate([("first", "min"), ("end", "max"), ("valid", "min")]).to_pylist():
             span = self.spans.setdefault(row["name"], Span(row["first_min"], None, row["end_max"]))
             span.ends_at = max(span.ends_at, row["end_max"])
-            if span.believed_at is None:
-                span.believed_at = row["believed_min"]
+            if span.first_valid_at is None:
+                span.first_valid_at = row["valid_min"]
 
 
 def _since(batch: pa.RecordBatch, times: Any, at: Any) -> pa.RecordBatch:

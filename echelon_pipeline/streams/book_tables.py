@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,11 +18,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echelon_pipeline.domain.intervals import newest_labels
 from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.lake.session import Counts, Session, Unit
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.sqltools.text import literal, typed
-from echelon_pipeline.streams.book_columns import SCHEMAS, Span, Telling
+from echelon_pipeline.streams.book_columns import SCHEMAS, ChainColumns, Span
 from echelon_pipeline.streams.hours import micros
 from echelon_pipeline.streams.recordings import SCOPE, WINDOWED, Hour
 from echelon_pipeline.tables import TABLES, Feeder, fed_by
@@ -49,7 +49,7 @@ def derive_hour(session: Session, hour: Hour) -> Counts:
         "until": micros(hour.ends_at),
     }
     with session.unit() as unit, session.duck() as connection:
-        counts.objects = _tell(unit, connection, hour)
+        counts.objects = _write_chains(unit, connection, hour)
         for name in BOOK_TABLES:
             stem = name.removeprefix("core.")
             text = _with(statement(f"books/{stem}").text, given)
@@ -93,7 +93,7 @@ def _keep_unreadable(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Ho
     return int(found[0])
 
 
-def believed_share(session: Session, hour: Hour) -> float | None:
+def valid_share(session: Session, hour: Hour) -> float | None:
     """The part of an hour's rows, in time, whose book was live or stale; None where it has none."""
     where: dict[str, Sequence[object]] = {
         "venue": [hour.venue],
@@ -110,7 +110,7 @@ def believed_share(session: Session, hour: Hour) -> float | None:
     return None if found is None or found[0] is None else float(found[0])
 
 
-def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
+def _write_chains(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
     """Writes what the hour's chains say to scratch and opens it as the relations that ``sql/books`` reads."""
     since, until = micros(hour.starts_at), micros(hour.ends_at)
     spans: list[Mapping[str, Span]] = []
@@ -118,20 +118,19 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
     frames = 0
     with storage_faults(str(unit.scratch)), _Files(unit.scratch) as files:
         for number, chain in enumerate(hour.chains):
-            telling = Telling(chain, since=since, until=until)
-            for name, batch in telling.batches():
+            columns = ChainColumns(chain, since=since, until=until)
+            for name, batch in columns.batches():
                 files.write(name, number, batch)
-            spans.append(telling.spans)
-            outcomes |= telling.outcomes
-            frames += telling.frames
+            spans.append(columns.spans)
+            outcomes |= columns.outcomes
+            frames += columns.frames
         files.wait()
     for name in SCHEMAS:
         numbered = ", file_row_number = true" if name == "rows" else ""
         query = f"SELECT * FROM read_parquet({literal(str(files.path(name)))}{numbered})"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
-    _table(
-        connection, "ruling", "chain INTEGER, instrument_id VARCHAR, rules_from BIGINT, rules_to BIGINT", ruling(spans)
-    )
+    columns_of_chains = "chain INTEGER, instrument_id VARCHAR, preferred_from BIGINT, preferred_to BIGINT"
+    _table(connection, "preferred_chains", columns_of_chains, preferred_chains(spans))
     _table(connection, "tokens", "token VARCHAR, outcome_index INTEGER", sorted(outcomes.items()))
     unnumbered = [(number,) for number, chain in enumerate(hour.chains) if not chain[0][0].numbered]
     _table(connection, "unnumbered", "chain INTEGER", unnumbered)
@@ -139,28 +138,21 @@ def _tell(unit: Unit, connection: duckdb.DuckDBPyConnection, hour: Hour) -> int:
     return frames
 
 
-def ruling(spans: Sequence[Mapping[str, Span]]) -> list[tuple[int, str, int, int]]:
-    """(chain, instrument, from, to): whose word counts when. Chains are in the order of their beginning.
+def preferred_chains(spans: Sequence[Mapping[str, Span]]) -> list[tuple[int, str, int, int]]:
+    """(chain, instrument, from, to): which chain is preferred when. Chains are in the order of their beginning.
 
-    Of those that have believed the instrument's book once and still record it, the one that began it last; where none
-    has, the one that began it first. A chain that outlives the ones after it has its word again.
+    Per instrument and instant, the newest chain that records it and has had a valid book; otherwise the oldest one
+    that records it. A chain that outlives newer ones is preferred again.
     """
     found = []
     for name in sorted({name for chain in spans for name in chain}):
-        told = sorted(((n, chain[name]) for n, chain in enumerate(spans) if name in chain), key=lambda c: c[1].first_at)
-        cuts = sorted({at for _, s in told for at in (s.first_at, s.believed_at, s.ends_at) if at is not None})
-        mine: list[tuple[int, str, int, int]] = []
-        for begin, end in pairwise(cuts):
-            at_work = [(n, s) for n, s in told if s.first_at <= begin < s.ends_at]
-            believed = [n for n, s in at_work if s.believed_at is not None and s.believed_at <= begin]
-            if not at_work:
-                continue
-            ruler = believed[-1] if believed else at_work[0][0]
-            if mine and mine[-1][0] == ruler and mine[-1][3] == begin:
-                mine[-1] = (ruler, name, mine[-1][2], end)
-            else:
-                mine.append((ruler, name, begin, end))
-        found += mine
+        of_instrument = [(number, chain[name]) for number, chain in enumerate(spans) if name in chain]
+        intervals = []
+        for order, (number, span) in enumerate(sorted(of_instrument, key=lambda c: c[1].first_at)):
+            valid_from = span.ends_at if span.first_valid_at is None else min(span.first_valid_at, span.ends_at)
+            intervals.append((span.first_at, valid_from, (0, -order), number))  # the oldest of these
+            intervals.append((valid_from, span.ends_at, (1, order), number))  # the newest of these, before all others
+        found += [(number, name, begin, end) for begin, end, number in newest_labels(intervals)]
     return found
 
 
@@ -193,7 +185,7 @@ class _Files:
         return pq.ParquetWriter(self.path(name), schema, compression="zstd", compression_level=1, use_dictionary=texts)
 
     def path(self, name: str) -> Path:
-        return self._folder / f"told-{name}.parquet"
+        return self._folder / f"chains-{name}.parquet"
 
     def write(self, name: str, chain: int, batch: pa.RecordBatch) -> None:
         """Raises what an earlier batch's writing raised."""

@@ -32,10 +32,10 @@ LINGER = 1_000_000
 # million frames that is paid.
 COMPILED_FROM = 200_000
 # Frames that are replayed at once: the 10 MB of rows they make stay near the processor. 60,000 take half as long again.
-FED = 16_384
+BATCH_FRAMES = 16_384
 # Bytes of them, of frames that are large: an array of binaries holds no more than 2 GB, and what is beyond would be
 # a second one.
-FED_BYTES = 256 * 2**20
+BATCH_BYTES = 256 * 2**20
 # The successive connections of one feed under one lease, each with its segments.
 Chain: TypeAlias = Sequence[tuple[Connection, list[Path]]]
 
@@ -69,7 +69,7 @@ def _chain_of(about: Connection) -> tuple[str, str, int, int]:
     return about.venue, about.listener, about.feed, about.epoch
 
 
-class Fed(NamedTuple):
+class FrameBatch(NamedTuple):
     """Frames (received_at, payload) of a connection that the rules have had; ``first``: arrival number of the first."""
 
     connection: str
@@ -90,8 +90,8 @@ class Follower:
     ) -> None:
         self._chain, self._since, self._until = chain, since, until
         venue, numbered = chain[0][0].venue, chain[0][0].numbered
-        told = (some for _, paths in chain for _, some in watched_of(paths[0]))
-        self.instruments = {name: instrument for some in told for name, instrument in some.items()}
+        watched = (some for _, paths in chain for _, some in watched_of(paths[0]))
+        self.instruments = {name: instrument for some in watched for name, instrument in some.items()}
         is_long = sum(count_of(path) for _, paths in chain for path in paths) >= compiled_from
         some = self.instruments.values()
         self.replayer: Replayer = (
@@ -106,7 +106,7 @@ class Follower:
         self.reached = False  # a frame at ``until`` or later was there: the chain goes on
         self._is_over = False
 
-    def play(self) -> Iterator[Fed]:
+    def play(self) -> Iterator[FrameBatch]:
         """Frames in the order of arrival, once the rules have had them. At the end the replayer stands at ``until``,
         or where the last batch is over. Raises CorruptStore."""
         yield from self._connections()
@@ -119,11 +119,11 @@ class Follower:
         for name in self.watched:
             self.hashes.update(self.replayer.hashes(name))
 
-    def _connections(self) -> Iterator[Fed]:
+    def _connections(self) -> Iterator[FrameBatch]:
         rest = [path for _, paths in self._chain for path in paths]
         for about, paths in self._chain:
             changes, rest = watched_of(paths[0]), rest[len(paths) :]
-            for first, frames in _fed(paths, rest, self._since):
+            for first, frames in _frame_batches(paths, rest, self._since):
                 times = _microseconds(frames)
                 if self._is_over:
                     self._cut(int(times[0]))
@@ -134,16 +134,16 @@ class Follower:
             self._is_over = self.frames > 0 and paths[-1].suffix == CLOSED
 
     def _feed(
-        self, connection: str, first: int, frames: pa.RecordBatch, told: Any, changes: list[Any]
-    ) -> Iterator[Fed]:
+        self, connection: str, first: int, frames: pa.RecordBatch, received: Any, changes: list[Any]
+    ) -> Iterator[FrameBatch]:
         """The frames that came before ``until``, in pieces within which the watched instruments stay the same.
 
         Where our clock stepped back, time stands still, as it does in the rules: otherwise a frame would be of an hour
         that is over by then.
         """
-        times = np.maximum(np.maximum.accumulate(told), self.replayer.now)
+        times = np.maximum(np.maximum.accumulate(received), self.replayer.now)
         known = len(times) if self._until is None else int(np.searchsorted(times, self._until))
-        back = int((told < times)[:known].sum())
+        back = int((received < times)[:known].sum())
         if back:
             arrived = pa.array(times).cast(frames.schema.field("received_at").type)
             frames = pa.RecordBatch.from_arrays([arrived, frames.column("payload")], schema=frames.schema)
@@ -153,9 +153,9 @@ class Follower:
             while changes and changes[0][0] <= first + begin:
                 self._watch(changes.pop(0)[1], int(times[begin]))
             end = min([known, *(c[0] - first for c in changes[:1])])
-            piece = Fed(connection, first + begin, frames.slice(begin, end - begin))
+            piece = FrameBatch(connection, first + begin, frames.slice(begin, end - begin))
             self.replayer.feed(*piece)
-            self.frames, self.last_at = self.frames + end - begin, int(told[end - 1])
+            self.frames, self.last_at = self.frames + end - begin, int(received[end - 1])
             yield piece
             begin = end
         self.stepped_back += back
@@ -178,27 +178,27 @@ class Follower:
         self.tokens = {token: instrument for instrument in wanted.values() for token in instrument.tokens}
 
 
-def _fed(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _frame_batches(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Frames of a connection's segments in larger pieces, each with the arrival number of its first.
 
     ``rest``: the chain's segments after these. What is damaged and was over before ``since`` is a hole in the numbers.
     """
-    held: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     first = rows = size = 0
     try:
         for block in _blocks(paths, rest, since):
-            if held and (rows >= FED or size >= FED_BYTES or block.first != first + rows):
-                yield first, _one(held)
-                held, rows, size = [], 0, 0
-            first = first if held else block.first
-            held.append(block.frames)
+            if pending and (rows >= BATCH_FRAMES or size >= BATCH_BYTES or block.first != first + rows):
+                yield first, _one(pending)
+                pending, rows, size = [], 0, 0
+            first = first if pending else block.first
+            pending.append(block.frames)
             rows, size = rows + block.frames.num_rows, size + block.frames.nbytes
     except CorruptStore:
-        if held:
-            yield first, _one(held)  # the caller may have seen enough by then
+        if pending:
+            yield first, _one(pending)  # the caller may have seen enough by then
         raise
-    if held:
-        yield first, _one(held)
+    if pending:
+        yield first, _one(pending)
 
 
 def _blocks(paths: Sequence[Path], rest: Sequence[Path], since: int) -> Iterator[Block]:
@@ -221,4 +221,4 @@ def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return found
 
 
-__all__ = ["COMPILED_FROM", "LINGER", "Chain", "Fed", "Follower", "chains"]
+__all__ = ["COMPILED_FROM", "LINGER", "Chain", "Follower", "FrameBatch", "chains"]

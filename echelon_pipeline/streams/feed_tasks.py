@@ -16,7 +16,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import Conflict, EchelonError
 from echelon_pipeline.streams.record import Recorded, record
 from echelon_pipeline.streams.shift_spec import ShiftSpec, Worked
-from echelon_pipeline.streams.watchlist import Roster
+from echelon_pipeline.streams.watchlist import Watchlist
 from echelon_pipeline.venues.live import OWN, Feed, placed
 
 log = logging.getLogger(__name__)
@@ -24,69 +24,69 @@ DRAIN = 4.0  # seconds for connections to end by themselves: a shift stops withi
 
 
 @dataclass
-class _Line:
+class _FeedTask:
     """One feed. ``reported``: how many of its closed segments were reported."""
 
     number: int
-    roster: Roster
+    watchlist: Watchlist
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     recorded: Recorded = field(default_factory=Recorded)
     reported: int = 0
     task: asyncio.Task[None] | None = None
 
 
-class Lines:
+class FeedTasks:
     """``broken`` fails where a feed met what the shift cannot go on after."""
 
     def __init__(self, spec: ShiftSpec, worked: Worked) -> None:
         self.broken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._spec = spec
         self._worked = worked
-        self._lines: dict[int, _Line] = {}  # of each number the one at work
-        self._left: list[_Line] = []  # with nothing to watch any more
-        self._own: list[_Line] = []  # the account's, if it is wanted
+        self._tasks: dict[int, _FeedTask] = {}  # of each number the one at work
+        self._left: list[_FeedTask] = []  # with nothing to watch any more
+        self._own: list[_FeedTask] = []  # the account's, if it is wanted
 
     @property
-    def rosters(self) -> list[Roster]:
+    def watchlists(self) -> list[Watchlist]:
         """What each feed watches."""
-        return [line.roster for line in self._lines.values()]
+        return [feed.watchlist for feed in self._tasks.values()]
 
     def listen_to_the_account(self) -> None:
         """Records the account's own channels, where they are wanted."""
         if self._spec.own is not None:
-            self._own.append(self._begun(OWN, ()))
+            self._own.append(self._start(OWN, ()))
 
     async def place(self, wanted: Sequence[Instrument]) -> None:
         """Watches these from now on, and nothing else."""
-        before = {number: list(line.roster.wanted.values()) for number, line in self._lines.items()}
+        before = {number: list(feed.watchlist.wanted.values()) for number, feed in self._tasks.items()}
         places = placed(before, wanted, self._spec.tokens)
-        for number in self._lines.keys() - places.keys():
-            line = self._lines.pop(number)
-            line.stop.set()
-            self._left.append(line)
+        for number in self._tasks.keys() - places.keys():
+            feed = self._tasks.pop(number)
+            feed.stop.set()
+            self._left.append(feed)
         for number, some in places.items():
-            if number in self._lines:
-                self._lines[number].roster.want(some)
+            if number in self._tasks:
+                self._tasks[number].watchlist.want(some)
                 continue
             # Connections of one number follow each other.
-            before_it = [line.task for line in self._left if line.number == number and line.task is not None]
+            before_it = [feed.task for feed in self._left if feed.number == number and feed.task is not None]
             await asyncio.gather(*before_it, return_exceptions=True)
-            self._lines[number] = self._begun(number, some)
+            self._tasks[number] = self._start(number, some)
 
     async def report(self) -> None:
-        """Tells of segments that were closed since the last call."""
-        for line in self._all:
-            while line.reported < len(line.recorded.segments):
-                path = line.recorded.segments[line.reported]
-                line.reported += 1
+        """Reports segments that were closed since the last call."""
+        for feed in self._all:
+            while feed.reported < len(feed.recorded.segments):
+                path = feed.recorded.segments[feed.reported]
+                feed.reported += 1
                 await asyncio.to_thread(self._spec.closed, path)
 
     async def close(self, *, at_once: bool) -> list[Exception]:
         """Ends all feeds, ``at_once`` without waiting for what they still hold; what they could not do."""
-        lines = self._all
-        tasks = [line.task for line in lines if line.task is not None]
-        for line in lines:
-            line.stop.set()
+        feeds = self._all
+        tasks = [feed.task for feed in feeds if feed.task is not None]
+        for feed in feeds:
+            feed.stop.set()
         pending = set(tasks)
         if tasks and not at_once:
             _, pending = await asyncio.wait(tasks, timeout=DRAIN)
@@ -94,58 +94,58 @@ class Lines:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         await self.report()
-        for line in lines:
-            self._worked.frames += line.recorded.frames
-            self._worked.connections += line.recorded.connections
-            self._worked.segments += line.reported
+        for feed in feeds:
+            self._worked.frames += feed.recorded.frames
+            self._worked.connections += feed.recorded.connections
+            self._worked.segments += feed.reported
         return [result for result in results if isinstance(result, Exception)]
 
     @property
     def probes(self) -> Counter[str]:
         """What REST books did to the books of connections that have ended."""
-        return sum((line.recorded.probes for line in self._all), Counter())
+        return sum((feed.recorded.probes for feed in self._all), Counter())
 
     @property
-    def _all(self) -> list[_Line]:
-        return [*self._lines.values(), *self._left, *self._own]
+    def _all(self) -> list[_FeedTask]:
+        return [*self._tasks.values(), *self._left, *self._own]
 
-    def _begun(self, number: int, instruments: Sequence[Instrument]) -> _Line:
-        line = _Line(number, Roster(instruments))
-        line.task = asyncio.create_task(self._record(line))
-        line.task.add_done_callback(self._ended)
-        return line
+    def _start(self, number: int, instruments: Sequence[Instrument]) -> _FeedTask:
+        feed = _FeedTask(number, Watchlist(instruments))
+        feed.task = asyncio.create_task(self._record(feed))
+        feed.task.add_done_callback(self._ended)
+        return feed
 
-    def _feed(self, line: _Line) -> Feed:
-        if line.number == OWN and self._spec.own is not None:
+    def _feed(self, feed: _FeedTask) -> Feed:
+        if feed.number == OWN and self._spec.own is not None:
             return self._spec.own()
-        return self._spec.feed(line.number, tuple(line.roster.wanted.values()))
+        return self._spec.feed(feed.number, tuple(feed.watchlist.wanted.values()))
 
-    async def _record(self, line: _Line) -> None:
+    async def _record(self, feed: _FeedTask) -> None:
         """One feed, as often as it takes: one that is refused ends none of the others."""
         spec = self._spec
         while True:
             try:
                 await record(
-                    *(self._feed(line), spec.root),
+                    *(self._feed(feed), spec.root),
                     listener=spec.listener,
                     epoch=spec.right.epoch,
-                    stop=line.stop,
+                    stop=feed.stop,
                     policy=spec.policy,
                     pace=spec.pace,
-                    recorded=line.recorded,
-                    roster=line.roster,
+                    recorded=feed.recorded,
+                    watchlist=feed.watchlist,
                     fence=spec.right.check,
                 )
             except EchelonError as error:
-                if isinstance(error, Conflict) or line.stop.is_set():
+                if isinstance(error, Conflict) or feed.stop.is_set():
                     raise
                 self._worked.refused[str(error)] = self._worked.refused.get(str(error), 0) + 1
-                log.warning("%s, feed %d: %s; again in %g s", spec.listener, line.number, error, spec.times.retry)
-            if line.stop.is_set():
+                log.warning("%s, feed %d: %s; again in %g s", spec.listener, feed.number, error, spec.times.retry)
+            if feed.stop.is_set():
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(spec.times.retry):
-                    await line.stop.wait()
+                    await feed.stop.wait()
                 return
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -37,7 +37,7 @@ def by_hour(stretches: Iterable[tuple[datetime, datetime, T]]) -> dict[datetime,
     return found
 
 
-def meant(intents: Iterable[Intent], starts_at: datetime, now: datetime) -> Stretches:
+def intended(intents: Iterable[Intent], starts_at: datetime, now: datetime) -> Stretches:
     """What was meant to be watched in an hour, as far as it has passed."""
     until = min(now, starts_at + HOUR)
     return _joined((i.instrument_id, max(i.from_at, starts_at), min(i.to_at or until, until)) for i in intents)

@@ -9,50 +9,50 @@ from collections.abc import Iterable, Sequence
 
 from echelon_pipeline.books.rows import BookRow, BookState, Reason
 from echelon_pipeline.domain.latest import LatestState
-from echelon_pipeline.streams.watchlist import Roster
+from echelon_pipeline.streams.watchlist import Watchlist
 
-_SHOWN = ("state", "reason", "bid", "ask", "bid_size", "ask_size")  # a frame that only makes it younger tells nothing
+_SHOWN = ("state", "reason", "bid", "ask", "bid_size", "ask_size")  # the rest changes with every frame
 NOT_WATCHED = "not_watched"  # the reason of a book that is no longer recorded
 
 
-class Tops:
+class LatestStates:
     """One listener's latest states. ``again``: seconds after which an unchanged one is sent again."""
 
     def __init__(self, listener: str, again: float) -> None:
         self._listener = listener
         self._again = int(again * 1_000_000)
-        self._told: dict[str, tuple[LatestState, int]] = {}  # and when
+        self._sent: dict[str, tuple[LatestState, int]] = {}  # and when
 
-    def changed(self, rosters: Iterable[Roster], now: int, *, overlapping: bool = False) -> list[LatestState]:
+    def changed(self, watchlists: Iterable[Watchlist], now: int, *, overlapping: bool = False) -> list[LatestState]:
         """States that differ from the last ones sent, or were sent long ago. ``overlapping``: another shift still sends
         books that we have not got yet."""
         found: dict[str, LatestState] = {}
-        for roster in rosters:
-            watch = roster.watch
-            rows = {} if watch is None else {row.instrument_id: row for row in watch.rows(now)}
-            for name in roster.wanted:
-                if watch is None or name not in rows:
+        for watchlist in watchlists:
+            books = watchlist.books
+            rows = {} if books is None else {row.instrument_id: row for row in books.rows(now)}
+            for name in watchlist.wanted:
+                if books is None or name not in rows:
                     found[name] = self._unknown(name, now)
                 else:
-                    found[name] = self._of(rows[name], watch.verified_at(name))
-        for name in self._told.keys() - found.keys():
+                    found[name] = self._of(rows[name], books.verified_at(name))
+        for name in self._sent.keys() - found.keys():
             found[name] = self._unknown(name, now, NOT_WATCHED)
         return [
             latest
             for name, latest in found.items()
             if self._is_due(latest, now)
-            and not (overlapping and name not in self._told and latest.state == BookState.UNKNOWN)
+            and not (overlapping and name not in self._sent and latest.state == BookState.UNKNOWN)
         ]
 
-    def told(self, rows: Sequence[LatestState], now: int) -> None:
+    def mark_sent(self, rows: Sequence[LatestState], now: int) -> None:
         """Records that these were sent."""
         for row in rows:
-            self._told[row.instrument_id] = row, now
+            self._sent[row.instrument_id] = row, now
             if row.reason == NOT_WATCHED:
-                del self._told[row.instrument_id]
+                del self._sent[row.instrument_id]
 
     def _is_due(self, latest: LatestState, now: int) -> bool:
-        old, at = self._told.get(latest.instrument_id, (None, 0))
+        old, at = self._sent.get(latest.instrument_id, (None, 0))
         return now - at >= self._again or any(getattr(latest, field) != getattr(old, field, None) for field in _SHOWN)
 
     def _of(self, row: BookRow, verified_at: int | None) -> LatestState:
@@ -65,5 +65,5 @@ class Tops:
 
     def _unknown(self, name: str, now: int, reason: str | None = None) -> LatestState:
         """Between connections, before the first frame of one, or for good."""
-        reason = reason or str(Reason.DISCONNECT if name in self._told else Reason.BEFORE_SNAPSHOT)
+        reason = reason or str(Reason.DISCONNECT if name in self._sent else Reason.BEFORE_SNAPSHOT)
         return LatestState(name, str(BookState.UNKNOWN), reason, None, None, None, None, None, now, self._listener)

@@ -35,7 +35,7 @@ from echelon_pipeline.streams.segments import (
     renamed,
     space,
 )
-from echelon_pipeline.streams.watchlist import CHANGES, Rewatched
+from echelon_pipeline.streams.watchlist import CHANGES, WatchChange
 
 Pending = tuple[list[int], list[bytes]]
 
@@ -103,7 +103,7 @@ class Log:
         """Makes everything that arrived durable, where one thread does both."""
         return self.write(self.take())
 
-    def rewatch(self, change: Rewatched) -> None:
+    def rewatch(self, change: WatchChange) -> None:
         """Makes durable what is watched from an arrival number on: before frames that depend on it are asked for."""
         with self._whole():
             path = self.folder / CHANGES
@@ -152,8 +152,8 @@ class Log:
 class _Segment:
     def __init__(self, path: Path, about: Connection) -> None:
         # It gets its name when it says whose it is: recovery must not guess.
-        told = json.dumps({**asdict(about), "code_version": __version__}).encode()
-        self._file = _written(path.with_suffix(NEW), block(ABOUT, 0, told))
+        header = json.dumps({**asdict(about), "code_version": __version__}).encode()
+        self._file = _written(path.with_suffix(NEW), block(ABOUT, 0, header))
         try:
             self.path = renamed(path.with_suffix(NEW), OPEN)
         except OSError:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.streams.segments import read
-from echelon_pipeline.streams.watchlist import Roster
+from echelon_pipeline.streams.watchlist import Watchlist
 from echelon_pipeline.venues.feeds import BookSource
 from echelon_pipeline.venues.live import tokens_of
 from echelon_pipeline.venues.rest_books import MARK, RestBooks, wrapped
@@ -76,15 +76,15 @@ class Prober:
         listener: str,
         books: Callable[[], AbstractAsyncContextManager[BookSource]],
         every: float,
-        rosters: Callable[[], Sequence[Roster]],
+        watchlists: Callable[[], Sequence[Watchlist]],
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._listener = listener
         self._books = books
         self._every = every
-        self._rosters = rosters
-        self._rotations: WeakKeyDictionary[Roster, Rotation] = WeakKeyDictionary()
-        self._turns: deque[Roster] = deque()
+        self._watchlists = watchlists
+        self._rotations: WeakKeyDictionary[Watchlist, Rotation] = WeakKeyDictionary()
+        self._turns: deque[Watchlist] = deque()
 
     async def run(self) -> None:
         """Asks until it is cancelled. Returns where the venue has no such endpoint or the settings cannot be used."""
@@ -93,8 +93,8 @@ class Prober:
                 wait = self._every
                 while True:
                     await asyncio.sleep(wait)
-                    roster = self._next()
-                    error = None if roster is None else await self._ask(source, roster)
+                    watchlist = self._next()
+                    error = None if watchlist is None else await self._ask(source, watchlist)
                     if error is None:
                         wait = self._every
                     else:
@@ -103,24 +103,28 @@ class Prober:
         except EchelonError as error:
             log.warning("%s: books are not probed: %s", self._listener, error)
 
-    def _next(self) -> Roster | None:
+    def _next(self) -> Watchlist | None:
         """The connections take turns."""
-        at_work = [roster for roster in self._rosters() if roster.watch is not None and roster.record is not None]
-        if not any(roster in self._turns for roster in at_work):
+        at_work = [
+            watchlist
+            for watchlist in self._watchlists()
+            if watchlist.books is not None and watchlist.record is not None
+        ]
+        if not any(watchlist in self._turns for watchlist in at_work):
             self._turns = deque(at_work)
         while self._turns:
-            roster = self._turns.popleft()
-            if roster in at_work:
-                return roster
+            watchlist = self._turns.popleft()
+            if watchlist in at_work:
+                return watchlist
         return None
 
-    async def _ask(self, source: BookSource, roster: Roster) -> EchelonError | None:
+    async def _ask(self, source: BookSource, watchlist: Watchlist) -> EchelonError | None:
         """One request. Returns its failure, which concerns no frame of the stream."""
-        watch = roster.watch
-        if watch is None:
+        books = watchlist.books
+        if books is None:
             return None
-        rotation = self._rotations.setdefault(roster, Rotation())
-        tokens = rotation.take(watch.watched, watch.lost, source.most)
+        rotation = self._rotations.setdefault(watchlist, Rotation())
+        tokens = rotation.take(books.watched, books.lost, source.most)
         if not tokens:
             return None
         self.counts["requests"] += 1
@@ -132,8 +136,8 @@ class Prober:
             self.counts["failed"] += 1
             log.info("%s: a probe failed: %s", self._listener, error)
             return error
-        if roster.watch is watch and roster.record is not None:  # the connection is still the same
-            roster.record(_now(), wrapped(RestBooks(source.endpoint, asked_at, body)))
+        if watchlist.books is books and watchlist.record is not None:  # the connection is still the same
+            watchlist.record(_now(), wrapped(RestBooks(source.endpoint, asked_at, body)))
         return None
 
 

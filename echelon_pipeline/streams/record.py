@@ -21,11 +21,11 @@ from typing import Any
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import Conflict, DiskFull, Transient, VenueUnavailable
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.streams.live_books import LiveBooks
 from echelon_pipeline.streams.log import Log
-from echelon_pipeline.streams.lost_books import Watch
 from echelon_pipeline.streams.probing import results
 from echelon_pipeline.streams.segments import Connection
-from echelon_pipeline.streams.watchlist import Rewatched, Roster
+from echelon_pipeline.streams.watchlist import WatchChange, Watchlist
 from echelon_pipeline.venues.live import Feed, tokens_of
 from echelon_pipeline.venues.ws import Wire, WsPolicy, keep_connected
 
@@ -78,7 +78,7 @@ async def record(
     policy: WsPolicy,
     pace: Pace,
     recorded: Recorded,
-    roster: Roster | None = None,
+    watchlist: Watchlist | None = None,
     fence: Callable[[], None] = _unfenced,
 ) -> None:
     """Records until ``stop`` is set; then everything that arrived is durable and every segment closed.
@@ -91,16 +91,16 @@ async def record(
     busy = False
     last: Transient | None = None
     lost: Conflict | None = None
-    roster = roster or Roster(feed.instruments)
+    watchlist = watchlist or Watchlist(feed.instruments)
 
     async def use(wire: Wire) -> None:
         nonlocal busy, last, lost
         about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url, feed.quotes)
-        watched = tuple(roster.wanted.values())
+        watched = tuple(watchlist.wanted.values())
         try:
             # In a thread: it waits for the disk, and the fence for the state database.
             log = await asyncio.to_thread(Log, root, about, watched, fence)
-            session = _Session(feed, log, watched, roster, pace, recorded)
+            session = _Session(feed, log, watched, watchlist, pace, recorded)
             recorded.connections += 1
             await feed.greet(wire, tokens_of(watched))
             busy = True
@@ -137,27 +137,27 @@ class _Session:
     """One connection: a task that receives, and one that makes durable what arrived."""
 
     def __init__(
-        self, feed: Feed, log: Log, watched: Sequence[Instrument], roster: Roster, pace: Pace, recorded: Recorded
+        self, feed: Feed, log: Log, watched: Sequence[Instrument], watchlist: Watchlist, pace: Pace, recorded: Recorded
     ) -> None:
         self._feed = feed
         self._log = log
-        self._roster = roster
+        self._watchlist = watchlist
         self._pace = pace
         self._recorded = recorded
-        self._watch = Watch(feed, log.about.connection_id, pace.renew, watched)
+        self._books = LiveBooks(feed, log.about.connection_id, pace.renew, watched)
         self._flushed = asyncio.Event()
         self._disk = ThreadPoolExecutor(1)  # one write after the other, also if the waiting task is cancelled
 
     async def run(self, wire: Wire, stop: asyncio.Event) -> None:
         tasks = [asyncio.create_task(work) for work in (self._receive(wire), self._keep(wire), stop.wait())]
-        self._roster.watch, self._roster.record = self._watch, self._arrived
+        self._watchlist.books, self._watchlist.record = self._books, self._arrived
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 await task  # the connection's end, or a disk that is full
         finally:
-            self._roster.watch = self._roster.record = None
-            self._recorded.probes.update(results(self._watch.counts))
+            self._watchlist.books = self._watchlist.record = None
+            self._recorded.probes.update(results(self._books.counts))
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -165,13 +165,13 @@ class _Session:
 
     def _arrived(self, received_at: int, payload: bytes) -> None:
         number = self._log.add(received_at, payload)
-        self._watch.see(number, received_at, payload)
+        self._books.see(number, received_at, payload)
         self._recorded.frames += 1
 
     async def _receive(self, wire: Wire) -> None:
         async for received_at, payload in wire.frames():
             self._arrived(received_at, payload)
-            if self._watch.ended:
+            if self._books.ended:
                 raise VenueUnavailable(f"{self._feed.venue} stream: the venue ended the books' subscription")
             if self._log.waiting_bytes > self._pace.waiting_bytes:
                 self._flushed.clear()
@@ -183,29 +183,29 @@ class _Session:
             await asyncio.sleep(self._pace.flush)
             await self._flush()
             await self._follow(wire)
-            if lost := self._watch.needs_snapshot(time.time_ns() // 1000):
+            if lost := self._books.needs_snapshot(time.time_ns() // 1000):
                 self._recorded.renewed += len(lost)
-                await self._feed.renew(wire, lost, self._watch.sids)
-            elif wire.is_quiet and self._watch.watched and time.monotonic() - asked >= self._pace.renew:
+                await self._feed.renew(wire, lost, self._books.sids)
+            elif wire.is_quiet and self._books.watched and time.monotonic() - asked >= self._pace.renew:
                 # Quiet markets and a frozen stream look alike until something is asked for.
                 asked = time.monotonic()
-                await self._feed.renew(wire, next(iter(self._watch.watched.values())).tokens, self._watch.sids)
+                await self._feed.renew(wire, next(iter(self._books.watched.values())).tokens, self._books.sids)
             if time.monotonic() - opened >= self._pace.segment:
                 await self._rotate()
                 opened = time.monotonic()
 
     async def _follow(self, wire: Wire) -> None:
-        """Watches what the roster wants: said durably first, then to the venue."""
-        wanted, watched = self._roster.wanted, self._watch.watched
+        """Watches what the watchlist wants: said durably first, then to the venue."""
+        wanted, watched = self._watchlist.wanted, self._books.watched
         added = tuple(i for name, i in wanted.items() if name not in watched)
         dropped = tuple(name for name in watched if name not in wanted)
-        if not (added or dropped) or any(channel not in self._watch.sids for channel in self._feed.channels):
+        if not (added or dropped) or any(channel not in self._books.sids for channel in self._feed.channels):
             return
         left = tokens_of(watched[name] for name in dropped)
-        change = Rewatched(self._log.arrived, added, dropped)
+        change = WatchChange(self._log.arrived, added, dropped)
         await asyncio.shield(self._in_turn(partial(self._log.rewatch, change)))
-        self._watch.change(added, dropped, time.time_ns() // 1000)
-        await self._feed.change(wire, tokens_of(added), left, self._watch.sids)
+        self._books.change(added, dropped, time.time_ns() // 1000)
+        await self._feed.change(wire, tokens_of(added), left, self._books.sids)
 
     async def _flush(self) -> None:
         begun = time.monotonic()

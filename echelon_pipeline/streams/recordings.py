@@ -21,7 +21,7 @@ from echelon_pipeline.lake.windows import RecordedWindow as Window
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statements
 from echelon_pipeline.streams.chains import LINGER, Chain, chains
-from echelon_pipeline.streams.hours import HOUR, Intent, Stretches, by_hour, meant, micros, time_of
+from echelon_pipeline.streams.hours import HOUR, Intent, Stretches, by_hour, intended, micros, time_of
 from echelon_pipeline.streams.segments import OPEN, Connection, bounds, count_of, first_at, segments
 from echelon_pipeline.venues.registry import venue_names
 
@@ -59,12 +59,12 @@ class Hour:
         """What its rows are a function of: of segments, then of intents. A segment that begins after the hour only
         says that the recording went on."""
         until = micros(self.ends_at)
-        told = [*_common()]
+        parts = [*_common()]
         for chain in self.chains:
             for about, paths in chain:
-                told.append(about.connection_id)
-                told += [(p.stem, p.stat().st_size if _begins(p) < until else None) for p in paths]
-        return f"hour-{_hash(told)}-{_hash(self.intents)}"
+                parts.append(about.connection_id)
+                parts += [(p.stem, p.stat().st_size if _begins(p) < until else None) for p in paths]
+        return f"hour-{_hash(parts)}-{_hash(self.intents)}"
 
 
 def hour_of(session: Session, venue: Venue, starts_at: datetime, intents: Sequence[Intent], now: datetime) -> Hour:
@@ -92,7 +92,7 @@ def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: da
         before, chains = done.get(starts_at), recorded.get(starts_at, [])
         some = wanted.get(starts_at, [])
         if before is not None and _is_as_it_was(before, chains):
-            if starts_at < since or not _may_differ(before, chains, meant(some, starts_at, now)):
+            if starts_at < since or not _may_differ(before, chains, intended(some, starts_at, now)):
                 continue
         elif starts_at < since:
             some = [i for i in intents if i.from_at < starts_at + HOUR and (i.to_at or now) > starts_at]
@@ -232,7 +232,7 @@ def _hour(
     found = tuple(_until(r.chain, micros(ends_at)) for r in _overlapping(recordings, starts_at))
     still_open = any(p.suffix == OPEN for chain in found for _, paths in chain for p in paths)
     is_over = ends_at <= now and not still_open
-    return Hour(venue, starts_at, found, meant(intents, starts_at, now), is_over, looked_at=datetime.now(UTC))
+    return Hour(venue, starts_at, found, intended(intents, starts_at, now), is_over, looked_at=datetime.now(UTC))
 
 
 def _until(chain: Chain, until: int) -> Chain:
@@ -258,8 +258,8 @@ def _first_at(path: Path, _size: int) -> int:
     return first_at(path) or 0
 
 
-def _hash(told: object) -> str:
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+def _hash(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:32]
 
 
 def _of_segments(digest: str) -> str:

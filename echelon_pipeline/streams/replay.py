@@ -1,4 +1,4 @@
-"""Segments to books: what a chain's frames say in sum, and the books at the end.
+"""Segments to books: the summary of a chain's frames, and the books at the end.
 
 Belongs here: counts and last books. Which frames follow each other is ``chains.py``'s, the rules are ``books/``'s.
 """
@@ -50,28 +50,28 @@ def replay(
     ``see`` gets what is finished as it goes on. Raises CorruptStore.
     """
     about, follower = chain[0][0], Follower(chain, until=until, compiled_from=compiled_from)
-    told, by = Replayed(about.venue, about.listener, about.feed, about.epoch), follower.replayer
+    summary, by = Replayed(about.venue, about.listener, about.feed, about.epoch), follower.replayer
     connections = set()
     for fed in follower.play():
         connections.add(fed.connection)
-        _take(by.take(), told, see)
-    _take(by.take(), told, see)
+        _take(by.take(), summary, see)
+    _take(by.take(), summary, see)
     # A microsecond later: a row that begins here has lasted no time. Of a batch that is still open there is one more,
     # after it: what holds is what held at the end of the last batch.
     last = by.finish(by.now + 1)
-    _take(last, told, see)
+    _take(last, summary, see)
     for book in rows_of_batch(last.rows):
-        told.books.setdefault(book.instrument_id, book)
-    told.states.update(str(book.state) for book in told.books.values())
-    told.connections, told.frames, told.last_at = len(connections), follower.frames, follower.last_at
-    told.events, told.hashes = by.event_counts, follower.hashes
-    told.met = by.counts + Counter(clock_backwards=follower.stepped_back)
-    return told
+        summary.books.setdefault(book.instrument_id, book)
+    summary.states.update(str(book.state) for book in summary.books.values())
+    summary.connections, summary.frames, summary.last_at = len(connections), follower.frames, follower.last_at
+    summary.events, summary.hashes = by.event_counts, follower.hashes
+    summary.met = by.counts + Counter(clock_backwards=follower.stepped_back)
+    return summary
 
 
 def book_of(paths: Iterable[Path], instrument_id: str, *, until: int | None = None) -> BookRow | None:
     """One book at the last frame of the connections that were opened for it, or at ``until``; of several feeds the
-    one that is believed, or else was last. None where no frame had arrived.
+    one with a valid book, or else the last. None where no frame had arrived.
 
     Raises NotFound where no connection was opened for it, CorruptStore.
     """
@@ -81,14 +81,14 @@ def book_of(paths: Iterable[Path], instrument_id: str, *, until: int | None = No
     ]
     if not any(concerned):
         raise NotFound(f"{instrument_id} is in no segment of this home")
-    told = [replay(feed, until=until) for feed in concerned if feed]
-    newest = max(one.last_at or 0 for one in told)
-    # One that ended earlier believed its book at its own last frame, not at the last of all.
-    found = [one.books.get(instrument_id) for one in told if until or (one.last_at or 0) + LINGER >= newest]
+    summaries = [replay(feed, until=until) for feed in concerned if feed]
+    newest = max(one.last_at or 0 for one in summaries)
+    # One that ended earlier had a valid book at its own last frame, not at the last of all.
+    found = [one.books.get(instrument_id) for one in summaries if until or (one.last_at or 0) + LINGER >= newest]
     return max(filter(None, found), key=lambda row: (row.state is BookState.LIVE, row.valid_from), default=None)
 
 
-def _take(output: Batches, told: Replayed, see: Callable[[Batches], None]) -> None:
-    told.rows += output.rows.num_rows
-    told.gaps.update(map(str, output.gaps["reason"].to_pylist()))
+def _take(output: Batches, summary: Replayed, see: Callable[[Batches], None]) -> None:
+    summary.rows += output.rows.num_rows
+    summary.gaps.update(map(str, output.gaps["reason"].to_pylist()))
     see(output)

@@ -37,7 +37,7 @@ NOT_FAST = (
 class Replayer(Protocol):
     """Books of one feed over its successive connections. Times are microseconds and mean what ``Machine``'s do.
 
-    ``side_events``: places, among the frames of the last ``feed``, of those that tell more than levels.
+    ``side_events``: places, among the frames of the last ``feed``, of those with more than levels.
     ``take`` and ``finish`` give out what ended since the last call, level events in the order of arrival.
     """
 
@@ -125,18 +125,18 @@ class ByMachine:
     def feed(self, connection: str, first: int, frames: pa.RecordBatch) -> None:
         times: list[Any] = frames.column("received_at").cast(pa.int64()).to_pylist()
         payloads: list[Any] = frames.column("payload").to_pylist()
-        told = [
+        parsed_frames = [
             Frame(connection, number, at, self._read(payload))
             for number, (at, payload) in enumerate(zip(times, payloads, strict=True), start=first)
         ]
-        for frame in told:
+        for frame in parsed_frames:
             self._machine.feed(frame)
-        kinds = [[kind_of(event) for event in frame.message.events] for frame in told]
+        kinds = [[kind_of(event) for event in frame.message.events] for frame in parsed_frames]
         for kind, count in Counter(chain.from_iterable(kinds)).items():
             self.event_counts[NAMES[kind]] += count
-        beside = [place for place, some in enumerate(kinds) if not SIDE_EVENTS.isdisjoint(some)]
-        self.side_events = np.array(beside, "i8")
-        self._events.append(level_batch(told, self._ladders))
+        side_events = [place for place, some in enumerate(kinds) if not SIDE_EVENTS.isdisjoint(some)]
+        self.side_events = np.array(side_events, "i8")
+        self._events.append(level_batch(parsed_frames, self._ladders))
 
     def advance(self, now: int) -> None:
         self._machine.advance(now)

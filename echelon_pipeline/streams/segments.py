@@ -190,9 +190,9 @@ def connection_of(path: Path) -> Connection:
     block = next(_whole_blocks(path), None)
     if block is None or block.magic != ABOUT:
         raise CorruptStore(f"{path} is not a segment of frames")
-    told = json.loads(block.body)
-    del told["code_version"]
-    return Connection(**told)
+    fields = json.loads(block.body)
+    del fields["code_version"]
+    return Connection(**fields)
 
 
 def instruments_of(path: Path) -> list[Instrument]:

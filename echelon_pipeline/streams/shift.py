@@ -1,6 +1,6 @@
-"""One shift of one listener: it chooses instruments, records them, tells their latest states, and hands on.
+"""One shift of one listener: it chooses instruments, records them, sends their latest states, and hands on.
 
-Belongs here: what goes on beside each other in a shift, and how it ends.
+Belongs here: the concurrent tasks of a shift, and how it ends.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import time
 from collections.abc import Sequence
 
 from echelon_pipeline.errors import Conflict, DatabaseUnavailable, EchelonError
-from echelon_pipeline.streams.feed_tasks import Lines
-from echelon_pipeline.streams.latest_states import Tops
+from echelon_pipeline.streams.feed_tasks import FeedTasks
+from echelon_pipeline.streams.latest_states import LatestStates
 from echelon_pipeline.streams.probing import Prober, summed
 from echelon_pipeline.streams.segments import left_open, recover
 from echelon_pipeline.streams.shift_spec import ShiftSpec, Worked
-from echelon_pipeline.streams.watchlist import Roster
+from echelon_pipeline.streams.watchlist import Watchlist
 
 log = logging.getLogger(__name__)
 
@@ -36,21 +36,21 @@ class _Shift:
         self._stop = stop
         self._overlapping = True  # until the shift before has ended, and what it left open is closed
         self._handed_over = False
-        self._tops = Tops(spec.listener, spec.times.tell_again)
+        self._states = LatestStates(spec.listener, spec.times.emit_again)
         self._worked = Worked(spec.right.epoch)
-        self._lines = Lines(spec, self._worked)
+        self._feeds = FeedTasks(spec, self._worked)
         self._prober: Prober | None = None
         if spec.books is not None and spec.times.probe:
-            self._prober = Prober(spec.listener, spec.books, spec.times.probe, lambda: self._lines.rosters)
+            self._prober = Prober(spec.listener, spec.books, spec.times.probe, lambda: self._feeds.watchlists)
 
     async def run(self) -> Worked:
         log.info("%s: shift %d begins", self._spec.listener, self._worked.epoch)
-        self._lines.listen_to_the_account()
+        self._feeds.listen_to_the_account()
         ways = (
             *(self._stopped(), self._over(), self._unwanted()),
-            *(self._choosing(), self._telling(), self._reporting(), self._probing()),
+            *(self._choosing(), self._emitting(), self._reporting(), self._probing()),
         )
-        tasks: list[asyncio.Future[str]] = [*map(asyncio.create_task, ways), self._lines.broken]
+        tasks: list[asyncio.Future[str]] = [*map(asyncio.create_task, ways), self._feeds.broken]
         is_lost = False
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -63,8 +63,8 @@ class _Shift:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            errors = await self._lines.close(at_once=is_lost)
-            self._worked.probes = summed([self._prober.counts, self._lines.probes] if self._prober else [])
+            errors = await self._feeds.close(at_once=is_lost)
+            self._worked.probes = summed([self._prober.counts, self._feeds.probes] if self._prober else [])
             if not is_lost:
                 await self._leave()
         if errors:
@@ -125,31 +125,31 @@ class _Shift:
                 else:
                     if found is None:
                         return "unwanted"
-                    await self._lines.place(found)
+                    await self._feeds.place(found)
             await asyncio.sleep(self._spec.times.discover)
 
-    async def _telling(self) -> str:
+    async def _emitting(self) -> str:
         while True:
             await asyncio.sleep(self._spec.times.emit)
-            await self._tell(self._lines.rosters)
+            await self._emit(self._feeds.watchlists)
 
-    async def _tell(self, rosters: Sequence[Roster]) -> None:
+    async def _emit(self, watchlists: Sequence[Watchlist]) -> None:
         now = time.time_ns() // 1000
-        rows = self._tops.changed(rosters, now, overlapping=self._overlapping)
+        rows = self._states.changed(watchlists, now, overlapping=self._overlapping)
         if not rows:
             return
         try:
             await asyncio.to_thread(self._spec.emit, rows)
         except EchelonError as error:
-            log.warning("%s: latest states are told later: %s", self._spec.listener, error)
+            log.warning("%s: latest states are sent later: %s", self._spec.listener, error)
         else:
-            self._tops.told(rows, now)
+            self._states.mark_sent(rows, now)
             self._worked.emitted += len(rows)
 
     async def _reporting(self) -> str:
         while True:
             await asyncio.sleep(1.0)
-            await self._lines.report()
+            await self._feeds.report()
 
     async def _probing(self) -> str:
         if self._prober is not None:
@@ -163,4 +163,4 @@ class _Shift:
         except DatabaseUnavailable as error:
             log.warning("%s: its lease will expire: %s", self._spec.listener, error)
         if not self._handed_over:
-            await self._tell([])
+            await self._emit([])

@@ -35,9 +35,10 @@ class Right(Protocol):
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds: of a shift, of its end in which a successor records already, after which one that says nothing counts
-    as dead, between two choices, between two tellings, before a feed that was refused is tried again, before a state
-    that did not change is sent again, between two requests for books by REST (0: none)."""
+    """Seconds. ``shift``: length of a shift; ``overlap``: its end, in which the successor records already; ``lease``:
+    after which a silent shift counts as dead; ``discover``, ``emit``: between two choices of instruments, two emissions
+    of latest states; ``retry``: before a refused feed is tried again; ``emit_again``: before an unchanged state is sent
+    again; ``probe``: between two requests for books by REST, 0 for none."""
 
     shift: float = 21_600.0
     overlap: float = 60.0
@@ -45,7 +46,7 @@ class Times:
     discover: float = 300.0
     emit: float = 1.0
     retry: float = 60.0
-    tell_again: float = 20.0
+    emit_again: float = 20.0
     probe: float = 0.0
 
     @classmethod

@@ -74,10 +74,10 @@ SCHEMAS = {name: pa.schema(list(columns)) for name, columns in _LISTS.items()}
 _KINDS = {OwnOrder: "order", OwnFill: "fill", OwnPosition: "position", OwnNote: "other"}
 LATEST = (1 << 63) - 1  # what a column holds; seconds as a venue tells them may be a thousand times that
 # Dead letters are published.
-_WITHHELD = "what an account was told: the reason and the frame are in core.account_events"
+_WITHHELD = "an account's event: the reason and the frame are in core.account_events"
 
 _Row = tuple[Any, ...]
-_Held = dict[str, list[_Row]]
+_Rows = dict[str, list[_Row]]
 
 
 class SideEvents:
@@ -94,21 +94,21 @@ class SideEvents:
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Batches of ``SCHEMAS`` by name. ``side_events``: places of frames with more than levels and quotes;
         ``tokens``: what is watched, by ladder."""
-        held: _Held = {name: [] for name in SCHEMAS}
+        tables: _Rows = {name: [] for name in SCHEMAS}
         times = frames.column("received_at").cast(_BIG)
         for place in self._places(frames, side_events):
             at = times[place].as_py()
             if at >= self._since:
                 payload = frames.column("payload")[place].as_py()
-                for position, told in enumerate(self._reader(payload).events):
-                    event = _in_bounds(told, payload)
-                    said = (at, getattr(event, "at", None), connection, first + place, position)
+                for position, parsed in enumerate(self._reader(payload).events):
+                    event = _in_bounds(parsed, payload)
+                    origin = (at, getattr(event, "at", None), connection, first + place, position)
                     if self._is_own or isinstance(event, Own):
-                        self._of_the_account(held, said, event)
+                        self._of_the_account(tables, origin, event)
                     else:
                         token = getattr(event, "token", None)
-                        self._of_a_market(held, said, event, tokens.get(token) if token else None)
-        for name, rows in held.items():
+                        self._of_a_market(tables, origin, event, tokens.get(token) if token else None)
+        for name, rows in tables.items():
             if rows:
                 yield name, batch_from_rows(rows, SCHEMAS[name])
 
@@ -123,31 +123,31 @@ class SideEvents:
         found: list[int] = side_events.tolist()
         return found
 
-    def _of_a_market(self, held: _Held, place: _Row, event: Event, found: Instrument | None) -> None:
+    def _of_a_market(self, tables: _Rows, place: _Row, event: Event, found: Instrument | None) -> None:
         if isinstance(event, Unreadable):
-            held["unreadable"].append((*place, event.reason, _text(event.payload)))
+            tables["unreadable"].append((*place, event.reason, _text(event.payload)))
         elif isinstance(event, Notice | TickSize):
-            held["lifecycle"].append((found and found.instrument_id, *place, *_told(event)))
+            tables["lifecycle"].append((found and found.instrument_id, *place, *_lifecycle(event)))
         elif isinstance(event, Traded) and found is not None:
             outcome = found.tokens.index(event.token)
-            said = (event.trade_id, outcome, event.price, event.size, event.buys, event.is_block)
-            held["trades"].append((found.instrument_id, *place, *said))
+            trade = (event.trade_id, outcome, event.price, event.size, event.buys, event.is_block)
+            tables["trades"].append((found.instrument_id, *place, *trade))
         elif isinstance(event, Quoted) and found is not None and self._word:
             figures = (getattr(event, name) for name in _FIGURES)
-            held["quotes"].append((found.instrument_id, *place, found.tokens.index(event.token), *figures))
+            tables["quotes"].append((found.instrument_id, *place, found.tokens.index(event.token), *figures))
 
-    def _of_the_account(self, held: _Held, place: _Row, event: Event) -> None:
+    def _of_the_account(self, tables: _Rows, place: _Row, event: Event) -> None:
         """Whatever an account's own connection brings is the account's, read or not."""
         if isinstance(event, Own):
-            held["account"].append((*place, *_account(self._listener, event)))
+            tables["account"].append((*place, *_account(self._listener, event)))
         elif isinstance(event, Notice):
-            held["account"].append((*place, *_account(self._listener, OwnNote(event.kind, event.payload))))
+            tables["account"].append((*place, *_account(self._listener, OwnNote(event.kind, event.payload))))
         elif isinstance(event, Unreadable):
             note = OwnNote("unreadable", event.payload)
-            held["account"].append((*place, *_account(self._listener, note, event.reason)))
-            held["unreadable"].append((*place, _WITHHELD, ""))
+            tables["account"].append((*place, *_account(self._listener, note, event.reason)))
+            tables["unreadable"].append((*place, _WITHHELD, ""))
         elif isinstance(event, Refused):  # the venue refused a request: a dead letter shows it
-            held["account"].append((*place, *_account(self._listener, OwnNote("refused", b""), event.why)))
+            tables["account"].append((*place, *_account(self._listener, OwnNote("refused", b""), event.why)))
 
 
 def _in_bounds(event: Event, payload: bytes) -> Event:
@@ -159,20 +159,20 @@ def _in_bounds(event: Event, payload: bytes) -> Event:
 
 def _account(listener: str, event: Own, unread: str | None = None) -> _Row:
     """``unread``: why it could not be."""
-    said: dict[str, Any] = {
+    columns: dict[str, Any] = {
         **{name: getattr(event, name, None) for name, _ in _OF_AN_ACCOUNT},
         "listener": listener,
         "kind": _KINDS[type(event)],
         "payload": _text(event.payload),
     }
     if isinstance(event, OwnNote):
-        said |= {"status": event.word, "change": unread}
+        columns |= {"status": event.word, "change": unread}
     else:
-        said["token"] = event.ladder
-    return tuple(said.values())
+        columns["token"] = event.ladder
+    return tuple(columns.values())
 
 
-def _told(event: Notice | TickSize) -> tuple[str, str]:
+def _lifecycle(event: Notice | TickSize) -> tuple[str, str]:
     if isinstance(event, Notice):
         return event.kind, _text(event.payload)
     return "tick_size_change", msgspec.json.encode({"token": event.token, "tick_size": event.new}).decode()

@@ -14,18 +14,18 @@ import msgspec
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.errors import CorruptStore
-from echelon_pipeline.streams.lost_books import Watch
+from echelon_pipeline.streams.live_books import LiveBooks
 from echelon_pipeline.streams.segments import instruments_of
 
 CHANGES = "changes.jsonl"
 
 
-class Roster:
+class Watchlist:
     """What a feed is to watch. May change at any time: a connection follows with its next flush. Of the connection
-    that is open: ``watch`` has its books, ``record`` adds a frame of our own (received_at, payload)."""
+    that is open: ``books`` are its books, ``record`` adds a frame of our own (received_at, payload)."""
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
-        self.watch: Watch | None = None
+        self.books: LiveBooks | None = None
         self.record: Callable[[int, bytes], object] | None = None
         self.want(instruments)
 
@@ -34,7 +34,7 @@ class Roster:
         self.wanted = {i.instrument_id: i for i in instruments}
 
 
-class Rewatched(msgspec.Struct, frozen=True):
+class WatchChange(msgspec.Struct, frozen=True):
     """A line of changes: what a connection watches, and what not any more, from an arrival number on."""
 
     first: int
@@ -53,7 +53,7 @@ def watched_of(path: Path) -> list[tuple[int, dict[str, Instrument]]]:
     lines = changes.read_bytes().split(b"\n")[:-1] if changes.exists() else []
     try:
         for line in lines:
-            change = msgspec.json.decode(line, type=Rewatched)
+            change = msgspec.json.decode(line, type=WatchChange)
             watched = {name: i for name, i in watched.items() if name not in change.drop}
             watched |= {i.instrument_id: i for i in change.add}
             found.append((change.first, watched))

@@ -27,7 +27,7 @@ from echelon_pipeline.state.latest import latest_store
 from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.streams.record import Recorded, record
 from echelon_pipeline.streams.segments import CLOSED, connection_of, segments
-from echelon_pipeline.streams.watchlist import Roster, watched_of
+from echelon_pipeline.streams.watchlist import Watchlist, watched_of
 from echelon_pipeline_tests.integration.test_record import (
     FAST,
     PACE,
@@ -59,18 +59,18 @@ def test_books_that_come_while_a_connection_runs_are_the_venues_own_and_the_othe
     [feed] = feeds_of(settings, venue)
     half = len(feed.instruments) // 2
     early, late = feed.instruments[: half + 2], feed.instruments[half:]  # two are in both
-    roster, done = Roster(early), Recorded()
+    watchlist, done = Watchlist(early), Recorded()
 
     async def main() -> None:
         stop = asyncio.Event()
         work = record(
             *(feed, settings.capture_root), listener="t", epoch=1, stop=stop, policy=FAST, pace=PACE, recorded=done,
-            roster=roster,
+            watchlist=watchlist,
         )  # fmt: skip
         task = asyncio.create_task(work)
         for number in range(6):
             if number == 2:
-                roster.want(late)
+                watchlist.want(late)
             await asyncio.to_thread(sandbox.advance, timedelta(seconds=5))
             await asyncio.sleep(0.15)
         await asyncio.sleep(0.4)

@@ -68,7 +68,7 @@ def asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest | dg.SkipReaso
         return list(found)
 
 
-def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables_and_its_run_says_how_much_was_believed(
+def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables_and_its_run_reports_the_valid_share(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     [skipped] = asked_for(instance)
@@ -78,7 +78,7 @@ def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables_and_i
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == starts_at.strftime(HOUR_KEY)
     assert run_books_job(build_defs(settings), settings, instance=instance) == [starts_at]
-    tell_rows_frames_and_how_much_of_the_time_was_believed(settings, instance)
+    report_rows_frames_and_the_valid_share(settings, instance)
     assert run_books_job(build_defs(settings), settings, instance=instance) == []
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
@@ -88,7 +88,7 @@ def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables_and_i
     assert again.run_key != asked.run_key
 
 
-def tell_rows_frames_and_how_much_of_the_time_was_believed(settings: Settings, instance: dg.DagsterInstance) -> None:
+def report_rows_frames_and_the_valid_share(settings: Settings, instance: dg.DagsterInstance) -> None:
     lake = Lake.of(settings)
     with lake.duck() as connection:
         assert connection.execute(f"SELECT count(*) FROM ({lake.scan('core.book_events')})").fetchone() == (1,)

@@ -23,12 +23,12 @@ from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.settings import load_settings
 from echelon_pipeline.streams import recordings
 from echelon_pipeline.streams.book_columns import Span
-from echelon_pipeline.streams.book_tables import derive_hour, ruling
+from echelon_pipeline.streams.book_tables import derive_hour, preferred_chains
 from echelon_pipeline.streams.hours import HOUR, Intent
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.recordings import expire_recordings, hours_due
 from echelon_pipeline.streams.segments import OPEN, Connection, segments
-from echelon_pipeline.streams.watchlist import Rewatched
+from echelon_pipeline.streams.watchlist import WatchChange
 
 SECOND = 1_000_000
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ class Tape:
         self.frame(at, "trade", market_ticker=ticker, ts_ms=_ms(at), **msg)
 
     def rewatch(self, add: tuple[Instrument, ...] = (), drop: tuple[str, ...] = ()) -> None:
-        self._log.rewatch(Rewatched(self._log.arrived, add, drop))
+        self._log.rewatch(WatchChange(self._log.arrived, add, drop))
 
     def close(self) -> None:
         self._log.flush()
@@ -497,8 +497,8 @@ def test_a_recording_that_was_meant_to_end_leaves_no_gap(session: Session) -> No
         ),
     ],
 )
-def test_at_each_instant_one_chain_rules(spans: list[Span], wanted: list[tuple[int, int, int]]) -> None:
-    assert [(n, b, e) for n, _, b, e in ruling([{"A": span} for span in spans])] == wanted
+def test_at_each_instant_one_chain_is_preferred(spans: list[Span], wanted: list[tuple[int, int, int]]) -> None:
+    assert [(n, b, e) for n, _, b, e in preferred_chains([{"A": span} for span in spans])] == wanted
 
 
 def test_a_chain_that_outlives_the_one_after_it_has_its_word_again(session: Session) -> None:

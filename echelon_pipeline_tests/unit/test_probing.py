@@ -16,11 +16,11 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Event, Message, Snapshot, Unreadable
 from echelon_pipeline.errors import NotAvailable, RateLimited
 from echelon_pipeline.streams.probing import Prober, Rotation, results, summed
-from echelon_pipeline.streams.watchlist import Roster
+from echelon_pipeline.streams.watchlist import Watchlist
 from echelon_pipeline.venues.kalshi.stream import read as read_kalshi
 from echelon_pipeline.venues.polymarket.stream import read as read_polymarket
 from echelon_pipeline.venues.rest_books import MARK, RestBooks, unwrapped, wrapped
-from echelon_pipeline_tests.unit.test_watch import SECOND, A, B, snapshot, watch
+from echelon_pipeline_tests.unit.test_live_books import SECOND, A, B, snapshot, watch
 
 MANY = {f"v:{n}": Instrument(f"v:{n}", (f"{n}a", f"{n}b")) for n in range(5)}
 
@@ -71,18 +71,18 @@ class Books:
         yield self
 
 
-def at_work() -> tuple[Roster, list[tuple[int, bytes]]]:
+def at_work() -> tuple[Watchlist, list[tuple[int, bytes]]]:
     """A connection with frames."""
-    roster, found = Roster([A, B]), list[tuple[int, bytes]]()
-    roster.watch = watch()
-    roster.watch.see(0, SECOND, snapshot(1, "A"))
-    roster.record = lambda at, payload: found.append((at, payload))
-    return roster, found
+    watchlist, found = Watchlist([A, B]), list[tuple[int, bytes]]()
+    watchlist.books = watch()
+    watchlist.books.see(0, SECOND, snapshot(1, "A"))
+    watchlist.record = lambda at, payload: found.append((at, payload))
+    return watchlist, found
 
 
-def probed(books: Books, rosters: Sequence[Roster], enough: Callable[[], bool]) -> Prober:
+def probed(books: Books, watchlists: Sequence[Watchlist], enough: Callable[[], bool]) -> Prober:
     """The prober after enough requests."""
-    prober = Prober("l", books.opened, 0.001, lambda: rosters)
+    prober = Prober("l", books.opened, 0.001, lambda: watchlists)
 
     async def main() -> None:
         task = asyncio.create_task(prober.run())
@@ -97,9 +97,9 @@ def probed(books: Books, rosters: Sequence[Roster], enough: Callable[[], bool]) 
 
 
 def test_an_answer_is_recorded_as_served_with_the_time_of_its_request() -> None:
-    roster, found = at_work()
+    watchlist, found = at_work()
     books = Books(lambda _: b' {"orderbooks": []}\n')
-    probed(books, [roster], lambda: bool(found))
+    probed(books, [watchlist], lambda: bool(found))
     at, payload = found[0]
     answer = unwrapped(payload)
     assert (answer.endpoint, answer.body) == ("/books", b' {"orderbooks": []}\n')
@@ -110,20 +110,20 @@ def test_an_answer_is_recorded_as_served_with_the_time_of_its_request() -> None:
 def test_connections_take_turns_and_one_without_frames_is_left_out() -> None:
     (one, first), (other, second) = at_work(), at_work()
     books = Books(lambda _: b"{}")
-    probed(books, [one, Roster([A]), other], lambda: len(books.asked) >= 10)
+    probed(books, [one, Watchlist([A]), other], lambda: len(books.asked) >= 10)
     assert abs(len(first) - len(second)) <= 1
     assert len(first) >= 4
 
 
 def test_an_answer_that_comes_after_its_connection_is_not_recorded() -> None:
-    roster, found = at_work()
+    watchlist, found = at_work()
 
     def hang_up(_: Sequence[str]) -> bytes:
-        roster.watch = watch()
+        watchlist.books = watch()
         return b"{}"
 
     books = Books(hang_up)
-    probed(books, [roster], lambda: len(books.asked) >= 3)
+    probed(books, [watchlist], lambda: len(books.asked) >= 3)
     assert found == []
 
 
@@ -131,7 +131,7 @@ def test_an_answer_that_comes_after_its_connection_is_not_recorded() -> None:
 def test_a_failed_request_is_counted_and_the_next_one_comes_later(
     retry_after: float | None, waits: list[float]
 ) -> None:
-    roster, found = at_work()
+    watchlist, found = at_work()
     times: list[float] = []
 
     def refuse(_: Sequence[str]) -> bytes:
@@ -140,7 +140,7 @@ def test_a_failed_request_is_counted_and_the_next_one_comes_later(
         error.retry_after = retry_after
         raise error
 
-    prober = probed(Books(refuse), [roster], lambda: len(times) >= 4)
+    prober = probed(Books(refuse), [watchlist], lambda: len(times) >= 4)
     assert all(after - before >= wait for (before, after), wait in zip(pairwise(times), waits, strict=False))
     assert (prober.counts["requests"], found) == (len(times), [])
     assert len(times) - prober.counts["failed"] in (0, 1)  # the last one may be under way

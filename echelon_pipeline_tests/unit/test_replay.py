@@ -1,4 +1,4 @@
-"""Replaying: which connections tell of a book, and which of them is believed."""
+"""Replaying: which connections have a book, and which of them is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.rows import BookState
 from echelon_pipeline.errors import CorruptStore, NotFound
 from echelon_pipeline.streams import replayer
-from echelon_pipeline.streams.book_columns import Span, Telling
+from echelon_pipeline.streams.book_columns import ChainColumns, Span
 from echelon_pipeline.streams.chains import Chain, Follower, chains
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.replay import book_of, replay
@@ -75,7 +75,7 @@ def test_a_book_that_moved_to_another_feed_is_followed(tmp_path: Path) -> None:
     assert bid(tmp_path, "A", until=10 * SECOND + SECOND // 2) == (BookState.LIVE, 10)
 
 
-def test_a_book_that_was_believed_when_an_earlier_recording_ended_is_not_shown_as_the_last(tmp_path: Path) -> None:
+def test_a_book_that_was_valid_when_an_earlier_recording_ended_is_not_shown_as_the_last(tmp_path: Path) -> None:
     connection(tmp_path, "1", "A", begin=10)
     log = Log(tmp_path, Connection("kalshi", "record", 1, 0, "2", "wss://example.test"), [A])
     log.add(100 * SECOND, json.dumps({"type": "subscribed", "msg": {"channel": "trade", "sid": 1}}).encode())
@@ -136,7 +136,7 @@ def test_large_frames_are_replayed_in_smaller_pieces_and_say_the_same(
     stepped(tmp_path, "1", 10, 11, 12)
     [chain] = chains(segments(tmp_path))
     pieces, said = [[fed.frames.num_rows for fed in Follower(chain).play()]], [replay(chain)]
-    monkeypatch.setattr("echelon_pipeline.streams.chains.FED_BYTES", 1)
+    monkeypatch.setattr("echelon_pipeline.streams.chains.BATCH_BYTES", 1)
     pieces.append([fed.frames.num_rows for fed in Follower(chain).play()])
     said.append(replay(chain))
     assert pieces == [[3], [1, 1, 1]]
@@ -156,10 +156,10 @@ def test_a_chain_says_the_same_whoever_follows_the_rules(tmp_path: Path) -> None
 
 def told(chain: Chain, **options: int) -> tuple[dict[str, list[str]], dict[str, Span]]:
     """What a chain tells of [11 s, 51 s) in tables, each in any order, and its spans."""
-    telling, found = Telling(chain, since=11 * SECOND, until=51 * SECOND, **options), dict[str, list[str]]()
-    for name, batch in telling.batches():
+    columns, found = ChainColumns(chain, since=11 * SECOND, until=51 * SECOND, **options), dict[str, list[str]]()
+    for name, batch in columns.batches():
         found.setdefault(name, []).extend(map(str, batch.to_pylist()))
-    return {name: sorted(rows) for name, rows in found.items()}, telling.spans
+    return {name: sorted(rows) for name, rows in found.items()}, columns.spans
 
 
 @pytest.fixture

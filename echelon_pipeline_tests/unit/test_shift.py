@@ -344,7 +344,7 @@ def test_a_state_database_that_is_away_for_a_moment_ends_no_shift(state: State, 
     acted(state, tmp_path, script)
 
 
-def test_latest_states_that_could_not_be_told_are_told_later(state: State, tmp_path: Path) -> None:
+def test_latest_states_that_could_not_be_sent_are_sent_later(state: State, tmp_path: Path) -> None:
     async def script(office: Office) -> None:
         calls = threading.Semaphore(3)
 

@@ -1,6 +1,6 @@
 -- about: intervals of one hour in which a watched instrument had no valid book
 -- grain: instrument, from_at
--- inputs: made_book_snapshots, gaps, ruling
+-- inputs: made_book_snapshots, gaps, preferred_chains
 -- made_book_snapshots: the rows of book_snapshots.sql for this hour. gaps: as found by the chains, in full length.
 WITH followed AS (
     SELECT
@@ -16,12 +16,12 @@ chain_gaps AS (
     SELECT
         g.instrument_id,
         of_micros(g.from_at) AS began_at,
-        of_micros(coalesce(g.to_at, r.rules_to)) AS ends_at,
+        of_micros(coalesce(g.to_at, r.preferred_to)) AS ends_at,
         of_micros(g.last_good_at) AS last_good_at,
         g.discarded
     FROM gaps g
-    JOIN ruling r USING (chain, instrument_id)
-    WHERE g.from_at < r.rules_to AND coalesce(g.to_at, r.rules_to) > r.rules_from
+    JOIN preferred_chains r USING (chain, instrument_id)
+    WHERE g.from_at < r.preferred_to AND coalesce(g.to_at, r.preferred_to) > r.preferred_from
 )
 
 SELECT

@@ -1,8 +1,9 @@
 -- about: books over intervals of one hour: from each chain while it is preferred, and unknown for intended time without one
 -- grain: instrument, valid_from
--- inputs: rows, checks, ruling, intents
--- ruling: when a chain is preferred for an instrument, [rules_from, rules_to) in microseconds. Window functions run
--- over narrow rows, place is the position of each in its file: sorting the lists of levels took most of the time.
+-- inputs: rows, checks, preferred_chains, intents
+-- preferred_chains: when a chain is preferred for an instrument, [preferred_from, preferred_to) in microseconds.
+-- Window functions run over narrow rows, place is the position of each in its file: sorting the lists of levels took
+-- most of the time.
 -- intents: intervals in which an instrument was intended, without overlap, cut to [$since, $until).
 WITH checked AS (
     -- A miss that a second check turned into a hit appears twice.
@@ -53,14 +54,14 @@ ruled AS (
     SELECT
         t.* EXCLUDE (chain, file_row_number)
             REPLACE (
-                greatest(t.valid_from, r.rules_from, $since) AS valid_from,
-                least(t.valid_to, r.rules_to, $until) AS valid_to
+                greatest(t.valid_from, r.preferred_from, $since) AS valid_from,
+                least(t.valid_to, r.preferred_to, $until) AS valid_to
             ),
         j.is_verified
     FROM rows t
     JOIN judged j ON t.file_row_number = j.place
-    JOIN ruling r ON t.chain = r.chain AND t.instrument_id = r.instrument_id
-    WHERE greatest(t.valid_from, r.rules_from, $since) < least(t.valid_to, r.rules_to, $until)
+    JOIN preferred_chains r ON t.chain = r.chain AND t.instrument_id = r.instrument_id
+    WHERE greatest(t.valid_from, r.preferred_from, $since) < least(t.valid_to, r.preferred_to, $until)
 ),
 
 edges AS (

@@ -1,6 +1,6 @@
 -- about: quotes of one hour, from the chain that is preferred for the instrument at that time
 -- grain: connection, frame, position
--- inputs: quotes, ruling
+-- inputs: quotes, preferred_chains
 SELECT
     $venue AS venue,
     CAST(of_micros($since) AS DATE) AS date,
@@ -20,5 +20,5 @@ SELECT
     of_millionths(q.volume) AS volume,
     of_millionths(q.open_interest) AS open_interest
 FROM quotes q
-JOIN ruling r USING (chain, instrument_id)
-WHERE q.received_at >= r.rules_from AND q.received_at < r.rules_to
+JOIN preferred_chains r USING (chain, instrument_id)
+WHERE q.received_at >= r.preferred_from AND q.received_at < r.preferred_to

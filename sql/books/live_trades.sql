@@ -1,6 +1,6 @@
 -- about: executions of one hour, from the chain that is preferred for the instrument at that time
 -- grain: connection, frame, position
--- inputs: trades, ruling
+-- inputs: trades, preferred_chains
 -- Kalshi sends the price of yes and the side that the taker took. A row has the outcome that the taker bought, at that
 -- outcome's own price, as in core.trades: a taker of no at yes 0.31 bought outcome 1 at 0.69. If the frame has no side,
 -- the outcome is NULL and the price is that of yes. Polymarket sends the traded token.
@@ -38,5 +38,5 @@ SELECT
     END AS taker_direction,
     t.is_block
 FROM read_once t
-JOIN ruling r USING (chain, instrument_id)
-WHERE t.received_at >= r.rules_from AND t.received_at < r.rules_to
+JOIN preferred_chains r USING (chain, instrument_id)
+WHERE t.received_at >= r.preferred_from AND t.received_at < r.preferred_to

@@ -13,7 +13,7 @@ from echelon_pipeline.defs.report import Materialized, Reported
 from echelon_pipeline.lake.session import Counts, Venue
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
-from echelon_pipeline.streams.book_tables import BOOK_TABLES, believed_share, derive_hour
+from echelon_pipeline.streams.book_tables import BOOK_TABLES, derive_hour, valid_share
 from echelon_pipeline.streams.hours import HOUR_KEY
 from echelon_pipeline.streams.intents import INTENTS, LISTENERS, export_listeners, intents
 from echelon_pipeline.streams.recordings import hour_of
@@ -97,7 +97,7 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
                 for starts_at in hours_of(context):
                     hour = hour_of(session, venue, starts_at, meant, now)
                     counts = derive_hour(session, hour)
-                    share = believed_share(session, hour)
+                    share = valid_share(session, hour)
                     for name, key in keys.items():
                         metadata = {"dagster/partition_row_count": counts.staged[name], "is_over": hour.is_over}
                         context.add_asset_metadata(metadata, asset_key=key, partition_key=starts_at.strftime(HOUR_KEY))
@@ -121,7 +121,7 @@ def _covered(key: dg.AssetKey, share: float | None) -> dg.AssetCheckResult:
         asset_key=key,
         passed=share is None or share >= COVERED,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"believed_share": "nothing was intended" if share is None else round(share, 6)},
+        metadata={"valid_share": "nothing was intended" if share is None else round(share, 6)},
     )
 
 

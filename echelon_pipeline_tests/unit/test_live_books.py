@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from echelon_pipeline.books.book import Instrument
-from echelon_pipeline.streams.lost_books import MOST, Watch
+from echelon_pipeline.streams.live_books import MOST, LiveBooks
 from echelon_pipeline.venues.kalshi.stream import read
 from echelon_pipeline.venues.ws import Wire
 from echelon_pipeline_tests.callback_feed import CallbackFeed
@@ -35,8 +35,8 @@ async def change(_: Wire, __: Sequence[str], ___: Sequence[str], ____: Mapping[s
 A, B, C = (Instrument(f"kalshi:{name}", (name,)) for name in "ABC")
 
 
-def watch() -> Watch:
-    return Watch(CallbackFeed("kalshi", 0, "", (A, B), dial, greet, renew, change, read), "c", 5.0, (A, B))
+def watch() -> LiveBooks:
+    return LiveBooks(CallbackFeed("kalshi", 0, "", (A, B), dial, greet, renew, change, read), "c", 5.0, (A, B))
 
 
 def told(kind: str, seq: int, ticker: str, **msg: Any) -> bytes:

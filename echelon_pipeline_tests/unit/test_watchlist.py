@@ -20,7 +20,7 @@ from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.record import Pace, Recorded, record
 from echelon_pipeline.streams.replay import book_of
 from echelon_pipeline.streams.segments import OPEN, Connection, left_open, read, recover, segments
-from echelon_pipeline.streams.watchlist import CHANGES, Rewatched, Roster, watched_of
+from echelon_pipeline.streams.watchlist import CHANGES, WatchChange, Watchlist, watched_of
 from echelon_pipeline.venues.kalshi import live as kalshi
 from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.live import placed, tokens_of
@@ -79,7 +79,7 @@ def told(root: Path) -> Path:
     log = Log(root, ABOUT, [A])
     for number, ticker in enumerate("ABBA"):
         if number >= 2:
-            log.rewatch(Rewatched(2, add=(B,)) if number == 2 else Rewatched(3, drop=("kalshi:A",)))
+            log.rewatch(WatchChange(2, add=(B,)) if number == 2 else WatchChange(3, drop=("kalshi:A",)))
         log.add((10 + number) * SECOND, snapshot(ticker, number + 1))
     log.flush()
     path = log.rotate()
@@ -124,7 +124,7 @@ def test_a_line_that_was_not_finished_does_not_count_and_one_that_is_none_is_an_
 
 
 def followed(
-    root: Path, script: Callable[[Roster, Recorded], None], fence: Callable[[], None] = lambda: None
+    root: Path, script: Callable[[Watchlist, Recorded], None], fence: Callable[[], None] = lambda: None
 ) -> tuple[list[object], Recorded]:
     """Records a venue that acknowledges two channels and tells what it was sent; ``script`` acts after each frame."""
     said: list[object] = []
@@ -139,7 +139,7 @@ def followed(
             await socket.send("{}")
 
     async def main() -> None:
-        stop, roster = asyncio.Event(), Roster([A, B])
+        stop, watchlist = asyncio.Event(), Watchlist([A, B])
         async with serve(venue, "127.0.0.1", 0, close_timeout=0.2) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
             dial = partial(opened, url, name="v", policy=FAST, metrics=WsMetrics())
@@ -148,12 +148,12 @@ def followed(
             )
             work = record(
                 *(feed, root), listener="l", epoch=1, stop=stop, policy=FAST, pace=PACE, recorded=found,
-                roster=roster, fence=fence,
+                watchlist=watchlist, fence=fence,
             )  # fmt: skip
             task = asyncio.create_task(work)
             for _ in range(40):
                 await asyncio.sleep(0.02)
-                script(roster, found)
+                script(watchlist, found)
             stop.set()
             await task
 
@@ -164,9 +164,9 @@ def followed(
 def test_a_connection_follows_its_roster_and_says_so_before_it_asks(tmp_path: Path) -> None:
     durable: list[bool] = []
 
-    def script(roster: Roster, found: Recorded) -> None:
+    def script(watchlist: Watchlist, found: Recorded) -> None:
         if found.frames >= 4:  # two acknowledgements, two answers to the greeting
-            roster.want([B, C])
+            watchlist.want([B, C])
         durable.append(any(path.exists() for path in tmp_path.glob(f"*/*/{CHANGES}")))
 
     said, found = followed(tmp_path, script)
@@ -216,10 +216,10 @@ def test_what_arrives_after_the_right_to_write_was_lost_is_in_no_segment(tmp_pat
         if lost:
             raise Conflict("the lease is another's")
 
-    def script(roster: Roster, found: Recorded) -> None:
+    def script(watchlist: Watchlist, found: Recorded) -> None:
         if found.frames >= 4 and not lost and any(p.stat().st_size > 200 for p in segments(tmp_path)):
             lost.append(found.frames)
-            roster.want([C])
+            watchlist.want([C])
 
     with pytest.raises(Conflict):
         followed(tmp_path, script, fence)

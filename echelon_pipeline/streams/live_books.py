@@ -17,7 +17,7 @@ from echelon_pipeline.venues.live import Feed
 MOST = 64  # with 5 s: a dead token is asked for every 5 minutes
 
 
-class Watch:
+class LiveBooks:
     """One connection's books. ``again``: seconds before one token is asked for again, doubling up to ``MOST`` times
     that for one that has no book at all."""
 
