@@ -37,10 +37,13 @@ BOOKS = {
 UNREAD = {
     "rest/cockpit_price_grids.json",
     "rest/golden_event_metadata_response.json",
+    "rest/golden_exchange_schedule_response.json",
+    "rest/golden_exchange_status_response.json",
     "rest/golden_filters_by_sport_response.json",
     "rest/golden_live_data_batch_response.json",
     "rest/golden_milestones_list_response.json",
     "rest/golden_multivariate_event_collection_lookup_tickers_response.json",
+    "rest/golden_multivariate_event_collection_single_response.json",
     "rest/golden_series_fee_changes_response.json",
     "rest/golden_structured_targets_list_response.json",
     "rest/golden_tags_by_categories_response.json",
@@ -325,17 +328,7 @@ def test_recorded_daily_candles_are_eastern_days_over_the_clock_change() -> None
 
 Use = Callable[[KalshiClient], AsyncIterator[Page]]
 SERVED: list[tuple[str, Cut, Use, str | None]] = [
-    ("rest/golden_exchange_status_response.json", lambda a: [a], lambda c: c.exchange_status(), None),
-    ("rest/golden_exchange_schedule_response.json", lambda a: [a["schedule"]], lambda c: c.exchange_schedule(), None),
-    ("rest/ext_kalshi-market.json", lambda a: [a["market"]], lambda c: c.market("T"), "ticker"),
     ("rest/golden_series_list_response.json", lambda a: a["series"], lambda c: c.series(), "ticker"),
-    ("rest/golden_event_single_response.json", lambda a: [a["event"]], lambda c: c.event("E"), "event_ticker"),
-    (
-        "rest/golden_multivariate_event_collection_single_response.json",
-        lambda a: [a["multivariate_contract"]],
-        lambda c: c.multivariate_collection("C"),
-        "collection_ticker",
-    ),
     (
         "rest/golden_multivariate_event_collections_list_response.json",
         lambda a: a["multivariate_contracts"],
@@ -346,12 +339,6 @@ SERVED: list[tuple[str, Cut, Use, str | None]] = [
     ("rest/golden_trades_list_response.json", lambda a: a["trades"], lambda c: c.trades(), "trade_id"),
     ("rest/golden_events_list_response.json", lambda a: a["events"], lambda c: c.events(), "event_ticker"),
     (
-        "rest/golden_events_multivariate_list_response.json",
-        lambda a: a["events"],
-        lambda c: c.multivariate_events(),
-        "event_ticker",
-    ),
-    (
         "rest/golden_candlesticks_batch_response.json",
         lambda a: a["markets"],
         lambda c: c.candlesticks_batch(["T"], datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), 1440),
@@ -360,7 +347,9 @@ SERVED: list[tuple[str, Cut, Use, str | None]] = [
     (
         "rest/golden_series_candlesticks_response.json",
         lambda a: [a],
-        lambda c: c.candlesticks("S", "T", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), 1440),
+        lambda c: c.historical_candlesticks(
+            "T", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), 1440
+        ),
         None,
     ),
     (

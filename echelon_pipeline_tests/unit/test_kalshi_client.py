@@ -101,8 +101,6 @@ def keys(pages: list[Page]) -> list[list[str | None]]:
 
 AT = datetime(2026, 11, 18, 12, 30, 15, 999999, tzinfo=UTC)
 REQUESTS: list[tuple[str, Use, Any, str, list[tuple[str, str]]]] = [
-    ("status", lambda c: c.exchange_status(), {"trading_active": True}, "/exchange/status", []),
-    ("schedule", lambda c: c.exchange_schedule(), {"schedule": {}}, "/exchange/schedule", []),
     ("cutoff", lambda c: c.historical_cutoff(), {"market_settled_ts": "x"}, "/historical/cutoff", []),
     ("series", lambda c: c.series(), {"series": []}, "/series", []),
     (
@@ -125,14 +123,6 @@ REQUESTS: list[tuple[str, Use, Any, str, list[tuple[str, str]]]] = [
             ("limit", "200"),
         ],
     ),
-    ("event", lambda c: c.event("APPLEUS"), {"event": {}}, "/events/APPLEUS", []),
-    (
-        "multivariate",
-        lambda c: c.multivariate_events(collection_ticker="K-R"),
-        {"events": []},
-        "/events/multivariate",
-        [("collection_ticker", "K-R"), ("limit", "200")],
-    ),
     (
         "markets",
         lambda c: c.markets(status="settled", min_settled_ts=AT, mve_filter="exclude"),
@@ -153,7 +143,6 @@ REQUESTS: list[tuple[str, Use, Any, str, list[tuple[str, str]]]] = [
             ("limit", "1000"),
         ],
     ),
-    ("market", lambda c: c.market("A/B C"), {"market": {}}, "/markets/A/B C", []),
     (
         "trades",
         lambda c: c.trades(ticker="T", min_ts=AT, max_ts=AT + timedelta(hours=1), is_block_trade=False),
@@ -181,19 +170,6 @@ REQUESTS: list[tuple[str, Use, Any, str, list[tuple[str, str]]]] = [
         "/historical/markets",
         [("tickers", "A,B"), ("limit", "1000")],
     ),
-    ("historical-market", lambda c: c.historical_market("T"), {"market": {}}, "/historical/markets/T", []),
-    (
-        "candles",
-        lambda c: c.candlesticks("S", "T", START, END, 60, include_latest_before_start=True),
-        {"ticker": "T", "candlesticks": []},
-        "/series/S/markets/T/candlesticks",
-        [
-            ("start_ts", "1794960000"),
-            ("end_ts", "1795046400"),
-            ("period_interval", "60"),
-            ("include_latest_before_start", "true"),
-        ],
-    ),
     (
         "candles-batch",
         lambda c: c.candlesticks_batch(["A", "B"], START, END, 60),
@@ -220,13 +196,6 @@ REQUESTS: list[tuple[str, Use, Any, str, list[tuple[str, str]]]] = [
         "/multivariate_event_collections",
         [("status", "open"), ("limit", "200")],
     ),
-    (
-        "collection",
-        lambda c: c.multivariate_collection("K-R"),
-        {"multivariate_contract": {}},
-        "/multivariate_event_collections/K-R",
-        [],
-    ),
 ]
 
 
@@ -242,9 +211,9 @@ def test_a_method_asks_exactly_this(use: Use, answer: Any, path: str, asked: lis
 
 
 def test_a_ticker_is_one_segment_of_the_path() -> None:
-    server = Server({"market": {}})
-    run(server, lambda c: c.market("A/B?C"))
-    assert server.asked[0].url.raw_path == b"/trade-api/v2/markets/A%2FB%3FC"
+    server = Server({"ticker": "A/B?C", "candlesticks": []})
+    run(server, lambda c: c.historical_candlesticks("A/B?C", START, END, 60))
+    assert server.asked[0].url.raw_path.startswith(b"/trade-api/v2/historical/markets/A%2FB%3FC/candlesticks?")
 
 
 def test_times_without_a_zone_are_refused_and_others_are_whole_seconds() -> None:
@@ -292,11 +261,6 @@ def test_objects_are_the_bytes_as_served_with_their_key_and_context() -> None:
     assert (page.endpoint, page.request) == ("events", "/events?limit=200")
 
 
-def test_the_listing_of_combos_says_so() -> None:
-    (page,) = run(Server({"events": [{"event_ticker": "E"}]}), lambda c: c.multivariate_events())
-    assert page.objects[0].context == '{"multivariate":true}'
-
-
 def test_candles_carry_what_was_asked() -> None:
     asked = {"period_interval": 60, "start_ts": 1794960000, "end_ts": 1795046400}
     markets = [{"market_ticker": "A", "candlesticks": []}, {"market_ticker": "B", "candlesticks": None}]
@@ -329,11 +293,9 @@ def test_a_null_list_is_an_empty_one() -> None:
         (lambda c: c.markets(), b'{"markets":{}}'),
         (lambda c: c.markets(), b"[]"),
         (lambda c: c.markets(), b'{"markets":[],"cursor":5}'),
-        (lambda c: c.market("T"), b'{"markets":{}}'),
-        (lambda c: c.market("T"), b'{"market":[]}'),
         (lambda c: c.candlesticks_batch(["A"], START, END, 60), b'{"markets":"A"}'),
-        (lambda c: c.candlesticks("S", "T", START, END, 60), b'{"ticker":"T"}'),
-        (lambda c: c.exchange_status(), b"[]"),
+        (lambda c: c.historical_candlesticks("T", START, END, 60), b'{"ticker":"T"}'),
+        (lambda c: c.historical_cutoff(), b"[]"),
     ],
 )
 def test_a_missing_shape_is_drift_with_path_and_sample(use: Use, body: bytes) -> None:
@@ -379,7 +341,7 @@ def test_windows_tile_the_span(length: int, step: int) -> None:
 
 def test_an_empty_span_of_candles_is_refused() -> None:
     with pytest.raises(BadRequest, match="start must come before"):
-        run(Server({}), lambda c: c.candlesticks("S", "T", END, START, 60))
+        run(Server({}), lambda c: c.historical_candlesticks("T", END, START, 60))
 
 
 # --- failures
@@ -414,7 +376,7 @@ def test_a_transient_failure_in_a_walk_is_tried_again(failure: Any) -> None:
 def test_a_failure_that_lasts_is_raised_by_its_kind(failure: Any, kind: type[Exception], asked: int) -> None:
     server = Server(failure)
     with pytest.raises(kind):
-        run(server, lambda c: c.market("T"))
+        run(server, lambda c: c.markets(tickers=["T"]))
     assert len(server.asked) == asked
 
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -147,13 +146,6 @@ def test_events_give_their_markets_as_a_second_page_with_the_event_as_context() 
     }
 
 
-def test_one_event_gives_the_same_two_pages() -> None:
-    server = Server(lambda _p, _q: {"id": "7", "markets": [market(1)]})
-    pages = run(server, lambda c: c.gamma.event("7"))
-    assert [(p.endpoint, keys([p])) for p in pages] == [("events", ["7"]), ("markets", ["0x1"])]
-    assert server.asked[0][0] == "/events/7"
-
-
 def test_offset_listings_end_with_an_empty_page_and_not_with_a_short_one() -> None:
     rows = [{"id": str(n)} for n in range(5)]
     server = Server(lambda _p, q: rows[int(q.get("offset", 0)) :][:2])
@@ -213,25 +205,23 @@ def test_more_than_20_conditions_of_trades_are_refused_before_asking() -> None:
     assert server.asked == []
 
 
-def test_tokens_and_resolutions_are_chunked_to_the_venues_caps() -> None:
+def test_resolutions_are_chunked_to_the_venues_cap() -> None:
     server = Server(lambda _p, _q: {"data": []})
-    run(server, lambda c: c.data.tokens(token_ids=[str(n) for n in range(120)]))
-    run(server, lambda c: c.data.tokens(conditions=[f"0x{n}" for n in range(25)]))
     run(server, lambda c: c.data.resolutions([f"0x{n}" for n in range(45)]))
     sizes = [(path, len(next(iter(dict(query).values())).split(","))) for path, query, _ in server.asked]
-    assert sizes == [("/v2/tokens", n) for n in (50, 50, 20, 10, 10, 5)] + [("/v2/resolutions", n) for n in (20, 20, 5)]
+    assert sizes == [("/v2/resolutions", n) for n in (20, 20, 5)]
 
 
-def test_prices_history_is_chained_in_windows_of_15_days_cut_at_midnights() -> None:
-    server = Server(lambda _p, _q: b'{"history":[{"t":1,"p":0.50}]}')
+def test_batch_prices_history_is_chained_in_windows_of_15_days_cut_at_midnights() -> None:
+    server = Server(lambda _p, _q: b'{"history":{"77":[{"t":1,"p":0.50}]}}')
     end = START + timedelta(days=31)
-    pages = run(server, lambda c: c.clob.prices_history("77", START, end, fidelity=10, ended_at=end))
-    spans = [(int(q["startTs"]), int(q["endTs"])) for q in (dict(query) for _, query, _ in server.asked)]
+    pages = run(server, lambda c: c.clob.batch_prices_history(["77"], START, end, fidelity=10, ended_at={"77": end}))
+    spans = [(body["start_ts"], body["end_ts"]) for _, _, body in server.asked]
     assert [b - a for a, b in spans] == [15 * 86400 - 23400, 15 * 86400, 86400 + 2 * 23400 - 23400]
     assert spans[0][0] == START.timestamp()
     assert spans[-1][1] == end.timestamp()
-    assert all(dict(query)["market"] == "77" and dict(query)["fidelity"] == "10" for _, query, _ in server.asked)
-    assert pages[0].objects[0].payload == b'{"history":[{"t":1,"p":0.50}]}'
+    assert all(body["markets"] == ["77"] and body["fidelity"] == 10 for _, _, body in server.asked)
+    assert pages[0].objects[0].payload == b'[{"t":1,"p":0.50}]'
     assert json.loads(pages[0].objects[0].context or "") == {
         "token_id": "77",
         "start_ts": spans[0][0],
@@ -277,24 +267,13 @@ def test_odd_points_of_one_token_cost_the_others_nothing() -> None:
 def test_a_clob_listing_ends_at_lte_and_never_sends_it() -> None:
     def answer(_path: str, query: dict[str, str]) -> Any:
         last = query.get("next_cursor") == "NTAw"
-        return {"data": [{"condition_id": "0x2" if last else "0x1"}], "next_cursor": "LTE=" if last else "NTAw"}
+        return {"data": [{"id": "2" if last else "1"}], "next_cursor": "LTE=" if last else "NTAw"}
 
-    server = Server(answer)
-    assert keys(run(server, lambda c: c.clob.markets())) == ["0x1", "0x2"]
-    assert [query for _, query, _ in server.asked] == [[], [("next_cursor", "NTAw")]]
+    server, code = Server(answer), ("builder_code", "0xb")
+    assert keys(run(server, lambda c: c.clob.builder_trades("0xb"))) == ["1", "2"]
+    assert [query for _, query, _ in server.asked] == [[code], [code, ("next_cursor", "NTAw")]]
     with pytest.raises(BadRequest, match="LTE="):
-        run(server, lambda c: c.clob.markets(cursor="LTE="))
-
-
-def test_a_clob_listing_may_bring_nothing_new_for_three_pages() -> None:
-    stale = iter([1, 1, 1, 1, 2])
-
-    def answer(_path: str, _query: dict[str, str]) -> Any:
-        n = next(stale)
-        return {"data": [{"condition_id": f"0x{n}"}], "next_cursor": "LTE=" if n == 2 else f"c{len(server.asked)}"}
-
-    server = Server(answer)
-    assert keys(run(server, lambda c: c.clob.markets())) == ["0x1"] * 4 + ["0x2"]
+        run(server, lambda c: c.clob.builder_trades("0xb", cursor="LTE="))
 
 
 def test_builder_trades_ask_by_code_and_unix_seconds() -> None:
@@ -319,27 +298,10 @@ def once(server: Server, use: Callable[[PolymarketClient], Any]) -> Any:
     return asyncio.run(main())
 
 
-def test_single_reads_give_pages_and_exact_ticks() -> None:
-    served = {
-        "/tick-size": b'{"minimum_tick_size":0.0025}',
-        "/clob-markets/0xc": b'{"c":"0xc","fd":{"r":0.05,"e":1,"to":true}}',
-        "/markets/0xc": b'{"condition_id":"0xc","tokens":[]}',
-        "/books": b'[ {"asset_id":"7"} ]',
-        "/fees/builder-fees/0xb": b'{"builder_maker_fee_rate_bps":0,"builder_taker_fee_rate_bps":50}',
-        "/v2/status": b'{"data":"OK"}',
-    }
-    server = Server(lambda path, _q: served[path])
-    assert once(server, lambda c: c.clob.tick_size("7")) == Decimal("0.0025")
-    assert once(server, lambda c: c.clob.books(["7"])) == served["/books"]
-    for use, endpoint, key in [
-        (lambda c: c.clob.clob_market("0xc"), "clob_market_info", "0xc"),
-        (lambda c: c.clob.market("0xc"), "clob_markets", "0xc"),
-        (lambda c: c.clob.builder_fees("0xb"), "builder_fees", None),
-        (lambda c: c.data.status(), "data_status", None),
-    ]:
-        page = once(server, use)
-        assert (page.endpoint, keys([page])) == (endpoint, [key])
-        assert page.objects[0].payload in served.values()
+def test_books_of_many_tokens_come_in_one_answer_as_served() -> None:
+    server = Server(lambda _p, _q: b'[ {"asset_id":"7"} ]')
+    assert once(server, lambda c: c.clob.books(["7", "8"])) == b'[ {"asset_id":"7"} ]'
+    assert server.asked == [("/books", [], [{"token_id": "7"}, {"token_id": "8"}])]
 
 
 def test_books_of_more_tokens_than_one_request_takes_are_refused_before_they_are_asked_for() -> None:
@@ -353,7 +315,7 @@ def test_an_error_inside_a_200_is_an_error() -> None:
     with pytest.raises(RateLimited, match="Too Many Requests"):
         run(Server(lambda _p, _q: {"error": "Too Many Requests"}), lambda c: c.data.trades())
     with pytest.raises(BadRequest, match="Invalid payload"):
-        run(Server(lambda _p, _q: {"error": "Invalid payload"}), lambda c: c.clob.markets())
+        run(Server(lambda _p, _q: {"error": "Invalid payload"}), lambda c: c.clob.builder_trades("0xb"))
 
 
 def test_a_429_without_json_is_retried_and_then_reported() -> None:
@@ -391,9 +353,9 @@ def test_the_hosts_are_those_of_the_settings() -> None:
     async def main() -> None:
         settings = Settings.model_validate(values)
         async with PolymarketClient(settings, transport=httpx.MockTransport(handler), sleep=no_sleep) as opened:
-            for listing in (opened.gamma.markets(), opened.clob.markets(), opened.data.trades()):
+            for listing in (opened.gamma.markets(), opened.clob.builder_trades("0xb"), opened.data.trades()):
                 assert len([page async for page in listing]) == 1
 
     asyncio.run(main())
     base = "http://127.0.0.1:9"
-    assert seen == [f"{base}/gamma/markets/keyset", f"{base}/api/markets", f"{base}/data/v2/trades"]
+    assert seen == [f"{base}/gamma/markets/keyset", f"{base}/api/builder/trades", f"{base}/data/v2/trades"]

@@ -74,22 +74,19 @@ def listed(name: str, key: str | None, where: str, context: Mapping[str, object]
     return read
 
 
-def single(name: str | None, key: str | None, where: str, context: Mapping[str, object] | None = None) -> Read:
-    """Reads an answer that is one object, or has it as member ``name``; SchemaDrift where it is not."""
+def single(where: str) -> Read:
+    """Reads an answer that is one object without an id; SchemaDrift where it is none."""
 
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
-        found = body if name is None else members(body, where).get(name)
-        if found is None:
-            raise _drift(body, f"{where} $.{name}", "an object, it is missing")
-        members(found, f"{where} $.{name or ''}")
-        return [cut(found.strip(), key, context)], None
+        members(body, where)
+        return [cut(body.strip(), None)], None
 
     return read
 
 
-def candle_list(where: str, ticker: str, period: int, span: tuple[int, int], tier: str) -> Read:
-    """Reads ``{ticker, candlesticks: [...]}`` of one market as one object."""
-    context = _candle_context(ticker, period, span, tier)
+def candle_list(where: str, ticker: str, period: int, span: tuple[int, int]) -> Read:
+    """Reads ``{ticker, candlesticks: [...]}`` of one archived market as one object."""
+    context = _candle_context(ticker, period, span, "historical")
 
     def read(body: bytes) -> tuple[list[RawObject], str | None]:
         rows(body, "candlesticks", where)

@@ -1,4 +1,4 @@
-"""Kalshi's public reads: exchange, series, events, collections, markets; trades, candles and books by inheritance.
+"""Kalshi's public reads: series, events, collections, markets; trades, candles and books by inheritance.
 
 Belongs here: paths, filters and limits of listings (reference/kalshi sections 3 and 4). Times in are aware and
 go out as whole Unix seconds, rounded down. Objects are as served; prices and sizes are not read.
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Literal
 
-from echelon_pipeline.venues.kalshi.answers import query, segment
+from echelon_pipeline.venues.kalshi.answers import query, single
 from echelon_pipeline.venues.kalshi.feeds import LIMIT, Feeds
 from echelon_pipeline.venues.page import Page
 
@@ -25,18 +25,10 @@ class KalshiClient(Feeds):
     for requests that the venue would refuse.
     """
 
-    # --- exchange
-    def exchange_status(self) -> AsyncIterator[Page]:
-        """Whether the exchange and trading are active, endpoint ``exchange_status``."""
-        return self._one("exchange_status", "/exchange/status", [], None, None)
-
-    def exchange_schedule(self) -> AsyncIterator[Page]:
-        """Standard hours (Eastern time) and maintenance windows, endpoint ``exchange_schedule``."""
-        return self._one("exchange_schedule", "/exchange/schedule", [], "schedule", None)
-
-    def historical_cutoff(self) -> AsyncIterator[Page]:
+    async def historical_cutoff(self) -> AsyncIterator[Page]:
         """Where the live tier begins, endpoint ``historical_cutoff``; it advances, so ask at the start of a run."""
-        return self._one("historical_cutoff", "/historical/cutoff", [], None, None)
+        path = "/historical/cutoff"
+        yield await self._ask("historical_cutoff", path, [], single(path))
 
     # --- series, events, collections
     def series(
@@ -68,27 +60,6 @@ class KalshiClient(Feeds):
         )
         return self._pages("events", "/events", asked, "events", "event_ticker", {"multivariate": False})
 
-    def event(self, event_ticker: str, *, with_nested_markets: bool | None = None) -> AsyncIterator[Page]:
-        """One event; NotFound where the venue does not know it."""
-        asked = query(with_nested_markets=with_nested_markets)
-        return self._one("events", f"/events/{segment(event_ticker)}", asked, "event", "event_ticker")
-
-    def multivariate_events(
-        self,
-        *,
-        series_ticker: str | None = None,
-        collection_ticker: str | None = None,
-        with_nested_markets: bool | None = None,
-    ) -> AsyncIterator[Page]:
-        """Combo events, not in order of time; filters: a series or a collection, not both."""
-        asked = query(
-            series_ticker=series_ticker,
-            collection_ticker=collection_ticker,
-            with_nested_markets=with_nested_markets,
-            limit=EVENTS_LIMIT,
-        )
-        return self._pages("events", "/events/multivariate", asked, "events", "event_ticker", {"multivariate": True})
-
     def multivariate_collections(
         self, *, status: Literal["unopened", "open", "closed"] | None = None, series_ticker: str | None = None
     ) -> AsyncIterator[Page]:
@@ -96,11 +67,6 @@ class KalshiClient(Feeds):
         asked = query(status=status, series_ticker=series_ticker, limit=EVENTS_LIMIT)
         path = "/multivariate_event_collections"
         return self._pages("multivariate_collections", path, asked, "multivariate_contracts", "collection_ticker")
-
-    def multivariate_collection(self, collection_ticker: str) -> AsyncIterator[Page]:
-        """One collection."""
-        path = f"/multivariate_event_collections/{segment(collection_ticker)}"
-        return self._one("multivariate_collections", path, [], "multivariate_contract", "collection_ticker")
 
     # --- markets
     def markets(
@@ -138,10 +104,6 @@ class KalshiClient(Feeds):
         )
         return self._pages("markets", "/markets", asked, "markets", "ticker")
 
-    def market(self, ticker: str) -> AsyncIterator[Page]:
-        """One market of the live tier; NotFound once it is past the cutoff."""
-        return self._one("markets", f"/markets/{segment(ticker)}", [], "market", "ticker")
-
     def historical_markets(
         self,
         *,
@@ -155,7 +117,3 @@ class KalshiClient(Feeds):
             tickers=tickers, event_ticker=event_ticker, series_ticker=series_ticker, mve_filter=mve_filter, limit=LIMIT
         )
         return self._pages("markets", "/historical/markets", asked, "markets", "ticker")
-
-    def historical_market(self, ticker: str) -> AsyncIterator[Page]:
-        """One market of the historical tier."""
-        return self._one("markets", f"/historical/markets/{segment(ticker)}", [], "market", "ticker")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Literal
 
 from echelon_pipeline.venues.kalshi.answers import (
     at_most,
@@ -24,8 +23,6 @@ from echelon_pipeline.venues.page import Page
 LIMIT = 1000  # rows per page of trades and of markets
 TICKERS = 100  # per batch of books or candles
 CANDLES = 10_000  # per answer, all markets together
-
-Tier = Literal["live", "historical"]
 
 
 class Feeds(Reader):
@@ -57,24 +54,16 @@ class Feeds(Reader):
         return self._pages("trades", "/historical/trades", asked, "trades", "trade_id")
 
     # --- candles
-    def candlesticks(
-        self,
-        series_ticker: str,
-        ticker: str,
-        start: datetime,
-        end: datetime,
-        period: int,
-        *,
-        include_latest_before_start: bool = False,
+    async def historical_candlesticks(
+        self, ticker: str, start: datetime, end: datetime, period: int
     ) -> AsyncIterator[Page]:
-        """Candles of one market of the live tier; ``period`` in minutes: 1, 60 or 1440 (Eastern-time days)."""
-        path = f"/series/{segment(series_ticker)}/markets/{segment(ticker)}/candlesticks"
-        return self._candles(path, "live", ticker, start, end, period, include_latest_before_start)
-
-    def historical_candlesticks(self, ticker: str, start: datetime, end: datetime, period: int) -> AsyncIterator[Page]:
-        """Candles of one archived market. Their keys look like the old cents' and hold dollars: tier historical."""
+        """Candles of one archived market; ``period`` in minutes: 1, 60 or 1440 (Eastern-time days). Their keys look
+        like the old cents' and hold dollars: tier historical."""
         path = f"/historical/markets/{segment(ticker)}/candlesticks"
-        return self._candles(path, "historical", ticker, start, end, period, False)
+        for number, (begin, until) in enumerate(windows(start, end, (CANDLES - 2) * period * 60)):
+            asked = query(start_ts=begin, end_ts=until, period_interval=period)
+            read = candle_list(path, ticker, period, (begin, until))
+            yield await self._ask("candlesticks", path, asked, read, number=number)
 
     async def candlesticks_batch(
         self,
@@ -100,16 +89,6 @@ class Feeds(Reader):
             )
             read = candle_lists("/markets/candlesticks", period, (begin, until))
             yield await self._ask("candlesticks", "/markets/candlesticks", asked, read, number=number)
-
-    async def _candles(
-        self, path: str, tier: Tier, ticker: str, start: datetime, end: datetime, period: int, latest: bool
-    ) -> AsyncIterator[Page]:
-        for number, (begin, until) in enumerate(windows(start, end, (CANDLES - 2) * period * 60)):
-            asked = query(
-                start_ts=begin, end_ts=until, period_interval=period, include_latest_before_start=latest or None
-            )
-            read = candle_list(path, ticker, period, (begin, until), tier)
-            yield await self._ask("candlesticks", path, asked, read, number=number)
 
     # --- books
     async def orderbooks(self, tickers: Sequence[str]) -> bytes:

@@ -1,8 +1,7 @@
 """Which statements make rows of Kalshi's payloads.
 
 Belongs here: payload kinds, the fields and words that the parsers know. The statements in
-``sql/parse/kalshi`` interpret payloads. Endpoints that are not named here stay raw only: orderbooks,
-multivariate_collections, exchange_status, exchange_schedule, historical_cutoff.
+``sql/parse/kalshi`` interpret payloads. Collections (multivariate_collections) stay raw only.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import httpx
 from echelon_pipeline.errors import Unauthorized
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.http import Metrics, Policy, Query, VenueHttp
-from echelon_pipeline.venues.kalshi.answers import listed, request_text, single
+from echelon_pipeline.venues.kalshi.answers import listed, request_text
 from echelon_pipeline.venues.kalshi.auth import Signer
 from echelon_pipeline.venues.page import Page
 from echelon_pipeline.venues.walk import Read, walk
@@ -59,12 +59,6 @@ class Reader:
         body = await self._plain(endpoint, path, asked)
         objects, _ = read(body)
         return Page(endpoint, request_text(path, asked), number, self._clock(), tuple(objects))
-
-    async def _one(
-        self, endpoint: str, path: str, asked: Query, name: str | None, key: str | None
-    ) -> AsyncIterator[Page]:
-        """The page of one object: the answer itself, or its member ``name``."""
-        yield await self._ask(endpoint, path, asked, single(name, key, path))
 
     async def _pages(
         self,

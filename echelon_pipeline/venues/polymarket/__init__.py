@@ -1,9 +1,9 @@
 """Polymarket: three hosts, their listings and payload kinds, its streams.
 
 answers.py   cuts objects out of answers, byte for byte; asks one host for pages
-gamma.py     metadata: markets, events, series, tags
-clob.py      sampled prices, books, market flags, builder trades
-data.py      trades, tokens, resolutions, builder statistics (Data API v2)
+gamma.py     metadata: markets, events, series
+clob.py      sampled prices, books, builder trades
+data.py      trades, resolutions, ranking of builders (Data API v2)
 client.py    the three together, with rates, retries and metrics from the settings
 venue.py     its registration
 walks.py     requests for listings, trades, prices

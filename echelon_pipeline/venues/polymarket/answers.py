@@ -58,16 +58,6 @@ def objects(found: Iterable[bytes], *, key: str | None = None, context: object =
     return [RawObject(raw, key_of(raw, key), said) for raw in found]
 
 
-def single(key: str | None = None) -> Cut:
-    """Reads an answer that is one object, kept as served; SchemaDrift where it is none."""
-
-    def cut(body: bytes) -> list[RawObject]:
-        members(body, "single object")
-        return [RawObject(body, key_of(body, key))]
-
-    return cut
-
-
 def key_of(raw: bytes, key: str | None) -> str | None:
     """The venue's id inside an object; None for what is no object (the parsers judge it)."""
     return None if key is None else text_of(first(raw, key))
@@ -113,10 +103,6 @@ class Host:
         self._http = http
         self._clock = clock
 
-    async def body(self, path: str, asked: Query | None = None, *, group: str = "default") -> bytes:
-        """Body of one GET."""
-        return await self._http.get(path, asked or [], group=group)
-
     async def one(self, endpoint: str, path: str, cut: Cut, asked: Query) -> Page:
         """The page of one GET."""
         answer = await self._http.get(path, asked, group=endpoint)
@@ -144,7 +130,6 @@ class Host:
         *,
         param: str,
         start: str | None = None,
-        stall: int = 1,
     ) -> AsyncIterator[Page]:
         """A walk: the filters go with every cursor (the venue forgets them), the cursor as ``param``."""
 
@@ -153,7 +138,7 @@ class Host:
             full = asked if at is None else [*asked, (param, at)]
             return request_text(path, full), await self._http.get(path, full, group=endpoint)
 
-        async for page in walk(endpoint, ask, read, clock=self._clock, stall=stall):
+        async for page in walk(endpoint, ask, read, clock=self._clock):
             yield page
 
 

@@ -1,4 +1,4 @@
-"""CLOB: sampled prices, books, market flags, builder trades.
+"""CLOB: sampled prices, books, builder trades.
 
 Belongs here: the CLOB host's public reads, their caps and cursors (reference: sections 2 and 3).
 """
@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-
-import msgspec
 
 from echelon_pipeline.errors import BadRequest, SchemaDrift
 from echelon_pipeline.venues import cutting
-from echelon_pipeline.venues.cutting import UNREADABLE, MalformedError, sound_list, sound_parts, text_of
+from echelon_pipeline.venues.cutting import MalformedError, sound_list, text_of
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.polymarket.answers import (
     Cut,
     Host,
-    Value,
     as_context,
     at_most,
     chunks,
@@ -27,7 +23,6 @@ from echelon_pipeline.venues.polymarket.answers import (
     objects,
     query,
     seconds,
-    single,
 )
 
 # base64 of -1: the end. Sending it back is answered with 400.
@@ -38,29 +33,11 @@ BOOKS_TOKENS = 50
 WINDOW = timedelta(days=15)
 
 
-class _Tick(msgspec.Struct):
-    minimum_tick_size: Decimal
-
-
 class Clob:
     """Reads of the CLOB host. Prices are 0..1 per share, sizes shares, times aware datetimes."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
-
-    async def prices_history(
-        self, token: str, start: datetime, end: datetime, *, fidelity: int = 60, ended_at: datetime | None = None
-    ) -> AsyncIterator[Page]:
-        """Sampled midpoints of one token in [start, end], one page per window of at most 15 days.
-
-        ``fidelity``: minutes between points. ``ended_at``: when trading ended, where it is known; it goes into
-        the context as ``trading_ended_ts``, so that the parser can leave out what was sampled after it.
-        The object is the answer as served: an extra point stamped "now" may be its last one.
-        """
-        for begin, until in windows(start, end):
-            asked = query(market=token, startTs=seconds(begin), endTs=seconds(until), fidelity=fidelity)
-            context = _sampled(token, begin, until, fidelity, ended_at)
-            yield await self._host.one("prices_history", "/prices-history", _history(token, context), asked)
 
     async def batch_prices_history(
         self,
@@ -71,8 +48,13 @@ class Clob:
         fidelity: int = 60,
         ended_at: Mapping[str, datetime] | None = None,
     ) -> AsyncIterator[Page]:
-        """Like ``prices_history`` for many tokens, 20 per request: one page per answer, one object per token
-        (its array of points as served, key: token). Tokens that are missing from the answer give no object."""
+        """Sampled midpoints in [start, end], 20 tokens and at most 15 days per request: one page per answer, one object
+        per token (its array of points as served, key: token). Tokens that are missing from the answer give no object.
+
+        ``fidelity``: minutes between points. ``ended_at``: when trading ended, where it is known; it goes into
+        the context as ``trading_ended_ts``, so that the parser can leave out what was sampled after it. An extra point
+        stamped "now" may be the last one.
+        """
         ends = ended_at or {}
         for some in chunks(tokens, BATCH_TOKENS):
             for begin, until in windows(start, end):
@@ -90,27 +72,6 @@ class Clob:
         body = [{"token_id": token} for token in at_most("/books", tokens, BOOKS_TOKENS)]
         return await self._host.posted_body("/books", body, group="books")
 
-    async def tick_size(self, token: str) -> Decimal:
-        """Smallest price step of a token, now."""
-        body = await self._host.body("/tick-size", query(token_id=token), group="tick_size")
-        try:
-            return msgspec.json.decode(body, type=_Tick).minimum_tick_size
-        except UNREADABLE as error:
-            raise SchemaDrift(f"/tick-size: expected a number at $.minimum_tick_size, got {body[:120]!r}") from error
-
-    async def clob_market(self, condition: str) -> Page:
-        """Compact market with the fee schedule in force (``fd``), endpoint ``clob_market_info``."""
-        return await self._host.one("clob_market_info", f"/clob-markets/{condition}", single("c"), [])
-
-    async def market(self, condition: str) -> Page:
-        """One market with its winner flags, endpoint ``clob_markets``. NotFound until the CLOB knows it."""
-        return await self._host.one("clob_markets", f"/markets/{condition}", single("condition_id"), [])
-
-    def markets(self, *, cursor: str | None = None) -> AsyncIterator[Page]:
-        """Every market ever, 1000 per page, endpoint ``clob_markets``. The stream was seen to need up to
-        three pages without anything new before it advances."""
-        return self._listing("clob_markets", "/markets", "condition_id", cursor, stall=3)
-
     def builder_trades(
         self,
         code: str,
@@ -121,34 +82,22 @@ class Clob:
         market: str | None = None,
     ) -> AsyncIterator[Page]:
         """Order legs that carried a builder code (bytes32 hex), 300 per page, key: leg id."""
-        return self._listing(
-            "builder_trades",
-            "/builder/trades",
-            "id",
-            cursor,
+        path = "/builder/trades"
+        if cursor == END:
+            raise BadRequest(f"{path}: cursor {END} is the end of the listing and cannot be requested")
+
+        def read(body: bytes) -> tuple[list[RawObject], str | None]:
+            legs = objects(listed(body, "data", path), key="id")
+            following = text_of(members(body, path).get("next_cursor"))
+            return legs, None if following == END else following
+
+        asked = query(
             builder_code=code,
             market=market,
             after=None if after is None else seconds(after),
             before=None if before is None else seconds(before),
         )
-
-    async def builder_fees(self, code: str) -> Page:
-        """Maker and taker fee of a builder in basis points, endpoint ``builder_fees``; NotFound if unknown."""
-        return await self._host.one("builder_fees", f"/fees/builder-fees/{code}", single(None), [])
-
-    def _listing(
-        self, endpoint: str, path: str, key: str, cursor: str | None, *, stall: int = 1, **filters: Value
-    ) -> AsyncIterator[Page]:
-        if cursor == END:
-            raise BadRequest(f"{path}: cursor {END} is the end of the listing and cannot be requested")
-
-        def read(body: bytes) -> tuple[list[RawObject], str | None]:
-            found = objects(listed(body, "data", path), key=key)
-            following = text_of(members(body, path).get("next_cursor"))
-            return found, None if following == END else following
-
-        asked = query(**filters)
-        return self._host.pages(endpoint, path, asked, read, param="next_cursor", start=cursor, stall=stall)
+        return self._host.pages("builder_trades", path, asked, read, param="next_cursor", start=cursor)
 
 
 def windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -172,14 +121,6 @@ def _sampled(token: str, begin: datetime, until: datetime, fidelity: int, ended_
             **({} if ended_at is None else {"trading_ended_ts": seconds(ended_at)}),
         }
     )
-
-
-def _history(token: str, context: str | None) -> Cut:
-    def cut(body: bytes) -> list[RawObject]:
-        listed(body, "history", "/prices-history")
-        return [RawObject(part, token, context) for part in sound_parts(body, "history")]
-
-    return cut
 
 
 def _histories(contexts: Mapping[str, str | None]) -> Cut:

@@ -1,4 +1,4 @@
-"""Data API v2: trades, tokens, resolutions, sampled prices, builder statistics.
+"""Data API v2: trades, resolutions, ranking of builders.
 
 Belongs here: the paths below ``/v2``, their envelope, caps and cursors (reference: section 4). Sizes are
 shares, prices 0..1. Answers may be cached by the venue: trades for up to five minutes.
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 
-from echelon_pipeline.errors import BadRequest, SchemaDrift
-from echelon_pipeline.venues.cutting import first, lists, plain, sound_list, text_of
+from echelon_pipeline.errors import SchemaDrift
+from echelon_pipeline.venues.cutting import first, plain, text_of
 from echelon_pipeline.venues.page import Page, RawObject
 from echelon_pipeline.venues.polymarket.answers import (
     Cut,
     Host,
-    as_context,
     at_most,
     chunks,
     listed,
@@ -23,16 +22,11 @@ from echelon_pipeline.venues.polymarket.answers import (
     objects,
     query,
     seconds,
-    single,
 )
-from echelon_pipeline.venues.polymarket.clob import windows
 from echelon_pipeline.venues.walk import Read
 
 LIMIT = 1000
-PRICES_LIMIT = 10_000
 CONDITIONS = 20
-TOKENS = 50
-TOKEN_CONDITIONS = 10
 
 
 class Data:
@@ -76,72 +70,18 @@ class Data:
             _check_filter(page, wanted)
             yield page
 
-    async def tokens(self, *, token_ids: Sequence[str] = (), conditions: Sequence[str] = ()) -> AsyncIterator[Page]:
-        """Token to market references, endpoint ``tokens``: 50 tokens or 10 conditions per request."""
-        if bool(token_ids) == bool(conditions):
-            raise BadRequest("/v2/tokens: give token_ids or conditions, exactly one of them")
-        for some in chunks(token_ids, TOKENS):
-            yield await self._listed("tokens", "/v2/tokens", "token_id", token_id=",".join(some))
-        for some in chunks(conditions, TOKEN_CONDITIONS):
-            yield await self._listed("tokens", "/v2/tokens", "token_id", condition=",".join(some))
-
     async def resolutions(self, conditions: Sequence[str]) -> AsyncIterator[Page]:
         """Resolution life cycle and payouts (micro-dollars per share), 20 conditions per request."""
+        path = "/v2/resolutions"
         for some in chunks(conditions, CONDITIONS):
-            yield await self._listed("resolutions", "/v2/resolutions", "condition_id", condition=",".join(some))
-
-    async def prices_history(
-        self,
-        token: str,
-        start: datetime,
-        end: datetime,
-        *,
-        bucket_seconds: int = 3600,
-        ended_at: datetime | None = None,
-    ) -> AsyncIterator[Page]:
-        """Sampled prices of one token, windows of at most 15 days; the object is a page's array of points
-        ``{timestamp, price, resolution_seconds}``, endpoint ``prices_history``, context source ``data_v2``."""
-        number = 0
-        for begin, until in windows(start, end):
-            context = as_context(
-                {
-                    "token_id": token,
-                    "start_ts": seconds(begin),
-                    "end_ts": seconds(until),
-                    "fidelity": max(1, bucket_seconds // 60),
-                    "source": "data_v2",
-                    **({} if ended_at is None else {"trading_ended_ts": seconds(ended_at)}),
-                }
-            )
-            asked = query(
-                token_id=token,
-                start=seconds(begin),
-                end=seconds(until),
-                bucket_seconds=bucket_seconds,
-                limit=PRICES_LIMIT,
-            )
-            read = _points(token, context)
-            async for page in self._host.pages("prices_history", "/v2/prices-history", asked, read, param="cursor"):
-                yield Page(page.endpoint, page.request, number, page.received_at, page.objects, page.cursor)
-                number += 1
+            asked = query(condition=",".join(some))
+            yield await self._host.one("resolutions", path, _data(path, "condition_id"), asked)
 
     def builders_leaderboard(self, time_period: str = "all") -> AsyncIterator[Page]:
         """Builders by volume in shares; ``time_period``: day, week, month or all."""
         path = "/v2/builders/leaderboard"
         asked = query(time_period=time_period, limit=LIMIT)
         return self._host.pages("builders_leaderboard", path, asked, _envelope(path, "builder_code"), param="cursor")
-
-    async def builders_volume(self, interval: str = "day", *, limit: int | None = None) -> Page:
-        """Volume in shares by builder and bucket; ``interval``: day, week, month or all; at most 90 buckets."""
-        asked = query(interval=interval, limit=limit)
-        return await self._host.one("builders_volume", "/v2/builders/volume", _data("/v2/builders/volume", None), asked)
-
-    async def status(self) -> Page:
-        """How fresh the Data API is, endpoint ``data_status``, as served."""
-        return await self._host.one("data_status", "/v2/status", single(), [])
-
-    async def _listed(self, endpoint: str, path: str, key: str, **asked: str) -> Page:
-        return await self._host.one(endpoint, path, _data(path, key), query(**asked))
 
 
 def _envelope(path: str, key: str) -> Read:
@@ -151,20 +91,7 @@ def _envelope(path: str, key: str) -> Read:
     return read
 
 
-def _points(token: str, context: str | None) -> Read:
-    path = "/v2/prices-history"
-
-    def read(body: bytes) -> tuple[list[RawObject], str | None]:
-        following = _next(body, path)
-        if not listed(body, "data", path):
-            return [], following
-        parts = [part for points in lists(body, "data") for part in sound_list(points)]
-        return [RawObject(part, token, context) for part in parts], following
-
-    return read
-
-
-def _data(path: str, key: str | None) -> Cut:
+def _data(path: str, key: str) -> Cut:
     def cut(body: bytes) -> list[RawObject]:
         return objects(listed(body, "data", path), key=key)
 

@@ -1,4 +1,4 @@
-"""Gamma: metadata of markets, events, series and tags.
+"""Gamma: metadata of markets, events and series.
 
 Belongs here: Gamma's paths, filters, caps and cursors (reference: section 1). Prices and volumes in these
 objects are as of now and up to five minutes old.
@@ -33,14 +33,12 @@ from echelon_pipeline.venues.polymarket.answers import (
     objects,
     query,
     rows,
-    single,
 )
 from echelon_pipeline.venues.walk import Read
 
 # The venue silently clamps larger limits.
 KEYSET_LIMIT = 100
 SERIES_LIMIT = 50
-TAGS_LIMIT = 100
 
 
 class Gamma:
@@ -83,23 +81,9 @@ class Gamma:
             yield replace(page, objects=tuple(_sound_event(o) for o in page.objects))
             yield nested_markets(page)
 
-    async def event(self, event_id: str) -> AsyncIterator[Page]:
-        """One event and its markets, as two pages like ``events``. NotFound for an unknown id."""
-        page = await self._host.one("events", f"/events/{event_id}", single("id"), [])
-        yield replace(page, objects=tuple(_sound_event(o) for o in page.objects))
-        yield nested_markets(page)
-
-    async def market(self, market_id: str) -> Page:
-        """One market by its Gamma id (not the condition id). NotFound for an unknown id."""
-        return await self._host.one("markets", f"/markets/{market_id}", single("conditionId"), [])
-
     def series(self, **filters: Value) -> AsyncIterator[Page]:
         """All series; the ordering by volume is left out because the server fails on it."""
         return self._offset("series", "/series", SERIES_LIMIT, filters)
-
-    def tags(self, **filters: Value) -> AsyncIterator[Page]:
-        """All tags."""
-        return self._offset("tags", "/tags", TAGS_LIMIT, filters)
 
     async def _offset(self, endpoint: str, path: str, limit: int, filters: dict[str, Value]) -> AsyncIterator[Page]:
         """Bare arrays by offset. The walk ends with the first empty page: a short page may be a clamped one."""

@@ -1,8 +1,7 @@
 """Which statements make rows of Polymarket's payloads.
 
 Belongs here: payload kinds, the fields and words that the parsers know. The statements in
-``sql/parse/polymarket`` interpret payloads. Endpoints that are not named here stay raw only:
-tags, tokens, books, clob_market_info, builders_volume, builder_fees, data_status.
+``sql/parse/polymarket`` interpret payloads.
 """
 
 from __future__ import annotations
