@@ -47,11 +47,12 @@ _TERMINATED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
 class _Pools(InstanceConcurrencyContext):
-    """Slots of pools. ``waiting``: the pool that each waiting step waits for."""
+    """Slots of pools. ``waiting``: the pool that each waiting step waits for. ``warehouse``: the home of the run."""
 
-    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun, warehouse: Warehouse) -> None:
         super().__init__(instance, run)
         self.waiting: dict[str, str] = {}
+        self.warehouse = warehouse
 
     def claim(self, concurrency_key: str, step_key: str, step_priority: int = 0) -> bool:
         claimed = bool(super().claim(concurrency_key, step_key, step_priority))
@@ -85,7 +86,7 @@ class _Active(ActiveExecution):
         now, instance = time.monotonic(), self.pools._instance  # noqa: SLF001 - our superclass's
         if self._ended_dead_at is None or now - self._ended_dead_at > END_DEAD_RUNS_EVERY:
             self._ended_dead_at = now
-            end_dead_runs(instance, Warehouse().settings())
+            end_dead_runs(instance, self.pools.warehouse.settings())
         if self._logged_at is None or now - self._logged_at > LOG_EVERY:
             self._logged_at = now
             for pool in sorted(set(self.pools.waiting.values())):
@@ -125,7 +126,10 @@ def _terminable(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 
 
 class SteadyExecutor(Executor):
-    """Executes the steps. A run that is interrupted, by a signal or in the UI, ends as canceled."""
+    """Executes the steps of runs on one home. A run that is interrupted, by a signal or in the UI, ends as canceled."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
 
     @property
     def retries(self) -> RetryMode:
@@ -141,7 +145,7 @@ class SteadyExecutor(Executor):
             if found is not None and not found.is_finished:
                 instance.report_run_canceled(found, "The run did not end in time; its process was killed.")
 
-        beats = beating(Warehouse().settings(), run.run_id)
+        beats = beating(self._warehouse.settings(), run.run_id)
         with stopping.handling_signals(), stopping.before_forced_exit(cancel), beats, _terminable(instance, run.run_id):
             try:
                 yield from self._steps(plan_context, execution_plan)
@@ -155,7 +159,7 @@ class SteadyExecutor(Executor):
     def _steps(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         yield from ExecuteRunWithPlanIterable(
             execution_plan=execution_plan,
-            iterator=_events,
+            iterator=self._events,
             execution_context_manager=PlanExecutionContextManager(
                 job=plan_context.job,
                 retry_mode=plan_context.retry_mode,
@@ -168,13 +172,17 @@ class SteadyExecutor(Executor):
             ),
         )
 
+    def _events(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        with _Pools(job_context.instance, job_context.dagster_run, self._warehouse) as pools:
+            yield from inner_plan_execution_iterator(job_context, _Plan(*execution_plan), pools)
 
-def _events(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-    with _Pools(job_context.instance, job_context.dagster_run) as pools:
-        yield from inner_plan_execution_iterator(job_context, _Plan(*execution_plan), pools)
 
+def steady_executor(warehouse: Warehouse) -> dg.ExecutorDefinition:
+    """Executes all steps of a run in one process, on the home of ``warehouse``."""
 
-@dg.executor(name="in_process")
-def steady_executor(_context: dg.InitExecutorContext) -> SteadyExecutor:
-    """Executes all steps of a run in one process."""
-    return SteadyExecutor()
+    @dg.executor(name="in_process")
+    def in_process(_context: dg.InitExecutorContext) -> SteadyExecutor:
+        """Executes all steps of a run in one process."""
+        return SteadyExecutor(warehouse)
+
+    return in_process

@@ -19,7 +19,6 @@ import dagster as dg
 from echelon_pipeline import stopping
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.defs.assets.books import capture_key
-from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.errors import BadSettings
@@ -160,7 +159,6 @@ def listen_job(shift: float) -> dg.JobDefinition:
     @dg.job(
         name=LISTEN,
         hooks={say_failure_class},
-        executor_def=steady_executor,
         tags={"dagster/max_retries": "0", "dagster/max_runtime": str(int(shift) + 600)},
     )
     def listen() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.jobs import WORK
 from echelon_pipeline.errors import BadSettings
@@ -46,7 +45,7 @@ def rederive_tables(context: dg.OpExecutionContext, warehouse: Resource, config:
     context.add_output_metadata(_metadata(done))
 
 
-@dg.job(name="rederive", hooks={say_failure_class}, executor_def=steady_executor, tags=WORK)
+@dg.job(name="rederive", hooks={say_failure_class}, tags=WORK)
 def rederive_job() -> None:
     """Derives core tables again from raw, without requests to a venue."""
     rederive_tables()

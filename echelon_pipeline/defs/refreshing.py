@@ -9,7 +9,6 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.closing import PUBLISHED, require_built
 from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
-from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.jobs import WORK
 from echelon_pipeline.ingest.newer_parsers import rederive_stale
@@ -51,7 +50,7 @@ def publish_refreshed(context: dg.OpExecutionContext, warehouse: Resource, parts
     require_built(settings)
 
 
-@dg.job(hooks={say_failure_class}, executor_def=steady_executor, tags=WORK)
+@dg.job(hooks={say_failure_class}, tags=WORK)
 def refresh() -> None:
     """Builds stale marts, inputs first, then publishes once."""
     publish_refreshed(refresh_marts())

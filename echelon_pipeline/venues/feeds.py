@@ -82,7 +82,6 @@ class PriceTarget:
 
     instrument_id: str
     native_id: str
-    series_native_id: str | None
     token_id: str | None
     trading_ended_at: datetime | None
     settled_at: datetime | None

@@ -13,6 +13,7 @@ from echelon_pipeline.errors import AnswerTooLarge, CorruptStore, RuleViolation,
 from echelon_pipeline.ops import failures
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.launching import execute
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 
 NAMED = [
@@ -48,7 +49,7 @@ def said(
         with classified():
             raise error
 
-    @dg.job(executor_def=steady_executor, logger_defs={"console": console(whole=whole)})
+    @dg.job(executor_def=steady_executor(Warehouse()), logger_defs={"console": console(whole=whole)})
     def failing() -> None:
         step()
 

@@ -34,6 +34,7 @@ from echelon_pipeline.ops import failures
 from echelon_pipeline.ops.dead_runs import end_dead_runs
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.launching import _failure, execute
+from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.heartbeats import beat
@@ -64,7 +65,7 @@ def job_of(step: Callable[[], None], pool: str | None = None) -> tuple[dg.JobDef
         with classified():
             stopping.check()
 
-    @dg.job(executor_def=executor.steady_executor)
+    @dg.job(executor_def=executor.steady_executor(Warehouse()))
     def both() -> None:
         first()
         second()
@@ -265,10 +266,14 @@ def test_no_step_has_a_retry_policy_of_dagster() -> None:
     """It takes an interrupt for a failure: the step is tried again, and the run goes on."""
     from echelon_pipeline_tests.loaded import defs
 
-    repository = defs().get_repository_def()
+    definitions = defs()
+    steady = definitions.executor
+    assert isinstance(steady, dg.ExecutorDefinition)
+    assert isinstance(steady.executor_creation_fn(None), executor.SteadyExecutor)  # type: ignore[arg-type,misc]
+    repository = definitions.get_repository_def()
     for name in repository.job_names:
         job = repository.get_job(name)
-        assert job.executor_def is executor.steady_executor or name.startswith("__"), name
+        assert job.executor_def is steady or name.startswith("__"), name
         for node in job.nodes:
             assert node.retry_policy is None, (name, node.name)
             assert node.definition.retry_policy is None, (name, node.name)  # type: ignore[attr-defined]

@@ -37,6 +37,17 @@ def test_two_homes_in_one_process_publish_each_its_own_file(tmp_path: Path) -> N
     assert one.published_file.stat().st_ino != other.published_file.stat().st_ino
 
 
+def test_a_run_leaves_no_trace_in_the_home_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "of the environment"
+    monkeypatch.setenv("ECHELON_HOME", str(named))
+    settings = home(tmp_path / "own")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert execute(build_defs(settings).resolve_job_def("refresh"), settings, instance).success
+    assert not named.exists()
+
+
 def test_a_home_built_for_has_its_own_days_schedules_and_longest_shift(tmp_path: Path) -> None:
     plain = build_defs(home(tmp_path / "one"))
     other = build_defs(

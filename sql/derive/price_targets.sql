@@ -30,7 +30,6 @@ SELECT
     max(d.day_at) + INTERVAL 1 DAY AS last_at,
     i.instrument_id,
     i.native_id,
-    split_part(i.series_id, ':', 2) AS series_native_id,
     o.token_id,
     i.trading_ended_at,
     i.settled_at
@@ -65,5 +64,5 @@ WHERE (i.status <> 'unopened' OR i.opens_at IS NOT NULL)
                 )
         )
     ))
-GROUP BY i.instrument_id, i.native_id, i.series_id, o.token_id, i.trading_ended_at, i.settled_at
+GROUP BY i.instrument_id, i.native_id, o.token_id, i.trading_ended_at, i.settled_at
 ORDER BY i.instrument_id
