@@ -1,4 +1,4 @@
-"""The base of all groups of settings: environment names of fields, and checks that several groups use.
+"""The base of all groups of settings: environment names of fields, and types of fields that several groups use.
 
 Belongs here: the base of a group. The field ``publish_every`` is the variable ``ECHELON_PUBLISH_EVERY``; a
 ``validation_alias`` sets another name.
@@ -7,8 +7,9 @@ Belongs here: the base of a group. The field ``publish_every`` is the variable `
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, SecretStr, ValidationInfo
+from pydantic import AfterValidator, AliasGenerator, BaseModel, ConfigDict, SecretStr
 
 from echelon_pipeline.settings.urls import check_url
 
@@ -34,15 +35,26 @@ def listed(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
-def venue_url(value: str | None, info: ValidationInfo) -> str | None:
-    """Validates a URL of a venue: http, or ws if the field's name contains ``ws_``. Raises ValueError."""
-    if value is not None:
-        check_url(value, ("wss", "ws") if "ws_" in str(info.field_name) else ("https", "http"), credentials=False)
-    return value
+def _venue_url(*schemes: str) -> AfterValidator:
+    """Validates a URL of a venue. Raises ValueError."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None:
+            check_url(value, schemes, credentials=False)
+        return value
+
+    return AfterValidator(check)
 
 
-def one_line(value: SecretStr | None) -> SecretStr | None:
+def _one_line(value: SecretStr | None) -> SecretStr | None:
     """Validates a key: no blanks, no line feeds. Raises ValueError."""
     if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
         raise ValueError("it contains a blank, a line feed or another character that a key cannot have")
     return value
+
+
+# Types of a venue's fields.
+HttpUrl = Annotated[str, _venue_url("https", "http")]
+WsUrl = Annotated[str, _venue_url("wss", "ws")]
+OptionalHttpUrl = Annotated[str | None, _venue_url("https", "http")]
+OptionalKey = Annotated[SecretStr | None, AfterValidator(_one_line)]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr
 
-from echelon_pipeline.settings.group import Group, one_line, venue_url
+from echelon_pipeline.settings.group import Group, OptionalHttpUrl, OptionalKey, WsUrl
 
 KALSHI_PROD = "https://external-api.kalshi.com/trade-api/v2"
 KALSHI_DEMO = "https://external-api.demo.kalshi.co/trade-api/v2"
@@ -21,17 +21,17 @@ class KalshiSettings(Group):
     kalshi_rps: float = Field(
         10.0, gt=0, description="Kalshi requests per second (the limit without a key is undocumented)."
     )
-    kalshi_base_url: str | None = Field(
+    kalshi_base_url: OptionalHttpUrl = Field(
         None,
         validation_alias="KALSHI_BASE_URL",
         description="Kalshi REST base URL. Default: production, or demo with KALSHI_USE_DEMO or USE_TESTNET.",
     )
-    kalshi_ws_url: str = Field(
+    kalshi_ws_url: WsUrl = Field(
         "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
         validation_alias="KALSHI_WS_URL",
         description="Kalshi WebSocket URL.",
     )
-    kalshi_ws_demo_url: str = Field(
+    kalshi_ws_demo_url: WsUrl = Field(
         "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2",
         validation_alias="KALSHI_WS_DEMO_URL",
         description="Kalshi demo WebSocket URL.",
@@ -65,7 +65,7 @@ class KalshiSettings(Group):
         validation_alias="KALSHI_BATCH_SIZE",
         description="Tickers per batch request (the venue's limit is 100).",
     )
-    kalshi_api_key: SecretStr | None = Field(
+    kalshi_api_key: OptionalKey = Field(
         None,
         validation_alias="KALSHI_API_KEY",
         description="Kalshi key id; only used for requests that must be signed.",
@@ -85,16 +85,6 @@ class KalshiSettings(Group):
         validation_alias="KALSHI_CREDENTIALS_ENCRYPTION_KEY",
         description="Key of the credentials vault.",
     )
-
-    @field_validator("kalshi_base_url", "kalshi_ws_url", "kalshi_ws_demo_url")
-    @classmethod
-    def _kalshi_url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return venue_url(value, info)
-
-    @field_validator("kalshi_api_key")
-    @classmethod
-    def _kalshi_key(cls, value: SecretStr | None) -> SecretStr | None:
-        return one_line(value)
 
     @property
     def kalshi_rest(self) -> str:

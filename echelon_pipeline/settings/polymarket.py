@@ -5,9 +5,9 @@ Belongs here: fields, their checks, and properties computed from them alone.
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr
 
-from echelon_pipeline.settings.group import Group, one_line, venue_url
+from echelon_pipeline.settings.group import Group, HttpUrl, OptionalKey, WsUrl
 
 
 class PolymarketSettings(Group):
@@ -22,39 +22,39 @@ class PolymarketSettings(Group):
     data_rps: float = Field(
         15.0, gt=0, description="Data API requests per second (429 answers were measured at about 30)."
     )
-    polymarket_api_url: str = Field(
+    polymarket_api_url: HttpUrl = Field(
         "https://clob.polymarket.com",
         validation_alias="POLYMARKET_API_URL",
         description="Polymarket CLOB REST base URL.",
     )
-    polymarket_gamma_url: str = Field(
+    polymarket_gamma_url: HttpUrl = Field(
         "https://gamma-api.polymarket.com",
         validation_alias="POLYMARKET_GAMMA_URL",
         description="Polymarket Gamma base URL.",
     )
-    polymarket_data_url: str = Field(
+    polymarket_data_url: HttpUrl = Field(
         "https://data-api.polymarket.com", description="Polymarket Data API base URL (v2 is below /v2)."
     )
-    polymarket_ws_url: str = Field(
+    polymarket_ws_url: WsUrl = Field(
         "wss://ws-subscriptions-clob.polymarket.com/ws/market",
         validation_alias="POLYMARKET_WS_URL",
         description="Polymarket WebSocket URL of the market channel.",
     )
-    polymarket_user_ws_url: str = Field(
+    polymarket_user_ws_url: WsUrl = Field(
         "wss://ws-subscriptions-clob.polymarket.com/ws/user",
         description="Polymarket WebSocket URL of the user channel: an account's own orders and trades.",
     )
-    polymarket_api_key: SecretStr | None = Field(
+    polymarket_api_key: OptionalKey = Field(
         None,
         validation_alias="POLYMARKET_API_KEY",
         description="Polymarket L2 API key; only used by listeners that record an account (`own`).",
     )
-    polymarket_api_secret: SecretStr | None = Field(
+    polymarket_api_secret: OptionalKey = Field(
         None,
         validation_alias="POLYMARKET_API_SECRET",
         description="Polymarket L2 API secret, for listeners that record an account.",
     )
-    polymarket_api_passphrase: SecretStr | None = Field(
+    polymarket_api_passphrase: OptionalKey = Field(
         None, description="Polymarket L2 API passphrase, for listeners that record an account."
     )
     polymarket_private_key: SecretStr | None = Field(
@@ -62,19 +62,3 @@ class PolymarketSettings(Group):
         validation_alias="POLYMARKET_PRIVATE_KEY",
         description="Private key of the Polymarket signer.",
     )
-
-    @field_validator(
-        "polymarket_api_url",
-        "polymarket_gamma_url",
-        "polymarket_data_url",
-        "polymarket_ws_url",
-        "polymarket_user_ws_url",
-    )
-    @classmethod
-    def _polymarket_url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return venue_url(value, info)
-
-    @field_validator("polymarket_api_key", "polymarket_api_secret", "polymarket_api_passphrase")
-    @classmethod
-    def _polymarket_key(cls, value: SecretStr | None) -> SecretStr | None:
-        return one_line(value)
