@@ -34,11 +34,15 @@ NOTHING = Changed()
 EVERYTHING = Changed(everything=True)
 
 
-def changed_since(table_version: TableVersion | None, version: int | None) -> Changed:
-    """Changes in the commits after ``version``, up to ``table_version``. ``version`` None: the table did not exist."""
+def changed_since(table_version: TableVersion | None, version: int | None, table_id: str | None = None) -> Changed:
+    """Changes in the commits after ``version``, up to ``table_version``. ``version`` None: the table did not exist.
+
+    ``table_id``: the id of the table that had ``version``, if known. Versions of a table that was created again say
+    nothing about the earlier table.
+    """
     if table_version is None:
         return NOTHING
-    if version is None or version > table_version.version:
+    if version is None or version > table_version.version or table_id not in (None, table_version.table_id):
         return EVERYTHING
     if version == table_version.version:
         return NOTHING

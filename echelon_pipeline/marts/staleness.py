@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from echelon_pipeline.lake.changes import EVERYTHING, Changed, changed_since
+from echelon_pipeline.lake.delta import TableVersion
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import ALL, Record
 from echelon_pipeline.marts.marts import Mart, Params, Pinned, create_views, listed
@@ -37,7 +39,7 @@ class Staleness:
         checked, versions = known.get((ALL, "checked")), self.versions(mart, pinned)
         if checked is None or checked.inputs != versions:
             seen = json.loads(checked.inputs or "{}") if checked else None
-            changed = {i: EVERYTHING if seen is None else changed_since(pinned[i], seen.get(i)) for i in mart.inputs}
+            changed = {i: EVERYTHING if seen is None else _changed(pinned[i], seen.get(i)) for i in mart.inputs}
             records = [Record(p, "wanted", at) for p in self._wanted(mart, pinned, changed, known)]
             records.append(Record(ALL, "checked", at, versions))
         else:
@@ -57,10 +59,12 @@ class Staleness:
         return sorted(map(str, days | self._invalid(mart, pinned)))
 
     def versions(self, mart: Mart, pinned: Pinned) -> str:
-        """What a check saw: versions of the inputs and of the tables that its ``sql/stale`` statement reads, and the
-        clock's hour if the mart depends on the current time."""
+        """What a check saw: ids and versions of the inputs and of the tables that its ``sql/stale`` statement reads,
+        and the clock's hour if the mart depends on the current time."""
         tables = sorted({*mart.inputs, *(t for s in _stale_statements(mart) for t in listed(s.header["inputs"]))})
-        seen: dict[str, object] = {t: s.version if (s := pinned[t]) else None for t in tables if t != mart.name}
+        seen: dict[str, object] = {
+            t: [s.table_id, s.version] if (s := pinned[t]) else None for t in tables if t != mart.name
+        }
         if "now" in mart.parameters:
             seen["now"] = f"{self._now:%Y-%m-%dT%H}"
         return json.dumps(seen, sort_keys=True)
@@ -75,6 +79,12 @@ class Staleness:
                 )
                 days |= {row[0] for row in connection.execute(statement.text).fetchall()}
         return days
+
+
+def _changed(table_version: TableVersion | None, seen: list[Any] | int | None) -> Changed:
+    """Changes of an input since a check; records of older code have the version without the id."""
+    table_id, version = seen if isinstance(seen, list) else (None, seen)
+    return changed_since(table_version, version, table_id)
 
 
 def _stale_statements(mart: Mart) -> list[Statement]:

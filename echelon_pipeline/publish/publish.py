@@ -91,7 +91,7 @@ def publish(
             require_lineage(settings, last, {n: s.table_version for n, s in sources.items()})
         versions = {name: s.table_version.version if s.table_version else None for name, s in sources.items()}
         changed = is_changed(settings, target, last)
-        if not (force or changed) and _is_fresh(settings, last, versions, soon=soon):
+        if not (force or changed) and _is_fresh(settings, last, sources, soon=soon):
             return None
         if changed:
             _drop_changed(target)
@@ -178,15 +178,18 @@ def _swap(building: Path, target: Path) -> None:
     _fsync(target.parent)
 
 
-def _is_fresh(
-    settings: Settings, last: PublishedFile | None, versions: Mapping[str, int | None], *, soon: bool
-) -> bool:
-    """Whether the published file is recent enough, or was made from exactly these versions."""
+def _is_fresh(settings: Settings, last: PublishedFile | None, sources: Mapping[str, Source], *, soon: bool) -> bool:
+    """Whether the published file is recent enough, or was made from exactly these versions of exactly these tables: a
+    table that was created again may have the number of the version that was published."""
     if last is None or last.path != settings.published_file.absolute():
         return False
     age = (datetime.now(UTC) - last.built_at).total_seconds()
     is_young = not soon and 0 <= age < settings.publish_every
-    return is_young or {name: made.version for name, made in last.tables.items()} == dict(versions)
+    published = {name: (made.table_id, made.version) for name, made in last.tables.items()}
+    return is_young or published == {
+        name: (s.table_version.table_id, s.table_version.version) if s.table_version else (None, None)
+        for name, s in sources.items()
+    }
 
 
 def _drop_changed(target: Path) -> None:

@@ -27,7 +27,7 @@ MART_BUILDS = Table(
             "rows)",
             nullable=False,
         ),
-        Column("inputs", T.TEXT, "JSON: version of each input that was read", is_json=True),
+        Column("inputs", T.TEXT, "JSON: table id and version of each input that was read", is_json=True),
         Column("code", T.TEXT, "hash of the statement and its settings (built)"),
         Column("rows", T.BIGINT, "rows of the part (built)"),
         Column("run_id", T.TEXT, "the run that wrote the record"),

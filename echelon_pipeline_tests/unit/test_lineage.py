@@ -93,6 +93,16 @@ def test_another_table_of_the_same_name_is_accepted_only_after_registration(publ
     assert _trades(published.published_file) == 4
 
 
+def test_a_table_created_again_is_published_also_at_the_number_of_the_published_version(published: Settings) -> None:
+    before = Lake.of(published).version(TRADES)
+    shutil.rmtree(_table(published))
+    _merge(published, 1, 2, 3)
+    assert Lake.of(published).version(TRADES) == before
+    assert publish(published, rebuilt=[TRADES]) is not None
+    assert _trades(published.published_file) == 3
+    assert publish(published) is None
+
+
 def test_a_registered_table_is_accepted_at_its_version_or_later_only(published: Settings) -> None:
     shutil.rmtree(_table(published))
     _merge(published, 1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -195,6 +198,31 @@ def test_building_fresh_days_again_gives_the_same_rows(settings: Settings, lake:
     before = stored(lake, VOLUME)
     assert len(_run(settings, again=True)) == 1
     assert stored(lake, VOLUME) == before
+
+
+def test_an_input_created_again_makes_every_day_stale_also_at_the_checked_version(
+    settings: Settings, lake: Lake
+) -> None:
+    for day in (DAY, LATER):
+        _merge(lake, _trades(range(4), day))
+    _run(settings)
+    checked = lake.version(TRADES)
+    shutil.rmtree(lake.uri(TRADES))
+    for day in (LATER, DAY):
+        _merge(lake, _trades([7], day))
+    assert lake.version(TRADES) == checked
+    assert _run(settings) == [Built(VOLUME, str(DAY), 1), Built(VOLUME, str(LATER), 1)]
+    assert _run(settings) == []
+
+
+def test_a_check_recorded_without_table_ids_makes_no_unchanged_day_stale(settings: Settings, lake: Lake) -> None:
+    _merge(lake, _trades(range(4)))
+    _run(settings)
+    builds = Builds(lake, settings.scratch)
+    (checked,) = (r for r in builds.of(VOLUME) if r.kind == "checked")
+    versions = {name: seen[1] for name, seen in json.loads(checked.inputs or "").items() if seen}
+    builds.record(VOLUME, [replace(checked, inputs=json.dumps(versions))])
+    assert _run(settings) == []
 
 
 def test_after_a_log_cleanup_every_day_may_have_changed(lake: Lake) -> None:
