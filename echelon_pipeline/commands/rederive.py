@@ -52,18 +52,23 @@ def rederive(
 
 
 def rederive_tables(settings: Settings, config: dict[str, Any]) -> None:
-    """Runs the job ``rederive`` with this configuration, then refreshes. Raises RunFailed, RunPostponed."""
+    """Runs the job ``rederive`` with this configuration, then refreshes. Raises BadSettings, RunFailed,
+    RunPostponed."""
     from echelon_pipeline.defs.build import build_defs
+    from echelon_pipeline.ingest.rederive import require_rederivable
     from echelon_pipeline.ops.launching import run_rederive_job
     from echelon_pipeline.ops.warehouse import Warehouse
 
+    require_rederivable(config["tables"])  # before there is a run that can only fail
     with in_dagster(settings), shown_progress(err()) as progress:
         done = run_rederive_job(build_defs(settings, warehouse=Warehouse(settings, progress)), settings, config)
     for name, rows in sorted(done["rows_staged"].items()):
         new, changed = done["rows_new"].get(name, 0), done["rows_changed"].get(name, 0)
         out().print(f"{name}: {rows:,} rows derived, {new:,} new, {changed:,} changed", soft_wrap=True)
-    refresh_and_publish(settings)
-    _print_gaps(done["gaps"])
+    try:
+        refresh_and_publish(settings)
+    finally:
+        _print_gaps(done["gaps"])
 
 
 def _print_gaps(gaps: Sequence[Sequence[Any]]) -> None:

@@ -41,7 +41,7 @@ def rederive_tables(context: dg.OpExecutionContext, warehouse: Resource, config:
         if unknown := sorted(set(config.venues) - set(venue_names())):
             raise BadSettings(f"venue {', '.join(unknown)}: expected one of {', '.join(venue_names())}")
         done = rederive(warehouse.session(context.run_id), config.tables, config.venues, days)
-        _accept(warehouse.settings(), config.tables or rederivable())
+        _accept(warehouse.settings(), config.tables)
     context.add_output_metadata(_metadata(done))
 
 
@@ -64,11 +64,12 @@ def _days(config: RederiveConfig) -> list[date]:
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def _accept(settings: Settings, tables: Sequence[str]) -> None:
+def _accept(settings: Settings, named: Sequence[str]) -> None:
     """Registers the tables as rebuilt on purpose: the publication refuses other tables that differ from the published
-    ones."""
+    ones. A named table may be gone, if none of its rows could be derived; without names, only existing tables are
+    accepted, because a lake whose disk is not mounted has none."""
     lake = Lake.of(settings)
-    register_rebuilt(settings, [name for name in tables if lake.version(name) is not None])
+    register_rebuilt(settings, named or [name for name in rederivable() if lake.version(name) is not None])
 
 
 def _metadata(done: Rederived) -> dict[str, Any]:

@@ -79,6 +79,12 @@ def rederivable() -> tuple[str, ...]:
     return (*LISTED, *PAGED, *BOOK_TABLES)
 
 
+def require_rederivable(tables: Collection[str]) -> None:
+    """Raises BadSettings if a table is not derived from raw."""
+    if unknown := sorted(set(tables) - set(rederivable())):
+        raise BadSettings(f"{', '.join(unknown)}: expected tables among {', '.join(rederivable())}")
+
+
 def rederive(
     session: Session, tables: Collection[str] = (), venues: Sequence[Venue] = (), days: Sequence[date] = ()
 ) -> Rederived:
@@ -86,8 +92,7 @@ def rederive(
 
     Raises BadSettings for a table that is not derived from raw; Conflict, DiskFull, RuleViolation, CorruptStore.
     """
-    if unknown := sorted(set(tables) - set(rederivable())):
-        raise BadSettings(f"{', '.join(unknown)}: expected tables among {', '.join(rederivable())}")
+    require_rederivable(tables)
     wanted = frozenset(tables or rederivable())
     absent = session.lake.missing_files(OBJECTS)
     done = Rederived()

@@ -35,13 +35,13 @@ EVERYTHING = Changed(everything=True)
 
 
 def changed_since(table_version: TableVersion | None, version: int | None, table_id: str | None = None) -> Changed:
-    """Changes in the commits after ``version``, up to ``table_version``. ``version`` None: the table did not exist.
+    """Changes in the commits after ``version``, up to ``table_version``. None: the table did not exist, or is gone.
 
     ``table_id``: the id of the table that had ``version``, if known. Versions of a table that was created again say
     nothing about the earlier table.
     """
     if table_version is None:
-        return NOTHING
+        return NOTHING if version is None else EVERYTHING
     if version is None or version > table_version.version or table_id not in (None, table_version.table_id):
         return EVERYTHING
     if version == table_version.version:

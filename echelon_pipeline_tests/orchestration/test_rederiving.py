@@ -11,10 +11,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from echelon_pipeline.commands import rederive as command
 from echelon_pipeline.defs.build import build_defs
-from echelon_pipeline.errors import RunFailed
+from echelon_pipeline.errors import BadSettings, CorruptStore, RunFailed
 from echelon_pipeline.ingest import main
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import Counts, Session
+from echelon_pipeline.ops import launching
 from echelon_pipeline.ops.launching import execute, run_books_job, run_rederive_job
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
@@ -22,6 +25,7 @@ from echelon_pipeline.streams.intents import intents
 from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline_tests.orchestration.conftest import Opened
 from echelon_pipeline_tests.orchestration.test_books import record
+from echelon_pipeline_tests.rows import staged, trade
 
 BOOKS = "core.book_snapshots"
 
@@ -75,6 +79,42 @@ def test_books_that_were_lost_are_derived_again_and_published_without_more_ado(
     assert done["gaps"] == []
     assert done["rows_staged"][BOOKS] == len(before)
     assert publish(settings, force=True) is not None, "the table that was made again is accepted as it is"
+
+
+def test_a_named_table_that_cannot_be_derived_is_published_as_gone_and_a_lake_that_is_gone_never(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    lake = Lake.of(settings)
+    lake.merge("core.trades", [staged(settings.scratch / "unit", "core.trades", [trade(1)])])
+    publish(settings)
+    lose(settings, Path(lake.uri("core.trades")))
+    derived_again(settings, instance)
+    with pytest.raises(CorruptStore, match=r"core\.trades has vanished"):
+        publish(settings, force=True)
+    derived_again(settings, instance, tables=["core.trades"])
+    assert publish(settings, force=True) is not None
+
+
+def test_days_that_could_not_be_derived_are_named_also_if_the_marts_fail(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gaps = [["kalshi", "core.trades", "2026-11-18", 1, True]]
+    done = {"rows_staged": {}, "rows_new": {}, "rows_changed": {}, "gaps": gaps}
+    monkeypatch.setattr(launching, "run_rederive_job", lambda *_: done)
+
+    def failing(_: Settings) -> None:
+        raise CorruptStore("a file is damaged")
+
+    monkeypatch.setattr(command, "refresh_and_publish", failing)
+    with pytest.raises(CorruptStore):
+        command.rederive_tables(settings, {"tables": ["core.trades"]})
+    assert "core.trades of kalshi: 1 day(s), 2026-11-18 to 2026-11-18" in capsys.readouterr().err
+
+
+def test_an_unknown_table_is_refused_before_a_run_is_created(settings: Settings) -> None:
+    with pytest.raises(BadSettings, match=r"core\.trade: expected tables among core\.series"):
+        command.rederive_tables(settings, {"tables": ["core.trade"]})
+    assert not (settings.home / "dagster").exists()
 
 
 def test_books_whose_segments_are_gone_stay(

@@ -231,3 +231,7 @@ def test_after_a_log_cleanup_every_day_may_have_changed(lake: Lake) -> None:
     assert changed_since(table_version, None) == EVERYTHING
     assert changed_since(table_version, -3) == EVERYTHING
     assert changed_since(None, None) == NOTHING
+
+
+def test_all_days_of_a_table_that_is_gone_changed(lake: Lake) -> None:
+    assert changed_since(None, 3) == EVERYTHING
