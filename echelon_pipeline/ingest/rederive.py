@@ -134,8 +134,7 @@ def _settle(session: Session, venue: Venue, tables: Sequence[str], span: Span, d
         if is_versioned(venue, table):
             days = [d for d in stale_days(session, venue, table) if d is None or span[0].date() <= d < span[1].date()]
             if not any((g.venue, g.table) == (venue, table) for g in done.gaps):
-                with session.unit() as unit:
-                    done.dropped += drop_unmade(unit, venue, table, days)
+                done.dropped += drop_unmade(session, venue, table, days)
             record_days(session, venue, table, days)
 
 

@@ -38,7 +38,7 @@ def rederive_listings(
     if tables & {INSTRUMENTS, "core.instrument_history"}:
         tables |= {INSTRUMENTS, "core.instrument_history"}  # a version is a change of the instrument
     listings = {listing.unit_id: listing for listing in pending_units(session, venue, again=True)}
-    payouts = units_of(session, venue, RESOLUTIONS, span) if RESOLUTIONS in tables else []
+    payouts = frozenset(units_of(session, venue, RESOLUTIONS, span) if RESOLUTIONS in tables else ())
     listing_kinds = venue_of(venue).listing_kinds
     kinds = {name: kind for name, kind in listing_kinds.items() if tables & set(kind.outputs)}
     by_instrument = {name: kind for name, kind in feeding(venue, RESOLUTIONS).items() if name not in listing_kinds}
@@ -57,9 +57,9 @@ def rederive_listings(
             total.add(deriver.commit())
     session.progress(f"{venue} listings again", len(units), len(units))
     lacking = _lacking(session, venue, list(listings.values()), absent)
-    with session.unit() as unit:
-        forgotten = bool(lacking) and _forget(unit, venue, absent)
-        if forgotten:
+    forgotten = bool(lacking) and _forget(session, venue, absent)
+    if forgotten:
+        with session.unit() as unit:
             _open(unit, venue, lacking)
     return total, len(lacking), forgotten
 
@@ -72,19 +72,20 @@ def _lacking(session: Session, venue: Venue, listings: Sequence[Listing], absent
     return [listing for listing in listings if stored.get(listing.unit_id, 0) < listing.rows]
 
 
-def _forget(unit: Unit, venue: Venue, absent: Collection[str]) -> bool:
+def _forget(session: Session, venue: Venue, absent: Collection[str]) -> bool:
     """Removes objects that raw lacks from ``raw.last_seen``, so that the next listing stores them again; returns
     whether there were any."""
-    lake = unit.session.lake
-    with unit.session.duck() as connection:
+    lake = session.lake
+    with session.duck() as connection:
         connection.execute(f"CREATE TEMP VIEW seen AS {lake.scan(LAST_SEEN, where={'venue': [venue]})}")
         scan = lake.scan(RAW, where={"venue": [venue]}, without=absent)
-        connection.execute(f"CREATE TEMP TABLE objects AS SELECT DISTINCT {_OBJECT} FROM ({scan})")
-        query = f"SELECT DISTINCT bucket FROM seen ANTI JOIN objects USING ({_OBJECT}) ORDER BY bucket"
-        buckets = connection.execute(query).fetchall()
+        connection.execute(
+            f"CREATE TEMP TABLE missing AS SELECT bucket, {_OBJECT} FROM seen ANTI JOIN ({scan}) USING ({_OBJECT})"
+        )
+        buckets = connection.execute("SELECT DISTINCT bucket FROM missing ORDER BY bucket").fetchall()
         for (bucket,) in buckets:
-            kept = f"SELECT * FROM seen SEMI JOIN objects USING ({_OBJECT}) WHERE bucket = {bucket}"
-            lake.replace_partition(connection, LAST_SEEN, kept, (venue, bucket))
+            is_missing = f"({_OBJECT}) IN (SELECT ({_OBJECT}) FROM missing)"
+            lake.delete_rows(connection, LAST_SEEN, (venue, bucket), is_missing)
     return bool(buckets)
 
 

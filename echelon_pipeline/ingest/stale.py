@@ -17,7 +17,7 @@ from echelon_pipeline.ingest.versions import current_version, feeding
 from echelon_pipeline.lake.delta import Partition
 from echelon_pipeline.lake.merge import FIRST_PARSER
 from echelon_pipeline.lake.raw import OBJECTS
-from echelon_pipeline.lake.session import Session, Unit, Venue
+from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.sqltools.statements import statement
 from echelon_pipeline.tables import TABLES
 
@@ -79,30 +79,35 @@ def record_days(session: Session, venue: Venue, table: str, days: Sequence[Day])
         session.lake.append(TABLE, pa.Table.from_pylist(rows, schema=TABLES[TABLE].arrow_schema()))
 
 
-def drop_unmade(unit: Unit, venue: Venue, table: str, days: Sequence[Day]) -> int:
+def drop_unmade(session: Session, venue: Venue, table: str, days: Sequence[Day]) -> int:
     """Deletes rows of an older version whose payload no longer gives such a row; returns their number.
 
     Call it only where no page of the days is missing: a row whose raw is missing stays.
     """
     if "raw_sha256" not in TABLES[table].names or "date" not in TABLES[table].partition_by:
         return 0
-    lake, dropped = unit.session.lake, 0
+    lake, dropped = session.lake, 0
+    key = ", ".join(TABLES[table].key)
+    is_older = f"coalesce(parser_version, {FIRST_PARSER}) < {current_version(venue, table)}"
     for day in [d for d in days if d is not None]:
-        with unit.session.duck() as connection:
-            partition: Partition = tuple({"venue": venue, "date": day}[name] for name in TABLES[table].partition_by)
+        with session.duck() as connection:
+            stored = lake.scan(table, where={"venue": [venue], "date": [day]})
+            connection.execute(
+                f"CREATE TEMP TABLE older AS SELECT {key}, raw_sha256 FROM ({stored}) "
+                f"WHERE {is_older} AND raw_sha256 IS NOT NULL"
+            )
+            if connection.execute("SELECT 1 FROM older LIMIT 1").fetchone() is None:
+                continue  # only imported rows are left: raw of all days is not read
             where = {"venue": [venue], "endpoint": list(feeding(venue, table))}
             pages = lake.scan(PAGES, where={"venue": [venue], "table_name": [table]})
             connection.execute(f"CREATE TEMP VIEW pages AS {pages}")
             connection.execute(f"CREATE TEMP VIEW raw_objects AS {lake.scan(OBJECTS, where=where)}")
-            stored = lake.scan(table, where={"venue": [venue], "date": [day]})
-            connection.execute(f"CREATE TEMP VIEW stored AS {stored}")
-            given = {"version": current_version(venue, table), "first": FIRST_PARSER}
-            connection.execute(f"CREATE TEMP TABLE unmade AS {statement('derive/unmade_rows').text}", given)
+            connection.execute(f"CREATE TEMP TABLE unmade AS {statement('derive/unmade_rows').text}")
             found = connection.execute("SELECT count(*) FROM unmade").fetchone()
             if found and found[0]:
-                key = ", ".join(TABLES[table].key)
-                lake.replace_partition(
-                    connection, table, f"SELECT * FROM stored ANTI JOIN unmade USING ({key})", partition
+                partition: Partition = tuple({"venue": venue, "date": day}[n] for n in TABLES[table].partition_by)
+                lake.delete_rows(
+                    connection, table, partition, f"{is_older} AND ({key}) IN (SELECT ({key}) FROM unmade)"
                 )
                 dropped += int(found[0])
     return dropped

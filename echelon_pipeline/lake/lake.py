@@ -185,6 +185,27 @@ class Lake(LakeReader):
         version, rows = with_retries(known.name, self._tries, attempt)
         return Commit(known.name, version, rows_staged=rows, rows_new=rows)
 
+    def delete_rows(
+        self, connection: duckdb.DuckDBPyConnection, table: str, partition: Partition, condition: str
+    ) -> None:
+        """Deletes the rows of one partition that meet a SQL condition on the connection.
+
+        The partition is read at the version that the commit replaces: rows that another writer committed since the
+        condition was made stay. Raises Conflict, DiskFull, NewerLake, CorruptStore.
+        """
+        known = self.tables[table]
+        order = ", ".join(known.sort_by)
+
+        def attempt() -> None:
+            table_version = open_for_write(known, self.uri(known.name))
+            stored = table_version.select([f.path for f in table_version.files if f.partition == partition])
+            kept = f"SELECT * FROM ({stored}) WHERE ({condition}) IS NOT TRUE ORDER BY {order}"
+            self._adopt(
+                table_version, write_files(connection, table_version, [partition], lambda _: kept, 0), [partition]
+            )
+
+        with_retries(known.name, self._tries, attempt)
+
     def _put(
         self, table: str, staged: Path, rules: tuple[Rule, ...], is_replaced: Callable[[DataFile], bool]
     ) -> Commit:

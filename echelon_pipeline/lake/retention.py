@@ -13,13 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-import duckdb
-
 from echelon_pipeline import stopping
 from echelon_pipeline.lake.checksums import record
 from echelon_pipeline.lake.commits import with_retries
-from echelon_pipeline.lake.datafiles import commit_files, write_files
-from echelon_pipeline.lake.delta import Partition, Where, commit_properties
+from echelon_pipeline.lake.delta import Where, commit_properties
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.opening import open_for_write
 from echelon_pipeline.lake.raw import LAST_SEEN, OBJECTS
@@ -48,11 +45,11 @@ def expire(lake: Lake, now: datetime, *, days: int, tries: int) -> Expired:
         venue, endpoint, day = file.partition
         if isinstance(day, date) and day < before.date():
             old.setdefault((str(venue), str(endpoint)), set()).add(day)
-    deleted = sum(_expire(lake, tries, *kind, sorted(dates)) for kind, dates in sorted(old.items()))
+    deleted = sum(_expire(lake, *kind, sorted(dates)) for kind, dates in sorted(old.items()))
     return Expired(deleted, _forget(lake, tries, before))
 
 
-def _expire(lake: Lake, tries: int, venue: str, endpoint: str, dates: list[date]) -> int:
+def _expire(lake: Lake, venue: str, endpoint: str, dates: list[date]) -> int:
     """Deletes old objects of one endpoint, one day at a time."""
     where: Where = {"venue": [venue], "endpoint": [endpoint], "date": dates}
     pending = [(w.unit_id,) for w in Windows(lake).underived(venue, OBJECTS, by=_DERIVED)]
@@ -65,27 +62,8 @@ def _expire(lake: Lake, tries: int, venue: str, endpoint: str, dates: list[date]
         connection.execute(f"CREATE TEMP TABLE expired AS {statement('raw/expired').text}")
         counts = connection.execute("SELECT date, count(*) FROM expired GROUP BY ALL ORDER BY ALL").fetchall()
         for day, _ in counts:
-            _rewrite(lake, tries, connection, (venue, endpoint, day))
+            lake.delete_rows(connection, OBJECTS, (venue, endpoint, day), f"{_PLACE} IN (SELECT {_PLACE} FROM expired)")
     return sum(count for _, count in counts)
-
-
-def _rewrite(lake: Lake, tries: int, connection: duckdb.DuckDBPyConnection, day: Partition) -> None:
-    """Rewrites one day of one endpoint without expired objects, against a pinned version, as a merge does."""
-    table = TABLES[OBJECTS]
-    order = ", ".join(table.sort_by)
-
-    def attempt() -> None:
-        table_version = open_for_write(table, lake.uri(OBJECTS))
-        files = [f.path for f in table_version.files if f.partition == day]
-        kept = f"SELECT * FROM ({table_version.select(files)}) WHERE {_PLACE} NOT IN (SELECT {_PLACE} FROM expired)"
-        commit_files(
-            table_version,
-            write_files(connection, table_version, [day], lambda _: f"{kept} ORDER BY {order}", 0),
-            [day],
-            tries,
-        )
-
-    with_retries(OBJECTS, tries, attempt)
 
 
 def _forget(lake: Lake, tries: int, before: datetime) -> int:

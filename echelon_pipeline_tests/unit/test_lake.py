@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.errors import Conflict, CorruptStore, DiskFull, NewerLake, RuleViolation
 from echelon_pipeline.lake.compaction import GATHER_FILES
+from echelon_pipeline.lake.datafiles import commit_files
 from echelon_pipeline.lake.faults import storage_faults
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.opening import open_for_write
@@ -234,6 +236,29 @@ def test_a_newer_parser_may_replace_a_price_by_a_worse_one_of_the_same_reading_o
     assert [r["grain_seconds"] for r in stored(lake, "core.daily_prices")] == [60]
     merge(lake, "core.daily_prices", {**best, "is_complete": False, "parser_version": 2})
     assert [r["is_complete"] for r in stored(lake, "core.daily_prices")] == [False]
+
+
+def test_a_deletion_keeps_rows_that_another_writer_committed_since_its_condition_was_made(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge(lake, "core.trades", trade(1), trade(2), trade(3, date=date(2026, 11, 21), event_at=NOON + timedelta(days=1)))
+
+    def after_another(*arguments: Any) -> int:
+        monkeypatch.undo()
+        merge(lake, "core.trades", trade(5))
+        return commit_files(*arguments)
+
+    with lake.duck() as connection:
+        connection.execute(f"CREATE TEMP TABLE unwanted AS SELECT trade_id FROM ({lake.scan('core.trades')})")
+        merge(lake, "core.trades", trade(4))
+        monkeypatch.setattr("echelon_pipeline.lake.lake.commit_files", after_another)
+        partition = ("kalshi", NOON.date())
+        lake.delete_rows(connection, "core.trades", partition, "trade_id IN (FROM unwanted)")
+    assert stored(lake, "core.trades", order="trade_id") == [
+        trade(3, date=date(2026, 11, 21), event_at=NOON + timedelta(days=1)),
+        trade(4),
+        trade(5),
+    ]
 
 
 def test_an_append_checks_the_rules(lake: Lake) -> None:
