@@ -65,6 +65,8 @@ def rederive_tables(settings: Settings, config: dict[str, Any]) -> None:
     for name, rows in sorted(done["rows_staged"].items()):
         new, changed = done["rows_new"].get(name, 0), done["rows_changed"].get(name, 0)
         out().print(f"{name}: {rows:,} rows derived, {new:,} new, {changed:,} changed", soft_wrap=True)
+    if done["rows_deleted"]:
+        out().print(f"{done['rows_deleted']:,} row(s) deleted: the newer parser does not make them", soft_wrap=True)
     try:
         refresh_and_publish(settings)
     finally:

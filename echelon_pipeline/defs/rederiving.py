@@ -79,6 +79,7 @@ def _metadata(done: Rederived) -> dict[str, Any]:
         "rows_staged": dg.MetadataValue.json(counts.staged),
         "rows_new": dg.MetadataValue.json({t: n for t, n in counts.new.items() if n}),
         "rows_changed": dg.MetadataValue.json({t: n for t, n in counts.changed.items() if n}),
+        "rows_deleted": dg.MetadataValue.int(done.dropped),
         "dead_letters": dg.MetadataValue.int(counts.dead_letters),
         "gaps": dg.MetadataValue.json(gaps),
     }

@@ -6,16 +6,16 @@ Belongs here: versions. Tables that were lost are ``test_rederive.py``.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from echelon_pipeline.ingest import parse
-from echelon_pipeline.ingest.newer_parsers import rederive_stale
-from echelon_pipeline.ingest.rederive import rederive
+from echelon_pipeline.ingest import newer_parsers, parse
+from echelon_pipeline.ingest.newer_parsers import StaleRound, rederive_stale
+from echelon_pipeline.ingest.rederive import Rederived, rederive
 from echelon_pipeline.ingest.stale import stale_days
 from echelon_pipeline.ingest.versions import current_version, is_versioned
 from echelon_pipeline.lake.session import Session
@@ -23,7 +23,7 @@ from echelon_pipeline.sqltools.statements import Statement, statement
 from echelon_pipeline.tables import TABLES, Column, T
 from echelon_pipeline.venues.registry import venue_names, venue_of
 from echelon_pipeline_tests.integration.conftest import Ingested
-from echelon_pipeline_tests.pipeline import days_of
+from echelon_pipeline_tests.pipeline import contents, days_of
 
 pytestmark = pytest.mark.xdist_group("ingested")
 
@@ -55,6 +55,10 @@ def trades(session: Session, columns: str, where: str = "venue = 'kalshi'") -> l
     with session.duck() as connection:
         query = f"SELECT {columns} FROM ({session.lake.scan(TRADES)}) WHERE {where} GROUP BY ALL ORDER BY ALL"
         return connection.execute(query).fetchall()
+
+
+def row_counts(session: Session) -> dict[str, int]:
+    return {name: rows for name, (rows, _) in contents(session.settings).items() if name != "core.rederivations"}
 
 
 def test_kinds_that_make_rows_of_one_table_have_one_version() -> None:
@@ -89,6 +93,31 @@ def test_days_of_an_older_parser_are_derived_again_the_newest_first_and_so_many_
     assert (second.derived, second.left) == ([("kalshi", TRADES, len(days) - 1)], [])
     assert rederive_stale(session, 10).derived == []
     assert trades(session, "parser_version", "true") == [(1,), (2,)], "the other venue's rows are of its own version"
+
+
+def test_tables_of_listings_are_derived_again_in_one_pass_over_the_listings(
+    session: Session, monkeypatch: Patch
+) -> None:
+    kinds: Any = venue_of("kalshi").kinds
+    listing_kinds: Any = venue_of("kalshi").listing_kinds
+    for name in listing_kinds:
+        newer = replace(kinds[name], version=2)
+        monkeypatch.setitem(kinds, name, newer)
+        monkeypatch.setitem(listing_kinds, name, newer)
+    passes: list[Collection[str]] = []
+
+    def counted(session: Session, tables: Collection[str], *arguments: Any) -> Rederived:
+        passes.append(list(tables))
+        return rederive(session, tables, *arguments)
+
+    monkeypatch.setattr(newer_parsers, "rederive", counted)
+    before = row_counts(session)
+    done = rederive_stale(session, 1)
+    tables = [table for _, table, _ in done.derived]
+    assert passes == [tables]
+    assert {"core.events", "core.instruments", "core.outcomes", "core.resolutions"} <= set(tables)
+    assert rederive_stale(session, 1).derived == []
+    assert row_counts(session) == before
 
 
 def test_what_a_newer_parser_refuses_is_a_dead_letter_and_no_row_and_what_has_no_raw_stays(
@@ -132,3 +161,7 @@ def test_a_column_is_added_by_the_registry_the_statement_the_version_and_rederiv
     rederive(session, [TRADES], ["kalshi"])
     assert trades(session, "is_large = (size > 100)") == [(True,)]
     assert trades(session, "is_large", "venue = 'polymarket'") == [(None,)]
+
+
+def test_a_round_reports_rows_that_it_deleted() -> None:
+    assert list(StaleRound(dropped=1_200).sentences()) == ["1,200 row(s) deleted: the newer parser does not make them"]
