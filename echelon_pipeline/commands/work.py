@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -16,6 +16,7 @@ import typer
 
 from echelon_pipeline.commands.common import building, err, out, warn
 from echelon_pipeline.commands.progress import shown_progress
+from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.errors import MartsFailed, RunFailed, RunPostponed
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.venues.registry import venue_names
@@ -30,7 +31,7 @@ def days_between(settings: Settings, first: datetime | None, last: datetime | No
     end = last.date() if last else settings.clock().astimezone(UTC).date()
     if begin > end:
         raise typer.BadParameter(f"--from {begin} is after --to {end}")
-    return [begin + timedelta(days=n) for n in range((end - begin).days + 1)]
+    return every_day(begin, end)
 
 
 def ingest(

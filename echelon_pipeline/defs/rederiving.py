@@ -4,7 +4,7 @@ Belongs here: the configuration, and the report of a run. The work itself is in 
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.defs.jobs import WORK
+from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.rederive import Rederived, rederivable, rederive
 from echelon_pipeline.lake.lake import Lake
@@ -61,7 +62,7 @@ def _days(config: RederiveConfig) -> list[date]:
         raise BadSettings(f"first {config.first!r}, last {config.last!r}: expected two days like 2026-11-18") from None
     if first > last:
         raise BadSettings(f"first {first} is after last {last}")
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return every_day(first, last)
 
 
 def _accept(settings: Settings, named: Sequence[str]) -> None:

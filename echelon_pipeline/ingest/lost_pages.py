@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 
+from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.ingest.dead_letters import PageRequest
@@ -80,7 +81,7 @@ def _where(venue: Venue, table: str, pages: Sequence[StoredPage]) -> Where:
     if "date" not in TABLES[table].partition_by:
         return {"venue": [venue]}
     first, last = min(p.low for p in pages).date(), max(p.high for p in pages).date()
-    return {"venue": [venue], "date": [first + n * _DAY for n in range((last - first).days + 1)]}
+    return {"venue": [venue], "date": every_day(first, last)}
 
 
 def open_windows(unit: Unit, venue: Venue, table: str, pages: Collection[StoredPage]) -> None:

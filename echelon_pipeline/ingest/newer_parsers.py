@@ -5,11 +5,10 @@ Belongs here: the round that a refresh and maintenance run. The newest days come
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from itertools import groupby
 
+from echelon_pipeline.domain.days import consecutive
 from echelon_pipeline.ingest.rederive import PAGED, rederive
 from echelon_pipeline.ingest.rederive_listings import LISTED
 from echelon_pipeline.ingest.stale import Day, record_all, stale_days
@@ -50,7 +49,7 @@ def rederive_stale(session: Session, most: int) -> StaleRound:
         for table in PAGED:
             stale = _stale(session, venue, table)
             some, rest = stale[:most], stale[most:]
-            for days in _runs(some):
+            for days in consecutive(d for d in some if d is not None):
                 result.dropped += rederive(session, [table], [venue], days).dropped
             if some:
                 result.derived.append((venue, table, len(some)))
@@ -67,10 +66,3 @@ def _stale(session: Session, venue: Venue, table: str) -> list[Day]:
     if not stale:
         record_all(session, venue, table)
     return stale
-
-
-def _runs(days: Sequence[Day]) -> list[list[date]]:
-    """Groups consecutive days."""
-    dated = sorted(d for d in days if d is not None)
-    runs = groupby(enumerate(dated), key=lambda pair: pair[1] - timedelta(days=pair[0]))
-    return [[day for _, day in run] for _, run in runs]

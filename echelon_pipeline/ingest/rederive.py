@@ -27,6 +27,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
+from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.lost_pages import gone, lost, open_windows, unrecorded
@@ -205,8 +206,8 @@ def _gaps(
     for page in missing:
         tick, (first, last) = timedelta(microseconds=1), page.asked.claimed
         begin, end = max(page.low, first, span[0]), min(page.high, last - tick, span[1] - tick)
-        for n in range((end.date() - begin.date()).days + 1):
-            pages, is_gone = days.get(begin.date() + n * _DAY, (0, False))
-            days[begin.date() + n * _DAY] = pages + 1, is_gone or page in rows_gone
+        for day in every_day(begin.date(), end.date()):
+            pages, is_gone = days.get(day, (0, False))
+            days[day] = pages + 1, is_gone or page in rows_gone
     for day, (pages, is_gone) in sorted(days.items()):
         yield Gap(venue, table, day, pages, is_gone)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import duckdb
 
+from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.marts import Mart, Params, Pinned, create_views, parameters_of
 from echelon_pipeline.sqltools.text import literal, typed
@@ -31,8 +32,7 @@ def failing_rows(lake: Lake, mart: Mart, pinned: Pinned, params: Params, days: D
     if not search.fails(days, None):
         return ""
     if days is not None:
-        every = [days[0] + timedelta(days=n) for n in range((days[1] - days[0]).days + 1)]
-        narrowed = _narrow(every, lambda part: search.fails((part[0], part[-1]), None))
+        narrowed = _narrow(every_day(*days), lambda part: search.fails((part[0], part[-1]), None))
         days = narrowed[0], narrowed[-1]
     instruments = search.instruments(days)
     if instruments and search.fails(days, instruments):

@@ -16,12 +16,12 @@ import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
+from echelon_pipeline.domain.days import consecutive, every_day
 from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, RuleViolation, Transient
 from echelon_pipeline.lake.delta import DataFile
 from echelon_pipeline.lake.lake import Lake
@@ -218,12 +218,9 @@ class Refresh:
 
 def _spans(parts: Sequence[str]) -> list[tuple[date, date]]:
     """Runs of consecutive days, split after SPAN_DAYS."""
-    days = [date.fromisoformat(p) for p in parts]
-    runs = [[d for _, d in run] for _, run in groupby(enumerate(days), lambda x: x[1] - timedelta(days=x[0]))]
+    runs = consecutive(map(date.fromisoformat, parts))
     return [(r[n], r[min(n + SPAN_DAYS, len(r)) - 1]) for r in runs for n in range(0, len(r), SPAN_DAYS)]
 
 
 def _parts(span: tuple[date, date] | None) -> list[str]:
-    if span is None:
-        return [ALL]
-    return [str(span[0] + timedelta(days=n)) for n in range((span[1] - span[0]).days + 1)]
+    return [ALL] if span is None else [str(day) for day in every_day(*span)]

@@ -10,7 +10,7 @@ import logging
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -20,6 +20,7 @@ from dagster._core.execution.execute_in_process import core_execute_in_process
 from dagster._core.utils import make_new_run_id
 
 from echelon_pipeline import stopping
+from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.errors import BadSettings, EchelonError, RunFailed, RunPostponed
 from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listings import Mode
@@ -60,9 +61,7 @@ class MainRun:
 
 def configured_days(settings: Settings) -> tuple[date, ...]:
     """The days of a first run: from ``first_day`` to today."""
-    today = settings.clock().date()
-    first = settings.first_day
-    return tuple(first + timedelta(days=n) for n in range((today - first).days + 1))
+    return tuple(every_day(settings.first_day, settings.clock().date()))
 
 
 def run_main_job(

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.marts.builds import ALL, Builds
@@ -25,7 +26,6 @@ from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.registry import venue_names
 
 Partitions = Mapping[str, int | None]  # rows by partition, where they are counted
-_DAY = timedelta(days=1)
 
 
 @dataclass
@@ -82,9 +82,12 @@ def _report_whole(
 
 
 def _report_parts(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.PartitionsDefinition[str], found: Partitions,
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    partitions: dg.PartitionsDefinition[str],
+    found: Partitions,
     done: ReconcileReport,
-) -> None:  # fmt: skip
+) -> None:
     if not found:
         return  # a table with neither rows nor windows gives no information
     recorded = instance.get_materialized_partitions(key)
@@ -105,8 +108,8 @@ def _report_parts(
 def _in_lake(session: Session, table: str, venue: str | None) -> Partitions:
     """Partitions that the lake has of a venue's table, or of a mart."""
     if venue is None:
-        return {r.part: r.rows for r in Builds(session.lake, session.settings.scratch).of(table) if r.kind == "built"
-                and r.part != ALL}  # fmt: skip
+        builds = Builds(session.lake, session.settings.scratch).of(table)
+        return {r.part: r.rows for r in builds if r.kind == "built" and r.part != ALL}
     if table in BOOK_TABLES:
         return {w.from_at.strftime(HOUR_KEY): None for w in session.windows.recorded(venue, WINDOWED, SCOPE)}
     return dict.fromkeys(_days_read(session, table, venue), 0) | _rows_by(session, table, venue, "date")
@@ -134,5 +137,5 @@ def _days_read(session: Session, table: str, venue: str) -> set[str]:
         for begin, end, state in session.windows.states(venue, table, scope):
             last = (end - timedelta(microseconds=1)).date()
             if state != "partial":
-                days |= {begin.date() + n * _DAY for n in range((last - begin.date()).days + 1)}
+                days |= set(every_day(begin.date(), last))
     return {str(day) for day in days}
