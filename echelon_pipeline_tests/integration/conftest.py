@@ -13,8 +13,10 @@ import pytest
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.state.database import State
 from echelon_pipeline_tests.pipeline import contents, ingest, settings_for
 from echelon_pipeline_tests.postgres import server
+from echelon_pipeline_tests.state_databases import ManualClock
 
 SMALL = SandboxOptions(events=24, instruments=120, days=12, trades=6_000, seed=11)
 # What a run costs is its number of steps and commits, more than its rows.
@@ -61,6 +63,18 @@ def postgres_server() -> Iterator[str]:
 def state_dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of an empty state database of either kind. Tests that use it are of the xdist group ``postgres``."""
     return _state_dsn(request, tmp_path)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def state(state_dsn: str, clock: ManualClock) -> Iterator[State]:
+    """An empty state database of either kind, whose clock stands still."""
+    with State(state_dsn, clock=clock) as opened:
+        yield opened
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])

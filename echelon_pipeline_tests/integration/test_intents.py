@@ -19,32 +19,20 @@ from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.state.tables import INTENTS, LISTENERS
 from echelon_pipeline_tests.rows import NOON
+from echelon_pipeline_tests.state_databases import TickingClock, watched
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
-
-
 @pytest.fixture
 def state(state_dsn: str) -> Iterator[State]:
-    with State(state_dsn, clock=Clock()) as opened:
+    with State(state_dsn, clock=TickingClock()) as opened:
         yield opened
 
 
 @pytest.fixture
 def listeners(state: State) -> Listeners:
     return Listeners(state)
-
-
-def watched(listeners: Listeners, name: str) -> list[str]:
-    return [i["instrument_id"] for i in listeners.exported()[1] if i["listener"] == name and i["to_at"] is None]
 
 
 def test_intents_last_until_dropped_and_pausing_ends_them(listeners: Listeners) -> None:
@@ -142,7 +130,7 @@ def test_what_a_listener_claims_costs_the_same_whatever_the_history(tmp_path: Pa
         steps += 1
         return 0
 
-    with State(f"sqlite:///{tmp_path / 'state.sqlite'}", clock=Clock()) as state:
+    with State(f"sqlite:///{tmp_path / 'state.sqlite'}", clock=TickingClock()) as state:
         listeners = Listeners(state)
         listeners.save(Listener(name="a", venue="kalshi"))
         costs = []

@@ -8,9 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,31 +22,9 @@ from echelon_pipeline.state.holding import hold_lease
 from echelon_pipeline.state.leases import Leases
 from echelon_pipeline.state.processes import Process
 from echelon_pipeline.state.tables import LEASES
-from echelon_pipeline_tests.rows import NOON
+from echelon_pipeline_tests.state_databases import ManualClock
 
 pytestmark = pytest.mark.xdist_group("postgres")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def state(state_dsn: str, clock: Clock) -> Iterator[State]:
-    with State(state_dsn, clock=clock) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -61,7 +38,9 @@ def of_process(state: State, process: Process) -> None:
         connection.execute(sa.update(LEASES).values(**vars(process)))
 
 
-def test_a_lease_has_one_owner_until_it_expires_and_each_owner_a_larger_epoch(leases: Leases, clock: Clock) -> None:
+def test_a_lease_has_one_owner_until_it_expires_and_each_owner_a_larger_epoch(
+    leases: Leases, clock: ManualClock
+) -> None:
     first = leases.acquire("listener", "a", 10)
     assert first is not None
     assert (first.epoch, first.expires_at) == (1, clock.now + timedelta(seconds=10))
@@ -82,7 +61,7 @@ def test_a_lease_has_one_owner_until_it_expires_and_each_owner_a_larger_epoch(le
     leases.check(second)
 
 
-def test_a_renewed_lease_stays_and_a_released_one_is_free(leases: Leases, clock: Clock) -> None:
+def test_a_renewed_lease_stays_and_a_released_one_is_free(leases: Leases, clock: ManualClock) -> None:
     lease = leases.acquire("listener", "a", 10)
     assert lease is not None
     clock.advance(8)
@@ -99,7 +78,7 @@ def test_a_renewed_lease_stays_and_a_released_one_is_free(leases: Leases, clock:
 
 
 def test_an_expired_lease_fails_its_check_and_may_be_renewed_while_no_other_took_it(
-    leases: Leases, clock: Clock
+    leases: Leases, clock: ManualClock
 ) -> None:
     lease = leases.acquire("listener", "a", 10)
     assert lease is not None
@@ -132,7 +111,7 @@ def test_the_lease_of_a_process_that_is_gone_from_this_machine_is_free_at_once(s
         leases.renew(lease, 60)
 
 
-def test_while_a_result_is_swapped_in_no_other_can_take_the_lease(state_dsn: str, clock: Clock) -> None:
+def test_while_a_result_is_swapped_in_no_other_can_take_the_lease(state_dsn: str, clock: ManualClock) -> None:
     """Otherwise a process that is stopped between the fence and the swap would replace what came after it."""
     with State(state_dsn, clock=clock) as state, State(state_dsn, clock=clock) as other:
         leases = Leases(state)

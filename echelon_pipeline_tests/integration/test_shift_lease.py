@@ -5,40 +5,15 @@ A shift that lost it may not write.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-
 import pytest
 import sqlalchemy as sa
 
 from echelon_pipeline.errors import Conflict, CorruptStore, DatabaseRefused
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.shift_lease import ShiftLease, holders
-from echelon_pipeline_tests.rows import NOON
+from echelon_pipeline_tests.state_databases import ManualClock
 
 pytestmark = pytest.mark.xdist_group("postgres")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def state(state_dsn: str, clock: Clock) -> Iterator[State]:
-    with State(state_dsn, clock=clock) as opened:
-        yield opened
 
 
 def begun(state: State, owner: str) -> ShiftLease:
@@ -47,7 +22,7 @@ def begun(state: State, owner: str) -> ShiftLease:
     return lease
 
 
-def test_a_second_shift_begins_only_where_the_first_gave_no_sign_of_life(state: State, clock: Clock) -> None:
+def test_a_second_shift_begins_only_where_the_first_gave_no_sign_of_life(state: State, clock: ManualClock) -> None:
     first = begun(state, "a")
     for _ in range(3):
         clock.advance(20)
@@ -64,14 +39,14 @@ def test_a_second_shift_begins_only_where_the_first_gave_no_sign_of_life(state: 
     assert not second.is_overlapping()
 
 
-def test_a_shift_that_was_late_goes_on_where_nobody_followed(state: State, clock: Clock) -> None:
+def test_a_shift_that_was_late_goes_on_where_nobody_followed(state: State, clock: ManualClock) -> None:
     first = begun(state, "a")
     clock.advance(100)
     first.check()
     assert ShiftLease.begin(state, "l", "b", 30) is None
 
 
-def test_a_planned_succession_loses_nothing(state: State, clock: Clock) -> None:
+def test_a_planned_succession_loses_nothing(state: State, clock: ManualClock) -> None:
     first = begun(state, "a")
     assert first.hand_over(90)
     assert first.hand_over(90)  # already done
@@ -91,7 +66,7 @@ def test_a_planned_succession_loses_nothing(state: State, clock: Clock) -> None:
     second.check()
 
 
-def test_a_shift_that_handed_over_cannot_prolong_its_end(state: State, clock: Clock) -> None:
+def test_a_shift_that_handed_over_cannot_prolong_its_end(state: State, clock: ManualClock) -> None:
     first = begun(state, "a")
     first.hand_over(90)
     second = begun(state, "b")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,31 +19,14 @@ from echelon_pipeline.state.filters import Filters
 from echelon_pipeline.state.listeners import Listener, Listeners
 from echelon_pipeline.streams.selection import chosen, watchable
 from echelon_pipeline.tables import TABLES
-from echelon_pipeline_tests.rows import NOON, row, staged
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
+from echelon_pipeline_tests.rows import row, staged
+from echelon_pipeline_tests.state_databases import TickingClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def listeners(tmp_path: Path, clock: Clock) -> Iterator[Listeners]:
-    with State(f"sqlite:///{tmp_path / 'state.sqlite'}", clock=clock) as state:
+def listeners(tmp_path: Path) -> Iterator[Listeners]:
+    with State(f"sqlite:///{tmp_path / 'state.sqlite'}", clock=TickingClock()) as state:
         yield Listeners(state)
-
-
-def watched(listeners: Listeners, name: str) -> list[str]:
-    return [i["instrument_id"] for i in listeners.exported()[1] if i["listener"] == name and i["to_at"] is None]
 
 
 def test_a_listener_comes_back_as_it_was_saved(listeners: Listeners) -> None:
