@@ -83,7 +83,7 @@ def derived(home: str, compiled: bool) -> dict[str, Any]:
     kept: dict[str, Any] = ChainColumns.__init__.__kwdefaults__ or {}
     kept["compiled_from"] = 0 if compiled else 1 << 60
     using = session(home)
-    [hour] = hours_due(using, "kalshi", (), HOUR + timedelta(hours=6))
+    [hour] = hours_due(using, "kalshi", lambda *_: (), HOUR + timedelta(hours=6))
     if compiled:  # machine code is there, or made now
         for _ in ChainColumns(hour.chains[0], since=0, until=int(HOUR.timestamp() * 1e6) + 1).batches():
             pass

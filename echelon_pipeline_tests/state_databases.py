@@ -1,10 +1,11 @@
-"""Clocks for state databases, and the instruments that a listener watches."""
+"""Clocks for state databases, the instruments that a listener watches, and intents."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from echelon_pipeline.state.listeners import Listeners
+from echelon_pipeline.streams.hours import Intent, IntentsWithin
 from echelon_pipeline_tests.rows import NOON
 
 
@@ -31,4 +32,13 @@ class TickingClock(ManualClock):
 
 def watched(listeners: Listeners, name: str) -> list[str]:
     """The instruments that a listener watches now."""
-    return [i["instrument_id"] for i in listeners.exported()[1] if i["listener"] == name and i["to_at"] is None]
+    return [instrument_id for instrument_id, _ in listeners.watched_now(name)]
+
+
+def intents_within(*intents: Intent) -> IntentsWithin:
+    """Reads these intents as from a state database."""
+
+    def within(since: datetime, until: datetime) -> list[Intent]:
+        return [i for i in intents if i.from_at <= until and (i.to_at is None or i.to_at >= since)]
+
+    return within

@@ -106,9 +106,8 @@ def show(name: Name) -> None:
         table.add_row("created_at", f"{known.created_at:%Y-%m-%d %H:%M:%S}")
         table.add_row("updated_at", f"{known.updated_at:%Y-%m-%d %H:%M:%S}")
         table.add_row("shift", _shifts(known, state))
-        current = [i for i in listeners.exported()[1] if i["listener"] == name and i["to_at"] is None]
-        for intent in current:
-            table.add_row("watches", f"{intent['instrument_id']} since {intent['from_at']:%Y-%m-%d %H:%M:%S}")
+        for instrument_id, from_at in listeners.watched_now(name):
+            table.add_row("watches", f"{instrument_id} since {from_at:%Y-%m-%d %H:%M:%S}")
     out().print(table)
 
 

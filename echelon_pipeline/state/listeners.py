@@ -190,12 +190,20 @@ class Listeners:
         ]
         return listeners, watched
 
-    def watched(self, venue: str) -> list[tuple[str, datetime, datetime | None]]:
-        """Instruments of a venue that listeners watched, each with its interval; no end while it is watched."""
+    def watched(self, venue: str, since: datetime, until: datetime) -> list[tuple[str, datetime, datetime | None]]:
+        """Instruments of a venue that listeners watched within [since, until], each with its whole interval; no end
+        while it is watched."""
+        of_venue = INTENTS.c.instrument_id.startswith(InstrumentId.prefix(venue), autoescape=True)
+        lasts = sa.or_(INTENTS.c.to_at.is_(None), INTENTS.c.to_at >= self.now(since))
         return [
             (row.instrument_id, _time(row.from_at), None if row.to_at is None else _time(row.to_at))
-            for row in self._watched(INTENTS.c.instrument_id.startswith(InstrumentId.prefix(venue), autoescape=True))
+            for row in self._watched(sa.and_(of_venue, INTENTS.c.from_at <= self.now(until), lasts))
         ]
+
+    def watched_now(self, name: str) -> list[tuple[str, datetime]]:
+        """The instruments that a listener watches, and since when."""
+        which = sa.and_(INTENTS.c.listener == name, INTENTS.c.to_at.is_(None))
+        return [(row.instrument_id, _time(row.from_at)) for row in self._watched(which)]
 
     def now(self, at: datetime | None = None) -> int:
         """Microseconds since 1970 of an instant, by default of the present one."""

@@ -1,11 +1,11 @@
-"""UTC hours and what lasts for several of them, as what was meant to be watched does.
+"""UTC hours, and intents of listeners, which last for several of them.
 
 Belongs here: arithmetic of hours and stretches. What was recorded in them is ``recordings.py``'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
@@ -26,6 +26,10 @@ class Intent:
     to_at: datetime | None
 
 
+# Intents that overlap [since, until], each whole; what is read does not grow with their history.
+IntentsWithin: TypeAlias = Callable[[datetime, datetime], Sequence[Intent]]
+
+
 def by_hour(stretches: Iterable[tuple[datetime, datetime, T]]) -> dict[datetime, list[T]]:
     """What lasts from an instant to another, by each hour that it reaches into."""
     found: dict[datetime, list[T]] = {}
@@ -38,7 +42,7 @@ def by_hour(stretches: Iterable[tuple[datetime, datetime, T]]) -> dict[datetime,
 
 
 def intended(intents: Iterable[Intent], starts_at: datetime, now: datetime) -> Stretches:
-    """What was meant to be watched in an hour, as far as it has passed."""
+    """What listeners intended to watch in an hour, as far as it has passed."""
     until = min(now, starts_at + HOUR)
     return _joined((i.instrument_id, max(i.from_at, starts_at), min(i.to_at or until, until)) for i in intents)
 

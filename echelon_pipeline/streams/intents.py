@@ -1,11 +1,12 @@
 """Listeners, and what each meant to watch, from the state database to the lake.
 
-Belongs here: the export, and intents as derivation wants them. Both are edited in ``state/listeners.py``.
+Belongs here: the export, and the intents that an hour of books needs. Both are edited in ``state/listeners.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.listeners import Listeners
-from echelon_pipeline.streams.hours import Intent
+from echelon_pipeline.streams.hours import Intent, IntentsWithin
 from echelon_pipeline.tables import TABLES
 
 LISTENERS, INTENTS = "core.listeners", "core.listener_intents"
@@ -34,10 +35,14 @@ def export_listeners(session: Session) -> Counts:
     return counts
 
 
-def intents(session: Session, venue: Venue) -> list[Intent]:
-    """What was meant to be watched of a venue, by all listeners."""
-    with State.of(session.settings) as state:
-        return [Intent(*watched) for watched in Listeners(state).watched(venue)]
+def intents_of(session: Session, venue: Venue) -> IntentsWithin:
+    """Reads the intents of all listeners of a venue."""
+
+    def within(since: datetime, until: datetime) -> list[Intent]:
+        with State.of(session.settings) as state:
+            return [Intent(*watched) for watched in Listeners(state).watched(venue, since, until)]
+
+    return within
 
 
 def _replace(session: Session, name: str, rows: Sequence[dict[str, Any]]) -> int:

@@ -21,7 +21,7 @@ from echelon_pipeline.lake.windows import RecordedWindow as Window
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statements
 from echelon_pipeline.streams.chains import LINGER, Chain, chains
-from echelon_pipeline.streams.hours import HOUR, Intent, Stretches, by_hour, intended, micros, time_of
+from echelon_pipeline.streams.hours import HOUR, Intent, IntentsWithin, Stretches, by_hour, intended, micros, time_of
 from echelon_pipeline.streams.segments import OPEN, Connection, bounds, count_of, first_at, segments
 from echelon_pipeline.venues.registry import venue_names
 
@@ -76,26 +76,26 @@ def hour_of(session: Session, venue: Venue, starts_at: datetime, intents: Sequen
     return replace(found, looked_at=looked_at)
 
 
-def hours_due(session: Session, venue: Venue, intents: Sequence[Intent], now: datetime) -> list[Hour]:
-    """Hours that were recorded, or meant to be, and whose tables are not of what is there now, or do not say yet that
-    they are over; oldest first.
+def hours_due(session: Session, venue: Venue, intents: IntentsWithin, now: datetime) -> list[Hour]:
+    """Hours that were recorded, or intended to be, and whose tables are not of what is there now, or do not say yet
+    that they are over; oldest first.
 
-    Intents are looked at for the last days only, and since the last hour that was derived: each lasts for months of
-    hours, and none of an older hour is edited.
+    Intents are read for the last days only, and since the last hour that was derived: each lasts for months of hours,
+    and none of an older hour is edited. An older hour whose segments changed reads its own.
     """
     done, looked_at = _done(session, venue), datetime.now(UTC)
     since = min(now - EDITED, max(done, default=BEGINNING))
     recorded = by_hour((r.starts_at, r.ends_at, r) for r in _recordings(session.settings.capture_root, venue))
-    wanted = by_hour((max(i.from_at, since), i.to_at or now, i) for i in intents)
+    wanted = by_hour((max(i.from_at, since), i.to_at or now, i) for i in intents(since, now + HOUR))
     found = []
     for starts_at in sorted(h for h in {*done, *recorded, *wanted} if h <= now):
         before, chains = done.get(starts_at), recorded.get(starts_at, [])
-        some = wanted.get(starts_at, [])
+        some: Sequence[Intent] = wanted.get(starts_at, [])
         if before is not None and _is_as_it_was(before, chains):
             if starts_at < since or not _may_differ(before, chains, intended(some, starts_at, now)):
                 continue
         elif starts_at < since:
-            some = [i for i in intents if i.from_at < starts_at + HOUR and (i.to_at or now) > starts_at]
+            some = intents(starts_at, starts_at + HOUR)
         if before is None or not is_expired(session, starts_at, now):
             hour = _hour(chains, venue, starts_at, some, now)
             if before is None or before.unit_id != hour.digest or (hour.is_over and before.state == "partial"):

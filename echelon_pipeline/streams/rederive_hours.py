@@ -15,7 +15,8 @@ from echelon_pipeline.lake.delta import Where
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.streams.book_tables import derive_hour
-from echelon_pipeline.streams.intents import intents
+from echelon_pipeline.streams.hours import HOUR
+from echelon_pipeline.streams.intents import intents_of
 from echelon_pipeline.streams.recordings import SCOPE, WINDOWED, Hour, has_lost_segments, hours_known
 
 Gaps = list[tuple[date, int, bool]]
@@ -25,7 +26,8 @@ def rederive_hours(session: Session, venue: Venue, span: Span) -> tuple[Counts, 
     """Derives the hours of a span again. Gives what was done, and per day how many hours have no segments any more
     and whether rows of one are gone. Raises as derive_hour()."""
     total, lost = Counts(), Counter[tuple[date, bool]]()
-    hours = hours_known(session, venue, span, intents(session, venue), datetime.now(UTC))
+    intents = intents_of(session, venue)(span[0], span[1] + HOUR)
+    hours = hours_known(session, venue, span, intents, datetime.now(UTC))
     for number, (hour, window) in enumerate(hours):
         session.progress(f"{venue} books again", number, len(hours))
         is_whole = window is None or not has_lost_segments(hour, window)

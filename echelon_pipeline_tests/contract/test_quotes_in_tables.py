@@ -22,6 +22,7 @@ from echelon_pipeline.streams.segments import Connection
 from echelon_pipeline_tests.contract.test_kalshi_streams import BTC, FOLDER, Btc, watched
 from echelon_pipeline_tests.fakes import needs_recordings
 from echelon_pipeline_tests.recorded_streams import rotating, split_by_type
+from echelon_pipeline_tests.state_databases import intents_within
 
 pytestmark = needs_recordings
 
@@ -54,7 +55,7 @@ def test_every_recorded_ticker_is_a_row_of_the_same_figures(tmp_path: Path, capt
         log.flush()
         log.rotate()
     later = datetime.fromtimestamp(frames[-1].received_at / 1e6, UTC) + timedelta(days=1)
-    for hour in hours_due(session, "kalshi", (), later):
+    for hour in hours_due(session, "kalshi", intents_within(), later):
         derive_hour(session, hour)
     with session.duck() as connection:
         columns = "instrument_id, epoch_ms(event_at), bid, ask, last_price, bid_size, ask_size, volume, open_interest"

@@ -28,6 +28,7 @@ from echelon_pipeline_tests.contract.test_kalshi_streams import BTC, FOLDER, MUL
 from echelon_pipeline_tests.contract.test_polymarket_streams import BURSTS, instruments
 from echelon_pipeline_tests.fakes import needs_recordings
 from echelon_pipeline_tests.recorded_streams import Recorded, bursts, many_markets, replay, rotating, split_by_type
+from echelon_pipeline_tests.state_databases import intents_within
 
 pytestmark = needs_recordings
 
@@ -67,7 +68,7 @@ def check(
     session = Session.of(load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_MIN_FREE_MB": "0"}))
     kept(session, venue, frames, watching)
     later = datetime.fromtimestamp(frames[-1].received_at / 1e6, UTC) + timedelta(days=1)
-    for hour in hours_due(session, venue, (), later):
+    for hour in hours_due(session, venue, intents_within(), later):
         derive_hour(session, hour)
     firsts, others = ({i.tokens[n] for i in watching if len(i.tokens) > n} for n in (0, 1))
     told: Counter[str] = Counter()

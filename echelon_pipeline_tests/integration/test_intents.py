@@ -55,6 +55,25 @@ def test_intents_last_until_dropped_and_pausing_ends_them(listeners: Listeners) 
     assert listeners.claim("l", ["kalshi:A"]) is None
 
 
+def test_derivation_reads_the_intents_that_overlap_a_span_each_whole(listeners: Listeners) -> None:
+    listeners.save(Listener(name="l", venue="kalshi"), Listener(name="p", venue="polymarket"))
+    for wanted in (["kalshi:A"], ["kalshi:B"], ["kalshi:C"], []):
+        listeners.claim("l", wanted)
+    listeners.claim("l", ["kalshi:D"])
+    listeners.claim("p", ["polymarket:E"])
+    spans = {i["instrument_id"]: (i["from_at"], i["to_at"]) for i in listeners.exported()[1]}
+    begin, end = spans["kalshi:B"]
+    assert listeners.watched("kalshi", begin + timedelta(microseconds=1), end - timedelta(microseconds=1)) == [
+        ("kalshi:B", begin, end)
+    ]
+    assert [name for name, _, _ in listeners.watched("kalshi", begin, end)] == ["kalshi:A", "kalshi:B", "kalshi:C"]
+    assert listeners.watched("kalshi", NOON + timedelta(days=1), NOON + timedelta(days=2)) == [
+        ("kalshi:D", *spans["kalshi:D"])
+    ]
+    assert listeners.watched("kalshi", NOON - timedelta(days=2), NOON) == []
+    assert listeners.watched_now("l") == [("kalshi:D", spans["kalshi:D"][0])]
+
+
 def test_no_instrument_has_two_listeners_but_the_record_command_watches_any(state: State, listeners: Listeners) -> None:
     for name in "ab":
         listeners.save(Listener(name=name, venue="kalshi"))

@@ -51,6 +51,7 @@ from echelon_pipeline_tests.integration.test_record import (
 from echelon_pipeline_tests.integration.test_sandbox_kalshi_stream import Client, check
 from echelon_pipeline_tests.loaded import job_of
 from echelon_pipeline_tests.pipeline import VENUES
+from echelon_pipeline_tests.state_databases import intents_within
 
 PLACE = {"do": "place", "outcome": 0, "is_buy": True, "price": "0.42", "size": "10"}
 
@@ -254,7 +255,7 @@ def test_an_account_s_day_is_in_the_tables_as_it_was_with_every_quote_and_no_sec
     asyncio.run(main())
     session = Session.of(settings)
     for venue in VENUES:
-        for hour in hours_due(session, venue, [], datetime.now(UTC) + timedelta(hours=2)):
+        for hour in hours_due(session, venue, intents_within(), datetime.now(UTC) + timedelta(hours=2)):
             derive_hour(session, hour)
     _check_account(session, placed, {name: one.instrument_id for name, one in ours.items()})
     _check_quotes(session)

@@ -26,6 +26,7 @@ from echelon_pipeline.streams.book_tables import derive_hour
 from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline_tests.integration.test_record import PLAIN, control, feeds_of, recorded, truth
 from echelon_pipeline_tests.pipeline import VENUES
+from echelon_pipeline_tests.state_databases import intents_within
 
 SEED = 20_261_121
 FRAMES = {"ws_drop": 0.004, "ws_duplicate": 0.003, "ws_reorder": 0.003, "ws_garbage": 0.003, "ws_seq_gap": 0.003}
@@ -111,7 +112,7 @@ def derived(settings: Settings) -> Session:
     """The tables derived from all recordings."""
     session = Session.of(settings)
     for venue in VENUES:
-        for hour in hours_due(session, venue, (), datetime.now(UTC) + timedelta(hours=2)):
+        for hour in hours_due(session, venue, intents_within(), datetime.now(UTC) + timedelta(hours=2)):
             derive_hour(session, hour)
     return session
 

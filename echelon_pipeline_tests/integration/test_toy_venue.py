@@ -30,6 +30,7 @@ from echelon_pipeline.streams.record import Pace, Recorded, record
 from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline.venues.registry import register, unregister
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy
+from echelon_pipeline_tests.state_databases import intents_within
 from echelon_pipeline_tests.toy_venue.server import NOW, served
 from echelon_pipeline_tests.toy_venue.venue import TOY
 
@@ -62,7 +63,7 @@ def session(settings: Settings) -> Session:
     main.derive(session, "toy")
     main.trades(session, "toy", [NOW.date()])
     _record(settings)
-    for hour in hours_due(session, "toy", [], datetime.now(UTC)):
+    for hour in hours_due(session, "toy", intents_within(), datetime.now(UTC)):
         derive_hour(session, hour)
     return session
 

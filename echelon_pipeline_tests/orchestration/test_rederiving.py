@@ -21,7 +21,7 @@ from echelon_pipeline.ops import launching
 from echelon_pipeline.ops.launching import execute, run_books_job, run_rederive_job
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
-from echelon_pipeline.streams.intents import intents
+from echelon_pipeline.streams.intents import intents_of
 from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline_tests.orchestration.conftest import Opened
 from echelon_pipeline_tests.orchestration.test_books import record
@@ -152,7 +152,7 @@ def test_an_hour_without_segments_and_rows_is_no_longer_claimed_and_not_derived_
     session = Session.of(settings)
     states = session.windows.states("kalshi", BOOKS, "hour")
     assert [state for begin, _, state in states if begin == recorded] == ["unavailable"]
-    assert hours_due(session, "kalshi", intents(session, "kalshi"), datetime.now(UTC)) == []
+    assert hours_due(session, "kalshi", intents_of(session, "kalshi"), datetime.now(UTC)) == []
 
 
 def test_a_day_of_an_asset_is_derived_again_without_asking_the_venue(

@@ -29,6 +29,7 @@ from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.recordings import expire_recordings, hours_due
 from echelon_pipeline.streams.segments import OPEN, Connection, segments
 from echelon_pipeline.streams.watchlist import WatchChange
+from echelon_pipeline_tests.state_databases import intents_within
 
 SECOND = 1_000_000
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -87,7 +88,7 @@ def _ms(at: float) -> int:
 
 def derive(session: Session, intents: Sequence[Intent] = (), now: datetime = EVENING) -> list[datetime]:
     """Derives what is due; the hours that were."""
-    due = hours_due(session, "kalshi", intents, now)
+    due = hours_due(session, "kalshi", intents_within(*intents), now)
     for hour in due:
         derive_hour(session, hour)
     return [h.starts_at for h in due]
@@ -235,7 +236,7 @@ def test_a_damaged_segment_fails_its_hour_and_what_it_lost_is_a_gap_of_the_hours
         tape.close()
     first, second, *_ = segments(session.settings.capture_root)
     flip(second, -20)
-    due = hours_due(session, "kalshi", (), EVENING)
+    due = hours_due(session, "kalshi", intents_within(), EVENING)
     assert [h.starts_at for h in due] == [NOON + n * HOUR for n in range(4)]
     with pytest.raises(CorruptStore, match=str(second)):
         derive_hour(session, due[1])
@@ -249,7 +250,7 @@ def test_a_damaged_segment_fails_its_hour_and_what_it_lost_is_a_gap_of_the_hours
     ]
     flip(second, -20)
     flip(first, 30)  # where it says whose it is
-    [noon, *_] = hours_due(session, "kalshi", (), EVENING)
+    [noon, *_] = hours_due(session, "kalshi", intents_within(), EVENING)
     with pytest.raises(CorruptStore, match=str(first)):
         derive_hour(session, noon)
 
@@ -319,7 +320,7 @@ def test_the_same_segments_are_not_derived_twice_and_give_the_same_rows(session:
     assert derive(session) == []
     for path in session.settings.capture_root.glob("*/*/*"):
         os.utime(path, (0, 0))  # moved to another disk, say
-    assert hours_due(session, "kalshi", (), EVENING) == []
+    assert hours_due(session, "kalshi", intents_within(), EVENING) == []
     fresh = Session.of(load_settings({"ECHELON_HOME": str(session.settings.home), "ECHELON_MIN_FREE_MB": "0"}))
     shutil.rmtree(session.settings.home / "lake")
     derive(fresh)
@@ -333,7 +334,7 @@ def test_what_comes_while_an_hour_is_derived_is_for_the_next_time(
     tape = Tape(session, "1", "A")
     tape.book(10, "A", {"0.40": "5.00"}, {})
     tape.close()
-    [hour] = hours_due(session, "kalshi", (), EVENING)
+    [hour] = hours_due(session, "kalshi", intents_within(), EVENING)
     late = Tape(session, "2", "B", listener="other")
     late.book(100, "B", {"0.20": "5.00"}, {})
     late.close()
@@ -364,7 +365,7 @@ def test_what_was_meant_is_looked_at_since_the_last_derived_hour_and_for_a_week(
     assert derive(session, lasting, ONE_PM + 2 * HOUR) == hours
 
     def due(intent: Intent, now: datetime) -> list[datetime]:
-        return [hour.starts_at for hour in hours_due(session, "kalshi", [intent], now)]
+        return [hour.starts_at for hour in hours_due(session, "kalshi", intents_within(intent), now)]
 
     ended = Intent("kalshi:A", NOON, NOON + timedelta(seconds=11))
     assert due(ended, NOON + timedelta(days=6)) == hours
@@ -550,7 +551,7 @@ def test_counts_say_how_many_frames_were_replayed(session: Session) -> None:
     tape = Tape(session, "1", "A")
     tape.book(10, "A", {"0.40": "5.00"}, {})
     tape.close()
-    [hour] = hours_due(session, "kalshi", (), EVENING)
+    [hour] = hours_due(session, "kalshi", intents_within(), EVENING)
     counts: Counts = derive_hour(session, hour)
     assert (counts.objects, counts.new["core.book_snapshots"], counts.new["core.book_gaps"]) == (1, 1, 0)
 
@@ -595,7 +596,7 @@ def test_only_derived_recordings_are_deleted_after_their_retention_and_their_row
     late = Tape(session, "2", "B", listener="other")
     late.book(100, "B", {"0.20": "5.00"}, {})
     late.close()
-    assert hours_due(session, "kalshi", (), later) == []
+    assert hours_due(session, "kalshi", intents_within(), later) == []
     assert rows(session, "core.book_snapshots", "instrument_id") == [("kalshi:A",)]
 
 

@@ -25,6 +25,7 @@ from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline.streams.segments import ABOUT, Connection, block, connection_of, segments
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.live import OWN
+from echelon_pipeline_tests.state_databases import intents_within
 from echelon_pipeline_tests.unit.test_own_events import FILL, MAKER, ORDER, PLACED, POSITION, TICK, TRADE, kalshi_frame
 
 SECOND = 1_000_000
@@ -53,7 +54,7 @@ def record(
 
 
 def derive(session: Session, venue: Venue) -> None:
-    for hour in hours_due(session, venue, [], NOON + timedelta(hours=6)):
+    for hour in hours_due(session, venue, intents_within(), NOON + timedelta(hours=6)):
         derive_hour(session, hour)
 
 

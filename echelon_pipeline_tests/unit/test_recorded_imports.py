@@ -24,6 +24,7 @@ from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline.streams.replay import book_of
 from echelon_pipeline.streams.segments import connection_of, instruments_of, read, segments
 from echelon_pipeline_tests.imported import NOW, home_in, rows_of
+from echelon_pipeline_tests.state_databases import intents_within
 
 AT = 1_772_366_400_000  # 2026-03-01 12:00:00 UTC
 MARKET = "0xab"
@@ -109,9 +110,9 @@ def test_imported_frames_reach_the_tables_of_books_whatever_their_age(home: Sett
     old = [{"received_ms": AT - 3 * 31_536_000_000 + 100 * n, "frame": said(n)} for n in range(3)]
     bring(home, write(home, "old.jsonl", old), "frames", markets=markets(home))
     session = Session.of(home)
-    [hour] = hours_due(session, "polymarket", (), NOW)
+    [hour] = hours_due(session, "polymarket", intents_within(), NOW)
     derive_hour(session, hour)
-    assert hours_due(session, "polymarket", (), NOW) == []
+    assert hours_due(session, "polymarket", intents_within(), NOW) == []
     [row] = rows_of(home, "core.book_snapshots")
     assert (row["state"], row["instrument_id"], row["date"].year) == ("live", f"polymarket:{MARKET}", 2023)
     assert "-import-old-jsonl-" in row["connection_id"]

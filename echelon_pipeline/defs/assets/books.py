@@ -14,8 +14,8 @@ from echelon_pipeline.lake.session import Counts, Venue
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.streams.book_tables import BOOK_TABLES, derive_hour, valid_share
-from echelon_pipeline.streams.hours import HOUR_KEY
-from echelon_pipeline.streams.intents import INTENTS, LISTENERS, export_listeners, intents
+from echelon_pipeline.streams.hours import HOUR, HOUR_KEY
+from echelon_pipeline.streams.intents import INTENTS, LISTENERS, export_listeners, intents_of
 from echelon_pipeline.streams.recordings import hour_of
 from echelon_pipeline.venues.registry import venue_names
 
@@ -93,9 +93,10 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
         total, share = Counts(), None
         try:
             with classified():
-                now, meant = datetime.now(UTC), intents(session, venue)  # frames have the machine's time
+                now, intents = datetime.now(UTC), intents_of(session, venue)  # frames have the machine's time
                 for starts_at in hours_of(context):
-                    hour = hour_of(session, venue, starts_at, meant, now)
+                    intended = intents(starts_at, starts_at + HOUR)
+                    hour = hour_of(session, venue, starts_at, intended, now)
                     counts = derive_hour(session, hour)
                     share = valid_share(session, hour)
                     for name, key in keys.items():
