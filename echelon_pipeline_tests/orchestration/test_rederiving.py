@@ -95,11 +95,11 @@ def test_a_named_table_that_cannot_be_derived_is_published_as_gone_and_a_lake_th
     assert publish(settings, force=True) is not None
 
 
-def test_days_that_could_not_be_derived_are_named_also_if_the_marts_fail(
+def test_days_that_could_not_be_derived_and_deleted_rows_are_named_also_if_the_marts_fail(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gaps = [["kalshi", "core.trades", "2026-11-18", 1, True]]
-    done = {"rows_staged": {}, "rows_new": {}, "rows_changed": {}, "gaps": gaps}
+    done = {"rows_staged": {}, "rows_new": {}, "rows_changed": {}, "rows_deleted": 1_200, "gaps": gaps}
     monkeypatch.setattr(launching, "run_rederive_job", lambda *_: done)
 
     def failing(_: Settings) -> None:
@@ -108,7 +108,9 @@ def test_days_that_could_not_be_derived_are_named_also_if_the_marts_fail(
     monkeypatch.setattr(command, "refresh_and_publish", failing)
     with pytest.raises(CorruptStore):
         command.rederive_tables(settings, {"tables": ["core.trades"]})
-    assert "core.trades of kalshi: 1 day(s), 2026-11-18 to 2026-11-18" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "core.trades of kalshi: 1 day(s), 2026-11-18 to 2026-11-18" in printed.err
+    assert "1,200 row(s) deleted" in printed.out
 
 
 def test_an_unknown_table_is_refused_before_a_run_is_created(settings: Settings) -> None:
