@@ -75,8 +75,8 @@ def probe_venues(settings: Settings, transport: httpx.BaseTransport | None, wall
 
 def _answered(probe: Probe, answer: httpx.Response, took: timedelta) -> Finding:
     host, name = answer.request.url.host, probe.name
-    if probe.said is not None and (said := probe.said(answer)) is not None:
-        return Finding(Level.OK if said.is_up else Level.WARN, name, f"{host}: {said.text}", said.advice)
+    if probe.state is not None and (state := probe.state(answer)) is not None:
+        return Finding(Level.OK if state.is_up else Level.WARN, name, f"{host}: {state.text}", state.advice)
     if answer.status_code == 429:
         return Finding(Level.WARN, name, f"{host}: 429", "Another process uses this address's limit; wait a minute.")
     if answer.status_code != 200:

@@ -112,7 +112,7 @@ class Rest(ABC):
 
 
 @dataclass(frozen=True)
-class Said:
+class VenueState:
     """The state of a venue from the body of a probe's answer. ``is_up``: no action is needed."""
 
     text: str
@@ -122,13 +122,13 @@ class Said:
 
 @dataclass(frozen=True)
 class Probe:
-    """One address of a venue, requested once by the doctor. ``variable``: the setting of the address. ``said``: reads
-    the state from the answer; ``clock``: reads the venue's time from it."""
+    """One address of a venue, requested once by the doctor. ``variable``: the setting of the address. ``state``: reads
+    the venue's state from the answer; ``clock``: reads the venue's time from it."""
 
     name: str
     url: str
     variable: str
-    said: Callable[[httpx.Response], Said | None] | None = None
+    state: Callable[[httpx.Response], VenueState | None] | None = None
     clock: Callable[[httpx.Response], datetime | None] | None = None
 
 

@@ -1,15 +1,15 @@
 """The protocol of a venue's stream for listeners: connect, then subscribe.
 
-Belongs here: the protocol. Each venue's ``live.py`` implements it.
+Belongs here: the protocol, and what the venues' feeds have in common. Each venue's ``live.py`` implements it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Protocol
 
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.books.events import Message
@@ -54,6 +54,42 @@ class Feed(Protocol):
         """Decodes a frame."""
 
 
+@dataclass(frozen=True)
+class Connection:
+    """What all feeds have. ``connect``: opens a connection."""
+
+    url: str
+    connect: Callable[[], AbstractAsyncContextManager[Wire]] = field(repr=False)
+
+    def dial(self) -> AbstractAsyncContextManager[Wire]:
+        return self.connect()
+
+
+@dataclass(frozen=True)
+class MarketConnection(Connection):
+    """A connection of books of some instruments."""
+
+    number: int
+    instruments: tuple[Instrument, ...]
+    quotes: bool = False
+
+
+@dataclass(frozen=True)
+class OwnConnection(Connection):
+    """A connection of an account's own channels: no books, nothing to choose."""
+
+    number: ClassVar[int] = OWN
+    instruments: ClassVar[tuple[Instrument, ...]] = ()
+    channels: ClassVar[tuple[str, ...]] = ()
+    quotes: ClassVar[bool] = False
+
+    async def renew(self, wire: Wire, tokens: Sequence[str], sids: Mapping[str, int]) -> None:
+        """There are no books."""
+
+    async def change(self, wire: Wire, added: Sequence[str], dropped: Sequence[str], sids: Mapping[str, int]) -> None:
+        """There are no tokens."""
+
+
 def patient(policy: WsPolicy) -> WsPolicy:
     """The policy for an account's channels, which are silent without trades: only protocol pings detect a dead one."""
     return replace(policy, silence=math.inf)
@@ -70,15 +106,15 @@ def placed(
     """Instruments by the number of their connection, with a maximum of tokens on each. Placed instruments stay; others
     fill free places, then new connections. Empty connections are removed."""
     left = {i.instrument_id: i for i in wanted}
-    found = {
+    places = {
         number: [left.pop(i.instrument_id) for i in some if i.instrument_id in left]
         for number, some in sorted(before.items())
     }
-    free = {number: most - len(tokens_of(some)) for number, some in found.items()}
+    free = {number: most - len(tokens_of(some)) for number, some in places.items()}
     number = 0
     for instrument in left.values():
         while number in free and free[number] < len(instrument.tokens):
             number += 1
-        found.setdefault(number, []).append(instrument)
+        places.setdefault(number, []).append(instrument)
         free[number] = free.get(number, most) - len(instrument.tokens)
-    return {number: some for number, some in sorted(found.items()) if some}
+    return {number: some for number, some in sorted(places.items()) if some}

@@ -40,11 +40,11 @@ def wrapped(answer: RestBooks) -> bytes:
 
 def unwrapped(payload: bytes) -> RestBooks:
     """The answer in a frame. Raises ValueError where the frame has another format."""
-    header, end, body = payload.removeprefix(MARK).partition(b"\n")
+    line, end, body = payload.removeprefix(MARK).partition(b"\n")
     if not payload.startswith(MARK) or not end:
         raise ValueError(f"expected a frame of REST books, got {payload[:40]!r}")
-    found = _HEADER(header)
-    return RestBooks(found.endpoint, found.asked_at, body)
+    header = _HEADER(line)
+    return RestBooks(header.endpoint, header.asked_at, body)
 
 
 def read(payload: bytes, read_books: Callable[[bytes], Message]) -> Message:

@@ -1,4 +1,4 @@
-"""What the toy venue's frames say, and what is said to it."""
+"""Decodes the toy venue's frames, and writes its subscriptions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ class _Frame(msgspec.Struct):
 def read(payload: bytes) -> Message:
     """One frame: a whole book, or a trade. ``at`` is in microseconds."""
     try:
-        told = msgspec.json.decode(payload, type=_Frame)
-        if told.toy == "trade":
-            return Message((Traded(told.market, price(told.price), size(told.size), told.buys, told.id, told.at),))
-        bids, asks = (ladder([level(p, s) for p, s in side]) for side in (told.bids, told.asks))
+        frame = msgspec.json.decode(payload, type=_Frame)
+        if frame.toy == "trade":
+            return Message(
+                (Traded(frame.market, price(frame.price), size(frame.size), frame.buys, frame.id, frame.at),)
+            )
+        bids, asks = (ladder([level(p, s) for p, s in side]) for side in (frame.bids, frame.asks))
     except UNREADABLE as error:
         return Message((Unreadable(payload, reason(error), affects_book=True),))
-    return Message((Snapshot(told.market, bids, asks, told.at),))
+    return Message((Snapshot(frame.market, bids, asks, frame.at),))
 
 
 async def subscribe(wire: Wire, markets: Sequence[str]) -> None:
@@ -46,5 +48,5 @@ async def renew(wire: Wire, markets: Sequence[str], _: Mapping[str, int]) -> Non
 
 
 async def change(wire: Wire, added: Sequence[str], dropped: Sequence[str], _: Mapping[str, int]) -> None:
-    """Asks for more, and for others no more."""
+    """Subscribes to added markets and unsubscribes from dropped ones."""
     await wire.send({"want": list(added), "drop": list(dropped)})

@@ -106,9 +106,10 @@ def test_a_key_of_polymarket_never_prints(tmp_path: Path) -> None:
     assert not any(value in told for value in KEY.values())
 
 
-def test_kalshi_s_own_channels_are_asked_for_without_tickers() -> None:
+def test_kalshi_s_own_channels_are_asked_for_without_tickers(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, KALSHI_API_KEY=KEY_ID, KALSHI_PRIVATE_KEY_PATH=str(key_file()))
     wire = Said()
-    asyncio.run(kalshi.subscribe_own(wire, ()))
+    spoken(own_maker(settings, "kalshi")().greet(wire, ()))
     assert wire.messages == [
         {"id": 1, "cmd": "subscribe", "params": {"channels": ["fill", "market_positions", "user_orders"]}}
     ]
@@ -130,7 +131,7 @@ def test_quotes_of_kalshi_are_a_channel_more_and_follow_the_tickers(tmp_path: Pa
     spoken(feed.change(wire, ["B"], [], {"orderbook_delta": 1, "trade": 2}))
     assert [m["params"]["sid"] for m in wire.messages] == [1, 2]
     wire.messages = []
-    asyncio.run(kalshi.subscribe(wire, ["A"]))
+    spoken(feed_maker(settings, "kalshi")[0](0, ()).greet(wire, ["A"]))
     assert '"ticker"' not in json.dumps(wire.messages)
 
 
@@ -206,7 +207,8 @@ def test_an_account_that_does_nothing_keeps_its_connection() -> None:
 
 def own_feed(office: Office) -> Feed:
     """Of the books' venue of ``test_shift``: any frame of it will do."""
-    return replace(office.venue.feed(OWN, ()), greet=kalshi.subscribe_own, channels=())
+    market = office.venue.feed(0, ())
+    return kalshi.OwnFeed(market.url, market.connect)
 
 
 @pytest.fixture

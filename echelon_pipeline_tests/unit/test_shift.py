@@ -28,9 +28,7 @@ from echelon_pipeline.streams.segments import CLOSED, OPEN, Connection, connecti
 from echelon_pipeline.streams.shift import work
 from echelon_pipeline.streams.shift_spec import ShiftSpec, Times, Worked
 from echelon_pipeline.venues.kalshi import live as kalshi
-from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy, opened
-from echelon_pipeline_tests.callback_feed import CallbackFeed
 
 A, B, C = (Instrument(f"kalshi:{name}", (name,)) for name in "ABC")
 FAST = WsPolicy(open_timeout=2.0, backoff=0.01, backoff_max=0.02)
@@ -71,10 +69,9 @@ class Venue:
             self.sent += 1
             await asyncio.sleep(0.005)
 
-    def feed(self, number: int, instruments: Sequence[Instrument]) -> CallbackFeed:
+    def feed(self, number: int, instruments: Sequence[Instrument]) -> kalshi.MarketFeed:
         dial = partial(opened, self.url, name="v", policy=FAST, metrics=WsMetrics())
-        words = (kalshi.subscribe, kalshi.renew, kalshi.change)
-        return CallbackFeed("kalshi", number, self.url, tuple(instruments), dial, *words, read_frame, kalshi.CHANNELS)
+        return kalshi.MarketFeed(self.url, dial, number, tuple(instruments))
 
 
 @asynccontextmanager
@@ -227,7 +224,7 @@ def test_a_feed_that_is_refused_is_asked_again_and_ends_no_other(state: State, t
     async def script(office: Office) -> None:
         refused: list[int] = []
 
-        def feed(number: int, instruments: Sequence[Instrument]) -> CallbackFeed:
+        def feed(number: int, instruments: Sequence[Instrument]) -> kalshi.MarketFeed:
             if number == 0 and len(refused) < 3:
                 refused.append(number)
                 raise Unauthorized("no key")

@@ -22,11 +22,9 @@ from echelon_pipeline.streams.replay import book_of
 from echelon_pipeline.streams.segments import OPEN, Connection, left_open, read, recover, segments
 from echelon_pipeline.streams.watchlist import CHANGES, WatchChange, Watchlist, watched_of
 from echelon_pipeline.venues.kalshi import live as kalshi
-from echelon_pipeline.venues.kalshi.stream import read as read_frame
 from echelon_pipeline.venues.live import placed, tokens_of
 from echelon_pipeline.venues.polymarket import live as polymarket
 from echelon_pipeline.venues.ws import WsMetrics, WsPolicy, opened
-from echelon_pipeline_tests.callback_feed import CallbackFeed
 
 SECOND = 1_000_000
 A, B, C = (Instrument(f"kalshi:{name}", (name,)) for name in "ABC")
@@ -143,9 +141,7 @@ def followed(
         async with serve(venue, "127.0.0.1", 0, close_timeout=0.2) as server:
             url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
             dial = partial(opened, url, name="v", policy=FAST, metrics=WsMetrics())
-            feed = CallbackFeed(
-                "kalshi", 0, url, (), dial, kalshi.subscribe, kalshi.renew, kalshi.change, read_frame, kalshi.CHANNELS
-            )
+            feed = kalshi.MarketFeed(url, dial, 0, ())
             work = record(
                 *(feed, root), listener="l", epoch=1, stop=stop, policy=FAST, pace=PACE, recorded=found,
                 watchlist=watchlist, fence=fence,
@@ -196,7 +192,8 @@ def test_what_comes_and_goes_is_asked_for_in_the_venues_words(venue: str) -> Non
 
     module = kalshi if venue == "kalshi" else polymarket
     sids = dict(zip(kalshi.CHANNELS, (7, 8), strict=True))
-    asyncio.run(module.change(Wire(), ["new"], ["old"], sids))
+    dial = partial(opened, "ws://127.0.0.1", name="v", policy=FAST, metrics=WsMetrics())
+    asyncio.run(module.MarketFeed("ws://127.0.0.1", dial, 0, ()).change(Wire(), ["new"], ["old"], sids))
     if venue == "kalshi":
         assert len(sent) == 4
     else:

@@ -83,9 +83,9 @@ def own(kind: str, msg: msgspec.Raw, payload: bytes) -> Own:
     if kind == "user_order":
         return _ordered(_ORDER(msg), payload)
     if kind == "market_position":
-        held: _Position = _POSITION(msg)
-        number, fees, at = scaled(held.position_fp), _money(held.fees_paid_dollars), _at(held.ts_ms)
-        return OwnPosition(held.market_ticker, held.market_ticker, number, payload, at, fees)
+        position: _Position = _POSITION(msg)
+        number, fees, at = scaled(position.position_fp), _money(position.fees_paid_dollars), _at(position.ts_ms)
+        return OwnPosition(position.market_ticker, position.market_ticker, number, payload, at, fees)
     return OwnNote(kind, payload, _at(_NOTE(msg).ts_ms))
 
 
@@ -138,10 +138,10 @@ def _ordered(order: _Order, payload: bytes) -> OwnOrder:
 
 def _buys(*sides: str | None) -> bool | None:
     """Whether yes is bought; None without a direction."""
-    found = {_BUYS.get(side) for side in sides if side is not None}
-    if len(found) > 1 or found == {None}:
+    directions = {_BUYS.get(side) for side in sides if side is not None}
+    if len(directions) > 1 or directions == {None}:
         raise ValueError(f"sides that do not say one direction: {sides!r}"[:120])
-    return found.pop() if found else None
+    return directions.pop() if directions else None
 
 
 def _money(text: str | None) -> int | None:
@@ -150,10 +150,10 @@ def _money(text: str | None) -> int | None:
 
 def _sum(*parts: int | None) -> int | None:
     """The sum of the fees that are given, with as many digits as each of them."""
-    told = [part for part in parts if part is not None]
-    if abs(sum(told)) >= MOST:
-        raise ValueError(f"fees of {sum(told)} millionths of a dollar")
-    return sum(told) if told else None
+    given = [part for part in parts if part is not None]
+    if abs(sum(given)) >= MOST:
+        raise ValueError(f"fees of {sum(given)} millionths of a dollar")
+    return sum(given) if given else None
 
 
 def _at(milliseconds: int | None) -> int | None:

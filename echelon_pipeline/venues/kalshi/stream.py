@@ -124,7 +124,7 @@ _BOOK, _DELTA, _TRADE, _TICKER, _NAMED, _CHANNEL, _ERROR = map(
 )
 # Lifecycles, fees, requests for quotes, indexes: kept as served.
 _LIFECYCLES = frozenset({"market_lifecycle_v2", "market_lifecycle", "multivariate_market_lifecycle"})
-_TOLD = _LIFECYCLES | {
+_NOTICES = _LIFECYCLES | {
     *("multivariate_lookup", "event_lifecycle", "event_fee_update", "rfq_created", "rfq_deleted"),
     *("cfbenchmarks_value", "cfbenchmarks_value_5hz", "pyth_value"),
 }
@@ -186,8 +186,8 @@ def _events(envelope: _Envelope, payload: bytes, yes_priced: bool) -> tuple[Even
         return (_traded(_TRADE(msg)),)
     if kind == "ticker":
         return (_quoted(_TICKER(msg)),)
-    if kind in _TOLD:
-        return _told(kind, _NAMED(msg), payload)
+    if kind in _NOTICES:
+        return _notice(kind, _NAMED(msg), payload)
     if kind in own.TYPES:
         return (own.own(kind, msg, payload),)
     if kind == "subscribed":
@@ -224,14 +224,14 @@ def _cents(cents: int | None) -> int | None:
 
 def _levels(*encodings: Pairs) -> tuple[Level, ...]:
     """One side of a ladder in as many encodings as the frame has, the finest first."""
-    told = [sorted([level(str(p), str(s)) for p, s in pairs]) for pairs in encodings if pairs is not None]
-    for other in told[1:]:
-        if len(other) != len(told[0]):
+    sides = [sorted([level(str(p), str(s)) for p, s in pairs]) for pairs in encodings if pairs is not None]
+    for other in sides[1:]:
+        if len(other) != len(sides[0]):
             raise ValueError("two encodings have different numbers of levels")
-        for new, old in zip(told[0], other, strict=True):
+        for new, old in zip(sides[0], other, strict=True):
             _agree("level's price", new[0], old[0], CENT)
             _agree("level's size", new[1], old[1], ONE)
-    return ladder(told[0]) if told else ()
+    return ladder(sides[0]) if sides else ()
 
 
 def _in_dollars(cents: list[tuple[int, int]] | None) -> Pairs:
@@ -247,15 +247,15 @@ def _snapshot(book: _Book, yes_priced: bool) -> Snapshot:
 
 def _change(delta: _Delta, yes_priced: bool) -> Change:
     dollars = None if delta.price_dollars is None else price(delta.price_dollars)
-    told = _agree("price", dollars, _cents(delta.price), CENT)
+    of_side = _agree("price", dollars, _cents(delta.price), CENT)
     fixed = None if delta.delta_fp is None else scaled(delta.delta_fp)
     by = _agree("delta", fixed, None if delta.delta is None else scaled(str(delta.delta)), ONE)
-    if not 0 < told < ONE:
-        raise ValueError(f"expected a price between 0 and 1, got {told} millionths")
+    if not 0 < of_side < ONE:
+        raise ValueError(f"expected a price between 0 and 1, got {of_side} millionths")
     if delta.side not in ("yes", "no"):
         raise ValueError(f"unknown side {delta.side[:40]!r}")
     side = Side.BID if delta.side == "yes" else Side.ASK
-    at = told if delta.side == "yes" or yes_priced else ONE - told
+    at = of_side if delta.side == "yes" or yes_priced else ONE - of_side
     return Change(delta.market_ticker, side, at, by, relative=True, at=_at(delta.ts_ms, None))
 
 
@@ -287,12 +287,12 @@ def _quoted(ticker: _Ticker) -> Quoted:
     return Quoted(ticker.market_ticker, bid, ask, bids, asks, _at(ticker.ts_ms, ticker.ts))
 
 
-def _told(kind: str, named: _Named, payload: bytes) -> tuple[Event, ...]:
+def _notice(kind: str, named: _Named, payload: bytes) -> tuple[Event, ...]:
     at = _at(named.ts_ms, None)
-    told = Notice(kind, named.market_ticker, payload, at)
+    notice = Notice(kind, named.market_ticker, payload, at)
     if kind in _LIFECYCLES and named.market_ticker and named.event_type in _FOR_GOOD:
-        return (told, Ended(named.market_ticker, at))
-    return (told,)
+        return (notice, Ended(named.market_ticker, at))
+    return (notice,)
 
 
 def _at(milliseconds: int | None, seconds: int | None) -> int | None:

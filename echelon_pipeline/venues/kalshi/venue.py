@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.kalshi import KalshiSettings
 from echelon_pipeline.tables.schema import Feeder
-from echelon_pipeline.venues.base import Facts, Levels, Probe, Rest, Said, StreamProbe, Venue
+from echelon_pipeline.venues.base import Facts, Levels, Probe, Rest, StreamProbe, Venue, VenueState
 from echelon_pipeline.venues.kalshi.parse import KINDS, LISTED
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ async def _rest(settings: Settings) -> AsyncIterator[Rest]:
 
 
 class KalshiStream:
-    """Its one socket, which wants a signed handshake for public channels too."""
+    """Its one socket, which needs a signed handshake for public channels too."""
 
     tokens = 500_000  # tickers of one connection: the venue's own limit (reference 7)
     quote_word = '"ticker"'
@@ -152,7 +152,7 @@ def _probes(settings: Settings) -> Sequence[Probe]:
     return [Probe(NAME, f"{settings.kalshi_rest}/exchange/status", "KALSHI_BASE_URL", _status)]
 
 
-def _status(answer: httpx.Response) -> Said | None:
+def _status(answer: httpx.Response) -> VenueState | None:
     """500, 503 and 504 answer with the same shape while the exchange is down for maintenance."""
     try:
         status = answer.json()
@@ -162,9 +162,9 @@ def _status(answer: httpx.Response) -> Said | None:
         return None
     resume = status.get("exchange_estimated_resume_time") or "a time that the venue does not say"
     if status["exchange_active"] is False:
-        return Said(f"in maintenance until {resume}", False, "Wait: runs go on by themselves.")
+        return VenueState(f"in maintenance until {resume}", False, "Wait: runs go on by themselves.")
     if status.get("trading_active") is False:
-        return Said(f"reachable; trading is paused until {resume}", True)
+        return VenueState(f"reachable; trading is paused until {resume}", True)
     return None
 
 

@@ -14,7 +14,7 @@ from echelon_pipeline.venues.frames import Name, share, size
 
 TYPES = frozenset({"order", "trade"})
 MILLISECOND, SECOND = 1_000, 1_000_000
-# The channel tells both in one member (recorded by its clients); 11 digits of seconds are the year 5138.
+# One member has seconds or milliseconds (recorded by its clients); 11 digits of seconds are the year 5138.
 DIGITS_OF_SECONDS = 11
 _BUYS = {"BUY": True, "SELL": False}
 
@@ -131,26 +131,26 @@ def _is_maker(trade: _Trade) -> bool:
 
 
 def _makes(maker: _Maker, trade: _Trade) -> bool:
-    """Whether a maker bought: where it is not said, one of the taker's token did the other thing, and one of the
-    other token the same, for the exchange makes or redeems pairs then."""
+    """Whether a maker bought. Without its own side: a maker of the taker's token took the other side, and a maker of
+    the other token the same side, because the exchange then mints or redeems pairs."""
     if maker.side:
         return _buys(maker.side)
     return _buys(trade.side) != (_token(maker, trade) == _token(trade))
 
 
 def _buys(side: str) -> bool:
-    found = _BUYS.get(side.upper())
-    if found is None:
+    buys = _BUYS.get(side.upper())
+    if buys is None:
         raise ValueError(f"unknown side {side[:40]!r}")
-    return found
+    return buys
 
 
 def _token(named: _Order | _Trade | _Maker, outer: _Trade | None = None) -> str:
     """``token_id`` is the newer name of ``asset_id``."""
-    found = named.asset_id or named.token_id or (outer and (outer.asset_id or outer.token_id))
-    if not found:
+    token = named.asset_id or named.token_id or (outer and (outer.asset_id or outer.token_id))
+    if not token:
         raise ValueError("no asset_id")
-    return found
+    return token
 
 
 def _at(timestamp: str | None) -> int | None:

@@ -144,28 +144,28 @@ def read_books(payload: bytes) -> Message:
 
 def _named(payload: bytes) -> list[str] | None:
     """Tokens whose books an unreadable object may have been about; None: any."""
-    told = doubts.loosely(payload)
-    if told is doubts.NOT_JSON:
+    decoded = doubts.loosely(payload)
+    if decoded is doubts.NOT_JSON:
         kinds = doubts.types(payload, "event_type")
         if kinds and not kinds & _OF_BOOKS:
             return []
-        # A message is of one market: where it was cut, the tokens before the cut tell which.
+        # A message is of one market: the tokens before the cut name it.
         return list(dict.fromkeys(doubts.texts(payload, "asset_id", "token_id"))) or None
-    if not isinstance(told, dict):
-        return None if isinstance(told, list) else []
-    kind = told.get("event_type")
+    if not isinstance(decoded, dict):
+        return None if isinstance(decoded, list) else []
+    kind = decoded.get("event_type")
     if isinstance(kind, str) and kind not in _OF_BOOKS:
         return []
-    found: dict[str, None] = {}
-    listed = [one for name in _LISTS if isinstance(told.get(name), list) for one in told[name]]
-    for one in listed or [told]:
-        members = [told] if one is told else [one, told]
+    tokens: dict[str, None] = {}
+    listed = [one for name in _LISTS if isinstance(decoded.get(name), list) for one in decoded[name]]
+    for one in listed or [decoded]:
+        members = [decoded] if one is decoded else [one, decoded]
         names = [m.get("asset_id") or m.get("token_id") for m in members if isinstance(m, dict)]
         name = next((name for name in names if name), None)
         if not doubts.is_name(name):
-            return None if isinstance(kind, str) or name or _PARTS & told.keys() else []
-        found[name] = None
-    return list(found)
+            return None if isinstance(kind, str) or name or _PARTS & decoded.keys() else []
+        tokens[name] = None
+    return list(tokens)
 
 
 def _each(payload: bytes, event: Callable[[bytes], tuple[Event, ...]]) -> tuple[Event, ...]:
@@ -180,7 +180,7 @@ def _each(payload: bytes, event: Callable[[bytes], tuple[Event, ...]]) -> tuple[
         return (Unreadable(payload, reason(error), affects_book=True),)
     if not members:
         return (Acknowledged(NO_BOOK),)
-    return tuple([found for member in members for found in _one(bytes(member), event)])
+    return tuple([one for member in members for one in _one(bytes(member), event)])
 
 
 def _members(text: bytes) -> list[msgspec.Raw]:
@@ -214,14 +214,14 @@ def _event(payload: bytes) -> tuple[Event, ...]:
     if kind == "last_trade_price":
         return (_traded(_TRADE(payload)),)
     if kind == "best_bid_ask":
-        told = _QUOTE(payload)
-        return (Quoted(_token(told), quote(told.best_bid), quote(told.best_ask), at=_at(told.timestamp)),)
+        top = _QUOTE(payload)
+        return (Quoted(_token(top), quote(top.best_bid), quote(top.best_ask), at=_at(top.timestamp)),)
     if kind == "tick_size_change":
         tick = _TICK(payload)
         share(tick.new_tick_size)
         return (TickSize(_token(tick), tick.new_tick_size, _at(tick.timestamp)),)
     if kind in ("new_market", "market_resolved"):
-        return _told(kind, _RESOLVED(payload), payload)
+        return _notice(kind, _RESOLVED(payload), payload)
     if kind in own.TYPES:
         return own.own(kind, payload)
     if kind is None:
@@ -270,8 +270,8 @@ def _change(change: _Change, message: _Changes, at: int) -> Change:
     if side is None:
         raise ValueError(f"unknown side {change.side[:40]!r}")
     token, digest = _token(change, message), change.hash or message.hash
-    told = best(change.best_bid), best(change.best_ask)
-    return Change(token, side, price(change.price), size(change.size), False, at, digest or None, *told)
+    top = best(change.best_bid), best(change.best_ask)
+    return Change(token, side, price(change.price), size(change.size), False, at, digest or None, *top)
 
 
 def _traded(trade: _Trade) -> Traded:
@@ -281,7 +281,7 @@ def _traded(trade: _Trade) -> Traded:
     )
 
 
-def _told(kind: str, told: _Resolved, payload: bytes) -> tuple[Event, ...]:
-    at = None if told.timestamp is None else _at(told.timestamp)
-    tokens = told.assets_ids or told.asset_ids or told.token_ids or [] if kind == "market_resolved" else []
+def _notice(kind: str, market: _Resolved, payload: bytes) -> tuple[Event, ...]:
+    at = None if market.timestamp is None else _at(market.timestamp)
+    tokens = market.assets_ids or market.asset_ids or market.token_ids or [] if kind == "market_resolved" else []
     return (Notice(kind, None, payload, at), *(Ended(token, at) for token in tokens))
