@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import date
 
 import duckdb
+import pyarrow as pa
 
 from echelon_pipeline.ingest.dead_letters import unread_rows
 from echelon_pipeline.ingest.derive import Deriver
@@ -28,15 +29,15 @@ def derive_late_values(session: Session, venue: Venue) -> Counts:
     Raises Conflict, DiskFull, RuleViolation, CorruptStore.
     """
     with session.unit() as unit:
-        deriver = Deriver(unit, {})
+        deriver, unread = Deriver(unit, {}), unread_rows(session, venue, TRADES)
         if venue_of(venue).facts.has_tokens:  # otherwise outcomes are sides of the instrument
             _fills(deriver, venue)
             for day in _days(session, venue):
-                _trades(deriver, venue, day)
-        for day in _unread_days(session, venue):
+                _trades(deriver, venue, day, unread)
+        for day in _unread_days(session, venue, unread):
             trades = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
             with session.duck() as connection:
-                stage_prices(deriver, connection, venue, day, trades)
+                stage_prices(deriver, connection, venue, day, trades, unread)
         complete_instruments(deriver, venue)
         return deriver.commit()
 
@@ -55,15 +56,15 @@ def _days(session: Session, venue: Venue) -> list[date]:
         return [day for (day,) in connection.execute(statement("derive/mapped_days").text).fetchall()]
 
 
-def _unread_days(session: Session, venue: Venue) -> list[date]:
+def _unread_days(session: Session, venue: Venue, unread: pa.Table) -> list[date]:
     """Days whose prices from trades carry an outdated number of unread rows."""
     with session.duck() as connection:
         connection.execute(f"CREATE TEMP VIEW prices AS {session.lake.scan(PRICES, where={'venue': [venue]})}")
-        connection.register("unread", unread_rows(session, venue, TRADES))
+        connection.register("unread", unread)
         return [day for (day,) in connection.execute(statement("derive/unread_days").text).fetchall()]
 
 
-def _trades(deriver: Deriver, venue: Venue, day: date) -> None:
+def _trades(deriver: Deriver, venue: Venue, day: date, unread: pa.Table) -> None:
     """Stages a day's trades that have changed, and the day's prices with them."""
     session = deriver.unit.session
     stored = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
@@ -73,7 +74,7 @@ def _trades(deriver: Deriver, venue: Venue, day: date) -> None:
         connection.execute(f"CREATE TEMP TABLE mapped AS {statement('derive/mapped_trades').text}")
         deriver.stage(connection, TRADES, "SELECT * FROM mapped")
         now = f"SELECT * FROM ({stored}) ANTI JOIN mapped USING (trade_id) UNION ALL BY NAME SELECT * FROM mapped"
-        stage_prices(deriver, connection, venue, day, now)
+        stage_prices(deriver, connection, venue, day, now, unread)
 
 
 def _fills(deriver: Deriver, venue: Venue) -> None:

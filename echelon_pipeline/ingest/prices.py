@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import duckdb
+import pyarrow as pa
 
 from echelon_pipeline.errors import EchelonError, NotFound
 from echelon_pipeline.ingest.concurrency import gather_limited
@@ -189,23 +190,25 @@ class _Batch:
 def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> Counts:
     """OHLC, VWAP and volume of the days from our own trades; volume and VWAP only where the instrument's
     trades are complete for the whole day: walked to its end, and every row read."""
-    total = Counts()
+    total, unread = Counts(), unread_rows(session, venue, "core.trades")
     with session.unit() as unit:
         deriver = Deriver(unit, {})
         for day in sorted(set(days)):
             trades = session.lake.scan("core.trades", where={"venue": [venue], "date": [day]})
             with session.duck() as connection:
-                stage_prices(deriver, connection, venue, day, trades)
+                stage_prices(deriver, connection, venue, day, trades, unread)
         total.add(deriver.commit())
     return total
 
 
-def stage_prices(deriver: Deriver, connection: duckdb.DuckDBPyConnection, venue: Venue, day: date, trades: str) -> None:
-    """Stages the rows of one day that a query of the day's trades gives."""
+def stage_prices(
+    deriver: Deriver, connection: duckdb.DuckDBPyConnection, venue: Venue, day: date, trades: str, unread: pa.Table
+) -> None:
+    """Stages the rows of one day that a query of the day's trades gives. ``unread``: unread_rows() of trades."""
     session = deriver.unit.session
     create_instrument_views(session, connection, venue)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW trades AS {trades}")
-    connection.register("unread", unread_rows(session, venue, "core.trades"))
+    connection.register("unread", unread)
     query = statement("derive/daily_prices_from_trades").text
     for parameter, value in (("$day", f"DATE '{day}'"), ("$venue", f"'{venue}'")):
         query = query.replace(parameter, value)

@@ -27,13 +27,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
+from echelon_pipeline.domain.batches import batches
 from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.derive import Deriver, RawSlice
 from echelon_pipeline.ingest.lost_pages import gone, lost, open_windows, unrecorded
 from echelon_pipeline.ingest.page_parts import PRICES, TRADES, keep_part, parts
 from echelon_pipeline.ingest.pages import StoredPage, pages_of, units_of
-from echelon_pipeline.ingest.prices import stage_prices
+from echelon_pipeline.ingest.prices import prices_from_trades
 from echelon_pipeline.ingest.rederive_listings import LISTED, RESOLUTIONS, rederive_listings
 from echelon_pipeline.ingest.stale import drop_unmade, record_days, stale_days
 from echelon_pipeline.ingest.versions import feeding, is_versioned
@@ -49,8 +50,8 @@ from echelon_pipeline.venues.registry import venue_names
 PAGED = (PRICES, TRADES, "core.fills", "core.builder_leaderboard")
 ALL_TIME: Span = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 _DAY = timedelta(days=1)
-# Units per look-up of pages.
-UNITS = 100
+# Units per look-up of pages, and days per commit of prices from trades.
+UNITS, DAYS = 100, 30
 
 
 @dataclass(frozen=True)
@@ -184,17 +185,13 @@ def _derive(
 
 
 def prices_of_trades(session: Session, venue: Venue, span: Span) -> Counts:
-    """Prices of the days of a span that have trades, a day at a time."""
+    """Prices of the days of a span that have trades."""
     total = Counts()
     snapshot = session.lake.open(TRADES)
     files = snapshot.files if snapshot else ()
     dates = {f.day for f in files if f.partition[0] == venue and span[0].date() <= f.day < span[1].date()}
-    for day in sorted(dates):
-        with session.unit() as unit, session.duck() as connection:
-            deriver = Deriver(unit, {}, again=True)
-            trades = session.lake.scan(TRADES, where={"venue": [venue], "date": [day]})
-            stage_prices(deriver, connection, venue, day, trades)
-            total.add(deriver.commit())
+    for days in batches(sorted(dates), DAYS):
+        total.add(prices_from_trades(session, venue, days))
     return total
 
 
