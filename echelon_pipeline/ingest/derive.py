@@ -82,22 +82,22 @@ class Deriver:
         source: RawSlice,
         *,
         keep: Mapping[str, str] | None = None,
-        asked: Iterable[PageRequest] | None = None,
+        requests: Iterable[PageRequest] | None = None,
         rereads: Sequence[Reread] = (),
         listed_until: datetime | None = None,
         served: Sequence[PageRequest] = (),
     ) -> None:
-        """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged. ``asked``:
+        """Parses a slice. ``keep``: per table, a SQL condition that a derived row must meet to be staged. ``requests``:
         the requests of its pages; without it they show the present. ``rereads``: spans that have been walked to their
         end: earlier dead letters in them that did not occur again are closed. ``listed_until``: the slice is a complete
         listing that ended then: earlier letters of records without an id that it does not serve are closed.
         ``served``: pages that show the present: they are recorded, and dead letters do not count against them."""
         session = self.unit.session
-        asked = None if asked is None else list(asked)
+        requests = None if requests is None else list(requests)
         main = next((kind.main for kind in self.kinds.values()), "")
         if not self.again:
-            self.pages += [(source.venue, main, page) for page in (*(asked or ()), *served) if page.objects]
-        places = None if asked is None else asked_pages(asked)
+            self.pages += [(source.venue, main, page) for page in (*(requests or ()), *served) if page.objects]
+        places = None if requests is None else asked_pages(requests)
         with session.duck() as connection:
             letters = OpenLetters(self.unit, connection, source.venue)
             for kind in self.kinds.values():
@@ -119,7 +119,7 @@ class Deriver:
         raw: str,
         counted: str,
         keep: Mapping[str, str],
-        asked: pa.Table | None,
+        requests: pa.Table | None,
         letters: OpenLetters,
     ) -> None:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW raw_objects AS {raw}")
@@ -129,7 +129,7 @@ class Deriver:
                 f"CREATE OR REPLACE TEMP VIEW known_outcomes AS "
                 f"SELECT token_id, instrument_id, outcome_index, label FROM ({outcomes})"
             )
-        derived = run_kind(connection, kind, unit_id=self.unit.unit_id, counted=counted, asked=asked)
+        derived = run_kind(connection, kind, unit_id=self.unit.unit_id, counted=counted, requests=requests)
         for table, relation in derived.outputs.items():
             self._stage(connection, table, f"SELECT * FROM {relation} WHERE {keep.get(table, 'true')}")
         # There are rarely dead letters or drift, and writing an empty file takes 8 ms.
@@ -139,7 +139,9 @@ class Deriver:
             self.counts.dead_letters += self._stage(connection, LETTERS, kept)
             self.counts.unread_rows += self.unread.add(connection, dead)
         if letters.exist:
-            shown = derived.outputs[kind.main] if asked is None and "instrument_id" in TABLES[kind.main].names else None
+            shown = (
+                derived.outputs[kind.main] if requests is None and "instrument_id" in TABLES[kind.main].names else None
+            )
             self._stage(connection, LETTERS, letters.parsed(kind.endpoint, dead, shown))
         if not self.again and _has_rows(connection, derived.drift):
             path = self._path("drift")

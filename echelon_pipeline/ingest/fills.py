@@ -35,7 +35,7 @@ async def ingest_fills(session: Session, venue: Venue, feed: FillFeed, days: Seq
 
 
 async def _one_code(session: Session, venue: Venue, feed: FillFeed, code: str, span: Span) -> Counts:
-    counts, asked = Counts(), list[PageRequest]()
+    counts, requests = Counts(), list[PageRequest]()
     with session.unit() as unit:
         store = unit.store(venue, feed.parser_version)
         failure: EchelonError | None = None
@@ -45,7 +45,7 @@ async def _one_code(session: Session, venue: Venue, feed: FillFeed, code: str, s
             times = (_first_open(session, venue, code, span[0]) - second, span[1] + second)
             async for page in feed.walk(code, times):
                 store.add(replace(page, number=counts.pages))
-                asked.append(PageRequest(counts.pages, (), span, span, code, objects=len(page.objects), times=times))
+                requests.append(PageRequest(counts.pages, (), span, span, code, objects=len(page.objects), times=times))
                 counts.pages += 1
                 counts.objects += len(page.objects)
                 session.progress(f"{venue} fills", counts.objects, None)
@@ -55,7 +55,7 @@ async def _one_code(session: Session, venue: Venue, feed: FillFeed, code: str, s
         deriver = Deriver(unit, feed.kinds)
         deriver.parse(
             RawSlice(venue, (unit.unit_id,)),
-            asked=asked,
+            requests=requests,
             rereads=[] if failure else [Reread(TABLE, span, scope=code)],
         )
         counts.add(deriver.commit())

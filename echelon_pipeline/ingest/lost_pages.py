@@ -19,7 +19,7 @@ from echelon_pipeline.domain.intervals import subtract, union
 from echelon_pipeline.ingest.dead_letters import PageRequest
 from echelon_pipeline.ingest.pages import TABLE, StoredPage, page_row, placed, rows_of_pages
 from echelon_pipeline.ingest.trades import CONFIGURED
-from echelon_pipeline.ingest.versions import feeding
+from echelon_pipeline.ingest.versions import kinds_of
 from echelon_pipeline.ingest.walk_progress import EVERYTHING
 from echelon_pipeline.lake.delta import Where
 from echelon_pipeline.lake.raw import OBJECTS
@@ -35,13 +35,13 @@ def lost(
     session: Session, venue: Venue, table: str, pages: Mapping[str, Sequence[StoredPage]], absent: Collection[str]
 ) -> dict[str, list[StoredPage]]:
     """The pages, by unit, of which raw lacks an object. ``absent``: raw files that do not exist."""
-    where: Where = {"venue": [venue], "endpoint": list(feeding(venue, table))}
+    where: Where = {"venue": [venue], "endpoint": list(kinds_of(venue, table))}
     scan = session.lake.scan(OBJECTS, where=where, units=list(pages), without=absent)
     with session.duck() as connection:
         query = f"SELECT unit_id, page, count(*) FROM ({scan}) WHERE unit_id IN (SELECT unnest($units)) GROUP BY ALL"
         stored_objects = {(u, n): count for u, n, count in connection.execute(query, {"units": list(pages)}).fetchall()}
     return {
-        unit: [p for p in some if stored_objects.get((unit, p.asked.page), 0) < p.asked.objects]
+        unit: [p for p in some if stored_objects.get((unit, p.request.page), 0) < p.request.objects]
         for unit, some in pages.items()
     }
 
@@ -68,7 +68,7 @@ def gone(session: Session, venue: Venue, table: str, pages: Sequence[StoredPage]
     """The pages of which the table lacks a row."""
     if not pages:
         return []
-    rows = [page_row(p.unit_id, venue, table, p.asked) | {"page": n} for n, p in enumerate(pages)]
+    rows = [page_row(p.unit_id, venue, table, p.request) | {"page": n} for n, p in enumerate(pages)]
     with session.duck() as connection:
         connection.register("pages", pa.Table.from_pylist(rows, schema=TABLES[TABLE].arrow_schema()))
         stored = session.lake.scan(table, where=_where(venue, table, pages))
@@ -91,7 +91,7 @@ def open_windows(unit: Unit, venue: Venue, table: str, pages: Collection[StoredP
     whole = (min(p.low for p in pages), max(p.high for p in pages) + _TICK)
     windows: list[Window] = []
     for scope, spans in unit.session.windows.complete_by_scope(venue, table, meets=_whole_days(whole)).items():
-        some = [p for p in pages if _covers(scope, p.asked)]
+        some = [p for p in pages if _covers(scope, p.request)]
         places = union(_place(p, table) for p in some)
         reason = f"raw is gone, and rows of it: {len(some)} page(s), the first of unit {min(p.unit_id for p in pages)}"
         opened = _cut(table, subtract(places, subtract(places, spans)))
@@ -123,6 +123,6 @@ def _whole_days(span: Span) -> Span:
 
 def _place(page: StoredPage, table: str) -> Span:
     if table == "core.daily_prices":  # its windows are whole days
-        return _whole_days(page.asked.within)
-    begin, end = page.asked.claimed
+        return _whole_days(page.request.within)
+    begin, end = page.request.claimed
     return max(begin, min(page.low, end - _TICK)), min(end, max(page.high, begin) + _TICK)

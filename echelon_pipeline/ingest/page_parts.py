@@ -36,10 +36,10 @@ def time_parts(pages: Sequence[StoredPage], span: Span, limit: int) -> Iterator[
     """Parts of a span whose pages hold about ``limit`` objects; a page may be in several parts, a time is in one."""
     cuts, objects = [span[0]], 0
     for page in sorted(pages, key=lambda p: p.low):
-        if objects + page.asked.objects > limit and page.low > cuts[-1]:
+        if objects + page.request.objects > limit and page.low > cuts[-1]:
             cuts.append(page.low)
             objects = 0
-        objects += page.asked.objects
+        objects += page.request.objects
     for begin, end in pairwise([*cuts, span[1]]):
         some = [p for p in pages if p.low < end and p.high >= begin]
         if some:
@@ -49,7 +49,7 @@ def time_parts(pages: Sequence[StoredPage], span: Span, limit: int) -> Iterator[
 def _runs(pages: Iterable[StoredPage], limit: int) -> Iterator[list[StoredPage]]:
     some: list[StoredPage] = []
     for page in pages:
-        if some and sum(p.asked.objects for p in some) + page.asked.objects > limit:
+        if some and sum(p.request.objects for p in some) + page.request.objects > limit:
             yield some
             some = []
         some.append(page)
@@ -67,7 +67,7 @@ def keep_part(table: str, part: Span, pages: Sequence[StoredPage], gaps: Sequenc
 
 
 def _kept_of_walks(part: Span, pages: Sequence[StoredPage], gaps: Sequence[StoredPage]) -> Iterator[str]:
-    for (ids, claimed), kept_from in {p.walk: p.asked.kept_from or p.asked.claimed[0] for p in pages}.items():
+    for (ids, claimed), kept_from in {p.walk: p.request.kept_from or p.request.claimed[0] for p in pages}.items():
         begin, end = max(kept_from, part[0]), min(claimed[1], part[1])
         if begin >= end:
             continue

@@ -72,23 +72,23 @@ class StoredPage:
     """A recorded page. ``rows``: the minimum number of rows that the table has in its place."""
 
     unit_id: str
-    asked: PageRequest
+    request: PageRequest
     rows: int
 
     @property
     def low(self) -> datetime:
         """The oldest time of its rows."""
-        return (self.asked.times or self.asked.within)[0]
+        return (self.request.times or self.request.within)[0]
 
     @property
     def high(self) -> datetime:
         """The newest time of its rows, or an instant after it."""
-        return (self.asked.times or self.asked.within)[1]
+        return (self.request.times or self.request.within)[1]
 
     @property
     def walk(self) -> tuple[tuple[str, ...], Span]:
         """The key that all pages of one walk share."""
-        return self.asked.instrument_ids, self.asked.claimed
+        return self.request.instrument_ids, self.request.claimed
 
 
 def units_of(session: Session, venue: Venue, table: str, span: Span) -> list[str]:
@@ -133,7 +133,7 @@ def _stored(
     rows: int,
 ) -> StoredPage:
     low, high = times
-    asked = PageRequest(
+    request = PageRequest(
         page,
         tuple(ids or ()),
         (within[0], within[1]),
@@ -143,7 +143,7 @@ def _stored(
         None if low is None or high is None else (low, high),
         kept_from,
     )
-    return StoredPage(unit_id, asked, rows)
+    return StoredPage(unit_id, request, rows)
 
 
 def page_row(unit_id: str, venue: str, table: str, page: PageRequest) -> dict[str, Any]:

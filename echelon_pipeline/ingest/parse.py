@@ -63,20 +63,20 @@ def derive(
     *,
     unit_id: str,
     counted: str = "true",
-    asked: pa.Table | None = None,
+    requests: pa.Table | None = None,
 ) -> Derived:
     """Derives the rows of ``raw_objects`` (and, where the kind asks for it, ``known_outcomes``).
 
-    ``counted``: a condition on the raw objects whose dead letters and drift are not counted yet. ``asked``: the
+    ``counted``: a condition on the raw objects whose dead letters and drift are not counted yet. ``requests``: the
     requests of the pages (ASKED_PAGES); without it the objects show the time at which they were received. Both
     relations must exist in the connection. Raises nothing for malformed payloads: they become dead letters.
     """
-    connection.register("asked_pages", ASKED_PAGES.empty_table() if asked is None else asked)
+    connection.register("asked_pages", ASKED_PAGES.empty_table() if requests is None else requests)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW counted_objects AS SELECT * FROM raw_objects WHERE {counted}")
     stem = f"{kind.venue}_{kind.endpoint}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {stem}_all AS {statement(kind.parse).text}")
     _reject_ambiguous(connection, kind, stem)
-    if asked is not None and kind.owner:
+    if requests is not None and kind.owner:
         _reject_strays(connection, kind, stem)
     given = _columns(connection, f"{stem}_all")
     hidden = ["reject_reason", "reject_path", *(name for name in _PLACES if name in given)]

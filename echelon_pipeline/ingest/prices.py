@@ -104,7 +104,7 @@ class _Batch:
         self._page = 0
         self._from = 0
         self._done = 0
-        self._asked: list[PageRequest] = []
+        self._requests: list[PageRequest] = []
         self._read: list[Reread] = []
         self.again: Span | None = None  # all days are requested again
 
@@ -147,7 +147,9 @@ class _Batch:
         try:
             async for page in self.feed.fetch(request):
                 self._raw.add(replace(page, number=self._page))
-                self._asked.append(PageRequest(self._page, ids, request.span, request.span, objects=len(page.objects)))
+                self._requests.append(
+                    PageRequest(self._page, ids, request.span, request.span, objects=len(page.objects))
+                )
                 self._page += 1
                 self.total.objects += len(page.objects)
             self._read.append(Reread(TABLE, request.span, ids, unnamed=False))
@@ -180,11 +182,11 @@ class _Batch:
             return
         deriver = Deriver(self.unit, self.feed.kinds)
         source = RawSlice(self.venue, (self.unit.unit_id,), page_from=self._from)
-        deriver.parse(source, asked=self._asked, rereads=self._read)
+        deriver.parse(source, requests=self._requests, rereads=self._read)
         counts = deriver.commit()
         counts.pages = self._page - self._from
         self.total.add(counts)
-        self._from, self._asked, self._read = self._page, [], []
+        self._from, self._requests, self._read = self._page, [], []
 
 
 def prices_from_trades(session: Session, venue: Venue, days: Sequence[date]) -> Counts:

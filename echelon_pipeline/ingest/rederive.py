@@ -37,7 +37,7 @@ from echelon_pipeline.ingest.pages import StoredPage, pages_of, units_of
 from echelon_pipeline.ingest.prices import prices_from_trades
 from echelon_pipeline.ingest.rederive_listings import LISTED, RESOLUTIONS, rederive_listings
 from echelon_pipeline.ingest.stale import drop_unmade, record_days, stale_days
-from echelon_pipeline.ingest.versions import feeding, is_versioned
+from echelon_pipeline.ingest.versions import is_versioned, kinds_of
 from echelon_pipeline.lake.raw import OBJECTS
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
@@ -118,7 +118,7 @@ def _listed(session: Session, venue: Venue, tables: frozenset[str], absent: Coll
 def _dated(
     session: Session, venue: Venue, tables: frozenset[str], span: Span, absent: Collection[str], done: Rederived
 ) -> None:
-    paged = [table for table in PAGED if table in tables and feeding(venue, table)]
+    paged = [table for table in PAGED if table in tables and kinds_of(venue, table)]
     for table in paged:
         _paged(session, venue, table, span, absent, done)
     if tables & {TRADES, PRICES}:
@@ -155,8 +155,8 @@ def _paged(session: Session, venue: Venue, table: str, span: Span, absent: Colle
         gaps = lost(session, venue, table, pages, absent)
         for unit_id, read in pages.items():
             missing += gaps[unit_id]
-            lacking = {p.asked.page for p in gaps[unit_id]}
-            whole = [p for p in read if p.asked.page not in lacking]
+            lacking = {p.request.page for p in gaps[unit_id]}
+            whole = [p for p in read if p.request.page not in lacking]
             for part, some in parts(table, whole, span, session.settings.raw_flush_objects):
                 done.counts.add(_derive(session, venue, table, part, some, gaps[unit_id], absent))
     session.progress(f"{venue} {table} again", len(units), len(units))
@@ -177,10 +177,10 @@ def _derive(
 ) -> Counts:
     """Derives some pages of a unit and keeps the rows of one part of time."""
     with session.unit() as unit:
-        deriver = Deriver(unit, feeding(venue, table), again=True, tables=frozenset({table}), absent=absent)
-        source = RawSlice(venue, (pages[0].unit_id,), only_pages=tuple(p.asked.page for p in pages))
-        asked = None if table == "core.builder_leaderboard" else [p.asked for p in pages]
-        deriver.parse(source, keep={table: keep_part(table, part, pages, gaps)}, asked=asked)
+        deriver = Deriver(unit, kinds_of(venue, table), again=True, tables=frozenset({table}), absent=absent)
+        source = RawSlice(venue, (pages[0].unit_id,), only_pages=tuple(p.request.page for p in pages))
+        requests = None if table == "core.builder_leaderboard" else [p.request for p in pages]
+        deriver.parse(source, keep={table: keep_part(table, part, pages, gaps)}, requests=requests)
         return deriver.commit()
 
 
@@ -201,7 +201,7 @@ def _gaps(
     """The days of missing pages."""
     days: dict[date, tuple[int, bool]] = {}
     for page in missing:
-        tick, (first, last) = timedelta(microseconds=1), page.asked.claimed
+        tick, (first, last) = timedelta(microseconds=1), page.request.claimed
         begin, end = max(page.low, first, span[0]), min(page.high, last - tick, span[1] - tick)
         for day in every_day(begin.date(), end.date()):
             pages, is_gone = days.get(day, (0, False))

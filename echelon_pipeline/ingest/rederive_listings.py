@@ -14,7 +14,7 @@ from echelon_pipeline.ingest.late_values import complete_instruments
 from echelon_pipeline.ingest.listings import DERIVED, RAW, pending_units
 from echelon_pipeline.ingest.pages import units_of
 from echelon_pipeline.ingest.resolutions import update_statuses
-from echelon_pipeline.ingest.versions import feeding
+from echelon_pipeline.ingest.versions import kinds_of
 from echelon_pipeline.lake.raw import LAST_SEEN
 from echelon_pipeline.lake.session import Counts, Session, Unit, Venue
 from echelon_pipeline.lake.windows import Span
@@ -41,7 +41,7 @@ def rederive_listings(
     payouts = frozenset(units_of(session, venue, RESOLUTIONS, span) if RESOLUTIONS in tables else ())
     listing_kinds = venue_of(venue).listing_kinds
     kinds = {name: kind for name, kind in listing_kinds.items() if tables & set(kind.outputs)}
-    by_instrument = {name: kind for name, kind in feeding(venue, RESOLUTIONS).items() if name not in listing_kinds}
+    by_instrument = {name: kind for name, kind in kinds_of(venue, RESOLUTIONS).items() if name not in listing_kinds}
     units = sorted({*listings, *payouts})
     for number, unit_id in enumerate(units):
         session.progress(f"{venue} listings again", number, len(units))

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from echelon_pipeline.ingest.pages import TABLE as PAGES
-from echelon_pipeline.ingest.versions import current_version, feeding
+from echelon_pipeline.ingest.versions import current_version, kinds_of
 from echelon_pipeline.lake.delta import Partition
 from echelon_pipeline.lake.merge import FIRST_PARSER
 from echelon_pipeline.lake.raw import OBJECTS
@@ -98,7 +98,7 @@ def drop_unmade(session: Session, venue: Venue, table: str, days: Sequence[Day])
             )
             if connection.execute("SELECT 1 FROM older LIMIT 1").fetchone() is None:
                 continue  # only imported rows are left: raw of all days is not read
-            where = {"venue": [venue], "endpoint": list(feeding(venue, table))}
+            where = {"venue": [venue], "endpoint": list(kinds_of(venue, table))}
             pages = lake.scan(PAGES, where={"venue": [venue], "table_name": [table]})
             connection.execute(f"CREATE TEMP VIEW pages AS {pages}")
             connection.execute(f"CREATE TEMP VIEW raw_objects AS {lake.scan(OBJECTS, where=where)}")

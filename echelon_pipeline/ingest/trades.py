@@ -235,7 +235,7 @@ class _Batch:
         deriver.parse(
             source,
             keep={TABLE: keep(self._walks)},
-            asked=[page for walk in self._walks for page in walk.asked()],
+            requests=[page for walk in self._walks for page in walk.requests()],
             rereads=rereads,
         )
         counts = deriver.commit()

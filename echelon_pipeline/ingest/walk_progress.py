@@ -72,10 +72,10 @@ class Walk:
         begin = self.span_read()[0]
         self.pending_pages = {number: low for number, low in self.pending_pages.items() if low <= begin}
         self.above = next((high for _, _, high, _ in reversed(self.pages) if high is not None), self.above)
-        self.latest = next((a for a in reversed(self.asked()) if a.objects), self.latest)
+        self.latest = next((a for a in reversed(self.requests()) if a.objects), self.latest)
         self.pages, self.committed_from = [], begin
 
-    def asked(self) -> list[PageRequest]:
+    def requests(self) -> list[PageRequest]:
         """The requests of the pages since the last commit. A row without a readable time lies within the times of its
         page and of the pages around it; rows of the last page may lie anywhere down to the span's begin. Without new
         pages, the last page before records the walk's progress."""

@@ -23,8 +23,8 @@ def at(minute: int) -> datetime:
 def page(number: int, low: int, high: int, objects: int = 10, kept_from: int = 0) -> StoredPage:
     claimed = (at(0), at(1440))
     times: Span = (at(low), at(high))
-    asked = PageRequest(number, (), times, claimed, objects=objects, times=times, kept_from=at(kept_from))
-    return StoredPage("unit", asked, objects)
+    request = PageRequest(number, (), times, claimed, objects=objects, times=times, kept_from=at(kept_from))
+    return StoredPage("unit", request, objects)
 
 
 PAGES = st.lists(st.tuples(st.integers(0, 1438), st.integers(0, 90), st.integers(1, 40)), min_size=1, max_size=30).map(
@@ -40,9 +40,9 @@ def test_each_instant_is_in_one_part_with_all_pages_that_have_rows_of_it(pages: 
         assert end <= begin
     for minute in range(0, 1440, 7):
         here = [some for (begin, end), some in cut if begin <= at(minute) < end]
-        wanted = {p.asked.page for p in pages if p.low <= at(minute) <= p.high}
+        wanted = {p.request.page for p in pages if p.low <= at(minute) <= p.high}
         assert len(here) == 1 or not wanted
-        assert wanted <= {p.asked.page for some in here for p in some}
+        assert wanted <= {p.request.page for some in here for p in some}
 
 
 def test_pages_without_an_overlap_are_cut_at_the_limit() -> None:
@@ -52,7 +52,7 @@ def test_pages_without_an_overlap_are_cut_at_the_limit() -> None:
 
 def test_prices_are_cut_into_runs_of_pages() -> None:
     pages = [page(n, 0, 1439) for n in range(5)]
-    assert [[p.asked.page for p in some] for _, some in parts("core.daily_prices", pages, SPAN, 400)] == [
+    assert [[p.request.page for p in some] for _, some in parts("core.daily_prices", pages, SPAN, 400)] == [
         [0, 1],
         [2, 3],
         [4],
