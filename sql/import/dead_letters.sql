@@ -1,6 +1,6 @@
 -- about: the dead letters of some rows of a file, with their records. The path sees the file as a list of records:
 --        $[record], the list inside it with the member, the item that a preset makes of it, the field; or the line, if
--- it        is not a record. Rows without a known venue are stored under the requested one.
+--        it is not a record. Rows without a known venue are stored under the requested one.
 -- grain: one row of the file
 -- inputs: members, refused
 SELECT

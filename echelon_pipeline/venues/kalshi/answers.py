@@ -56,9 +56,9 @@ def text(raw: bytes | None) -> str | None:
 def cut(payload: bytes, key: str | None, context: Mapping[str, object] | None = None) -> RawObject:
     """One object as served. ``key`` names the member with the venue's id; a value that is not an object has none
     (the parsers reject it)."""
-    found = None if key is None else text(first(payload, key))
-    said = None if context is None else json.dumps(context, separators=(",", ":"), ensure_ascii=False)
-    return RawObject(payload, found, said)
+    native_id = None if key is None else text(first(payload, key))
+    as_text = None if context is None else json.dumps(context, separators=(",", ":"), ensure_ascii=False)
+    return RawObject(payload, native_id, as_text)
 
 
 def listed(name: str, key: str | None, where: str, context: Mapping[str, object] | None = None) -> Read:
@@ -154,9 +154,9 @@ def at_most(what: str, items: Sequence[str], limit: int) -> Sequence[str]:
     return items
 
 
-def request_text(path: str, asked: Query) -> str:
+def request_text(path: str, params: Query) -> str:
     """Path and query as stored beside every object."""
-    return path + (f"?{urlencode(asked)}" if asked else "")
+    return path + (f"?{urlencode(params)}" if params else "")
 
 
 def segment(ticker: str) -> str:

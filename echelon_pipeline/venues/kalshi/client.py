@@ -35,8 +35,8 @@ class KalshiClient(Feeds):
         self, *, category: str | None = None, tags: Sequence[str] | None = None, min_updated_ts: datetime | None = None
     ) -> AsyncIterator[Page]:
         """All series in one page: the endpoint has no limit and no cursor (13,300 rows in August 2026)."""
-        asked = query(category=category, tags=tags, min_updated_ts=min_updated_ts)
-        return self._pages("series", "/series", asked, "series", "ticker")
+        params = query(category=category, tags=tags, min_updated_ts=min_updated_ts)
+        return self._pages("series", "/series", params, "series", "ticker")
 
     def events(
         self,
@@ -49,7 +49,7 @@ class KalshiClient(Feeds):
         min_updated_ts: datetime | None = None,
     ) -> AsyncIterator[Page]:
         """Events other than multivariate ones. Nested markets stay inside of the event object."""
-        asked = query(
+        params = query(
             status=status,
             with_nested_markets=with_nested_markets,
             tickers=tickers,
@@ -58,15 +58,15 @@ class KalshiClient(Feeds):
             min_updated_ts=min_updated_ts,
             limit=EVENTS_LIMIT,
         )
-        return self._pages("events", "/events", asked, "events", "event_ticker", {"multivariate": False})
+        return self._pages("events", "/events", params, "events", "event_ticker", {"multivariate": False})
 
     def multivariate_collections(
         self, *, status: Literal["unopened", "open", "closed"] | None = None, series_ticker: str | None = None
     ) -> AsyncIterator[Page]:
         """Collections that combos are made from."""
-        asked = query(status=status, series_ticker=series_ticker, limit=EVENTS_LIMIT)
+        params = query(status=status, series_ticker=series_ticker, limit=EVENTS_LIMIT)
         path = "/multivariate_event_collections"
-        return self._pages("multivariate_collections", path, asked, "multivariate_contracts", "collection_ticker")
+        return self._pages("multivariate_collections", path, params, "multivariate_contracts", "collection_ticker")
 
     # --- markets
     def markets(
@@ -87,7 +87,7 @@ class KalshiClient(Feeds):
     ) -> AsyncIterator[Page]:
         """Markets of the live tier. ``min_updated_ts`` sees metadata changes only, never prices, and goes with
         no other filter than ``mve_filter``; ``min_settled_ts`` goes with status settled or none."""
-        asked = query(
+        params = query(
             status=status,
             tickers=tickers,
             event_ticker=event_ticker,
@@ -102,7 +102,7 @@ class KalshiClient(Feeds):
             min_updated_ts=min_updated_ts,
             limit=LIMIT,
         )
-        return self._pages("markets", "/markets", asked, "markets", "ticker")
+        return self._pages("markets", "/markets", params, "markets", "ticker")
 
     def historical_markets(
         self,
@@ -113,7 +113,7 @@ class KalshiClient(Feeds):
         mve_filter: Literal["exclude"] | None = None,
     ) -> AsyncIterator[Page]:
         """Markets of the historical tier; at most one of the filters."""
-        asked = query(
+        params = query(
             tickers=tickers, event_ticker=event_ticker, series_ticker=series_ticker, mve_filter=mve_filter, limit=LIMIT
         )
-        return self._pages("markets", "/historical/markets", asked, "markets", "ticker")
+        return self._pages("markets", "/historical/markets", params, "markets", "ticker")

@@ -38,8 +38,8 @@ class Feeds(Reader):
         is_block_trade: bool | None = None,
     ) -> AsyncIterator[Page]:
         """Trades of the live tier, newest first, of one ticker or of the whole exchange."""
-        asked = query(ticker=ticker, min_ts=min_ts, max_ts=max_ts, is_block_trade=is_block_trade, limit=LIMIT)
-        return self._pages("trades", "/markets/trades", asked, "trades", "trade_id")
+        params = query(ticker=ticker, min_ts=min_ts, max_ts=max_ts, is_block_trade=is_block_trade, limit=LIMIT)
+        return self._pages("trades", "/markets/trades", params, "trades", "trade_id")
 
     def historical_trades(
         self,
@@ -50,8 +50,8 @@ class Feeds(Reader):
         is_block_trade: bool | None = None,
     ) -> AsyncIterator[Page]:
         """Trades before the cutoff, same shape as the live tier's."""
-        asked = query(ticker=ticker, min_ts=min_ts, max_ts=max_ts, is_block_trade=is_block_trade, limit=LIMIT)
-        return self._pages("trades", "/historical/trades", asked, "trades", "trade_id")
+        params = query(ticker=ticker, min_ts=min_ts, max_ts=max_ts, is_block_trade=is_block_trade, limit=LIMIT)
+        return self._pages("trades", "/historical/trades", params, "trades", "trade_id")
 
     # --- candles
     async def historical_candlesticks(
@@ -61,9 +61,9 @@ class Feeds(Reader):
         like the old cents' and hold dollars: tier historical."""
         path = f"/historical/markets/{segment(ticker)}/candlesticks"
         for number, (begin, until) in enumerate(windows(start, end, (CANDLES - 2) * period * 60)):
-            asked = query(start_ts=begin, end_ts=until, period_interval=period)
+            params = query(start_ts=begin, end_ts=until, period_interval=period)
             read = candle_list(path, ticker, period, (begin, until))
-            yield await self._ask("candlesticks", path, asked, read, number=number)
+            yield await self._ask("candlesticks", path, params, read, number=number)
 
     async def candlesticks_batch(
         self,
@@ -80,7 +80,7 @@ class Feeds(Reader):
         # Both ends are served, and one more candle may be projected from before the start.
         step = (CANDLES // len(tickers) - 2) * period * 60
         for number, (begin, until) in enumerate(windows(start, end, step)):
-            asked = query(
+            params = query(
                 market_tickers=tickers,
                 start_ts=begin,
                 end_ts=until,
@@ -88,7 +88,7 @@ class Feeds(Reader):
                 include_latest_before_start=include_latest_before_start or None,
             )
             read = candle_lists("/markets/candlesticks", period, (begin, until))
-            yield await self._ask("candlesticks", "/markets/candlesticks", asked, read, number=number)
+            yield await self._ask("candlesticks", "/markets/candlesticks", params, read, number=number)
 
     # --- books
     async def orderbooks(self, tickers: Sequence[str]) -> bytes:

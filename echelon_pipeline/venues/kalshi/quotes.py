@@ -32,9 +32,9 @@ def read(payload: bytes) -> Message:
     if not (message.events and isinstance(quote := message.events[0], Quoted)):
         return message
     try:
-        told = _TICKER(payload).msg
-        last = share(told.price_dollars) if told.price_dollars else 0
-        volume, interest = (None if n is None else size(n) for n in (told.volume_fp, told.open_interest_fp))
+        ticker = _TICKER(payload).msg
+        last = share(ticker.price_dollars) if ticker.price_dollars else 0
+        volume, interest = (None if n is None else size(n) for n in (ticker.volume_fp, ticker.open_interest_fp))
     except UNREADABLE as error:
         return Message((Unreadable(payload, reason(error), affects_book=False),), message.sid, message.seq)
     # 0: it never traded.

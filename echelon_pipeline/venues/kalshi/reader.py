@@ -54,17 +54,17 @@ class Reader:
         """The client's counts so far."""
         return self._http.metrics
 
-    async def _ask(self, endpoint: str, path: str, asked: Query, read: Read, *, number: int = 0) -> Page:
+    async def _ask(self, endpoint: str, path: str, params: Query, read: Read, *, number: int = 0) -> Page:
         """The page of one answer."""
-        body = await self._plain(endpoint, path, asked)
+        body = await self._plain(endpoint, path, params)
         objects, _ = read(body)
-        return Page(endpoint, request_text(path, asked), number, self._clock(), tuple(objects))
+        return Page(endpoint, request_text(path, params), number, self._clock(), tuple(objects))
 
     async def _pages(
         self,
         endpoint: str,
         path: str,
-        asked: Query,
+        params: Query,
         name: str,
         key: str,
         context: Mapping[str, object] | None = None,
@@ -72,21 +72,21 @@ class Reader:
         """A walk over ``{name: [...], cursor}``; the filters go with every cursor."""
 
         async def ask(cursor: str | None) -> tuple[str, bytes]:
-            full = asked if cursor is None else [*asked, ("cursor", cursor)]
+            full = params if cursor is None else [*params, ("cursor", cursor)]
             return request_text(path, full), await self._plain(endpoint, path, full)
 
         async for page in walk(endpoint, ask, listed(name, key, path, context), clock=self._clock):
             yield page
 
-    async def _plain(self, endpoint: str, path: str, asked: Query) -> bytes:
-        return await self._http.get(path, asked, group=endpoint)
+    async def _plain(self, endpoint: str, path: str, params: Query) -> bytes:
+        return await self._http.get(path, params, group=endpoint)
 
-    async def _book(self, endpoint: str, path: str, asked: Query) -> bytes:
+    async def _book(self, endpoint: str, path: str, params: Query) -> bytes:
         """Unsigned first: the documentation and the specification differ on whether books want a key
         (reference/kalshi section 1). Once a key was wanted, every later book is signed at once."""
         if not self._signs:
             try:
-                return await self._plain(endpoint, path, asked)
+                return await self._plain(endpoint, path, params)
             except Unauthorized:
                 if Signer.of(self._settings) is None:
                     raise
@@ -95,5 +95,5 @@ class Reader:
         if signer is None:
             raise Unauthorized(f"kalshi {path}: the key is no longer configured")
         return await self._http.get(
-            path, asked, group=endpoint, headers=lambda: signer.headers("GET", self._root + path)
+            path, params, group=endpoint, headers=lambda: signer.headers("GET", self._root + path)
         )

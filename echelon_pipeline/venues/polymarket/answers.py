@@ -103,10 +103,10 @@ class Host:
         self._http = http
         self._clock = clock
 
-    async def one(self, endpoint: str, path: str, cut: Cut, asked: Query) -> Page:
+    async def one(self, endpoint: str, path: str, cut: Cut, params: Query) -> Page:
         """The page of one GET."""
-        answer = await self._http.get(path, asked, group=endpoint)
-        return self.page(endpoint, request_text(path, asked), cut(answer))
+        answer = await self._http.get(path, params, group=endpoint)
+        return self.page(endpoint, request_text(path, params), cut(answer))
 
     async def posted(self, endpoint: str, path: str, cut: Cut, body: object) -> Page:
         """The page of one POST that reads; its body is part of the request text."""
@@ -125,7 +125,7 @@ class Host:
         self,
         endpoint: str,
         path: str,
-        asked: Query,
+        params: Query,
         read: Read,
         *,
         param: str,
@@ -135,7 +135,7 @@ class Host:
 
         async def ask(cursor: str | None) -> tuple[str, bytes]:
             at = start if cursor is None else cursor
-            full = asked if at is None else [*asked, (param, at)]
+            full = params if at is None else [*params, (param, at)]
             return request_text(path, full), await self._http.get(path, full, group=endpoint)
 
         async for page in walk(endpoint, ask, read, clock=self._clock):
@@ -158,9 +158,9 @@ async def distinct(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         yield page
 
 
-def request_text(path: str, asked: Query) -> str:
+def request_text(path: str, params: Query) -> str:
     """Path and query as stored beside every object."""
-    return path + (f"?{urlencode(asked)}" if asked else "")
+    return path + (f"?{urlencode(params)}" if params else "")
 
 
 def _word(value: str | int | datetime) -> str:

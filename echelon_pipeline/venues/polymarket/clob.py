@@ -91,13 +91,13 @@ class Clob:
             following = text_of(members(body, path).get("next_cursor"))
             return legs, None if following == END else following
 
-        asked = query(
+        params = query(
             builder_code=code,
             market=market,
             after=None if after is None else seconds(after),
             before=None if before is None else seconds(before),
         )
-        return self._host.pages("builder_trades", path, asked, read, param="next_cursor", start=cursor)
+        return self._host.pages("builder_trades", path, params, read, param="next_cursor", start=cursor)
 
 
 def windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

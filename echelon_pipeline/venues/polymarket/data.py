@@ -53,7 +53,7 @@ class Data:
         conditions (a filter that the server ignores would otherwise pass for data).
         """
         at_most("/v2/trades condition", conditions, CONDITIONS)
-        asked = query(
+        params = query(
             condition=",".join(conditions) or None,
             user=user,
             start=None if start is None else seconds(start),
@@ -64,7 +64,7 @@ class Data:
         )
         wanted = {c.lower() for c in conditions}
         walked = self._host.pages(
-            "trades", "/v2/trades", asked, _envelope("/v2/trades", "transaction_hash"), param="cursor", start=cursor
+            "trades", "/v2/trades", params, _envelope("/v2/trades", "transaction_hash"), param="cursor", start=cursor
         )
         async for page in walked:
             _check_filter(page, wanted)
@@ -74,14 +74,14 @@ class Data:
         """Resolution life cycle and payouts (micro-dollars per share), 20 conditions per request."""
         path = "/v2/resolutions"
         for some in chunks(conditions, CONDITIONS):
-            asked = query(condition=",".join(some))
-            yield await self._host.one("resolutions", path, _data(path, "condition_id"), asked)
+            params = query(condition=",".join(some))
+            yield await self._host.one("resolutions", path, _data(path, "condition_id"), params)
 
     def builders_leaderboard(self, time_period: str = "all") -> AsyncIterator[Page]:
         """Builders by volume in shares; ``time_period``: day, week, month or all."""
         path = "/v2/builders/leaderboard"
-        asked = query(time_period=time_period, limit=LIMIT)
-        return self._host.pages("builders_leaderboard", path, asked, _envelope(path, "builder_code"), param="cursor")
+        params = query(time_period=time_period, limit=LIMIT)
+        return self._host.pages("builders_leaderboard", path, params, _envelope(path, "builder_code"), param="cursor")
 
 
 def _envelope(path: str, key: str) -> Read:

@@ -58,11 +58,11 @@ class Gamma:
         100 ``condition_ids`` become several walks. Raises PagingStuck where the server ignores the cursor.
         """
         for ids in chunks(condition_ids, KEYSET_LIMIT) if condition_ids else [()]:
-            asked = query(condition_ids=ids, limit=KEYSET_LIMIT, **filters)
+            params = query(condition_ids=ids, limit=KEYSET_LIMIT, **filters)
             walked = self._host.pages(
                 "markets",
                 "/markets/keyset",
-                asked,
+                params,
                 _keyset("markets", "conditionId"),
                 param="after_cursor",
                 start=cursor,
@@ -73,9 +73,9 @@ class Gamma:
     async def events(self, *, cursor: str | None = None, **filters: Value) -> AsyncIterator[Page]:
         """Events by keyset (``/events/keyset``): per answer a page of endpoint ``events``, then one of
         endpoint ``markets`` with the markets inside them, cut out as served; their context names the event."""
-        asked = query(limit=KEYSET_LIMIT, **filters)
+        params = query(limit=KEYSET_LIMIT, **filters)
         walked = self._host.pages(
-            "events", "/events/keyset", asked, _keyset("events", "id"), param="after_cursor", start=cursor
+            "events", "/events/keyset", params, _keyset("events", "id"), param="after_cursor", start=cursor
         )
         async for page in distinct(walked):
             yield replace(page, objects=tuple(_sound_event(o) for o in page.objects))
@@ -95,8 +95,8 @@ class Gamma:
             reached += len(found)
             return found, str(reached) if found else None
 
-        asked = query(limit=limit, **filters)
-        async for page in distinct(self._host.pages(endpoint, path, asked, read, param="offset")):
+        params = query(limit=limit, **filters)
+        async for page in distinct(self._host.pages(endpoint, path, params, read, param="offset")):
             if page.objects:
                 yield page
 
