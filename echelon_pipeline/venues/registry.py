@@ -6,7 +6,7 @@ Belongs here: the list. The parts of a venue are in its folder.
 from __future__ import annotations
 
 from echelon_pipeline.settings.model import drop_group, use_group
-from echelon_pipeline.sqltools.generated_macros import GENERATORS, MACRO_FOLDERS
+from echelon_pipeline.sqltools.generated_macros import SOURCES, MacroSource
 from echelon_pipeline.sqltools.statements import FOLDERS
 from echelon_pipeline.tables.schema import Feeder
 from echelon_pipeline.venues.base import Venue
@@ -23,8 +23,6 @@ def register(venue: Venue) -> None:
     use_group(venue.settings)
     if venue.sql is not None:
         FOLDERS[venue.name] = venue.sql
-    if venue.macros:
-        MACRO_FOLDERS.append(venue.macros)
     REGISTRY[venue.name] = venue
 
 
@@ -33,8 +31,6 @@ def unregister(name: str) -> None:
     venue = REGISTRY.pop(name)
     drop_group(venue.settings)
     FOLDERS.pop(name, None)
-    if venue.macros:
-        MACRO_FOLDERS.remove(venue.macros)
 
 
 def venue_of(name: str) -> Venue:
@@ -56,13 +52,17 @@ def feeding(feeder: Feeder) -> tuple[Venue, ...]:
     return tuple(v for v in REGISTRY.values() if common or feeder in v.feeds)
 
 
-def _macros() -> list[str]:
+def _generated_macros() -> list[str]:
     from echelon_pipeline.venues.macros import macros
 
     return macros(list(REGISTRY.values()))
 
 
+def _macro_folders() -> list[str]:
+    """Macros that read facts of venues, then the macros of venues."""
+    return ["venues/macros", *(venue.macros for venue in REGISTRY.values() if venue.macros)]
+
+
 for _venue in (KALSHI, POLYMARKET):
     register(_venue)
-GENERATORS.append(_macros)
-MACRO_FOLDERS.insert(0, "venues/macros")  # macros that read facts of venues
+SOURCES.append(MacroSource(_generated_macros, _macro_folders))
