@@ -11,7 +11,7 @@ import atexit
 import signal
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ __all__ = [
     "PATIENCE",
     "SIGNALS",
     "Interrupted",
+    "background",
     "before_forced_exit",
     "check",
     "committing",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+
+JOIN_SECONDS = 2.0  # for what a background thread is doing at the end of its block
 
 _watch: SignalWatch | None = None
 
@@ -133,6 +136,19 @@ def before_forced_exit(hook: Hook) -> Iterator[None]:
     else:
         with _watch.registered(_watch.final_hooks, hook):
             yield
+
+
+@contextmanager
+def background(name: str, work: Callable[[threading.Event], object]) -> Iterator[None]:
+    """Runs ``work`` in a thread until the block ends: it must return soon after the event is set."""
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=(over,), name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(JOIN_SECONDS)
 
 
 @contextmanager

@@ -107,22 +107,16 @@ class _Plan(ExecutionPlan):
 def _terminable(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Inside, the UI's Terminate ends this run like a SIGTERM. Dagster signals only processes of its own launcher. For
     a run that a command started it only records the request."""
-    over = threading.Event()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         while not over.wait(TERMINATION_EVERY):
             run = instance.get_run_by_id(run_id)
             if run is None or run.status in _TERMINATED:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 
-    thread = threading.Thread(target=watch, name="termination", daemon=True)
-    thread.start()
-    try:
+    with stopping.background("termination", watch):
         yield
-    finally:
-        over.set()
-        thread.join(2.0)
 
 
 class SteadyExecutor(Executor):

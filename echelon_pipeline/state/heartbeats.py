@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from echelon_pipeline import stopping
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
@@ -58,10 +59,9 @@ def silent_since(last: datetime, now: datetime) -> bool:
 def beating(settings: Settings, run_id: str) -> Iterator[None]:
     """Says all the while that a run's process lives. A state database that cannot be reached is a warning: the run
     itself does not need it, and from this machine its process can be seen."""
-    over = threading.Event()
     process = Process.this()
 
-    def beats() -> None:
+    def beats(over: threading.Event) -> None:
         warned = False
         while True:
             try:
@@ -79,10 +79,5 @@ def beating(settings: Settings, run_id: str) -> Iterator[None]:
             if over.wait(BEAT):
                 return
 
-    thread = threading.Thread(target=beats, name="heartbeat", daemon=True)
-    thread.start()
-    try:
+    with stopping.background("heartbeat", beats):
         yield
-    finally:
-        over.set()
-        thread.join(2.0)

@@ -25,7 +25,6 @@ from echelon_pipeline.state.processes import Process
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2  # between two tries to take a lease that another has
-JOIN_SECONDS = 2.0  # for a sign of life that is under way at the end
 
 
 class Hold:
@@ -55,9 +54,8 @@ class Hold:
     @contextmanager
     def prolonged(self) -> Iterator[None]:
         """Renews the lease from a thread until the block ends."""
-        over = threading.Event()
 
-        def renew() -> None:
+        def renew(over: threading.Event) -> None:
             while not over.wait(self._seconds / 3):
                 try:
                     self._leases.renew(self._lease, self._seconds)
@@ -67,13 +65,8 @@ class Hold:
                 except EchelonError as error:
                     log.warning("lease %s is not renewed: %s", self._lease.name, error)
 
-        thread = threading.Thread(target=renew, name=f"lease {self._lease.name}", daemon=True)
-        thread.start()
-        try:
+        with stopping.background(f"lease {self._lease.name}", renew):
             yield
-        finally:
-            over.set()
-            thread.join(JOIN_SECONDS)
 
 
 @contextmanager
