@@ -50,13 +50,15 @@ def new(budget: int, *, sequences: bool) -> KernelState:
 
 
 def longer(array: Array, length: int, fill: int = 0) -> Array:
-    """The array with at least ``length`` elements; twice as long if it must be copied."""
+    """The array with at least ``length`` elements; twice as long if it must be copied. Zeros are not written: the
+    system gives zeroed pages when they are used."""
     if len(array) >= length:
         return array
-    added: Any = np.zeros((max(length, 2 * len(array)) - len(array), *array.shape[1:]), array.dtype)
+    copy: Any = np.zeros((max(length, 2 * len(array)), *array.shape[1:]), array.dtype)
+    copy[: len(array)] = array
     if fill:
-        added[...] = fill
-    return np.concatenate([array, added])
+        copy[len(array) :] = fill
+    return copy
 
 
 def with_book(m: KernelState, book: int) -> KernelState:
@@ -81,7 +83,8 @@ def with_space(m: KernelState, columns: Columns, texts: Texts) -> KernelState:
     number of levels. A REST book is followed by the changes that are buffered for it, and by their hashes.
     """
     clock, events = m.clock[0], len(columns.events)
-    buffered = len(m.kept) - int(clock["free_kept"]) + events
+    has_rest_books = (columns.events["kind"] == Kind.REST_BOOK).any()
+    buffered = len(m.kept) - int(clock["free_kept"]) + events if has_rest_books else 0
     levels = int(m.sides["count"].sum()) + events + len(columns.levels) + buffered
     pool = int(clock["pool_end"]) + 4 * levels + 2 * FIRST_ROOM * len(m.sides)
     new_subscriptions = len(np.unique(columns.frames["sid"])) + int((columns.events["kind"] == Kind.SUBSCRIBED).sum())
