@@ -71,9 +71,11 @@ def prices(session: Session, venue: Venue, days: Sequence[date], *, refetch: boo
 
 
 def rederive_days(session: Session, venue: Venue, table: str, days: Sequence[date]) -> Counts:
-    """Derives days of a table again from raw, without requests to the venue. Notes days that are not complete."""
+    """Derives days of a table again from raw, without requests to the venue. Notes incomplete days and deleted rows."""
     done = rederive(session, [table], [venue], days)
     done.counts.notes += [f"{gap.day}: raw of {gap.pages} page(s) is gone" for gap in done.gaps]
+    if done.dropped:
+        done.counts.notes.append(f"{done.dropped:,} row(s) deleted: the newer parser does not make them")
     return done.counts
 
 
