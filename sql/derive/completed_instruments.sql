@@ -1,5 +1,5 @@
--- about: stored instruments that lack what their event or series says by now (series, category, tags, fee type)
--- A microsecond later at least, so that the version follows the one before under a frozen clock too.
+-- about: stored instruments that lack values of their event or series (series, category, tags, fee type)
+-- At least a microsecond later, so that the version follows the previous one under a frozen clock too.
 -- grain: instrument
 -- inputs: instruments, known_events, known_series
 SELECT i.* REPLACE (

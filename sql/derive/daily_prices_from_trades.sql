@@ -1,4 +1,4 @@
--- about: one row per instrument and day made of our own trades; VWAP and volume only of days that were read whole
+-- about: one row per instrument and day from our own trades; VWAP and volume only for days that were read completely
 -- grain: instrument, date
 -- inputs: trades, held, windows, unread
 WITH bounds AS (
@@ -17,7 +17,7 @@ recorded AS (
     WHERE w.table_name = 'core.trades' AND w.from_at < b.end_at AND w.to_at > b.day_at
 ),
 
--- A window that a later partial one opens again does not count on the day.
+-- A window that a later partial window reopens does not count.
 days AS (
     SELECT scope, from_at, to_at, recorded_at
     FROM (FROM recorded WHERE state = 'complete') w
@@ -38,8 +38,7 @@ covering AS (
     JOIN days d ON d.scope = h.instrument_id
 ),
 
--- Complete where one window spans the whole day, or adjoining ones do: the covered length is summed over
--- the merged stretches of an instrument's windows.
+-- Complete where one window, or several adjoining ones, span the whole day.
 stretches AS (
     SELECT
         *,

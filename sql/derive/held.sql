@@ -1,8 +1,8 @@
--- about: since when each instrument is held: from then on a window over all configured instruments speaks of it too
+-- about: since when each instrument is known: windows over all configured instruments cover it from then on
 -- grain: instrument
 -- inputs: instruments, history, windows
--- That is when the listing that first showed it had been derived, not when it was read: a trade walk that begins
--- in between does not know the instrument. Imported instruments have no listing.
+-- The time at which the first listing with it was derived, not fetched: a trade walk that begins in between does not
+-- know the instrument. Imported instruments have no listing.
 WITH seen AS (
     SELECT i.instrument_id, coalesce(min(h.valid_from), min(i.observed_at)) AS seen_at
     FROM instruments i

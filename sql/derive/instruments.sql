@@ -1,5 +1,5 @@
--- about: staged instruments with what only their event and series know (Kalshi: series, category, tags), and with the
---        status that follows from all sources of payouts (Polymarket)
+-- about: staged instruments with values of their event and series (Kalshi: series, category, tags), and with the status
+--        that follows from all sources of payouts (Polymarket)
 -- grain: instrument
 -- inputs: staged_instruments, known_events, known_series, known_resolutions
 WITH said AS (

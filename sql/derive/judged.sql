@@ -1,4 +1,4 @@
--- about: stored Polymarket instruments whose status no longer follows from what the sources of payouts say
+-- about: stored instruments whose status no longer follows from their payout sources
 -- grain: instrument
 -- inputs: instruments, resolutions
 WITH said AS (
@@ -12,7 +12,7 @@ WITH said AS (
     GROUP BY instrument_id
 )
 
--- A microsecond later at least, so that the version follows the one before under a frozen clock too.
+-- At least a microsecond later, so that the version follows the previous one under a frozen clock too.
 SELECT i.* REPLACE (greatest(i.observed_at + INTERVAL 1 MICROSECOND, r.observed_at) AS observed_at)
 FROM instruments i
 JOIN said r USING (instrument_id)

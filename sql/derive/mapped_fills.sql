@@ -1,4 +1,4 @@
--- about: stored Polymarket fills whose token was unknown when they were read: as they read now
+-- about: stored fills whose token was unknown when they were read, with its instrument and outcome
 -- grain: fill_id
 -- inputs: fills, known_outcomes
 WITH mapped AS (

@@ -1,6 +1,6 @@
--- about: stored Polymarket trades whose token was unknown, or whose outcomes were, when they were read: as they read now
--- A transaction's rows of one token are replaced as a set, so the rows of each set come together. What is derived here
--- is what sql/parse/polymarket/trades_core_trades.sql derives of the served object.
+-- about: stored trades whose token or outcomes were unknown when they were read, with their instrument and outcome
+-- The rows of a transaction and token are replaced as a set, so each set is complete. The derived columns are those of
+-- sql/parse/polymarket/trades_core_trades.sql.
 -- grain: trade_id
 -- inputs: trades, known_outcomes
 WITH lacking AS (

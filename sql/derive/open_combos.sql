@@ -1,5 +1,5 @@
 -- about: known combos that are not settled, the longest unseen first
--- A provisional combo that never traded may vanish: what was not served since $since is given up.
+-- A provisional combo that never traded may vanish: combos that were not served since $since are given up.
 -- grain: instrument
 -- inputs: instruments
 SELECT native_id

@@ -1,6 +1,6 @@
 -- about: instruments that could trade on days of [$from_at, $to_at) whose prices are not complete, with the
 --        first and the end of the last such day
--- Complete is a day of a window over all instruments held then, or of a window of the instrument's own.
+-- A day is complete under a window over all instruments known then, or under a window of the instrument itself.
 -- grain: instrument
 -- inputs: instruments, held, outcomes, windows
 WITH days AS (
@@ -18,7 +18,7 @@ complete AS (
     GROUP BY from_at
 ),
 
--- Under a frozen clock times are equal: then a window speaks of what was listed by units before its own.
+-- Under a frozen clock times are equal: then a window covers the instruments that earlier units listed.
 listed AS (
     SELECT coalesce(max(unit_id), '') AS unit_id
     FROM windows
@@ -41,13 +41,13 @@ JOIN days d
 LEFT JOIN complete c ON c.day_at = d.day_at
 CROSS JOIN listed l
 LEFT JOIN outcomes o ON o.instrument_id = i.instrument_id AND o.outcome_index = 0
--- What was unopened when it was last listed may have opened since.
+-- An instrument that was unopened when it was last listed may have opened since.
 WHERE (i.status <> 'unopened' OR i.opens_at IS NOT NULL)
     -- Combos are sampled: a walk for each of thousands that hardly ever trade is not affordable.
     AND NOT i.is_combo
     AND ($refetch OR (
         (c.state IS NULL OR c.state <> 'complete' OR (c.recorded_at, c.unit_id) < (
-            -- Polymarket's prices are asked for by token: before it was known nothing was read.
+            -- Prices of venues with tokens are requested by token: nothing was read before the token was known.
             greatest(h.held_at, CASE WHEN o.token_id IS NOT NULL THEN o.observed_at END), l.unit_id
         ))
         AND NOT EXISTS (

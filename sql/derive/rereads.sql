@@ -1,5 +1,5 @@
--- about: known instruments that are not settled for good and that the scan did not show
--- However long ago they ended. What the venue calls settled without saying what it paid is not settled for good.
+-- about: known instruments that are not finally settled and that the scan did not show
+-- Independent of when they ended. An instrument that the venue calls settled without a payout is not finally settled.
 -- grain: instrument
 -- inputs: instruments, resolutions, seen_now
 WITH unpaid AS (

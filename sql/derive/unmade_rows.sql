@@ -1,5 +1,5 @@
--- about: rows of an older version of the parsers whose payload is in raw and on record as read: the current one does not
---        make them
+-- about: rows of an older parser version whose payload is in raw and whose page is recorded: the current version does
+--        not make them
 -- grain: row of the table
 -- inputs: older, raw_objects, pages
 SELECT *

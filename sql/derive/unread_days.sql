@@ -1,7 +1,7 @@
--- about: days of our own trades whose prices count other unread rows than are unread by now
+-- about: days of our own trades whose prices have another number of unread rows than the current one
 -- grain: date
 -- inputs: prices, unread
--- Letters are closed and opened by walks of other steps and other days; rows of earlier versions count none.
+-- Walks of other steps and days open and close dead letters; rows of earlier versions have no number.
 WITH by_now AS (
     SELECT instrument_id, date, sum(unread_rows) AS unread_rows
     FROM unread
