@@ -40,7 +40,10 @@ def ui(
         str, typer.Option(help="Address to listen on. There is no login: see docs/operations.md, “Who may use the UI”.")
     ] = "127.0.0.1",
     keep_listeners: Annotated[
-        bool, typer.Option("--keep-listeners", help="Leave listeners running when the UI and the daemon stop.")
+        bool,
+        typer.Option(
+            "--keep-listeners", help="Leave listeners running when the UI and the daemon stop; not in a demo's home."
+        ),
     ] = False,
 ) -> None:
     """Run Dagster's UI and daemon on this home, for this machine only. Ctrl-C stops both, and the listeners."""
