@@ -34,8 +34,9 @@ class Staleness:
     def check(
         self, mart: Mart, pinned: Pinned, at: datetime, recorded: Sequence[Record]
     ) -> tuple[list[str], list[Record]]:
-        """Stale parts, and the records of this check: none if no input changed."""
-        known = {(r.part, r.kind): r for r in recorded}
+        """Stale parts, and the records of this check: none if no input changed. Parts of a lost table are not built."""
+        is_lost = self._lake.version(mart.name) is None
+        known = {(r.part, r.kind): r for r in recorded if not (is_lost and r.kind == "built" and r.rows)}
         checked, versions = known.get((ALL, "checked")), self.versions(mart, pinned)
         if checked is None or checked.inputs != versions:
             seen = json.loads(checked.inputs or "{}") if checked else None

@@ -215,6 +215,20 @@ def test_an_input_created_again_makes_every_day_stale_also_at_the_checked_versio
     assert _run(settings) == []
 
 
+def test_a_mart_whose_table_was_lost_is_built_again(settings: Settings, lake: Lake) -> None:
+    _merge(lake, _trades(range(4)))
+    built = _run(settings)
+    shutil.rmtree(lake.uri(VOLUME))
+    assert _run(settings) == built != []
+    assert _run(settings) == []
+
+
+def test_a_mart_without_rows_has_no_table_and_is_not_built_again(settings: Settings, lake: Lake) -> None:
+    _merge(lake, _trades([0]))
+    assert list(Refresh(settings).run([CALIBRATION])) == [Built(CALIBRATION, str(DAY), 0)]
+    assert list(Refresh(settings).run([CALIBRATION])) == []
+
+
 def test_a_check_recorded_without_table_ids_makes_no_unchanged_day_stale(settings: Settings, lake: Lake) -> None:
     _merge(lake, _trades(range(4)))
     _run(settings)
