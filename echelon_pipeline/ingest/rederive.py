@@ -112,7 +112,7 @@ def _listed(session: Session, venue: Venue, tables: frozenset[str], absent: Coll
     done.gaps += [Gap(venue, table, None, units, is_gone) for table in sorted(tables) if units]
     if RESOLUTIONS in tables:
         _paged(session, venue, RESOLUTIONS, ALL_TIME, absent, done)
-    _settle(session, venue, sorted(tables), ALL_TIME, done)
+    _settle(session, venue, sorted(tables), ALL_TIME, absent, done)
 
 
 def _dated(
@@ -123,20 +123,22 @@ def _dated(
         _paged(session, venue, table, span, absent, done)
     if tables & {TRADES, PRICES}:
         done.counts.add(prices_of_trades(session, venue, span))
-    _settle(session, venue, paged, span, done)
+    _settle(session, venue, paged, span, absent, done)
     if tables & set(BOOK_TABLES):
         counts, hours = rederive_hours(session, venue, span)
         done.counts.add(counts)
         done.gaps += [Gap(venue, WINDOWED, day, pages, is_gone) for day, pages, is_gone in hours]
 
 
-def _settle(session: Session, venue: Venue, tables: Sequence[str], span: Span, done: Rederived) -> None:
+def _settle(
+    session: Session, venue: Venue, tables: Sequence[str], span: Span, absent: Collection[str], done: Rederived
+) -> None:
     """Drops or records the rows of older parsers that are left in a span."""
     for table in tables:
         if is_versioned(venue, table):
             days = [d for d in stale_days(session, venue, table) if d is None or span[0].date() <= d < span[1].date()]
             if not any((g.venue, g.table) == (venue, table) for g in done.gaps):
-                done.dropped += drop_unmade(session, venue, table, days)
+                done.dropped += drop_unmade(session, venue, table, days, absent)
             record_days(session, venue, table, days)
 
 

@@ -6,7 +6,7 @@ imported or their raw is missing, make a day stale once per version. ``rederive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import duckdb
@@ -79,10 +79,11 @@ def record_days(session: Session, venue: Venue, table: str, days: Sequence[Day])
         session.lake.append(TABLE, pa.Table.from_pylist(rows, schema=TABLES[TABLE].arrow_schema()))
 
 
-def drop_unmade(session: Session, venue: Venue, table: str, days: Sequence[Day]) -> int:
+def drop_unmade(session: Session, venue: Venue, table: str, days: Sequence[Day], absent: Collection[str]) -> int:
     """Deletes rows of an older version whose payload no longer gives such a row; returns their number.
 
-    Call it only where no page of the days is missing: a row whose raw is missing stays.
+    Call it only where no page of the days is missing: a row whose raw is missing stays. ``absent``: raw files that do
+    not exist (of other days).
     """
     if "raw_sha256" not in TABLES[table].names or "date" not in TABLES[table].partition_by:
         return 0
@@ -101,7 +102,7 @@ def drop_unmade(session: Session, venue: Venue, table: str, days: Sequence[Day])
             where = {"venue": [venue], "endpoint": list(kinds_of(venue, table))}
             pages = lake.scan(PAGES, where={"venue": [venue], "table_name": [table]})
             connection.execute(f"CREATE TEMP VIEW pages AS {pages}")
-            connection.execute(f"CREATE TEMP VIEW raw_objects AS {lake.scan(OBJECTS, where=where)}")
+            connection.execute(f"CREATE TEMP VIEW raw_objects AS {lake.scan(OBJECTS, where=where, without=absent)}")
             connection.execute(f"CREATE TEMP TABLE unmade AS {statement('derive/unmade_rows').text}")
             found = connection.execute("SELECT count(*) FROM unmade").fetchone()
             if found and found[0]:

@@ -18,6 +18,7 @@ from echelon_pipeline.ingest.newer_parsers import StaleRound, rederive_stale
 from echelon_pipeline.ingest.rederive import Rederived, rederive
 from echelon_pipeline.ingest.stale import stale_days
 from echelon_pipeline.ingest.versions import current_version, is_versioned
+from echelon_pipeline.lake.raw import OBJECTS
 from echelon_pipeline.lake.session import Session
 from echelon_pipeline.sqltools.statements import Statement, statement
 from echelon_pipeline.tables import TABLES, Column, T
@@ -59,6 +60,11 @@ def trades(session: Session, columns: str, where: str = "venue = 'kalshi'") -> l
 
 def row_counts(session: Session) -> dict[str, int]:
     return {name: rows for name, (rows, _) in contents(session.settings).items() if name != "core.rederivations"}
+
+
+def refusing(text: str) -> str:
+    reason = "CASE WHEN size > 100 THEN 'too large' ELSE reject_reason END"
+    return f"SELECT * REPLACE ({reason} AS reject_reason) FROM ({text})"
 
 
 def test_kinds_that_make_rows_of_one_table_have_one_version() -> None:
@@ -135,10 +141,6 @@ def test_what_a_newer_parser_refuses_is_a_dead_letter_and_no_row_and_what_has_no
     assert count > 0
     before = trades(session, "count(*)")[0][0]
 
-    def refusing(text: str) -> str:
-        reason = "CASE WHEN size > 100 THEN 'too large' ELSE reject_reason END"
-        return f"SELECT * REPLACE ({reason} AS reject_reason) FROM ({text})"
-
     changed(monkeypatch, 2, PARSE, refusing)
     done = rederive(session, [TRADES], ["kalshi"])
     large_imports = trades(session, "count(*)", "trade_id = 'imported' AND size > 100")
@@ -147,6 +149,24 @@ def test_what_a_newer_parser_refuses_is_a_dead_letter_and_no_row_and_what_has_no
     assert trades(session, "trade_id, parser_version", "trade_id = 'imported'") == [("imported", None)]
     assert done.counts.dead_letters == done.dropped
     assert stale_days(session, "kalshi", TRADES) == [], "the imported row is on record as left"
+
+
+def test_a_missing_raw_file_of_other_pages_does_not_stop_the_deletion_of_refused_rows(
+    session: Session, monkeypatch: Patch
+) -> None:
+    where = {"venue": ["kalshi"], "endpoint": ["trades"]}
+    before = set(session.lake.files(OBJECTS, where=where))
+    with session.duck() as connection:
+        one = (
+            f"SELECT * REPLACE (date - 1 AS date, 'other' AS unit_id) FROM ({session.lake.scan(OBJECTS, where=where)})"
+        )
+        session.lake.append(OBJECTS, connection.sql(f"{one} LIMIT 1").to_arrow_table())
+    (added,) = set(session.lake.files(OBJECTS, where=where)) - before
+    Path(added).unlink()
+    changed(monkeypatch, 2, PARSE, refusing)
+    done = rederive(session, [TRADES], ["kalshi"])
+    assert (done.dropped > 0, done.gaps) == (True, [])
+    assert trades(session, "trade_id", "venue = 'kalshi' AND size > 100") == []
 
 
 def test_a_column_is_added_by_the_registry_the_statement_the_version_and_rederive(
