@@ -23,14 +23,19 @@ from echelon_pipeline.commands.demo import environment_of
 from echelon_pipeline.hosting import parent_watch
 from echelon_pipeline.hosting.ports import require_port
 from echelon_pipeline.ingest.homes import claimed_universe
-from echelon_pipeline.ops.dagster_home import WORKSPACE_FILE, child_environment, enter_dagster_home
+from echelon_pipeline.ops.dagster_home import (
+    LISTEN_JOB,
+    LISTENER_TAG,
+    WORKSPACE_FILE,
+    child_environment,
+    enter_dagster_home,
+)
 from echelon_pipeline.settings import Settings, project_file
 from echelon_pipeline.state.processes import living_after
 
 # Longer than the grace period of the children.
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.2
-LISTEN_JOB, LISTENER_TAG = "listen", "echelon/listener"  # as in defs/listening.py, which takes a second to import
 WEBSERVER = "echelon_pipeline.commands.webserver"
 
 

@@ -24,6 +24,7 @@ from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import require_own_streams, require_own_venues
 from echelon_pipeline.lake.session import Venue
+from echelon_pipeline.ops.dagster_home import LISTEN_JOB, LISTENER_TAG
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.settings import Settings
@@ -42,8 +43,7 @@ from echelon_pipeline.streams.shift import work
 from echelon_pipeline.streams.shift_spec import ShiftSpec, Times
 from echelon_pipeline.venues.ws import WsPolicy
 
-LISTEN = "listen"  # the name of the job
-TAG, EPOCH_TAG = "echelon/listener", "echelon/epoch"
+EPOCH_TAG = "echelon/epoch"
 # How long a run may take to get its lease, and how long a started run may be without a lease before it counts as dead:
 # a run starts within about 10 s, and ends within 2 s after its shift.
 GRACE = timedelta(seconds=60)
@@ -75,7 +75,7 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Re
         if right is None:
             context.log.info("another shift of %s is running", listener.name)
             return
-        context.instance.add_run_tags(context.run_id, {TAG: listener.name, EPOCH_TAG: str(right.epoch)})
+        context.instance.add_run_tags(context.run_id, {LISTENER_TAG: listener.name, EPOCH_TAG: str(right.epoch)})
         with contextlib.closing(latest_store(settings)) as store:
             spec, stop = _spec(context, settings, listeners, listener, right, store.put), asyncio.Event()
             # A signal must not interrupt the shift: the shift itself makes its frames durable and ends.
@@ -157,7 +157,7 @@ def listen_job(shift: float) -> dg.JobDefinition:
     next shift."""
 
     @dg.job(
-        name=LISTEN,
+        name=LISTEN_JOB,
         hooks={say_failure_class},
         tags={"dagster/max_retries": "0", "dagster/max_runtime": str(int(shift) + 600)},
     )
@@ -220,9 +220,9 @@ class ShiftStarter:
             return f"failed {len(failures)} times recently, waits before the next try"
         last = Leases(state).last(lease_names(name)[0])
         epoch = 1 if last is None else last.epoch + 1
-        tags = {TAG: name, EPOCH_TAG: str(epoch)}
+        tags = {LISTENER_TAG: name, EPOCH_TAG: str(epoch)}
         # Dagster starts one run per key. The attempt makes the key new if a run ended before it became a shift.
-        attempt = self._instance.get_runs_count(dg.RunsFilter(job_name=LISTEN, tags=tags, statuses=_ENDED))
+        attempt = self._instance.get_runs_count(dg.RunsFilter(job_name=LISTEN_JOB, tags=tags, statuses=_ENDED))
         config = {"ops": {listening.name: {"config": {"listener": name}}}}
         return dg.RunRequest(run_key=f"{name}:{epoch}:{attempt}", run_config=config, tags=tags)
 
@@ -239,7 +239,7 @@ class ShiftStarter:
     def _records(
         self, name: str, statuses: list[dg.DagsterRunStatus], since: datetime | None = None
     ) -> list[dg.RunRecord]:
-        runs = dg.RunsFilter(job_name=LISTEN, tags={TAG: name}, statuses=statuses, updated_after=since)
+        runs = dg.RunsFilter(job_name=LISTEN_JOB, tags={LISTENER_TAG: name}, statuses=statuses, updated_after=since)
         return list(self._instance.get_run_records(runs))
 
 

@@ -1,6 +1,7 @@
 """The folder of the home with Dagster's records, created on first use.
 
-Belongs here: creating that folder, and the environment of processes that use it. Imports of Dagster do not belong
+Belongs here: creating that folder, the environment of processes that use it, and names in the records that several
+rooms use. Imports of Dagster do not belong
 here: the command must answer ``--help`` and ``doctor`` in well under a second.
 """
 
@@ -15,6 +16,8 @@ from echelon_pipeline.settings import Settings, load_settings, project_file
 
 INSTANCE_FILE = "dagster.yaml"
 WORKSPACE_FILE = "workspace.yaml"
+# The job of a listener's shift, and the tag of its runs with the listener's name.
+LISTEN_JOB, LISTENER_TAG = "listen", "echelon/listener"
 
 
 def ensure_dagster_home(settings: Settings) -> Path:

@@ -26,6 +26,7 @@ from echelon_pipeline.ingest.homes import require_own_venues
 from echelon_pipeline.ingest.listings import Mode
 from echelon_pipeline.lake.faults import require_space
 from echelon_pipeline.lake.session import Session, Venue
+from echelon_pipeline.ops.dagster_home import LISTEN_JOB
 from echelon_pipeline.ops.dead_runs import end_dead_runs
 from echelon_pipeline.ops.failures import TRANSIENT, step_failure
 from echelon_pipeline.publish.lineage import require_intact_lake
@@ -146,7 +147,7 @@ def run_listen_job(
     """Runs one shift of a listener in this process, like the sensor starts it; returns the run's id. Raises
     RunFailed."""
     config = {"ops": {"listening": {"config": {"listener": listener}}}, **_QUIET}
-    result = execute(definitions.resolve_job_def("listen"), settings, instance, config=config)
+    result = execute(definitions.resolve_job_def(LISTEN_JOB), settings, instance, config=config)
     if not result.success:
         raise _failure(result)
     return result.run_id

@@ -15,7 +15,7 @@ walk.py        the walk over a paged endpoint
 kinds.py       how an endpoint's objects become rows: SQL files per table, known fields
 ws.py          one WebSocket policy: opening, keep-alive, silence, retries
 ws_memory.py   bounded memory of a connection
-live.py        the protocol of a venue's stream
+live.py        the protocol of a venue's stream, and the common part of its feeds
 frames.py      shared parts of the venues' frame readers
 rest_books.py  frames of our own: answers with REST books, recorded among a stream's frames
 doubts.py      the readable parts of an unreadable frame

@@ -17,8 +17,8 @@ import dagster as dg
 import pytest
 
 from echelon_pipeline.books.rows import Reason
-from echelon_pipeline.defs.listening import TAG
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.ops.dagster_home import LISTENER_TAG
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
@@ -127,7 +127,7 @@ def test_a_run_records_reports_its_segments_and_ends_when_its_listener_is_paused
         thread.join()
         run = instance.get_run_by_id(result.run_id)
         assert run is not None
-        assert (run.status, run.tags[TAG]) == (dg.DagsterRunStatus.SUCCESS, "l")
+        assert (run.status, run.tags[LISTENER_TAG]) == (dg.DagsterRunStatus.SUCCESS, "l")
         _, intents = Listeners(state).exported()
     with contextlib.closing(latest_store(settings)) as store:
         assert {(one.instrument_id, one.reason) for one in store.all("kalshi")} == {(n, "not_watched") for n in names}

@@ -13,8 +13,9 @@ from dagster._core.test_utils import create_run_for_test
 
 from echelon_pipeline.defs import listening
 from echelon_pipeline.defs.jobs import WORK, books_job, daily_job, main_job
-from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, LISTEN, TAG, ShiftStarter, start_shifts
+from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, ShiftStarter, start_shifts
 from echelon_pipeline.defs.refreshing import refresh
+from echelon_pipeline.ops.dagster_home import LISTEN_JOB, LISTENER_TAG
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
@@ -45,7 +46,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, name: str = "l", epoch: int = 1) -> dg.DagsterRun:
     made: dg.DagsterRun = create_run_for_test(
-        instance, job_name=LISTEN, status=status, tags={TAG: name, EPOCH_TAG: str(epoch)}
+        instance, job_name=LISTEN_JOB, status=status, tags={LISTENER_TAG: name, EPOCH_TAG: str(epoch)}
     )
     return made
 
@@ -64,7 +65,7 @@ def test_a_listener_without_a_shift_gets_one_and_one_that_is_at_work_none(
 ) -> None:
     request = answer(instance, state)
     assert isinstance(request, dg.RunRequest)
-    assert (request.run_key, request.tags) == ("l:1:0", {TAG: "l", EPOCH_TAG: "1"})
+    assert (request.run_key, request.tags) == ("l:1:0", {LISTENER_TAG: "l", EPOCH_TAG: "1"})
     coming = run(instance, QUEUED)
     assert answer(instance, state) == "a shift is starting"
     right = ShiftLease.begin(state, "l", coming.run_id, 30)
@@ -149,7 +150,7 @@ def test_a_mistake_in_the_file_of_listeners_stops_nobody(tmp_path: Path, instanc
     for _ in range(2):
         result = start_shifts(dg.build_sensor_context(instance=instance), warehouse)
         assert isinstance(result, dg.SensorResult)
-        found += [request.tags[TAG] for request in result.run_requests or []]
+        found += [request.tags[LISTENER_TAG] for request in result.run_requests or []]
         path.write_text("listeners: [{name: a}]", encoding="utf-8")
     assert found == ["a", "a"]
 
@@ -160,9 +161,9 @@ def test_listeners_take_no_places_of_other_work() -> None:
     for name in ("dagster.yaml", "docs/deploy/dagster.postgres.yaml"):
         runs = yaml.safe_load((root / name).read_text(encoding="utf-8"))["concurrency"]["runs"]
         limits = {limit["key"]: limit["limit"] for limit in runs["tag_concurrency_limits"]}
-        assert limits == {"echelon/kind": 4, "dagster/backfill": 4, TAG: 2}
+        assert limits == {"echelon/kind": 4, "dagster/backfill": 4, LISTENER_TAG: 2}
         assert runs["max_concurrent_runs"] == 4 + 8
-    listen = defs().resolve_job_def(LISTEN)
+    listen = defs().resolve_job_def(LISTEN_JOB)
     assert not WORK.items() & listen.tags.items()
     for job in (main_job, daily_job, books_job, refresh):
         assert WORK.items() <= dict(job.tags or {}).items()
