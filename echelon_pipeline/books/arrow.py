@@ -176,14 +176,12 @@ def level_batch(frames: Iterable[Frame], ladders: Mapping[str, str]) -> pa.Recor
     for frame in frames:
         first = len(rows)
         for event in frame.message.events:
-            if isinstance(event, Snapshot) and event.rest:
-                continue  # not part of the stream
             if isinstance(event, Change | Snapshot) and event.token in ladders:
                 origin = ladders[event.token], frame.received_at, event.at, frame.connection, frame.number
                 if isinstance(event, Change):
                     change = (False, event.side, event.price, event.size, event.relative)
                     rows.append((*origin, len(rows) - first, *change))
-                else:
+                elif not event.rest:  # a REST book is not part of the stream
                     for level in _levels(event):
                         rows.append((*origin, len(rows) - first, True, *level, False))
     return batch_from_rows(rows, EVENTS)

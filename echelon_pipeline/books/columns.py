@@ -95,7 +95,8 @@ LEVEL = np.dtype([("size", "i8"), ("price", "i4")], align=True)
 
 def kind_of(event: Event) -> Kind:
     """The kind of an event."""
-    return Kind.REST_BOOK if isinstance(event, Snapshot) and event.rest else _KINDS[type(event)]
+    # isinstance() takes several times as long for an event that is no Snapshot.
+    return Kind.REST_BOOK if type(event) is Snapshot and event.rest else _KINDS[type(event)]
 
 
 class Columns(NamedTuple):

@@ -61,10 +61,10 @@ class LiveBooks:
         return [self._machine.row(name) for name in self.watched]
 
     @property
-    def lost(self) -> set[str]:
-        """Instruments without a valid book whose trading has not ended."""
+    def lost(self) -> dict[str, None]:
+        """Instruments without a valid book whose trading has not ended, in the order of watched ones."""
         tokens = set(self._machine.needs_snapshot)
-        return {name for name, i in self.watched.items() if not tokens.isdisjoint(i.tokens)}
+        return dict.fromkeys(name for name, i in self.watched.items() if not tokens.isdisjoint(i.tokens))
 
     def verified_at(self, instrument_id: str) -> int | None:
         """When a REST book last equalled this valid book."""

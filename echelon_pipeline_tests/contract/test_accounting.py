@@ -68,10 +68,13 @@ ONE_ROW_EACH = {
 REASONS = {
     "kalshi/rest/cockpit_price_grids.json": "a recorder's extract of price grids that market objects carry themselves",
     "kalshi/rest/golden_event_metadata_response.json": "pictures and settlement sources of one event: not read",
+    "kalshi/rest/golden_exchange_schedule_response.json": "opening hours of the exchange: not read",
+    "kalshi/rest/golden_exchange_status_response.json": "whether the exchange trades at this moment: not read",
     "kalshi/rest/golden_filters_by_sport_response.json": "choices of a search form: not read",
     "kalshi/rest/golden_live_data_batch_response.json": "scores of games in play: not read",
     "kalshi/rest/golden_milestones_list_response.json": "milestones of events: not read",
     "kalshi/rest/golden_multivariate_event_collection_lookup_tickers_response.json": "one combo's ticker: not read",
+    "kalshi/rest/golden_multivariate_event_collection_single_response.json": "one collection of combos: not read",
     "kalshi/rest/golden_series_fee_changes_response.json": "announced fee changes, none in the recording: not read",
     "kalshi/rest/golden_structured_targets_list_response.json": "targets that structured strikes name: not read",
     "kalshi/rest/golden_tags_by_categories_response.json": "choices of a search form: not read",

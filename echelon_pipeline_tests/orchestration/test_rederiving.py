@@ -91,6 +91,10 @@ def test_a_named_table_that_cannot_be_derived_is_published_as_gone_and_a_lake_th
     derived_again(settings, instance)
     with pytest.raises(CorruptStore, match=r"core\.trades has vanished"):
         publish(settings, force=True)
+    for part in ({"first": "2026-11-18", "last": "2026-11-18"}, {"venues": ["kalshi"]}):
+        derived_again(settings, instance, tables=["core.trades"], **part)
+        with pytest.raises(CorruptStore, match=r"core\.trades has vanished"):  # windows of the rest claim lost rows
+            publish(settings, force=True)
     derived_again(settings, instance, tables=["core.trades"])
     assert publish(settings, force=True) is not None
 

@@ -76,6 +76,7 @@ def at_work() -> tuple[Watchlist, list[tuple[int, bytes]]]:
     watchlist, found = Watchlist([A, B]), list[tuple[int, bytes]]()
     watchlist.books = watch()
     watchlist.books.see(0, SECOND, snapshot(1, "A"))
+    watchlist.books.rows(2 * SECOND)  # applies the frame
     watchlist.record = lambda at, payload: found.append((at, payload))
     return watchlist, found
 
@@ -87,7 +88,7 @@ def probed(books: Books, watchlists: Sequence[Watchlist], enough: Callable[[], b
     async def main() -> None:
         task = asyncio.create_task(prober.run())
         async with asyncio.timeout(10):
-            while not (enough() or task.done()):  # noqa: ASYNC110 - nobody tells
+            while not (enough() or task.done()):  # noqa: ASYNC110 - the condition has no event
                 await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
