@@ -17,6 +17,7 @@ import duckdb
 import psutil
 
 from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NotFound, RefusedStatement
+from echelon_pipeline.sqltools.text import literal, quote
 
 _LOCK_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 _EXPLAIN = re.compile(r"^\s*EXPLAIN\s+(?:ANALYZE\s+)?(?:\([^)]*\)\s*)?", re.IGNORECASE)
@@ -26,13 +27,19 @@ _READING = {duckdb.StatementType.SELECT, duckdb.StatementType.MULTI}
 
 @contextmanager
 def read_published(
-    path: Path, *, lake: str | None = None, memory_limit_mb: int = 512, threads: int = 2, locked: bool = False
+    path: Path,
+    *,
+    lake: str | None = None,
+    memory_limit_mb: int | None = 512,
+    threads: int | None = 2,
+    locked: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection to a published file, closed at the end. It spills into the system's folder for temporary
-    files, never beside the published file.
+    files, never beside the published file. A process may have several at once, also of different publications.
 
     ``lake``: root that the views over large tables read from; default is the root at publication. ``locked``: the
-    connection may read only files that the publication's views name, and its settings cannot be changed.
+    connection may read only files that the publication's views name, and its settings cannot be changed. Without
+    ``memory_limit_mb`` or ``threads``, DuckDB uses most of the memory or all cores.
     Raises NotFound if nothing was published yet, Conflict if another process has the file open for writing,
     BadSettings if it is a folder, CorruptStore if it cannot be opened.
     """
@@ -63,29 +70,44 @@ def require_no_folder(path: Path) -> None:
         raise BadSettings(f"{path} is a folder, expected the published file: move it away, then `echelon publish`")
 
 
-def _open(path: Path, memory_limit_mb: int, threads: int, spill: str) -> duckdb.DuckDBPyConnection:
+def _open(path: Path, memory_limit_mb: int | None, threads: int | None, spill: str) -> duckdb.DuckDBPyConnection:
+    """Attaches the file to a database in memory. ``duckdb.connect(path)`` gives a process the file that it already has
+    open under that path, even if another publication has replaced it."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "temp_directory": spill,
+    }
+    if memory_limit_mb is not None:
+        config["memory_limit"] = f"{memory_limit_mb}MB"
+    if threads is not None:
+        config["threads"] = threads
+    connection = duckdb.connect(":memory:", config=config)
     try:
-        return duckdb.connect(
-            str(path.absolute()),  # DuckDB expands a leading ~ to the user's folder
-            read_only=True,
-            config={
-                "memory_limit": f"{memory_limit_mb}MB",
-                "threads": threads,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "temp_directory": spill,
-            },
-        )
+        # DuckDB expands a leading ~ to the user's folder.
+        connection.execute(f"ATTACH {literal(str(path.absolute()))} AS {_database(path)} (READ_ONLY)")
+        connection.execute(f"USE {_database(path)}")
     except duckdb.Error as error:
-        first = str(error).splitlines()[0]
-        if lock := _LOCK_HOLDER.search(str(error)):
-            raise Conflict(
-                f"{path} is open for writing in process {lock['pid']} ({_program(lock)}): close it there, or open "
-                "it read-only (duckdb.connect(path, read_only=True)); `echelon publish` replaces a changed file"
-            ) from error
-        raise CorruptStore(
-            f"{path} cannot be opened: {first}. The lake has all data: `echelon publish --force` rebuilds the file."
-        ) from error
+        connection.close()
+        raise _unopened(path, error) from error
+    return connection
+
+
+def _database(path: Path) -> str:
+    """The quoted name of the database: as DuckDB's own clients name it, unless DuckDB uses that name itself."""
+    return quote(path.stem if path.stem not in {"memory", "main", "system", "temp"} else "published")
+
+
+def _unopened(path: Path, error: duckdb.Error) -> Conflict | CorruptStore:
+    if lock := _LOCK_HOLDER.search(str(error)):
+        return Conflict(
+            f"{path} is open for writing in process {lock['pid']} ({_program(lock)}): close it there, or open "
+            "it read-only (duckdb.connect(path, read_only=True)); `echelon publish` replaces a changed file"
+        )
+    first = str(error).splitlines()[0]
+    return CorruptStore(
+        f"{path} cannot be opened: {first}. The lake has all data: `echelon publish --force` rebuilds the file."
+    )
 
 
 def _program(lock: re.Match[str]) -> str:

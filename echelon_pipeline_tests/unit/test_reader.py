@@ -163,6 +163,15 @@ def test_no_spill_file_is_written_beside_the_published_file(shared: Settings) ->
     assert not folder.exists()
 
 
+def test_a_process_can_read_several_publications_at_once(settings: Settings) -> None:
+    query = "SELECT max(sequence), current_database() FROM meta.publication"
+    with read_published(settings.published_file) as first, read_published(settings.published_file, threads=1) as second:
+        assert publish(settings, force=True) is not None
+        with read_published(settings.published_file) as third:
+            found = [c.execute(query).fetchall() for c in (first, second, third)]
+    assert found == [[(1, "echelon")], [(1, "echelon")], [(2, "echelon")]]
+
+
 HOLDER = """
 import duckdb, sys
 connection = duckdb.connect(sys.argv[1])
