@@ -1,13 +1,15 @@
 """Builds all definitions of one home.
 
-Belongs here: the list of definitions, and what applies to all assets: groups (derived from keys), freshness policies
-and the executor. No module of ``defs/`` reads settings at import.
+Belongs here: the list of definitions, and what applies to all assets: groups (derived from keys), freshness policies,
+owners, links to the source, and the executor. No module of ``defs/`` reads settings at import.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -21,10 +23,11 @@ from echelon_pipeline.defs.assets.undated import undated_assets
 from echelon_pipeline.defs.checks import across_tables
 from echelon_pipeline.defs.console import console
 from echelon_pipeline.defs.executor import steady_executor
-from echelon_pipeline.defs.jobs import JOBS
+from echelon_pipeline.defs.jobs import HOOKS, JOBS
 from echelon_pipeline.defs.listening import listen_job, listeners_sensor
 from echelon_pipeline.defs.partitions import daily
 from echelon_pipeline.defs.rederiving import rederive_job
+from echelon_pipeline.defs.references import linked, with_sources
 from echelon_pipeline.defs.refreshing import refresh
 from echelon_pipeline.defs.schedules import schedules
 from echelon_pipeline.defs.sensors import sensors
@@ -47,19 +50,22 @@ def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.
     schedule_status = dg.DefaultScheduleStatus.RUNNING if starts else dg.DefaultScheduleStatus.STOPPED
     sensor_status = dg.DefaultSensorStatus.RUNNING if starts else dg.DefaultSensorStatus.STOPPED
     with warnings.catch_warnings():
-        # Mapping specs is the documented way to apply a policy to all assets; it is in preview.
+        # Mapping specs is the documented way to apply a policy to all assets; it is in preview, links are beta.
         warnings.simplefilter("ignore", dg.PreviewWarning)
+        warnings.simplefilter("ignore", dg.BetaWarning)
         return dg.Definitions(
-            assets=[
-                *listing_assets(),
-                *daily_assets(days),
-                *undated_assets(),
-                *book_assets(),
-                *mart_assets(days),
-                *closing_assets(),
-                *mirror.ASSETS,
-                *health.ASSETS,
-            ],
+            assets=_hooked(
+                [
+                    *listing_assets(),
+                    *daily_assets(days),
+                    *undated_assets(),
+                    *book_assets(),
+                    *mart_assets(days),
+                    *closing_assets(),
+                    *mirror.ASSETS,
+                    *health.ASSETS,
+                ]
+            ),
             asset_checks=[across_tables],
             jobs=[*JOBS, refresh, rederive_job, listen],
             schedules=schedules(schedule_status),
@@ -68,9 +74,23 @@ def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.
             # In process: twenty small steps take 3 s this way against 35 s with a process each.
             executor=steady_executor(warehouse),
             loggers={"console": console(whole=settings.log_level == "DEBUG")},
-        ).map_resolved_asset_specs(func=_with_policy)
+        ).map_resolved_asset_specs(func=partial(_with_policy, settings))
 
 
-def _with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+def _hooked(assets: Sequence[dg.AssetsDefinition | dg.AssetSpec]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets with links to the source, and with the hooks of jobs: a run that is started from the graph of assets
+    is of no job of ours."""
+    return [
+        asset.with_attributes(hook_defs=HOOKS) if isinstance(asset, dg.AssetsDefinition) else asset
+        for asset in with_sources(assets)
+    ]
+
+
+def _with_policy(settings: Settings, spec: dg.AssetSpec) -> dg.AssetSpec:
     group = "_".join(spec.key.path[:2]) if len(spec.key.path) > 2 else spec.key.path[0]
-    return spec.replace_attributes(group_name=group, freshness_policy=spec.freshness_policy or FRESHNESS)
+    return spec.replace_attributes(
+        group_name=group,
+        freshness_policy=spec.freshness_policy or FRESHNESS,
+        owners=list(settings.asset_owners),
+        metadata=linked(dict(spec.metadata), settings.source_url),
+    )

@@ -13,6 +13,8 @@ from echelon_pipeline.venues.base import Venue
 from echelon_pipeline.venues.registry import feeding
 
 FEEDER, CYCLE = "echelon/feeder", "echelon/cycle"  # tags of every asset that writes a table of the registry
+# The main table of listings.
+LISTED = "core.instruments"
 # Names of assets that write a table whose name another feeder's assets already have.
 _NAMES = {Feeder.PAYOUTS: "data_resolutions", Feeder.COMBOS: "combos"}
 
@@ -51,16 +53,17 @@ def _others(feeders: list[Feeder] | tuple[Feeder, ...]) -> list[dg.AssetKey]:
 
 
 def publication_deps() -> list[dg.AssetKey]:
-    """The assets that request data from venues and that the publication waits for."""
-    return [key for table in (*fed_by(Feeder.LISTINGS), *daily_tables()) for key in keys_of(table)]
+    """The assets that request data from venues and that the publication waits for. One table of each venue's listings
+    is enough: one step writes them all."""
+    return [key for table in (LISTED, *daily_tables()) for key in keys_of(table)] + _others([Feeder.PAYOUTS])
 
 
 def last_of_run() -> list[dg.AssetKey]:
-    """The assets that no other asset waits for. Depending on them orders a step last without an edge from each of 20
-    tables."""
+    """The assets that fill tables of venues and that no other such asset waits for. Depending on them orders a step
+    last without an edge from each of 30 tables."""
     needed = {need for table in daily_tables() for need in TABLES[table].needs}
     last = [key for table in daily_tables() if table not in needed for key in keys_of(table)]
-    return last + _others([Feeder.PAYOUTS])
+    return last + _others([Feeder.PAYOUTS, Feeder.RANKING, Feeder.COMBOS])
 
 
 def tags_of(table: str, feeder: Feeder | None = None) -> dict[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from echelon_pipeline.defs.feeders import cycle, fed
 from echelon_pipeline.defs.hooks import say_failure_class
+from echelon_pipeline.ops.dagster_home import WORK
 from echelon_pipeline.tables import Cycle, Feeder
 
 _MAINTENANCE = dg.AssetSelection.assets(dg.AssetKey(["lake", "maintenance"]))
@@ -19,36 +21,63 @@ _BUILDERS = fed(Feeder.RANKING)
 _PARLAYS = fed(Feeder.COMBOS)
 _DAILY = cycle(Cycle.DAY) - _MARTS
 HOOKS = {say_failure_class}
-# dagster.yaml limits how many runs with this tag run at once; listeners have slots of their own.
-WORK = {"echelon/kind": "work"}
 
-# Everything from the wire to the published file; partitioned by UTC day.
-main_job = dg.define_asset_job("main", selection=dg.AssetSelection.all() - _NOT_MAIN, hooks=HOOKS, tags=WORK)
 
-instruments_job = dg.define_asset_job(
-    "instruments",
-    selection=dg.AssetSelection.all() - _NOT_MAIN - _MARTS - _BUILDERS - _PARLAYS - _DAILY,
-    hooks=HOOKS,
-    tags=WORK,
+def _job(name: str, selection: dg.AssetSelection, description: str) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(name, selection=selection, description=description, hooks=HOOKS, tags=WORK)
+
+
+main_job = _job(
+    "main",
+    dg.AssetSelection.all() - _NOT_MAIN,
+    "Everything from the venues to the published file, for a UTC day or a range of days: listings, trades, prices, "
+    "builder fills, marts, publication. Complete days are skipped; `refetch` of a daily step reads them again.",
 )
 
-daily_job = dg.define_asset_job("daily", selection=_DAILY, hooks=HOOKS, tags=WORK)
+instruments_job = _job(
+    "instruments",
+    dg.AssetSelection.all() - _NOT_MAIN - _MARTS - _BUILDERS - _PARLAYS - _DAILY,
+    "Listings of both venues (series, events, instruments, quotes, payouts), then the publication. "
+    "`mode`: scope, changes or full.",
+)
 
-# The closing steps of a run alone: after a failed run, and for schedules that only read days.
-publish_job = dg.define_asset_job("publish", selection=dg.AssetSelection.groups("published"), hooks=HOOKS, tags=WORK)
+daily_job = _job(
+    "daily",
+    _DAILY,
+    "Trades, prices and builder fills of a UTC day or a range of days. Instruments must be known: run `instruments` "
+    "or `main` before. A backfill is one run and is followed by `refresh`.",
+)
 
-maintenance_job = dg.define_asset_job("maintenance", selection=_MAINTENANCE, hooks=HOOKS, tags=WORK)
+publish_job = _job(
+    "publish",
+    dg.AssetSelection.groups("published"),
+    "The published DuckDB file and its mirror in Postgres, from the tables as they are. `force` publishes at once.",
+)
 
-health_job = dg.define_asset_job("health", selection=_HEALTH, hooks=HOOKS, tags=WORK)
+maintenance_job = _job(
+    "maintenance",
+    _MAINTENANCE,
+    "Compaction, deletion of unused files and of data past its retention, and some days of an older parser version "
+    "derived again.",
+)
+
+health_job = _job(
+    "health",
+    _HEALTH,
+    "The health report: failed runs of the last day; missing, partial, unread and unavailable days; stale tables.",
+)
 
 # The venue ranks builders over days, weeks and months: once an hour is enough.
-builders_job = dg.define_asset_job("builders", selection=_BUILDERS, hooks=HOOKS, tags=WORK)
+builders_job = _job("builders", _BUILDERS, "Polymarket's ranking of builder codes by day, week, month and all time.")
 
 # A sample: venues create hundreds of combos each minute, and their legs are read with them.
-parlays_job = dg.define_asset_job("parlays", selection=_PARLAYS, hooks=HOOKS, tags=WORK)
+parlays_job = _job("parlays", _PARLAYS, "A bounded sample of Kalshi's combos with the instruments that are their legs.")
 
-# The books of an hour, from recordings.
-books_job = dg.define_asset_job("books", selection=_BOOKS, hooks=HOOKS, tags=WORK)
+books_job = _job(
+    "books",
+    _BOOKS,
+    "Order books, gaps, quotes and account events of a UTC hour, from the recordings of listeners.",
+)
 
 JOBS = (
     main_job,

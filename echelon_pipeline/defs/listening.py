@@ -170,7 +170,13 @@ def listen_job(shift: float) -> dg.JobDefinition:
 
 def listeners_sensor(job: dg.JobDefinition, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     """The sensor that starts shifts of every active listener."""
-    sensor = dg.sensor(name="listeners", job=job, minimum_interval_seconds=30, default_status=status)
+    sensor = dg.sensor(
+        name="listeners",
+        job=job,
+        minimum_interval_seconds=30,
+        description="Starts a shift of every active listener that has none, or whose shift ends soon.",
+        default_status=status,
+    )
     return sensor(start_shifts)
 
 

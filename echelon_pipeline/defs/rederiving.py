@@ -11,11 +11,11 @@ import dagster as dg
 from pydantic import Field
 
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.defs.jobs import WORK
 from echelon_pipeline.domain.days import every_day
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.rederive import Rederived, rederivable, rederive
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.ops.dagster_home import WORK
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.lineage import register_rebuilt

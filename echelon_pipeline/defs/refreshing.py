@@ -10,8 +10,8 @@ from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.closing import PUBLISHED, require_built
 from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
 from echelon_pipeline.defs.hooks import say_failure_class
-from echelon_pipeline.defs.jobs import WORK
 from echelon_pipeline.ingest.newer_parsers import rederive_stale
+from echelon_pipeline.ops.dagster_home import WORK
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.lineage import guarded_refresh, require_intact_lake

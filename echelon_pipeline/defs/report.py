@@ -6,7 +6,7 @@ Belongs here: turning the registry of tables and the counts of a unit of work in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from echelon_pipeline.defs.feeders import tags_of
+from echelon_pipeline.defs.references import statement_links
 from echelon_pipeline.errors import RuleViolation
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.marts.builds import ALL
@@ -24,7 +25,6 @@ from echelon_pipeline.tables import TABLES, Feeder, Table
 Materialized = dg.MaterializeResult[None]
 Reported = Materialized | dg.AssetCheckResult
 
-OWNERS = ["team:echelon"]
 PREVIEW_ROWS = 5
 PREVIEW_WIDTH = 60
 
@@ -56,18 +56,18 @@ def spec_of(
     deps: Sequence[dg.AssetKey] = (),
     about: str = "",
     feeder: Feeder | None = None,
+    statements: Iterable[str] = (),
 ) -> dg.AssetSpec:
     """The spec of an asset that writes (its venue's part of) a table of the registry. ``feeder``: default the table's
-    first feeder."""
+    first feeder. ``statements``: names of the SQL files that compute its rows."""
     registered = TABLES[table]
     return dg.AssetSpec(
         dg.AssetKey(list(key)),
         description=registered.about + (f"\n\n{about}" if about else ""),
         deps=list(deps),
-        owners=OWNERS,
         kinds={"python", "delta"},
         tags=tags_of(table, feeder),
-        metadata=table_metadata(registered),
+        metadata={**table_metadata(registered), **statement_links(statements)},
     )
 
 

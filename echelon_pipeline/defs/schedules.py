@@ -33,30 +33,53 @@ from echelon_pipeline.venues.registry import venue_names
 def schedules(status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
     """Every schedule. ``status``: its initial status in the UI."""
 
-    def plain(name: str, job: UnresolvedAssetJobDefinition | dg.JobDefinition, cron: str) -> dg.ScheduleDefinition:
-        return dg.ScheduleDefinition(name=name, job=job, cron_schedule=cron, default_status=status)
+    def plain(
+        name: str, job: UnresolvedAssetJobDefinition | dg.JobDefinition, cron: str, about: str
+    ) -> dg.ScheduleDefinition:
+        return dg.ScheduleDefinition(name=name, job=job, cron_schedule=cron, description=about, default_status=status)
 
     return [
-        _instruments("instruments_scope", "*/15 * * * *", "scope", status),
-        _instruments("instruments_changes", "5 * * * *", "changes", status),
-        _instruments("instruments_full", "20 3 * * *", "full", status),
-        _days("days_today", "*/15 * * * *", (0,), status),
-        _days("days_yesterday", "10 0-6 * * *", (1,), status),
-        _days("days_sweeps", "40 4 * * *", (2, 7), status, refetch=True),
-        plain("maintenance_daily", maintenance_job, "50 5 * * *"),
-        plain("publish", publish_job, "12,27,42,57 * * * *"),
-        plain("health_daily", health_job, "30 6 * * *"),
-        plain("builders_hourly", builders_job, "25 * * * *"),
-        plain("parlays_hourly", parlays_job, "22 * * * *"),
-        plain("refresh_hourly", refresh, "33 * * * *"),
-        dg.schedule(job=books_job, cron_schedule="*/10 * * * *", default_status=status)(books_recorded),
+        _instruments(
+            "instruments_scope", "*/15 * * * *", "scope", status, "Every 15 minutes: the instruments in bounds."
+        ),
+        _instruments("instruments_changes", "5 * * * *", "changes", status, "Hourly: new and closed instruments."),
+        _instruments("instruments_full", "20 3 * * *", "full", status, "Daily: all instruments in bounds again."),
+        _days("days_today", "*/15 * * * *", (0,), status, "Every 15 minutes: today's trades, prices and fills."),
+        _days("days_yesterday", "10 0-6 * * *", (1,), status, "Hourly until 06:00 UTC: completes yesterday."),
+        _days(
+            "days_sweeps",
+            "40 4 * * *",
+            (2, 7),
+            status,
+            "Daily: requests D-2 and D-7 again, for rows that the venues published late.",
+            refetch=True,
+        ),
+        plain("maintenance_daily", maintenance_job, "50 5 * * *", "Daily: compaction, deletion of unused files."),
+        plain("publish", publish_job, "12,27,42,57 * * * *", "Every 15 minutes: publishes changed tables."),
+        plain("health_daily", health_job, "30 6 * * *", "Daily: the health report."),
+        plain("builders_hourly", builders_job, "25 * * * *", "Hourly: the venue's ranking of builder codes."),
+        plain("parlays_hourly", parlays_job, "22 * * * *", "Hourly: a sample of combos with their legs."),
+        plain("refresh_hourly", refresh, "33 * * * *", "Hourly: builds marts that are older than their inputs."),
+        dg.schedule(
+            job=books_job,
+            cron_schedule="*/10 * * * *",
+            description="Every 10 minutes: books of hours with recordings that are not in their tables yet.",
+            default_status=status,
+        )(books_recorded),
     ]
 
 
-def _instruments(name: str, cron: str, mode: str, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+def _instruments(
+    name: str, cron: str, mode: str, status: dg.DefaultScheduleStatus, about: str
+) -> dg.ScheduleDefinition:
     config = {"ops": {f"raw_{venue}_listings": {"config": {"mode": mode}} for venue in venue_names()}}
     return dg.ScheduleDefinition(
-        name=name, job=instruments_job, cron_schedule=cron, run_config=config, default_status=status
+        name=name,
+        job=instruments_job,
+        cron_schedule=cron,
+        run_config=config,
+        description=about,
+        default_status=status,
     )
 
 
@@ -66,7 +89,13 @@ def _daily_steps() -> list[str]:
 
 
 def _days(
-    name: str, cron: str, days_ago: tuple[int, ...], status: dg.DefaultScheduleStatus, *, refetch: bool = False
+    name: str,
+    cron: str,
+    days_ago: tuple[int, ...],
+    status: dg.DefaultScheduleStatus,
+    about: str,
+    *,
+    refetch: bool = False,
 ) -> dg.ScheduleDefinition:
     config = {"ops": {op: {"config": {"refetch": refetch}} for op in _daily_steps()}}
 
@@ -77,7 +106,12 @@ def _days(
             yield dg.RunRequest(run_key=f"{name}:{now.isoformat()}:{day}", partition_key=str(day), run_config=config)
 
     return dg.ScheduleDefinition(
-        name=name, job=daily_job, cron_schedule=cron, execution_fn=requests, default_status=status
+        name=name,
+        job=daily_job,
+        cron_schedule=cron,
+        execution_fn=requests,
+        description=about,
+        default_status=status,
     )
 
 

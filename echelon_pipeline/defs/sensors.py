@@ -19,12 +19,14 @@ def sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
         run_status=dg.DagsterRunStatus.FAILURE,
         monitored_jobs=[main_job, instruments_job, daily_job],
         request_job=publish_job,
+        description="After a failed run: publishes what its other steps committed.",
         default_status=status,
     )
     succeeded = dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
         monitored_jobs=[daily_job, main_job],
         request_job=refresh,
+        description="After each run of a backfill: builds the marts that it made stale.",
         default_status=status,
     )
     return [failed(publish_after_failure), succeeded(refresh_after_backfill), dead_runs]
@@ -44,7 +46,12 @@ def refresh_after_backfill(context: dg.RunStatusSensorContext) -> Iterator[dg.Ru
         yield dg.RunRequest(run_key=f"{backfill}:{context.dagster_run.run_id}")
 
 
-@dg.sensor(name="dead_runs", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    name="dead_runs",
+    minimum_interval_seconds=60,
+    description="Ends runs whose process is gone, and frees their slots. Always on.",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
 def dead_runs(context: dg.SensorEvaluationContext, warehouse: Resource) -> dg.SkipReason:
     """Ends runs whose process is gone, so that runs that wait for their slots continue."""
     ended = end_dead_runs(context.instance, warehouse.settings())

@@ -7,7 +7,8 @@ A statement reads relations by their published names (``core.trades``, ``mart.pr
 published file unchanged. Its header: ``about``, ``grain``, ``partition: date | none``, ``lookback_days`` (a number, a
 parameter, or ``parameter + number``), ``inputs`` (a change of an input makes the mart stale) and ``lookups`` (read as
 they are now; a change never makes the mart stale). A dated statement returns the rows of the UTC days [$from, $to)
-and may read its dated inputs from $from - lookback_days on.
+and may read its dated inputs from $from - lookback_days on. ``awaits: inputs``: the graph of assets shows only the
+inputs of a mart that reads nearly all tables; a change of a lookup must then change an input too.
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ class Mart:
     def tables(self) -> tuple[str, ...]:
         """Lake tables behind the relations."""
         return tuple(sorted(_lake_tables(self.relations)))
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """Lake tables that a run writes before it builds the mart."""
+        return self.inputs if self.statement.header.get("awaits") == "inputs" else self.tables
 
     @property
     def parameters(self) -> frozenset[str]:

@@ -5,13 +5,16 @@ Belongs here: fields, their checks, and properties computed from them alone.
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from echelon_pipeline.settings.group import Group, listed
+from echelon_pipeline.settings.group import Group, OptionalHttpUrl, listed
 from echelon_pipeline.settings.urls import POSTGRES, REDIS, STATE, check_url, is_host
 
 # Secrets that are URLs.
 _SCHEMES = {"state_url": STATE, "postgres_url": POSTGRES, "redis_url": REDIS}
+_OWNER = re.compile(r"team:[\w.-]+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
 STATE_FILE = "state.sqlite"
 
 
@@ -22,6 +25,15 @@ class ServersSettings(Group):
     ui_hosts: str | None = Field(
         None,
         description="Host names that `echelon ui` answers to in addition to loopback; comma-separated, without ports.",
+    )
+    owners: str = Field(
+        "team:echelon",
+        description="Owners of all assets in Dagster: `team:<name>` or mail addresses, comma-separated.",
+    )
+    source_url: OptionalHttpUrl = Field(
+        None,
+        description="Address of the repository's files, e.g. `https://git.example.com/data/echelon/blob/main`: assets "
+        "link to their source there. Default: files of this machine.",
     )
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL", description="Log level.")
     postgres_url: SecretStr | None = Field(
@@ -50,6 +62,13 @@ class ServersSettings(Group):
                 raise ValueError("expected comma-separated host names or addresses without scheme, port and path")
         return value
 
+    @field_validator("owners")
+    @classmethod
+    def _owners(cls, value: str) -> str:
+        if not listed(value) or not all(map(_OWNER.fullmatch, listed(value))):
+            raise ValueError("expected comma-separated `team:<name>` or mail addresses")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
@@ -57,6 +76,11 @@ class ServersSettings(Group):
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
             raise ValueError("expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
         return level
+
+    @property
+    def asset_owners(self) -> tuple[str, ...]:
+        """Owners of all assets."""
+        return listed(self.owners)
 
     @property
     def ui_hosts_allowed(self) -> tuple[str, ...]:

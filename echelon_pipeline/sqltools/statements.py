@@ -54,9 +54,13 @@ FOLDERS: dict[str, Path] = {}
 @cache
 def statement(name: str) -> Statement:
     """The statement ``sql/<name>.sql``, or that of a folder of ``FOLDERS``; FileNotFoundError names the file."""
+    return Statement(name, path_of(name).read_text(encoding="utf-8"))
+
+
+def path_of(name: str) -> Path:
+    """The file of a statement."""
     head, *parts = f"{name}.sql".split("/")
-    path = FOLDERS[head].joinpath(*parts) if head in FOLDERS else project_file("sql", head, *parts)
-    return Statement(name, path.read_text(encoding="utf-8"))
+    return FOLDERS[head].joinpath(*parts) if head in FOLDERS else project_file("sql", head, *parts)
 
 
 @cache

@@ -12,10 +12,10 @@ import yaml
 from dagster._core.test_utils import create_run_for_test
 
 from echelon_pipeline.defs import listening
-from echelon_pipeline.defs.jobs import WORK, books_job, daily_job, main_job
+from echelon_pipeline.defs.jobs import books_job, daily_job, main_job
 from echelon_pipeline.defs.listening import BACKOFF, EPOCH_TAG, GRACE, ShiftStarter, start_shifts
 from echelon_pipeline.defs.refreshing import refresh
-from echelon_pipeline.ops.dagster_home import LISTEN_JOB, LISTENER_TAG
+from echelon_pipeline.ops.dagster_home import LISTEN_JOB, LISTENER_TAG, WORK
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.state.database import State
@@ -161,7 +161,7 @@ def test_listeners_take_no_places_of_other_work() -> None:
     for name in ("dagster.yaml", "docs/deploy/dagster.postgres.yaml"):
         runs = yaml.safe_load((root / name).read_text(encoding="utf-8"))["concurrency"]["runs"]
         limits = {limit["key"]: limit["limit"] for limit in runs["tag_concurrency_limits"]}
-        assert limits == {"echelon/kind": 4, "dagster/backfill": 4, LISTENER_TAG: 2}
+        assert limits == {"echelon/kind": 4, LISTENER_TAG: 2}
         assert runs["max_concurrent_runs"] == 4 + 8
     listen = defs().resolve_job_def(LISTEN_JOB)
     assert not WORK.items() & listen.tags.items()

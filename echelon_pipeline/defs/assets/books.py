@@ -51,7 +51,6 @@ def _capture(venue: Venue) -> dg.AssetSpec:
         capture_key(venue),
         description="One row is one frame as it arrived, with its time and place on its connection.\n\n"
         f"Segments of {venue}'s streams, written by listeners. Each closed segment is reported here.",
-        owners=report.OWNERS,
         kinds={"python", "arrow"},
     )
 
@@ -73,6 +72,7 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
                 key.path,
                 deps=[dg.AssetKey(_LISTENER_KEYS[INTENTS]), capture_key(venue)],
                 about=f"{venue}: derived from recorded segments; the same segments give the same rows.",
+                statements=[f"books/{name.removeprefix('core.')}"],
             )
             for name, key in keys.items()
         ],

@@ -9,6 +9,7 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.feeders import last_of_run, publication_deps
+from echelon_pipeline.defs.references import statement_links
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.ingest.newer_parsers import rederive_stale
@@ -58,10 +59,9 @@ def _view_spec(name: str, view: Statement) -> dg.AssetSpec:
         dg.AssetKey(["published", name]),
         deps=[dg.AssetKey(_FILE)],
         description=f"One row is one {view.header['grain']}: {view.header['about']}.",
-        owners=report.OWNERS,
         kinds={"duckdb", "sql"},
         code_version=view.version,
-        metadata={"dagster/table_name": view.header["creates"]},
+        metadata={"dagster/table_name": view.header["creates"], **statement_links([view.name])},
     )
 
 
@@ -80,7 +80,6 @@ def _published() -> dg.AssetsDefinition:
                 ],
                 description="One row is one table of the published DuckDB file, all from one set of versions.\n\n"
                 "Built aside and swapped in: readers never wait, and see either the old file or the new one.",
-                owners=report.OWNERS,
                 kinds={"duckdb"},
             ),
             *(_view_spec(name, view) for name, view in _VIEWS.items()),
@@ -117,7 +116,6 @@ def require_built(settings: Settings) -> None:
 
 @dg.asset(
     key=["lake", "maintenance"],
-    owners=report.OWNERS,
     kinds={"delta"},
     pool="publication",
 )

@@ -8,6 +8,7 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key
 from echelon_pipeline.defs.partitions import days_of
+from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Reported
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session
@@ -33,7 +34,8 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
     key, known = core_key(venue.name, table), TABLES[table]
     feeder = known.fed_by[0]
     deps = [dg.AssetKey(core_key(venue.name, need)) for need in known.needs]
-    spec = report.spec_of(table, key, deps=deps, about=venue.feeds[feeder])
+    made_by = parsing(table, venue.name)
+    spec = report.spec_of(table, key, deps=deps, about=venue.feeds[feeder], statements=made_by)
 
     @dg.multi_asset(
         name="_".join(key),

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from echelon_pipeline.defs import report
 from echelon_pipeline.defs.hooks import TAG
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.ops.failures import classified
@@ -41,7 +40,6 @@ def _markdown(found: list[DataFinding]) -> str:
             deps=[dg.AssetKey(["published", "duckdb"])],
             description="One row is one finding: a failed run, a day that is missing, partial, unread or unavailable, "
             "a listing or a mart that is stale.",
-            owners=report.OWNERS,
             kinds={"python"},
         )
     ],

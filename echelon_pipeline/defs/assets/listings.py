@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from echelon_pipeline.defs import report
-from echelon_pipeline.defs.feeders import core_key
+from echelon_pipeline.defs.feeders import LISTED, core_key
+from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Materialized, Reported
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Venue
@@ -13,6 +14,9 @@ from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.tables import Feeder, fed_by
 from echelon_pipeline.venues.registry import venue_names, venue_of
+
+# Tables that are computed from the rows of other tables of the same unit.
+_DERIVED = {"core.instrument_history": "derive/instrument_history"}
 
 
 class ListingConfig(dg.Config):
@@ -57,9 +61,12 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
 
 def _core_assets(venue: Venue) -> dg.AssetsDefinition:
     raw, derived = dg.AssetKey(["raw", venue, "listings"]), fed_by(Feeder.LISTINGS)
-    specs = [report.spec_of(t, core_key(venue, t), deps=[raw], about=f"The {venue} part.") for t in derived]
+    specs = [
+        report.spec_of(t, core_key(venue, t), deps=[raw], about=f"The {venue} part.", statements=_made_by(t, venue))
+        for t in derived
+    ]
     checks = [report.rules_check(t, core_key(venue, t)) for t in derived]
-    checks.append(report.parsed_check(core_key(venue, "core.instruments")))
+    checks.append(report.parsed_check(core_key(venue, LISTED)))
 
     @dg.multi_asset(name=f"core_{venue}_instruments", specs=specs, check_specs=checks)
     def instruments(context: dg.AssetExecutionContext, warehouse: Resource, config: DeriveConfig) -> Iterator[Reported]:
@@ -73,7 +80,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
         for table in derived:
             key = core_key(venue, table)
             results = [report.rules_passed(table, key, counts)]
-            if table == "core.instruments":
+            if table == LISTED:
                 results.append(report.parsed_result(key, counts, session.settings.max_unread_share))
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
@@ -82,6 +89,11 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
             )
 
     return instruments
+
+
+def _made_by(table: str, venue: Venue) -> list[str]:
+    """The statements of a table that listings fill."""
+    return parsing(table, venue) or [name for t, name in _DERIVED.items() if t == table]
 
 
 def listing_assets() -> list[dg.AssetsDefinition]:

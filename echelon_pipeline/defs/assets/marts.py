@@ -36,8 +36,9 @@ def _spec(mart: Mart) -> dg.AssetSpec:
     spec = report.spec_of(
         mart.name,
         mart.name.split("."),
-        deps=[*(key for table in mart.tables for key in keys_of(table)), *extra_deps(mart.name)],
+        deps=[*(key for table in mart.awaited for key in keys_of(table)), *extra_deps(mart.name)],
         about=f"{header['about'].capitalize()}. Computed by `sql/{mart.statement.name}.sql`.",
+        statements=[mart.statement.name],
     )
     return spec.replace_attributes(
         kinds={"duckdb", "sql", "delta"},

@@ -4,7 +4,6 @@ from typing import Any
 
 import dagster as dg
 
-from echelon_pipeline.defs import report
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
@@ -34,7 +33,6 @@ def mirror(settings: Settings) -> dict[str, Any]:
 @dg.asset(
     key=MIRROR,
     deps=[dg.AssetKey(["published", "duckdb"])],
-    owners=report.OWNERS,
     kinds={"postgres"},
     pool="publication",
 )

@@ -6,6 +6,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key, feeder_key
+from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Reported
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session
@@ -36,7 +37,16 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="_".join(key),
-        specs=[report.spec_of(table, key, deps=deps, about=venue.feeds[feeder], feeder=feeder)],
+        specs=[
+            report.spec_of(
+                table,
+                key,
+                deps=deps,
+                about=venue.feeds[feeder],
+                feeder=feeder,
+                statements=parsing(table, venue.name),
+            )
+        ],
         check_specs=[report.rules_check(table, key), report.available_check(key)],
         pool=venue.pool,
     )
