@@ -30,7 +30,7 @@ help:
 	@echo "make ui         Dagster UI and daemon on the same home (PORT=$(PORT))"
 	@echo "make test       lint, types and the fast tests"
 	@echo "make test-slow  the long campaigns"
-	@echo "make lint       ruff and mypy only"
+	@echo "make lint       ruff, mypy, and dg (Dagster loads the definitions)"
 	@echo "make format     ruff, rewriting files"
 	@echo "make docs       regenerate docs/settings.md and docs/tables.md"
 	@echo "make bench      the benchmarks"
@@ -71,6 +71,10 @@ lint: $(VENV)/.installed
 	@$(BIN)/ruff format --check .
 	@echo "== mypy"
 	@$(BIN)/mypy
+	@echo "== dg"
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/dg check toml
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/dg check defs
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/dg list defs --json >/dev/null
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
