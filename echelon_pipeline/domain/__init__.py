@@ -2,6 +2,7 @@
 
 instrument_id.py  the id of an instrument: venue and native id
 scaled.py        exact decimals as whole numbers of millionths
+fees.py          taker fees of venues, in Python and SQL
 days.py          days of an interval, runs of consecutive days
 intervals.py     sets of half-open intervals
 batches.py       sequences in batches

@@ -35,9 +35,10 @@ Four facts to know first:
 - Start with `mart.market_overview`: one row per instrument. `markets_filtered(...)` returns it in pages.
 - Columns show if a row is incomplete (`is_complete`, `missing_reason`, `quality_flags`). A NULL is not a 0.
 - A row of an order book is valid over an interval. `core.book_at(instrument, time)` returns the book at a given time,
-  `core.books_every(instrument, step, from, to)` the books at regular times, and
-  `core.depth_within(instrument, time, dollars)` the depth near the mid. A book that is not valid is `unknown`; the last
-  valid book is never carried forward.
+  `core.books_every(instrument, step, from, to)` the books at regular times, `core.mid(instrument, time)` the mid,
+  `core.depth_within(instrument, time, dollars)` the depth near it, and
+  `core.cost_of(instrument, time, contracts, side)` what taking a size costs, with taker fees. A book that is not valid
+  is `unknown`; the last valid book is never carried forward. An unknown instrument is an error.
 
 Meaning of each column: [tables.md](tables.md), or `SELECT comment FROM duckdb_columns() WHERE table_name = '…'`.
 A notebook with plots of the same data: [notebooks/first_day.py](notebooks/first_day.py); `marimo edit` opens it.

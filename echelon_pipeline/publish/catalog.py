@@ -2,7 +2,7 @@
 
 Belongs here: filling an attached, empty DuckDB file. ``publish.py`` does locking, swapping and keeping copies.
 Tables come from the registry. Derived relations come from ``sql/publish`` (tables), ``sql/views`` (views) and
-``sql/functions`` (table macros); the header of each statement names what it ``creates``.
+``sql/functions`` (macros that read tables); the header of each statement names what it ``creates``.
 """
 
 from __future__ import annotations
@@ -97,23 +97,23 @@ def fill(
         text = _with_lake(statement, sources, root)
         about = own.table.about if own else statement.header["about"]
         _create(connection, name, text, about, is_view=own is not None and own.is_view)
-    views = _views()
+    views = _in_order("views")
     for name, statement in views.items():
         _create(connection, name, statement.text, statement.header["about"], is_view=True)
         _comment(connection, name, statement.columns)
-    for function in statements("functions"):  # table macros: the relations that they read must exist
+    for function in _in_order("functions").values():  # the relations that they read must exist
         connection.execute(function.text)
     for name, source in sources.items():
         _comment_columns(connection, name, source)
     return tuple(dict.fromkeys((*sources, *derived, *views)))
 
 
-def _views() -> dict[str, Statement]:
-    """The statements of ``sql/views`` by the view that they create, each after the views that it reads."""
-    views = {s.header["creates"]: s for s in statements("views")}
-    inputs = {name: [i.strip() for i in s.header["inputs"].split(",")] for name, s in views.items()}
-    graph = {name: [i for i in read if i in views] for name, read in inputs.items()}
-    return {name: views[name] for name in TopologicalSorter(graph).static_order()}
+def _in_order(folder: str) -> dict[str, Statement]:
+    """The statements of a folder by what they create, each after those that it reads."""
+    made = {s.header["creates"]: s for s in statements(folder)}
+    inputs = {name: [i.strip() for i in s.header["inputs"].split(",")] for name, s in made.items()}
+    graph = {name: [i for i in read if i in made] for name, read in inputs.items()}
+    return {name: made[name] for name in TopologicalSorter(graph).static_order()}
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, about: str, *, is_view: bool) -> None:

@@ -61,7 +61,7 @@ EVENTS = Table(
     fed_by=(Feeder.LISTINGS,),
     commit_order=2,
     counted=Counted("utc_day(observed_at)", "observed_at"),
-    version=2,
+    version=3,
     about="One row is one event: the question that groups instruments.",
     grain="event",
     columns=(
@@ -83,6 +83,8 @@ EVENTS = Table(
         Column("ends_at", T.TIME, "nominal end as served; trading may stop at another time"),
         Column("strike_at", T.TIME, "Kalshi strike_date"),
         Column("strike_period", T.TEXT, "Kalshi strike_period"),
+        Column("fee_type", T.TEXT, "fee schedule name of the event, if it differs from its series', now"),
+        Column("fee_multiplier", T.RATE, "fee multiplier of the event, if it differs from its series', now"),
         Column("created_at", T.TIME, "the venue's creation time"),
         Column("updated_at", T.TIME, "when the venue last changed the metadata"),
         OBSERVED,
@@ -123,8 +125,11 @@ _SLOW = (
     Column("price_ranges", T.TEXT, "JSON of the price grid, if it is not uniform", is_json=True),
     Column("min_order_size", T.SIZE, "smallest order", unit="contracts"),
     Column("fee_type", T.TEXT, "the venue's fee schedule name, now"),
-    Column("fee_rate", T.RATE, "taker fee rate of that schedule, now"),
-    Column("fee_schedule", T.TEXT, "JSON of the fee schedule, now", is_json=True),
+    Column("fee_rate", T.RATE, "taker fee rate of that schedule, now: a fill costs fee_rate x contracts x price x "
+           "(1 - price), rounded as the venue rounds (taker_fee); Kalshi: 0.07 x fee_multiplier of the event, else of "
+           "the series; NULL if unknown"),
+    Column("fee_schedule", T.TEXT, "JSON of the fee schedule, now; Kalshi: waived_until, if fees are waived",
+           is_json=True),
     Column("is_neg_risk", T.BOOL, "Polymarket negative-risk market"),
     Column("strike_type", T.TEXT, "Kalshi strike type"),
     Column("floor_strike", T.TEXT, "as served"),
@@ -138,7 +143,7 @@ _SLOW = (
     Column("occurrence_at", T.TIME, "when the underlying happens (game start, occurrence)"),
     Column("settled_at", T.TIME, "when payouts became final"),
     Column("external_ref", T.TEXT, "JSON of other ids at the venue (question id, gamma id, legs …)", is_json=True),
-)
+)  # fmt: skip
 
 INSTRUMENTS = Table(
     name="core.instruments",

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from echelon_pipeline.domain.fees import TakerFees
 from echelon_pipeline.errors import NotAvailable
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.group import Group
@@ -200,6 +201,7 @@ class Venue:
     feeders of tables in addition to listings and stream, each with the description of its asset. ``payout_sources``:
     its sources of ``core.resolutions``. ``names_instruments_by``: the listener filter on the native id. ``addresses``,
     ``streams``: URLs by the variable that sets them. ``faults``: errors of its settings, with advice.
+    ``fees``: its taker fees; None if they are not known.
     ``unlisted_combos``: bounds and pattern of native ids of combos that no listing has. ``sql``: its folder of
     statements, if outside of ``sql/``; they are named ``<venue>/…``. ``macros``: its
     folder of macros below ``sql/``, if it has one.
@@ -220,6 +222,7 @@ class Venue:
     streams: Callable[[Settings], Mapping[str, str]]
     probes: Callable[[Settings], Sequence[Probe]]
     faults: Callable[[Settings], Iterable[tuple[str, str]]] = field(default=lambda _: ())
+    fees: TakerFees | None = None
     unlisted_combos: tuple[str, str, str] | None = None
     sql: Path | None = None
     macros: str = ""

@@ -5,9 +5,10 @@ Belongs here: their text, from the registrations. Every DuckDB session and the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 
+from echelon_pipeline.domain.fees import TakerFees
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.venues.base import Facts, Venue
 
@@ -16,7 +17,8 @@ def macros(venues: Sequence[Venue]) -> list[str]:
     """Statements that create what SQL asks: one macro per fact (``venue_has_tokens(venue)``) and the lists of venues
     ``venues_with('has_tokens')`` and ``venues_without('has_tokens')``; ``known_venue(venue)``, ``venue_title(venue)``,
     ``venue_names()`` for messages, ``any_venue()`` for what names none, ``is_unlisted_combo(instrument_id)``,
-    ``is_payout_source(source)``."""
+    ``is_payout_source(source)``; the taker fees of ``domain/fees.py`` as ``rounded_fee(venue, fee)``,
+    ``fee_exponent(venue, fee_schedule)`` and ``taker_fee_rate(venue, fee_type, fee_multiplier, served_rate)``."""
     names = [venue.name for venue in venues]
     sources = [source for venue in venues for source in venue.payout_sources]
     with_fact = {f.name: [v.name for v in venues if getattr(v.facts, f.name)] for f in fields(Facts)}
@@ -33,7 +35,28 @@ def macros(venues: Sequence[Venue]) -> list[str]:
         _macro("is_payout_source(source)", f"source IN ({', '.join(map(literal, sources))})"),
         _macro("any_venue()", literal(max(names))),
         _macro("is_unlisted_combo(instrument_id)", combos or "false"),
+        _macro("rounded_fee(venue, fee)", _by_venue(venues, lambda fees: fees.rounding_sql("fee"), "NULL")),
+        _macro("fee_exponent(venue, fee_schedule)", _by_venue(venues, _exponent, "NULL")),
+        _macro(
+            "taker_fee_rate(venue, fee_type, fee_multiplier, served_rate)",
+            _by_venue([v for v in venues if v.fees and v.fees.base_rates], _rate, "served_rate"),
+        ),
     ]
+
+
+def _by_venue(venues: Sequence[Venue], sql: Callable[[TakerFees], str], otherwise: str) -> str:
+    parts = (f"WHEN {literal(v.name)} THEN {sql(v.fees)}" for v in venues if v.fees is not None)
+    return f"CASE venue {' '.join(parts)} ELSE {otherwise} END"
+
+
+def _exponent(fees: TakerFees) -> str:
+    served = "TRY_CAST(fee_schedule ->> '$.exponent' AS DECIMAL(9, 6))"
+    return served if fees.exponent is None else str(fees.exponent)
+
+
+def _rate(fees: TakerFees) -> str:
+    rates = " ".join(f"WHEN {literal(kind)} THEN {rate}" for kind, rate in fees.base_rates.items())
+    return f"CAST(CASE fee_type {rates} END * fee_multiplier AS DECIMAL(12, 8))"
 
 
 def _lists(by_fact: Mapping[str, Sequence[str]]) -> str:

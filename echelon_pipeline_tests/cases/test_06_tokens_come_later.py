@@ -160,6 +160,11 @@ def test_an_instrument_gets_the_category_of_an_event_and_series_that_come_later(
     listed("series", "A", series)
     assert rows(session, "core.instruments", slow) == [("kalshi:A", "Politics", ["x"], "quadratic")]
     assert [c for _, c in rows(session, "core.instrument_history", "valid_from, category")] == [None, None, "Politics"]
+    assert rows(session, "core.instruments", "fee_rate") == [(None,)]
+    listed("series", "A", {**series, "fee_multiplier": 0.5})
+    assert rows(session, "core.instruments", "fee_rate") == [(Decimal("0.035"),)]
+    listed("events", "A-1E", {"event_ticker": "A-1E", "series_ticker": "A", "title": "e", "fee_multiplier_override": 0})
+    assert rows(session, "core.instruments", "fee_rate") == [(Decimal(0),)]
     before = session.lake.version("core.instruments")
     derive_late_values(session, "kalshi")
     assert session.lake.version("core.instruments") == before

@@ -26,7 +26,8 @@ from echelon_pipeline_tests.book_rows import BOOK, MIDNIGHT, at, book, unknown
 from echelon_pipeline_tests.rows import NOON, Row, arrow, staged
 
 HOUR = 3600
-FUNCTIONS = ("book_at", "books_every", "depth_within")
+FUNCTIONS = ("unknown_instrument", "book_at", "books_every", "depth_within", "mid")
+LISTED = ("kalshi:A", "kalshi:B", "kalshi:B2", "polymarket:A")
 
 
 @contextmanager
@@ -48,6 +49,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     connection.execute("CREATE SCHEMA core")
     connection.register("nothing", arrow("core.book_snapshots", []))
     connection.execute("CREATE TABLE core.book_snapshots AS SELECT * FROM nothing")
+    connection.execute("CREATE TABLE core.instruments AS SELECT unnest($ids) AS instrument_id", {"ids": list(LISTED)})
     for name in FUNCTIONS:
         connection.execute(statement(f"functions/{name}").text)
     return connection
@@ -101,6 +103,46 @@ def test_without_a_recording_there_is_a_row_with_the_reason_not_recorded(seconds
     assert (found["state"], found["reason"], found["instrument_id"]) == ("unknown", "not_recorded", instrument)
     assert {found[c] for c in ("age_seconds", "bid", "ask", "mid", "source_at")} == {None}
     assert found["bid_prices"] is None
+
+
+UNKNOWN = "no instrument kalshi:C in core.instruments; similar ids: kalshi:A, kalshi:B, kalshi:B2"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "core.book_at('kalshi:C', $t)",
+        "core.mid('kalshi:C', $t)",
+        "core.depth_within('kalshi:C', $t, 0.05)",
+        "core.books_every('kalshi:C', INTERVAL 1 SECOND, $t, $t::TIMESTAMPTZ + INTERVAL 5 SECOND)",
+    ],
+)
+def test_an_unknown_instrument_is_an_error_that_names_similar_ones(call: str) -> None:
+    with books(book(10, 20)) as connection:
+        for columns in ("*", "count(*)", "state"):
+            with pytest.raises(duckdb.InvalidInputException, match=UNKNOWN):
+                connection.execute(f"SELECT {columns} FROM {call}", {"t": at(15)}).fetchall()
+
+
+def test_an_instrument_that_is_recorded_but_not_listed_has_its_books() -> None:
+    with books(book(10, 20, instrument_id="kalshi:IMPORTED")) as connection:
+        assert book_at(connection, 15, "kalshi:IMPORTED")["state"] == "live"
+        query = "SELECT state FROM core.books_every('kalshi:IMPORTED', INTERVAL 1 SECOND, $a, $b) ORDER BY as_of_at"
+        found = connection.execute(query, {"a": at(18), "b": at(21)}).fetchall()
+    assert found == [("carried",), ("carried",), ("unknown",)]
+
+
+def test_the_mid_is_null_without_two_sides_and_says_the_state_of_the_book() -> None:
+    with books(book(0, 10), book(10, 20, bids=[]), book(20, 30, state="stale"), unknown(30, 40)) as connection:
+        found = [asked(connection, "FROM core.mid(?, ?)", BOOK, at(s))[0] for s in (5, 15, 25, 35, 45)]
+    assert [(r["state"], r["mid"]) for r in found] == [
+        ("live", Decimal("0.41")),
+        ("live", None),
+        ("stale", Decimal("0.41")),
+        ("unknown", None),
+        ("unknown", None),
+    ]
+    assert [r["reason"] for r in found] == [None, None, None, "disconnect", "not_recorded"]
 
 
 def test_a_stored_unknown_keeps_its_reason() -> None:

@@ -279,7 +279,8 @@ def test_a_level_that_fits_no_column_leaves_its_side_without_depth() -> None:
         connection.execute("CREATE SCHEMA core")
         connection.register("given", arrow("core.book_snapshots", [stored]))
         connection.execute("CREATE TABLE core.book_snapshots AS SELECT * FROM given")
-        for name in ("book_at", "depth_within"):
+        connection.execute("CREATE TABLE core.instruments (instrument_id VARCHAR)")
+        for name in ("unknown_instrument", "book_at", "depth_within"):
             connection.execute(statement(f"functions/{name}").text)
         sizes = connection.execute("SELECT bid_sizes FROM core.book_at(?, ?)", [A, at(1)]).fetchall()
         depth = connection.execute(

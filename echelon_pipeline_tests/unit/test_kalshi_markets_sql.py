@@ -284,6 +284,23 @@ def test_a_determined_result_is_not_final_yet() -> None:
 # --- series and events
 
 
+def test_an_event_has_its_own_fees_only_if_it_overrides_those_of_its_series() -> None:
+    own = {"event_ticker": "A-1", "fee_type_override": "flat", "fee_multiplier_override": 0.5}
+    found = parse_payloads(KINDS["events"], [own, {"event_ticker": "A-2"}]).rows["core.events"]
+    assert [(r["native_id"], r["fee_type"], r["fee_multiplier"]) for r in found] == [
+        ("A-1", "flat", Decimal("0.5")),
+        ("A-2", None, None),
+    ]
+
+
+def test_the_end_of_a_fee_waiver_is_in_the_fee_schedule() -> None:
+    waived = {"ticker": "A-1", "status": "active", "fee_waiver_expiration_time": "2026-12-01T00:00:00Z"}
+    found = parse_payloads(KINDS["markets"], [waived, {"ticker": "A-2", "status": "active"}]).rows["core.instruments"]
+    by_id = {r["native_id"]: r["fee_schedule"] for r in found}
+    assert json.loads(by_id["A-1"]) == {"waived_until": "2026-12-01 00:00:00+00"}
+    assert by_id["A-2"] is None
+
+
 def test_a_series_keeps_all_its_categories_and_tags() -> None:
     payload = {
         "ticker": "KXMVECROSSCATEGORY-SHARD1",

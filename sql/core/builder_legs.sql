@@ -48,20 +48,18 @@ schedules AS (
         instrument_id,
         valid_from,
         fee_rate,
-        TRY_CAST(fee_schedule ->> '$.exponent' AS DECIMAL(9, 6)) AS exponent,
+        fee_schedule,
         TRY_CAST(fee_schedule ->> '$.takerOnly' AS BOOLEAN) AS is_taker_only
     FROM core.instrument_history
     WHERE venue_has_builder_trades(venue) AND instrument_id IN (SELECT instrument_id FROM coded WHERE fee_usd IS NULL)
 ),
 
 priced AS (
-    -- The schedule known at the time of the trade, never a later one. p (1 - p) is rounded to 12 digits, so that a size
-    -- of 12 digits and a rate of 12 decimals still fit 38. A fee that fits no column is unknown.
+    -- The schedule known at the time of the trade, never a later one. A fee that fits no column is unknown.
     SELECT
         m.*,
         s.fee_rate,
-        s.exponent,
-        CAST(CAST(m.price AS DECIMAL(19, 12)) * CAST(1 - m.price AS DECIMAL(19, 12)) AS DECIMAL(13, 12)) AS spread,
+        s.fee_schedule,
         s.fee_rate = 0 OR (m.role = 'maker' AND s.is_taker_only) AS is_free,
         m.role = 'taker' OR NOT s.is_taker_only AS is_charged
     FROM matched m
@@ -74,12 +72,7 @@ charged AS (
         CASE
             WHEN fee_usd IS NOT NULL THEN fee_usd
             WHEN is_free THEN 0
-            WHEN is_charged AND exponent IN (1, 2)
-                THEN fits(round(
-                    TRY_CAST(CAST(size AS DECIMAL(19, 6)) * CAST(fee_rate AS DECIMAL(19, 8)) AS DECIMAL(25, 12))
-                    * CASE exponent WHEN 1 THEN spread ELSE CAST(spread * CAST(spread AS DECIMAL(19, 12)) AS DECIMAL(13, 12)) END,
-                    5
-                ))
+            WHEN is_charged THEN taker_fee(venue, size, price, fee_rate, fee_schedule, event_at)
         END AS fee
     FROM priced
 )

@@ -1,4 +1,4 @@
--- about: stored instruments that lack values of their event or series (series, category, tags, fee type)
+-- about: stored instruments that lack values of their event or series (series, category, tags), or have other fees
 -- At least a microsecond later, so that the version follows the previous one under a frozen clock too.
 -- grain: instrument
 -- inputs: instruments, known_events, known_series
@@ -11,4 +11,7 @@ LEFT JOIN known_series s ON s.series_id = coalesce(i.series_id, e.series_id)
 WHERE (i.series_id IS NULL AND e.series_id IS NOT NULL)
     OR (i.category IS NULL AND coalesce(e.category, s.category) IS NOT NULL)
     OR (i.tags IS NULL AND coalesce(e.tags, s.tags) IS NOT NULL)
-    OR (i.fee_type IS NULL AND s.fee_type IS NOT NULL)
+    OR i.fee_type IS DISTINCT FROM coalesce(e.fee_type, s.fee_type, i.fee_type)
+    OR i.fee_rate IS DISTINCT FROM taker_fee_rate(
+        i.venue, coalesce(e.fee_type, s.fee_type, i.fee_type), coalesce(e.fee_multiplier, s.fee_multiplier), i.fee_rate
+    )

@@ -1,5 +1,5 @@
--- about: staged instruments with values of their event and series (Kalshi: series, category, tags), and with the status
---        that follows from all sources of payouts (Polymarket)
+-- about: staged instruments with values of their event and series (Kalshi: series, category, tags, fees), and with the
+--        status that follows from all sources of payouts (Polymarket)
 -- grain: instrument
 -- inputs: staged_instruments, known_events, known_series, known_resolutions
 WITH said AS (
@@ -27,7 +27,10 @@ SELECT i.* EXCLUDE (judged, resolved_at) REPLACE (
     coalesce(i.series_id, e.series_id) AS series_id,
     coalesce(i.category, e.category, s.category) AS category,
     coalesce(i.tags, e.tags, s.tags) AS tags,
-    coalesce(i.fee_type, s.fee_type) AS fee_type
+    coalesce(e.fee_type, s.fee_type, i.fee_type) AS fee_type,
+    taker_fee_rate(
+        i.venue, coalesce(e.fee_type, s.fee_type, i.fee_type), coalesce(e.fee_multiplier, s.fee_multiplier), i.fee_rate
+    ) AS fee_rate
 )
 FROM judged i
 LEFT JOIN known_events e ON e.event_id = i.event_id

@@ -1,10 +1,11 @@
 -- about: the book of an instrument at a given time: one row, best level first, prices and sizes in dollars and contracts
 -- creates: core.book_at
 -- grain: one row
--- inputs: core.book_snapshots
+-- inputs: core.book_snapshots, core.unknown_instrument
 -- The row valid at that time is in the file of its hour, among the row groups of its instrument: everything else is
 -- skipped. Without such a row the state is unknown, the reason not_recorded. age_seconds counts from source_at; a book
--- that lasts over a full hour is stored again there, so an age is at most one hour.
+-- that lasts over a full hour is stored again there, so an age is at most one hour. An instrument that neither
+-- core.instruments nor a row has is an error.
 CREATE MACRO core.book_at(instrument, t) AS TABLE
     SELECT
         instrument AS instrument_id,
@@ -44,3 +45,8 @@ CREATE MACRO core.book_at(instrument, t) AS TABLE
             AND s.valid_from <= CAST(t AS TIMESTAMPTZ)
             AND s.valid_to > CAST(t AS TIMESTAMPTZ)
     ) AS b ON true
+    WHERE
+        CASE
+            WHEN b.state IS NOT NULL OR core.unknown_instrument(instrument) IS NULL THEN true
+            ELSE error(core.unknown_instrument(instrument))
+        END

@@ -1,11 +1,12 @@
 -- about: the books of an instrument at regular times from from_at, before to_at, forward filled; in no order
 -- creates: core.books_every
 -- grain: as_of_at
--- inputs: core.book_snapshots
+-- inputs: core.book_snapshots, core.unknown_instrument
 -- state: as stored, but carried for a live book if no row begins in the step before the time (then is_forward_filled is
 -- true), unknown with the reason not_recorded if no row is valid. age_seconds counts from source_at; the row that
 -- continues a book at a full hour does not count as a begin. There is no join: for each row the first grid time that it
--- covers and the first one that it does not are computed. Rows are read twice, because keeping the lists costs more.
+-- covers and the first one that it does not are computed. Rows are read twice, because keeping the lists costs more. An
+-- instrument that neither core.instruments nor a row has is an error.
 CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
     WITH grid AS NOT MATERIALIZED (
         SELECT
@@ -70,6 +71,7 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
 
     bare AS NOT MATERIALIZED (
         SELECT
+            count(*) OVER () > 1 AS is_recorded,
             from_us,
             step_us,
             end_n AS first_n,
@@ -112,3 +114,8 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
         'not_recorded' AS reason,
         false AS is_forward_filled
     FROM (SELECT *, unnest(range(first_n, end_n)) AS n FROM bare)
+    WHERE
+        CASE
+            WHEN is_recorded OR core.unknown_instrument(instrument) IS NULL THEN true
+            ELSE error(core.unknown_instrument(instrument))
+        END

@@ -83,7 +83,7 @@ KINDS: dict[str, PayloadKind] = {
     kind.endpoint: kind
     for kind in (
         _kind("series", "core.series", fields=_SERIES_FIELDS, values={"fee_type": frozenset(_FEE_TYPES.split())}),
-        _kind("events", "core.events", fields=_EVENT_FIELDS),
+        _kind("events", "core.events", fields=_EVENT_FIELDS, version=2),
         _kind(
             "markets",
             "core.instruments",
@@ -91,6 +91,7 @@ KINDS: dict[str, PayloadKind] = {
             "core.instrument_quotes",
             "core.resolutions",
             fields=_MARKET_FIELDS,
+            version=2,
             values={
                 "status": frozenset(_STATUSES.split()),
                 "result": _SIDES | {"scalar", ""},

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from echelon_pipeline.domain.fees import TakerFees
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.kalshi import KalshiSettings
 from echelon_pipeline.tables.schema import Feeder
@@ -195,5 +197,15 @@ KALSHI = Venue(
     streams=_streams,
     probes=_probes,
     faults=_faults,
+    # Multiplied by the multiplier of the series, or of the event where it has its own. The formula of the type flat is
+    # not published.
+    fees=TakerFees(
+        places=4,
+        rounds_up=True,
+        exponent=1,
+        base_rates=dict.fromkeys(
+            ("quadratic", "quadratic_with_maker_fees", "quadratic_with_combo_maker_fees"), Decimal("0.07")
+        ),
+    ),
     macros="parse/kalshi/macros",
 )

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from echelon_pipeline.domain.fees import TakerFees
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.settings.polymarket import PolymarketSettings
 from echelon_pipeline.tables.schema import Feeder
@@ -194,5 +195,6 @@ POLYMARKET = Venue(
     addresses=_addresses,
     streams=_streams,
     probes=_probes,
+    fees=TakerFees(places=5),
     unlisted_combos=("0x03", "0x04", "0x03[0-9a-f]{60}"),
 )

@@ -7,7 +7,8 @@ WITH given AS (
            json_transform(as_json(payload), '{
                "event_ticker": "VARCHAR", "series_ticker": "VARCHAR", "title": "VARCHAR", "sub_title": "VARCHAR",
                "category": "VARCHAR", "mutually_exclusive": "VARCHAR", "strike_date": "VARCHAR",
-               "strike_period": "VARCHAR", "last_updated_ts": "VARCHAR"}') AS f
+               "strike_period": "VARCHAR", "last_updated_ts": "VARCHAR", "fee_type_override": "VARCHAR",
+               "fee_multiplier_override": "VARCHAR"}') AS f
     FROM raw_objects
 )
 SELECT *, as_id(f.event_ticker) AS native_id,

@@ -14,6 +14,8 @@ SELECT
     is_combo,
     as_time(f.strike_date) AS strike_at,
     nullif(f.strike_period, '') AS strike_period,
+    nullif(f.fee_type_override, '') AS fee_type,
+    TRY_CAST(f.fee_multiplier_override AS DECIMAL(12, 8)) AS fee_multiplier,
     as_time(f.last_updated_ts) AS updated_at,
     received_at AS observed_at,
     sha256 AS raw_sha256

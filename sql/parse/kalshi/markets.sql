@@ -20,7 +20,7 @@ WITH given AS (
                "cap_strike": "VARCHAR", "functional_strike": "VARCHAR", "custom_strike": "JSON",
                "mve_collection_ticker": "VARCHAR", "mve_selected_legs": "JSON", "is_provisional": "VARCHAR",
                "primary_participant_key": "VARCHAR", "exchange_index": "VARCHAR", "tick_size": "VARCHAR",
-               "price_level_structure": "VARCHAR", "price_ranges": "JSON"}') AS f
+               "price_level_structure": "VARCHAR", "price_ranges": "JSON", "fee_waiver_expiration_time": "VARCHAR"}') AS f
     FROM raw_objects
 ),
 typed AS (

@@ -30,6 +30,10 @@ SELECT
     nullif(f.category, '') AS category,
     CASE WHEN step BETWEEN 0 AND 1 THEN step END AS tick_size,
     CASE WHEN ranges > 1 THEN CAST(f.price_ranges AS VARCHAR) END AS price_ranges,
+    CASE
+        WHEN as_time(f.fee_waiver_expiration_time) IS NOT NULL
+            THEN CAST(json_object('waived_until', as_time(f.fee_waiver_expiration_time)) AS VARCHAR)
+    END AS fee_schedule,
     nullif(f.strike_type, '') AS strike_type,
     nullif(f.floor_strike, '') AS floor_strike,
     nullif(f.cap_strike, '') AS cap_strike,
