@@ -107,7 +107,7 @@ def test_tables_of_listings_are_derived_again_in_one_pass_over_the_listings(
     kinds: Any = venue_of("kalshi").kinds
     listing_kinds: Any = venue_of("kalshi").listing_kinds
     for name in listing_kinds:
-        newer = replace(kinds[name], version=2)
+        newer = replace(kinds[name], version=kinds[name].version + 1)
         monkeypatch.setitem(kinds, name, newer)
         monkeypatch.setitem(listing_kinds, name, newer)
     passes: list[Collection[str]] = []
