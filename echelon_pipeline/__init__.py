@@ -6,6 +6,7 @@ The rooms, from the ground up. A room imports only rooms above it in this list (
     memory.py       allocator settings of the process
     signals.py      signal handlers of a process
     stopping.py     ends a process at any step after a signal
+    clocks.py       the time that a recording sees
     settings/       the only reader of the environment and of paths
     hosting/        common parts of server processes: a free port, an end with the parent
     sqltools/       statements from sql/, SQL text, typed casts, DuckDB connections

@@ -36,6 +36,12 @@ _UNREAD: list[tuple[str, pa.DataType]] = [
     *((name, pa.timestamp("us", tz="UTC")) for name in ("from_at", "to_at")),
 ]
 UNREAD_ROWS = pa.schema(_UNREAD)
+_COMPLETE: list[tuple[str, pa.DataType]] = [
+    *((name, pa.string()) for name in ("instrument_id", "table_name", "reason")),
+    *((name, pa.timestamp("us", tz="UTC")) for name in ("complete_from", "complete_to")),
+]
+# Relations that a publication derives, with their columns: the others need a row.
+DERIVED = {"core.unread_rows": UNREAD_ROWS, "core.instrument_completeness": pa.schema(_COMPLETE)}
 
 
 def mart(name: str) -> Mart:
@@ -103,10 +109,8 @@ def _params(given: Mapping[str, Any]) -> dict[str, Any]:
 def _load(connection: duckdb.DuckDBPyConnection, relations: Iterable[str], given: Mapping[str, Iterable[Row]]) -> None:
     for relation in relations:
         rows = list(given.get(relation, ()))
-        if relation in TABLES:
-            made = arrow(relation, rows)
-        else:
-            made = pa.Table.from_pylist(rows, schema=UNREAD_ROWS if relation == "core.unread_rows" else None)
+        is_table = relation in TABLES
+        made = arrow(relation, rows) if is_table else pa.Table.from_pylist(rows, schema=DERIVED.get(relation))
         connection.register("given_rows", made)
         connection.execute(f"CREATE OR REPLACE TABLE {relation} AS SELECT * FROM given_rows").fetchall()
 

@@ -1,12 +1,13 @@
 """``echelon demo``: runs the whole pipeline against the sandbox and prints a summary.
 
-Belongs here: the steps of the demo and its summary. The sandbox's clock is frozen while days are read, so that two
-demos give the same rows, and runs in real time while order books are recorded. The demo marks its home
+Belongs here: the steps of the demo and its summary. The sandbox's clock is frozen while days are read, and moves in
+steps while order books are recorded, so that two demos give the same rows. The demo marks its home
 (``ingest/homes.py``) and refuses homes with other contents; ``echelon ui`` starts the same sandbox for such a home.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from datetime import timedelta
@@ -17,12 +18,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from echelon_pipeline.commands.common import building, out, prepared
+from echelon_pipeline.commands.common import building, err, out, prepared
 from echelon_pipeline.commands.render import write_table
 from echelon_pipeline.commands.work import VenueName, derive_books, ingest_days
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import Universe, claim_home
-from echelon_pipeline.settings import Settings
+from echelon_pipeline.settings import Settings, load_settings
 from echelon_pipeline.settings.places import usable_path
 from echelon_pipeline.sqltools.statements import statements
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 
 RECORDED_INSTRUMENTS = 20  # per venue, the most traded first: the demo records their books
+AFTER_RECORDING = 60  # seconds between the end of the recording and the time of the home
+# Nothing that depends on the speed of this machine may add a frame: keep-alives, requests for books.
+_UNDISTURBED = {"ws_ping_every": 3600.0, "ws_silence": 3600.0, "listen_probe_seconds": 0.0}
 
 
 def demo(
@@ -45,8 +49,11 @@ def demo(
     days: Annotated[int, typer.Option(min=1, help="UTC days to ingest, including today.")] = 7,
     seed: Annotated[int, typer.Option(help="Seed of the generated data; the same seed gives the same data.")] = 7,
     listen: Annotated[
-        float, typer.Option(min=0, help="Seconds for which order books of each venue are recorded live; 0: none.")
-    ] = 5.0,
+        float,
+        typer.Option(
+            min=0, help="Seconds of the sandbox's clock for which order books of each venue are recorded; 0: none."
+        ),
+    ] = 60.0,
 ) -> None:
     """Run the full pipeline against the sandbox, publish a file and print a summary. Needs no network and no keys."""
     from echelon_pipeline.sandbox.server.process import SandboxProcess
@@ -70,8 +77,8 @@ def demo(
         today = settings.clock().date()
         ingest_days(settings, [today - timedelta(days=n) for n in reversed(range(days))], list(VenueName))
     if listen:
-        console.print(f"demo: order books of each venue, live for {listen:g} s")
-        work_shifts(settings, listen)
+        console.print(f"demo: order books of each venue, for {listen:g} s of the sandbox's clock")
+        record_last_minute(settings, universe, listen)
         derive_books(settings)
     show_summary(console, settings)
     console.print(f"demo: done in {time.monotonic() - begun:.0f} s")
@@ -85,26 +92,50 @@ def _usable(home: Path) -> Path:
         raise BadSettings(f"--home: {error}") from None
 
 
-def work_shifts(settings: Settings, seconds: float) -> None:
-    """Runs one shift of a new listener per venue, for ``seconds`` instead of hours. Then pauses the listener: an
-    active one without a shift would count as a gap."""
-    from echelon_pipeline.commands.stream import venues_of_home
+def record_last_minute(settings: Settings, universe: Universe, seconds: float) -> None:
+    """Records the order books of each venue for ``seconds`` of the sandbox's clock, shortly before the time of the
+    home: the books lie on the last day of the other data.
+
+    One shift of a new listener per venue. Then pauses the listener: an active one without a shift would count as a gap.
+    A recorded demo is left as it is.
+    """
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_listen_job
+    from echelon_pipeline.ops.warehouse import Warehouse
+    from echelon_pipeline.sandbox.server.process import SandboxProcess
+    from echelon_pipeline.sandbox.server.stepped import COMMANDS, SteppedClock, stepping
     from echelon_pipeline.state.database import State
     from echelon_pipeline.state.listeners import Listener, Listeners
+    from echelon_pipeline.streams.hours import time_of
 
-    with venues_of_home(settings) as live:
-        short = live.model_copy(update={"listen_shift": seconds, "listen_overlap": seconds / 2})
-        definitions = build_defs(short)
-        for venue in VenueName:
-            listener = Listener(name=f"demo-{venue.value}", venue=venue.value, most=RECORDED_INSTRUMENTS)
+    behind = AFTER_RECORDING + math.ceil(seconds)
+    for venue in VenueName:
+        name = f"demo-{venue.value}"
+        if _is_recorded(settings, name):
+            continue
+        with SandboxProcess(**universe, behind=behind) as sandbox:
+            there = load_settings({**os.environ, **environment_of(sandbox), "ECHELON_HOME": str(settings.home)})
+            short = there.model_copy(update={**_UNDISTURBED, "listen_shift": seconds, "listen_overlap": seconds / 2})
+            clock = SteppedClock(short.clock() - timedelta(seconds=behind), seconds)
+            definitions = build_defs(short, warehouse=Warehouse(short, clock=clock))
             with State.of(short) as state:
-                Listeners(state).save(listener)
+                listeners = Listeners(state, clock=clock)
+                listeners.save(Listener(name=name, venue=venue.value, most=RECORDED_INSTRUMENTS))
                 try:
-                    run_listen_job(definitions, short, listener.name)
+                    with stepping(sandbox.base_url, clock, commands=COMMANDS[venue.value]):
+                        run_listen_job(definitions, short, name)
                 finally:
-                    Listeners(state).activate(listener.name, active=False)
+                    listeners.activate(name, active=False)
+        if clock.frames:
+            err().print(f"{venue.value}: {clock.frames:,} frames until {time_of(clock.end_us):%Y-%m-%d %H:%M:%S}")
+
+
+def _is_recorded(settings: Settings, name: str) -> bool:
+    """Whether a listener of an earlier demo has closed segments and none that is open."""
+    from echelon_pipeline.streams.segments import OPEN, connection_of, segments
+
+    mine = [p for p in segments(settings.capture_root) if connection_of(p).listener == name]
+    return bool(mine) and not any(p.suffix == OPEN for p in mine)
 
 
 def environment_of(sandbox: SandboxProcess) -> dict[str, str]:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import dagster as dg
 
 from echelon_pipeline import stopping
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.clocks import MACHINE, Clock
 from echelon_pipeline.defs.assets.books import capture_key
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.domain.latest import LatestState
@@ -69,7 +71,7 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Re
     with classified(retries=0), State.of(settings) as state:
         require_own_venues(settings)
         require_own_streams(settings)
-        listeners = _seeded(settings, state, context.log)
+        listeners = _seeded(settings, state, context.log, clock=warehouse.clock)
         listener = listeners.get(config.listener)
         right = ShiftLease.begin(state, listener.name, context.run_id, settings.listen_lease)
         if right is None:
@@ -77,7 +79,8 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Re
             return
         context.instance.add_run_tags(context.run_id, {LISTENER_TAG: listener.name, EPOCH_TAG: str(right.epoch)})
         with contextlib.closing(latest_store(settings)) as store:
-            spec, stop = _spec(context, settings, listeners, listener, right, store.put), asyncio.Event()
+            spec = _spec(context, settings, listeners, listener, right, store.put)
+            spec, stop = replace(spec, clock=warehouse.clock), asyncio.Event()
             # A signal must not interrupt the shift: the shift itself makes its frames durable and ends.
             worked = stopping.run(work(spec, stop), on_signal=stop.set, patience=SHIFT_END)
     context.add_output_metadata({name: value for name, value in vars(worked).items() if name != "refused"})
@@ -88,13 +91,13 @@ def listening(context: dg.OpExecutionContext, config: ShiftConfig, warehouse: Re
     stopping.check()  # an interrupted run is recorded as canceled, although no data was lost
 
 
-def _seeded(settings: Settings, state: State, log: logging.Logger) -> Listeners:
+def _seeded(settings: Settings, state: State, log: logging.Logger, *, clock: Clock = MACHINE) -> Listeners:
     """The listeners. An error in their file does not stop the listeners that existed before it."""
     try:
-        return seed(settings, state)
+        return seed(settings, state, clock=clock)
     except BadSettings as error:
         log.error("%s", error)  # noqa: TRY400 - the message is sufficient
-        return Listeners(state)
+        return Listeners(state, clock=clock)
 
 
 def _spec(

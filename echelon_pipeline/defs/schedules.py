@@ -23,7 +23,7 @@ from echelon_pipeline.defs.jobs import (
 )
 from echelon_pipeline.defs.refreshing import refresh
 from echelon_pipeline.ops.warehouse import Resource
-from echelon_pipeline.streams.hours import HOUR_KEY
+from echelon_pipeline.streams.hours import HOUR_KEY, present
 from echelon_pipeline.streams.intents import intents_of
 from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline.tables import daily_tables
@@ -136,7 +136,7 @@ def books_recorded(
     session, now = warehouse.session(), datetime.now(UTC)
     due: dict[datetime, list[str]] = {}
     for venue in venue_names():
-        for hour in hours_due(session, venue, intents_of(session, venue), now):
+        for hour in hours_due(session, venue, intents_of(session, venue), present(session.settings)):
             due.setdefault(hour.starts_at, []).append(hour.digest)
     left_out = _hours_of_runs(context.instance, now) if due else set()
     asked = [h for h in sorted(due) if h.strftime(HOUR_KEY) not in left_out]

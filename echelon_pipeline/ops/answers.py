@@ -25,7 +25,7 @@ _OPENING = """# An analyst's first day
 
 All queries on this page run on the published file: `.echelon/echelon.duckdb` after `make demo`, with
 `echelon sql "…"`, the DuckDB shell, or any client of DuckDB 1.2 or later. The answers come from the demo, a made-up
-universe that is the same on every machine, except for order books (11 to 13), which are recorded live.
+universe that is the same on every machine. Order books (11 to 13) are those of one minute of its last day.
 `python -m echelon_pipeline.ops.answers <file>` writes this page again from a published file.
 
 Four facts to know first:

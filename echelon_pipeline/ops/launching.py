@@ -10,7 +10,7 @@ import logging
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -33,7 +33,7 @@ from echelon_pipeline.publish.lineage import require_intact_lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.processes import Process
-from echelon_pipeline.streams.hours import HOUR_KEY
+from echelon_pipeline.streams.hours import HOUR_KEY, present
 from echelon_pipeline.streams.intents import intents_of
 from echelon_pipeline.streams.recordings import hours_due
 from echelon_pipeline.tables import daily_tables
@@ -111,7 +111,7 @@ def run_books_job(
     """
     require_intact_lake(settings)
     job = definitions.resolve_job_def("books")
-    session, now = Session.of(settings), datetime.now(UTC)
+    session, now = Session.of(settings), present(settings)
     due = {h.starts_at for v in venue_names() for h in hours_due(session, v, intents_of(session, v), now)}
     failures = []
     for starts_at in sorted(due):

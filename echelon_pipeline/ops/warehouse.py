@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dagster import ResourceParam
 
+from echelon_pipeline.clocks import MACHINE, Clock
 from echelon_pipeline.lake.session import Progress, Session, silent
 from echelon_pipeline.settings import Settings, load_settings, record_settings
 
@@ -15,7 +16,10 @@ from echelon_pipeline.settings import Settings, load_settings, record_settings
 class Warehouse:
     """Gives sessions on one home: the home of ``settings``, or else of this process's environment."""
 
-    def __init__(self, settings: Settings | None = None, progress: Progress = silent) -> None:
+    def __init__(
+        self, settings: Settings | None = None, progress: Progress = silent, *, clock: Clock = MACHINE
+    ) -> None:
+        self.clock = clock
         self._settings = settings
         self._progress = progress
 

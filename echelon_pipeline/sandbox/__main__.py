@@ -23,6 +23,7 @@ _SIZES = {
     "trades": "trades of both venues",
     "seed": "the same seed gives the same universe and the same faults",
     "horizon_days": "days that the clock may be advanced",
+    "behind": "seconds before --now at which the clock of a generated universe starts",
     "book_ms": "milliseconds between two steps of the fastest books; divides a minute",
 }
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import yaml
 from pydantic import ValidationError
 
+from echelon_pipeline.clocks import Clock
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
@@ -49,13 +50,13 @@ def load_listeners(listeners: Listeners, path: Path) -> list[Listener]:
     return found
 
 
-def seed(settings: Settings, state: State) -> Listeners:
+def seed(settings: Settings, state: State, *, clock: Clock | None = None) -> Listeners:
     """The listeners of a state database, those of the configured file among them.
 
     The file counts when it has changed since it was last read here: what was edited since by hand stays. Raises
     BadSettings.
     """
-    listeners = Listeners(state)
+    listeners = Listeners(state, clock=clock)
     path = settings.listeners_file
     if path is None:
         return listeners

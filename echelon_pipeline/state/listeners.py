@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from pydantic import Field, model_validator
 
+from echelon_pipeline.clocks import Clock
 from echelon_pipeline.domain.instrument_id import InstrumentId
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.state import intents
@@ -90,10 +91,14 @@ class Known:
 
 
 class Listeners:
-    """The listeners of a state database. All methods raise DatabaseUnavailable."""
+    """The listeners of a state database. All methods raise DatabaseUnavailable.
 
-    def __init__(self, state: State) -> None:
+    ``clock``: gives the times of intents; default: the clock of the state database.
+    """
+
+    def __init__(self, state: State, *, clock: Clock | None = None) -> None:
         self._state = state
+        self._clock = clock
 
     def save(self, *listeners: Listener) -> None:
         """Adds them, or changes the ones of their names, all or none; one that is paused watches nothing."""
@@ -207,6 +212,8 @@ class Listeners:
 
     def now(self, at: datetime | None = None) -> int:
         """Microseconds since 1970 of an instant, by default of the present one."""
+        if at is None and self._clock is not None:
+            return self._clock.now()
         return ((at or self._state.now()) - _EPOCH) // timedelta(microseconds=1)
 
     @contextmanager

@@ -135,6 +135,7 @@ class FeedTasks:
                     recorded=feed.recorded,
                     watchlist=feed.watchlist,
                     fence=spec.right.check,
+                    clock=spec.clock,
                 )
             except EchelonError as error:
                 if isinstance(error, Conflict) or feed.stop.is_set():

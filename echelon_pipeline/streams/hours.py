@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
+from echelon_pipeline.settings import Settings
+
 HOUR = timedelta(hours=1)
 HOUR_KEY = "%Y-%m-%d-%H:%M"  # how an hour is named as a partition
 T = TypeVar("T")
@@ -56,6 +58,11 @@ def _joined(stretches: Iterable[tuple[str, datetime, datetime]]) -> Stretches:
         else:
             found.append((name, begin, end))
     return tuple(found)
+
+
+def present(settings: Settings) -> datetime:
+    """The end of what may have been recorded. Frames have the machine's time, or the frozen time of a demo's home."""
+    return max(datetime.now(UTC), settings.clock())
 
 
 def micros(at: datetime) -> int:

@@ -6,9 +6,7 @@ answers is ``venues/rest_books.py``, what an answer does to a book is ``books/``
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -18,6 +16,7 @@ from weakref import WeakKeyDictionary
 import pyarrow.compute as pc
 
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.clocks import MACHINE, Clock
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.streams.segments import read
 from echelon_pipeline.streams.watchlist import Watchlist
@@ -77,12 +76,15 @@ class Prober:
         books: Callable[[], AbstractAsyncContextManager[BookSource]],
         every: float,
         watchlists: Callable[[], Sequence[Watchlist]],
+        *,
+        clock: Clock = MACHINE,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._listener = listener
         self._books = books
         self._every = every
         self._watchlists = watchlists
+        self._clock = clock
         self._rotations: WeakKeyDictionary[Watchlist, Rotation] = WeakKeyDictionary()
         self._turns: deque[Watchlist] = deque()
 
@@ -92,7 +94,7 @@ class Prober:
             async with self._books() as source:
                 wait = self._every
                 while True:
-                    await asyncio.sleep(wait)
+                    await self._clock.sleep(wait)
                     watchlist = self._next()
                     error = None if watchlist is None else await self._ask(source, watchlist)
                     if error is None:
@@ -129,7 +131,7 @@ class Prober:
             return None
         self.counts["requests"] += 1
         self.counts["asked"] += len(tokens)
-        asked_at = _now()
+        asked_at = self._clock.now()
         try:
             body = await source.ask(tokens)
         except EchelonError as error:
@@ -137,7 +139,7 @@ class Prober:
             log.info("%s: a probe failed: %s", self._listener, error)
             return error
         if watchlist.books is books and watchlist.record is not None:  # the connection is still the same
-            watchlist.record(_now(), wrapped(RestBooks(source.endpoint, asked_at, body)))
+            watchlist.record(self._clock.now(), wrapped(RestBooks(source.endpoint, asked_at, body)))
         return None
 
 
@@ -159,7 +161,3 @@ def summed(counts: Iterable[Counter[str]]) -> dict[str, int]:
     for some in counts:
         total.update(some)
     return dict(sorted((+total).items()))
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

@@ -7,20 +7,20 @@ each other is ``venues/ws.py``'s.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.clocks import MACHINE, Clock
 from echelon_pipeline.errors import Conflict, DiskFull, Transient, VenueUnavailable
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.streams.hours import time_of
 from echelon_pipeline.streams.live_books import LiveBooks
 from echelon_pipeline.streams.log import Log
 from echelon_pipeline.streams.probing import results
@@ -80,8 +80,11 @@ async def record(
     recorded: Recorded,
     watchlist: Watchlist | None = None,
     fence: Callable[[], None] = _unfenced,
+    clock: Clock = MACHINE,
 ) -> None:
     """Records until ``stop`` is set; then everything that arrived is durable and every segment closed.
+
+    ``clock``: gives the times of receipt. Durability and silence always count in seconds of this machine.
 
     ``fence`` raises Conflict where the listener's lease was lost: then nothing more is written, and Conflict raised.
     Raises what waiting cannot mend (Unauthorized, BadRequest, BadSettings). A full disk ends a connection like a venue
@@ -95,12 +98,12 @@ async def record(
 
     async def use(wire: Wire) -> None:
         nonlocal busy, last, lost
-        about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(), feed.url, feed.quotes)
+        about = Connection(feed.venue, listener, epoch, feed.number, _connection_id(clock), feed.url, feed.quotes)
         watched = tuple(watchlist.wanted.values())
         try:
             # In a thread: it waits for the disk, and the fence for the state database.
             log = await asyncio.to_thread(Log, root, about, watched, fence)
-            session = _Session(feed, log, watched, watchlist, pace, recorded)
+            session = _Session(feed, log, watched, watchlist, pace, recorded, clock)
             recorded.connections += 1
             await feed.greet(wire, tokens_of(watched))
             busy = True
@@ -137,12 +140,20 @@ class _Session:
     """One connection: a task that receives, and one that makes durable what arrived."""
 
     def __init__(
-        self, feed: Feed, log: Log, watched: Sequence[Instrument], watchlist: Watchlist, pace: Pace, recorded: Recorded
+        self,
+        feed: Feed,
+        log: Log,
+        watched: Sequence[Instrument],
+        watchlist: Watchlist,
+        pace: Pace,
+        recorded: Recorded,
+        clock: Clock,
     ) -> None:
         self._feed = feed
         self._log = log
         self._watchlist = watchlist
         self._pace = pace
+        self._clock = clock
         self._recorded = recorded
         self._books = LiveBooks(feed, log.about.connection_id, pace.renew, watched)
         self._flushed = asyncio.Event()
@@ -169,7 +180,7 @@ class _Session:
         self._recorded.frames += 1
 
     async def _receive(self, wire: Wire) -> None:
-        async for received_at, payload in wire.frames():
+        async for received_at, payload in wire.frames(self._clock.received):
             self._arrived(received_at, payload)
             if self._books.ended:
                 raise VenueUnavailable(f"{self._feed.venue} stream: the venue ended the books' subscription")
@@ -183,7 +194,7 @@ class _Session:
             await asyncio.sleep(self._pace.flush)
             await self._flush()
             await self._follow(wire)
-            if lost := self._books.needs_snapshot(time.time_ns() // 1000):
+            if lost := self._books.needs_snapshot(self._clock.now()):
                 self._recorded.renewed += len(lost)
                 await self._feed.renew(wire, lost, self._books.sids)
             elif wire.is_quiet and self._books.watched and time.monotonic() - asked >= self._pace.renew:
@@ -204,7 +215,7 @@ class _Session:
         left = tokens_of(watched[name] for name in dropped)
         change = WatchChange(self._log.arrived, added, dropped)
         await asyncio.shield(self._in_turn(partial(self._log.rewatch, change)))
-        self._books.change(added, dropped, time.time_ns() // 1000)
+        self._books.change(added, dropped, self._clock.now())
         await self._feed.change(wire, tokens_of(added), left, self._books.sids)
 
     async def _flush(self) -> None:
@@ -234,6 +245,6 @@ class _Session:
         return asyncio.get_running_loop().run_in_executor(self._disk, work)
 
 
-def _connection_id(now: Callable[[], float] = time.time) -> str:
+def _connection_id(clock: Clock) -> str:
     """Sorts by time and is no other's: two connections may begin in one microsecond."""
-    return f"{datetime.fromtimestamp(now(), UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+    return f"{time_of(clock.now()):%Y%m%dT%H%M%S%f}-{clock.token()}"

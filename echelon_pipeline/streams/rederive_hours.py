@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 
 from echelon_pipeline.lake.delta import Where
 from echelon_pipeline.lake.session import Counts, Session, Venue
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.streams.book_tables import derive_hour
-from echelon_pipeline.streams.hours import HOUR
+from echelon_pipeline.streams.hours import HOUR, present
 from echelon_pipeline.streams.intents import intents_of
 from echelon_pipeline.streams.recordings import SCOPE, WINDOWED, Hour, has_lost_segments, hours_known
 
@@ -27,7 +27,7 @@ def rederive_hours(session: Session, venue: Venue, span: Span) -> tuple[Counts, 
     and whether rows of one are gone. Raises as derive_hour()."""
     total, lost = Counts(), Counter[tuple[date, bool]]()
     intents = intents_of(session, venue)(span[0], span[1] + HOUR)
-    hours = hours_known(session, venue, span, intents, datetime.now(UTC))
+    hours = hours_known(session, venue, span, intents, present(session.settings))
     for number, (hour, window) in enumerate(hours):
         session.progress(f"{venue} books again", number, len(hours))
         is_whole = window is None or not has_lost_segments(hour, window)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 
 from echelon_pipeline.errors import Conflict, DatabaseUnavailable, EchelonError
@@ -41,7 +40,9 @@ class _Shift:
         self._feeds = FeedTasks(spec, self._worked)
         self._prober: Prober | None = None
         if spec.books is not None and spec.times.probe:
-            self._prober = Prober(spec.listener, spec.books, spec.times.probe, lambda: self._feeds.watchlists)
+            self._prober = Prober(
+                spec.listener, spec.books, spec.times.probe, lambda: self._feeds.watchlists, clock=spec.clock
+            )
 
     async def run(self) -> Worked:
         log.info("%s: shift %d begins", self._spec.listener, self._worked.epoch)
@@ -80,10 +81,10 @@ class _Shift:
     async def _over(self) -> str:
         times = self._spec.times
         overlap = min(times.overlap, times.shift / 2)
-        await asyncio.sleep(times.shift - overlap)
+        await self._spec.clock.sleep(times.shift - overlap)
         # It is not renewed: it lasts for what is left, and for closing.
         self._handed_over = await asyncio.to_thread(self._spec.right.hand_over, overlap + times.lease)
-        await asyncio.sleep(overlap)
+        await self._spec.clock.sleep(overlap)
         return "over"
 
     async def _unwanted(self) -> str:
@@ -134,7 +135,7 @@ class _Shift:
             await self._emit(self._feeds.watchlists)
 
     async def _emit(self, watchlists: Sequence[Watchlist]) -> None:
-        now = time.time_ns() // 1000
+        now = self._spec.clock.now()
         rows = self._states.changed(watchlists, now, overlapping=self._overlapping)
         if not rows:
             return

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from echelon_pipeline.books.book import Instrument
+from echelon_pipeline.clocks import MACHINE, Clock
 from echelon_pipeline.domain.latest import LatestState
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.streams.record import Pace
@@ -64,7 +65,7 @@ class ShiftSpec:
     ``discover``: instruments to watch from now on, None if the listener is paused or removed; ``is_wanted``: whether it
     is neither. ``feed``: the feed of a number, for at most ``tokens``; ``own``: the feed of the account's own channels.
     ``emit`` gets latest states that changed, ``closed`` each segment that was closed. ``books``: opens the venue's REST
-    endpoint of books.
+    endpoint of books. ``clock``: gives the times of receipt and the length of the shift.
     """
 
     listener: str
@@ -81,6 +82,7 @@ class ShiftSpec:
     times: Times = field(default_factory=Times)
     own: Callable[[], Feed] | None = None
     books: Callable[[], AbstractAsyncContextManager[BookSource]] | None = None
+    clock: Clock = MACHINE
 
 
 @dataclass

@@ -168,8 +168,8 @@ COVERAGE = Table(
         Column(
             "venue_contracts",
             T.SIZE,
-            "of core.trades in the same time; NULL if nothing was expected, if the instrument did not trade on the "
-            "day, or if not all trades of the day were read",
+            "of core.trades in the same time; NULL if nothing was expected, or if neither all trades of the day nor "
+            "all trades of that time are known to have been read",
         ),
         Column(
             "seen_share",

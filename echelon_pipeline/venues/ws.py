@@ -22,6 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 
+from echelon_pipeline.clocks import MACHINE
 from echelon_pipeline.errors import (
     BadRequest,
     BadSettings,
@@ -130,8 +131,8 @@ class Wire:
         """Sends a command as JSON text, a text unchanged. VenueUnavailable where the connection is closed."""
         await self._send(message if isinstance(message, str) else msgspec.json.encode(message).decode())
 
-    async def frames(self) -> AsyncIterator[Frame]:
-        """Every frame with its microsecond of receipt; answers to keep-alives too.
+    async def frames(self, received: Callable[[], int] = MACHINE.received) -> AsyncIterator[Frame]:
+        """Every frame with its microsecond of receipt by the clock ``received``; answers to keep-alives too.
 
         Never returns: raises VenueUnavailable when the venue closes the connection or is silent for too long.
         """
@@ -152,7 +153,7 @@ class Wire:
                 if loop.time() >= self._heard + self._policy.silence:
                     raise self._end("silent", f"no data for {self._policy.silence:g} s") from None
                 continue
-            received_at = time.time_ns() // 1000
+            received_at = received()
             if payload != self._pong:
                 self._heard = loop.time()
             self._metrics.frames += 1

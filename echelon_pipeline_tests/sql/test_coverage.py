@@ -210,6 +210,23 @@ def test_venue_contracts_are_null_if_its_day_is_not_complete(day: list[Row]) -> 
     assert (found["seen_contracts"], found["venue_contracts"], found["seen_share"]) == (3, None, None)
 
 
+@pytest.mark.parametrize(
+    ("read_from", "read_to", "counted"), [(-HOUR, HOUR, 3), (0, HOUR, 3), (-HOUR, HOUR - 1, None), (1, HOUR, None)]
+)
+def test_trades_of_a_day_that_is_not_over_count_if_all_of_the_expected_time_was_read(
+    read_from: float, read_to: float, counted: int | None
+) -> None:
+    read = {"complete_from": at(read_from), "complete_to": at(read_to), "reason": ""}
+    others = {
+        "core.live_trades": [live_trade(10, "3")],
+        "core.trades": [trade(10, "3"), trade(HOUR + 9, "7")],
+        "core.daily_prices": [complete(is_complete=False)],
+        "core.instrument_completeness": [{"instrument_id": BOOK, "table_name": "core.trades", **read}],
+    }
+    (found,) = covered([], watched(intent(0, HOUR)), others)
+    assert (found["venue_contracts"], found["seen_share"]) == (counted, None if counted is None else 1)
+
+
 def test_an_hour_without_trades_of_a_traded_instrument_has_no_share() -> None:
     (found,) = covered([], watched(intent(0, HOUR)), {"core.daily_prices": [complete()]})
     assert (found["seen_contracts"], found["venue_contracts"], found["seen_share"]) == (0, 0, None)

@@ -2,8 +2,7 @@
 -- grain: instrument, hour
 -- inputs: mart.book_depth, core.display_names
 -- Means over the time in which a book was live with both sides. buy_1000_usd: the cost above the value of 1,000
--- contracts at the mid; share: the share of the time in which the stored levels had that size. Books are recorded live,
--- so these answers differ between machines.
+-- contracts at the mid; share: the share of the time in which the stored levels had that size.
 SELECT
     n.display_name,
     d.venue,

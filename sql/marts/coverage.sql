@@ -3,7 +3,7 @@
 -- grain: instrument, date, hour
 -- partition: date
 -- inputs: core.book_snapshots, core.book_gaps, core.live_trades, core.trades, core.daily_prices
--- lookups: core.watched_time
+-- lookups: core.watched_time, core.instrument_completeness
 -- Expected time comes from core.watched_time, up to the end of the recording; in the hour that is still being recorded,
 -- up to the venue's last book. Books and trades count within that time only. Live trades have our clock and core.trades
 -- the venue's: a print at the edge of an hour may count in different hours. Contracts that fit no column are NULL, and
@@ -109,10 +109,16 @@ traded AS (
     GROUP BY p.date, p.hour, p.instrument_id
 ),
 
+-- Days that were read completely, and hours of a day that is not over whose expected time was.
 complete AS (
-    SELECT date, instrument_id
-    FROM core.daily_prices
-    WHERE date >= $from AND date < $to AND price_source = 'trades' AND is_complete
+    SELECT p.date, p.hour, p.instrument_id
+    FROM pieces p
+    LEFT JOIN core.daily_prices d
+        ON d.date >= $from AND d.date < $to AND d.date = p.date AND d.instrument_id = p.instrument_id
+        AND d.price_source = 'trades' AND d.is_complete
+    LEFT JOIN core.instrument_completeness k ON k.instrument_id = p.instrument_id AND k.table_name = 'core.trades'
+    GROUP BY p.date, p.hour, p.instrument_id
+    HAVING bool_and(d.date IS NOT NULL OR coalesce(k.complete_from <= p.from_at AND k.complete_to >= p.to_at, false))
 ),
 
 named AS (
@@ -142,4 +148,4 @@ LEFT JOIN live_time h USING (date, hour, instrument_id)
 LEFT JOIN lost l USING (date, hour, instrument_id)
 LEFT JOIN seen s USING (date, hour, instrument_id)
 LEFT JOIN traded t USING (date, hour, instrument_id)
-LEFT JOIN complete c USING (date, instrument_id)
+LEFT JOIN complete c USING (date, hour, instrument_id)

@@ -1,7 +1,6 @@
 """Order books by UTC hour: the export of listeners and intents, and the tables derived from recorded segments."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -14,7 +13,7 @@ from echelon_pipeline.lake.session import Counts, Venue
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.streams.book_tables import BOOK_TABLES, derive_hour, valid_share
-from echelon_pipeline.streams.hours import HOUR, HOUR_KEY
+from echelon_pipeline.streams.hours import HOUR, HOUR_KEY, present
 from echelon_pipeline.streams.intents import INTENTS, LISTENERS, export_listeners, intents_of
 from echelon_pipeline.streams.recordings import hour_of
 from echelon_pipeline.venues.registry import venue_names
@@ -93,7 +92,7 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
         total, share = Counts(), None
         try:
             with classified():
-                now, intents = datetime.now(UTC), intents_of(session, venue)  # frames have the machine's time
+                now, intents = present(session.settings), intents_of(session, venue)
                 for starts_at in hours_of(context):
                     intended = intents(starts_at, starts_at + HOUR)
                     hour = hour_of(session, venue, starts_at, intended, now)

@@ -3,6 +3,7 @@
 app.py               the application: routes and layers
 run.py               runs it until a signal
 process.py           a sandbox in a process of its own
+stepped.py           a recording in the time of a sandbox
 options.py           options
 clock.py             the clock
 wire.py              values on the wire, and answers that all routes share

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal
 
 from starlette.applications import Starlette
@@ -205,7 +206,8 @@ def build(options: SandboxOptions) -> Starlette:
             log.warning(message, options.recordings, CONTROL, gaps)
     else:
         universe = Universe(options)
-    clock = SandboxClock(options.now or universe.start, speed=options.speed)
+    begin = (options.now or universe.start) - timedelta(seconds=options.behind)
+    clock = SandboxClock(begin, speed=options.speed)
     keys = Keys({KEY_ID: public_key((options.kalshi_key or key_file()).read_bytes())})
     capture = load_capture(options.capture) if options.capture else None
     if capture is not None and capture.skipped:

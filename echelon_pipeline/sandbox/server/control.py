@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,12 +28,12 @@ def control_routes(
     clock: SandboxClock,
     plan: FaultPlan,
     counts: Counter[str],
-    settle: Callable[[], Awaitable[None]],
+    settle: Callable[[], Awaitable[int]],
 ) -> list[Route]:
     """Routes: GET health, counts, faults; POST advance {"seconds": n}, faults {"faults": [..]}, counts (resets)."""
 
     async def health(_: Request) -> Response:
-        return answer({"status": "ok", "now": clock.at().isoformat(), "ends_at": universe.ends_at.isoformat()})
+        return answer(_state(universe, clock))
 
     async def advance(request: Request) -> Response:
         body = await json_body(request)
@@ -42,8 +43,7 @@ def control_routes(
         if clock.s + seconds > int(universe.ends_at.timestamp()):
             return answer({"error": f"the universe ends at {universe.ends_at.isoformat()}"}, 400)
         clock.advance(seconds)
-        await settle()
-        return await health(request)
+        return answer({"sent": await settle(), **_state(universe, clock)})
 
     async def faults(request: Request) -> Response:
         if request.method == "POST":
@@ -69,6 +69,10 @@ def control_routes(
         Route("/__sandbox__/faults", faults, methods=["GET", "POST"]),
         Route("/__sandbox__/counts", log, methods=["GET", "POST"]),
     ]
+
+
+def _state(universe: Universe | RecordedUniverse, clock: SandboxClock) -> dict[str, Any]:
+    return {"status": "ok", "now": clock.at().isoformat(), "ends_at": universe.ends_at.isoformat()}
 
 
 def recording_routes(universe: RecordedUniverse) -> list[Route]:

@@ -100,8 +100,10 @@ class Hub:
             if isinstance(connection.session, AccountSession):
                 connection.push(connection.session.account_event(event))
 
-    async def settle(self) -> None:
-        """Waits until every client was sent all frames up to now; for a client that does not read, five seconds."""
+    async def settle(self) -> int:
+        """Waits until every client was sent all frames up to now; for a client that does not read, five seconds.
+
+        Returns the number of frames that the open connections were sent since they were opened."""
         now = self.clock.us
         while self.us < now:
             self.pump()
@@ -111,6 +113,7 @@ class Hub:
             _, late = await asyncio.wait(waits, timeout=_SETTLE_SECONDS)
             for task in late:
                 task.cancel()
+        return sum(c.sent for c in self.connections.values())
 
     # --- faults
 

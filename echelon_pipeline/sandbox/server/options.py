@@ -23,6 +23,7 @@ class SandboxOptions:
     ``kalshi_key``: PEM file of the key that Kalshi's WebSocket accepts (default: ``keys.key_file``).
     ``capture``: a recorded WebSocket stream that is played instead of its venue's; ``capture_numbers``: see
     ``playback.py``.
+    ``behind``: seconds before ``now`` at which the clock of a generated universe starts; its content stays the same.
     ``book_ms``: milliseconds between two steps of the fastest order books; divides a minute.
     """
 
@@ -37,6 +38,7 @@ class SandboxOptions:
     seed: int = 7
     now: datetime | None = None
     horizon_days: int = 14
+    behind: int = 0
     speed: float = 0.0
     book_ms: int = 500
     limits: Literal["real", "off"] = "off"

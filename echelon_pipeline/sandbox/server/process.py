@@ -21,7 +21,7 @@ from echelon_pipeline.sandbox.server.options import DEFAULT_NOW, KALSHI_PATH, MA
 
 READY = "sandbox listening on "
 # No request uses TLS: httpx would load all certificates for each request, 35 ms.
-_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class SandboxProcess:
@@ -39,7 +39,7 @@ class SandboxProcess:
 
     def env(self) -> dict[str, str]:
         """Environment variables that point the pipeline's settings at this sandbox."""
-        now = self.options.now or DEFAULT_NOW
+        now = (self.options.now or DEFAULT_NOW) - timedelta(seconds=self.options.behind)
         sockets = f"ws://{self.options.host}:{self.port}"
         variables = {
             "KALSHI_BASE_URL": f"{self.base_url}/trade-api/v2",
@@ -61,10 +61,10 @@ class SandboxProcess:
     def advance(self, by: timedelta) -> None:
         """Moves the sandbox's clock; ``env`` has the new time from then on."""
         answer = httpx.post(
-            f"{self.base_url}/__sandbox__/advance", json={"seconds": by.total_seconds()}, verify=_NO_CERTIFICATES
+            f"{self.base_url}/__sandbox__/advance", json={"seconds": by.total_seconds()}, verify=NO_CERTIFICATES
         )
         answer.raise_for_status()
-        self.options = replace(self.options, now=datetime.fromisoformat(answer.json()["now"]))
+        self.options = replace(self.options, now=datetime.fromisoformat(answer.json()["now"]), behind=0)
 
     def __enter__(self) -> Self:
         self._process = parent_watch.start("echelon_pipeline.sandbox", *arguments(self.options), stdout=subprocess.PIPE)
@@ -74,11 +74,11 @@ class SandboxProcess:
                 self.port = int(line.rsplit(b":", 1)[1])
                 if self.options.now is None:  # a recorded universe has its own time
                     health = (
-                        httpx.get(f"{self.base_url}/__sandbox__/health", verify=_NO_CERTIFICATES)
+                        httpx.get(f"{self.base_url}/__sandbox__/health", verify=NO_CERTIFICATES)
                         .raise_for_status()
                         .json()
                     )
-                    self.options = replace(self.options, now=datetime.fromisoformat(health["now"]))
+                    self.options = replace(self.options, now=datetime.fromisoformat(health["now"]), behind=0)
                 return self
         raise VenueUnavailable(f"the sandbox ended with code {self._process.wait()} before it listened")
 
@@ -105,6 +105,7 @@ def arguments(options: SandboxOptions) -> list[str]:
         f"--trades={options.trades}",
         f"--seed={options.seed}",
         f"--horizon-days={options.horizon_days}",
+        f"--behind={options.behind}",
         f"--speed={options.speed}",
         f"--book-ms={options.book_ms}",
         f"--limits={options.limits}",
