@@ -33,6 +33,7 @@ _VALUES = {
     "category_source": "'venue'",
     "status": "CASE WHEN hash(i, 3) % 10 = 0 THEN 'active' ELSE 'settled' END",
     "volume_24h": "CASE WHEN hash(i, 4) % 5 = 0 THEN (hash(i, 5) % 100000000) / 100 END",
+    "is_clean": "i % 3 = 0",
     "quality_flags": "CASE WHEN i % 3 = 0 THEN [] ELSE ['no_quote', 'never_traded'] END",
 }
 QUESTIONS = {

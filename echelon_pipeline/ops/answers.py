@@ -28,12 +28,14 @@ All queries on this page run on the published file: `.echelon/echelon.duckdb` af
 universe that is the same on every machine. Order books (11 to 13) are those of one minute of its last day.
 `python -m echelon_pipeline.ops.answers <file>` writes this page again from a published file.
 
-Four facts to know first:
+Five facts to know first:
 
 - Prices are dollars per share of **outcome 0** (Kalshi: yes; Polymarket: the first token of the market). `1 - price`
   is outcome 1. Sizes are contracts, money ends in `_usd`, times are UTC.
 - Start with `mart.market_overview`: one row per instrument. `markets_filtered(...)` returns it in pages.
-- Columns show if a row is incomplete (`is_complete`, `missing_reason`, `quality_flags`). A NULL is not a 0.
+- `mart.daily` has one row per instrument and day and is safe to sum: one price and one volume, with the source of each.
+- Columns show if a row is incomplete (`is_complete`, `incomplete_reason`, `quality_flags`). A NULL is not a 0.
+  [completeness.md](completeness.md) names the relation for each question about missing data.
 - A row of an order book is valid over an interval. `core.book_at(instrument, time)` returns the book at a given time,
   `core.books_every(instrument, step, from, to)` the books at regular times, `core.mid(instrument, time)` the mid,
   `core.depth_within(instrument, time, dollars)` the depth near it, and

@@ -97,6 +97,7 @@ def fill(
         text = _with_lake(statement, sources, root)
         about = own.table.about if own else statement.header["about"]
         _create(connection, name, text, about, is_view=own is not None and own.is_view)
+        _comment(connection, name, statement.columns)
     views = _in_order("views")
     for name, statement in views.items():
         _create(connection, name, statement.text, statement.header["about"], is_view=True)

@@ -13,6 +13,7 @@
     records.py       windows, dead letters, drift
     derived.py       categories and display names
     marts.py         marts of traded volume, and the record of builds
+    daily.py         one row per instrument and day
     overview.py      the overview of instruments
     trends.py        marts of prices
     quality.py       marts about the data itself
@@ -26,6 +27,7 @@ rows.
 from echelon_pipeline.tables.book_marts import BOOK_MARTS
 from echelon_pipeline.tables.books import BOOK_TABLES
 from echelon_pipeline.tables.builders import BUILDER_TABLES
+from echelon_pipeline.tables.daily import DAILY_TABLES
 from echelon_pipeline.tables.derived import DERIVED_TABLES
 from echelon_pipeline.tables.instruments import INSTRUMENT_TABLES
 from echelon_pipeline.tables.listeners import LISTENER_TABLES
@@ -50,6 +52,7 @@ TABLES: dict[str, Table] = {
         *DERIVED_TABLES,
         MART_BUILDS,
         *MART_TABLES,
+        *DAILY_TABLES,
         *PARLAY_TABLES,
         *OVERVIEW_TABLES,
         *TREND_TABLES,

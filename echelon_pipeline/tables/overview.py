@@ -39,7 +39,7 @@ MARKET_OVERVIEW = Table(
     name="mart.market_overview",
     about="One row is one instrument as of now: price, changes, volume, quote, end, payout, completeness, flags.",
     grain="instrument",
-    version=2,
+    version=3,
     columns=(
         Column("venue", T.TEXT, "name of the venue", nullable=False),
         Column("instrument_id", T.TEXT, "venue:native_id of the instrument", nullable=False),
@@ -96,9 +96,12 @@ MARKET_OVERVIEW = Table(
         Column("payout_0", T.EXACT_PRICE, "final, per share of outcome 0; NULL if sources disagree", unit="USD"),
         Column("trades_complete_from", T.TIME, "trades are complete without a gap since then"),
         Column("prices_complete_from", T.TIME, "daily prices are complete without a gap since then"),
+        Column("is_clean", T.BOOL, "the row has no quality flag", nullable=False),
         Column(
             "quality_flags",
             T.TEXTS,
+            "list of flags: list_contains(quality_flags, 'no_price') asks for one, list_has_any(quality_flags, "
+            "['no_price', 'stale_price']) for several, is_clean for none. "
             "no_trades_read: no trades of the last 7 days were read; unread_rows: rows of these days could not be read "
             "and may be trades of the instrument; no_price: no source has a price; "
             "stale_price: price_at is older than 24 hours (this flag and the quote flags: only active instruments); "
@@ -128,6 +131,7 @@ MARKET_OVERVIEW = Table(
             "(latest_price IS NULL) = (price_source IS NULL) AND (latest_price IS NULL) = (price_at IS NULL)",
         ),
         Rule("latest_price lies in 0..1", "latest_price IS NULL OR latest_price BETWEEN 0 AND 1"),
+        Rule("a clean row has no flag", "is_clean = (len(quality_flags) = 0)"),
         Rule("quality flags are known", f"list_has_all({list(FLAGS)}, quality_flags)"),
     ),
     indexes=(

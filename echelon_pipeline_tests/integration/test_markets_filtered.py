@@ -53,6 +53,7 @@ def overview(number: int) -> Row:
         status=("active", "settled")[number // 2 % 2],
         volume_24h=VOLUMES[number % len(VOLUMES)],
         quality_flags=[],
+        is_clean=True,
     )
 
 

@@ -125,7 +125,7 @@ def test_the_cost_of_a_recorded_book_is_exact() -> None:
     assert (found["notional_usd"], found["fee_usd"]) == (Decimal("19623.02327"), Decimal("18.49343"))
 
 
-@pytest.mark.parametrize(("levels", "reason"), [(2, "book_has_no_more"), (30, "stored_levels_end")])
+@pytest.mark.parametrize(("levels", "reason"), [(2, "too_thin"), (30, "beyond_levels")])
 def test_too_little_depth_is_a_shortfall_and_never_a_price(levels: int, reason: str) -> None:
     with books(book(0, 60, ask_levels=levels)) as connection:
         found = cost(connection, 600, "buy")
@@ -143,7 +143,7 @@ def test_an_unknown_book_has_no_cost_and_a_stale_one_says_so() -> None:
     assert (empty["filled_contracts"], empty["missing_contracts"], empty["missing_reason"]) == (
         0,
         10,
-        "book_has_no_more",
+        "too_thin",
     )
 
 

@@ -296,6 +296,12 @@ def test_flags_on_quotes_and_age_are_only_for_active_instruments(status: str) ->
         assert (flag in result["quality_flags"]) is expected, (flag, result)
 
 
+def test_a_row_is_clean_if_it_has_no_flag() -> None:
+    found = overview(*(instrument(f"kalshi:{n}") for n in range(2)))
+    assert [r["is_clean"] for r in found] == [r["quality_flags"] == [] for r in found]
+    assert not found[0]["is_clean"]
+
+
 def test_every_flag_is_explained() -> None:
     about = TABLES[NAME].column("quality_flags").about
     assert [f for f in FLAGS if f"{f}:" not in about] == []

@@ -139,6 +139,7 @@ def test_each_day_counts_complete_partial_unavailable_and_missing_minutes(tmp_pa
             "SELECT date, complete_minutes, partial_minutes, unavailable_minutes, missing_minutes, reasons "
             "FROM core.coverage_daily WHERE venue = 'kalshi' AND table_name = 'core.trades' AND scope = 'configured'"
         ).fetchall()
+        reasons = connection.execute("SELECT is_complete, incomplete_reason FROM core.coverage_daily").fetchall()
         scopes = connection.execute("SELECT DISTINCT scope FROM core.coverage_daily").fetchall()
     assert found == [
         (date(2026, 11, 1), 1440, 0, 0, 0, None),
@@ -146,6 +147,12 @@ def test_each_day_counts_complete_partial_unavailable_and_missing_minutes(tmp_pa
         (date(2026, 11, 3), 0, 0, 0, 1440, None),
         (date(2026, 11, 4), 0, 0, 0, 1440, None),
         (date(2026, 11, 5), 1440, 0, 0, 0, None),
+    ]
+    assert reasons == [
+        (True, None),
+        (False, "360 of 1440 minutes were read completely: capped; the day is not over"),
+        *[(False, "0 of 1440 minutes were read completely")] * 2,
+        (True, None),
     ]
     assert scopes == [("configured",)]
 

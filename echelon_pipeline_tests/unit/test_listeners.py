@@ -104,6 +104,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Settings:
                 **ids,
                 status="active",
                 quality_flags=[],
+                is_clean=True,
                 **{k: Decimal(v) for k, v in figures.items()},
             )
         )

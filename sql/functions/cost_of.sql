@@ -4,7 +4,8 @@
 -- inputs: core.book_at, core.instrument_history
 -- side: buy or sell; outcome: 0 (Kalshi: yes), or 1, whose asks are the bids of outcome 0 at 1 - price. One fill per
 -- level: venues round the fee of each fill, so several makers at a level may cost a step more. If the stored levels do
--- not have the size, missing_contracts is more than 0 and the average price and all amounts are NULL. Fees follow the
+-- not have the size, missing_contracts is more than 0 and the average price and all amounts are NULL; missing_reason:
+-- too_thin (the whole side has less), beyond_levels (it has more levels than the 25 stored ones), no_book. Fees follow the
 -- schedule known at that time (core.instrument_history), never a later one; if it is unknown, fee_usd and total_usd are
 -- NULL. state and reason are those of the book: a stale book has a cost, an unknown one has none.
 CREATE MACRO core.cost_of(instrument, t, contracts, side, outcome := 0) AS TABLE
@@ -108,8 +109,8 @@ CREATE MACRO core.cost_of(instrument, t, contracts, side, outcome := 0) AS TABLE
         CASE WHEN state <> 'unknown' THEN CAST(wanted - filled AS DECIMAL(18, 6)) END AS missing_contracts,
         CASE
             WHEN state = 'unknown' THEN 'no_book'
-            WHEN NOT is_filled AND has_more THEN 'stored_levels_end'
-            WHEN NOT is_filled THEN 'book_has_no_more'
+            WHEN NOT is_filled AND has_more THEN 'beyond_levels'
+            WHEN NOT is_filled THEN 'too_thin'
         END AS missing_reason,
         levels,
         best_price,

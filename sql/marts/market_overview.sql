@@ -323,5 +323,6 @@ SELECT
         CASE WHEN category_source = 'none' THEN 'category_unknown' END,
         CASE WHEN is_duplicate_title THEN 'duplicate_title' END
     ] IF flag IS NOT NULL] AS quality_flags,
+    len(quality_flags) = 0 AS is_clean,
     $now AS as_of_at
 FROM judged

@@ -6,6 +6,7 @@
 -- column complete_minutes: minutes read to the end; minutes with unread rows are included
 -- column unread_rows: rows of the day that could not be read and are still unread
 -- column is_complete: every row of the scope and day was read; rows outside the scope do not matter
+-- column incomplete_reason: why is_complete is false
 -- Times are converted to UTC timestamps first: days are UTC days in a session of any time zone.
 -- Scope all is the venue's whole feed, configured is every instrument known at the time of reading; fills are read by
 -- builder code.
@@ -89,6 +90,16 @@ judged AS (
         ON c.venue = anyone.venue AND c.table_name = anyone.table_name AND c.date = anyone.date AND anyone.scope IS NULL
 )
 
-SELECT *, complete_minutes > 1439.999 AND unread_rows = 0 AS is_complete
+SELECT
+    *,
+    complete_minutes > 1439.999 AND unread_rows = 0 AS is_complete,
+    CASE
+        WHEN unread_rows > 0 THEN unread_reason(unread_rows)
+        WHEN NOT is_complete THEN concat_ws(
+            ': ',
+            CAST(CAST(floor(complete_minutes) AS BIGINT) AS VARCHAR) || ' of 1440 minutes were read completely',
+            nullif(array_to_string(reasons, '; '), '')
+        )
+    END AS incomplete_reason
 FROM judged
 ORDER BY venue, table_name, scope, date
