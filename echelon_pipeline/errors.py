@@ -17,6 +17,7 @@ Messages never contain secrets, headers or URLs with credentials.
     │   ├── BadImport      a bulk file lacks columns or has the wrong ones
     │   ├── MartsFailed    marts could not be built and keep their last version
     │   ├── RefusedStatement   not a single statement that only reads
+    │   ├── BadQuery       an argument or a statement of a reader is wrong
     │   ├── NewerLake      a table was written by newer code
     │   ├── CorruptStore   a lake partition or published file cannot be read
     │   ├── DatabaseRefused    Postgres refused a statement
@@ -108,6 +109,10 @@ class MartsFailed(Permanent):
 
 class RefusedStatement(Permanent):
     """A text is not a single statement that only reads."""
+
+
+class BadQuery(Permanent):
+    """An argument of the reader for Python is wrong, or DuckDB refuses a statement."""
 
 
 class NewerLake(Permanent):

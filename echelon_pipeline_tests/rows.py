@@ -25,6 +25,7 @@ _DEFAULTS: Mapping[T, object] = {
     T.BOOL: False,
     T.INT: 0,
     T.BIGINT: 0,
+    T.STAT: 0.0,
     T.DATE: DAY,
     T.TIME: NOON,
     T.TEXTS: ["x"],

@@ -79,7 +79,7 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
     """
     import duckdb
 
-    from echelon_pipeline.publish.reader import read_published, require_reading
+    from echelon_pipeline.publish.reader import read_published, require_reading, require_whole
 
     settings = prepared()
     if not unsafe:
@@ -106,28 +106,8 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
             else:
                 WRITERS[format_](sys.stdout, names, islice(rows, limit) if limit else rows)
         except duckdb.Error as error:
-            _require_whole(connection, None if database else settings.lake_root, error)
+            require_whole(connection, None if database else settings.lake_root, error)
             raise fail(str(error).strip()) from None
-
-
-def _require_whole(connection: duckdb.DuckDBPyConnection, lake: str | None, error: duckdb.Error) -> None:
-    """Raises CorruptStore if a lake file that the publication's views read is damaged."""
-    import duckdb
-
-    from echelon_pipeline.lake.damage import may_be_damage, require_intact
-
-    if not may_be_damage(error):
-        return
-    query = """
-        SELECT table_name, coalesce($lake, lake), list(file)
-        FROM meta.files JOIN meta.publication USING (table_name) GROUP BY ALL
-    """
-    try:
-        views = connection.execute(query, {"lake": lake}).fetchall()
-    except duckdb.Error:  # the file is not a publication
-        return
-    for table, root, files in views:
-        require_intact(table, f"{root}/{table.replace('.', '/')}", [root + file for file in files], error)
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:

@@ -17,6 +17,7 @@ import duckdb
 import psutil
 
 from echelon_pipeline.errors import BadSettings, Conflict, CorruptStore, NotFound, RefusedStatement
+from echelon_pipeline.lake.damage import may_be_damage, require_intact
 from echelon_pipeline.sqltools.text import literal, quote
 
 _LOCK_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
@@ -127,6 +128,23 @@ def _lock(connection: duckdb.DuckDBPyConnection, lake: str | None) -> None:
     connection.execute("SET allowed_paths = $files", {"files": files})
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+def require_whole(connection: duckdb.DuckDBPyConnection, lake: str | None, error: duckdb.Error) -> None:
+    """Raises CorruptStore if a statement failed because a lake file that the publication's views read is missing or
+    damaged. ``lake``: as in ``read_published``."""
+    if not may_be_damage(error):
+        return
+    query = """
+        SELECT table_name, coalesce($lake, lake), list(file)
+        FROM meta.files JOIN meta.publication USING (table_name) GROUP BY ALL
+    """
+    try:
+        views = connection.execute(query, {"lake": lake}).fetchall()
+    except duckdb.Error:  # the file is not a publication
+        return
+    for table, root, files in views:
+        require_intact(table, f"{root}/{table.replace('.', '/')}", [root + file for file in files], error)
 
 
 def require_reading(text: str) -> None:

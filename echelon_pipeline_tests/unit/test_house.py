@@ -181,6 +181,7 @@ EXTRAS = {
     "llvmlite": {"echelon_pipeline/books/fast/"},
     "matplotlib": {"echelon_pipeline/defs/plots.py"},
     "PIL": {"echelon_pipeline/defs/plots.py"},
+    "pandas": {"echelon_pipeline/reading/"},
 }
 
 
