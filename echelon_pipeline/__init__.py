@@ -21,6 +21,7 @@ The rooms, from the ground up. A room imports only rooms above it in this list (
     reading/        the reader for Python
     streams/        recording of frames, replay, tables of books
     ingest/         units of work: fetch, store raw, derive, commit, record windows
+    backups/        backups of a home, and their restoration
     sandbox/        both venues on loopback, for demos and tests
     ops/            the doctor, maintenance, health, generated pages
     defs/           Dagster wiring; no business rules

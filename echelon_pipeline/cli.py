@@ -11,6 +11,7 @@ import typer
 
 from echelon_pipeline import __version__
 from echelon_pipeline.commands import (
+    backup,
     configuration,
     demo,
     health,
@@ -72,6 +73,8 @@ app.command(add_help_option=False, context_settings={"ignore_unknown_options": T
 app.command()(work.maintain)
 app.command()(upkeep.prune)
 app.command()(upkeep.reconcile)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(health.doctor)
 app.add_typer(configuration.app, name="settings")
 

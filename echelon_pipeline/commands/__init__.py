@@ -13,6 +13,7 @@
     configuration.py   settings
     health.py          doctor
     upkeep.py          prune, reconcile
+    backup.py          backup, restore
     stream.py          record, replay, book
     listeners.py       listeners
     demo.py            demo

@@ -39,7 +39,7 @@ def prune(
         end_dead_runs(instance, settings)  # else they count as running
         done = delete(instance, settings.dagster_home.resolve(), older_than=timedelta(days=older_than), keep=keep)
         if done.runs:
-            _reconcile(settings, instance)
+            report_partitions(settings, instance)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(done.runs.items())) or "none old enough"
     out().print(
         f"runs deleted: {counts}; leftover files of {done.unknown} runs deleted earlier; "
@@ -61,10 +61,11 @@ def reconcile() -> None:
 
     settings = prepared()
     with in_dagster(settings), dg.DagsterInstance.get() as instance:
-        _reconcile(settings, instance)
+        report_partitions(settings, instance)
 
 
-def _reconcile(settings: Settings, instance: DagsterInstance) -> None:
+def report_partitions(settings: Settings, instance: DagsterInstance) -> None:
+    """Reports the partitions of the lake to Dagster and prints their number."""
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.reconcile import reconcile as report
 

@@ -17,14 +17,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 from packaging.requirements import Requirement
-from pydantic import SecretStr
 
 from echelon_pipeline.errors import BadSettings, EchelonError
 from echelon_pipeline.ops.home_probes import examine_home
 from echelon_pipeline.ops.store_probes import examine_stores
 from echelon_pipeline.ops.stream_probes import probe_streams
 from echelon_pipeline.ops.venue_probes import Clock, Finding, Level, probe_venues
-from echelon_pipeline.settings import Settings, differences, env_names, load_settings, project_file
+from echelon_pipeline.settings import Settings, differences, load_settings, project_file, unshared
 from echelon_pipeline.settings.recorded import FILE
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline.venues.registry import REGISTRY
@@ -100,7 +99,7 @@ def _packages() -> Finding:
 
 
 def _settings(settings: Settings) -> Finding:
-    secrets = [name for name, field in env_names().items() if isinstance(getattr(settings, field), SecretStr)]
+    secrets = unshared(settings)
     fault = next((f for venue in REGISTRY.values() for f in venue.faults(settings)), None)
     if fault is not None:
         return Finding(Level.FAIL, "settings", *fault)

@@ -29,6 +29,7 @@ from echelon_pipeline.publish.publications import kept_publications
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import Settings
 from echelon_pipeline.state.database import State
+from echelon_pipeline.state.pauses import is_backup_running
 
 # Readers of an older version, and writers that have not committed their files yet, have a day to finish.
 KEEP_SECONDS = 24 * 3600.0
@@ -66,6 +67,7 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
     lake = Lake.of(settings)
     done = MaintenanceReport(scratch_folders=sweep_scratch(settings.scratch, keep_seconds=keep_seconds))
     named = _published_files(settings.published_file.absolute())
+    is_paused = is_backup_running(settings)  # then no file is deleted
     if settings.raw_retention_days:
         expired = expire(lake, settings.clock(), days=settings.raw_retention_days, tries=settings.merge_tries)
         done.raw_deleted, done.raw_forgotten = expired.deleted, expired.forgotten
@@ -78,11 +80,13 @@ def maintain(settings: Settings, *, keep_seconds: float = KEEP_SECONDS) -> Maint
             _compact(lake, table_version, done)
             table_version = lake.open(table) or table_version
             table_version.delta.create_checkpoint()
-            table_version.delta.cleanup_metadata()
+            if not is_paused:
+                table_version.delta.cleanup_metadata()
             done.checkpoints += 1
         current = lake.open(table)
         if current is not None and "://" not in current.uri:
-            _vacuum(current, named, keep_seconds, done)
+            if not is_paused:
+                _vacuum(current, named, keep_seconds, done)
             done.checksums_added += consolidate(current.uri, [f.path for f in current.files])
     return done
 

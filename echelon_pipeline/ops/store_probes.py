@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from echelon_pipeline.errors import EchelonError
 from echelon_pipeline.ops.venue_probes import Finding, Level, first_few
-from echelon_pipeline.settings import Settings
+from echelon_pipeline.settings import RESTORING, Settings
 
 _RESTORE = "Restore the files from a backup, or fetch and derive their days again; see docs/operations.md."
 _STATE = "See docs/operations.md, “The state database”."
@@ -124,6 +124,8 @@ def _state(settings: Settings) -> Finding:
     from echelon_pipeline.state.database import State, is_emptied
     from echelon_pipeline.state.publications import publications
 
+    if (settings.home / RESTORING).is_dir():
+        return Finding(Level.FAIL, "state", "a restore of this home did not end", "Run `echelon restore` again.")
     file = sa.make_url(settings.state_dsn).database if settings.state_url is None else None
     if file and not Path(file).exists():
         return Finding(Level.OK, "state", "no state database yet (created by the first run)")

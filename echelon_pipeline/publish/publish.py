@@ -38,7 +38,7 @@ from echelon_pipeline.settings import Settings
 from echelon_pipeline.sqltools.text import literal
 from echelon_pipeline.state.database import State
 from echelon_pipeline.state.holding import Hold, hold_lease
-from echelon_pipeline.state.publications import record_publication
+from echelon_pipeline.state.publications import publications, record_publication
 
 # DuckDB 1.2 and later can open files of this storage version; it makes the file 3 % larger.
 STORAGE_VERSION = "v1.2.0"
@@ -96,7 +96,7 @@ def publish(
         if changed:
             _drop_changed(target)
         published_file = PublishedFile(
-            target, next_sequence(target, last), datetime.now(UTC), _published_tables(sources)
+            target, _next_sequence(settings, target, last), datetime.now(UTC), _published_tables(sources)
         )
         stale = outdated_marts(lake)
         tables, kept = _replace(settings, lake, sources, published_file, stale, hold)
@@ -110,6 +110,13 @@ def publish(
                 fingerprint=fingerprint(kept),
             )
     return Publication(target, tables, time.monotonic() - started, published_file.built_at, versions, stale)
+
+
+def _next_sequence(settings: Settings, target: Path, last: PublishedFile | None) -> int:
+    """Larger than all of the files, and than all that are recorded: a restored home has no files yet."""
+    with State.of(settings) as state:
+        recorded = publications(state)
+    return max(next_sequence(target, last), 1 + max((p.sequence for p in recorded), default=0))
 
 
 def _published_tables(sources: Mapping[str, Source]) -> dict[str, PublishedTable]:

@@ -31,8 +31,11 @@ from echelon_pipeline.settings.environment import (
     env_names,
     load_settings,
     record_settings,
+    shareable,
+    unshared,
 )
 from echelon_pipeline.settings.files import project_file
+from echelon_pipeline.settings.home import RESTORING
 from echelon_pipeline.settings.kalshi import KALSHI_DEMO, KALSHI_PROD
 from echelon_pipeline.settings.model import GROUPS, Settings
 from echelon_pipeline.settings.servers import STATE_FILE
@@ -42,6 +45,7 @@ __all__ = [
     "GROUPS",
     "KALSHI_DEMO",
     "KALSHI_PROD",
+    "RESTORING",
     "SHAPES_DATA",
     "STATE_FILE",
     "Difference",
@@ -53,4 +57,6 @@ __all__ = [
     "load_settings",
     "project_file",
     "record_settings",
+    "shareable",
+    "unshared",
 ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.settings.model import Settings, settings_class
@@ -106,6 +106,19 @@ def accept_settings(names: Sequence[str], environ: Mapping[str, str] | None = No
     changed = [name for name in wanted if current[known[name]] != recorded[known[name]]]
     write_recorded(settings.home, {**recorded, **{known[name]: current[known[name]] for name in changed}})
     return [Difference(name, _shown(current[known[name]]), _shown(recorded[known[name]])) for name in changed]
+
+
+def shareable(settings: Settings) -> dict[str, str]:
+    """Values of the environment by variable, for a backup: no secrets, no recorded settings, not the home's path."""
+    values = settings.model_dump(mode="json", include=settings.model_fields_set)
+    left_out = {"home", *SHAPES_DATA, *(f for f in values if isinstance(getattr(settings, f), SecretStr))}
+    names = {field: name for name, field in env_names().items()}
+    return {names[f]: str(v) for f, v in sorted(values.items()) if v is not None and f not in left_out}
+
+
+def unshared(settings: Settings) -> tuple[str, ...]:
+    """Names of the secrets that are set."""
+    return tuple(name for name, field in env_names().items() if isinstance(getattr(settings, field), SecretStr))
 
 
 def _environment(environ: Mapping[str, str] | None) -> dict[str, Any]:

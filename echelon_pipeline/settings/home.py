@@ -15,6 +15,8 @@ from echelon_pipeline.settings.group import Group
 from echelon_pipeline.settings.places import usable_path
 from echelon_pipeline.settings.urls import STORES, check_url
 
+RESTORING = ".restoring"  # the folder of a restore that has not ended, inside a home
+
 
 class HomeSettings(Group):
     """Home: paths, limits, clock"""

@@ -16,6 +16,8 @@
     filters.py         which instruments a listener wants
     listener_files.py  listeners from a YAML file
     latest.py          the latest state of each book, in SQLite or Redis
+    copies.py          copies for backups
+    pauses.py          deletions that wait for a backup
     faults.py          database errors in our words
     sqlite_files.py    reading SQLite files without changing them
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from echelon_pipeline import stopping
 from echelon_pipeline.errors import BadSettings, CorruptStore, DatabaseUnavailable
-from echelon_pipeline.settings import STATE_FILE, Settings
+from echelon_pipeline.settings import RESTORING, STATE_FILE, Settings
 from echelon_pipeline.settings.urls import STATE, check_url
 from echelon_pipeline.state import schema
 from echelon_pipeline.state.faults import file_fault, is_sqlite, server_fault
@@ -66,6 +66,8 @@ class State:
     @classmethod
     def of(cls, settings: Settings) -> State:
         """The configured state database. It runs on the real clock, also where the pipeline's is frozen."""
+        if (settings.home / RESTORING).is_dir():
+            raise CorruptStore(f"{settings.home}: a restore did not end: run `echelon restore` again")
         if settings.state_url is None and is_emptied(settings):
             raise CorruptStore(f"{settings.home / STATE_FILE} is empty although this home has publications. {_DAMAGED}")
         return cls(settings.state_dsn)
@@ -89,6 +91,12 @@ class State:
     def read(self) -> AbstractContextManager[sa.Connection]:
         """A transaction that only reads: on SQLite it waits for no writer."""
         return self._readers.begin()
+
+    def snapshot(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction that only reads, and sees all tables as of one instant."""
+        if self._engine.dialect.name == "sqlite":
+            return self.read()
+        return self._readers.execution_options(isolation_level="REPEATABLE READ").begin()
 
     def now(self) -> datetime:
         """The clock of this machine."""

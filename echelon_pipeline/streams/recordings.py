@@ -20,6 +20,7 @@ from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.lake.windows import RecordedWindow as Window
 from echelon_pipeline.lake.windows import Span
 from echelon_pipeline.sqltools.statements import statements
+from echelon_pipeline.state.pauses import is_backup_running
 from echelon_pipeline.streams.chains import LINGER, Chain, chains
 from echelon_pipeline.streams.hours import HOUR, Intent, IntentsWithin, Stretches, by_hour, intended, micros, time_of
 from echelon_pipeline.streams.segments import OPEN, Connection, bounds, count_of, first_at, segments
@@ -155,9 +156,12 @@ def is_expired(session: Session, starts_at: datetime, now: datetime) -> bool:
 
 
 def expire_recordings(session: Session, now: datetime) -> int:
-    """Deletes recordings that ended before the retention and all of whose hours are in their tables; bytes deleted."""
+    """Deletes recordings that ended before the retention and all of whose hours are in their tables; bytes deleted.
+    Deletes nothing while a backup runs."""
     deleted = 0
-    for venue in venue_names() if session.settings.capture_retention_days is not None else ():
+    if session.settings.capture_retention_days is None or is_backup_running(session.settings):
+        return deleted
+    for venue in venue_names():
         done, recordings = _done(session, venue), _recordings(session.settings.capture_root, venue)
         past = [r for r in recordings if is_expired(session, r.ends_at, now)]
         for recording in [r for r in past if _is_derived(r, recordings, venue, done)]:
