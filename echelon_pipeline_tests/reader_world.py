@@ -55,7 +55,7 @@ def _rows() -> dict[str, list[Row]]:
             for i in NAMES
         ],
         "core.trades": [_trade(i, day, n) for n, i in enumerate(NAMES) for day in DAYS],
-        "mart.price_trends": [_trend(i, day, n) for i in NAMES for n, day in enumerate(DAYS)],
+        "mart.daily": [_day(i, day, n) for i in NAMES for n, day in enumerate(DAYS)],
         "core.ingest_windows": [_window(day) for day in DAYS],
         "core.book_snapshots": [
             book(43200, 43210, instrument_id=HIKE),
@@ -75,7 +75,8 @@ def _rows() -> dict[str, list[Row]]:
             )
         ],
         "core.mart_builds": [
-            _build("mart.price_trends", "core.daily_prices", "core.instruments", "core.trades"),
+            _build("mart.daily", "core.daily_prices", "mart.trade_volume"),
+            _build("mart.trade_volume", "core.trades"),
             _build("mart.book_depth", "core.book_snapshots"),
         ],
     }
@@ -93,6 +94,7 @@ def _overview(instrument: str) -> Row:
         "price_source": "trades",
         "price_at": NOON,
         "quality_flags": [],
+        "is_clean": True,
         "volume_24h": Decimal(len(NAMES[instrument])),
     }
 
@@ -113,15 +115,21 @@ def _trade(instrument: str, day: date, number: int) -> Row:
     )
 
 
-def _trend(instrument: str, day: date, number: int) -> Row:
+def _day(instrument: str, day: date, number: int) -> Row:
     return row(
-        "mart.price_trends",
+        "mart.daily",
         instrument_id=instrument,
         venue=instrument.split(":")[0],
         date=day,
         price_source="trades",
-        close=Decimal("0.1") + number,
-        is_fresh=True,
+        close=Decimal(number + 1) / 10,
+        contracts=Decimal(number),
+        volume_source="trades",
+        taker_notional_usd=Decimal(number) / 10,
+        trades=number,
+        price_is_complete=True,
+        volume_is_complete=True,
+        is_complete=True,
     )
 
 

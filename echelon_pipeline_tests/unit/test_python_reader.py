@@ -57,7 +57,7 @@ IMPORTS = """
 import sys
 import echelon_pipeline as ep
 print(sorted({"duckdb", "polars", "pydantic"} & set(sys.modules)))
-ep.open(sys.argv[1]).table("mart.price_trends", venue="kalshi", since="2026-11-19")
+ep.open(sys.argv[1]).table("mart.daily", venue="kalshi", since="2026-11-19")
 heavy = {"dagster", "numba", "matplotlib", "deltalake", "sqlalchemy", "alembic", "pandas", "pydantic", "httpx"}
 print(sorted(heavy & set(sys.modules)))
 """
@@ -120,15 +120,15 @@ def test_without_pandas_one_line_says_what_to_install(shared: Settings, monkeypa
 
 
 def test_a_table_is_filtered_by_venue_instrument_time_and_any_column(wh: Polars) -> None:
-    assert wh.table("mart.price_trends").height == 9
-    assert wh.table("price_trends", venue="kalshi").height == 6
-    assert wh.table("mart.price_trends", venue=["kalshi", "polymarket"], instrument=[HIKE, POLY]).height == 6
-    assert wh.table("mart.price_trends", instrument=POLY, since=DAYS[1])["date"].to_list() == [*DAYS[1:]]
-    assert wh.table("mart.price_trends", instrument=POLY, until=DAYS[1])["date"].to_list() == [DAYS[0]]
-    assert wh.table("mart.price_trends", close=Decimal("1.1")).height == 3
-    assert wh.table("mart.price_trends", close=[Decimal("0.1"), Decimal("2.1")], price_source="trades").height == 6
-    assert wh.table("mart.price_trends", incomplete_reason=None).height == 9
-    assert wh.table("mart.price_trends", close=[]).height == 0
+    assert wh.table("mart.daily").height == 9
+    assert wh.table("daily", venue="kalshi").height == 6
+    assert wh.table("mart.daily", venue=["kalshi", "polymarket"], instrument=[HIKE, POLY]).height == 6
+    assert wh.table("mart.daily", instrument=POLY, since=DAYS[1])["date"].to_list() == [*DAYS[1:]]
+    assert wh.table("mart.daily", instrument=POLY, until=DAYS[1])["date"].to_list() == [DAYS[0]]
+    assert wh.table("mart.daily", close=Decimal("0.2")).height == 3
+    assert wh.table("mart.daily", close=[Decimal("0.1"), Decimal("0.3")], price_source="trades").height == 6
+    assert wh.table("mart.daily", incomplete_reason=None).height == 9
+    assert wh.table("mart.daily", close=[]).height == 0
     assert wh.table("core.trades", since=NOON, until=NOON + timedelta(seconds=1)).height == 3
     assert wh.table("core.trades", since=NOON + timedelta(seconds=1)).height == 0
     assert wh.table("core.trades", since="2026-11-19", until="2026-11-19T12:00:01")["date"].unique().to_list() == [
@@ -138,8 +138,8 @@ def test_a_table_is_filtered_by_venue_instrument_time_and_any_column(wh: Polars)
 
 def test_a_time_selects_days_hours_and_intervals_that_it_reaches(wh: Polars) -> None:
     late = datetime(2026, 11, 18, 0, 0, 1, tzinfo=UTC)
-    assert wh.table("mart.price_trends", instrument=POLY, since=late, until=late)["date"].to_list() == []
-    assert wh.table("mart.price_trends", instrument=POLY, until=late)["date"].to_list() == [DAYS[0]]
+    assert wh.table("mart.daily", instrument=POLY, since=late, until=late)["date"].to_list() == []
+    assert wh.table("mart.daily", instrument=POLY, until=late)["date"].to_list() == [DAYS[0]]
     assert wh.table("mart.coverage", since=NOON, until=NOON + timedelta(hours=1)).height == 1
     assert wh.table("mart.coverage", since=NOON + timedelta(seconds=1)).height == 0
     assert wh.table("core.book_snapshots", since=at(43205), until=at(43211))["state"].to_list() == ["live", "unknown"]
@@ -147,9 +147,9 @@ def test_a_time_selects_days_hours_and_intervals_that_it_reaches(wh: Polars) -> 
 
 
 def test_rows_are_in_order_of_time_and_key(wh: Polars) -> None:
-    rows = wh.table("mart.price_trends", columns=["date", "instrument_id"]).rows()
+    rows = wh.table("mart.daily", columns=["date", "instrument_id"]).rows()
     assert rows == sorted(rows)
-    assert wh.table("mart.price_trends", columns=["date"], limit=2)["date"].to_list() == [DAYS[0]] * 2
+    assert wh.table("mart.daily", columns=["date"], limit=2)["date"].to_list() == [DAYS[0]] * 2
 
 
 def test_instruments_are_found_by_words_of_their_names(wh: Polars) -> None:
@@ -197,7 +197,7 @@ def test_a_book_has_its_levels_and_its_state(wh: Polars) -> None:
 def test_coverage_of_a_computed_table_is_that_of_its_inputs(wh: Polars) -> None:
     trades = wh.coverage("core.trades", since=DAYS[1])
     assert trades.select("date", "is_complete").rows() == [(DAYS[1], True), (DAY, False)]
-    assert wh.coverage("mart.price_trends")["table_name"].unique().to_list() == ["core.trades"]
+    assert wh.coverage("mart.daily")["table_name"].unique().to_list() == ["core.trades"]
     assert wh.coverage("mart.book_depth", instrument=HIKE)["live_seconds"].to_list() == [18.0]
 
 
@@ -211,7 +211,7 @@ def test_a_statement_takes_parameters_and_the_callers_frames(wh: Polars) -> None
 
 
 ERRORS: list[tuple[Callable[[Polars], object], type[EchelonError], str]] = [
-    (lambda wh: wh.table("mart.price_trend"), NotFound, "no table mart.price_trend: did you mean mart.price_trends"),
+    (lambda wh: wh.table("mart.dayly"), NotFound, "no table mart.dayly: did you mean mart.daily"),
     (lambda wh: wh.table("builder_leaderboard"), BadQuery, "in several schemas: expected core.* or mart.*"),
     (lambda wh: wh.table("core.trades", columns=["prise"]), NotFound, r"has no column prise: did you mean price"),
     (lambda wh: wh.table("core.trades", vneue="kalshi"), NotFound, r"has no column vneue: did you mean venue\?"),
