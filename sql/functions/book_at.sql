@@ -11,7 +11,7 @@ CREATE MACRO core.book_at(instrument, t) AS TABLE
         instrument AS instrument_id,
         CAST(t AS TIMESTAMPTZ) AS as_of_at,
         coalesce(b.state, 'unknown') AS state,
-        if(b.state IS NULL, 'not_recorded', b.reason) AS reason,
+        CASE WHEN b.state IS NULL THEN 'not_recorded' ELSE b.reason END AS reason,
         b.valid_from AS source_at,
         (epoch_us(CAST(t AS TIMESTAMPTZ)) - epoch_us(b.valid_from)) / 1e6 AS age_seconds,
         b.valid_to,

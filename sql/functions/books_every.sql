@@ -75,7 +75,10 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
             from_us,
             step_us,
             end_n AS first_n,
-            lead(first_n, 1, (to_us - from_us + step_us - 1) // nullif(step_us, 0)) OVER (ORDER BY first_n, end_n) AS end_n
+            -- Not lead(…, 1, default): DuckDB before 2.0 cannot read a stored one.
+            coalesce(
+                lead(first_n) OVER (ORDER BY first_n, end_n), (to_us - from_us + step_us - 1) // nullif(step_us, 0)
+            ) AS end_n
         FROM (
             SELECT from_us, to_us, step_us, first_n, end_n FROM placed WHERE first_n < end_n
             UNION ALL
@@ -86,7 +89,7 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
     SELECT
         instrument AS instrument_id,
         make_timestamptz(from_us + n * step_us) AS as_of_at,
-        if(state = 'live' AND begun_us <= from_us + (n - 1) * step_us, 'carried', state) AS state,
+        CASE WHEN state = 'live' AND begun_us <= from_us + (n - 1) * step_us THEN 'carried' ELSE state END AS state,
         reason,
         begun_us <= from_us + (n - 1) * step_us AS is_forward_filled,
         valid_from AS source_at,

@@ -18,7 +18,10 @@ SELECT
     as_whole(sum(dead_letters)) AS dead_letters,
     as_whole(sum(unread_rows)) AS unread_rows,
     as_whole(sum(drift_objects)) AS drift_objects,
-    list(date || ': ' || if(is_unread_over_limit AND state IN ('complete', 'open'), 'unread', state) ORDER BY date) FILTER (
+    list(
+        date || ': ' || CASE WHEN is_unread_over_limit AND state IN ('complete', 'open') THEN 'unread' ELSE state END
+        ORDER BY date
+    ) FILTER (
         WHERE state IN ('missing', 'partial', 'unavailable', 'stale') OR is_unread_over_limit
     ) AS failed_days,
     list_sort(list_distinct(flatten(list(reasons) FILTER (WHERE state IN ('partial', 'unavailable'))))) AS reasons

@@ -7,7 +7,7 @@
 -- Trading ends at its known end, else at its scheduled end, unless trading continues at a venue whose schedules are
 -- nominal.
 WITH recorded AS (
-    SELECT venue, max(if(state = 'complete', to_at, from_at)) AS recorded_to
+    SELECT venue, max(CASE WHEN state = 'complete' THEN to_at ELSE from_at END) AS recorded_to
     FROM core.ingest_windows
     WHERE table_name = 'core.book_snapshots'
     GROUP BY venue
