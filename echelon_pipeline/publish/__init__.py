@@ -1,7 +1,10 @@
 """Copies for readers: ``echelon.duckdb`` and the mirror in Postgres.
 
     publish.py           builds the DuckDB file aside, verifies it, swaps it in
-    catalog.py           the contents of the file: tables, views, macros, comments
+    catalog.py           the contents of the file: tables, views, functions
+    macros.py            the internal macros that views and functions call
+    descriptions.py      what the published names mean
+    listing.py           views in main, comments, meta.catalog, meta.columns
     publications.py      sequence numbers and kept copies of publications
     lineage.py           checks that the lake is the one that was published before
     integrity.py         checks that no other program changed the published file

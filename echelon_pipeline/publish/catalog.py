@@ -1,4 +1,4 @@
-"""The contents of a publication: tables, views, macros, comments, and the table versions that it was made from.
+"""The contents of a publication: tables, views, functions, and the table versions that it was made from.
 
 Belongs here: filling an attached, empty DuckDB file. ``publish.py`` does locking, swapping and keeping copies.
 Tables come from the registry. Derived relations come from ``sql/publish`` (tables), ``sql/views`` (views) and
@@ -16,25 +16,29 @@ import duckdb
 
 from echelon_pipeline import __version__
 from echelon_pipeline.lake.delta import TableVersion, empty_select
-from echelon_pipeline.sqltools.generated_macros import generated_macros, macro_folders
+from echelon_pipeline.publish.descriptions import Description, descriptions
+from echelon_pipeline.publish.listing import list_everything
+from echelon_pipeline.publish.macros import INTERNAL, all_macros, needed, qualified
 from echelon_pipeline.sqltools.statements import Statement, statements
-from echelon_pipeline.sqltools.text import literal, quote
-from echelon_pipeline.tables import Table
+from echelon_pipeline.sqltools.text import literal
+from echelon_pipeline.tables import TABLES, Table
 
 # A table with fewer bytes is copied into the published file; a larger one is a view over its exact files. Copying
 # 64 MB takes less than a second, and most queries read only such tables.
 PHYSICAL_BYTES = 64 * 2**20
 
+# The oldest DuckDB that reads the file; the format of the file is this version's too.
+MIN_DUCKDB_VERSION = "1.2.0"
+
+# The folders whose statements may call internal macros of the published file.
+_CALLING = ("publish", "views", "functions", "checks")
+
 _META = (
     """CREATE TABLE meta.publication (
         table_name VARCHAR, version BIGINT, rows BIGINT, files BIGINT, is_view BOOLEAN,
         lake VARCHAR, built_at TIMESTAMP WITH TIME ZONE, code_version VARCHAR, sequence BIGINT, table_id VARCHAR,
-        is_stale BOOLEAN, stale_reason VARCHAR)""",
+        is_stale BOOLEAN, stale_reason VARCHAR, min_duckdb_version VARCHAR)""",
     "CREATE TABLE meta.files (table_name VARCHAR, file VARCHAR)",
-    "COMMENT ON TABLE meta.publication IS 'One row is one table of this publication and the version it was made from'",
-    "COMMENT ON COLUMN meta.publication.sequence IS 'number of the publication: a larger one is newer'",
-    "COMMENT ON COLUMN meta.publication.is_stale IS 'the last good version is kept, stale_reason says why'",
-    "COMMENT ON TABLE meta.files IS 'One row is one lake file that a view of this publication reads, below the root'",
 )
 
 
@@ -80,33 +84,38 @@ def fill(
 ) -> tuple[str, ...]:
     """Creates everything in the connection's current database; returns the names of its tables and views."""
     root = info.root
-    for schema in ("core", "mart", "meta"):
+    macros = all_macros()
+    for schema in ("core", "mart", "meta", INTERNAL):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    shipped = (macro.text for folder in macro_folders() for macro in statements(folder))
-    for text in [*generated_macros(), *shipped]:
-        connection.execute(text)
+    for macro in needed((s.text for folder in _CALLING for s in statements(folder)), macros):
+        connection.execute(qualified(macro.text, macros))
+        connection.execute(f"COMMENT ON MACRO {INTERNAL}.{macro.name} IS {literal(macro.about)}")
     for text in _META:
         connection.execute(text)
     derived = {s.header["creates"]: s for s in statements("publish")}
     for name, source in sources.items():
         if name not in derived:
-            _create(connection, name, source.select(root), source.table.about, is_view=source.is_view)
+            _create(connection, name, source.select(root), is_view=source.is_view)
         _record_table(connection, name, source, info)
     for name, statement in derived.items():
         own = sources.get(name)
-        text = _with_lake(statement, sources, root)
-        about = own.table.about if own else statement.header["about"]
-        _create(connection, name, text, about, is_view=own is not None and own.is_view)
-        _comment(connection, name, statement.columns)
+        text = qualified(_with_lake(statement, sources, root), macros)
+        _create(connection, name, text, is_view=own is not None and own.is_view)
     views = _in_order("views")
     for name, statement in views.items():
-        _create(connection, name, statement.text, statement.header["about"], is_view=True)
-        _comment(connection, name, statement.columns)
-    for function in _in_order("functions").values():  # the relations that they read must exist
-        connection.execute(function.text)
-    for name, source in sources.items():
-        _comment_columns(connection, name, source)
+        _create(connection, name, qualified(statement.text, macros), is_view=True)
+    for name, function in _in_order("functions").items():  # the relations that they read must exist
+        connection.execute(qualified(function.text, macros))
+        if name.startswith(f"{INTERNAL}."):
+            connection.execute(f"COMMENT ON MACRO {name} IS {literal(function.about)}")
+    list_everything(connection, _described(sources), stale=info.stale)
     return tuple(dict.fromkeys((*sources, *derived, *views)))
+
+
+def _described(sources: Mapping[str, Source]) -> list[Description]:
+    """What this publication has: a test may publish a few tables only."""
+    described = descriptions()
+    return [d for d in described.values() if d.name in sources or d.name not in TABLES]
 
 
 def _in_order(folder: str) -> dict[str, Statement]:
@@ -117,10 +126,8 @@ def _in_order(folder: str) -> dict[str, Statement]:
     return {name: made[name] for name in TopologicalSorter(graph).static_order()}
 
 
-def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, about: str, *, is_view: bool) -> None:
-    kind = "VIEW" if is_view else "TABLE"
-    connection.execute(f"CREATE {kind} {name} AS {query}")
-    connection.execute(f"COMMENT ON {kind} {name} IS {literal(about)}")
+def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, *, is_view: bool) -> None:
+    connection.execute(f"CREATE {'VIEW' if is_view else 'TABLE'} {name} AS {query}")
 
 
 def _with_lake(statement: Statement, sources: Mapping[str, Source], root: str) -> str:
@@ -137,7 +144,7 @@ def _record_table(connection: duckdb.DuckDBPyConnection, name: str, source: Sour
     files = source.table_version.files if source.table_version else ()
     version = source.table_version.version if source.table_version else None
     connection.execute(
-        f"INSERT INTO meta.publication VALUES ({', '.join('?' * 12)})",
+        f"INSERT INTO meta.publication VALUES ({', '.join('?' * 13)})",
         [
             name,
             version,
@@ -151,6 +158,7 @@ def _record_table(connection: duckdb.DuckDBPyConnection, name: str, source: Sour
             None if source.table_version is None else source.table_version.table_id,
             name in info.stale,
             info.stale.get(name),
+            MIN_DUCKDB_VERSION,
         ],
     )
     if source.is_view:
@@ -159,13 +167,3 @@ def _record_table(connection: duckdb.DuckDBPyConnection, name: str, source: Sour
             "INSERT INTO meta.files SELECT unnest($names), unnest($files)",
             {"names": [r[0] for r in rows], "files": [r[1] for r in rows]},
         )
-
-
-def _comment_columns(connection: duckdb.DuckDBPyConnection, name: str, source: Source) -> None:
-    comments = {c.name: c.about + (f" [{c.unit}]" if c.unit else "") for c in source.table.columns}
-    _comment(connection, name, comments)
-
-
-def _comment(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str]) -> None:
-    for column, about in columns.items():
-        connection.execute(f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(about)}")

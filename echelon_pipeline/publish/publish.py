@@ -19,7 +19,7 @@ import psutil
 from echelon_pipeline.lake.faults import require_space, storage_faults
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import outdated_marts
-from echelon_pipeline.publish.catalog import PublicationInfo, Source, fill
+from echelon_pipeline.publish.catalog import MIN_DUCKDB_VERSION, PublicationInfo, Source, fill
 from echelon_pipeline.publish.integrity import is_changed, linked_copy
 from echelon_pipeline.publish.lineage import register_rebuilt, require_lineage
 from echelon_pipeline.publish.publications import (
@@ -40,8 +40,6 @@ from echelon_pipeline.state.database import State
 from echelon_pipeline.state.holding import Hold, hold_lease
 from echelon_pipeline.state.publications import publications, record_publication
 
-# DuckDB 1.2 and later can open files of this storage version; it makes the file 3 % larger.
-STORAGE_VERSION = "v1.2.0"
 # A build takes seconds. A publication that waits longer than this for another one fails and can be retried.
 WAIT_SECONDS = 300.0
 MODE = 0o444
@@ -160,9 +158,9 @@ def _replace(
 
 def _build(lake: Lake, building: Path, sources: Mapping[str, Source], info: PublicationInfo) -> tuple[str, ...]:
     with lake.duck(private=True) as connection:
-        connection.execute(f"ATTACH {literal(str(building))} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
+        connection.execute(f"ATTACH {literal(str(building))} AS published (STORAGE_VERSION 'v{MIN_DUCKDB_VERSION}')")
         connection.execute("USE published")
-        connection.execute("BEGIN")  # one commit instead of one for each of some 300 column comments
+        connection.execute("BEGIN")  # one commit instead of one for each of about 1,000 comments
         tables = fill(connection, sources, info)
         connection.execute("COMMIT")
         connection.execute("USE memory")

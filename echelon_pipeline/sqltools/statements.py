@@ -15,6 +15,8 @@ from echelon_pipeline.settings import project_file
 
 _HEADER = re.compile(r"^--\s*(\w+):\s*(.*)$")
 _COLUMN = re.compile(r"^-- column (\w+): (.*)$", re.MULTILINE)
+_ARGUMENT = re.compile(r"^-- argument (\w+) (\w+): (.*)$", re.MULTILINE)
+_ABOUT = re.compile(r"^-- about: (.*(?:\n--   .*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,17 @@ class Statement:
     def columns(self) -> dict[str, str]:
         """``-- column name: text`` lines: descriptions of the columns that a view adds to those of the registry."""
         return dict(_COLUMN.findall(self.text))
+
+    @property
+    def arguments(self) -> dict[str, tuple[str, str]]:
+        """``-- argument name TYPE: text`` lines: types and descriptions of the arguments of a function."""
+        return {name: (kind, about) for name, kind, about in _ARGUMENT.findall(self.text)}
+
+    @property
+    def about(self) -> str:
+        """The ``about`` line with its continuation lines, which are indented."""
+        found = _ABOUT.search(self.text)
+        return "" if found is None else re.sub(r"\s*\n--\s+", " ", found.group(1)).strip()
 
     @property
     def version(self) -> str:

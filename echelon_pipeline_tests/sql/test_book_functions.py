@@ -46,7 +46,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     opened = ExitStack()
     connection = opened.enter_context(connect(private=True))
     atexit.register(opened.close)
-    connection.execute("CREATE SCHEMA core")
+    connection.execute("CREATE SCHEMA core; CREATE SCHEMA internal")
     connection.register("nothing", arrow("core.book_snapshots", []))
     connection.execute("CREATE TABLE core.book_snapshots AS SELECT * FROM nothing")
     connection.execute("CREATE TABLE core.instruments AS SELECT unnest($ids) AS instrument_id", {"ids": list(LISTED)})

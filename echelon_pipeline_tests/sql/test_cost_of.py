@@ -55,7 +55,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     opened = ExitStack()
     connection = opened.enter_context(connect(private=True))
     atexit.register(opened.close)
-    connection.execute("CREATE SCHEMA core")
+    connection.execute("CREATE SCHEMA core; CREATE SCHEMA internal")
     for name in ("core.book_snapshots", "core.instrument_history", "core.instruments"):
         connection.register("nothing", arrow(name, []))
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM nothing").fetchall()

@@ -276,7 +276,7 @@ def test_a_level_that_fits_no_column_leaves_its_side_without_depth() -> None:
     stored = book(0, 60)
     stored["bid_sizes"] = [10**18, 2_000_000]
     with connect(private=True) as connection:
-        connection.execute("CREATE SCHEMA core")
+        connection.execute("CREATE SCHEMA core; CREATE SCHEMA internal")
         connection.register("given", arrow("core.book_snapshots", [stored]))
         connection.execute("CREATE TABLE core.book_snapshots AS SELECT * FROM given")
         connection.execute("CREATE TABLE core.instruments (instrument_id VARCHAR)")

@@ -6,6 +6,6 @@
 SELECT v.range_start, v.volume_usd, v.matches, v.users, v.new_users, r.fee_usd, r.fee_source, r.builder_fee_usd, v.is_complete
 FROM mart.builder_volume v
 LEFT JOIN mart.builder_revenue r USING (builder_scope, venue, builder_code, range, range_start)
-WHERE v.range = 'day' AND venue_has_builder_trades(v.venue) AND v.builder_code = 'all_codes'
+WHERE v.range = 'day' AND v.builder_code = 'all_codes'
 ORDER BY v.range_start DESC
 LIMIT 10

@@ -7,5 +7,5 @@ SELECT
     list(concat_ws(' ', source || ': ' || status, payout_0 || ' / ' || payout_1) ORDER BY source) AS said
 FROM core.resolutions
 GROUP BY instrument_id
-HAVING answers > 1 OR is_contested(source, status, payout_0, observed_at)
+HAVING answers > 1 OR internal.is_contested(source, status, payout_0, observed_at)
 ORDER BY instrument_id

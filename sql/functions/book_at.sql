@@ -1,7 +1,18 @@
 -- about: the book of an instrument at a given time: one row, best level first, prices and sizes in dollars and contracts
 -- creates: core.book_at
 -- grain: one row
--- inputs: core.book_snapshots, core.unknown_instrument
+-- inputs: core.book_snapshots, internal.unknown_instrument
+-- argument instrument VARCHAR: an instrument_id
+-- argument t TIMESTAMPTZ: the time
+-- column as_of_at: the requested time
+-- column state: live, carried, stale or unknown; unknown with the reason not_recorded if no row is valid at that time
+-- column reason: why the book is unknown
+-- column source_at: since when the book is as shown
+-- column age_seconds: seconds from source_at to as_of_at
+-- column bid_prices: best first, at most 25 levels [USD]
+-- column bid_sizes: of these levels [contracts]
+-- column ask_prices: best first, at most 25 levels [USD]
+-- column ask_sizes: of these levels [contracts]
 -- The row valid at that time is in the file of its hour, among the row groups of its instrument: everything else is
 -- skipped. Without such a row the state is unknown, the reason not_recorded. age_seconds counts from source_at; a book
 -- that lasts over a full hour is stored again there, so an age is at most one hour. An instrument that neither
@@ -47,6 +58,6 @@ CREATE MACRO core.book_at(instrument, t) AS TABLE
     ) AS b ON true
     WHERE
         CASE
-            WHEN b.state IS NOT NULL OR core.unknown_instrument(instrument) IS NULL THEN true
-            ELSE error(core.unknown_instrument(instrument))
+            WHEN b.state IS NOT NULL OR internal.unknown_instrument(instrument) IS NULL THEN true
+            ELSE error(internal.unknown_instrument(instrument))
         END

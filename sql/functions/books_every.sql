@@ -1,7 +1,21 @@
 -- about: the books of an instrument at regular times from from_at, before to_at, forward filled; in no order
 -- creates: core.books_every
 -- grain: as_of_at
--- inputs: core.book_snapshots, core.unknown_instrument
+-- inputs: core.book_snapshots, internal.unknown_instrument
+-- argument instrument VARCHAR: an instrument_id
+-- argument step INTERVAL: distance of the times, such as INTERVAL 1 SECOND
+-- argument from_at TIMESTAMPTZ: the first time
+-- argument to_at TIMESTAMPTZ: the end, exclusive
+-- column as_of_at: the time of the row: from_at, from_at + step, …
+-- column state: live, or carried if the book is older than one step; unknown, with the reason, if no book is valid
+-- column is_forward_filled: no row of core.book_snapshots begins in the step before the time
+-- column reason: why the book is unknown
+-- column source_at: since when the book is as shown
+-- column age_seconds: seconds from source_at to as_of_at
+-- column bid_prices: best first, at most 25 levels [USD]
+-- column bid_sizes: of these levels [contracts]
+-- column ask_prices: best first, at most 25 levels [USD]
+-- column ask_sizes: of these levels [contracts]
 -- state: as stored, but carried for a live book if no row begins in the step before the time (then is_forward_filled is
 -- true), unknown with the reason not_recorded if no row is valid. age_seconds counts from source_at; the row that
 -- continues a book at a full hour does not count as a begin. There is no join: for each row the first grid time that it
@@ -119,6 +133,6 @@ CREATE MACRO core.books_every(instrument, step, from_at, to_at) AS TABLE
     FROM (SELECT *, unnest(range(first_n, end_n)) AS n FROM bare)
     WHERE
         CASE
-            WHEN is_recorded OR core.unknown_instrument(instrument) IS NULL THEN true
-            ELSE error(core.unknown_instrument(instrument))
+            WHEN is_recorded OR internal.unknown_instrument(instrument) IS NULL THEN true
+            ELSE error(internal.unknown_instrument(instrument))
         END

@@ -2,6 +2,28 @@
 -- creates: core.cost_of
 -- grain: one row
 -- inputs: core.book_at, core.instrument_history
+-- argument instrument VARCHAR: an instrument_id
+-- argument t TIMESTAMPTZ: the time
+-- argument contracts DECIMAL: the number of contracts, above 0
+-- argument side VARCHAR: buy or sell
+-- argument outcome INTEGER: 0, also if not given, or 1
+-- column side: as asked
+-- column outcome_index: the traded outcome
+-- column contracts: as asked
+-- column filled_contracts: contracts that the stored levels have; NULL without a book
+-- column missing_contracts: contracts that they do not have
+-- column missing_reason: no_book; stored_levels_end: the book has more levels than are stored; book_has_no_more
+-- column levels: number of levels taken
+-- column best_price: price of the first level, of the traded outcome [USD]
+-- column worst_price: price of the last level taken [USD]
+-- column average_price: notional / contracts [USD]
+-- column notional_usd: price x size of the taken levels
+-- column fee_usd: taker fees, with one fill per level; NULL if the fee schedule is unknown
+-- column total_usd: what is paid with fees, or received after fees
+-- column mid: of the traded outcome [USD]
+-- column over_mid_usd: cost above the value at the mid, without fees
+-- column fee_rate: rate of the fee schedule known at that time
+-- column fee_reason: why fee_usd is NULL
 -- side: buy or sell; outcome: 0 (Kalshi: yes), or 1, whose asks are the bids of outcome 0 at 1 - price. One fill per
 -- level: venues round the fee of each fill, so several makers at a level may cost a step more. If the stored levels do
 -- not have the size, missing_contracts is more than 0 and the average price and all amounts are NULL; missing_reason:

@@ -2,6 +2,14 @@
 -- creates: core.depth_within
 -- grain: one row
 -- inputs: core.book_at
+-- argument instrument VARCHAR: an instrument_id
+-- argument t TIMESTAMPTZ: the time
+-- argument distance DECIMAL: from the mid, in dollars
+-- column bid_size: size of the bid levels within the distance [contracts]
+-- column bid_notional_usd: price x size of the bid levels within the distance
+-- column ask_size: size of the ask levels within the distance [contracts]
+-- column ask_notional_usd: price x size of the ask levels within the distance
+-- column is_capped: the stored levels end within the distance: the figures are lower bounds
 -- NULL if there is no mid (see state, bid and ask), and for sums from 10^12 on, which fit no column. is_capped: the
 -- stored levels (at most 25 a side) end inside the distance while the book has more levels, so the figures are lower
 -- bounds.

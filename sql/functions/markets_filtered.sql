@@ -2,6 +2,13 @@
 -- creates: mart.markets_filtered
 -- grain: instrument
 -- inputs: mart.market_overview
+-- argument category VARCHAR: only this category
+-- argument status VARCHAR: only this status, such as active
+-- argument venue VARCHAR: only this venue
+-- argument search VARCHAR: a part of the title or display name, in any case
+-- argument page_size BIGINT: number of rows; 50 if not given
+-- argument after_volume DECIMAL: volume_24h of the last row of the page before
+-- argument after_id VARCHAR: instrument_id of the last row of the page before
 -- search: a part of title or display name, in any case; % and _ are ordinary characters. Order: volume_24h (NULL last),
 -- then instrument_id. Next page: after_volume and after_id are volume_24h and instrument_id of the last row.
 CREATE MACRO mart.markets_filtered(

@@ -1,9 +1,10 @@
 -- about: NULL for an instrument of core.instruments, else a message with the three most similar ids
--- creates: core.unknown_instrument
+-- creates: internal.unknown_instrument
 -- grain: one value
 -- inputs: core.instruments
+-- argument instrument VARCHAR: an instrument_id
 -- Ids are compared only if the instrument is unknown: half a million take 0.4 s, a known instrument 1 ms.
-CREATE MACRO core.unknown_instrument(instrument) AS (
+CREATE MACRO internal.unknown_instrument(instrument) AS (
     SELECT
         CASE WHEN NOT is_known THEN
             'no instrument ' || coalesce(instrument, 'NULL') || ' in core.instruments; similar ids: '

@@ -2,6 +2,14 @@
 -- creates: core.unread_rows
 -- grain: venue, table_name, scope, instrument_id, date
 -- inputs: core.dead_letters, core.ingest_windows
+-- column venue: name of the venue
+-- column table_name: the core table
+-- column scope: the requested builder code; NULL for tables that are not read by code
+-- column instrument_id: the instrument whose rows are missing; NULL: any instrument of the venue
+-- column date: UTC day that the missing rows may belong to
+-- column unread_rows: number of missing rows
+-- column from_at: lower limit of the missing rows within the day, inclusive
+-- column to_at: upper limit of the missing rows within the day, exclusive
 -- instrument_id is NULL if the row may belong to any instrument of the venue. A dead letter counts on every day that
 -- its row may belong to. Dead letters of earlier versions have no time: they count on the days of their unit's windows.
 -- Rows of imported files are not part of the venue's feed: they count for no completeness.

@@ -2,6 +2,14 @@
 -- creates: core.coverage
 -- grain: venue, table_name, scope, from_at
 -- inputs: core.ingest_windows
+-- column venue: name of the venue
+-- column table_name: the core table
+-- column scope: what was requested: all, configured, an instrument, a builder code, a file
+-- column from_at: inclusive; an interval ends at midnight UTC at the latest
+-- column to_at: exclusive
+-- column state: complete, partial or unavailable, according to the window that was recorded last
+-- column reason: why it is not complete, or which members of a complete one could not be read
+-- column recorded_at: when the last window over the interval was committed
 -- Listings are excluded: they show a point in time, not an interval. Windows are first split at midnights, so that the
 -- join compares windows of one day only (a year of 15-minute windows would otherwise be 35,000 x 70,000).
 WITH days AS (

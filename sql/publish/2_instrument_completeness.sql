@@ -2,6 +2,11 @@
 -- creates: core.instrument_completeness
 -- grain: instrument, table_name
 -- inputs: core.coverage, core.unread_rows, core.ingest_windows, lake:core.instruments, lake:core.instrument_history, lake:core.outcomes
+-- column instrument_id: id of the instrument, <venue>:<native id>
+-- column table_name: core.trades or core.daily_prices
+-- column complete_from: rows are complete from here on without a gap; NULL: not complete at any time
+-- column complete_to: rows are complete until here, exclusive
+-- column reason: why they are not complete for longer
 -- An interval counts for an instrument if the whole feed was read (scope all), or all instruments known at that time
 -- (scope configured, recorded after the listing that first showed this one was derived), or the instrument itself
 -- (scope = its id). Unread rows of the instrument are gaps, and so are unread rows that may belong to it.

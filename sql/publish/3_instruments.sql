@@ -2,6 +2,12 @@
 -- creates: core.instruments
 -- grain: instrument
 -- inputs: core.instrument_completeness, lake:core.instruments
+-- column trades_complete_from: core.trades has every trade of the instrument from here on; NULL: not complete at any time
+-- column trades_complete_to: core.trades is complete until here, exclusive
+-- column trades_complete_reason: why the trades are not complete for longer
+-- column prices_complete_from: core.daily_prices is complete from here on; NULL: not complete at any time
+-- column prices_complete_to: core.daily_prices is complete until here, exclusive
+-- column prices_complete_reason: why the daily prices are not complete for longer
 SELECT
     i.*,
     t.complete_from AS trades_complete_from,

@@ -8,6 +8,12 @@
 -- column is_complete: every trade of the scope, category and day was read; trades outside the scope do not matter
 -- column unread_rows: rows of the day that could not be read and may belong to the category
 -- column incomplete_reason: why is_complete is false
+-- column venue: name of the venue
+-- column category: current category of the instruments
+-- column date: UTC day
+-- column taker_notional_usd: price x size of the traded outcome, summed; NULL if one of its terms is NULL [USD]
+-- column trades: number of trades
+-- column instruments: number of instruments that traded
 -- An instrument has one category, so each trade counts once; prints of unknown instruments have the category Other.
 -- A feed that was read whole has every trade, including those of unknown instruments (combos).
 WITH volumes AS (

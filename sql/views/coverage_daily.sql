@@ -7,6 +7,13 @@
 -- column unread_rows: rows of the day that could not be read and are still unread
 -- column is_complete: every row of the scope and day was read; rows outside the scope do not matter
 -- column incomplete_reason: why is_complete is false
+-- column venue: name of the venue
+-- column table_name: the core table
+-- column date: UTC day
+-- column partial_minutes: minutes read, but not to the end
+-- column unavailable_minutes: minutes that the venue does not have
+-- column missing_minutes: minutes that were never read
+-- column reasons: why minutes are partial or unavailable
 -- Times are converted to UTC timestamps first: days are UTC days in a session of any time zone.
 -- Scope all is the venue's whole feed, configured is every instrument known at the time of reading; fills are read by
 -- builder code.

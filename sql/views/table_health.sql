@@ -2,6 +2,23 @@
 -- creates: core.table_health
 -- grain: venue, table_name
 -- inputs: mart.data_quality
+-- column venue: name of the venue
+-- column table_name: the core table
+-- column is_failed: a day is missing, partial, unavailable or stale, or has too many unread rows
+-- column complete_days: days that were read completely
+-- column missing_days: past days with minutes that were never read
+-- column partial_days: days that were read, but not to the end
+-- column unavailable_days: days that the venue does not have
+-- column unread_days: days that were read completely and have unread rows
+-- column is_stale: the table was last read too long ago
+-- column last_read_at: end of the latest read
+-- column rows: stored rows
+-- column late_rows: rows first observed more than ECHELON_LATE_HOURS after their day
+-- column dead_letters: payloads that could not be parsed
+-- column unread_rows: rows that could not be read and were not read later
+-- column drift_objects: objects with a field or value that the parsers do not know
+-- column failed_days: the days that make is_failed true, each with its state
+-- column reasons: why days are partial or unavailable
 SELECT
     venue,
     table_name,

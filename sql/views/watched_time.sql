@@ -2,6 +2,11 @@
 -- creates: core.watched_time
 -- grain: instrument, from_at
 -- inputs: core.listener_intents, core.instruments, core.ingest_windows
+-- column venue: name of the venue
+-- column instrument_id: id of the instrument, <venue>:<native id>
+-- column from_at: from when a listener intended to watch it, inclusive
+-- column to_at: until when, exclusive; NULL for a current intent
+-- column recorded_to: the recordings of the venue are derived until here
 -- Overlapping intents of several listeners are merged; to_at is NULL for a current intent. recorded_to: the end of the
 -- venue's last hour whose books were derived completely, or the begin of the hour that is still being recorded.
 -- Trading ends at its known end, else at its scheduled end, unless trading continues at a venue whose schedules are
