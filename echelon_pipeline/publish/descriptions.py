@@ -33,7 +33,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class Description:
     """One published name. ``columns``: meanings by name; a unit stands in brackets. ``arguments``: types and meanings
-    by name. ``key``: columns that are unique together. ``example``: a query that runs on every publication."""
+    by name. ``key``: columns that are unique together. ``example``: a query that uses it."""
 
     name: str
     kind: Kind
@@ -115,7 +115,7 @@ META = (
             "rows": "number of rows at the time of the publication; NULL for functions",
             "is_complete": "all rows and days are complete; NULL if the relation has no notion of completeness",
             "incomplete_reason": "why is_complete is false",
-            "example": "a query that runs on this publication",
+            "example": "a query that uses it",
         },
     ),
     Description(
@@ -162,15 +162,9 @@ def _of_statement(made: Statement) -> Description:
     if kind is None:
         kind = Kind.TABLE_FUNCTION if _TABLE_MACRO.search(made.text) else Kind.FUNCTION
     about = made.about[0].upper() + made.about[1:].rstrip(".") + "."
-    return Description(
-        name,
-        kind,
-        about,
-        made.header["grain"],
-        arguments=made.arguments,
-        columns=_columns(name) if kind is not Kind.FUNCTION else {},
-        example=_example(name),
-    )
+    columns = _columns(name) if kind is not Kind.FUNCTION else {}
+    described = Description(name, kind, about, made.header["grain"], arguments=made.arguments, columns=columns)
+    return replace(described, example=_example(name if described.is_relation else described.call))
 
 
 def _columns(name: str) -> dict[str, str]:
@@ -194,9 +188,10 @@ def _creators() -> dict[str, Statement]:
     return {s.header["creates"]: s for s in made}
 
 
-def _example(name: str) -> str:
-    """The statement of ``sql/examples``, if there is one."""
+def _example(source: str) -> str:
+    """The statement of ``sql/examples`` for a relation or the call of a function, if there is one."""
+    name = source.partition("(")[0]
     if not project_file("sql", "examples", f"{name}.sql").exists():
-        return f"FROM {name} LIMIT 5"
+        return f"FROM {source} LIMIT 5"
     lines = statement(f"examples/{name}").text.splitlines()
     return "\n".join(line for line in lines if not line.startswith("--")).strip().rstrip(";")
