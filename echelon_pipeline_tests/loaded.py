@@ -16,8 +16,8 @@ from echelon_pipeline.settings import Settings, load_settings
 
 @cache
 def defs() -> dg.Definitions:
-    """The definitions of default settings."""
-    return build_defs(load_settings({}))
+    """The definitions of default settings, with partitions since 2024: tests run days of their own worlds."""
+    return build_defs(load_settings({"ECHELON_START_DATE": "2024-01-01"}))
 
 
 def job_of(name: str, settings: Settings) -> dg.JobDefinition:

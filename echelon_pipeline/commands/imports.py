@@ -79,9 +79,11 @@ def import_(
     if file is None:
         raise typer.BadParameter("name the file to import, or use --preset list")
     from echelon_pipeline.ingest.bulk import import_file
+    from echelon_pipeline.ops.partition_begin import note_lake
 
+    settings = building()
     report = import_file(
-        building(),
+        settings,
         file,
         table=table,
         venue=venue,
@@ -92,6 +94,7 @@ def import_(
         naive_tz=naive_tz,
         markets=markets,
     )
+    note_lake(settings)
     _show(report)
     if not report.rows_read:
         raise fail(f"{file}: has no rows")

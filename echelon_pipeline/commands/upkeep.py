@@ -67,8 +67,10 @@ def reconcile() -> None:
 def report_partitions(settings: Settings, instance: DagsterInstance) -> None:
     """Reports the partitions of the lake to Dagster and prints their number."""
     from echelon_pipeline.defs.build import build_defs
+    from echelon_pipeline.ops.partition_begin import note_lake
     from echelon_pipeline.ops.reconcile import reconcile as report
 
+    note_lake(settings)
     done = report(build_defs(settings), settings, instance)
     for asset, count in sorted(done.forgotten.items()):
         out().print(f"{asset}: {count} recorded partition(s) are not in the lake; reported again", soft_wrap=True)

@@ -68,8 +68,10 @@ def ingest_days(
     """Runs the main job on this home and shows progress on standard error. Raises RunFailed."""
     from echelon_pipeline.defs.build import build_defs
     from echelon_pipeline.ops.launching import run_main_job
+    from echelon_pipeline.ops.partition_begin import note_begin
     from echelon_pipeline.ops.warehouse import Warehouse
 
+    note_begin(settings, day=days[0])
     with in_dagster(settings), shown_progress(err()) as progress:
         definitions = build_defs(settings, warehouse=Warehouse(settings, progress))
         run = run_main_job(definitions, settings, days, [v.value for v in venues], select=select, refetch=refetch)
@@ -109,7 +111,7 @@ def derive_books(settings: Settings) -> None:
 
     with in_dagster(settings):
         try:
-            hours = run_books_job(build_defs(settings), settings)
+            hours = run_books_job(build_defs, settings)
         except (RunFailed, RunPostponed):
             refresh_and_publish(settings)
             raise

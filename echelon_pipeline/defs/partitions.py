@@ -1,26 +1,31 @@
 """All partitions definitions: UTC days and UTC hours, including the current one.
 
-Venue and hash bucket below a day belong to storage; they are not partitions.
+Venue and hash bucket below a day belong to storage; they are not partitions. ``ops/partition_begin.py`` knows the first
+day and hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from echelon_pipeline.streams.hours import HOUR_KEY
-from echelon_pipeline.streams.recordings import BEGINNING
-
-# Fixed, so that partitions never disappear from the UI. ECHELON_START_DATE sets another start; ECHELON_DAYS_BACK sets
-# how many days a first run reads.
-DEFAULT_START = date(2024, 1, 1)
+from echelon_pipeline.streams.hours import HOUR, HOUR_KEY
 
 
-def daily(start: date | None) -> dg.DailyPartitionsDefinition:
-    """UTC days from ``start`` (ECHELON_START_DATE), including today."""
-    return dg.DailyPartitionsDefinition(start_date=str(start or DEFAULT_START), timezone="UTC", end_offset=1)
+def daily(first: date, frozen: datetime | None = None) -> dg.DailyPartitionsDefinition:
+    """UTC days from ``first`` to today, including today. ``frozen``: the clock of a recorded universe, whose day is the
+    last one, before or after the real one."""
+    if frozen is None:
+        return dg.DailyPartitionsDefinition(start_date=str(first), timezone="UTC", end_offset=1)
+    last, real = frozen.date(), datetime.now(UTC).date()
+    return dg.DailyPartitionsDefinition(
+        start_date=str(first),
+        end_date=str(last + timedelta(days=1)),
+        timezone="UTC",
+        end_offset=max(0, (last - real).days + 1),
+    )
 
 
 def days_of(context: dg.AssetExecutionContext) -> Sequence[date]:
@@ -28,8 +33,16 @@ def days_of(context: dg.AssetExecutionContext) -> Sequence[date]:
     return [date.fromisoformat(key) for key in sorted(context.partition_keys)]
 
 
-# An earlier start would add 8,760 empty partitions per year to the UI.
-HOURLY = dg.HourlyPartitionsDefinition(start_date=BEGINNING.strftime(HOUR_KEY), timezone="UTC", end_offset=1)
+def hourly(first: datetime, last: datetime | None = None) -> dg.HourlyPartitionsDefinition:
+    """UTC hours from ``first`` to ``last``; default: to the current one."""
+    if last is None:
+        return dg.HourlyPartitionsDefinition(start_date=first.strftime(HOUR_KEY), timezone="UTC", end_offset=1)
+    return dg.HourlyPartitionsDefinition(
+        start_date=first.strftime(HOUR_KEY),
+        end_date=(last + HOUR).strftime(HOUR_KEY),
+        timezone="UTC",
+        end_offset=max(0, (last - datetime.now(UTC)) // HOUR + 2),
+    )
 
 
 def hours_of(context: dg.AssetExecutionContext) -> Sequence[datetime]:

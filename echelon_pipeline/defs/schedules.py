@@ -4,7 +4,7 @@ Instruments: the configured scope every 15 minutes, changes hourly, full reconci
 every 15 minutes, yesterday hourly until 06:00 UTC, D-2 and D-7 as daily sweeps that read the day again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -22,7 +22,8 @@ from echelon_pipeline.defs.jobs import (
     publish_job,
 )
 from echelon_pipeline.defs.refreshing import refresh
-from echelon_pipeline.ops.warehouse import Resource
+from echelon_pipeline.ops.partition_begin import note_begin
+from echelon_pipeline.ops.warehouse import Resource, Warehouse
 from echelon_pipeline.streams.hours import HOUR_KEY, present
 from echelon_pipeline.streams.intents import intents_of
 from echelon_pipeline.streams.recordings import hours_due
@@ -30,8 +31,11 @@ from echelon_pipeline.tables import daily_tables
 from echelon_pipeline.venues.registry import venue_names
 
 
-def schedules(status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
-    """Every schedule. ``status``: its initial status in the UI."""
+def schedules(
+    status: dg.DefaultScheduleStatus, days: dg.DailyPartitionsDefinition, hours: dg.HourlyPartitionsDefinition
+) -> list[dg.ScheduleDefinition]:
+    """Every schedule. ``status``: its initial status in the UI. ``days``, ``hours``: the partitions that it may
+    request."""
 
     def plain(
         name: str, job: UnresolvedAssetJobDefinition | dg.JobDefinition, cron: str, about: str
@@ -44,9 +48,10 @@ def schedules(status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
         ),
         _instruments("instruments_changes", "5 * * * *", "changes", status, "Hourly: new and closed instruments."),
         _instruments("instruments_full", "20 3 * * *", "full", status, "Daily: all instruments in bounds again."),
-        _days("days_today", "*/15 * * * *", (0,), status, "Every 15 minutes: today's trades, prices and fills."),
-        _days("days_yesterday", "10 0-6 * * *", (1,), status, "Hourly until 06:00 UTC: completes yesterday."),
+        _days(days, "days_today", "*/15 * * * *", (0,), status, "Every 15 minutes: today's trades, prices and fills."),
+        _days(days, "days_yesterday", "10 0-6 * * *", (1,), status, "Hourly until 06:00 UTC: completes yesterday."),
         _days(
+            days,
             "days_sweeps",
             "40 4 * * *",
             (2, 7),
@@ -61,11 +66,12 @@ def schedules(status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
         plain("parlays_hourly", parlays_job, "22 * * * *", "Hourly: a sample of combos with their legs."),
         plain("refresh_hourly", refresh, "33 * * * *", "Hourly: builds marts that are older than their inputs."),
         dg.schedule(
+            name="books_recorded",
             job=books_job,
             cron_schedule="*/10 * * * *",
             description="Every 10 minutes: books of hours with recordings that are not in their tables yet.",
             default_status=status,
-        )(books_recorded),
+        )(_books_recorded(hours)),
     ]
 
 
@@ -89,6 +95,7 @@ def _daily_steps() -> list[str]:
 
 
 def _days(
+    days: dg.DailyPartitionsDefinition,
     name: str,
     cron: str,
     days_ago: tuple[int, ...],
@@ -100,10 +107,13 @@ def _days(
     config = {"ops": {op: {"config": {"refetch": refetch}} for op in _daily_steps()}}
 
     def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+        """Requests days that are partitions: not those before the home's data, nor those after a frozen clock."""
         now = context.scheduled_execution_time
         for ago in days_ago:
             day = (now - timedelta(days=ago)).date()
-            yield dg.RunRequest(run_key=f"{name}:{now.isoformat()}:{day}", partition_key=str(day), run_config=config)
+            if days.has_partition_key(str(day)):
+                key = f"{name}:{now.isoformat()}:{day}"
+                yield dg.RunRequest(run_key=key, partition_key=str(day), run_config=config)
 
     return dg.ScheduleDefinition(
         name=name,
@@ -126,24 +136,42 @@ _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _UNDER_WAY = [s for s in dg.DagsterRunStatus if s not in (*_FAILED, dg.DagsterRunStatus.SUCCESS)]
 
 
-def books_recorded(
-    context: dg.ScheduleEvaluationContext, warehouse: Resource
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Requests runs for hours with segments that are not in their tables yet, including the current hour.
+_Requests = Iterator[dg.RunRequest | dg.SkipReason]
 
-    Leaves out hours whose run has not ended, and hours that failed within the last hour.
-    """
+
+def _books_recorded(
+    hours: dg.HourlyPartitionsDefinition,
+) -> Callable[[dg.ScheduleEvaluationContext, Resource], _Requests]:
+    def books_recorded(context: dg.ScheduleEvaluationContext, warehouse: Resource) -> _Requests:
+        """Requests runs for hours with segments that are not in their tables yet, including the current hour."""
+        return hours_requested(context.instance, warehouse, hours)
+
+    return books_recorded
+
+
+def hours_requested(
+    instance: dg.DagsterInstance, warehouse: Warehouse, hours: dg.HourlyPartitionsDefinition
+) -> _Requests:
+    """Leaves out hours whose run has not ended, hours that failed within the last hour, and hours before the first
+    partition: they become partitions when the definitions are loaded again."""
     session, now = warehouse.session(), datetime.now(UTC)
     due: dict[datetime, list[str]] = {}
     for venue in venue_names():
         for hour in hours_due(session, venue, intents_of(session, venue), present(session.settings)):
             due.setdefault(hour.starts_at, []).append(hour.digest)
-    left_out = _hours_of_runs(context.instance, now) if due else set()
-    asked = [h for h in sorted(due) if h.strftime(HOUR_KEY) not in left_out]
+    if due:
+        note_begin(session.settings, hour=min(due))
+    left_out = _hours_of_runs(instance, now) if due else set()
+    keys = {h: h.strftime(HOUR_KEY) for h in sorted(due)}
+    asked = [h for h, key in keys.items() if key not in left_out and hours.has_partition_key(key)]
     for starts_at in sorted({*asked[:OLDEST], *asked[-NEWEST:]}):
-        yield dg.RunRequest(run_key="books:" + ":".join(due[starts_at]), partition_key=starts_at.strftime(HOUR_KEY))
+        yield dg.RunRequest(run_key="books:" + ":".join(due[starts_at]), partition_key=keys[starts_at])
     if not asked:
-        why = f"{len(due)} hours are running or failed recently" if due else "every recorded hour is in its tables"
+        why = (
+            f"{len(due)} hours are running, failed recently, or need a reload of the definitions"
+            if due
+            else "every recorded hour is in its tables"
+        )
         yield dg.SkipReason(why)
 
 

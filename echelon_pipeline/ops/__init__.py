@@ -14,6 +14,7 @@
     history.py         deletes old runs on request
     reconcile.py       reports the lake's partitions to Dagster
     switches.py        schedules and sensors that a person switched on or off
+    partition_begin.py  the first day and hour of the partitions
     dagster_home.py    the folder of Dagster's records
     run_queue.py       the queue of runs, whose limits count all of them
     instance_file.py   checks Dagster's configuration file

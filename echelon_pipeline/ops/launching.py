@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -29,6 +29,7 @@ from echelon_pipeline.lake.session import Session, Venue
 from echelon_pipeline.ops.dagster_home import LISTEN_JOB
 from echelon_pipeline.ops.dead_runs import end_dead_runs
 from echelon_pipeline.ops.failures import TRANSIENT, step_failure
+from echelon_pipeline.ops.partition_begin import note_begin
 from echelon_pipeline.publish.lineage import require_intact_lake
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings
@@ -103,17 +104,20 @@ def run_main_job(
 
 
 def run_books_job(
-    definitions: dg.Definitions, settings: Settings, *, instance: dg.DagsterInstance | None = None
+    build: Callable[[Settings], dg.Definitions], settings: Settings, *, instance: dg.DagsterInstance | None = None
 ) -> list[datetime]:
     """Derives every hour whose recorded segments are not in the tables yet, in this process; returns these hours.
+
+    ``build``: builds the definitions, after the first hour of their partitions is known.
 
     Raises RunFailed or RunPostponed for the first failed hour, after all other hours are done.
     """
     require_intact_lake(settings)
-    job = definitions.resolve_job_def("books")
     session, now = Session.of(settings), present(settings)
     due = {h.starts_at for v in venue_names() for h in hours_due(session, v, intents_of(session, v), now)}
-    failures = []
+    if due:
+        note_begin(settings, hour=min(due))
+    job, failures = build(settings).resolve_job_def("books"), []
     for starts_at in sorted(due):
         tags = {_PARTITION: starts_at.strftime(HOUR_KEY)}
         result = execute(job, settings, instance, tags=tags)

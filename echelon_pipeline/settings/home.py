@@ -57,7 +57,10 @@ class HomeSettings(Group):
     merge_tries: int = Field(10, ge=1, description="Maximum attempts of a commit against concurrent writers.")
     min_free_mb: int = Field(200, ge=0, description="Minimum megabytes of free disk for starting a unit of work.")
     now: datetime | None = Field(None, description="Frozen clock (ISO 8601, UTC) for recorded or sandbox universes.")
-    start_date: date | None = Field(None, description="First UTC day of the partitions. Default: now - days_back.")
+    start_date: date | None = Field(
+        None,
+        description="First UTC day of the daily partitions. Default: the first day of the home's data.",
+    )
     days_back: int = Field(7, ge=0, description="Number of days before today that the first run ingests.")
 
     @field_validator("now")

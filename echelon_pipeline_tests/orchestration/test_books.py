@@ -14,7 +14,8 @@ import pytest
 from echelon_pipeline.books.book import Instrument
 from echelon_pipeline.defs import schedules
 from echelon_pipeline.defs.build import build_defs
-from echelon_pipeline.defs.schedules import books_recorded
+from echelon_pipeline.defs.partitions import hourly
+from echelon_pipeline.defs.schedules import hours_requested
 from echelon_pipeline.errors import RunFailed
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import Session
@@ -63,7 +64,7 @@ def record(settings: Settings, name: str, hours_ago: int = 0, frames: int = 1) -
 def asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest | dg.SkipReason]:
     """What the schedule's tick says."""
     with dg.build_schedule_context(instance=instance, resources={"warehouse": Warehouse()}) as context:
-        found = books_recorded(context, Warehouse())
+        found = hours_requested(context.instance, Warehouse(), hourly(datetime(2026, 1, 1, tzinfo=UTC)))
         assert isinstance(found, Iterator)
         return list(found)
 
@@ -77,9 +78,9 @@ def test_a_recorded_hour_is_asked_for_until_its_segments_are_in_the_tables_and_i
     [asked] = asked_for(instance)
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == starts_at.strftime(HOUR_KEY)
-    assert run_books_job(build_defs(settings), settings, instance=instance) == [starts_at]
+    assert run_books_job(build_defs, settings, instance=instance) == [starts_at]
     report_rows_frames_and_the_valid_share(settings, instance)
-    assert run_books_job(build_defs(settings), settings, instance=instance) == []
+    assert run_books_job(build_defs, settings, instance=instance) == []
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)
     record(settings, "2")
@@ -108,7 +109,7 @@ def test_an_hour_that_fails_stops_no_other_and_is_asked_for_again_an_hour_later(
     damaged = segments(settings.capture_root)[0]
     damaged.write_bytes(damaged.read_bytes() + b"and more")
     with pytest.raises(RunFailed, match=str(damaged)):
-        run_books_job(build_defs(settings), settings, instance=instance)
+        run_books_job(build_defs, settings, instance=instance)
     assert [w.from_at for w in Session.of(settings).windows.recorded("kalshi", "core.book_snapshots")] == [newer]
     [skipped] = asked_for(instance)
     assert isinstance(skipped, dg.SkipReason)

@@ -32,7 +32,9 @@ BOOKS = "core.book_snapshots"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ECHELON_HOME": str(tmp_path / "home"), "ECHELON_MIN_FREE_MB": "0"})
+    return load_settings(
+        {"ECHELON_HOME": str(tmp_path / "home"), "ECHELON_MIN_FREE_MB": "0", "ECHELON_START_DATE": "2026-11-01"}
+    )
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def instance(opened: Opened, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def recorded(settings: Settings, instance: dg.DagsterInstance) -> datetime:
     """An hour of books that is over, in the tables and published."""
     starts_at = record(settings, "1", hours_ago=2)
-    run_books_job(build_defs(settings), settings, instance=instance)
+    run_books_job(build_defs, settings, instance=instance)
     publish(settings, force=True)
     return starts_at
 
@@ -137,7 +139,7 @@ def test_an_hour_that_lacks_a_segment_stays_while_it_has_rows_and_is_derived_fro
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     starts_at = record(settings, "1", hours_ago=2, frames=3)
-    run_books_job(build_defs(settings), settings, instance=instance)
+    run_books_job(build_defs, settings, instance=instance)
     before = books(settings)
     sorted(settings.capture_root.rglob("*.arrow"))[1].unlink()
     gap = ["kalshi", BOOKS, str(starts_at.date()), 1]

@@ -26,7 +26,9 @@ VOLUME = dg.AssetKey(["mart", "trade_volume"])
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ECHELON_HOME": str(tmp_path), "ECHELON_MIN_FREE_MB": "0"})
+    return load_settings(
+        {"ECHELON_HOME": str(tmp_path), "ECHELON_MIN_FREE_MB": "0", "ECHELON_START_DATE": "2026-11-01"}
+    )
 
 
 def ran(settings: Settings, key: dg.AssetKey, day: str) -> tuple[bool, list[tuple[bool, str]]]:

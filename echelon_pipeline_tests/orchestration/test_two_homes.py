@@ -49,7 +49,7 @@ def test_a_run_leaves_no_trace_in_the_home_that_the_environment_names(
 
 
 def test_a_home_built_for_has_its_own_days_schedules_and_longest_shift(tmp_path: Path) -> None:
-    plain = build_defs(home(tmp_path / "one"))
+    plain = build_defs(home(tmp_path / "one", ECHELON_NOW="2026-11-20T12:00:00Z"))
     other = build_defs(
         home(
             tmp_path / "other",
@@ -60,7 +60,7 @@ def test_a_home_built_for_has_its_own_days_schedules_and_longest_shift(tmp_path:
     )
     key = dg.AssetKey(["core", "kalshi", "trades"])
     first = [d.resolve_asset_graph().get(key).partitions_def for d in (plain, other)]
-    assert [p.get_first_partition_key() if p else None for p in first] == ["2024-01-01", "2026-11-01"]
+    assert [p.get_first_partition_key() if p else None for p in first] == ["2026-11-13", "2026-11-01"]
     assert [d.resolve_job_def("listen").tags["dagster/max_runtime"] for d in (plain, other)] == ["22200", "660"]
     statuses = [{s.default_status.value for s in d.get_repository_def().schedule_defs} for d in (plain, other)]
     assert statuses == [{"STOPPED"}, {"RUNNING"}]

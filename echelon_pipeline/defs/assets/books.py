@@ -7,10 +7,11 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key
-from echelon_pipeline.defs.partitions import HOURLY, hours_of
+from echelon_pipeline.defs.partitions import hours_of
 from echelon_pipeline.defs.report import Materialized, Reported
 from echelon_pipeline.lake.session import Counts, Venue
 from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.partition_begin import note_begin
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.streams.book_tables import BOOK_TABLES, derive_hour, valid_share
 from echelon_pipeline.streams.hours import HOUR, HOUR_KEY, present
@@ -59,7 +60,7 @@ def book_keys(venue: Venue) -> dict[str, dg.AssetKey]:
     return {name: dg.AssetKey(core_key(venue, name)) for name in BOOK_TABLES}
 
 
-def _books(venue: Venue) -> dg.AssetsDefinition:
+def _books(hours: dg.HourlyPartitionsDefinition, venue: Venue) -> dg.AssetsDefinition:
     keys = book_keys(venue)
     snapshots = keys["core.book_snapshots"]
 
@@ -83,7 +84,7 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
                 description=f"Books were valid for at least {COVERED:.0%} of the intended time.",
             ),
         ],
-        partitions_def=HOURLY,
+        partitions_def=hours,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="books",
     )
@@ -93,7 +94,9 @@ def _books(venue: Venue) -> dg.AssetsDefinition:
         try:
             with classified():
                 now, intents = present(session.settings), intents_of(session, venue)
-                for starts_at in hours_of(context):
+                owned = hours_of(context)
+                note_begin(session.settings, hour=owned[0])
+                for starts_at in owned:
                     intended = intents(starts_at, starts_at + HOUR)
                     hour = hour_of(session, venue, starts_at, intended, now)
                     counts = derive_hour(session, hour)
@@ -125,7 +128,7 @@ def _covered(key: dg.AssetKey, share: float | None) -> dg.AssetCheckResult:
     )
 
 
-def book_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
+def book_assets(hours: dg.HourlyPartitionsDefinition) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The export of listeners, and for every venue its captured segments and its books."""
     names = venue_names()
-    return [core_listeners, *(_capture(venue) for venue in names), *(_books(venue) for venue in names)]
+    return [core_listeners, *(_capture(venue) for venue in names), *(_books(hours, venue) for venue in names)]

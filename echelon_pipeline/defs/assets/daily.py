@@ -13,6 +13,7 @@ from echelon_pipeline.defs.report import Reported
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.ops.failures import classified
+from echelon_pipeline.ops.partition_begin import note_begin, partition_begin
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.tables import TABLES, Feeder, daily_tables
 from echelon_pipeline.venues.base import Venue
@@ -50,6 +51,7 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
         owned = days_of(context)
         try:
             with classified():
+                note_begin(session.settings, day=min(owned[0], partition_begin(session.settings)[0]))
                 if config.again:
                     counts = main.rederive_days(session, venue.name, table, owned)
                 else:
