@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-TAG = "echelon/failure_class"
+from echelon_pipeline.ops.dagster_home import FAILURE_TAG as TAG
+
 # From best to worst: a run with several failures gets the worst class.
 _ORDER = ("transient", "permanent", "unexpected")
 

@@ -5,6 +5,8 @@
     stream_probes.py   checks that each venue's stream opens
     home_probes.py     checks the small files of a home
     store_probes.py    checks data files, marts, databases
+    data_probes.py     checks the age of data, finds days of older parsers
+    dagster_probes.py  checks failed runs, daemon, schedules, listeners
     health.py          finds missing, partial and stale data
     maintain.py        compacts, vacuums and deletes leftovers
     launching.py       runs jobs in this process

@@ -18,6 +18,8 @@ INSTANCE_FILE = "dagster.yaml"
 WORKSPACE_FILE = "workspace.yaml"
 # The job of a listener's shift, and the tag of its runs with the listener's name.
 LISTEN_JOB, LISTENER_TAG = "listen", "echelon/listener"
+# The tag of a failed run: transient, permanent or unexpected.
+FAILURE_TAG = "echelon/failure_class"
 # The tag of all other runs: dagster.yaml limits how many of them run at once.
 WORK = {"echelon/kind": "work"}
 

@@ -19,6 +19,8 @@ import httpx
 from packaging.requirements import Requirement
 
 from echelon_pipeline.errors import BadSettings, EchelonError
+from echelon_pipeline.ops.dagster_probes import examine_runs
+from echelon_pipeline.ops.data_probes import examine_data, shown
 from echelon_pipeline.ops.home_probes import examine_home
 from echelon_pipeline.ops.store_probes import examine_stores
 from echelon_pipeline.ops.stream_probes import probe_streams
@@ -54,7 +56,9 @@ def examine(
     yield from examine_home(settings, deep=deep)
     yield _lake(settings)
     yield from examine_stores(settings, deep=deep)
+    yield from examine_data(settings)
     yield _publication(settings, wall)
+    yield from examine_runs(settings, wall)
     if not offline:
         yield from probe_venues(settings, transport, wall)
         if transport is None:  # a replaced network has no streams
@@ -122,12 +126,13 @@ def _home(settings: Settings) -> Finding:
         return Finding(Level.FAIL, "home", f"{place} cannot be written to", "Fix its permissions or set ECHELON_HOME.")
     free_mb = shutil.disk_usage(place).free // 1_000_000
     text = f"{home}{'' if place == home else ' (created by the first run)'}, {free_mb:,} MB free"
+    data = {"free_mb": free_mb}
     if free_mb < settings.min_free_mb:
         advice = f"Free disk: units of work refuse to start below {settings.min_free_mb} MB (ECHELON_MIN_FREE_MB)."
-        return Finding(Level.FAIL, "home", text, advice)
+        return Finding(Level.FAIL, "home", text, advice, data)
     if free_mb < 5 * settings.min_free_mb:
-        return Finding(Level.WARN, "home", text, "Free disk soon, or run `echelon maintain`.")
-    return Finding(Level.OK, "home", text)
+        return Finding(Level.WARN, "home", text, "Free disk soon, or run `echelon maintain`.", data)
+    return Finding(Level.OK, "home", text, data=data)
 
 
 def _lake(settings: Settings) -> Finding:
@@ -167,12 +172,13 @@ def _publication(settings: Settings, wall: Clock) -> Finding:
         text = f"{path} was changed by another program since it was published"
         return Finding(Level.FAIL, "publication", text, "Run `echelon publish`: it builds the file again.")
     age = wall() - datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    text = f"{path}: {path.stat().st_size / 1e6:,.1f} MB, {_age(age)} old"
+    text = f"{path}: {path.stat().st_size / 1e6:,.1f} MB, {shown(age)} old"
+    data = {"seconds": round(age.total_seconds()), "bytes": path.stat().st_size}
     if age > OLD_PUBLICATION:
         return Finding(
-            Level.WARN, "publication", text, "Publishing has stopped: start the schedules, or `echelon ingest`."
+            Level.WARN, "publication", text, "Publishing has stopped: start the schedules, or `echelon ingest`.", data
         )
-    return Finding(Level.OK, "publication", text)
+    return Finding(Level.OK, "publication", text, data=data)
 
 
 def _is_changed(settings: Settings) -> bool:
@@ -184,11 +190,6 @@ def _is_changed(settings: Settings) -> bool:
         return is_changed(settings, path, read_published_file(path))
     except EchelonError:  # another check reports a state database that cannot be read
         return False
-
-
-def _age(age: timedelta) -> str:
-    minutes = max(0, int(age.total_seconds() // 60))
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
 
 
 def worst(findings: list[Finding]) -> Level:

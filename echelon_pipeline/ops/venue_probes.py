@@ -6,8 +6,8 @@ without retries: the report shows the state at this moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -40,12 +40,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. ``advice``: what to do; empty if there is nothing to do."""
+    """One line of the report. ``advice``: what to do; empty if there is nothing to do. ``data``: the same as values,
+    for programs."""
 
     level: Level
     what: str
     text: str
     advice: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
 
 
 def first_few(faults: Sequence[str]) -> str:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from echelon_pipeline.defs.hooks import TAG
 from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.ops.dagster_home import FAILURE_TAG as TAG
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.health import DataFinding, findings
 from echelon_pipeline.ops.warehouse import Resource
