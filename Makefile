@@ -23,7 +23,7 @@ PIP_INSTALL := -m pip install --quiet --quiet --no-input --progress-bar off
 # Official venue clients are test-only and have their own environment: their pins differ from ours.
 CLIENTS_READY := $(if $(wildcard requirements-clients.lock),$(CLIENTS)/.installed)
 
-.PHONY: help setup demo ui test test-slow lint format docs bench clean
+.PHONY: help setup demo ui test test-slow lint format docs notebooks bench clean
 
 help:
 	@echo "make demo       sandbox, full pipeline, published file, summary"
@@ -33,6 +33,7 @@ help:
 	@echo "make lint       ruff, mypy, and dg (Dagster loads the definitions)"
 	@echo "make format     ruff, rewriting files"
 	@echo "make docs       regenerate docs/settings.md and docs/tables.md"
+	@echo "make notebooks  regenerate the Jupyter notebook and the pictures of the docs from the demo's home"
 	@echo "make bench      the benchmarks"
 	@echo "make clean      remove environments and caches; ECHELON_HOME is left alone"
 
@@ -79,6 +80,9 @@ lint: $(VENV)/.installed
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+notebooks: $(VENV)/.installed
+	@$(BIN)/python -m echelon_pipeline.ops.notebooks "$${ECHELON_HOME:-.echelon}"
 
 docs: $(VENV)/.installed
 	@$(BIN)/python -m echelon_pipeline.ops.docgen

@@ -54,6 +54,10 @@ def _rows() -> dict[str, list[Row]]:
             row("mart.market_overview", **_named(i), status="active", category="Economics", **_overview(i))
             for i in NAMES
         ],
+        "core.display_names": [
+            row("core.display_names", instrument_id=i, venue=i.split(":")[0], display_name=f"{TITLE} · {NAMES[i]}")
+            for i in NAMES
+        ],
         "core.trades": [_trade(i, day, n) for n, i in enumerate(NAMES) for day in DAYS],
         "mart.daily": [_day(i, day, n) for i in NAMES for n, day in enumerate(DAYS)],
         "core.ingest_windows": [_window(day) for day in DAYS],
@@ -85,7 +89,14 @@ def _rows() -> dict[str, list[Row]]:
 def _named(instrument: str) -> Row:
     venue, native = instrument.split(":")
     title = f"{TITLE} · {NAMES[instrument]}"
-    return {"instrument_id": instrument, "venue": venue, "native_id": native, "title": title, "display_name": title}
+    return {
+        "instrument_id": instrument,
+        "venue": venue,
+        "native_id": native,
+        "event_id": f"{venue}:FED-26DEC",
+        "title": title,
+        "display_name": title,
+    }
 
 
 def _overview(instrument: str) -> Row:

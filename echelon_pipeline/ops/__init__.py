@@ -22,6 +22,7 @@
     instance_file.py   checks Dagster's configuration file
     docgen.py          docs/settings.md, docs/tables.md, docs/importing.md
     answers.py         docs/analyst.md
+    notebooks.py       the Jupyter notebook and the pictures of the docs
 
 Probes never change anything.
 """

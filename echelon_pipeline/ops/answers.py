@@ -43,7 +43,10 @@ Five facts to know first:
   is `unknown`; the last valid book is never carried forward. An unknown instrument is an error.
 
 Meaning of each column: [tables.md](tables.md), or `SELECT comment FROM duckdb_columns() WHERE table_name = '…'`.
-A notebook with plots of the same data: [notebooks/first_day.py](notebooks/first_day.py); `marimo edit` opens it.
+A notebook goes from a question to a chart: [for Jupyter](notebooks/first_day.ipynb), and the same
+[for marimo](notebooks/first_day.py) (`marimo edit docs/notebooks/first_day.py`).
+
+![What the Fed will decide: a line per answer, the open day hatched](images/fed_decision.png)
 """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,19 +56,3 @@ def test_the_page_asks_every_question_once(connection: duckdb.DuckDBPyConnection
     page = answers.page(connection)
     assert page.count("\n## ") == len(QUESTIONS) == 13
     assert [page.count(f"```sql\n{answers.body(q)}\n```") for q in QUESTIONS] == [1] * 13
-
-
-def test_the_notebook_runs_on_a_published_file(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ECHELON_PUBLISHED", str(published))
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    path = project_file("docs") / "notebooks" / "first_day.py"
-    spec = importlib.util.spec_from_file_location("first_day", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    outputs, defined = module.app.run()
-    defined["connection"].close()
-    assert len(outputs) == 7
-    assert all(output is not None for output in outputs)
-    assert defined["overview"] is not None

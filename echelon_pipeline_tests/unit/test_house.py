@@ -180,7 +180,7 @@ EXTRAS = {
     "numba": {"echelon_pipeline/books/fast/"},
     "llvmlite": {"echelon_pipeline/books/fast/"},
     "matplotlib": {"echelon_pipeline/defs/plots.py"},
-    "PIL": {"echelon_pipeline/defs/plots.py"},
+    "PIL": {"echelon_pipeline/defs/plots.py", "echelon_pipeline/ops/notebooks.py"},
     "pandas": {"echelon_pipeline/reading/"},
 }
 
