@@ -47,6 +47,7 @@ def sandbox() -> Iterator[SandboxProcess]:
         yield process
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_backfill_beside_the_quarter_hourly_job_equals_one_clean_run(sandbox: SandboxProcess, tmp_path: Path) -> None:
     more = {"ECHELON_RAW_FLUSH_OBJECTS": "200", "ECHELON_MERGE_TRIES": "40"}

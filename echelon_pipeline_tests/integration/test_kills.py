@@ -76,9 +76,9 @@ def _check(sandbox: SandboxProcess, home: Path, expected: dict[str, tuple[int, s
 
 
 @pytest.mark.timeout(300)
-def test_three_random_kills_leave_the_same_tables(tmp_path: Path) -> None:
+def test_a_random_kill_leaves_the_same_tables(tmp_path: Path) -> None:
     with SandboxProcess(TINY) as sandbox:
-        _campaign(sandbox, tmp_path, kills=3, seed=1)
+        _campaign(sandbox, tmp_path, kills=1, seed=1)
 
 
 @pytest.mark.slow

@@ -241,6 +241,7 @@ def test_a_listing_derived_after_a_trade_walk_began_is_walked_by_the_next(compar
     assert late.served - late.stored == Counter()
 
 
+@pytest.mark.slow
 def test_tables_are_the_same_when_all_units_are_derived_again_from_raw(compared: Compared, tmp_path: Path) -> None:
     """Units that overlap, outcomes and payouts that became known later, prices of days that were not over."""
     shutil.copytree(compared.settings.home, tmp_path / "home")

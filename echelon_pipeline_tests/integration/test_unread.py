@@ -16,7 +16,7 @@ import pytest
 from echelon_pipeline.ingest.dead_letters import unread_rows
 from echelon_pipeline.ingest.prices import prices_from_trades
 from echelon_pipeline.lake.session import Venue
-from echelon_pipeline_tests.integration.test_walks import BOTH, DAYS, MARKETS, MODES, PRINTS, Print, Script, Scripted
+from echelon_pipeline_tests.integration.test_walks import BOTH, DAYS, MARKETS, PRINTS, WALKS, Print, Script, Scripted
 from echelon_pipeline_tests.rows import row, staged
 
 HOUR = 3600
@@ -91,8 +91,7 @@ def windows_of(home: Scripted) -> list[tuple[str, int | None]]:
     return [(w.state, w.unread_rows) for w in home.session.windows.recorded(home.venue, "core.trades")]
 
 
-@BOTH
-@MODES
+@WALKS
 def test_a_row_that_cannot_be_read_counts_against_its_instrument_and_day_alone(
     tmp_path: Path, venue: Venue, bound: int
 ) -> None:
@@ -103,8 +102,7 @@ def test_a_row_that_cannot_be_read_counts_against_its_instrument_and_day_alone(
     assert unread(home) == [(PRINTS[venue](0, 1).instrument_id, FIRST, 1)]
 
 
-@BOTH
-@MODES
+@WALKS
 def test_a_window_was_walked_to_its_end_although_rows_are_unread(tmp_path: Path, venue: Venue, bound: int) -> None:
     home = home_of(tmp_path, venue, bound)
     prints = prints_of(venue)
@@ -116,8 +114,7 @@ def test_a_window_was_walked_to_its_end_although_rows_are_unread(tmp_path: Path,
     assert incomplete(home) == {1: "1 row could not be read"}, "and that nothing was asked claims nothing"
 
 
-@BOTH
-@MODES
+@WALKS
 def test_the_claim_comes_back_when_the_row_is_read(tmp_path: Path, venue: Venue, bound: int) -> None:
     home = home_of(tmp_path, venue, bound)
     prints = prints_of(venue)
@@ -134,8 +131,7 @@ def test_the_claim_comes_back_when_the_row_is_read(tmp_path: Path, venue: Venue,
     assert kept == [("walked again without it", 2)], "nothing is lost: the payloads stay"
 
 
-@BOTH
-@MODES
+@WALKS
 def test_a_claim_that_no_longer_holds_goes(tmp_path: Path, venue: Venue, bound: int) -> None:
     home = home_of(tmp_path, venue, bound)
     prints = prints_of(venue)
@@ -183,8 +179,7 @@ def test_a_row_of_an_instrument_that_was_not_asked_for_is_a_row_of_the_walks_ins
     assert set(incomplete(home)) == ({1} if venue == "kalshi" else {0, 1, 2})
 
 
-@BOTH
-@MODES
+@WALKS
 def test_a_row_without_a_time_lies_between_the_rows_around_it(tmp_path: Path, venue: Venue, bound: int) -> None:
     home = home_of(tmp_path, venue, bound)
     home.run(SpoiledScript(prints_of(venue), 5, {number(12, 1): {TIME[venue]: "soon"}}))
@@ -192,8 +187,7 @@ def test_a_row_without_a_time_lies_between_the_rows_around_it(tmp_path: Path, ve
     assert {day for _, day, _ in unread(home)} == {FIRST}, "the second day's pages lie above it"
 
 
-@BOTH
-@MODES
+@WALKS
 def test_letters_of_an_earlier_version_count_on_the_days_of_their_windows(
     tmp_path: Path, venue: Venue, bound: int
 ) -> None:

@@ -248,11 +248,19 @@ def prints_of(venue: Venue, points: Sequence[tuple[int, int, int]]) -> list[Prin
 
 
 BOTH = pytest.mark.parametrize("venue", ["kalshi", "polymarket"])
-MODES = pytest.mark.parametrize("bound", [MARKETS, 0], ids=["bounded", "whole feed"])
+# The two kinds of walks and the two venues; the other two pairs are slow tests.
+WALKS = pytest.mark.parametrize(
+    ("venue", "bound"),
+    [
+        pytest.param("kalshi", MARKETS, id="kalshi-bounded"),
+        pytest.param("polymarket", 0, id="polymarket-whole feed"),
+        pytest.param("kalshi", 0, id="kalshi-whole feed", marks=pytest.mark.slow),
+        pytest.param("polymarket", MARKETS, id="polymarket-bounded", marks=pytest.mark.slow),
+    ],
+)
 
 
-@BOTH
-@MODES
+@WALKS
 def test_rows_held_back_at_one_commit_are_taken_by_the_next(tmp_path: Path, venue: Venue, bound: int) -> None:
     prints = prints_of(venue, [(1000 * n, 0, n + 1) for n in range(12)])
     home = Scripted(tmp_path, venue, bound=bound, flush=1)
@@ -260,8 +268,7 @@ def test_rows_held_back_at_one_commit_are_taken_by_the_next(tmp_path: Path, venu
     assert home.stored() == expected(prints)
 
 
-@BOTH
-@MODES
+@WALKS
 def test_rows_of_one_time_on_several_pages_are_all_taken(tmp_path: Path, venue: Venue, bound: int) -> None:
     points = [(5000, 0, 1)] * 5 + [(5000, 1, 2)] * 2 + [(4000, 0, 1), (6000, 2, 9), (3000, 1, 3)]
     for size in (1, 3):
@@ -271,8 +278,7 @@ def test_rows_of_one_time_on_several_pages_are_all_taken(tmp_path: Path, venue: 
         assert home.stored() == expected(prints)
 
 
-@BOTH
-@MODES
+@WALKS
 def test_a_failing_walk_claims_what_it_has_and_the_next_completes_it(tmp_path: Path, venue: Venue, bound: int) -> None:
     prints = prints_of(venue, [(700 * (n // 3), n % MARKETS, 1 + n % 2) for n in range(60)])
     home = Scripted(tmp_path, venue, bound=bound, flush=4)
@@ -303,8 +309,7 @@ points = st.lists(
 )  # fmt: skip
 
 
-@BOTH
-@MODES
+@WALKS
 @pytest.mark.parametrize("most", [4, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
 def test_however_a_walk_is_cut_no_row_is_missing_double_or_claimed_too_early(
     tmp_path: Path, venue: Venue, bound: int, most: int
@@ -329,8 +334,7 @@ def test_however_a_walk_is_cut_no_row_is_missing_double_or_claimed_too_early(
     holds()
 
 
-@BOTH
-@MODES
+@WALKS
 def test_several_gaps_are_filled_without_a_double(tmp_path: Path, venue: Venue, bound: int) -> None:
     prints = prints_of(venue, [(3600 * (n // 2), n % MARKETS, 1) for n in range(60)])
     home = Scripted(tmp_path, venue, bound=bound, flush=7)
@@ -345,8 +349,7 @@ def test_several_gaps_are_filled_without_a_double(tmp_path: Path, venue: Venue, 
     assert all(any(b <= at < e for b, e in held) for _, at, _ in missing)
 
 
-@BOTH
-@MODES
+@WALKS
 @pytest.mark.parametrize("place", [0, 3])
 def test_an_odd_time_neither_ends_a_walk_nor_counts_as_read(
     tmp_path: Path, venue: Venue, bound: int, place: int
@@ -360,8 +363,7 @@ def test_an_odd_time_neither_ends_a_walk_nor_counts_as_read(
     assert counts.new["core.dead_letters"] == 1
 
 
-@BOTH
-@MODES
+@WALKS
 def test_a_page_that_is_read_again_for_held_rows_is_counted_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue: Venue, bound: int
 ) -> None:

@@ -50,7 +50,10 @@ def busy() -> Iterator[SandboxProcess]:
         yield process
 
 
-@pytest.fixture(scope="module", params=["500", "0"], ids=["bounded", "whole feed"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("500", id="bounded", marks=pytest.mark.slow), pytest.param("0", id="whole feed")],
+)
 def listed(request: pytest.FixtureRequest, busy: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with both venues' listings; the file ``bound`` beside it holds the bound."""
     home = tmp_path_factory.mktemp("listed") / "home"
