@@ -6,7 +6,11 @@ Belongs here: reading the settings, once. Steps read them again, when the home m
 from __future__ import annotations
 
 from echelon_pipeline.defs.build import build_defs
+from echelon_pipeline.hosting.json_lines import reformat
 from echelon_pipeline.ops.warehouse import Warehouse
 from echelon_pipeline.settings import load_settings
 
-defs = build_defs(load_settings(), warehouse=Warehouse())
+settings = load_settings()
+if settings.log_format == "json":
+    reformat("", "dagster")  # Dagster starts code servers with a text format
+defs = build_defs(settings, warehouse=Warehouse())

@@ -20,8 +20,9 @@ from echelon_pipeline import stopping
 from echelon_pipeline.commands.faults import as_echelon_error
 from echelon_pipeline.commands.visible import VisibleConsole, visible
 from echelon_pipeline.errors import BadSettings, EchelonError, Transient
+from echelon_pipeline.hosting.json_lines import JsonLines, json_line, log_unhandled
 from echelon_pipeline.ingest.homes import require_recorded_demo
-from echelon_pipeline.settings import Settings, differences, load_settings, record_settings
+from echelon_pipeline.settings import Settings, differences, is_log_json, load_settings, record_settings
 
 EXIT_PERMANENT = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as in shells; other signals likewise
@@ -40,7 +41,20 @@ def out() -> Console:
 
 def err() -> Console:
     """The console for errors and progress: standard error, so that results can be piped."""
-    return VisibleConsole(stderr=True, **_VERBATIM)
+    return JsonConsole() if is_log_json() else VisibleConsole(stderr=True, **_VERBATIM)
+
+
+class JsonConsole(VisibleConsole):
+    """Writes each text as one line of JSON on standard error; its colour decides the level."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, force_terminal=False, **_VERBATIM)
+
+    def print(self, *objects: Any, style: Any = None, **_options: Any) -> None:
+        """Writes the line."""
+        level = "error" if "red" in str(style) else "warning" if "yellow" in str(style) else "info"
+        text = " ".join(str(each) for each in objects)
+        self.file.write(json_line(text, logger="echelon_pipeline.commands", level=level) + "\n")
 
 
 class _VisibleFormatter(logging.Formatter):
@@ -56,7 +70,11 @@ def prepared() -> Settings:
     # Other packages log warnings and errors only: alembic alone would log 30 lines on a new home.
     others = "DEBUG" if settings.log_level == "DEBUG" else "WARNING"
     handler = logging.StreamHandler()
-    handler.setFormatter(_VisibleFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    if settings.log_format == "json":
+        handler.setFormatter(JsonLines())
+        log_unhandled()
+    else:
+        handler.setFormatter(_VisibleFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=others, handlers=[handler], force=True)
     logging.getLogger("echelon_pipeline").setLevel(settings.log_level)
     return settings

@@ -66,7 +66,7 @@ def ui(
         # Each child has a session of its own: Ctrl-C reaches only this process, which stops the children in order.
         children = {
             name: parent_watch.start(*command, env=environment, start_new_session=True)
-            for name, command in _commands(host, port).items()
+            for name, command in _commands(settings, host, port).items()
         }
         present.record({name: child.pid for name, child in children.items()})
         stack.callback(stop, list(children.values()))
@@ -76,13 +76,17 @@ def ui(
         raise fail(f"the {ended} ended unexpectedly (exit code {children[ended].returncode}); see its messages above")
 
 
-def _commands(host: str, port: int) -> dict[str, list[str]]:
+def _commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
     # Without -w Dagster ignores the workspace file if there is a [tool.dg] block.
     workspace = str(project_file(WORKSPACE_FILE))
     return {
         "webserver": [WEBSERVER, "--workspace", workspace, "--host", host, "--port", str(port)],
-        "daemon": ["dagster._daemon", "run", "-w", workspace],
+        "daemon": ["dagster._daemon", "run", "-w", workspace, *_format(settings)],
     }
+
+
+def _format(settings: Settings) -> list[str]:
+    return ["--log-format", "json"] if settings.log_format == "json" else []
 
 
 def _universe_of(settings: Settings, stack: ExitStack) -> dict[str, str]:

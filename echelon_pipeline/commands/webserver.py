@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -21,10 +22,12 @@ from dagster._utils.log import configure_loggers
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 from starlette.types import ASGIApp
+from uvicorn.config import LOGGING_CONFIG
 
 from echelon_pipeline.errors import EchelonError
+from echelon_pipeline.hosting.json_lines import reformat
 from echelon_pipeline.hosting.same_origin import SameOrigin
-from echelon_pipeline.settings import load_settings
+from echelon_pipeline.settings import Settings, load_settings
 
 GRAPHQL = "/graphql"
 # As set by dagster-webserver's own command: milliseconds, seconds, connections; the pages poll every 2,000 ms.
@@ -37,9 +40,13 @@ def guarded(app: ASGIApp, hosts: Sequence[str] = ()) -> SameOrigin:
     return SameOrigin(app, hosts=hosts, post_only=(GRAPHQL,), hint="ECHELON_UI_HOSTS allows hosts other than loopback")
 
 
-def serve(workspace: str, host: str, port: int, hosts: Sequence[str]) -> None:
+def serve(workspace: str, host: str, port: int, settings: Settings) -> None:
     """Serves the instance of DAGSTER_HOME until SIGINT or SIGTERM."""
-    configure_loggers(log_level="INFO")
+    as_json = settings.log_format == "json"
+    configure_loggers(formatter="json" if as_json else "colored", log_level="INFO")
+    if as_json:
+        logging.basicConfig(level="WARNING", force=True)
+        reformat("")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the code server in order, like SIGINT
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW)
@@ -47,10 +54,11 @@ def serve(workspace: str, host: str, port: int, hosts: Sequence[str]) -> None:
         with WorkspaceProcessContext(instance, workspace_load_target=target, version=__version__) as process:
             pages = create_app_from_workspace_process_context(process, "", _POLL, lifespan=_lifespan)
             uvicorn.run(
-                guarded(pages, hosts),
+                guarded(pages, settings.ui_hosts_allowed),
                 host=host,
                 port=port,
                 log_level="warning",
+                log_config=None if as_json else LOGGING_CONFIG,
                 timeout_graceful_shutdown=_CLOSE_SECONDS,
             )
 
@@ -69,7 +77,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
     try:
-        serve(options.workspace, options.host, options.port, load_settings().ui_hosts_allowed)
+        serve(options.workspace, options.host, options.port, load_settings())
     except KeyboardInterrupt:
         return 0
     except EchelonError as error:

@@ -75,7 +75,7 @@ def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.
             resources={"warehouse": warehouse},
             # In process: twenty small steps take 3 s this way against 35 s with a process each.
             executor=steady_executor(warehouse),
-            loggers={"console": console(whole=settings.log_level == "DEBUG")},
+            loggers={"console": console(whole=settings.log_level == "DEBUG", as_json=settings.log_format == "json")},
         ).map_resolved_asset_specs(func=partial(_with_policy, settings))
 
 

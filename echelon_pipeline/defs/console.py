@@ -13,6 +13,7 @@ from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from echelon_pipeline import errors, stopping
+from echelon_pipeline.hosting.json_lines import JsonLines
 from echelon_pipeline.ops.failures import UNEXPECTED, step_failure
 
 _OURS = {
@@ -20,12 +21,15 @@ _OURS = {
 }
 
 
-def console(*, whole: bool = False) -> dg.LoggerDefinition:
+def console(*, whole: bool = False, as_json: bool = False) -> dg.LoggerDefinition:
     """Dagster's own logger, silent after an interrupt: otherwise sixty lines of traceback appear although no step
-    failed. ``whole``: with the tracebacks of all errors."""
+    failed. ``whole``: with the tracebacks of all errors. ``as_json``: one line of JSON per record."""
 
     def logger(context: dg.InitLoggerContext) -> logging.Logger:
         result = dg.colored_console_logger.logger_fn(context)
+        if as_json:
+            for handler in result.handlers:
+                handler.setFormatter(JsonLines())
         result.addFilter(lambda _: not stopping.is_requested())
         if not whole:
             result.addFilter(_shorten)

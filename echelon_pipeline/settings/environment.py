@@ -108,6 +108,11 @@ def accept_settings(names: Sequence[str], environ: Mapping[str, str] | None = No
     return [Difference(name, _shown(current[known[name]]), _shown(recorded[known[name]])) for name in changed]
 
 
+def is_log_json(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether messages are JSON, also where other settings are invalid: these are reported in that format too."""
+    return (os.environ if environ is None else environ).get("ECHELON_LOG_FORMAT") == "json"
+
+
 def shareable(settings: Settings) -> dict[str, str]:
     """Values of the environment by variable, for a backup: no secrets, no recorded settings, not the home's path."""
     values = settings.model_dump(mode="json", include=settings.model_fields_set)

@@ -36,6 +36,10 @@ class ServersSettings(Group):
         "link to their source there. Default: files of this machine.",
     )
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL", description="Log level.")
+    log_format: str = Field(
+        "text",
+        description="Format of log records and of messages on standard error: text, or json with one record per line.",
+    )
     postgres_url: SecretStr | None = Field(
         None, description="Postgres database for the mirror of marts and reference tables. Default: no mirror."
     )
@@ -81,6 +85,13 @@ class ServersSettings(Group):
     def asset_owners(self) -> tuple[str, ...]:
         """Owners of all assets."""
         return listed(self.owners)
+
+    @field_validator("log_format")
+    @classmethod
+    def _format(cls, value: str) -> str:
+        if value not in {"text", "json"}:
+            raise ValueError("expected text or json")
+        return value
 
     @property
     def ui_hosts_allowed(self) -> tuple[str, ...]:
