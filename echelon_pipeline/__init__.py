@@ -16,6 +16,7 @@ The rooms, from the ground up. A room imports only rooms above it in this list (
     venues/         talk to a venue: URLs, paging, limits, payload kinds; no Dagster
     lake/           Delta tables, raw payloads, ingest windows
     state/          the state database: leases, listeners, latest states
+    alerts/         alerts to people: a webhook, mail
     marts/          tables computed by one SQL statement each
     publish/        the DuckDB file and the mirror in Postgres
     reading/        the reader for Python

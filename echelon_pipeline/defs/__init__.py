@@ -10,6 +10,7 @@
     rederiving.py   the job that derives core tables again from raw
     schedules.py    schedules of all jobs
     sensors.py      runs that follow other runs; dead runs
+    alerting.py     alerts on failed runs and checks
     listening.py    the job of a listener's shift, and the sensor that starts shifts
     executor.py     runs all steps in one process, which a signal ends
     hooks.py        tags a run when a step fails

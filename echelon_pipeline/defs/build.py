@@ -13,6 +13,7 @@ from functools import partial
 
 import dagster as dg
 
+from echelon_pipeline.defs.alerting import alert_sensors
 from echelon_pipeline.defs.assets import health, mirror
 from echelon_pipeline.defs.assets.books import book_assets
 from echelon_pipeline.defs.assets.closing import closing_assets
@@ -71,7 +72,11 @@ def build_defs(settings: Settings, *, warehouse: Warehouse | None = None) -> dg.
             asset_checks=[across_tables],
             jobs=[*JOBS, refresh, rederive_job, listen],
             schedules=schedules(schedule_status, days, hours),
-            sensors=[*sensors(sensor_status), listeners_sensor(listen, sensor_status)],
+            sensors=[
+                *sensors(sensor_status),
+                *alert_sensors(settings),
+                listeners_sensor(listen, sensor_status),
+            ],
             resources={"warehouse": warehouse},
             # In process: twenty small steps take 3 s this way against 35 s with a process each.
             executor=steady_executor(warehouse),

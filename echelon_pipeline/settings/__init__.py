@@ -9,6 +9,7 @@
     kalshi.py        Kalshi: URLs, rates, keys
     polymarket.py    Polymarket: URLs, rates, keys
     servers.py       schedules, log, web pages, databases
+    alerts.py        where alerts go
     environment.py   reads settings from the environment and from the home's record
     recorded.py      reads and writes the home's record of its settings
     places.py        validates folders and files

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pydantic import create_model
 
+from echelon_pipeline.settings.alerts import AlertsSettings
 from echelon_pipeline.settings.capture import CaptureSettings
 from echelon_pipeline.settings.clients import ClientsSettings
 from echelon_pipeline.settings.group import Group
@@ -29,11 +30,13 @@ GROUPS: tuple[type[Group], ...] = (
     KalshiSettings,
     PolymarketSettings,
     ServersSettings,
+    AlertsSettings,
 )
 
 
 # Pydantic lists the fields of the last base first: the bases are in reverse order.
 class Settings(
+    AlertsSettings,
     ServersSettings,
     PolymarketSettings,
     KalshiSettings,

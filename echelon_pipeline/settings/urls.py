@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, unquote
 
 POSTGRES = ("postgresql", "postgres", "postgresql+psycopg2")
 STATE = (*POSTGRES, "sqlite")
+WEB = ("https", "http")
+MAIL = ("smtps", "smtp")
 REDIS = ("redis", "rediss", "unix")
 STORES = ("s3", "s3a", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "r2")
 

@@ -10,6 +10,7 @@
     shift_lease.py     the lease of a listener's shift, and how it is handed on
     processes.py       which processes are alive
     heartbeats.py      runs of other machines that are alive
+    alerts.py          alerts that were raised, sent, or wait
     publications.py    which publications were made
     listeners.py       listeners
     intents.py         which instruments each listener watches, and when

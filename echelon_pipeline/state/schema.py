@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from echelon_pipeline.errors import NewerLake
 
-HEAD = "0006"  # the newest revision: opening a database that has it loads no Alembic
+HEAD = "0007"  # the newest revision: opening a database that has it loads no Alembic
 _REVISIONS = Path(__file__).with_name("migrations")
 _REVISION = sa.table("alembic_version", sa.column("version_num", sa.String))
 _NUMBER = sa.table("migrations", sa.column("version", sa.Integer))

@@ -35,6 +35,25 @@ PUBLICATIONS = sa.Table(
     sa.Column("fingerprint", sa.String(100), nullable=False, server_default=""),
 )
 
+# By key and destination. ``times``: raised since it was last sent; ``due_at``: the next attempt, NULL if none waits.
+ALERTS = sa.Table(
+    "alerts",
+    METADATA,
+    sa.Column("key", sa.String(400), primary_key=True),
+    sa.Column("destination", sa.String(40), primary_key=True),
+    sa.Column("title", sa.String(400), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("severity", sa.String(20), nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
+    sa.Column("first_at", sa.Double, nullable=False),
+    sa.Column("last_at", sa.Double, nullable=False),
+    sa.Column("times", sa.BigInteger, nullable=False),
+    sa.Column("sent_at", sa.Double),
+    sa.Column("due_at", sa.Double),
+    sa.Column("tries", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.String(400), nullable=False),
+)
+
 # Times of listeners are microseconds since 1970: they are compared with those of frames.
 LISTENERS = sa.Table(
     "listeners",

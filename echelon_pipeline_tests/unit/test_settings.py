@@ -93,8 +93,9 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_is_never_shown(name: str) -> None:
     schemes = {"ECHELON_STATE_URL": "postgresql", "ECHELON_POSTGRES_URL": "postgresql", "REDIS_URL": "redis"}
+    schemes |= {"ECHELON_ALERT_WEBHOOK": "https", "ECHELON_ALERT_SMTP": "smtps"}
     given = f"{schemes[name]}://:{SECRET}@host" if name in schemes else SECRET
-    settings = load_settings({name: given})
+    settings = load_settings({name: given, "ECHELON_ALERT_MAIL": "a@b.example"})
     shown = (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump()))
     assert all(SECRET not in text for text in shown)
     field: SecretStr = getattr(settings, env_names()[name])

@@ -6,4 +6,5 @@ v0003_own_and_quotes.py   what a listener records in addition to books
 v0004_run_heartbeats.py   runs of other machines
 v0005_rebuilt_tables.py   numbers of publications, tables rebuilt on purpose
 v0006_holders.py          processes that hold leases, one listener per instrument
+v0007_alerts.py           alerts
 """
