@@ -12,7 +12,7 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from echelon_pipeline.alerts.alert import Alert
 from echelon_pipeline.alerts.delivery import deliver, raise_alert
-from echelon_pipeline.defs.hooks import TAG
+from echelon_pipeline.ops.dagster_home import FAILURE_TAG
 from echelon_pipeline.ops.failures import step_failure
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.settings import Settings
@@ -59,7 +59,7 @@ def alert_failed_runs(context: dg.RunFailureSensorContext, warehouse: Resource) 
             key=f"run {run.job_name} {' '.join(steps)}",
             title=f"{run.job_name} failed" + (f": {', '.join(steps[:SHOWN])}" if steps else ""),
             text=text + (f"\nand {len(events) - SHOWN} more steps" if len(events) > SHOWN else ""),
-            details=_facts(settings, run.run_id, {"class": run.tags.get(TAG, ""), "days": _days(run)}),
+            details=_facts(settings, run.run_id, {"class": run.tags.get(FAILURE_TAG, ""), "days": _days(run)}),
         ),
     )
 
