@@ -22,6 +22,7 @@ from echelon_pipeline.commands import (
     rederive,
     serve,
     stream,
+    tables,
     upkeep,
     work,
 )
@@ -60,6 +61,7 @@ app.command("import")(imports.import_)
 app.command()(work.refresh)
 app.command()(work.publish)
 app.command(cls=query.SqlCommand)(query.sql)
+app.command()(tables.tables)
 app.command()(stream.record)
 app.add_typer(listeners.app, name="listeners")
 app.command()(work.derive)

@@ -4,11 +4,15 @@
     faults.py          errors of the system and of libraries, as errors of this project
     visible.py         escapes control characters in text of venues
     progress.py        the progress callback, shown as a bar or as lines
-    render.py          query results as table, csv, json or markdown
+    layout.py          query results for people: tables and records
+    cells.py           values as a person reads them
+    render.py          query results as csv, json, JSON lines or Markdown
+    outputs.py         query results in files, also Parquet and Excel
     work.py            ingest, derive, refresh, publish, maintain
     rederive.py        rederive
     imports.py         import
     query.py           sql
+    tables.py          tables
     latest.py          latest
     configuration.py   settings
     health.py          doctor

@@ -11,7 +11,7 @@ import typer
 from pydantic import SecretStr
 
 from echelon_pipeline.commands.common import out, prepared
-from echelon_pipeline.commands.render import write_table
+from echelon_pipeline.commands.layout import write_table
 from echelon_pipeline.settings import SHAPES_DATA, Settings, accept_settings, env_names
 from echelon_pipeline.settings.recorded import read_recorded
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from echelon_pipeline.commands.common import building, err, out, prepared
-from echelon_pipeline.commands.render import write_table
+from echelon_pipeline.commands.layout import write_table
 from echelon_pipeline.commands.work import VenueName, derive_books, ingest_days
 from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest.homes import Universe, claim_home
@@ -82,7 +84,8 @@ def demo(
         derive_books(settings)
     show_summary(console, settings)
     console.print(f"demo: done in {time.monotonic() - begun:.0f} s")
-    console.print('next: `make ui` shows the runs; `echelon sql "FROM core.instruments LIMIT 5"` queries the file')
+    console.print("next: `make ui` shows the runs, `echelon tables` lists the tables; this is the last query above:")
+    console.print(f"  {first_query(sys.argv[0], home)}", soft_wrap=True)
 
 
 def _usable(home: Path) -> Path:
@@ -159,6 +162,13 @@ def show_summary(console: Console, settings: Settings) -> None:
     size = settings.published_file.stat().st_size / 1e6
     console.print()
     console.print(f"file: {settings.published_file} ({size:.1f} MB)", soft_wrap=True)
+
+
+def first_query(program: str, home: Path | None) -> str:
+    """The command of the last sample, ready to paste into a shell: with the program as it was called."""
+    text = " ".join(line for line in statements("samples")[-1].text.splitlines() if not line.startswith("--"))
+    command = program if os.sep in program else "echelon"
+    return f'{"" if home is None else f"ECHELON_HOME={shlex.quote(str(home))} "}{command} sql "{text}"'
 
 
 def heading(console: Console, text: str) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echelon_pipeline.commands.common import out, prepared
-from echelon_pipeline.commands.render import WRITERS, Format, write_table
+from echelon_pipeline.commands.layout import write_records, write_table
+from echelon_pipeline.commands.render import WRITERS, Format
 
 if TYPE_CHECKING:
     from echelon_pipeline.domain.latest import LatestState
@@ -51,8 +52,8 @@ def latest(
     finally:
         store.close()
     rows = [_shown(state) for state in states]
-    if format_ is Format.table:
-        write_table(out(), NAMES, rows)
+    if format_ in (Format.table, Format.records):
+        (write_table if format_ is Format.table else write_records)(out(), NAMES, rows)
         out().print(f"{len(rows)} books", style="dim")
     else:
         WRITERS[format_](sys.stdout, NAMES, rows)

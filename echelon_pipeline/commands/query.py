@@ -1,13 +1,14 @@
 """``echelon sql``: runs one read-only statement on the published file.
 
-Belongs here: the options of the command. ``render.py`` turns values into text.
+Belongs here: the options of the command. ``layout.py`` prints for people, ``outputs.py`` writes files.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,14 +17,33 @@ import typer
 from typer.core import TyperCommand
 
 from echelon_pipeline.commands.common import fail, out, prepared
-from echelon_pipeline.commands.render import WRITERS, Format, write_table
+from echelon_pipeline.commands.layout import write_records, write_table
+from echelon_pipeline.commands.outputs import require_names, rows_of, write_file
+from echelon_pipeline.commands.render import WRITERS, Format
+from echelon_pipeline.errors import BadSettings, RefusedStatement
 
 if TYPE_CHECKING:
     import duckdb
 
 TABLE_ROWS = 200
-BATCH = 1_000
 _COMMENTED = re.compile(r"--[^\s=]*\s")
+
+
+class Written(StrEnum):
+    """The formats of ``echelon sql``; the last two need a file."""
+
+    table = "table"
+    records = "records"
+    csv = "csv"
+    json = "json"
+    jsonl = "jsonl"
+    md = "md"
+    parquet = "parquet"
+    xlsx = "xlsx"
+
+
+_FOR_PEOPLE = (Written.table, Written.records)
+_ONLY_FILES = (Written.parquet, Written.xlsx)
 
 
 class SqlCommand(TyperCommand):
@@ -43,13 +63,18 @@ def sql(
         Path | None, typer.Option("--file", "-f", exists=True, dir_okay=False, help="Read the statement from a file.")
     ] = None,
     format_: Annotated[
-        Format,
+        Written | None,
         typer.Option(
             "--format",
-            help="Output format. table and markdown escape control characters (\\x1b); csv and json are exact; in json "
-            "decimals, NaN and Infinity are strings.",
+            help="Output format. Default: by the name of --output, else table. table shows records if the columns do "
+            "not fit, escapes control characters (\\x1b) and shows decimals without trailing zeros; csv, json, jsonl, "
+            "md and parquet are exact: in json and jsonl decimals, NaN and Infinity are strings. xlsx has 15 digits.",
+            show_default=False,
         ),
-    ] = Format.table,
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="Write to this file and replace it.")
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -67,15 +92,41 @@ def sql(
     if (query is None) == (file is None):
         raise typer.BadParameter('give either a statement ("SELECT …") or --file')
     text = query if file is None else file.read_text(encoding="utf-8")
+    chosen = _chosen(format_, output)
     if limit is None:
-        limit = TABLE_ROWS if format_ is Format.table else 0
-    run_sql(text or "", format_, limit, database, unsafe=unsafe)
+        limit = TABLE_ROWS if chosen in _FOR_PEOPLE else 0
+    run_sql(text or "", chosen, limit, database, unsafe=unsafe, output=output)
 
 
-def run_sql(text: str, format_: Format, limit: int, database: Path | None = None, *, unsafe: bool = False) -> None:
+def _chosen(format_: Written | None, output: Path | None) -> Written:
+    """The format by the option, else by the name of the file. BadParameter if they do not fit."""
+    suffix = output.suffix.lower().removeprefix(".") if output else ""
+    files = [w.value for w in Written if w not in _FOR_PEOPLE]
+    if format_ is None:
+        if output and suffix not in files:
+            raise typer.BadParameter(
+                f"--output {output}: expected a name that ends in .{', .'.join(files)}, or --format"
+            )
+        return Written(suffix) if output else Written.table
+    if output is None and format_ in _ONLY_FILES:
+        raise typer.BadParameter(f"--format {format_.value} needs a file: --output FILE.{format_.value}")
+    if output and format_ in _FOR_PEOPLE:
+        raise typer.BadParameter(f"--output needs a format for files: {', '.join(files)}")
+    return format_
+
+
+def run_sql(
+    text: str,
+    format_: Written,
+    limit: int,
+    database: Path | None = None,
+    *,
+    unsafe: bool = False,
+    output: Path | None = None,
+) -> None:
     """Runs one statement and writes its rows. An error in the SQL is one red line and exit code 1.
 
-    Raises RefusedStatement if it is not one reading statement, unless ``unsafe``.
+    Raises RefusedStatement if it is not one reading statement; with ``unsafe`` it may be any one statement.
     """
     import duckdb
 
@@ -84,32 +135,57 @@ def run_sql(text: str, format_: Format, limit: int, database: Path | None = None
     settings = prepared()
     if not unsafe:
         require_reading(text)
+    place = database or settings.published_file
+    if output is not None and place.exists() and output.exists() and output.samefile(place):
+        raise BadSettings(f"--output {output} is the published file itself")
+    lake = None if database else settings.lake_root
     with read_published(
-        database or settings.published_file,
-        lake=None if database else settings.lake_root,
+        place,
+        lake=lake,
         memory_limit_mb=settings.memory_limit_mb,
         threads=settings.threads,
         locked=not unsafe,
     ) as connection:
         try:
-            if not duckdb.extract_statements(text):
-                raise fail('no statement: give one ("SELECT …") or --file')
-            result = connection.execute(text)
-            names = [column[0] for column in result.description or ()]
-            rows = _rows(result)
-            if format_ is Format.table:
-                shown = list(islice(rows, limit)) if limit else list(rows)
-                more = bool(limit) and next(rows, None) is not None
-                note = f"first {limit} rows; there are more: --limit 0 shows all" if more else f"{len(shown)} rows"
-                write_table(out(), names, shown)
-                out().print(note, style="dim")
+            if unsafe:
+                _require_one(text)
+            if output is not None:
+                count = write_file(output, format_.value, connection, text, limit)
+                out().print(f"{count:,} rows in {output}", soft_wrap=True)
             else:
-                WRITERS[format_](sys.stdout, names, islice(rows, limit) if limit else rows)
+                _print(format_, connection.execute(text), limit)
         except duckdb.Error as error:
-            require_whole(connection, None if database else settings.lake_root, error)
+            require_whole(connection, lake, error)
             raise fail(str(error).strip()) from None
 
 
-def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
-    while batch := result.fetchmany(BATCH):
-        yield from batch
+def _require_one(text: str) -> None:
+    import duckdb
+
+    count = len(duckdb.extract_statements(text))
+    if count == 0:
+        raise fail('no statement: give one ("SELECT …") or --file')
+    if count > 1:
+        raise RefusedStatement(f"expected one statement, got {count}")
+
+
+def _print(format_: Written, result: duckdb.DuckDBPyConnection, limit: int) -> None:
+    names = [column[0] for column in result.description or ()]
+    require_names(names, format_.value)
+    rows = rows_of(result)
+    if format_ in _FOR_PEOPLE:
+        _print_for_people(format_, names, rows, limit)
+    else:
+        WRITERS[Format(format_.value)](sys.stdout, names, islice(rows, limit) if limit else rows)
+
+
+def _print_for_people(format_: Written, names: Sequence[str], rows: Iterator[Sequence[object]], limit: int) -> None:
+    shown = list(islice(rows, limit)) if limit else list(rows)
+    more = bool(limit) and next(rows, None) is not None
+    note = ""
+    if format_ is Written.table:
+        note = write_table(out(), names, shown)
+    else:
+        write_records(out(), names, shown)
+    count = f"first {limit} rows; there are more: --limit 0 shows all" if more else f"{len(shown):,} rows"
+    out().print("; ".join(filter(None, (count, note))), style="dim")

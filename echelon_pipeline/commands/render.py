@@ -1,6 +1,7 @@
-"""Writes query results exactly, as table, csv, json or markdown.
+"""Writes query results exactly, as csv, json, JSON lines or Markdown.
 
-Belongs here: turning values into text. Decimals keep every digit of their type; no value passes through a float.
+Belongs here: formats of text for programs. Decimals keep every digit of their type; no value passes through a float.
+``layout.py`` prints for people, ``outputs.py`` writes files.
 """
 
 from __future__ import annotations
@@ -9,14 +10,10 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TextIO
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from echelon_pipeline.commands.visible import visible
 
@@ -27,9 +24,11 @@ class Format(StrEnum):
     """The format of a written result."""
 
     table = "table"
+    records = "records"
     csv = "csv"
     json = "json"
-    markdown = "markdown"
+    jsonl = "jsonl"
+    md = "md"
 
 
 def text_of(value: object) -> str:
@@ -63,23 +62,6 @@ def json_of(value: object) -> Any:
     return value.hex() if isinstance(value, bytes) else text_of(value)
 
 
-def is_number(value: object) -> bool:
-    """True if a column of such values is aligned right."""
-    return isinstance(value, int | float | Decimal | timedelta) and not isinstance(value, bool)
-
-
-def write_table(console: Console, names: Sequence[str], rows: Rows) -> None:
-    """A table as wide as the terminal. Wide values are wrapped, never cut; control characters are escaped."""
-    body = list(rows)
-    table = Table(header_style="bold")
-    for index, name in enumerate(names):
-        sample = next((row[index] for row in body if row[index] is not None), None)
-        table.add_column(Text(visible(name)), overflow="fold", justify="right" if is_number(sample) else "left")
-    for row in body:
-        table.add_row(*(Text("NULL", style="dim") if v is None else Text(visible(text_of(v))) for v in row))
-    console.print(table)
-
-
 def write_csv(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
     """RFC 4180 with a header; NULL is an empty field."""
     writer = csv.writer(stream, lineterminator="\n")
@@ -96,6 +78,13 @@ def write_json(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
     stream.write("\n]\n")
 
 
+def write_json_lines(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
+    """One object per line; decimals are strings."""
+    for row in rows:
+        record = {name: json_of(value) for name, value in zip(names, row, strict=True)}
+        stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+
+
 def write_markdown(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
     """A pipe table with escaped control characters."""
 
@@ -109,5 +98,6 @@ def write_markdown(stream: TextIO, names: Sequence[str], rows: Rows) -> None:
 WRITERS: dict[Format, Callable[[TextIO, Sequence[str], Rows], None]] = {
     Format.csv: write_csv,
     Format.json: write_json,
-    Format.markdown: write_markdown,
+    Format.jsonl: write_json_lines,
+    Format.md: write_markdown,
 }

@@ -182,6 +182,7 @@ EXTRAS = {
     "matplotlib": {"echelon_pipeline/defs/plots.py"},
     "PIL": {"echelon_pipeline/defs/plots.py", "echelon_pipeline/ops/notebooks.py"},
     "pandas": {"echelon_pipeline/reading/"},
+    "xlsxwriter": {"echelon_pipeline/commands/outputs.py"},
 }
 
 

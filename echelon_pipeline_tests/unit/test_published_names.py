@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from echelon_pipeline.commands.demo import first_query
 from echelon_pipeline.publish.catalog import PublicationInfo, Source, fill
 from echelon_pipeline.publish.macros import all_macros, needed, qualified
+from echelon_pipeline.publish.reader import require_reading
 from echelon_pipeline.sqltools.duck import connect
 from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import NOON
@@ -125,6 +129,24 @@ def test_nothing_is_stored_in_a_form_that_duckdb_before_2_cannot_read(published:
     assert [text for (text,) in stored if ONLY_SINCE_2.search(text)] == []
     assert ONLY_SINCE_2.search("SELECT if(a, b, c)")
     assert ONLY_SINCE_2.search("SELECT lead(a, 1, 0) OVER ()")
+
+
+@pytest.mark.parametrize(
+    ("program", "home", "begin"),
+    [
+        ("/usr/bin/echelon", None, ["/usr/bin/echelon", "sql"]),
+        (".venv/bin/echelon", Path("a home"), ["ECHELON_HOME=a home", ".venv/bin/echelon", "sql"]),
+        ("echelon", None, ["echelon", "sql"]),
+    ],
+)
+def test_the_query_that_the_demo_shows_can_be_pasted(
+    published: duckdb.DuckDBPyConnection, program: str, home: Path | None, begin: list[str]
+) -> None:
+    *command, query = shlex.split(first_query(program, home))
+    assert command == begin
+    require_reading(query)
+    result = published.execute(query)
+    assert [c[0] for c in result.description or ()] == ["market", "price", "chance", "change_1d", "volume_24h"]
 
 
 @pytest.mark.parametrize(

@@ -167,13 +167,13 @@ def test_echelon_settings_shows_values_with_their_origin_and_no_secret(
     assert code == 0
     assert "do-not-print" not in output
     rows = {
-        line.split()[1]: line.split()
+        line.split()[0]: line.split()
         for line in CliRunner().invoke(app, ["settings"]).output.splitlines()
         if "ECHELON" in line
     }
-    assert rows["ECHELON_BUILDER_CODE"][3:-1] == [CODE, "│", "home"]
-    assert rows["ECHELON_THREADS"][3:-1] == ["3", "│", "environment"]
-    assert rows["ECHELON_HTTP_RETRIES"][3:-1] == ["5", "│", "default"]
+    assert rows["ECHELON_BUILDER_CODE"][1:] == [CODE, "home"]
+    assert rows["ECHELON_THREADS"][1:] == ["3", "environment"]
+    assert rows["ECHELON_HTTP_RETRIES"][1:] == ["5", "default"]
 
 
 def test_echelon_settings_accept_reports_its_changes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
