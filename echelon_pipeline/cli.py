@@ -20,6 +20,7 @@ from echelon_pipeline.commands import (
     listeners,
     query,
     rederive,
+    report,
     serve,
     stream,
     tables,
@@ -62,6 +63,7 @@ app.command()(work.refresh)
 app.command()(work.publish)
 app.command(cls=query.SqlCommand)(query.sql)
 app.command()(tables.tables)
+app.add_typer(report.app, name="report")
 app.command()(stream.record)
 app.add_typer(listeners.app, name="listeners")
 app.command()(work.derive)

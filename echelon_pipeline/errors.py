@@ -16,6 +16,7 @@ Messages never contain secrets, headers or URLs with credentials.
     │   ├── RuleViolation  staged rows break a table's rules; nothing was committed
     │   ├── BadImport      a bulk file lacks columns or has the wrong ones
     │   ├── MartsFailed    marts could not be built and keep their last version
+    │   ├── NotComplete    a month cannot be marked final
     │   ├── RefusedStatement   not a single statement that only reads
     │   ├── BadQuery       an argument or a statement of a reader is wrong
     │   ├── NewerLake      a table was written by newer code
@@ -105,6 +106,10 @@ class MartsFailed(Permanent):
         self.reasons = dict(reasons)
         self.broken = frozenset(broken)
         super().__init__("; ".join(f"{name}: {reason}" for name, reason in self.reasons.items()))
+
+
+class NotComplete(Permanent):
+    """A month cannot be marked final; the message says what is missing or open."""
 
 
 class RefusedStatement(Permanent):

@@ -13,6 +13,8 @@
     imports.py         import
     query.py           sql
     tables.py          tables
+    report.py          report
+    workbook.py        Excel files
     latest.py          latest
     configuration.py   settings
     health.py          doctor

@@ -38,6 +38,8 @@ def keys_of(table: str) -> list[dg.AssetKey]:
     if known.reported_with:
         return keys_of(known.reported_with)
     first, *others = known.fed_by
+    if first is Feeder.COMMAND:  # no asset writes it
+        return []
     if first not in OF_VENUES:
         return [dg.AssetKey(table.split("."))]
     return [dg.AssetKey(core_key(venue.name, table)) for venue in feeding(first)] + _others(others)

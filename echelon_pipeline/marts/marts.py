@@ -30,6 +30,7 @@ from echelon_pipeline.lake.delta import TableVersion, empty_select
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts import quality
 from echelon_pipeline.settings import Settings
+from echelon_pipeline.settings.scope import WEEKDAYS
 from echelon_pipeline.sqltools.generated_macros import generated_macros, macro_folders
 from echelon_pipeline.sqltools.statements import Statement, statements
 from echelon_pipeline.sqltools.text import literal, typed
@@ -120,6 +121,7 @@ def settings_params(settings: Settings, now: datetime) -> dict[str, Any]:
         "short_days": settings.trend_short_days,
         "long_days": settings.trend_long_days,
         "builder_codes": list(settings.builder_codes),
+        "week_start": WEEKDAYS.index(settings.builder_week_start) + 1,
         "late_hours": settings.late_hours,
         "stale_hours": settings.stale_hours,
         "max_unread_share": settings.max_unread_share,

@@ -20,6 +20,7 @@
     dagster_home.py    the folder of Dagster's records
     run_queue.py       the queue of runs, whose limits count all of them
     instance_file.py   checks Dagster's configuration file
+    builder_report.py  the report of builder codes about one month
     docgen.py          docs/settings.md, docs/tables.md, docs/importing.md
     answers.py         docs/analyst.md
     notebooks.py       the Jupyter notebook and the pictures of the docs

@@ -34,6 +34,7 @@ def env_names() -> dict[str, str]:
 SHAPES_DATA = (
     "now",
     "builder_code",
+    "builder_week_start",
     "max_instruments",
     "kalshi_max_instruments",
     "min_volume",

@@ -6,10 +6,14 @@ Belongs here: fields, their checks, and properties computed from them alone.
 from __future__ import annotations
 
 import re
+from typing import Literal, get_args
 
 from pydantic import Field, field_validator
 
 from echelon_pipeline.settings.group import Group, listed
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[str, ...] = get_args(Weekday)
 
 
 class ScopeSettings(Group):
@@ -17,6 +21,10 @@ class ScopeSettings(Group):
 
     builder_code: str | None = Field(
         None, description="Builder code(s), 0x and 64 hex digits, comma-separated; their fills are ingested."
+    )
+    builder_week_start: Weekday = Field(
+        "monday",
+        description="Weekday on which weeks of mart.builder_report begin: that of the programme's calendar.",
     )
     max_instruments: int = Field(
         500,
@@ -69,9 +77,18 @@ class ScopeSettings(Group):
     @field_validator("builder_code")
     @classmethod
     def _codes(cls, value: str | None) -> str | None:
-        for code in listed(value):
+        codes = listed(value)
+        for number, code in enumerate(codes, start=1):
+            which = f"code {number} of {len(codes)}"
             if not re.fullmatch(r"0[xX][0-9a-fA-F]{64}", code):
-                raise ValueError("a builder code is 0x and 64 hexadecimal digits; several are separated by commas")
+                raise ValueError(
+                    f"a builder code is 0x and 64 hexadecimal digits, several are separated by commas; {which} is not: "
+                    f"it has {len(code)} characters"
+                )
+            if int(code, 16) == 0:
+                raise ValueError(f"{which} is the zero code, which orders without a builder have")
+            if code.lower() in (c.lower() for c in codes[: number - 1]):
+                raise ValueError(f"{which} is there twice")
         return value
 
     @property

@@ -7,6 +7,7 @@
     trading.py       daily prices, trades, fills, resolutions
     parlays.py       combos and their legs
     builders.py      the builder programme
+    builder_report.py  the report of builder codes, and its final months
     books.py         order books
     listeners.py     listeners and their intents
     own.py           quotes and account events of streams
@@ -26,6 +27,7 @@ rows.
 
 from echelon_pipeline.tables.book_marts import BOOK_MARTS
 from echelon_pipeline.tables.books import BOOK_TABLES
+from echelon_pipeline.tables.builder_report import BUILDER_REPORT_TABLES
 from echelon_pipeline.tables.builders import BUILDER_TABLES
 from echelon_pipeline.tables.daily import DAILY_TABLES
 from echelon_pipeline.tables.derived import DERIVED_TABLES
@@ -57,6 +59,7 @@ TABLES: dict[str, Table] = {
         *OVERVIEW_TABLES,
         *TREND_TABLES,
         *BUILDER_TABLES,
+        *BUILDER_REPORT_TABLES,
         *QUALITY_TABLES,
         *BOOK_TABLES,
         *LISTENER_TABLES,

@@ -50,6 +50,7 @@ VENUE_RANKING = Table(
 
 BUILDER_LEGS = Table(
     name="core.builder_legs",
+    version=2,
     about="One row is one order leg of a configured builder code, with its contribution to volume and fees.",
     grain="venue leg id",
     columns=(
@@ -60,9 +61,11 @@ BUILDER_LEGS = Table(
         INSTRUMENT,
         Column("match_id", T.TEXT, "transaction and taker order; the leg's own id if it names none", nullable=False),
         Column("role", T.TEXT, "maker or taker", nullable=False),
+        Column("side", T.TEXT, "buy or sell, of the traded outcome; NULL if the venue did not say"),
         Column("wallet", T.TEXT, "the order's maker address, lower case; NULL for the venue's own contracts"),
         Column("state", T.TEXT, "settled, open (a leg of the match is not final yet) or excluded (failed, retrying)",
                nullable=False),
+        Column("notional_usd", T.MONEY, "of the leg itself: fees are charged on it", unit="USD"),
         Column("contracts", T.SIZE, "contribution to the volume of its code; 0 if the match's taker leg is counted",
                nullable=False, unit="contracts"),
         Column("volume_usd", T.MONEY, "contribution to the volume of its code; 0 if the match's taker leg is counted",

@@ -108,9 +108,17 @@ class Feeder(StrEnum):
     STATEMENT = "statement"  # one statement of sql/core or sql/marts
     REFRESH = "refresh"  # the refresh that computes the tables of statements
     REDERIVATION = "rederivation"  # derives tables again from raw
+    COMMAND = "command"  # a person, with a command
 
 
-OF_VENUES = frozenset(Feeder) - {Feeder.STATE, Feeder.UNITS, Feeder.STATEMENT, Feeder.REFRESH, Feeder.REDERIVATION}
+OF_VENUES = frozenset(Feeder) - {
+    Feeder.STATE,
+    Feeder.UNITS,
+    Feeder.STATEMENT,
+    Feeder.REFRESH,
+    Feeder.REDERIVATION,
+    Feeder.COMMAND,
+}
 
 
 class Cycle(StrEnum):

@@ -147,13 +147,19 @@ def test_an_unknown_book_has_no_cost_and_a_stale_one_says_so() -> None:
     )
 
 
-def test_fees_follow_the_schedule_known_then_and_never_a_later_one() -> None:
+def test_fees_follow_the_schedule_known_then_and_a_later_one_only_if_it_is_the_first_and_marked() -> None:
     fees = [version(BOOK, 10, "0.07"), version(BOOK, 20, "0.035"), version(BOOK, 30, None)]
     with books(book(0, 60), fees=fees) as connection:
         found = [cost(connection, 10, "buy", s) for s in (5, 10, 25, 35)]
-    assert [r["fee_usd"] for r in found] == [None, Decimal("0.1706"), Decimal("0.0853"), None]
-    assert [r["total_usd"] is None for r in found] == [r["fee_reason"] is not None for r in found]
-    assert [r["fee_reason"] is None for r in found] == [False, True, True, False]
+    assert [r["fee_usd"] for r in found] == [Decimal("0.1706"), Decimal("0.1706"), Decimal("0.0853"), None]
+    assert [r["fee_known_at"] for r in found] == [at(10), at(10), at(20), at(30)]
+    assert [r["fee_reason"] for r in found] == [
+        "the first known fee schedule is of a later time",
+        None,
+        None,
+        "no fee schedule is known",
+    ]
+    assert [r["total_usd"] is None for r in found] == [False, False, False, True]
     assert {r["notional_usd"] for r in found} == {Decimal("4.2")}
 
 

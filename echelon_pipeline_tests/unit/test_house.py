@@ -182,7 +182,7 @@ EXTRAS = {
     "matplotlib": {"echelon_pipeline/defs/plots.py"},
     "PIL": {"echelon_pipeline/defs/plots.py", "echelon_pipeline/ops/notebooks.py"},
     "pandas": {"echelon_pipeline/reading/"},
-    "xlsxwriter": {"echelon_pipeline/commands/outputs.py"},
+    "xlsxwriter": {"echelon_pipeline/commands/outputs.py", "echelon_pipeline/commands/workbook.py"},
 }
 
 

@@ -174,10 +174,13 @@ def test_builder_codes_are_separated_by_commas() -> None:
             (
                 "ECHELON_BUILDER_CODE",
                 v,
-                "a builder code is 0x and 64 hexadecimal digits; several are separated by commas",
+                "a builder code is 0x and 64 hexadecimal digits, several are separated by commas; code . of . is not",
             )
             for v in ("zzz", "0xa", CODE[2:], CODE + "0", f"{CODE} {OTHER}", f"{CODE},0x" + "g" * 64)
         ),
+        ("ECHELON_BUILDER_CODE", f"{CODE},{OTHER[:-1]}", "code 2 of 2 is not: it has 65 characters"),
+        ("ECHELON_BUILDER_CODE", f"{CODE},0x{0:064x}", "code 2 of 2 is the zero code"),
+        ("ECHELON_BUILDER_CODE", f"{OTHER},{OTHER.lower()}", "code 2 of 2 is there twice"),
         *(
             ("ECHELON_UI_HOSTS", v, "without scheme, port and path")
             for v in ("http://x", "x:3000", "x/", "a b", "a,http://b", "user@x", "[::1]:3000", "*", "-x")

@@ -12,7 +12,7 @@
 -- column contracts: as asked
 -- column filled_contracts: contracts that the stored levels have; NULL without a book
 -- column missing_contracts: contracts that they do not have
--- column missing_reason: no_book; stored_levels_end: the book has more levels than are stored; book_has_no_more
+-- column missing_reason: too_thin: the whole side has less; beyond_levels: it has more levels than the 25 stored ones; no_book
 -- column levels: number of levels taken
 -- column best_price: price of the first level, of the traded outcome [USD]
 -- column worst_price: price of the last level taken [USD]
@@ -22,14 +22,15 @@
 -- column total_usd: what is paid with fees, or received after fees
 -- column mid: of the traded outcome [USD]
 -- column over_mid_usd: cost above the value at the mid, without fees
--- column fee_rate: rate of the fee schedule known at that time
--- column fee_reason: why fee_usd is NULL
+-- column fee_rate: rate of the fee schedule
+-- column fee_known_at: since when the fee schedule is known
+-- column fee_reason: why fee_usd is NULL, or that the first known fee schedule is of a later time
 -- side: buy or sell; outcome: 0 (Kalshi: yes), or 1, whose asks are the bids of outcome 0 at 1 - price. One fill per
 -- level: venues round the fee of each fill, so several makers at a level may cost a step more. If the stored levels do
--- not have the size, missing_contracts is more than 0 and the average price and all amounts are NULL; missing_reason:
--- too_thin (the whole side has less), beyond_levels (it has more levels than the 25 stored ones), no_book. Fees follow the
--- schedule known at that time (core.instrument_history), never a later one; if it is unknown, fee_usd and total_usd are
--- NULL. state and reason are those of the book: a stale book has a cost, an unknown one has none.
+-- not have the size, missing_contracts is more than 0 and the average price and all amounts are NULL. Fees follow the
+-- schedule known at that time (core.instrument_history); if the first known one is later, it is used and fee_reason says
+-- so; without any, fee_usd and total_usd are NULL. state and reason are those of the book: a stale book has a cost, an
+-- unknown one has none.
 CREATE MACRO core.cost_of(instrument, t, contracts, side, outcome := 0) AS TABLE
     WITH asked AS (
         SELECT
@@ -76,10 +77,10 @@ CREATE MACRO core.cost_of(instrument, t, contracts, side, outcome := 0) AS TABLE
     ),
 
     fees AS (
-        SELECT venue, fee_rate, fee_schedule
+        SELECT venue, fee_rate, fee_schedule, valid_from
         FROM core.instrument_history
-        WHERE instrument_id = instrument AND valid_from <= CAST(t AS TIMESTAMPTZ)
-        ORDER BY valid_from DESC
+        WHERE instrument_id = instrument
+        ORDER BY valid_from > CAST(t AS TIMESTAMPTZ), abs(epoch_us(valid_from) - epoch_us(CAST(t AS TIMESTAMPTZ)))
         LIMIT 1
     ),
 
@@ -109,6 +110,8 @@ CREATE MACRO core.cost_of(instrument, t, contracts, side, outcome := 0) AS TABLE
         SELECT
             a.*,
             w.*,
+            (SELECT any_value(fee_rate) FROM fees) AS fee_rate,
+            (SELECT any_value(valid_from) FROM fees) AS fee_known_at,
             w.filled = a.wanted AS is_filled,
             CASE WHEN takes_asks THEN a.ask_levels > length(a.ask_prices) ELSE a.bid_levels > length(a.bid_prices) END AS has_more,
             CASE a.outcome_index WHEN 0 THEN a.mid ELSE 1 - a.mid END AS own_mid,
@@ -144,6 +147,10 @@ CREATE MACRO core.cost_of(instrument, t, contracts, side, outcome := 0) AS TABLE
         own_mid AS mid,
         CASE WHEN is_filled THEN fits(sign * (CAST(notional_usd AS DECIMAL(20, 6)) - notional(own_mid, wanted))) END
             AS over_mid_usd,
-        (SELECT any_value(fee_rate) FROM fees) AS fee_rate,
-        CASE WHEN is_filled AND fee_usd IS NULL THEN 'no fee schedule was known at that time' END AS fee_reason
+        fee_rate,
+        fee_known_at,
+        CASE
+            WHEN is_filled AND fee_usd IS NULL THEN 'no fee schedule is known'
+            WHEN is_filled AND fee_known_at > as_of_at THEN 'the first known fee schedule is of a later time'
+        END AS fee_reason
     FROM judged
