@@ -14,6 +14,7 @@
     listening.py    the job of a listener's shift, and the sensor that starts shifts
     executor.py     runs all steps in one process, which a signal ends
     hooks.py        tags a run when a step fails
+    measures.py     numbers of materializations
     references.py   links to the source
     report.py       metadata of definitions and of materializations
     plots.py        plots in metadata

@@ -11,6 +11,7 @@ from echelon_pipeline.defs.assets.closing import PUBLISHED, require_built
 from echelon_pipeline.defs.assets.mirror import MIRROR, mirror
 from echelon_pipeline.defs.hooks import say_failure_class
 from echelon_pipeline.ingest.newer_parsers import rederive_stale
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.ops.dagster_home import WORK
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
@@ -28,8 +29,9 @@ def refresh_marts(context: dg.OpExecutionContext, warehouse: Resource) -> int:
         rederived = rederive_stale(warehouse.session(context.run_id), warehouse.settings().rederive_days)
         for line in rederived.sentences():
             context.log.info(line)
+        lake = Lake.of(warehouse.settings())
         for built in guarded_refresh(warehouse.settings(), run_id=context.run_id).run():
-            context.log_event(report.built_part(built))
+            context.log_event(report.built_part(lake, built))
             parts += 1
     return parts
 

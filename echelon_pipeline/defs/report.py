@@ -14,8 +14,10 @@ from typing import Any
 import dagster as dg
 
 from echelon_pipeline.defs.feeders import tags_of
+from echelon_pipeline.defs.measures import Stopwatch, requests, stored
 from echelon_pipeline.defs.references import statement_links
 from echelon_pipeline.errors import RuleViolation
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.marts.builds import ALL
 from echelon_pipeline.marts.refresh import Built
@@ -71,8 +73,8 @@ def spec_of(
     )
 
 
-def run_metadata(counts: Counts, table: str) -> dict[str, Any]:
-    """The counts of a unit of work for one table, and its requests to the venue."""
+def run_metadata(counts: Counts, table: str, watch: Stopwatch) -> dict[str, Any]:
+    """What a unit of work did for one table: counts, requests to the venue, seconds."""
     shown: dict[str, Any] = {
         "rows_staged": counts.staged.get(table, 0),
         "rows_new": counts.new.get(table, 0),
@@ -83,9 +85,9 @@ def run_metadata(counts: Counts, table: str) -> dict[str, Any]:
         "dead_letters": counts.dead_letters,
         "unread_rows": counts.unread_rows,
         "pages": counts.pages,
+        "seconds": watch.seconds,
+        **requests(counts),
     }
-    if counts.requests:
-        shown["requests"] = dg.MetadataValue.json(dict(counts.requests))
     if counts.notes:
         shown["notes"] = "; ".join(dict.fromkeys(counts.notes))
     if counts.absent:
@@ -93,21 +95,20 @@ def run_metadata(counts: Counts, table: str) -> dict[str, Any]:
     return shown
 
 
-def table_state(session: Session, table: str, venue: str | None, days: Sequence[date] = ()) -> dict[str, Any]:
-    """Row count and a small preview of a table's current rows (of a venue, of some days)."""
+def table_state(session: Session, table: str, venue: str | None, day: date | None = None) -> dict[str, Any]:
+    """A small preview of a table's current rows (of a venue, of a day), with their number and bytes."""
     where: dict[str, Sequence[object]] = {}
     if venue is not None:
         where["venue"] = [venue]
-    if days and "date" in TABLES[table].partition_by:
-        where["date"] = list(days)
+    if day is not None:
+        where["date"] = [day]
     scan = session.lake.scan(table, where=where)
     with session.duck() as connection:
-        count = connection.execute(f"SELECT count(*) FROM ({scan})").fetchone()
         cursor = connection.execute(f"SELECT * FROM ({scan}) LIMIT {PREVIEW_ROWS}")
         names = [d[0] for d in cursor.description or []]
         rows = cursor.fetchall()
-    key = "dagster/partition_row_count" if days else "dagster/row_count"
-    return {key: int(count[0]) if count else 0, "preview": dg.MetadataValue.md(_markdown(names, rows))}
+    measured = stored(session.lake, table, venue, {"date": day} if day is not None else None)
+    return {**measured, "preview": dg.MetadataValue.md(_markdown(names, rows))}
 
 
 def _markdown(names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -189,13 +190,13 @@ def built_result(key: Sequence[str], failed: str, emptied: str = "") -> dg.Asset
     )
 
 
-def built_part(built: Built) -> dg.AssetMaterialization:
+def built_part(lake: Lake, built: Built) -> dg.AssetMaterialization:
     """The materialization of a part of a mart: a day, or the whole mart."""
-    dated = built.part != ALL
+    day = None if built.part == ALL else date.fromisoformat(built.part)
     return dg.AssetMaterialization(
         asset_key=built.table.split("."),
-        partition=built.part if dated else None,
-        metadata={"dagster/partition_row_count" if dated else "dagster/row_count": built.rows},
+        partition=built.part if day else None,
+        metadata=stored(lake, built.table, part={"date": day} if day else None),
     )
 
 

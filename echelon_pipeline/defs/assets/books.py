@@ -1,12 +1,12 @@
 """Order books by UTC hour: the export of listeners and intents, and the tables derived from recorded segments."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key
+from echelon_pipeline.defs.measures import Stopwatch, stored
 from echelon_pipeline.defs.partitions import hours_of
 from echelon_pipeline.defs.report import Materialized, Reported
 from echelon_pipeline.lake.session import Counts, Venue
@@ -33,12 +33,14 @@ _LISTENER_KEYS = {name: name.split(".") for name in (LISTENERS, INTENTS)}
 )
 def core_listeners(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Materialized]:
     """Exports listeners and intents if they changed."""
-    session = warehouse.session(context.run.run_id)
+    watch, session = Stopwatch(), warehouse.session(context.run.run_id)
     with classified():
         counts = export_listeners(session)
     for name, key in _LISTENER_KEYS.items():
         state = report.table_state(session, name, None)
-        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**report.run_metadata(counts, name), **state})
+        yield dg.MaterializeResult(
+            asset_key=dg.AssetKey(key), metadata={**report.run_metadata(counts, name, watch), **state}
+        )
 
 
 def capture_key(venue: Venue) -> dg.AssetKey:
@@ -90,19 +92,23 @@ def _books(hours: dg.HourlyPartitionsDefinition, venue: Venue) -> dg.AssetsDefin
     )
     def books(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Reported]:
         session = warehouse.session(context.run.run_id)
-        total, share = Counts(), None
+        total, share, owned = Counts(), None, hours_of(context)
         try:
             with classified():
                 now, intents = present(session.settings), intents_of(session, venue)
-                owned = hours_of(context)
                 note_begin(session.settings, hour=owned[0])
                 for starts_at in owned:
                     intended = intents(starts_at, starts_at + HOUR)
-                    hour = hour_of(session, venue, starts_at, intended, now)
+                    watch, hour = Stopwatch(), hour_of(session, venue, starts_at, intended, now)
                     counts = derive_hour(session, hour)
                     share = valid_share(session, hour)
                     for name, key in keys.items():
-                        metadata = {"dagster/partition_row_count": counts.staged[name], "is_over": hour.is_over}
+                        metadata = {
+                            **stored(session.lake, name, venue, {"date": starts_at.date(), "hour": starts_at.hour}),
+                            "frames": counts.objects,
+                            "seconds": watch.seconds,  # of all tables of the hour
+                            "is_over": hour.is_over,
+                        }
                         context.add_asset_metadata(metadata, asset_key=key, partition_key=starts_at.strftime(HOUR_KEY))
                     total.add(counts)
         except dg.Failure as failure:
@@ -112,8 +118,7 @@ def _books(hours: dg.HourlyPartitionsDefinition, venue: Venue) -> dg.AssetsDefin
             checks = [report.rules_passed(name, key.path, total)]
             if key == snapshots:
                 checks.append(_covered(key, share))
-            totals: dict[str, Any] = {"rows": total.staged.get(name, 0), "frames": total.objects}
-            yield dg.MaterializeResult(asset_key=key, metadata=totals, check_results=checks)
+            yield dg.MaterializeResult(asset_key=key, check_results=checks)
 
     return books
 

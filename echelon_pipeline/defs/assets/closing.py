@@ -9,6 +9,7 @@ import dagster as dg
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.assets.marts import mart_key
 from echelon_pipeline.defs.feeders import last_of_run, publication_deps
+from echelon_pipeline.defs.measures import Stopwatch
 from echelon_pipeline.defs.references import statement_links
 from echelon_pipeline.defs.report import Materialized
 from echelon_pipeline.errors import MartsFailed
@@ -96,6 +97,7 @@ def _published() -> dg.AssetsDefinition:
             metadata |= {
                 "path": dg.MetadataValue.path(str(done.path)),
                 "tables": len(done.tables),
+                "bytes": done.path.stat().st_size,
                 "seconds": round(done.seconds, 3),
             }
             metadata["stale"] = dg.MetadataValue.json(done.stale)
@@ -123,16 +125,14 @@ def lake_maintenance(warehouse: Resource) -> Materialized:
     """One row is one table of the lake, compacted, without files that no kept publication names.
 
     Also derives a bounded number of days of an older parser version again."""
-    settings = warehouse.settings()
+    watch, settings = Stopwatch(), warehouse.settings()
     with classified():
         done = maintain(settings)
         expired = expire_recordings(warehouse.session(), datetime.now(UTC))
         rederived = rederive_stale(warehouse.session(), settings.rederive_days)
-    counts = {**done.as_dict(), "recordings_deleted_bytes": expired}
+    counts = {**done.as_dict(), "recordings_deleted_bytes": expired, "seconds": watch.seconds}
     stale = "\n".join(rederived.sentences()) or "none"
-    return dg.MaterializeResult(
-        metadata={"done": dg.MetadataValue.json(counts), "days_of_an_older_parser": dg.MetadataValue.text(stale)}
-    )
+    return dg.MaterializeResult(metadata={**counts, "days_of_an_older_parser": dg.MetadataValue.text(stale)})
 
 
 def closing_assets() -> list[dg.AssetsDefinition]:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key
+from echelon_pipeline.defs.measures import Stopwatch, add_days
 from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Reported
@@ -48,7 +49,7 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
     )
     def daily(context: dg.AssetExecutionContext, warehouse: Resource, config: DayConfig) -> Iterator[Reported]:
         session = warehouse.session(context.run.run_id)
-        owned = days_of(context)
+        watch, owned = Stopwatch(), days_of(context)
         try:
             with classified():
                 note_begin(session.settings, day=min(owned[0], partition_begin(session.settings)[0]))
@@ -59,13 +60,10 @@ def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -
         except dg.Failure as failure:
             yield from report.rules_failed(failure, {table: key})
             raise
-        for day in owned:
-            context.add_asset_metadata(
-                report.table_state(session, table, venue.name, [day]), asset_key=key, partition_key=str(day)
-            )
+        by_day = {day: report.table_state(session, table, venue.name, day) for day in owned}
+        add_days(context, dg.AssetKey(key), owned, by_day, report.run_metadata(counts, table, watch))
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
-            metadata=report.run_metadata(counts, table),
             check_results=[
                 report.rules_passed(table, key, counts),
                 report.parsed_result(key, counts, session.settings.max_unread_share),

@@ -6,6 +6,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import LISTED, core_key
+from echelon_pipeline.defs.measures import Stopwatch
 from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Materialized, Reported
 from echelon_pipeline.ingest import main
@@ -49,10 +50,10 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
     def listings(
         context: dg.AssetExecutionContext, warehouse: Resource, config: ListingConfig
     ) -> Iterator[Materialized]:
-        session = warehouse.session(context.run.run_id)
+        watch, session = Stopwatch(), warehouse.session(context.run.run_id)
         with classified():
             counts = main.fetch(session, venue, main.as_mode(config.mode))
-        metadata = report.run_metadata(counts, "raw.objects")
+        metadata = report.run_metadata(counts, "raw.objects", watch)
         checks = [report.available_result(key, counts)]
         yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=metadata, check_results=checks)
 
@@ -70,7 +71,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name=f"core_{venue}_instruments", specs=specs, check_specs=checks)
     def instruments(context: dg.AssetExecutionContext, warehouse: Resource, config: DeriveConfig) -> Iterator[Reported]:
-        session = warehouse.session(context.run.run_id)
+        watch, session = Stopwatch(), warehouse.session(context.run.run_id)
         try:
             with classified():
                 counts = main.derive(session, venue, again=config.again)
@@ -84,7 +85,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
                 results.append(report.parsed_result(key, counts, session.settings.max_unread_share))
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
-                metadata=report.run_metadata(counts, table) | report.table_state(session, table, venue),
+                metadata=report.run_metadata(counts, table, watch) | report.table_state(session, table, venue),
                 check_results=results,
             )
 

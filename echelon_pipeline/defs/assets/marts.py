@@ -7,6 +7,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import extra_deps, keys_of
+from echelon_pipeline.defs.measures import Stopwatch, add_days, stored
 from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Reported
@@ -37,7 +38,7 @@ def _spec(mart: Mart) -> dg.AssetSpec:
         mart.name,
         mart.name.split("."),
         deps=[*(key for table in mart.awaited for key in keys_of(table)), *extra_deps(mart.name)],
-        about=f"{header['about'].capitalize()}. Computed by `sql/{mart.statement.name}.sql`.",
+        about=f"{header['about'][:1].upper()}{header['about'][1:]}. Computed by `sql/{mart.statement.name}.sql`.",
         statements=[mart.statement.name],
     )
     return spec.replace_attributes(
@@ -61,6 +62,7 @@ def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDef
     )
     def build(context: dg.AssetExecutionContext, warehouse: Resource, config: MartConfig) -> Iterator[Reported]:
         days: Sequence[date] | None = days_of(context) if mart.is_dated else None
+        watch = Stopwatch()
         with classified():
             settings = warehouse.settings()
             refresh = guarded_refresh(settings, run_id=context.run.run_id)
@@ -80,23 +82,22 @@ def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDef
         ]
         if failed or (emptied and not built):
             for part in built:  # before the failure; the other days keep their last version
-                context.log_event(report.built_part(part))
+                context.log_event(report.built_part(Lake.of(settings), part))
             yield from checks
             return
         with classified():
             session = warehouse.session()
-            state, plot = report.table_state(session, mart.name, None), plot_of(session, mart.name)
-        for part in built if mart.is_dated else ():
-            rows = {"dagster/partition_row_count": part.rows}
-            context.add_asset_metadata(rows, asset_key=key, partition_key=part.part)
-        if days:  # Dagster stores the result's metadata with every day of the run, and a plot is large
-            context.add_asset_metadata(plot, asset_key=key, partition_key=str(max(days)))
-            plot = {}
-        yield dg.MaterializeResult(
-            asset_key=dg.AssetKey(key),
-            metadata={"parts_built": len(built), "rows_built": sum(b.rows for b in built), **state, **plot},
-            check_results=checks,
-        )
+            of_run = {
+                "parts_built": len(built),
+                "rows_built": sum(b.rows for b in built),
+                "seconds": watch.seconds,
+                **report.table_state(session, mart.name, None),
+                **plot_of(session, mart.name),
+            }
+            by_day = {day: stored(session.lake, mart.name, part={"date": day}) for day in days or ()}
+        if days:
+            add_days(context, dg.AssetKey(key), days, by_day, of_run)
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={} if days else of_run, check_results=checks)
 
     return build
 

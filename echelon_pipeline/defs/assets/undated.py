@@ -6,6 +6,7 @@ import dagster as dg
 
 from echelon_pipeline.defs import report
 from echelon_pipeline.defs.feeders import core_key, feeder_key
+from echelon_pipeline.defs.measures import Stopwatch
 from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Reported
 from echelon_pipeline.ingest import main
@@ -51,6 +52,7 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
         pool=venue.pool,
     )
     def asked(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Reported]:
+        watch = Stopwatch()
         try:
             with classified():
                 counts = work(warehouse.session(context.run.run_id), venue.name)
@@ -59,7 +61,7 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
             raise
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(key),
-            metadata=report.run_metadata(counts, table),
+            metadata=report.run_metadata(counts, table, watch),
             check_results=[report.rules_passed(table, key, counts), report.available_result(key, counts)],
         )
 
