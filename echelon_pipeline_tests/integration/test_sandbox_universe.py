@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from bisect import bisect_left
 from datetime import datetime
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 
 from echelon_pipeline.sandbox.polymarket.clob_views import book_hash
 from echelon_pipeline.sandbox.universe.catalog import DAY
+from echelon_pipeline.sandbox.universe.markets import market_text
 from echelon_pipeline.sandbox.universe.paths import HIGHEST, LOWEST, Shape, mid, mids
 from echelon_pipeline.sandbox.universe.randomness import Scramble, bits_at, mix
+from echelon_pipeline.sandbox.universe.wording import VenueName, event_title, market_title
 from echelon_pipeline_tests.clients.local import KALSHI, Local, universe
 
 WORDS = st.integers(min_value=0, max_value=2**32 - 1)
@@ -226,9 +229,37 @@ def test_combos_pay_the_product_of_their_legs(sandbox: Local) -> None:
         assert abs(Decimal(market["settlement_value_dollars"]) - product) < Decimal("0.0005")
 
 
-def test_some_questions_exist_on_both_venues(sandbox: Local) -> None:
+def test_some_questions_exist_on_both_venues_each_in_its_venues_words(sandbox: Local) -> None:
     kalshi = {e["title"] for e in sandbox.pages(f"{KALSHI}/events", "events", limit=200)}
     polymarket = {m["events"][0]["title"] for m in _gamma(sandbox)}
-    shared = kalshi & polymarket
+    both = [t for t in (e.topic for e in universe().kalshi.events if not e.legs) if t.on_polymarket]
+    shared = [t for t in both if event_title(t, "kalshi") in kalshi and event_title(t, "polymarket") in polymarket]
     assert len(shared) > 10
     assert len(shared) < min(len(kalshi), len(polymarket))
+    for topic in shared:
+        if topic.family.style in ("ladder", "range"):
+            strikes = [market_text(topic, n, 9) for n in range(9)]
+            assert len({(s.floor, s.cap) for s in strikes}) == len({s.label for s in strikes}) == 9
+
+
+@pytest.mark.parametrize("venue", ["kalshi", "polymarket"])
+def test_titles_of_an_events_markets_differ_and_have_no_open_place(venue: VenueName) -> None:
+    made = getattr(universe(), venue)
+    for event in (e for e in made.events if not e.legs):
+        texts = [market_text(event.topic, n, event.count) for n in range(event.count)]
+        titles = [event_title(event.topic, venue), *(market_title(event.topic, text, venue) for text in texts)]
+        assert not [t for t in titles if "{" in t or "  " in t or t != t.strip()]
+        names = [(title, text.label) for title, text in zip(titles[1:], texts, strict=True)]
+        assert len(set(names)) == event.count
+        assert len({text.suffix for text in texts}) == event.count
+
+
+def test_buckets_of_a_range_touch_each_other() -> None:
+    topic = next(e.topic for e in universe().kalshi.events if not e.legs and e.topic.ticker.startswith("KXHIGH"))
+    buckets = [market_text(topic, n, 6) for n in range(6)]
+    assert (buckets[0].floor, buckets[-1].cap) == (None, None)
+    assert buckets[1].floor == buckets[0].cap
+    assert buckets[-1].floor == buckets[-2].cap
+    for low, high in itertools.pairwise(buckets[1:-1]):
+        assert low.cap is not None
+        assert high.floor == low.cap + 1

@@ -9,6 +9,7 @@ from typing import Any
 
 from echelon_pipeline.sandbox.server.wire import iso
 from echelon_pipeline.sandbox.universe.catalog import COMBO_SERIES, DAY, SERIES
+from echelon_pipeline.sandbox.universe.wording import series_title
 
 Obj = dict[str, Any]
 
@@ -25,7 +26,7 @@ def _series(ticker: str, number: int, now: int) -> Obj:
     return {
         "ticker": ticker,
         "frequency": family.frequency,
-        "title": f"{family.name.replace('_', ' ').capitalize()}: {about}",
+        "title": series_title(family.name, about),
         "category": family.category,
         "categories": [family.category],
         "tags": list(family.tags) or None,

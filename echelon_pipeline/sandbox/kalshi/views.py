@@ -17,6 +17,7 @@ from echelon_pipeline.sandbox.universe.names import KalshiNames
 from echelon_pipeline.sandbox.universe.paths import ONE
 from echelon_pipeline.sandbox.universe.trades import is_block
 from echelon_pipeline.sandbox.universe.universe import Event, Universe
+from echelon_pipeline.sandbox.universe.wording import event_title, short_date
 
 Obj = dict[str, Any]
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -42,8 +43,8 @@ class KalshiViews:
         body: Obj = {
             "event_ticker": self.names.events[number],
             "series_ticker": self.names.series(event),
-            "title": self._combo_title(event) if event.legs else event.topic.title(),
-            "sub_title": f"On {iso(event.topic.closes)[:10]}",
+            "title": self._combo_title(event) if event.legs else event_title(event.topic, "kalshi"),
+            "sub_title": f"On {short_date(event.topic.closes)}",
             "collateral_return_type": "MECNET" if exclusive else "",
             "mutually_exclusive": exclusive,
             "category": "Exotics" if event.legs else family.category,
@@ -102,7 +103,7 @@ class KalshiViews:
             "ticker": self.market_ticker(i),
             "event_ticker": self.names.events[c["event"][i]],
             "market_type": "binary",
-            "title": label if event.legs else f"{event.topic.title()} {label}".strip(),
+            "title": label if event.legs else self.names.title(i),
             "yes_sub_title": label,
             "no_sub_title": label,
             "created_time": ZERO_TIME

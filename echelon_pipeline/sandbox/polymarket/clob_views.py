@@ -113,7 +113,7 @@ class ClobViews:
             "minimum_tick_size": number(state.tick(i, now), ONE),
             "condition_id": names.condition(i),
             "question_id": f"0x{names.question(i)}",
-            "question": f"{event.topic.title()} {names.market_text(i).label if event.count > 1 else ''}".strip(),
+            "question": names.question_text(i),
             "description": "",
             "market_slug": names.slug(i),
             "end_date_iso": iso(event.topic.closes // DAY * DAY),

@@ -52,7 +52,7 @@ class DataViews:
         return {
             "token_id": names.token(i, outcome),
             "condition_id": names.condition(i),
-            "title": "" if combo else event.topic.title(),
+            "title": "" if combo else names.question_text(i),
             "slug": "" if combo else names.slug(i),
             "icon": "",
             "event_slug": "" if combo else names.events[self.state.venue.columns["event"][i]],
@@ -95,7 +95,7 @@ class DataViews:
             "condition_id": condition,
             "structural_condition_id": None if module == "v1_ctf" else condition,
             "clob_index": None if combo else outcome,
-            "title": None if combo else self.state.venue.event_of(i).topic.title(),
+            "title": None if combo else names.question_text(i),
             "market_slug": None if combo else names.slug(i),
             "closed": None if combo else settled,
             "neg_risk_market_id": f"0x{names.group(i)}" if neg else None,

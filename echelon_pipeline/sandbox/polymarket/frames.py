@@ -17,6 +17,7 @@ from echelon_pipeline.sandbox.server.wire import plain
 from echelon_pipeline.sandbox.universe.books import BID, Book, Change, Levels
 from echelon_pipeline.sandbox.universe.names import MARKET_ID
 from echelon_pipeline.sandbox.universe.paths import ONE
+from echelon_pipeline.sandbox.universe.wording import event_title
 
 Obj = dict[str, Any]
 BOTH = (0, 1)
@@ -136,7 +137,7 @@ class PolymarketFrames:
                 "id": str(self.venue.columns["event"][i]),
                 "ticker": slug,
                 "slug": slug,
-                "title": event.topic.title(),
+                "title": event_title(event.topic, "polymarket"),
                 "description": "",
             },
             "timestamp": str(us // 1000),
@@ -149,7 +150,7 @@ class PolymarketFrames:
             "line": "",
             "game_start_time": (market["game_start_time"] or "").replace("T", " ").replace("Z", "+00"),
             "order_price_min_tick_size": plain(self.views.state.books.tick(i, us), 4),
-            "group_item_title": self.names.market_text(i).label,
+            "group_item_title": self.names.market_text(i).item,
             "taker_base_fee": "1000",
             "fees_enabled": fees is not None,
         }

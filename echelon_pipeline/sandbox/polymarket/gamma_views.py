@@ -15,6 +15,7 @@ from echelon_pipeline.sandbox.server.wire import iso, iso_us, number, plain
 from echelon_pipeline.sandbox.universe.catalog import DAY, FAMILIES, SERIES
 from echelon_pipeline.sandbox.universe.names import EVENT_ID, MARKET_ID, SERIES_ID, slug
 from echelon_pipeline.sandbox.universe.paths import ONE
+from echelon_pipeline.sandbox.universe.wording import event_title
 
 Obj = dict[str, Any]
 TAGS = tuple(sorted({tag for family in FAMILIES for tag in family.poly_tags}))
@@ -47,12 +48,12 @@ class GammaViews:
         cash = [self.venue.trades.totals(i, s)[2] for s in seen]
         tokens = [names.token(i, n) for n in range(len(outcomes))]
         last = self.venue.trades.last_price(i, seen[0])
-        label = market_text.label if event.count > 1 else ""
+        label = market_text.item if event.count > 1 else ""
         uma = state.uma(i, now)
         liquidity = self._liquidity(i, now)
         body: Obj = {
             "id": str(MARKET_ID + i),
-            "question": f"{event.topic.title()} {label}".strip(),
+            "question": names.question_text(i),
             "conditionId": names.condition(i),
             "slug": names.slug(i),
             "resolutionSource": "",
@@ -148,7 +149,7 @@ class GammaViews:
             "id": str(EVENT_ID + n),
             "ticker": self.names.events[n],
             "slug": self.names.events[n],
-            "title": event.topic.title(),
+            "title": event_title(event.topic, "polymarket"),
             "description": f"About {event.topic.about}.",
             "startDate": iso_us(event.topic.opens * 10**6 + 376_667),
             "creationDate": iso_us(event.created * 10**6),

@@ -5,9 +5,12 @@ Generated, from the ground up:
     randomness.py      numbers from (seed, purpose, counter)
     columns.py         Arrow buffers with fast access from Python
     selections.py      filtered rows, cached for paging
+    pools.py           names of outcomes
+    strikes.py         strikes of series
     catalog.py         families of questions
     topics.py          topics of events
     markets.py         strikes, labels, chances, results
+    wording.py         titles and questions in each venue's words
     paths.py           the price of an instrument at any time
     universe.py        events and instruments as columns
     names.py           tickers, slugs, ids, and lookup by them

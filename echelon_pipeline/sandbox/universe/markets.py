@@ -10,15 +10,29 @@ from dataclasses import dataclass
 
 from echelon_pipeline.sandbox.universe.paths import ONE
 from echelon_pipeline.sandbox.universe.randomness import bits_at
+from echelon_pipeline.sandbox.universe.strikes import STRIKES
 from echelon_pipeline.sandbox.universe.topics import Topic
+
+# Polymarket's names of decisions of the Fed, by the code in Kalshi's ticker.
+_FED_ITEMS = {
+    "H0": "No change",
+    "C25": "25 bps decrease",
+    "H25": "25 bps increase",
+    "C50": "50 bps decrease",
+    "H50": "50 bps increase",
+    "C51": "Over 50 bps decrease",
+    "H51": "Over 50 bps increase",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class MarketText:
-    """``suffix``: end of a Kalshi ticker. Strikes are JSON numbers or None."""
+    """``suffix``: end of a Kalshi ticker; ``label``: Kalshi's name of the outcome, ``item``: Polymarket's. Strikes are
+    JSON numbers or None."""
 
     suffix: str
     label: str
+    item: str
     strike_type: str
     floor: float | None = None
     cap: float | None = None
@@ -38,43 +52,53 @@ def market_text(topic: Topic, position: int, count: int) -> MarketText:
     """Ticker suffix, label and strike of one market."""
     family = topic.family
     if family.style == "ladder":
-        strike = round(family.start + family.step * (position - count // 2 + topic.bits(20) % 5 + count // 2), 4)
-        return MarketText(f"T{strike:.10g}", f"{amount(strike, family.unit)} or above", "greater", floor=strike)
+        return _step(topic, position)
     if family.style == "range":
         return _bucket(topic, position, count)
     if family.style == "game":
         code, name = topic.sides()[position % 2]
-        return MarketText(code, name, "structured")
+        return MarketText(code, name, name, "structured")
     if family.style in ("field", "words"):
         pool = family.pool
-        if position < len(pool):
-            return MarketText(*pool[position], strike_type="custom")
-        return MarketText(f"O{position}", f"Other {position}", "custom")
+        code, name = pool[position] if position < len(pool) else (f"O{position}", f"Other {position}")
+        return MarketText(code, name, _FED_ITEMS.get(code, name) if family.name == "fed" else name, "custom")
     if family.style == "updown":
-        return MarketText(
-            f"{topic.closes // 60 % 60:02d}", "Up", "greater_or_equal", floor=round(topic.bits(21) / 1e5, 2)
-        )
-    return MarketText("", "Yes", "custom")
+        strikes = STRIKES[topic.ticker]
+        price = round(strikes.start + strikes.step * (topic.bits(20) % strikes.shifts), 2)
+        label = f"Target Price: {strikes.amount(price)}"
+        return MarketText(f"{topic.closes // 60 % 60:02d}", label, "Up", "greater_or_equal", floor=price)
+    return MarketText("", "Yes", "Yes", "custom")
 
 
-def amount(value: float, unit: str) -> str:
-    """A strike as text for people."""
-    text = f"{value:,.4f}".rstrip("0").rstrip(".")
-    return f"${text}" if unit == "$" else f"{text}{unit}"
+def _begin(topic: Topic) -> float:
+    strikes = STRIKES[topic.ticker]
+    return strikes.start + strikes.step * (topic.bits(20) % strikes.shifts)
+
+
+def _step(topic: Topic, position: int) -> MarketText:
+    strikes = STRIKES[topic.ticker]
+    value = round(_begin(topic) + strikes.step * position, 4)
+    floor, text = round(value - strikes.below_by, 4), strikes.amount(value)
+    label = strikes.above.format(text)
+    item = text if strikes.below_by or topic.family.name == "total" else label  # the event says "above" or "O/U"
+    return MarketText(f"T{floor:.10g}", label, item, "greater", floor=floor)
 
 
 def _bucket(topic: Topic, position: int, count: int) -> MarketText:
-    family = topic.family
-    low = family.start + family.step * (topic.bits(20) % 9)
-    floor = low + family.step * position
-    unit = family.unit
+    """The first bucket is below all strikes, the last one above; the others touch each other."""
+    strikes = STRIKES[topic.ticker]
+    low, unit = _begin(topic), strikes.below_by
     if position == 0:
-        return MarketText(f"T{floor:g}", f"Below {amount(floor, unit)}", "less", cap=floor)
+        text = f"{strikes.amount(low - unit)} or below"
+        return MarketText(f"T{low:.10g}", text, text, "less", cap=low)
+    floor = round(low + strikes.step * (position - 1), 4)
     if position == count - 1:
-        return MarketText(f"T{floor - 1:g}", f"Above {amount(floor - 1, unit)}", "greater", floor=floor - 1)
-    return MarketText(
-        f"B{floor - 0.5:g}", f"{floor - 1:g} to {amount(floor, unit)}", "between", floor=floor - 1, cap=floor
-    )
+        text = f"{strikes.amount(floor)} or above"
+        return MarketText(f"T{round(floor - unit, 4):.10g}", text, text, "greater", floor=round(floor - unit, 4))
+    cap = round(floor + strikes.step - unit, 4)
+    text = f"{strikes.amount(floor)} to {strikes.amount(cap)}"
+    item = text.replace(" to ", "-").replace("°-", "-")
+    return MarketText(f"B{(floor + cap) / 2:.10g}", text, item, "between", floor=floor, cap=cap)
 
 
 def winner(topic: Topic, count: int) -> int:

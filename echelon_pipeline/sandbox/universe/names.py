@@ -14,6 +14,7 @@ from echelon_pipeline.sandbox.universe.catalog import COMBO_SERIES, SERIES
 from echelon_pipeline.sandbox.universe.markets import MarketText, market_text
 from echelon_pipeline.sandbox.universe.randomness import Digests, Scramble
 from echelon_pipeline.sandbox.universe.universe import Event, Universe, Venue
+from echelon_pipeline.sandbox.universe.wording import event_title, market_title
 
 _EASTERN = timedelta(hours=5)  # tickers have Eastern time; standard time all year for simplicity
 MARKET_ID, EVENT_ID, SERIES_ID = 500_000, 20_000, 10_000  # first Gamma ids
@@ -72,6 +73,9 @@ class KalshiNames:
         suffix = market_text(event.topic, self._venue.columns["position"][i], event.count).suffix
         return f"{self.events[number]}-{suffix}" if suffix else self.events[number]
 
+    def title(self, i: int) -> str:
+        return market_title(self._venue.event_of(i).topic, self.market_text(i), "kalshi")
+
     def find_event(self, ticker: str) -> int | None:
         return self._event_numbers.get(ticker)
 
@@ -100,7 +104,7 @@ class PolymarketNames:
             if event.legs:  # combos have no page
                 self.events.append("")
                 continue
-            name = slug(event.topic.title())
+            name = slug(event_title(event.topic, "polymarket"))
             name = name if name not in self._event_numbers else f"{name}-{number}"
             self._event_numbers[name] = number
             self.events.append(name)
@@ -154,6 +158,13 @@ class PolymarketNames:
         """The question id in hex."""
         return self._digests.hex("question", i)
 
+    def question_text(self, i: int) -> str:
+        """The question of an ordinary market; of an event's only market, its title."""
+        event = self._venue.event_of(i)
+        if event.count == 1:
+            return event_title(event.topic, "polymarket")
+        return market_title(event.topic, self.market_text(i), "polymarket")
+
     def group(self, i: int) -> str:
         """The negative-risk market id of an instrument's event in hex."""
         return self._digests.hex("neg risk", self._venue.columns["event"][i])
@@ -181,7 +192,7 @@ class PolymarketNames:
     def slug(self, i: int) -> str:
         event = self._venue.event_of(i)
         name = self.events[self._venue.columns["event"][i]]
-        return f"{name}-{slug(self.market_text(i).label)}" if event.count > 1 else name
+        return f"{name}-{slug(self.market_text(i).item)}" if event.count > 1 else name
 
     def find_event_slug(self, name: str) -> int | None:
         return self._event_numbers.get(name)

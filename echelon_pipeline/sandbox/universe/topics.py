@@ -1,21 +1,17 @@
 """Topics of events, drawn from the catalogue for both venues.
 
-Belongs here: family and subject, trading times, venues, number of markets, title and outcomes. A topic on both venues
-is the same question on both.
+Belongs here: family and subject, trading times, venues. A topic on both venues is the same question on both.
 """
 
 from __future__ import annotations
 
-from calendar import month_name
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import accumulate
 
 from echelon_pipeline.sandbox.universe.catalog import DAY, FAMILIES, HOUR, SERIES, WEIGHTS, Family
 from echelon_pipeline.sandbox.universe.randomness import bits_at, salt
 
-_MONTHS = tuple(month_name)[1:]  # strftime takes ten times as long
 _BOUNDS = tuple(accumulate(WEIGHTS))
 _FIRST_SERIES = {family.name: next(i for i, s in enumerate(SERIES) if s[0] is family) for family in FAMILIES}
 
@@ -38,6 +34,11 @@ class Topic:
         return SERIES[self.series][0]
 
     @property
+    def ticker(self) -> str:
+        """Kalshi's ticker of the series."""
+        return SERIES[self.series][1]
+
+    @property
     def about(self) -> str:
         return SERIES[self.series][2]
 
@@ -51,20 +52,6 @@ class Topic:
         a = self.bits(11) % len(pool)
         b = (a + 1 + self.bits(12) % (len(pool) - 1)) % len(pool)
         return pool[a], pool[b]
-
-    def title(self) -> str:
-        at = datetime.fromtimestamp(self.closes, UTC)
-        month, eastern = _MONTHS[at.month - 1], (at.hour - 5) % 24
-        words = {
-            "subject": self.about,
-            "date": f"{month} {at.day}",
-            "hour": f"{eastern % 12 or 12}:{at.minute:02d}{'AM' if eastern < 12 else 'PM'} ET",
-            "month": f"{month} {at.year}",
-            "year": str(at.year),
-        }
-        if "{side_a}" in self.family.title:
-            (_, words["side_a"]), (_, words["side_b"]) = self.sides()
-        return self.family.title.format_map(words)
 
 
 def topics(
