@@ -15,6 +15,7 @@ PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .venv-clients
+DOCS := .venv-docs
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -32,8 +33,8 @@ help:
 	@echo "make test-slow  the long campaigns"
 	@echo "make lint       ruff, mypy, and dg (Dagster loads the definitions)"
 	@echo "make format     ruff, rewriting files"
-	@echo "make docs       regenerate docs/settings.md and docs/tables.md"
 	@echo "make notebooks  regenerate the Jupyter notebook and the pictures of the docs from the demo's home"
+	@echo "make docs       regenerate docs/settings.md and docs/tables.md, then build the site: site/index.html"
 	@echo "make bench      the benchmarks"
 	@echo "make clean      remove environments and caches; ECHELON_HOME is left alone"
 
@@ -56,6 +57,13 @@ $(CLIENTS)/.installed: requirements-clients.lock
 	@echo "== environment $(CLIENTS): the venues' own clients, for the contract tests"
 	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
 	@$(CLIENTS)/bin/python $(PIP_INSTALL) --require-hashes -r requirements-clients.lock
+	@touch $@
+
+$(DOCS)/.installed: requirements-docs.lock
+	$(need_python)
+	@echo "== environment $(DOCS): the site of docs/"
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python $(PIP_INSTALL) --require-hashes -r requirements-docs.lock
 	@touch $@
 
 setup: $(VENV)/.installed
@@ -84,8 +92,10 @@ format: $(VENV)/.installed
 notebooks: $(VENV)/.installed
 	@$(BIN)/python -m echelon_pipeline.ops.notebooks "$${ECHELON_HOME:-.echelon}"
 
-docs: $(VENV)/.installed
+docs: $(VENV)/.installed $(DOCS)/.installed
 	@$(BIN)/python -m echelon_pipeline.ops.docgen
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --clean 2>&1 | { grep -v "^INFO" || true; }
+	@echo "site/index.html: written"
 
 test: lint $(CLIENTS_READY)
 	@echo "== pytest"
@@ -101,5 +111,5 @@ bench: $(VENV)/.installed
 	done
 
 clean:
-	@rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf $(VENV) $(CLIENTS) $(DOCS) site .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,7 +22,7 @@
     instance_file.py   checks Dagster's configuration file
     builder_report.py  the report of builder codes about one month
     docgen.py          docs/settings.md, docs/tables.md, docs/importing.md
-    answers.py         docs/analyst.md
+    answers.py         docs/analyst.md and docs/questions/
     notebooks.py       the Jupyter notebook and the pictures of the docs
 
 Probes never change anything.

@@ -1,6 +1,6 @@
-"""Writes docs/analyst.md: questions, their SQL, and the answers from a published file.
+"""Writes docs/analyst.md, and a page per question with its SQL and the answer from a published file.
 
-Run it as ``python -m echelon_pipeline.ops.answers <file>``. Belongs here: the page. The questions are in
+Run it as ``python -m echelon_pipeline.ops.answers <file>``. Belongs here: the pages. The questions are in
 ``sql/analyst``. Use the demo's file, so that readers get the same answers.
 """
 
@@ -17,16 +17,18 @@ import duckdb
 from echelon_pipeline.publish.reader import read_published
 from echelon_pipeline.settings import project_file
 from echelon_pipeline.sqltools.statements import Statement, statements
+from echelon_pipeline.tables import TABLES
 
-PAGE = ("docs", "analyst.md")
-WIDTH = 48
+PAGE = "analyst.md"
+QUESTIONS = "questions"  # the folder of the other pages
+WIDTH = 80
 
 _OPENING = """# An analyst's first day
 
-All queries on this page run on the published file: `.echelon/echelon.duckdb` after `make demo`, with
+All queries of these pages run on the published file: `.echelon/echelon.duckdb` after `make demo`, with
 `echelon sql "…"`, the DuckDB shell, or any client of DuckDB 1.2 or later. The answers come from the demo, a made-up
 universe that is the same on every machine. Order books (11 to 13) are those of one minute of its last day.
-`python -m echelon_pipeline.ops.answers <file>` writes this page again from a published file.
+`python -m echelon_pipeline.ops.answers <file>` writes the pages again from a published file.
 
 Five facts to know first:
 
@@ -50,24 +52,42 @@ A notebook goes from a question to a chart: [for Jupyter](notebooks/first_day.ip
 """
 
 
-def page(connection: duckdb.DuckDBPyConnection) -> str:
-    """The page with the answers from a published file."""
-    parts = [_OPENING]
-    for number, question in enumerate(statements("analyst"), 1):
-        parts.append(_section(connection, number, question))
-    return "\n".join(parts)
+def pages(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The pages by their path in ``docs/``, with the answers from a published file."""
+    questions = statements("analyst")
+    lines = [f"{n}. [{_title(q)}]({path_of(q)})" for n, q in enumerate(questions, 1)]
+    return {
+        PAGE: "\n".join([_OPENING, "## The questions", "", *lines, ""]),
+        **{path_of(question): _page(connection, question) for question in questions},
+    }
 
 
-def _section(connection: duckdb.DuckDBPyConnection, number: int, question: Statement) -> str:
+def path_of(question: Statement) -> str:
+    """The page of a question, in ``docs/``."""
+    return f"{QUESTIONS}/{question.name.rpartition('/')[2]}.md"
+
+
+def _page(connection: duckdb.DuckDBPyConnection, question: Statement) -> str:
     result = connection.execute(question.text)
     names = [column[0] for column in result.description or ()]
     rows = [[cell(value) for value in row] for row in result.fetchall()]
     lines = ["| " + " | ".join(r) + " |" for r in [names, ["---"] * len(names), *rows]]
-    about = question.header["about"]
-    title = about[0].upper() + about[1:]
+    notes = [_notes(question), ""] if _notes(question) else []
     return "\n".join(
-        [f"## {number}. {title}", "", _notes(question), "", "```sql", body(question), "```", "", *lines, ""]
+        [f"# {_title(question)}", "", *notes, "```sql", body(question), "```", "", *lines, "", _tables(question), ""]
     )
+
+
+def _title(question: Statement) -> str:
+    about = question.header["about"]
+    return about[0].upper() + about[1:]
+
+
+def _tables(question: Statement) -> str:
+    """Links to the tables that a question reads."""
+    names = [name.strip() for name in question.header["inputs"].split(",")]
+    links = [f"[`{n}`](../tables.md#{n.replace('.', '')})" if n in TABLES else f"`{n}`" for n in names]
+    return f"Reads {', '.join(links)}. All questions: [An analyst's first day](../{PAGE})."
 
 
 def body(question: Statement) -> str:
@@ -98,11 +118,16 @@ def cell(value: object) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Writes the page from the named file."""
+    """Writes the pages from the named file."""
     (file,) = argv if argv is not None else sys.argv[1:]
     with read_published(Path(file)) as connection:
-        text = page(connection)
-    project_file(*PAGE[:1]).joinpath(PAGE[1]).write_text(text, encoding="utf-8")
+        found = pages(connection)
+    folder = project_file("docs")
+    (folder / QUESTIONS).mkdir(exist_ok=True)
+    for path in (folder / QUESTIONS).glob("*.md"):  # a question may have been renamed
+        path.unlink()
+    for name, text in found.items():
+        (folder / name).write_text(text, encoding="utf-8")
     return 0
 
 

@@ -43,7 +43,7 @@ def connection(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def test_a_question_is_answered_with_the_columns_that_the_page_shows(
     connection: duckdb.DuckDBPyConnection, question: Statement
 ) -> None:
-    text = project_file("docs").joinpath("analyst.md").read_text(encoding="utf-8")
+    text = project_file("docs").joinpath(answers.path_of(question)).read_text(encoding="utf-8")
     result = connection.execute(question.text)
     columns = [column[0] for column in result.description or ()]
     shown = text.split(f"```sql\n{answers.body(question)}\n```\n\n")
@@ -52,7 +52,12 @@ def test_a_question_is_answered_with_the_columns_that_the_page_shows(
     assert shown[1].splitlines()[2].startswith("| "), "the page shows no answer"
 
 
-def test_the_page_asks_every_question_once(connection: duckdb.DuckDBPyConnection) -> None:
-    page = answers.page(connection)
-    assert page.count("\n## ") == len(QUESTIONS) == 13
-    assert [page.count(f"```sql\n{answers.body(q)}\n```") for q in QUESTIONS] == [1] * 13
+def test_every_question_has_one_page_that_the_first_page_links(connection: duckdb.DuckDBPyConnection) -> None:
+    made = answers.pages(connection)
+    assert len(made) == len(QUESTIONS) + 1 == 14
+    docs = project_file("docs")
+    assert {f"questions/{p.name}" for p in (docs / "questions").glob("*.md")} == made.keys() - {answers.PAGE}
+    for question in QUESTIONS:
+        assert made[answers.path_of(question)].count(f"```sql\n{answers.body(question)}\n```") == 1
+        assert made[answers.PAGE].count(f"]({answers.path_of(question)})") == 1
+    assert made[answers.PAGE] == (docs / answers.PAGE).read_text(encoding="utf-8")
