@@ -5,6 +5,8 @@ Belongs here: showing settings and accepting changes. ``settings/`` decides whic
 
 from __future__ import annotations
 
+import inspect
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -12,8 +14,11 @@ from pydantic import SecretStr
 
 from echelon_pipeline.commands.common import out, prepared
 from echelon_pipeline.commands.layout import write_table
-from echelon_pipeline.settings import SHAPES_DATA, Settings, accept_settings, env_names
+from echelon_pipeline.settings import GROUPS, SHAPES_DATA, Settings, accept_settings, env_names
 from echelon_pipeline.settings.recorded import read_recorded
+
+_GROUPS = {inspect.cleandoc(group.__doc__ or "").partition(":")[0].lower(): group for group in GROUPS}
+GroupName = StrEnum("GroupName", {name: name for name in _GROUPS})  # type: ignore[misc]
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -23,13 +28,23 @@ app = typer.Typer(
 
 
 @app.callback()
-def show(context: typer.Context) -> None:
+def show(
+    context: typer.Context,
+    group: Annotated[
+        GroupName | None, typer.Option(show_default=False, help="Only the settings of this group. Default: all.")
+    ] = None,
+) -> None:
     """Show every setting with its value and its source: the home, the environment, or the default."""
     if context.invoked_subcommand is not None:
         return
     settings = prepared()
     recorded = read_recorded(settings.home)
-    rows = [(name, _value(settings, field), _origin(settings, field, recorded)) for name, field in env_names().items()]
+    wanted = None if group is None else _GROUPS[group].model_fields
+    rows = [
+        (name, _value(settings, field), _origin(settings, field, recorded))
+        for name, field in env_names().items()
+        if wanted is None or field in wanted
+    ]
     write_table(out(), ("setting", "value", "from"), rows)
 
 

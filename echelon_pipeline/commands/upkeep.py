@@ -19,9 +19,23 @@ if TYPE_CHECKING:
 
 def prune(
     older_than: Annotated[
-        float, typer.Option(min=0, metavar="DAYS", help="Delete only runs that ended at least this many days ago.")
-    ] = 30.0,
-    keep: Annotated[int, typer.Option(min=0, help="Number of newest ended runs to keep at any age.")] = 100,
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="DAYS",
+            show_default=False,
+            help="Delete only runs that ended at least this many days ago. Default: ECHELON_RUN_RETENTION_DAYS (30).",
+        ),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            show_default=False,
+            help="Number of newest ended runs to keep at any age. Default: ECHELON_KEEP_RUNS (100).",
+        ),
+    ] = None,
 ) -> None:
     """Delete old runs from Dagster's records, with their event files and logs.
 
@@ -37,7 +51,9 @@ def prune(
     settings = prepared()
     with in_dagster(settings), dg.DagsterInstance.get() as instance:
         end_dead_runs(instance, settings)  # else they count as running
-        done = delete(instance, settings.dagster_home.resolve(), older_than=timedelta(days=older_than), keep=keep)
+        days = settings.run_retention_days if older_than is None else older_than
+        kept = settings.keep_runs if keep is None else keep
+        done = delete(instance, settings.dagster_home.resolve(), older_than=timedelta(days=days), keep=kept)
         if done.runs:
             report_partitions(settings, instance)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(done.runs.items())) or "none old enough"

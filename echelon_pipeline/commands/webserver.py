@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -45,13 +44,16 @@ def serve(workspace: str, host: str, port: int, settings: Settings) -> None:
     as_json = settings.log_format == "json"
     configure_loggers(formatter="json" if as_json else "colored", log_level="INFO")
     if as_json:
-        logging.basicConfig(level="WARNING", force=True)
-        reformat("")
+        reformat("dagster")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the code server in order, like SIGINT
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW)
         target = WorkspaceFileTarget(paths=[workspace])
-        with WorkspaceProcessContext(instance, workspace_load_target=target, version=__version__) as process:
+        # A code server's first line is text in any format: without lines below WARNING there is none.
+        level = "WARNING" if as_json else "INFO"
+        with WorkspaceProcessContext(
+            instance, workspace_load_target=target, version=__version__, code_server_log_level=level
+        ) as process:
             pages = create_app_from_workspace_process_context(process, "", _POLL, lifespan=_lifespan)
             uvicorn.run(
                 guarded(pages, settings.ui_hosts_allowed),
@@ -69,13 +71,18 @@ async def _lifespan(_: object) -> AsyncIterator[None]:
         yield
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    made = argparse.ArgumentParser(prog="python -m echelon_pipeline.commands.webserver")
+    made.add_argument("--workspace", required=True)
+    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--port", type=int, required=True)
+    return made
+
+
 def main() -> int:
     """Serves until an interrupt. Exit code: 0 after an interrupt, 1 if the settings cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m echelon_pipeline.commands.webserver")
-    parser.add_argument("--workspace", required=True)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True)
-    options = parser.parse_args()
+    options = parser().parse_args()
     try:
         serve(options.workspace, options.host, options.port, load_settings())
     except KeyboardInterrupt:

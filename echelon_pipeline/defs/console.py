@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 import dagster as dg
+import dagster._loggers
 from dagster._core.events import DagsterEvent, JobFailureData, RunFailureReason
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
@@ -36,6 +37,14 @@ def console(*, whole: bool = False, as_json: bool = False) -> dg.LoggerDefinitio
         return result
 
     return dg.LoggerDefinition(logger, dg.colored_console_logger.config_schema, "Lines on standard error.")
+
+
+def use_for_runs_of_the_daemon(logger: dg.LoggerDefinition) -> None:
+    """Makes this the logger of runs whose configuration names none: those that the daemon starts.
+
+    Dagster has no setting for it: it takes the logger by its name from its own module.
+    """
+    dagster._loggers.colored_console_logger = logger  # noqa: SLF001
 
 
 def _shorten(record: logging.LogRecord) -> bool:

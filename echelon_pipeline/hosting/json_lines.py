@@ -34,11 +34,17 @@ def json_line(event: str, *, logger: str, level: str) -> str:
     return _line(datetime.now(UTC), event=event, logger=logger, level=level)
 
 
-def reformat(*names: str) -> None:
-    """Makes the handlers of these loggers write JSON."""
-    for name in names:
-        for handler in logging.getLogger(name).handlers:
-            handler.setFormatter(JsonLines())
+def reformat(name: str) -> None:
+    """Makes existing handlers write JSON: those of a logger, and the one for records without a handler. Warnings
+    become records."""
+    last_resort = [] if logging.lastResort is None else [logging.lastResort]
+    for handler in [*logging.getLogger(name).handlers, *last_resort]:
+        handler.setFormatter(JsonLines())
+    warnings = logging.getLogger("py.warnings")
+    if not warnings.handlers and not logging.getLogger().handlers:
+        warnings.addHandler(logging.StreamHandler())
+        warnings.handlers[0].setFormatter(JsonLines())
+    logging.captureWarnings(True)
 
 
 def log_unhandled() -> None:

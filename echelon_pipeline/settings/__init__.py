@@ -3,6 +3,7 @@
     model.py         all settings as one object
     group.py         the base of all groups of settings
     home.py          paths and limits of a home, its clock
+    retention.py     how long things are kept
     scope.py         which data is ingested, parameters of marts
     clients.py       policy of requests and streams
     capture.py       recording of streams, listeners

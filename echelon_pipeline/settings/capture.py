@@ -21,9 +21,6 @@ class CaptureSettings(Group):
     capture_waiting_mb: int = Field(
         64, ge=1, description="Maximum megabytes of received frames that wait to be written to disk."
     )
-    capture_retention_days: int | None = Field(
-        None, ge=1, description="Days after which recordings are deleted, if they are derived. Default: never."
-    )
     latest_ttl: float = Field(
         60.0, gt=0, description="Seconds after which the latest state of a book expires if it is not updated."
     )

@@ -28,7 +28,6 @@ class HomeSettings(Group):
     )
     lake: str | None = Field(None, description="Lake root: a folder or object-store URL. Default: <home>/lake.")
     published: Path | None = Field(None, description="Published DuckDB file. Default: <home>/echelon.duckdb.")
-    keep_publications: int = Field(3, ge=1, description="Number of kept publications, including the current one.")
     publish_every: int = Field(300, ge=0, description="Minimum seconds between automatic publications.")
     lease_seconds: float = Field(
         60.0,
@@ -42,11 +41,6 @@ class HomeSettings(Group):
     threads: int = Field(2, ge=1, description="Threads of each DuckDB computation.")
     raw_flush_objects: int = Field(
         20_000, ge=1, le=40_000, description="Raw objects buffered in memory before they are written and derived."
-    )
-    raw_retention_days: int = Field(
-        0,
-        ge=0,
-        description="Maintenance deletes raw objects that were last served more than this many days ago; 0 keeps all.",
     )
     rederive_days: int = Field(
         7,

@@ -18,12 +18,14 @@ from echelon_pipeline.settings.group import Group
 from echelon_pipeline.settings.home import HomeSettings
 from echelon_pipeline.settings.kalshi import KalshiSettings
 from echelon_pipeline.settings.polymarket import PolymarketSettings
+from echelon_pipeline.settings.retention import RetentionSettings
 from echelon_pipeline.settings.scope import ScopeSettings
 from echelon_pipeline.settings.servers import STATE_FILE, ServersSettings
 
 # In the order of the reference page.
 GROUPS: tuple[type[Group], ...] = (
     HomeSettings,
+    RetentionSettings,
     ScopeSettings,
     ClientsSettings,
     CaptureSettings,
@@ -43,6 +45,7 @@ class Settings(
     CaptureSettings,
     ClientsSettings,
     ScopeSettings,
+    RetentionSettings,
     HomeSettings,
 ):
     """All settings. See ``docs/settings.md``."""

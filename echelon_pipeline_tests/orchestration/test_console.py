@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import dagster as dg
+import dagster._loggers
 import pytest
 
-from echelon_pipeline.defs.console import console
+from echelon_pipeline.defs.console import console, use_for_runs_of_the_daemon
 from echelon_pipeline.defs.executor import steady_executor
 from echelon_pipeline.errors import AnswerTooLarge, CorruptStore, RuleViolation, VenueUnavailable
 from echelon_pipeline.ops import failures
@@ -90,3 +92,15 @@ def test_debug_shows_every_trace(
     settings: Settings, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "Stack Trace:" in said(RuleViolation("x"), settings, instance, capsys, whole=True)
+
+
+def test_runs_of_the_daemon_write_json_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their configuration names no logger, so Dagster takes its own default."""
+    monkeypatch.setattr(dagster._loggers, "colored_console_logger", dg.colored_console_logger)
+    use_for_runs_of_the_daemon(console(as_json=True))
+    ((definition, config),) = dagster._loggers.default_system_loggers(None)
+    logger = definition.logger_fn(dg.build_init_logger_context(logger_config=config))
+    logger.error("two\nlines")
+    assert json.loads(capsys.readouterr().err)["event"] == "two\nlines"

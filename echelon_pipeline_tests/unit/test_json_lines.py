@@ -15,7 +15,7 @@ import pytest
 from echelon_pipeline.commands.common import err, fail, warn
 from echelon_pipeline.commands.progress import shown_progress
 from echelon_pipeline.errors import BadSettings
-from echelon_pipeline.hosting.json_lines import JsonLines, reformat
+from echelon_pipeline.hosting.json_lines import JsonLines
 from echelon_pipeline.settings import load_settings
 
 SECRET = "do-not-print-4711"
@@ -52,12 +52,28 @@ def test_a_record_of_a_run_names_run_job_and_step() -> None:
     assert "step" not in fields
 
 
-def test_handlers_of_others_can_be_made_to_write_json(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = logging.getLogger("test of json lines")
-    logger.addHandler(logging.StreamHandler())
-    reformat(logger.name)
-    logger.error("two\nlines")
-    assert json.loads(capsys.readouterr().err)["event"] == "two\nlines"
+def run(code: str, **environ: str) -> tuple[int, list[dict[str, Any]]]:
+    """Exit code and lines of standard error of a process: loggers and warnings belong to a whole process."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environ}, capture_output=True, text=True, check=False
+    )
+    return done.returncode, [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_handlers_of_others_records_without_a_handler_and_warnings_become_json() -> None:
+    code = (
+        "import logging, warnings\nfrom echelon_pipeline.hosting.json_lines import reformat\n"
+        "logging.getLogger('dagster').addHandler(logging.StreamHandler())\n"
+        "reformat('dagster')\n"
+        "logging.getLogger('dagster').error('two\\nlines')\n"
+        "logging.getLogger('other').warning('no handler')\n"
+        "warnings.warn('careful')"
+    )
+    status, lines = run(code)
+    assert status == 0
+    assert [line["event"] for line in lines[:2]] == ["two\nlines", "no handler"]
+    assert "UserWarning: careful" in lines[2]["event"]
+    assert len(lines) == 3
 
 
 def test_errors_warnings_and_progress_of_a_command_are_json_with_their_level(
@@ -109,13 +125,6 @@ def test_a_fault_of_the_code_is_one_line_too() -> None:
         "from echelon_pipeline.commands.common import prepared\nimport warnings\n"
         "prepared()\nwarnings.warn('careful')\nraise KeyError('x')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "ECHELON_LOG_FORMAT": "json"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert (done.returncode, [line["level"] for line in lines]) == (1, ["warning", "critical"])
+    status, lines = run(code, ECHELON_LOG_FORMAT="json")
+    assert (status, [line["level"] for line in lines]) == (1, ["warning", "critical"])
     assert "KeyError: 'x'" in lines[1]["exception"]
