@@ -17,6 +17,7 @@
     measures.py     numbers of materializations
     references.py   links to the source
     report.py       metadata of definitions and of materializations
+    run_config.py   configuration of single runs
     plots.py        plots in metadata
     console.py      console output of runs
 

@@ -6,11 +6,14 @@ that builds the definitions, or from the environment of the process that runs th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from dagster import ResourceParam
 
 from echelon_pipeline.clocks import MACHINE, Clock
 from echelon_pipeline.lake.session import Progress, Session, silent
-from echelon_pipeline.settings import Settings, load_settings, record_settings
+from echelon_pipeline.settings import Settings, load_settings, record_settings, with_values
 
 
 class Warehouse:
@@ -30,9 +33,11 @@ class Warehouse:
         record_settings(load_settings())
         return load_settings()
 
-    def session(self, run_id: str | None = None) -> Session:
-        """A session on the lake of the home."""
-        return Session.of(self.settings(), run_id=run_id, progress=self._progress)
+    def session(self, run_id: str | None = None, changed: Mapping[str, Any] | None = None) -> Session:
+        """A session on the lake of the home. ``changed``: values of settings for this session alone; None is the home's
+        value. They are never recorded. Raises BadSettings for an invalid one."""
+        settings = with_values(self.settings(), changed or {})
+        return Session.of(settings, run_id=run_id, progress=self._progress)
 
 
 Resource = ResourceParam[Warehouse]

@@ -36,6 +36,7 @@ from echelon_pipeline.settings.environment import (
     record_settings,
     shareable,
     unshared,
+    with_values,
 )
 from echelon_pipeline.settings.files import project_file
 from echelon_pipeline.settings.home import RESTORING
@@ -63,4 +64,5 @@ __all__ = [
     "record_settings",
     "shareable",
     "unshared",
+    "with_values",
 ]

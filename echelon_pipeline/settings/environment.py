@@ -74,6 +74,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return _validated({**values, **recorded}, settings.home / RECORDED_FILE) if recorded else settings
 
 
+def with_values(settings: Settings, changed: Mapping[str, Any]) -> Settings:
+    """The settings with other values by field, for a part of a process; None keeps a value, and so does the name of no
+    field. Raises BadSettings for an invalid value."""
+    known = type(settings).model_fields
+    values = {name: value for name, value in changed.items() if value is not None and name in known}
+    return _validated({**dict(settings), **values}) if values else settings
+
+
 def record_settings(settings: Settings) -> None:
     """Records the settings that shape the data, if they are not recorded yet. Raises BadSettings."""
     recorded = _recorded(settings.home)

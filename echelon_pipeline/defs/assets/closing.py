@@ -12,6 +12,7 @@ from echelon_pipeline.defs.feeders import last_of_run, publication_deps
 from echelon_pipeline.defs.measures import Stopwatch
 from echelon_pipeline.defs.references import statement_links
 from echelon_pipeline.defs.report import Materialized
+from echelon_pipeline.defs.run_config import MaintenanceConfig, PublishConfig
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.ingest.newer_parsers import rederive_stale
 from echelon_pipeline.lake.lake import Lake
@@ -39,12 +40,6 @@ def _log_asset(table: str) -> dg.AssetsDefinition:
         return dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=report.table_state(session, table, None))
 
     return log_table
-
-
-class PublishConfig(dg.Config):
-    """``force``: publish changes even if the last publication is younger than ECHELON_PUBLISH_EVERY."""
-
-    force: bool = False
 
 
 _FILE = ["published", "duckdb"]
@@ -121,15 +116,16 @@ def require_built(settings: Settings) -> None:
     kinds={"delta"},
     pool="publication",
 )
-def lake_maintenance(warehouse: Resource) -> Materialized:
+def lake_maintenance(warehouse: Resource, config: MaintenanceConfig) -> Materialized:
     """One row is one table of the lake, compacted, without files that no kept publication names.
 
     Also derives a bounded number of days of an older parser version again."""
     watch, settings = Stopwatch(), warehouse.settings()
+    days = settings.rederive_days if config.rederive_days is None else config.rederive_days
     with classified():
         done = maintain(settings)
         expired = expire_recordings(warehouse.session(), datetime.now(UTC))
-        rederived = rederive_stale(warehouse.session(), settings.rederive_days)
+        rederived = rederive_stale(warehouse.session(), days)
     counts = {**done.as_dict(), "recordings_deleted_bytes": expired, "seconds": watch.seconds}
     stale = "\n".join(rederived.sentences()) or "none"
     return dg.MaterializeResult(metadata={**counts, "days_of_an_older_parser": dg.MetadataValue.text(stale)})

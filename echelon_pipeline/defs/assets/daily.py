@@ -11,6 +11,7 @@ from echelon_pipeline.defs.measures import Stopwatch, add_days
 from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Reported
+from echelon_pipeline.defs.run_config import DayConfig
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.ops.failures import classified
@@ -22,14 +23,6 @@ from echelon_pipeline.venues.registry import feeding
 
 # A backfill is one run. When it is run again, it skips the days that are committed.
 BACKFILL = dg.BackfillPolicy.single_run()
-
-
-class DayConfig(dg.Config):
-    """``refetch``: fetch the days again even if they are complete; raw only gains payloads. ``again``: derive the days
-    again from raw, without requests to the venue."""
-
-    refetch: bool = False
-    again: bool = False
 
 
 def _daily_asset(days: dg.DailyPartitionsDefinition, venue: Venue, table: str) -> dg.AssetsDefinition:

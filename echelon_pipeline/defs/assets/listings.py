@@ -9,6 +9,7 @@ from echelon_pipeline.defs.feeders import LISTED, core_key
 from echelon_pipeline.defs.measures import Stopwatch
 from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Materialized, Reported
+from echelon_pipeline.defs.run_config import DeriveConfig, ListingConfig
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Venue
 from echelon_pipeline.ops.failures import classified
@@ -18,18 +19,6 @@ from echelon_pipeline.venues.registry import venue_names, venue_of
 
 # Tables that are computed from the rows of other tables of the same unit.
 _DERIVED = {"core.instrument_history": "derive/instrument_history"}
-
-
-class ListingConfig(dg.Config):
-    """``mode``: auto, full (everything in bounds), scope (the bounded set) or changes (new and closed)."""
-
-    mode: str = "auto"
-
-
-class DeriveConfig(dg.Config):
-    """``again``: derive all of raw again, including payloads that were derived before."""
-
-    again: bool = False
 
 
 def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
@@ -50,9 +39,10 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
     def listings(
         context: dg.AssetExecutionContext, warehouse: Resource, config: ListingConfig
     ) -> Iterator[Materialized]:
-        watch, session = Stopwatch(), warehouse.session(context.run.run_id)
+        watch = Stopwatch()
         with classified():
-            counts = main.fetch(session, venue, main.as_mode(config.mode))
+            session = warehouse.session(context.run.run_id, config.settings(venue))
+            counts = main.fetch(session, venue, config.mode.value)
         metadata = report.run_metadata(counts, "raw.objects", watch)
         checks = [report.available_result(key, counts)]
         yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=metadata, check_results=checks)

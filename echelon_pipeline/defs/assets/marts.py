@@ -11,6 +11,7 @@ from echelon_pipeline.defs.measures import Stopwatch, add_days, stored
 from echelon_pipeline.defs.partitions import days_of
 from echelon_pipeline.defs.plots import plot_of
 from echelon_pipeline.defs.report import Reported
+from echelon_pipeline.defs.run_config import MartConfig
 from echelon_pipeline.errors import MartsFailed
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.builds import EMPTIED, outdated_marts
@@ -19,12 +20,6 @@ from echelon_pipeline.marts.refresh import Built
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
 from echelon_pipeline.publish.lineage import guarded_refresh
-
-
-class MartConfig(dg.Config):
-    """``again``: compute up-to-date parts too."""
-
-    again: bool = False
 
 
 def mart_key(mart: Mart) -> dg.AssetKey:

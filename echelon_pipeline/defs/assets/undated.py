@@ -9,6 +9,7 @@ from echelon_pipeline.defs.feeders import core_key, feeder_key
 from echelon_pipeline.defs.measures import Stopwatch
 from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Reported
+from echelon_pipeline.defs.run_config import CombosConfig
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.ops.failures import classified
@@ -36,7 +37,31 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
     key = feeder_key(venue, feeder)
     deps = [dg.AssetKey(core_key(venue.name, after))] if after else []
 
-    @dg.multi_asset(
+    def report_on(session: Session) -> Iterator[Reported]:
+        watch = Stopwatch()
+        try:
+            with classified():
+                counts = work(session, venue.name)
+        except dg.Failure as failure:
+            yield from report.rules_failed(failure, {table: key})
+            raise
+        yield dg.MaterializeResult(
+            asset_key=dg.AssetKey(key),
+            metadata=report.run_metadata(counts, table, watch),
+            check_results=[report.rules_passed(table, key, counts), report.available_result(key, counts)],
+        )
+
+    def asked(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Reported]:
+        yield from report_on(warehouse.session(context.run.run_id))
+
+    def asked_for_combos(
+        context: dg.AssetExecutionContext, warehouse: Resource, config: CombosConfig
+    ) -> Iterator[Reported]:
+        with classified():
+            session = warehouse.session(context.run.run_id, config.settings())
+        yield from report_on(session)
+
+    made = dg.multi_asset(
         name="_".join(key),
         specs=[
             report.spec_of(
@@ -51,18 +76,4 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
         check_specs=[report.rules_check(table, key), report.available_check(key)],
         pool=venue.pool,
     )
-    def asked(context: dg.AssetExecutionContext, warehouse: Resource) -> Iterator[Reported]:
-        watch = Stopwatch()
-        try:
-            with classified():
-                counts = work(warehouse.session(context.run.run_id), venue.name)
-        except dg.Failure as failure:
-            yield from report.rules_failed(failure, {table: key})
-            raise
-        yield dg.MaterializeResult(
-            asset_key=dg.AssetKey(key),
-            metadata=report.run_metadata(counts, table, watch),
-            check_results=[report.rules_passed(table, key, counts), report.available_result(key, counts)],
-        )
-
-    return asked
+    return made(asked_for_combos if feeder is Feeder.COMBOS else asked)
