@@ -22,6 +22,7 @@ _COLUMNS = """
     WHERE schema_name IN ('core', 'mart', 'meta') AND NOT internal
     ORDER BY schema_name, table_name, column_index
 """
+_FUNCTIONS = "SELECT name FROM meta.catalog WHERE kind = 'table function' ORDER BY name"
 
 
 @dataclass(frozen=True)
@@ -45,34 +46,50 @@ class Relation:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The tables and views of a publication by name."""
+    """The tables and views of a publication by name, and the names of its table functions. A publication of an older
+    version has no ``meta.catalog``."""
 
     path: Path
     relations: Mapping[str, Relation]
+    functions: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, path: Path) -> Catalog:
         columns: dict[str, dict[str, str]] = {}
         for table, column, kind in connection.execute(_COLUMNS).fetchall():
             columns.setdefault(table, {})[column] = kind
-        return cls(path, {name: Relation(name, own) for name, own in columns.items()})
+        listed = connection.execute(_FUNCTIONS).fetchall() if "meta.catalog" in columns else []
+        relations = {name: Relation(name, own) for name, own in columns.items()}
+        return cls(path, relations, tuple(row[0] for row in listed))
 
     def relation(self, name: str) -> Relation:
         """The table or view with a name. Raises NotFound with near names, BadQuery if several schemas have it."""
-        if name in self.relations:
-            return self.relations[name]
-        found = [full for full in self.relations if full.split(".", 1)[1] == name]
+        return self.relations[self._full_name(name, self.relations)]
+
+    def described(self, name: str) -> str:
+        """The full name of a table, view or table function that ``meta.catalog`` describes. Raises as ``relation``."""
+        self.require_descriptions()
+        return self._full_name(name, (*self.relations, *self.functions))
+
+    def require_descriptions(self) -> None:
+        """Raises NotFound if the publication has no ``meta.catalog``."""
+        if "meta.catalog" not in self.relations:
+            raise NotFound(
+                f"{self.path} was published by an older version without meta.catalog: `echelon publish --force`"
+            )
+
+    def _full_name(self, name: str, known: Collection[str]) -> str:
+        found = [full for full in known if name in (full, full.split(".", 1)[1])]
         if len(found) > 1:
             raise BadQuery(f"{name} is in several schemas: expected {' or '.join(found)}")
         if not found:
-            raise NotFound(
-                f"{self.path} has no table {name}{did_you_mean(name, self.relations)} tables() lists all of them"
-            )
-        return self.relations[found[0]]
+            raise NotFound(f"{self.path} has no table {name}{did_you_mean(name, known)} tables() lists all of them")
+        return found[0]
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """The end of a message about an unknown name: near ones, or a full stop."""
-    lowered = {own.lower(): own for own in known}
+    """The end of a message about an unknown name: near ones, with or without a schema, or a full stop."""
+    lowered = {own.lower().partition(".")[2]: own for own in known} | {own.lower(): own for own in known}
     near = difflib.get_close_matches(name.lower(), lowered, n=NEAR, cutoff=0.75)
-    return f": did you mean {' or '.join(lowered[n] for n in near)}?" if near else "."
+    meant = dict.fromkeys(lowered[n] for n in near)
+    return f": did you mean {' or '.join(meant)}?" if meant else "."

@@ -57,12 +57,13 @@ class Warehouse(Generic[Frame]):
         return self._publication.info
 
     def tables(self) -> Frame:
-        """Every table and view: name, rows, number of columns, meaning of a row."""
+        """Every table, view and function: name, kind, rows, whether it is complete, meaning."""
+        self._publication.catalog.require_descriptions()
         return self._shipped("tables", {})
 
     def columns(self, table: str) -> Frame:
-        """The columns of a table: name, type, meaning."""
-        return self._shipped("columns", {"table_name": self._publication.catalog.relation(table).name})
+        """The columns of a table, view or table function: name, type, unit, meaning."""
+        return self._shipped("columns", {"name": self._publication.catalog.described(table)})
 
     def table(
         self,

@@ -162,10 +162,13 @@ def test_instruments_are_found_by_words_of_their_names(wh: Polars) -> None:
 
 def test_tables_and_columns_are_listed_with_their_meaning(wh: Polars) -> None:
     tables = wh.tables()
-    assert tables.filter(pl.col("table_name") == "core.trades").row(0)[1:3] == (9, 26)
+    assert tables.filter(pl.col("name") == "core.trades").row(0)[:3] == ("core.trades", "table", 9)
     assert tables["about"].is_not_null().all()
     prices = wh.columns("core.trades").filter(pl.col("column_name") == "price")
-    assert prices["data_type"].to_list() == ["DECIMAL(18,12)"]
+    assert prices["type"].to_list() == ["DECIMAL(18,12)"]
+    assert "as_of_at" in wh.columns("books_every")["column_name"]
+    with pytest.raises(NotFound, match=r"no table book_att: did you mean core\.book_at"):
+        wh.columns("book_att")
 
 
 def test_books_are_filled_forward_while_they_are_valid(wh: Polars) -> None:

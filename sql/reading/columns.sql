@@ -1,7 +1,7 @@
--- about: the columns of one table, with type and meaning
+-- about: the columns of one table, view or table function, with type, unit and meaning
 -- grain: column_name
--- inputs: meta.publication
-SELECT column_name, data_type, comment AS about
-FROM duckdb_columns()
-WHERE database_name = current_database() AND schema_name || '.' || table_name = $table_name
-ORDER BY column_index
+-- inputs: meta.columns
+SELECT column_name, type, unit, about
+FROM meta.columns
+WHERE name = $name
+ORDER BY place
