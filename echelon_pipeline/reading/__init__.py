@@ -3,6 +3,7 @@
     opening.py       finds the published file of a path
     warehouse.py     the reader: tables, instruments, coverage, SQL
     publication.py   the open publication: follows the file, runs statements
+    running.py       runs one statement, so that Ctrl-C ends it
     catalog.py       tables and columns of a publication; which names are meant
     known.py         checks of venues and instruments, with near ids
     filters.py       conditions of a table: venue, instrument, time, columns

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +19,11 @@ import duckdb
 from echelon_pipeline.errors import BadQuery, CorruptStore, NotFound
 from echelon_pipeline.publish.reader import read_published, require_whole
 from echelon_pipeline.reading.catalog import Catalog
+from echelon_pipeline.reading.running import Params, run
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Params = Mapping[str, object] | Sequence[object]
 _FACTS = "SELECT max(sequence), max(built_at), max(code_version), max(lake) FROM meta.publication"
 
 
@@ -90,11 +90,11 @@ class OpenPublication:
         with self._lock:
             opened = self._current()
             try:
-                return _run(opened.connection, text, params, frames or {})
+                return run(opened.connection, text, params, frames or {})
             except duckdb.Error as error:
                 newer = self._current() if isinstance(error, duckdb.IOException) else opened
                 if newer is not opened:  # maintenance deletes the files of a view some time after it was replaced
-                    return _run(newer.connection, text, params, frames or {})
+                    return run(newer.connection, text, params, frames or {})
                 self._require_lake(error)
                 require_whole(opened.connection, self.place.lake, error)
                 raise BadQuery(str(error).strip()) from error
@@ -161,18 +161,3 @@ def _state(path: Path) -> tuple[int, ...]:
     except FileNotFoundError:
         return ()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
-def _run(
-    connection: duckdb.DuckDBPyConnection, text: str, params: Params | None, frames: Mapping[str, object]
-) -> pa.Table:
-    registered: list[str] = []
-    try:
-        for name, frame in frames.items():
-            connection.register(name, frame)
-            registered.append(name)
-        table: pa.Table = connection.sql(text, params=params).to_arrow_table()
-        return table
-    finally:
-        for name in registered:
-            connection.unregister(name)

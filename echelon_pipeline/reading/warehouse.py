@@ -18,7 +18,8 @@ from echelon_pipeline.reading.filters import Filters, Value
 from echelon_pipeline.reading.frames import Frame, Kind, Output, checked_kind
 from echelon_pipeline.reading.known import recorded, require_instruments, require_venues, shipped
 from echelon_pipeline.reading.order_books import Book
-from echelon_pipeline.reading.publication import OpenPublication, Params, PublicationInfo
+from echelon_pipeline.reading.publication import OpenPublication, PublicationInfo
+from echelon_pipeline.reading.running import Params
 from echelon_pipeline.reading.times import Step, Time, instant, window
 
 if TYPE_CHECKING:

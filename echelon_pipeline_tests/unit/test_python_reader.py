@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -328,3 +330,26 @@ def test_a_reader_is_used_by_several_threads(wh: Polars) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(read, range(40))) == {3}
+
+
+LONG = """
+import sys
+import echelon_pipeline as ep
+reader = ep.open(sys.argv[1])
+print("ready", flush=True)
+try:
+    reader.sql("SELECT count(*) FROM range(100000) a, range(100000) b, range(90) c WHERE a.range * b.range % 7 = 3")
+except KeyboardInterrupt:
+    print(reader.table("core.trades").height, flush=True)
+"""
+
+
+def test_ctrl_c_ends_a_query_and_the_reader_stays_usable(shared: Settings) -> None:
+    command = [sys.executable, "-c", LONG, str(shared.home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[0] == "9\n"
+    assert process.returncode == 0
