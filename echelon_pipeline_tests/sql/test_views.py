@@ -379,6 +379,7 @@ def test_a_day_with_an_unread_row_is_read_to_its_end_but_not_complete(tmp_path: 
         found = connection.execute(
             "SELECT table_name, scope, day(date), complete_minutes, unread_rows, is_complete FROM core.coverage_daily"
         ).fetchall()
+        assert len(connection.execute("FROM core.coverage_daily LIMIT 2").fetchall()) == 2
         said = connection.execute(
             "SELECT comment FROM duckdb_columns() WHERE table_name = 'coverage_daily' AND column_name = 'is_complete'"
         ).fetchall()
@@ -391,6 +392,13 @@ def test_a_day_with_an_unread_row_is_read_to_its_end_but_not_complete(tmp_path: 
         ("core.trades", "configured", 2, 1440, 0, True),
     ]
     assert "scope" in str(said[0][0])
+
+
+def test_the_first_rows_of_the_days_are_read_where_nothing_is_unread(tmp_path: Path) -> None:
+    with catalog(tmp_path, ingest_windows=[window(0, 72, 1)]) as connection:
+        assert len(connection.execute("FROM core.coverage_daily LIMIT 2").fetchall()) == 2
+        late = connection.execute("SELECT min(late_rows) FROM core.table_health").fetchall()
+    assert late[0][0] is None or late[0][0] >= 0
 
 
 def test_days_long_before_the_others_are_listed_without_the_days_between(tmp_path: Path) -> None:

@@ -88,3 +88,12 @@ def test_a_time_is_utc_with_every_suffix(text: str, utc: str | None) -> None:
     with connect() as connection:
         row = connection.execute("SELECT CAST(as_time($t) AS VARCHAR)", {"t": text}).fetchone()
     assert row == (utc,)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("NULL", None), ("3", 3), ("-3", -3), ("1e30::HUGEINT", 2**63 - 1), ("-1e30::HUGEINT", 1 - 2**63)],
+)
+def test_a_whole_number_is_limited_to_64_bits_and_an_unknown_one_stays_unknown(text: str, whole: int | None) -> None:
+    with connect() as connection:
+        assert connection.execute(f"SELECT as_whole({text})").fetchall() == [(whole,)]
