@@ -21,7 +21,9 @@
     run_queue.py       the queue of runs, whose limits count all of them
     instance_file.py   checks Dagster's configuration file
     builder_report.py  the report of builder codes about one month
-    docgen.py          docs/settings.md, docs/tables.md, docs/importing.md
+    docgen.py          docs/settings.md, docs/importing.md; writes and checks all generated pages
+    tables_page.py     docs/tables.md
+    markdown.py        Markdown of generated pages
     answers.py         docs/analyst.md and docs/questions/
     notebooks.py       the Jupyter notebook and the pictures of the docs
 

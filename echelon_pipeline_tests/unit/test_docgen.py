@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from echelon_pipeline.ops import docgen
+from echelon_pipeline.publish.descriptions import Kind, descriptions
 from echelon_pipeline.settings import env_names, project_file
 from echelon_pipeline.tables import TABLES
 
@@ -58,3 +59,18 @@ def test_check_says_which_page_is_not_current_and_changes_nothing(
     assert docgen.main(["--docs", str(tmp_path), "--check"]) == 1
     assert "tables.md: not current" in capsys.readouterr().out
     assert (tmp_path / "tables.md").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize("name", [d.name for d in descriptions().values() if d.name not in TABLES])
+def test_every_view_and_function_has_a_section_with_its_columns_and_an_example(name: str) -> None:
+    described = descriptions()[name]
+    section = PAGES["tables.md"].split(f"## {name}\n")[1].split("\n## ")[0]
+    assert described.about in section.replace("&lt;", "<")
+    assert all(f"- Argument `{argument}`" in section for argument in described.arguments)
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) or described.kind is Kind.FUNCTION
+    assert f"```sql\n{described.example}\n```" in section
+
+
+def test_columns_that_a_table_has_only_in_the_published_file_are_listed() -> None:
+    section = PAGES["tables.md"].split("## core.instruments\n")[1].split("\n## ")[0]
+    assert "Added in the published file:\n\n- `trades_complete_from`, TIMESTAMPTZ: " in section

@@ -34,7 +34,7 @@ PYTHON = sorted(
 READERS = [p for p in PYTHON if p.is_relative_to(ROOT / "echelon_pipeline") and "settings" not in p.parts]
 SQL = sorted((ROOT / "sql").rglob("*.sql"))
 DUCKDB = [p for p in SQL if p.parent.name != "postgres"]  # Postgres itself refuses several statements at once
-LOCKS = sorted(ROOT.glob("requirements*.lock"))
+LOCKS = sorted([*ROOT.glob("requirements*.lock"), *ROOT.glob("echelon_pipeline_tests/clients/**/*.lock")])
 Found = TypeVar("Found")
 TARGETS = ("demo", "ui", "test", "test-slow", "lint", "bench", "clean")
 
