@@ -1,17 +1,20 @@
 """What a person may set for a single run in the Launchpad.
 
-Belongs here: the configuration of steps. A field that is not set has the value of the home; a value for one run is
-never recorded in the home and does not change how marts are computed. Builder codes and the parameters of marts are
+Belongs here: the configuration of steps. The Launchpad shows the values of the home; another value applies to one run,
+is never recorded in the home and does not change how marts are computed. Builder codes and the parameters of marts are
 facts of a home and so are no fields here: ``echelon settings accept`` changes them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, create_model
+
+Made = TypeVar("Made")
 
 
 class ListingMode(Enum):
@@ -23,7 +26,31 @@ class ListingMode(Enum):
     changes = "changes"
 
 
-class ListingConfig(dg.Config):
+class BoundsConfig(dg.Config):
+    """Fields named after settings. ``of_home`` gives them the home's values as defaults."""
+
+    def changed(self) -> dict[str, Any]:
+        """The fields that differ from the home's values."""
+        fields = type(self).model_fields
+        return {name: value for name, value in self if value is not None and value != fields[name].default}
+
+
+Kind = TypeVar("Kind", bound=BoundsConfig)
+
+
+def of_home(kind: type[Kind], values: Mapping[str, int]) -> type[Kind]:
+    """The same configuration with these values as defaults, which the Launchpad shows."""
+    fields = {n: (int, Field(default=v, description=kind.model_fields[n].description)) for n, v in values.items()}
+    return create_model(kind.__name__, __base__=kind, **fields)  # type: ignore[call-overload,no-any-return]
+
+
+def configured(step: Callable[..., Made], kind: type[dg.Config]) -> Callable[..., Made]:
+    """The function of a step whose parameter ``config`` is of a class that is only known now."""
+    step.__annotations__ = {**step.__annotations__, "config": kind}
+    return step
+
+
+class ListingConfig(BoundsConfig):
     """Listings of one venue."""
 
     mode: ListingMode = Field(
@@ -48,8 +75,8 @@ class ListingConfig(dg.Config):
 
     def settings(self, venue: str) -> dict[str, Any]:
         """The settings of this run that differ from those of the home."""
-        bound = {"max_instruments": self.max_instruments, f"{venue}_max_instruments": self.max_instruments}
-        return {**bound, "min_volume": self.min_volume, "history_days": self.history_days}
+        changed = self.changed()
+        return {**changed, f"{venue}_max_instruments": changed.get("max_instruments")}
 
 
 class DeriveConfig(dg.Config):
@@ -69,7 +96,7 @@ class DayConfig(dg.Config):
     again: bool = Field(default=False, description="Derive the days again from raw, without requests to the venue.")
 
 
-class CombosConfig(dg.Config):
+class CombosConfig(BoundsConfig):
     """A sample of combos."""
 
     parlays_max: int | None = Field(
@@ -81,10 +108,6 @@ class CombosConfig(dg.Config):
     parlays_reread: int | None = Field(
         default=None, description="Known, unsettled combos to read again. Default: ECHELON_PARLAYS_REREAD."
     )
-
-    def settings(self) -> dict[str, Any]:
-        """The settings of this run that differ from those of the home."""
-        return {name: getattr(self, name) for name in ("parlays_max", "parlays_scan", "parlays_reread")}
 
 
 class MartConfig(dg.Config):

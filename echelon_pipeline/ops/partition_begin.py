@@ -10,7 +10,7 @@ import json
 import logging
 import os
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from echelon_pipeline.errors import BadSettings, EchelonError
@@ -86,7 +86,8 @@ def last_hour(settings: Settings) -> datetime | None:
     newest = max(_recorded_hours(settings), default=None)
     if settings.now is None or newest is None or newest > settings.now:
         return None
-    return settings.now.replace(minute=0, second=0, microsecond=0)
+    before = settings.now - timedelta(microseconds=1)  # an hour that begins with the clock's time has no data
+    return before.replace(minute=0, second=0, microsecond=0)
 
 
 def _recorded_hours(settings: Settings) -> list[datetime]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._config.pythonic_config import ConfigurableResource
+from dagster._config.field_utils import Shape
 
 from echelon_pipeline.defs import run_config
 from echelon_pipeline.defs.assets import undated
@@ -122,7 +122,7 @@ def test_every_field_of_every_step_has_a_default_and_a_description() -> None:
     fields = {
         f"{kind.__name__}.{name}": info
         for kind in classes
-        if kind is not dg.Config and not issubclass(kind, ConfigurableResource)
+        if kind is not dg.Config
         for name, info in kind.model_fields.items()
     }
     assert len(fields) > 10
@@ -131,3 +131,11 @@ def test_every_field_of_every_step_has_a_default_and_a_description() -> None:
         assert (info.description or "").endswith("."), name
     for job in ("main", "instruments", "daily", "refresh", "publish", "maintenance", "parlays"):
         assert dg.validate_run_config(defs().resolve_job_def(job), {})
+
+
+def test_the_launchpad_shows_the_values_of_the_home(settings: Settings) -> None:
+    (asset,) = [a for a in build_defs(settings).assets or [] if isinstance(a, dg.AssetsDefinition) and RAW in a.keys]
+    schema = asset.op.config_schema.config_type
+    assert isinstance(schema, Shape)
+    shown = {name: field.default_value for name, field in schema.fields.items() if field.default_provided}
+    assert shown == {"mode": "auto", "max_instruments": 40, "min_volume": 0, "history_days": 7}

@@ -77,9 +77,9 @@ def test_hours_end_with_a_frozen_clock_unless_something_was_recorded_later(setti
     assert last_hour(settings) is None
     (settings.capture_root / "kalshi" / "20261120T092510489102-7aac06").mkdir(parents=True)
     last = last_hour(settings)
-    assert last == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert last == datetime(2026, 11, 20, 11, tzinfo=UTC)
     keys = hourly(partition_begin(settings)[1], last).get_partition_keys()
-    assert [keys[0], keys[-1], len(keys)] == ["2026-11-20-09:00", "2026-11-20-12:00", 4]
+    assert [keys[0], keys[-1], len(keys)] == ["2026-11-20-09:00", "2026-11-20-11:00", 3]
     (settings.capture_root / "kalshi" / "20261123T092510489102-7aac06").mkdir(parents=True)
     assert last_hour(settings) is None
 

@@ -9,11 +9,12 @@ from echelon_pipeline.defs.feeders import LISTED, core_key
 from echelon_pipeline.defs.measures import Stopwatch
 from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Materialized, Reported
-from echelon_pipeline.defs.run_config import DeriveConfig, ListingConfig
+from echelon_pipeline.defs.run_config import DeriveConfig, ListingConfig, configured, of_home
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Venue
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
+from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import Feeder, fed_by
 from echelon_pipeline.venues.registry import venue_names, venue_of
 
@@ -21,7 +22,7 @@ from echelon_pipeline.venues.registry import venue_names, venue_of
 _DERIVED = {"core.instrument_history": "derive/instrument_history"}
 
 
-def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
+def _raw_asset(settings: Settings, venue: Venue) -> dg.AssetsDefinition:
     key = ["raw", venue, "listings"]
     spec = report.spec_of(
         "raw.objects",
@@ -30,12 +31,6 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
         "An unchanged object is not stored again.",
     )
 
-    @dg.multi_asset(
-        name=f"raw_{venue}_listings",
-        specs=[spec],
-        check_specs=[report.available_check(key)],
-        pool=venue_of(venue).pool,
-    )
     def listings(
         context: dg.AssetExecutionContext, warehouse: Resource, config: ListingConfig
     ) -> Iterator[Materialized]:
@@ -47,7 +42,18 @@ def _raw_asset(venue: Venue) -> dg.AssetsDefinition:
         checks = [report.available_result(key, counts)]
         yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=metadata, check_results=checks)
 
-    return listings
+    bounds = {
+        "max_instruments": settings.instruments_bound(venue),
+        "min_volume": settings.min_volume,
+        "history_days": settings.history_days,
+    }
+    made = dg.multi_asset(
+        name=f"raw_{venue}_listings",
+        specs=[spec],
+        check_specs=[report.available_check(key)],
+        pool=venue_of(venue).pool,
+    )
+    return made(configured(listings, of_home(ListingConfig, bounds)))
 
 
 def _core_assets(venue: Venue) -> dg.AssetsDefinition:
@@ -87,6 +93,6 @@ def _made_by(table: str, venue: Venue) -> list[str]:
     return parsing(table, venue) or [name for t, name in _DERIVED.items() if t == table]
 
 
-def listing_assets() -> list[dg.AssetsDefinition]:
+def listing_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """Two assets per venue: raw and core."""
-    return [build(venue) for venue in venue_names() for build in (_raw_asset, _core_assets)]
+    return [made for venue in venue_names() for made in (_raw_asset(settings, venue), _core_assets(venue))]

@@ -9,11 +9,12 @@ from echelon_pipeline.defs.feeders import core_key, feeder_key
 from echelon_pipeline.defs.measures import Stopwatch
 from echelon_pipeline.defs.references import parsing
 from echelon_pipeline.defs.report import Reported
-from echelon_pipeline.defs.run_config import CombosConfig
+from echelon_pipeline.defs.run_config import CombosConfig, configured, of_home
 from echelon_pipeline.ingest import main
 from echelon_pipeline.lake.session import Counts, Session
 from echelon_pipeline.ops.failures import classified
 from echelon_pipeline.ops.warehouse import Resource
+from echelon_pipeline.settings import Settings
 from echelon_pipeline.tables import Feeder
 from echelon_pipeline.venues.base import Venue
 from echelon_pipeline.venues.registry import feeding
@@ -27,12 +28,12 @@ _FEEDERS: dict[Feeder, tuple[str, Work, str]] = {
 }
 
 
-def undated_assets() -> list[dg.AssetsDefinition]:
+def undated_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """One asset per feeder and venue that has it."""
-    return [_asset(venue, feeder) for feeder in _FEEDERS for venue in feeding(feeder)]
+    return [_asset(settings, venue, feeder) for feeder in _FEEDERS for venue in feeding(feeder)]
 
 
-def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
+def _asset(settings: Settings, venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
     table, work, after = _FEEDERS[feeder]
     key = feeder_key(venue, feeder)
     deps = [dg.AssetKey(core_key(venue.name, after))] if after else []
@@ -58,7 +59,7 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, warehouse: Resource, config: CombosConfig
     ) -> Iterator[Reported]:
         with classified():
-            session = warehouse.session(context.run.run_id, config.settings())
+            session = warehouse.session(context.run.run_id, config.changed())
         yield from report_on(session)
 
     made = dg.multi_asset(
@@ -76,4 +77,7 @@ def _asset(venue: Venue, feeder: Feeder) -> dg.AssetsDefinition:
         check_specs=[report.rules_check(table, key), report.available_check(key)],
         pool=venue.pool,
     )
-    return made(asked_for_combos if feeder is Feeder.COMBOS else asked)
+    if feeder is not Feeder.COMBOS:
+        return made(asked)
+    bounds = {name: getattr(settings, name) for name in CombosConfig.model_fields}
+    return made(configured(asked_for_combos, of_home(CombosConfig, bounds)))
