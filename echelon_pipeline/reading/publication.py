@@ -76,6 +76,11 @@ class OpenPublication:
             return self._current().info
 
     @property
+    def last_info(self) -> PublicationInfo:
+        """Which publication answered last: never fails, also after ``close``."""
+        return self._opened.info
+
+    @property
     def catalog(self) -> Catalog:
         """Tables and columns of the publication that answers now."""
         with self._lock:

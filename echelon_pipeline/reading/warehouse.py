@@ -223,5 +223,5 @@ class Warehouse(Generic[Frame]):
         self.close()
 
     def __repr__(self) -> str:
-        info = self._publication.info
+        info = self._publication.last_info
         return f"<Warehouse {info.path}, publication {info.sequence} of {info.built_at:%Y-%m-%d %H:%M:%S} UTC>"

@@ -280,7 +280,7 @@ def test_the_next_publication_is_read_at_once_unless_the_reader_stays(own: Setti
         add_trade(own, 100)
         assert (following.table("core.trades").height, staying.table("core.trades").height) == (10, 9)
         assert (following.publication.sequence, staying.publication.sequence) == (2, 1)
-        assert repr(following).startswith(f"<Warehouse {own.published_file}, publication 2 of ")
+    assert repr(following).startswith(f"<Warehouse {own.published_file}, publication 2 of ")
     kept = kept_publications(own.published_file)[-1]
     with ep.open(kept) as older:
         assert older.table("core.trades").height == 9
