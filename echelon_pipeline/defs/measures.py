@@ -72,5 +72,5 @@ def add_days(
 ) -> None:
     """Adds the metadata of each day to its partition, and that of the run to the last one."""
     for day in days:
-        own = by_day.get(day, {}) | ({**of_run, "days": len(days)} if day == days[-1] else {})
+        own = by_day.get(day, {}) | ({"days": len(days), **of_run} if day == days[-1] else {})
         context.add_asset_metadata(own, asset_key=key, partition_key=str(day))
