@@ -1,4 +1,4 @@
-"""``echelon report``: the report of builder codes, and marking a month final.
+"""``echelon report``: reports of builder codes and agents, and marking a month final.
 
 Belongs here: the options and the files. ``ops/builder_report.py`` makes the report, ``marts/final_months.py`` marks
 months.
@@ -22,7 +22,7 @@ from echelon_pipeline.commands.render import text_of
 if TYPE_CHECKING:
     from echelon_pipeline.ops.builder_report import MonthReport
 
-app = typer.Typer(no_args_is_help=True, help="Reports: months of builder codes.")
+app = typer.Typer(no_args_is_help=True, help="Reports: months of builder codes and agents.")
 
 
 class ReportFormat(StrEnum):
@@ -42,18 +42,18 @@ def _month(text: str) -> date:
 
 
 Month = Annotated[date, typer.Option("--month", parser=_month, metavar="YYYY-MM", help="The UTC month.")]
+FormatOption = Annotated[ReportFormat, typer.Option("--format", help="md, html, csv (all rows) or xlsx.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", show_default=False, help="File to write. Default: standard output."),
+]
 
 
 @app.command()
 def builder(
     month: Month,
-    format_: Annotated[
-        ReportFormat, typer.Option("--format", help="md, html, csv (all rows) or xlsx.")
-    ] = ReportFormat.md,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", show_default=False, help="File to write. Default: standard output."),
-    ] = None,
+    format_: FormatOption = ReportFormat.md,
+    output: OutputOption = None,
     code: Annotated[
         str | None, typer.Option(show_default=False, help="One builder code; default: all configured codes.")
     ] = None,
@@ -62,14 +62,41 @@ def builder(
 
     Reads the published file. A month that was marked final has the figures of its statement.
     """
-    from echelon_pipeline.ops.builder_report import html, markdown, month_report
+    from echelon_pipeline.ops.builder_report import month_report
     from echelon_pipeline.publish.reader import read_published
 
-    if format_ is ReportFormat.xlsx and output is None:
-        raise typer.BadParameter("xlsx is written to a file: name it with --output")
+    _require_file(format_, output)
     settings = prepared()
     with read_published(settings.published_file, lake=settings.lake_root) as connection:
         report = month_report(connection, month, code)
+    _write(report, format_, output)
+
+
+@app.command()
+def agents(month: Month, format_: FormatOption = ReportFormat.md, output: OutputOption = None) -> None:
+    """Volume and fees of builder codes by agent in a month: wallets and owners of the file of ECHELON_AGENTS_FILE.
+
+    Reads the lake: figures by agent are private and never published. A written file is readable by you only.
+    """
+    from echelon_pipeline.lake.lake import Lake
+    from echelon_pipeline.ops.builder_report import agent_report
+
+    _require_file(format_, output)
+    report = agent_report(Lake.of(prepared()), month)
+    if output is not None:
+        output.touch(mode=0o600)
+        output.chmod(0o600)
+    _write(report, format_, output)
+
+
+def _require_file(format_: ReportFormat, output: Path | None) -> None:
+    if format_ is ReportFormat.xlsx and output is None:
+        raise typer.BadParameter("xlsx is written to a file: name it with --output")
+
+
+def _write(report: MonthReport, format_: ReportFormat, output: Path | None) -> None:
+    from echelon_pipeline.ops.builder_report import html, markdown
+
     if format_ is ReportFormat.xlsx and output is not None:
         _write_xlsx(report, output)
     else:

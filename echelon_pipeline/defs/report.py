@@ -96,7 +96,10 @@ def run_metadata(counts: Counts, table: str, watch: Stopwatch) -> dict[str, Any]
 
 
 def table_state(session: Session, table: str, venue: str | None, day: date | None = None) -> dict[str, Any]:
-    """A small preview of a table's current rows (of a venue, of a day), with their number and bytes."""
+    """A small preview of a table's current rows (of a venue, of a day), with their number and bytes. Rows of a private
+    table are not shown: Dagster's records have other readers."""
+    if TABLES[table].private:
+        return stored(session.lake, table, venue, {"date": day} if day is not None else None)
     where: dict[str, Sequence[object]] = {}
     if venue is not None:
         where["venue"] = [venue]

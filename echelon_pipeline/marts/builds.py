@@ -60,7 +60,7 @@ class Builds:
             return
         rows = [{"table_name": mart, "run_id": self._run_id, **vars(r)} for r in records]
         path = self._scratch / f"{BUILDS}-{secrets.token_hex(4)}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(rows, schema=TABLES[BUILDS].arrow_schema()), path)
         self._lake.merge(BUILDS, [path])
         path.unlink()

@@ -169,7 +169,7 @@ def stage(
 
     Raises DiskFull, CorruptStore, and duckdb.Error if the statement fails on its rows.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)  # rows of private tables are staged too
     staged = scratch / f"{mart.name}-{days[0] if days else 'all'}.parquet"
     with lake.duck(private=True) as connection:
         lookback = timedelta(days=mart.lookback(params))

@@ -25,6 +25,7 @@ from echelon_pipeline.domain.days import consecutive, every_day
 from echelon_pipeline.errors import EchelonError, MartsFailed, NewerLake, RuleViolation, Transient
 from echelon_pipeline.lake.delta import DataFile
 from echelon_pipeline.lake.lake import Lake
+from echelon_pipeline.marts.agents import AGENTS, sync_agents
 from echelon_pipeline.marts.builds import ALL, EMPTIED, FAILED, Builds, Record, outdated_marts
 from echelon_pipeline.marts.failing_rows import failing_rows
 from echelon_pipeline.marts.marts import (
@@ -120,6 +121,8 @@ class Refresh:
     ) -> Iterator[Built]:
         """Builds a mart. If it fails, it keeps its last version; the reason is stored in ``failed`` and the records."""
         try:
+            if AGENTS in mart.inputs:
+                sync_agents(self._settings, self._lake, self._scratch)
             yield from self._mart(mart, days, again=again, allow_empty=allow_empty)
         except (Transient, NewerLake):
             raise

@@ -1,4 +1,4 @@
-"""The report of builder codes about one month, from a published file: sections of tables, and their text.
+"""The report of builder codes about one month, from a published file, and of agents, from the lake.
 
 Belongs here: what the report has, and Markdown and HTML. ``commands/report.py`` chooses format and file.
 """
@@ -14,6 +14,7 @@ from html import escape
 import duckdb
 
 from echelon_pipeline.errors import NotFound
+from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.sqltools.statements import statement
 
 _CENTS = Decimal("0.01")
@@ -42,8 +43,9 @@ _SECTIONS = (
 
 @dataclass(frozen=True)
 class MonthReport:
-    """The sections of each code of one month."""
+    """The sections of each code of one month. ``rows``: all of its rows."""
 
+    title: str
     month: date
     codes: dict[str, list[Section]]
     rows: Section
@@ -64,7 +66,24 @@ def month_report(connection: duckdb.DuckDBPyConnection, month: date, code: str |
         name: [s for s in _sections(connection, {"month": month, "code": name}) if s.rows or s.title == "Month"]
         for (name,) in found
     }
-    return MonthReport(month, codes, rows)
+    return MonthReport("Builder report", month, codes, rows)
+
+
+def agent_report(lake: Lake, month: date) -> MonthReport:
+    """Agents of each code in a month, from the lake: the table is private. Raises NotFound without figures."""
+    with lake.duck(private=True) as connection:
+        connection.execute("CREATE SCHEMA mart")
+        connection.execute(f"CREATE VIEW mart.agent_report AS {lake.scan('mart.agent_report')}")
+        rows = _asked(connection, "Rows", "report/agent_rows", {"month": month})
+        codes: dict[str, list[Section]] = {}
+        for (code,) in connection.execute(statement("report/agent_codes").text, {"month": month}).fetchall():
+            codes[code] = [_asked(connection, "Agents", "report/agents", {"month": month, "code": code})]
+    if not codes:
+        raise NotFound(
+            f"there are no figures of agents of {month:%Y-%m}: name a file of agents with ECHELON_AGENTS_FILE, then "
+            "run `echelon refresh`"
+        )
+    return MonthReport("Agents", month, codes, rows)
 
 
 def _sections(connection: duckdb.DuckDBPyConnection, bound: Mapping[str, object]) -> list[Section]:
@@ -79,7 +98,7 @@ def _asked(connection: duckdb.DuckDBPyConnection, title: str, name: str, bound: 
 
 def markdown(report: MonthReport) -> str:
     """The report as Markdown."""
-    lines = [f"# Builder report {report.month:%Y-%m}"]
+    lines = [f"# {report.title} {report.month:%Y-%m}"]
     for code, sections in report.codes.items():
         lines += ["", f"## {_title(code)}"]
         for section in sections:
@@ -102,7 +121,7 @@ _STYLE = (
 
 def html(report: MonthReport) -> str:
     """The report as one HTML page without scripts."""
-    title = f"Builder report {report.month:%Y-%m}"
+    title = f"{report.title} {report.month:%Y-%m}"
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>",

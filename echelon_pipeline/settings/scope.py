@@ -6,6 +6,7 @@ Belongs here: fields, their checks, and properties computed from them alone.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import Field, field_validator
@@ -25,6 +26,11 @@ class ScopeSettings(Group):
     builder_week_start: Weekday = Field(
         "monday",
         description="Weekday on which weeks of mart.builder_report begin: that of the programme's calendar.",
+    )
+    agents_file: Path | None = Field(
+        None,
+        description="CSV or YAML file of agents with the fields agent, wallet and owner: mart.agent_report splits the "
+        "figures of builder codes by agent. It stays private: in the lake only.",
     )
     max_instruments: int = Field(
         500,

@@ -8,6 +8,7 @@
     parlays.py       combos and their legs
     builders.py      the builder programme
     builder_report.py  the report of builder codes, and its final months
+    agents.py        agents, and figures by agent (private)
     books.py         order books
     listeners.py     listeners and their intents
     own.py           quotes and account events of streams
@@ -25,6 +26,7 @@ table catalogue are generated from it. Belongs here: the definition of a table. 
 rows.
 """
 
+from echelon_pipeline.tables.agents import AGENT_TABLES
 from echelon_pipeline.tables.book_marts import BOOK_MARTS
 from echelon_pipeline.tables.books import BOOK_TABLES
 from echelon_pipeline.tables.builder_report import BUILDER_REPORT_TABLES
@@ -60,6 +62,7 @@ TABLES: dict[str, Table] = {
         *TREND_TABLES,
         *BUILDER_TABLES,
         *BUILDER_REPORT_TABLES,
+        *AGENT_TABLES,
         *QUALITY_TABLES,
         *BOOK_TABLES,
         *LISTENER_TABLES,

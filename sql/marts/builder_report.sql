@@ -128,7 +128,7 @@ day_rates AS (
         builder_code,
         role,
         date,
-        CAST(round(10000 * sum(builder_fee_usd)::DOUBLE / nullif(sum(notional_usd), 0)::DOUBLE) AS INTEGER) AS bps
+        TRY_CAST(round(10000 * sum(builder_fee_usd)::DOUBLE / nullif(sum(notional_usd), 0)::DOUBLE) AS INTEGER) AS bps
     FROM core.builder_legs
     WHERE state = 'settled' AND builder_fee_usd IS NOT NULL
     GROUP BY ALL
