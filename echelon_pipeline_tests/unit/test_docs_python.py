@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import doctest
-from pathlib import Path
 
 import pytest
 
-from echelon_pipeline.settings import project_file
-from echelon_pipeline_tests.reader_world import fill, home
+from echelon_pipeline.settings import Settings, project_file
 
 
-def test_every_example_gives_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(home(tmp_path / ".echelon"))
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.xdist_group("reader")
+def test_every_example_gives_what_the_page_shows(reader_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reader_home.home.parent)
     monkeypatch.setenv("POLARS_FMT_MAX_COLS", "8")
     page = project_file("docs") / "python.md"
     text = page.read_text(encoding="utf-8").replace("\n```", "\n")  # a fence is no output

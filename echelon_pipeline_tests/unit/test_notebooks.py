@@ -13,8 +13,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from echelon_pipeline.ops.notebooks import notebook, pictures
-from echelon_pipeline.settings import project_file
-from echelon_pipeline_tests.reader_world import fill, home
+from echelon_pipeline.settings import Settings, project_file
+
+pytestmark = pytest.mark.xdist_group("reader")
 
 DOCS = project_file("docs")
 SOURCE = DOCS / "notebooks" / "first_day.py"
@@ -22,9 +23,9 @@ PICTURES = {"fed_decision", "order_book", "ladder", "volume", "calibration"}
 LARGEST = 100_000
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fill(home(tmp_path_factory.mktemp("notebooks") / "home")).published_file
+@pytest.fixture
+def published(reader_home: Settings) -> Path:
+    return reader_home.published_file
 
 
 @pytest.fixture(autouse=True)

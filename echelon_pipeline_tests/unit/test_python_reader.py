@@ -25,26 +25,29 @@ from echelon_pipeline.errors import BadQuery, BadSettings, CorruptStore, Echelon
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.publish import catalog
 from echelon_pipeline.publish.publications import kept_publications
+from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.reading.frames import with_floats
 from echelon_pipeline.settings import Settings
 from echelon_pipeline_tests.book_rows import at
-from echelon_pipeline_tests.reader_world import CUT, DAYS, HIKE, POLY, add_trade, fill, home
+from echelon_pipeline_tests.reader_world import CUT, DAYS, HIKE, POLY, add_trade, home
 from echelon_pipeline_tests.rows import DAY, NOON
 
 if TYPE_CHECKING:
     import pandas as pd
 
+pytestmark = pytest.mark.xdist_group("reader")
+
 Polars = ep.Warehouse[pl.DataFrame]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A home for tests that only read."""
-    return fill(home(tmp_path_factory.mktemp("reader") / "home"))
+def shared(reader_home: Settings) -> Settings:
+    return reader_home
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def wh(shared: Settings) -> Iterator[Polars]:
+    """A reader for tests that only read."""
     with ep.open(shared.home) as reader:
         yield reader
 
@@ -302,12 +305,11 @@ def test_a_file_that_was_removed_or_replaced_by_another_one_is_an_error(own: Set
 
 
 def test_a_file_alone_reads_its_tables_and_names_missing_files_of_its_views(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog, "PHYSICAL_BYTES", 0)
-    settings = fill(home(tmp_path / "home"))
-    monkeypatch.undo()
-    moved = settings.home.rename(tmp_path / "moved")
+    publish(own, force=True)
+    moved = own.home.rename(tmp_path / "moved")
     assert ep.open(moved).table("core.trades").height == 9
     (first, *_) = Lake.of(home(moved)).files("core.trades")
     lost = Path(first).rename(moved / "lost")
