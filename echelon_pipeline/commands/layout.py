@@ -33,7 +33,7 @@ class _Column:
     @property
     def width(self) -> int:
         """The width at which no cell is wrapped."""
-        return max((cell_len(t or "NULL") for t in self.body), default=0)
+        return max((cell_len(line) for t in self.body for line in (t or "NULL").split("\n")), default=0)
 
     @property
     def parts(self) -> list[str]:
@@ -54,9 +54,13 @@ class _Column:
         """The smallest width at which no cell takes more lines. Words do not fill their lines: they need some more."""
         if self.right:
             return self.width
-        longest = max((t or "NULL" for t in self.body), key=cell_len, default="")
-        filled = -(-self.width // lines) + 4 if " " in longest.strip() else -(-self.width // MOST_FOLDS)
+        filled = -(-self.width // lines) + 4 if self.has_words else -(-self.width // MOST_FOLDS)
         return min(self.width, max(LEAST_TEXT, filled))
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the longest cell can be wrapped between words."""
+        return " " in max((t or "NULL" for t in self.body), key=cell_len, default="").strip()
 
 
 def write_table(
@@ -84,7 +88,7 @@ def write_table(
 
 def _column(name: str, values: Sequence[object]) -> _Column:
     sample = next((v for v in values if v is not None), None)
-    texts = [None if t is None else visible(t).replace("\n", " ").replace("\t", " ") for t in cells(values)]
+    texts = [None if t is None else visible(t).replace("\t", " ") for t in cells(values)]
     return _Column(visible(name), texts, is_number(sample))
 
 
@@ -101,7 +105,14 @@ def _widths(columns: Sequence[_Column], total: int, lines: int) -> list[int] | N
     while sum(widths) > room:
         widest = max((n for n in range(len(columns)) if widths[n] > least[n]), key=lambda n: widths[n])
         widths[widest] -= 1
-    return widths
+    return [_balanced(c, width, head) for c, width, head in zip(columns, widths, heads, strict=True)]
+
+
+def _balanced(column: _Column, width: int, head: int) -> int:
+    """The width at which folded ids have lines of one length, instead of a short last line."""
+    if not 0 < width < column.width or column.has_words:
+        return width
+    return max(head, -(-column.width // -(-column.width // width)))
 
 
 def _print_table(console: Console, columns: Sequence[_Column], widths: Sequence[int]) -> None:

@@ -130,6 +130,7 @@ def _write_excel(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]
         }
         for n, name in enumerate(names):
             sheet.write_string(0, n, name, bold)
+        number = 0
         for number, row in enumerate(rows, start=1):
             if number > SHEET_ROWS:
                 raise BadQuery(f"a sheet has at most {SHEET_ROWS:,} rows: use --limit, or --format parquet")
@@ -137,7 +138,7 @@ def _write_excel(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]
                 _write_cell(sheet.write, number, n, names[n], value, formats)
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, max(len(names) - 1, 0), 18)
-        sheet.autofilter(0, 0, 0, max(len(names) - 1, 0))
+        sheet.autofilter(0, 0, number, max(len(names) - 1, 0))
         book.close()
 
 

@@ -151,7 +151,7 @@ def run_sql(
                 _require_one(text)
             if output is not None:
                 count = write_file(output, format_.value, connection, text, limit)
-                out().print(f"{count:,} rows in {output}", soft_wrap=True)
+                out().print(f"{_rows(count)} in {output}", soft_wrap=True)
             else:
                 _print(format_, connection.execute(text), limit)
         except duckdb.Error as error:
@@ -187,5 +187,9 @@ def _print_for_people(format_: Written, names: Sequence[str], rows: Iterator[Seq
         note = write_table(out(), names, shown)
     else:
         write_records(out(), names, shown)
-    count = f"first {limit} rows; there are more: --limit 0 shows all" if more else f"{len(shown):,} rows"
+    count = f"first {limit} rows; there are more: --limit 0 shows all" if more else _rows(len(shown))
     out().print("; ".join(filter(None, (count, note))), style="dim")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

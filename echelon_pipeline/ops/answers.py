@@ -44,7 +44,7 @@ Five facts to know first:
   `core.cost_of(instrument, time, contracts, side)` what taking a size costs, with taker fees. A book that is not valid
   is `unknown`; the last valid book is never carried forward. An unknown instrument is an error.
 
-Meaning of each column: [tables.md](tables.md), or `SELECT comment FROM duckdb_columns() WHERE table_name = '…'`.
+Meaning of each column: [tables.md](tables.md), or `echelon tables NAME`. Clients and formats: [clients.md](clients.md).
 A notebook goes from a question to a chart: [for Jupyter](notebooks/first_day.ipynb), and the same
 [for marimo](notebooks/first_day.py) (`marimo edit docs/notebooks/first_day.py`).
 

@@ -71,13 +71,14 @@ def _fill_catalog(
     connection: duckdb.DuckDBPyConnection, known: list[Description], columns: _Columns, stale: Mapping[str, str]
 ) -> None:
     fed = dict(connection.execute(statement("catalog/incomplete_tables").text).fetchall())
+    counted = dict(connection.execute("SELECT table_name, rows FROM meta.publication").fetchall())
     rows = []
     for one in known:
         total, reason, is_judged = None, None, False
         if one.name == "meta.catalog":
             total = len(known)
         elif one.is_relation:
-            total, reason, is_judged = _counted(connection, one.name, dict(columns[one.name]), fed)
+            total, reason, is_judged = _counted(connection, one.name, dict(columns[one.name]), fed, counted)
         if one.name in stale:
             reason, is_judged = f"the last good version is kept: {stale[one.name]}", True
         arguments = one.argument_list or None
@@ -88,15 +89,24 @@ def _fill_catalog(
 
 
 def _counted(
-    connection: duckdb.DuckDBPyConnection, name: str, types: Mapping[str, str], fed: Mapping[str, str | None]
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    types: Mapping[str, str],
+    fed: Mapping[str, str | None],
+    counted: Mapping[str, int],
 ) -> tuple[int, str | None, bool]:
-    """The rows of a relation, why it is not complete, and whether anything says so."""
+    """The rows of a relation, why it is not complete, and whether anything says so. ``counted``: rows of the tables
+    that need no query for them."""
     has_flag = types.get("is_complete") == "BOOLEAN" and name not in fed
+    if name in counted and not has_flag:
+        return counted[name], fed.get(name), name in fed
     flag = "count(*) FILTER (WHERE NOT is_complete)" if has_flag else "0"
     total, failing = connection.execute(f"SELECT count(*), {flag} FROM {name}").fetchall()[0]
-    if name in fed:
-        return total, fed[name], True
-    return total, f"{failing:,} of {total:,} rows are not complete" if failing else None, has_flag
+    return (
+        total,
+        f"{failing:,} of {total:,} rows are not complete" if failing else fed.get(name),
+        has_flag or name in fed,
+    )
 
 
 def _comments(one: Description, columns: list[str], is_view: bool) -> Iterator[str]:

@@ -105,6 +105,16 @@ def test_no_line_is_wider_than_the_terminal_and_no_id_is_cut(width: int) -> None
     assert len("".join(halves)) == 30 * len(ID)
 
 
+def test_lines_of_a_cell_stay_lines() -> None:
+    lines, _ = shown(["plan"], [("a  b\n└──┘",)])
+    assert lines == ["plan", "────", "a  b", "└──┘"]
+
+
+def test_a_folded_id_has_lines_of_one_length() -> None:
+    lines, _ = shown(["id", "n"], [(ID, 1)] * 30, width=70)
+    assert {len(line.split()[0]) for line in lines[2:4]} <= {38, 39}
+
+
 def test_a_result_without_rows_shows_its_columns() -> None:
     lines, _ = shown(["a", "b"], [])
     assert lines == ["a  b", "─  ─"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -79,8 +80,16 @@ def test_an_excel_sheet_has_numbers_dates_and_no_formulas(home: Path) -> None:
     assert "9007199254740993" in sheet  # a text: as a number it would be another one
     assert f"<v>{float(DIGITS)!r}"[:18] in sheet
     assert 'state="frozen"' in sheet
+    assert '<autoFilter ref="A1:G3"/>' in sheet
     assert "yyyy-mm-dd hh:mm:ss" in styles
     assert f"<v>{(date(2026, 11, 20) - date(1899, 12, 30)).days}.5" in sheet  # noon in Excel's days
+
+
+def test_without_its_package_xlsx_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    result = sql("SELECT 1 AS a", "--output", str(home / "r.xlsx"))
+    assert result.exit_code == 1
+    assert result.stderr == "error: xlsx needs another package: pip install 'echelon-pipeline[excel]'\n"
 
 
 def test_the_option_decides_the_format_if_the_name_does_not(home: Path) -> None:
