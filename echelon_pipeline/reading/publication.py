@@ -24,7 +24,10 @@ from echelon_pipeline.reading.running import Params, run
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FACTS = "SELECT max(sequence), max(built_at), max(code_version), max(lake) FROM meta.publication"
+_FACTS = """
+    SELECT max(sequence) AS sequence, max(built_at) AS built_at, max(code_version) AS code_version, max(lake) AS lake
+    FROM meta.publication
+"""
 
 
 @dataclass(frozen=True)
@@ -150,13 +153,14 @@ class OpenPublication:
 
 def _facts(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[PublicationInfo, Catalog]:
     try:
-        facts = connection.execute(_FACTS).fetchone()
+        # As Arrow: DuckDB's own times with a zone need pytz.
+        (facts,) = connection.sql(_FACTS).to_arrow_table().to_pylist()
         catalog = Catalog.of(connection, path)
     except duckdb.Error as error:
         raise CorruptStore(f"{path} is no publication: expected a file that `echelon publish` made") from error
-    if facts is None or facts[0] is None:
+    if facts["sequence"] is None:
         raise CorruptStore(f"{path} has an empty meta.publication: `echelon publish --force` builds it again")
-    return PublicationInfo(path, *facts), catalog
+    return PublicationInfo(path, **facts), catalog
 
 
 def _state(path: Path) -> tuple[int, ...]:
