@@ -612,3 +612,12 @@ def test_doctor_exits_with_1_where_something_fails(monkeypatch: pytest.MonkeyPat
     assert result.exit_code == 1
     assert "FAIL home:" in result.stdout
     assert "→ Free disk" in result.stdout
+
+
+def test_settings_of_one_group_are_shown_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECHELON_HOME", str(tmp_path))
+    shown = run("settings", "--group", "retention").output
+    assert "ECHELON_RAW_RETENTION_DAYS" in shown
+    assert "ECHELON_KEEP_PUBLICATIONS" in shown
+    assert "ECHELON_THREADS" not in shown
+    assert run("settings", "--group", "nothing").exit_code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,10 +83,20 @@ def test_days_of_an_older_parser_are_counted_until_they_are_derived_again(settin
     assert "echelon rederive" in found.advice
 
 
-@pytest.fixture
-def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.from_config(str(ensure_dagster_home(settings))) as made:
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """New records of Dagster: creating their tables takes a second."""
+    home = ensure_dagster_home(Settings(home=tmp_path_factory.mktemp("records") / "home"))
+    with dg.DagsterInstance.from_config(str(home)) as made:
         made.get_runs_count()
+        made.all_instigator_state()
+    return home
+
+
+@pytest.fixture
+def instance(settings: Settings, records: Path) -> Iterator[dg.DagsterInstance]:
+    shutil.copytree(records, settings.dagster_home)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as made:
         yield made
 
 
@@ -148,14 +159,15 @@ def test_a_sensor_that_was_switched_off_by_hand_is_named(settings: Settings, ins
 
 
 def test_switches_are_copied_without_cursors_and_never_over_a_newer_choice(
-    instance: dg.DagsterInstance, tmp_path: Path
+    instance: dg.DagsterInstance, records: Path, tmp_path: Path
 ) -> None:
     """A cursor of other records would skip events."""
     switched(instance, "listeners", InstigatorStatus.STOPPED, "event 4711")
     switched(instance, "dead_runs", InstigatorStatus.DECLARED_IN_CODE, "event 4712")
     text = read_switches(instance)
     assert "471" not in text
-    with dg.DagsterInstance.from_config(str(ensure_dagster_home(Settings(home=tmp_path / "other")))) as other:
+    shutil.copytree(records, tmp_path / "other")
+    with dg.DagsterInstance.from_config(str(tmp_path / "other")) as other:
         assert write_switches(other, text) == ["listeners"]
         (state,) = other.all_instigator_state()
         assert (state.name, state.status) == ("listeners", InstigatorStatus.STOPPED)
