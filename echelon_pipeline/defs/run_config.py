@@ -1,8 +1,9 @@
 """What a person may set for a single run in the Launchpad.
 
 Belongs here: the configuration of steps. The Launchpad shows the values of the home; another value applies to one run,
-is never recorded in the home and does not change how marts are computed. Builder codes and the parameters of marts are
-facts of a home and so are no fields here: ``echelon settings accept`` changes them.
+is never recorded in the home and does not change how marts are computed. A field whose default is None is rarely set, and
+not in the Launchpad's text. Builder codes and the parameters of marts are facts of a home and so are no fields here:
+``echelon settings accept`` changes them.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ class ListingConfig(BoundsConfig):
 class DeriveConfig(dg.Config):
     """Rows of listings from raw."""
 
-    again: bool = Field(
-        default=False, description="Derive all of raw again, including payloads that were derived before."
+    again: bool | None = Field(
+        default=None, description="Derive all of raw again, including payloads that were derived before."
     )
 
 
@@ -93,7 +94,9 @@ class DayConfig(dg.Config):
     refetch: bool = Field(
         default=False, description="Request the days again even if they are complete; raw only gains payloads."
     )
-    again: bool = Field(default=False, description="Derive the days again from raw, without requests to the venue.")
+    again: bool | None = Field(
+        default=None, description="Derive the days again from raw, without requests to the venue."
+    )
 
 
 class CombosConfig(BoundsConfig):
@@ -113,7 +116,7 @@ class CombosConfig(BoundsConfig):
 class MartConfig(dg.Config):
     """One mart."""
 
-    again: bool = Field(default=False, description="Compute up-to-date parts too.")
+    again: bool | None = Field(default=None, description="Compute up-to-date parts too.")
 
 
 class RefreshConfig(dg.Config):

@@ -144,13 +144,13 @@ def _books_recorded(
 ) -> Callable[[dg.ScheduleEvaluationContext, Resource], _Requests]:
     def books_recorded(context: dg.ScheduleEvaluationContext, warehouse: Resource) -> _Requests:
         """Requests runs for hours with segments that are not in their tables yet, including the current hour."""
-        return hours_requested(context.instance, warehouse, hours)
+        return hours_requested(context, warehouse, hours)
 
     return books_recorded
 
 
 def hours_requested(
-    instance: dg.DagsterInstance, warehouse: Warehouse, hours: dg.HourlyPartitionsDefinition
+    context: dg.ScheduleEvaluationContext, warehouse: Warehouse, hours: dg.HourlyPartitionsDefinition
 ) -> _Requests:
     """Leaves out hours whose run has not ended, hours that failed within the last hour, and hours before the first
     partition: they become partitions when the definitions are loaded again."""
@@ -161,7 +161,7 @@ def hours_requested(
             due.setdefault(hour.starts_at, []).append(hour.digest)
     if due:
         note_begin(session.settings, hour=min(due))
-    left_out = _hours_of_runs(instance, now) if due else set()
+    left_out = _hours_of_runs(context.instance, now) if due else set()
     keys = {h: h.strftime(HOUR_KEY) for h in sorted(due)}
     asked = [h for h, key in keys.items() if key not in left_out and hours.has_partition_key(key)]
     for starts_at in sorted({*asked[:OLDEST], *asked[-NEWEST:]}):

@@ -64,7 +64,7 @@ def record(settings: Settings, name: str, hours_ago: int = 0, frames: int = 1) -
 def asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest | dg.SkipReason]:
     """What the schedule's tick says."""
     with dg.build_schedule_context(instance=instance, resources={"warehouse": Warehouse()}) as context:
-        found = hours_requested(context.instance, Warehouse(), hourly(datetime(2026, 1, 1, tzinfo=UTC)))
+        found = hours_requested(context, Warehouse(), hourly(datetime(2026, 1, 1, tzinfo=UTC)))
         assert isinstance(found, Iterator)
         return list(found)
 

@@ -70,7 +70,7 @@ def _core_assets(venue: Venue) -> dg.AssetsDefinition:
         watch, session = Stopwatch(), warehouse.session(context.run.run_id)
         try:
             with classified():
-                counts = main.derive(session, venue, again=config.again)
+                counts = main.derive(session, venue, again=bool(config.again))
         except dg.Failure as failure:
             yield from report.rules_failed(failure, {table: core_key(venue, table) for table in derived})
             raise

@@ -64,7 +64,7 @@ def _asset(partitions: dg.DailyPartitionsDefinition, mart: Mart) -> dg.AssetsDef
             built: list[Built] = []
             failed = broken = ""
             try:
-                built.extend(refresh.run([mart.name], days=days, again=config.again))
+                built.extend(refresh.run([mart.name], days=days, again=bool(config.again)))
             except MartsFailed as error:
                 # The step continues: marts that do not read this one, and the publication, must not wait for it. The
                 # check fails, and the step that publishes fails at its end.
