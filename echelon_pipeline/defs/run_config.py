@@ -1,9 +1,9 @@
 """What a person may set for a single run in the Launchpad.
 
 Belongs here: the configuration of steps. The Launchpad shows the values of the home; another value applies to one run,
-is never recorded in the home and does not change how marts are computed. A field whose default is None is rarely set
-and not in the Launchpad's text. Builder codes and the parameters of marts are facts of a home and so are no fields here:
-``echelon settings accept`` changes them.
+is never recorded in the home and does not change how marts are computed. A field whose default is None is rarely set,
+and not in the Launchpad's text. Builder codes and the parameters of marts are facts of a home and so are no fields
+here: ``echelon settings accept`` changes them.
 """
 
 from __future__ import annotations
