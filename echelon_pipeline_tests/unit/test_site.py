@@ -85,6 +85,7 @@ def test_the_site_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     built = sorted(tmp_path.rglob("*.html"))
-    assert {p.relative_to(tmp_path).with_suffix(".md").as_posix() for p in built} - {"404.md"} == set(PAGES)
+    names = {p.relative_to(tmp_path).with_suffix(".md").as_posix() for p in built}
+    assert names - {"404.md"} == {page.replace("README.md", "index.md") for page in PAGES}
     assert [p.name for p in built if _LOADED.search(p.read_text(encoding="utf-8"))] == []
     assert "dead letter" in (tmp_path / "search" / "search_index.js").read_text(encoding="utf-8")
