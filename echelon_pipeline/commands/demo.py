@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import shutil
 import sys
 import time
 from datetime import timedelta
@@ -20,7 +21,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from echelon_pipeline.commands.common import building, err, out, prepared
+from echelon_pipeline import stopping
+from echelon_pipeline.commands.common import building, out, prepared
 from echelon_pipeline.commands.layout import write_table
 from echelon_pipeline.commands.work import VenueName, derive_books, ingest_days
 from echelon_pipeline.errors import BadSettings
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     import duckdb
 
     from echelon_pipeline.sandbox.server.process import SandboxProcess
+    from echelon_pipeline.sandbox.server.stepped import SteppedClock
+    from echelon_pipeline.state.listeners import Listener
 
 
 RECORDED_INSTRUMENTS = 20  # per venue, the most traded first: the demo records their books
@@ -100,45 +104,66 @@ def record_last_minute(settings: Settings, universe: Universe, seconds: float) -
     home: the books lie on the last day of the other data.
 
     One shift of a new listener per venue. Then pauses the listener: an active one without a shift would count as a gap.
-    A recorded demo is left as it is.
+    What was recorded to its end by an earlier demo stays; what was interrupted is recorded again.
     """
-    from echelon_pipeline.defs.build import build_defs
-    from echelon_pipeline.ops.launching import run_listen_job
-    from echelon_pipeline.ops.warehouse import Warehouse
     from echelon_pipeline.sandbox.server.process import SandboxProcess
-    from echelon_pipeline.sandbox.server.stepped import COMMANDS, SteppedClock, stepping
     from echelon_pipeline.state.database import State
     from echelon_pipeline.state.listeners import Listener, Listeners
     from echelon_pipeline.streams.hours import time_of
+    from echelon_pipeline.streams.selection import watchable
 
     behind = AFTER_RECORDING + math.ceil(seconds)
     for venue in VenueName:
-        name = f"demo-{venue.value}"
-        if _is_recorded(settings, name):
+        listener = Listener(name=f"demo-{venue.value}", venue=venue.value, most=RECORDED_INSTRUMENTS)
+        with State.of(settings) as state:
+            ended = [row["to_at"] for row in Listeners(state).exported()[1] if row["listener"] == listener.name]
+        is_done = any(at and at >= settings.clock() - timedelta(seconds=behind - seconds) for at in ended)
+        if is_done or not watchable(settings, [venue.value], most=1):
             continue
         with SandboxProcess(**universe, behind=behind) as sandbox:
             there = load_settings({**os.environ, **environment_of(sandbox), "ECHELON_HOME": str(settings.home)})
             short = there.model_copy(update={**_UNDISTURBED, "listen_shift": seconds, "listen_overlap": seconds / 2})
-            clock = SteppedClock(short.clock() - timedelta(seconds=behind), seconds)
-            definitions = build_defs(short, warehouse=Warehouse(short, clock=clock))
-            with State.of(short) as state:
-                listeners = Listeners(state, clock=clock)
-                listeners.save(Listener(name=name, venue=venue.value, most=RECORDED_INSTRUMENTS))
-                try:
-                    with stepping(sandbox.base_url, clock, commands=COMMANDS[venue.value]):
-                        run_listen_job(definitions, short, name)
-                finally:
-                    listeners.activate(name, active=False)
-        if clock.frames:
-            err().print(f"{venue.value}: {clock.frames:,} frames until {time_of(clock.end_us):%Y-%m-%d %H:%M:%S}")
+            clock = _work_shift(short, sandbox, listener, behind)
+        until = time_of(clock.end_us)
+        out().print(f"{venue.value}: {clock.frames:,} frames until {until:%Y-%m-%d %H:%M:%S}", soft_wrap=True)
 
 
-def _is_recorded(settings: Settings, name: str) -> bool:
-    """Whether a listener of an earlier demo has closed segments and none that is open."""
-    from echelon_pipeline.streams.segments import OPEN, connection_of, segments
+def _work_shift(settings: Settings, sandbox: SandboxProcess, listener: Listener, behind: int) -> SteppedClock:
+    """Runs the shift while the sandbox's clock moves in steps. Returns the clock at its end."""
+    from echelon_pipeline.defs.build import build_defs
+    from echelon_pipeline.ops.launching import run_listen_job
+    from echelon_pipeline.ops.warehouse import Warehouse
+    from echelon_pipeline.sandbox.server.stepped import COMMANDS, SteppedClock, stepping
+    from echelon_pipeline.state.database import State
+    from echelon_pipeline.state.listeners import Listeners
+    from echelon_pipeline.state.shift_lease import holders
 
-    mine = [p for p in segments(settings.capture_root) if connection_of(p).listener == name]
-    return bool(mine) and not any(p.suffix == OPEN for p in mine)
+    clock = SteppedClock(settings.clock() - timedelta(seconds=behind), settings.listen_shift)
+    definitions = build_defs(settings, warehouse=Warehouse(settings, clock=clock))
+    with State.of(settings) as state:
+        while any(holders(state, listener.name)):  # of a demo that was killed: it expires
+            stopping.wait(0.5)
+        for folder in _interrupted(settings.capture_root, listener, clock):
+            shutil.rmtree(folder)
+        listeners = Listeners(state, clock=clock)
+        listeners.save(listener)
+        try:
+            with stepping(sandbox.base_url, clock, commands=COMMANDS[listener.venue]):
+                run_listen_job(definitions, settings, listener.name)
+        finally:
+            listeners.activate(listener.name, active=False)
+    return clock
+
+
+def _interrupted(root: Path, listener: Listener, clock: SteppedClock) -> set[Path]:
+    """Folders of connections of the demo's listener. A connection that was killed at once has no segment, but the name
+    that the first one gets again."""
+    from echelon_pipeline.streams.hours import time_of
+    from echelon_pipeline.streams.segments import connection_of, segments
+
+    found = {path.parent for path in segments(root) if connection_of(path).listener == listener.name}
+    begin = time_of(clock.begin_us)
+    return found | {*(root / listener.venue).glob(f"{begin:%Y%m%dT%H%M%S%f}-*")}
 
 
 def environment_of(sandbox: SandboxProcess) -> dict[str, str]:

@@ -77,7 +77,7 @@ def stepping(base_url: str, clock: SteppedClock, *, commands: int) -> Iterator[N
         except (httpx.HTTPError, VenueUnavailable) as error:
             failures.append(VenueUnavailable(f"the sandbox's clock stopped: {error}"))
         finally:
-            clock.us = clock.reached = clock.end_us  # the shift ends
+            clock.reached = clock.end_us  # sleepers wake, and the shift ends
 
     with stopping.background("stepping", run):
         yield
