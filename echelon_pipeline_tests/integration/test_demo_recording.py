@@ -147,7 +147,7 @@ def test_two_demos_are_equal_table_by_table_and_their_books_and_trades_meet(tmp_
     with read_published(tmp_path / "a" / "echelon.duckdb", lake=str(tmp_path / "a" / "lake")) as connection:
         days = connection.execute("SELECT DISTINCT date FROM core.book_snapshots").fetchall()
         assert days == connection.execute("SELECT max(date) FROM core.daily_prices").fetchall()
-        shares = "SELECT min(coverage), max(seen_share), count(seen_share) FROM mart.coverage"
-        coverage, seen, count = connection.execute(shares).fetchall()[0]
-        assert (coverage, seen) == (pytest.approx(1, abs=1e-3), 1)
-        assert count > 0
+        totals = "SELECT min(coverage), sum(seen_contracts), sum(venue_contracts), count(venue_contracts) = count(*)"
+        coverage, seen, traded, is_known = connection.execute(f"{totals} FROM mart.coverage").fetchall()[0]
+        assert coverage == pytest.approx(1, abs=1e-3)
+        assert (seen, is_known) == (traded, True)
