@@ -133,7 +133,8 @@ def demo(home: Path) -> dict[str, list[Row]]:
         found = {}
         for (name,) in names:
             columns = [c for c, *_ in connection.execute(f"DESCRIBE {name}").fetchall() if c not in WHO_AND_WHEN]
-            listed = ", ".join(f'"{c}"' for c in columns)
+            # The scope of a listing names its unit of work.
+            listed = ", ".join(f"split_part({c}, ':', 1)" if c == "scope" else f'"{c}"' for c in columns)
             found[name] = connection.execute(f"SELECT {listed} FROM {name} ORDER BY ALL").fetchall()
     return found
 
