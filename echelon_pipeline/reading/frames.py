@@ -52,6 +52,11 @@ def checked_kind(kind: str) -> Kind:
     return kind
 
 
+def dicts(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows as Python values, made by polars: for times, DuckDB needs pytz, and Arrow imports pandas."""
+    return _polars(table, False).to_dicts()
+
+
 def with_floats(table: pa.Table) -> pa.Table:
     """The table with every decimal as the nearest float, also inside lists. Arrow's own cast is not always nearest."""
     import polars as pl

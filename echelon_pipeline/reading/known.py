@@ -11,6 +11,7 @@ from typing import Any
 
 from echelon_pipeline.errors import NotFound
 from echelon_pipeline.reading.catalog import did_you_mean
+from echelon_pipeline.reading.frames import dicts
 from echelon_pipeline.reading.order_books import recorded_span
 from echelon_pipeline.reading.publication import OpenPublication
 
@@ -57,7 +58,7 @@ def recorded(publication: OpenPublication, instrument: str) -> tuple[datetime, d
 
 def values(publication: OpenPublication, text: str, params: dict[str, object] | None = None) -> list[tuple[Any, ...]]:
     """The rows of a statement as tuples."""
-    return [tuple(row.values()) for row in publication.rows(text, params).to_pylist()]
+    return [tuple(row.values()) for row in dicts(publication.rows(text, params))]
 
 
 def shipped(name: str) -> str:

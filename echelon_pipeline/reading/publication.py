@@ -19,6 +19,7 @@ import duckdb
 from echelon_pipeline.errors import BadQuery, CorruptStore, NotFound
 from echelon_pipeline.publish.reader import read_published, require_whole
 from echelon_pipeline.reading.catalog import Catalog
+from echelon_pipeline.reading.frames import dicts
 from echelon_pipeline.reading.running import Params, run
 
 if TYPE_CHECKING:
@@ -153,8 +154,7 @@ class OpenPublication:
 
 def _facts(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[PublicationInfo, Catalog]:
     try:
-        # As Arrow: DuckDB's own times with a zone need pytz.
-        (facts,) = connection.sql(_FACTS).to_arrow_table().to_pylist()
+        (facts,) = dicts(connection.sql(_FACTS).to_arrow_table())
         catalog = Catalog.of(connection, path)
     except duckdb.Error as error:
         raise CorruptStore(f"{path} is no publication: expected a file that `echelon publish` made") from error

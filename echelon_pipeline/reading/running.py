@@ -48,21 +48,25 @@ def interruptible(interrupt: Callable[[], None], work: Callable[[], Result]) -> 
     results: list[Result] = []
     errors: list[BaseException] = []
     done = threading.Event()  # an interrupted Thread.join takes a running thread for a stopped one
+    given_up = threading.Event()
 
     def kept() -> None:
         try:
-            results.append(work())
+            if not given_up.is_set():
+                results.append(work())
         except BaseException as error:  # noqa: BLE001  raised again in the caller's thread
             errors.append(error)
         finally:
             done.set()
 
-    threading.Thread(target=kept, name="echelon-query", daemon=True).start()
+    thread = threading.Thread(target=kept, name="echelon-query", daemon=True)
     try:
+        thread.start()
         done.wait()
     except BaseException:
-        interrupt()
-        while not done.wait(RETRY_SECONDS):  # DuckDB forgets an interruption before the query runs
+        given_up.set()
+        # DuckDB forgets an interruption before the query runs. Without an ident the thread has not begun.
+        while not done.wait(RETRY_SECONDS) and thread.ident is not None:
             interrupt()
         raise
     if errors:

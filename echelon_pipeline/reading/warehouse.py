@@ -15,7 +15,7 @@ from echelon_pipeline.publish.reader import require_reading
 from echelon_pipeline.reading import order_books
 from echelon_pipeline.reading.coverage import DAYS, coverage_of
 from echelon_pipeline.reading.filters import Filters, Value
-from echelon_pipeline.reading.frames import Frame, Kind, Output, checked_kind
+from echelon_pipeline.reading.frames import Frame, Kind, Output, checked_kind, dicts
 from echelon_pipeline.reading.known import recorded, require_instruments, require_venues, shipped
 from echelon_pipeline.reading.order_books import Book
 from echelon_pipeline.reading.publication import OpenPublication, PublicationInfo
@@ -145,7 +145,7 @@ class Warehouse(Generic[Frame]):
     def book(self, instrument: str, at: Time) -> Book:
         """The order book of an instrument at a time, with exact decimals."""
         require_instruments(self._publication, instrument)
-        (row,) = self._publication.rows(order_books.book_at(instrument, instant("at", at))).to_pylist()
+        (row,) = dicts(self._publication.rows(order_books.book_at(instrument, instant("at", at))))
         return Book.of(row)
 
     def coverage(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -62,8 +60,11 @@ IMPORTS = """
 import sys
 import echelon_pipeline as ep
 print(sorted({"duckdb", "polars", "pydantic"} & set(sys.modules)))
-ep.open(sys.argv[1]).table("mart.daily", venue="kalshi", since="2026-11-19")
-heavy = {"dagster", "numba", "matplotlib", "deltalake", "sqlalchemy", "alembic", "pandas", "pydantic", "httpx"}
+wh = ep.open(sys.argv[1])
+wh.table("mart.daily", venue="kalshi", since="2026-11-19")
+wh.books("kalshi:KXFEDDECISION-26DEC-H25")
+wh.book("kalshi:KXFEDDECISION-26DEC-H25", "2026-11-20T12:00:05").levels()
+heavy = {"dagster", "numba", "matplotlib", "deltalake", "sqlalchemy", "alembic", "pandas", "pytz", "pydantic", "httpx"}
 print(sorted(heavy & set(sys.modules)))
 """
 
@@ -332,26 +333,3 @@ def test_a_reader_is_used_by_several_threads(wh: Polars) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(read, range(40))) == {3}
-
-
-LONG = """
-import sys
-import echelon_pipeline as ep
-reader = ep.open(sys.argv[1])
-print("ready", flush=True)
-try:
-    reader.sql("SELECT count(*) FROM range(100000) a, range(100000) b, range(90) c WHERE a.range * b.range % 7 = 3")
-except KeyboardInterrupt:
-    print(reader.table("core.trades").height, flush=True)
-"""
-
-
-def test_ctrl_c_ends_a_query_and_the_reader_stays_usable(shared: Settings) -> None:
-    command = [sys.executable, "-c", LONG, str(shared.home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=30)[0] == "9\n"
-    assert process.returncode == 0
