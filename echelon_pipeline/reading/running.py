@@ -62,7 +62,9 @@ def interruptible(interrupt: Callable[[], None], work: Callable[[], Result]) -> 
     thread = threading.Thread(target=kept, name="echelon-query", daemon=True)
     try:
         thread.start()
-        done.wait()
+        # Without a timeout, a signal that the system gives to one of DuckDB's threads does not end the wait.
+        while not done.wait(RETRY_SECONDS):
+            pass
     except BaseException:
         given_up.set()
         # DuckDB forgets an interruption before the query runs. Without an ident the thread has not begun.

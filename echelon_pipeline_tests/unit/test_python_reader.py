@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -333,3 +335,30 @@ def test_a_reader_is_used_by_several_threads(wh: Polars) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(read, range(40))) == {3}
+
+
+LONG = """
+import sys
+import echelon_pipeline as ep
+reader = ep.open(sys.argv[1])
+print("ready", flush=True)
+try:
+    reader.sql("SELECT count(*) FROM range(100000) a, range(100000) b, range(90) c WHERE a.range * b.range % 7 = 3")
+except KeyboardInterrupt:
+    print(reader.table("core.trades").height, flush=True)
+"""
+
+
+@pytest.mark.parametrize("after", [0.02, 0.3])
+def test_ctrl_c_ends_a_query_and_the_reader_stays_usable(shared: Settings, after: float) -> None:
+    command = [sys.executable, "-c", LONG, str(shared.home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(after)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.communicate(timeout=60)[0] == "9\n"
+        finally:
+            process.kill()
+    assert process.returncode == 0
