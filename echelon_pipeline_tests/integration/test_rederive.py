@@ -102,9 +102,10 @@ def test_rows_that_no_raw_object_gives_stay(home: Settings) -> None:
 
 
 def _lose_raw(settings: Settings, venue: str, endpoint: str) -> None:
-    """Deletes the first file of an endpoint's raw objects."""
+    """Deletes the largest file of an endpoint's raw objects."""
     where = {"venue": [venue], "endpoint": [endpoint]}
-    Path(Session.of(settings).lake.files("raw.objects", where=where)[0]).unlink()
+    files = (Path(file) for file in Session.of(settings).lake.files("raw.objects", where=where))
+    max(files, key=lambda file: file.stat().st_size).unlink()
 
 
 def _opened(settings: Settings, table: str) -> int:

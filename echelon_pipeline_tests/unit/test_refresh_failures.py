@@ -61,7 +61,7 @@ def test_a_mart_that_fails_stops_only_the_marts_that_read_it(
     assert {NAMES} <= {b.table for b in built}
     assert {VOLUME, OVERVIEW}.isdisjoint(b.table for b in built)
     assert (stored(lake, VOLUME), lake.version(OVERVIEW)) == before
-    assert set(failure.value.reasons) == {VOLUME, OVERVIEW}
+    assert set(failure.value.reasons) == {VOLUME, OVERVIEW, "mart.daily"}
     assert f"rows of {DAY} of kalshi:I1: " in failure.value.reasons[VOLUME]
     assert "Division by zero" in failure.value.reasons[VOLUME]
     assert failure.value.reasons[OVERVIEW] == f"not built, it reads {VOLUME}"
