@@ -74,6 +74,8 @@ class _Counted:
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """A path beside the target that replaces it at the end, unless there is an error."""
+    if not path.parent.is_dir():
+        raise BadSettings(f"{path.parent} is no folder: create it first, or name another file")
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield aside

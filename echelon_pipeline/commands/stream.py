@@ -192,8 +192,9 @@ def book(
         datetime | None,
         typer.Option(
             "--at",
-            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"],
-            help="Time, UTC. Default: time of the last frame.",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"],
+            metavar="TIME",
+            help="Time, UTC, like 2026-11-20T11:58:30Z. Default: time of the last frame.",
         ),
     ] = None,
     levels: Annotated[int, typer.Option(min=1, max=25, help="Number of levels per side.")] = 10,
@@ -206,7 +207,7 @@ def book(
     row = book_of(_segments(None), instrument, until=until)
     if row is None:
         raise fail(f"no frame of {instrument} was received before {at}")
-    table = Table("bid size", "bid", "ask", "ask size", title=f"{instrument}: {row.state} {row.reason or ''}")
+    table = Table("bid size", "bid", "ask", "ask size", title=f"{instrument}: {row.state} {row.reason or ''}".rstrip())
     for n in range(min(levels, max(len(row.bids), len(row.asks)))):
         bid = map(decimal_text, reversed(row.bids[n])) if n < len(row.bids) else ("", "")
         ask = map(decimal_text, row.asks[n]) if n < len(row.asks) else ("", "")

@@ -114,7 +114,7 @@ def _table_section(one: Table, published: Published) -> list[str]:
     if one.append_only:
         lines.append("- Append-only")
     lines += [
-        f"- Partitioned by {names(one.partition_by)}, sorted by {names(one.sort_by)}",
+        f"- Partitioned by {names(one.partition_by) or 'nothing'}, sorted by {names(one.sort_by) or 'nothing'}",
         f"- Schema version {one.version}",
         "",
         *table(("Column", "Type", "Unit", "Meaning"), [_column(c) for c in one.columns]),

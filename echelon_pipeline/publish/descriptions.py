@@ -113,7 +113,8 @@ META = (
             "key": "columns that are unique together; empty if none are known",
             "arguments": "arguments of a function, each with its type and meaning",
             "rows": "number of rows at the time of the publication; NULL for functions",
-            "is_complete": "all rows and days are complete; NULL if the relation has no notion of completeness",
+            "is_complete": "all rows, and all days that are over, are complete: the current day never is; NULL if the "
+            "relation has no notion of completeness",
             "incomplete_reason": "why is_complete is false",
             "example": "a query that uses it",
         },

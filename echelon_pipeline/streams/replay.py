@@ -80,7 +80,7 @@ def book_of(paths: Iterable[Path], instrument_id: str, *, until: int | None = No
         for feed in chains(paths)
     ]
     if not any(concerned):
-        raise NotFound(f"{instrument_id} is in no segment of this home")
+        raise NotFound(f"no order book of {instrument_id} was recorded in this home")
     summaries = [replay(feed, until=until) for feed in concerned if feed]
     newest = max(one.last_at or 0 for one in summaries)
     # One that ended earlier had a valid book at its own last frame, not at the last of all.

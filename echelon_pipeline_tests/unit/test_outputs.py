@@ -137,7 +137,7 @@ def test_an_interval_is_no_type_of_parquet(home: Path) -> None:
 def test_a_folder_that_is_not_there_and_the_published_file_are_no_outputs(home: Path) -> None:
     result = sql("SELECT 1 AS a", "--output", str(home / "none" / "r.csv"))
     assert result.exit_code == 1
-    assert "No such file or directory" in result.output
+    assert "none is no folder: create it first, or name another file" in result.output
     before = (home / "echelon.duckdb").read_bytes()
     result = sql("SELECT 1 AS a", "--format", "csv", "--output", str(home / "echelon.duckdb"))
     assert "is the published file itself" in result.output

@@ -86,7 +86,7 @@ def test_a_book_that_was_valid_when_an_earlier_recording_ended_is_not_shown_as_t
 
 def test_what_nobody_recorded_is_named_and_what_came_later_is_not_shown(tmp_path: Path) -> None:
     connection(tmp_path, "1", "A", begin=10)
-    with pytest.raises(NotFound, match="kalshi:B is in no segment"):
+    with pytest.raises(NotFound, match="no order book of kalshi:B was recorded"):
         bid(tmp_path, "B")
     assert bid(tmp_path, "A", until=10 * SECOND) is None
 
