@@ -127,7 +127,9 @@ def _write_xlsx(report: MonthReport, path: Path) -> None:
     sheets = []
     for number, (code, sections) in enumerate(report.codes.items(), start=1):
         name = "all codes" if code == "all_codes" else f"code {number}"
-        sheets += [(f"{section.title} {name}", code, section.names, section.rows) for section in sections]
+        for section in sections:
+            heading = f"{code}: {section.note}" if section.note else code
+            sheets.append((f"{section.title} {name}", heading, section.names, section.rows))
     write_workbook(path, [*sheets, ("All rows", "", report.rows.names, report.rows.rows)])
 
 

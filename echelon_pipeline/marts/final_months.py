@@ -49,7 +49,10 @@ def mark_final(settings: Settings, month: date, *, incomplete: bool = False, aga
     now, begin = settings.clock(), month.replace(day=1)
     end = (begin + timedelta(days=32)).replace(day=1)
     if now < datetime(end.year, end.month, 1, tzinfo=UTC):
-        raise NotComplete(f"{begin:%Y-%m} is not over: it ends on {end - timedelta(days=1)} (UTC)")
+        raise NotComplete(
+            f"{begin:%Y-%m} is not over: it ends on {end - timedelta(days=1)} (UTC), and by the clock of this home it "
+            f"is {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        )
     with hold_lease(settings, f"refresh of {settings.lake_root}", wait=WAIT_SECONDS) as hold:
         lake = Lake.of(settings, fence=hold.check)
         _require_fresh(settings)

@@ -6,7 +6,7 @@ Belongs here: what the report has, and Markdown and HTML. ``commands/report.py``
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from html import escape
@@ -18,15 +18,24 @@ from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.sqltools.statements import statement
 
 _CENTS = Decimal("0.01")
+# Rows of the section of markets at most.
+_MARKETS = 20
+# Months and codes that a message names at most.
+_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Section:
-    """One table of the report."""
+    """One table of the report. ``note``: which of its rows are shown, if not all."""
 
     title: str
     names: Sequence[str]
     rows: Sequence[Sequence[object]]
+    note: str = ""
+
+    @property
+    def heading(self) -> str:
+        return f"{self.title} ({self.note})" if self.note else self.title
 
 
 # Title and statement of each section of a code, in their order.
@@ -52,21 +61,39 @@ class MonthReport:
 
 
 def month_report(connection: duckdb.DuckDBPyConnection, month: date, code: str | None = None) -> MonthReport:
-    """The report of a month of all codes that have figures, or of one. Raises NotFound without figures."""
+    """The report of a month of all codes that have figures, or of one. All codes together are a part of it unless they
+    repeat the figures of one. Raises NotFound without figures."""
     bound = {"month": month, "code": code}
     rows = _asked(connection, "Rows", "report/rows", bound)
     found = connection.execute(statement("report/codes").text, bound).fetchall()
     if not found:
-        which = f" of {code}" if code else ""
-        raise NotFound(
-            f"the published file has no figures{which} of {month:%Y-%m}: builder codes are configured with "
-            "ECHELON_BUILDER_CODE, and their fills are ingested by `echelon ingest`"
-        )
+        raise NotFound(_nothing(connection, month, code))
     codes = {
         name: [s for s in _sections(connection, {"month": month, "code": name}) if s.rows or s.title == "Month"]
         for (name,) in found
     }
+    if len(codes) == 2 and "all_codes" in codes:
+        one = next(iter(codes.values()))
+        if all(section in one for section in codes["all_codes"]):
+            del codes["all_codes"]  # the figures of one code again
     return MonthReport("Builder report", month, codes, rows)
+
+
+def _nothing(connection: duckdb.DuckDBPyConnection, month: date, code: str | None) -> str:
+    """Why there is no report of a month (of a code): what the file has in its place."""
+    said = f"the published file has no figures{f' of {code}' if code else ''} of {month:%Y-%m}"
+    months, codes = connection.execute(statement("report/known").text).fetchall()[0]
+    if not months:
+        return (
+            f"{said}: builder codes are configured with ECHELON_BUILDER_CODE, and their fills are ingested by "
+            "`echelon ingest`"
+        )
+    return f"{said}: it has figures of the months {_few(months)} and of the codes {_few(codes)}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def agent_report(lake: Lake, month: date) -> MonthReport:
@@ -87,7 +114,16 @@ def agent_report(lake: Lake, month: date) -> MonthReport:
 
 
 def _sections(connection: duckdb.DuckDBPyConnection, bound: Mapping[str, object]) -> list[Section]:
-    return [_asked(connection, title, name, bound) for title, name in _SECTIONS]
+    made = [_asked(connection, title, name, bound) for title, name in _SECTIONS]
+    return [_largest(section) if section.title == "Markets" else section for section in made]
+
+
+def _largest(section: Section) -> Section:
+    """The first rows of a section, and how many there are."""
+    number = len(section.rows)
+    if number <= _MARKETS:
+        return section
+    return replace(section, rows=section.rows[:_MARKETS], note=f"{_MARKETS} of {number:,}")
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, title: str, name: str, bound: Mapping[str, object]) -> Section:
@@ -102,7 +138,7 @@ def markdown(report: MonthReport) -> str:
     for code, sections in report.codes.items():
         lines += ["", f"## {_title(code)}"]
         for section in sections:
-            lines += ["", f"### {section.title}", "", _line(section.names), _line(["---"] * len(section.names))]
+            lines += ["", f"### {section.heading}", "", _line(section.names), _line(["---"] * len(section.names))]
             lines += [_line([_shown(value) for value in row]) for row in section.rows]
     return "\n".join(lines) + "\n"
 
@@ -131,7 +167,9 @@ def html(report: MonthReport) -> str:
         for section in sections:
             head = "".join(f"<th>{escape(name)}</th>" for name in section.names)
             body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in section.rows)
-            parts.append(f"<h3>{section.title}</h3><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+            parts.append(
+                f"<h3>{section.heading}</h3><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            )
     return "\n".join([*parts, "</body></html>", ""])
 
 

@@ -26,7 +26,8 @@ _FIGURES = (
     Column("legs", T.BIGINT, "order legs of final matches"),
     Column("open_volume_usd", T.MONEY, "volume of matches that are not final yet; no other figure includes it", True,
            "USD"),
-    Column("volume_growth", T.STAT, "volume / volume of the range before - 1; NULL without a volume before"),
+    Column("volume_growth", T.STAT, "volume / volume of the range before - 1; NULL without a volume before, and unless "
+           "both ranges were read completely"),
     Column("users", T.BIGINT, "distinct maker addresses without the venue's own contracts"),
     Column("new_users", T.BIGINT, "users whose first recorded match with the code is in the range"),
     Column("returning_users", T.BIGINT, "users with a match of the code before the range"),

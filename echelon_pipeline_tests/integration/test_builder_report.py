@@ -10,16 +10,19 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
 from echelon_pipeline.cli import app
-from echelon_pipeline.errors import NotComplete
+from echelon_pipeline.errors import NotComplete, NotFound
 from echelon_pipeline.lake.lake import Lake
 from echelon_pipeline.marts.final_months import REPORT, STATEMENTS, mark_final
 from echelon_pipeline.marts.refresh import Refresh
+from echelon_pipeline.ops.builder_report import month_report
 from echelon_pipeline.publish.publish import publish
 from echelon_pipeline.settings import Settings, load_settings
+from echelon_pipeline.tables import TABLES
 from echelon_pipeline_tests.rows import Row, row, staged, stored
 
 CODE = "0x" + "aa" * 32
@@ -103,7 +106,7 @@ def test_a_report_is_readable_in_every_format_and_exact_as_csv(october: Path) ->
     assert "| 401.00 |" in text
     assert "taker 20 bps from 2026-10-01 to 2026-10-10" in text
     page = echelon(october, "builder", "--month", "2026-10", "--format", "html").output
-    assert page.count("<h2>") == 2
+    assert page.count("<h2>") == 1, "all codes together repeat the figures of one"
     assert "<td class=number>401.00</td>" in page
     rows = list(
         csv.DictReader(io.StringIO(echelon(october, "builder", "--month", "2026-10", "--format", "csv").output))
@@ -121,7 +124,7 @@ def test_a_workbook_has_a_sheet_for_each_section(october: Path, tmp_path: Path) 
     with zipfile.ZipFile(path) as book:
         names = book.read("xl/workbook.xml").decode()
         sheets = "".join(book.read(n).decode() for n in book.namelist() if n.startswith("xl/worksheets/"))
-    assert all(f'"{name}"' in names for name in ("Month code 1", "Weeks code 1", "Markets all codes", "All rows"))
+    assert all(f'"{name}"' in names for name in ("Month code 1", "Weeks code 1", "Markets code 1", "All rows"))
     assert "<f>" not in sheets, "no text becomes a formula"
     assert echelon(october, "builder", "--month", "2026-10", "--format", "xlsx").exit_code == 2
 
@@ -130,9 +133,9 @@ def test_a_workbook_has_a_sheet_for_each_section(october: Path, tmp_path: Path) 
     ("arguments", "code", "said"),
     [
         (("builder", "--month", "2026-1"), 2, "is no month: YYYY-MM is expected"),
-        (("builder", "--month", "2020-01"), 1, "no figures of 2020-01"),
-        (("builder", "--month", "2026-10", "--code", "0xbb"), 1, "no figures of 0xbb of 2026-10"),
-        (("finalize", "--month", "2026-11"), 1, "2026-11 is not over: it ends on 2026-11-30"),
+        (("builder", "--month", "2020-01"), 1, "no figures of 2020-01: it has figures of the months 2026-11"),
+        (("builder", "--month", "2026-10", "--code", "0xbb"), 1, f"2026-11, 2026-10 and of the codes {CODE}"),
+        (("finalize", "--month", "2026-11"), 1, "2026-11 is not over: it ends on 2026-11-30 (UTC), and by the clock"),
         (("finalize", "--month", "2026-09"), 1, "no figures of 2026-09"),
     ],
 )
@@ -140,6 +143,23 @@ def test_what_cannot_be_reported_is_one_line(october: Path, arguments: tuple[str
     result = echelon(october, *arguments)
     assert result.exit_code == code
     assert said in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_file_without_figures_says_how_a_builder_code_is_configured() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("CREATE SCHEMA mart")
+        columns = ", ".join(f'"{c.name}" {c.type.value}' for c in TABLES[REPORT].columns)
+        connection.execute(f"CREATE TABLE {REPORT} ({columns})")
+        with pytest.raises(NotFound, match="configured with ECHELON_BUILDER_CODE"):
+            month_report(connection, MONTH)
+
+
+def test_a_section_of_more_than_20_markets_says_how_many_there_are(tmp_path: Path) -> None:
+    settings = built(tmp_path, [fill(n, n, instrument_id=f"polymarket:0x{n}") for n in range(21)])
+    publish(settings, force=True)
+    text = echelon(tmp_path, "builder", "--month", "2026-10").output
+    assert "### Markets (20 of 21)\n" in text
+    assert "### Categories\n" in text
 
 
 def test_a_final_month_keeps_its_figures_whatever_is_read_later(tmp_path: Path) -> None:

@@ -94,6 +94,16 @@ def test_growth_returning_users_and_retention_compare_with_the_range_before() ->
     assert (third["volume_usd"], third["volume_growth"], third["retention"]) == (0, -1.0, 0.0)
 
 
+@pytest.mark.parametrize(("first", "last", "growth"), [(0, 3, 0.5), (1, 3, None), (0, 1.5, None)])
+def test_growth_is_of_ranges_that_were_both_read_completely(first: float, last: float, growth: float | None) -> None:
+    begin = MONDAY.replace(hour=0)
+    fills = [leg(1, "1", "10"), leg(2, "2", "15", event_at=MONDAY + timedelta(days=1))]
+    found = reported(fills, [read("0xAA", begin + timedelta(days=first), begin + timedelta(days=last))])
+    for dimension, part in (("total", "all"), ("role", "taker")):
+        day = found[A, "day", MONDAY.date() + timedelta(days=1), dimension, part]
+        assert (day["volume_usd"], day["volume_growth"]) == (15, growth)
+
+
 def test_weeks_begin_on_the_day_of_the_setting() -> None:
     fills = [leg(n, str(n), "10", event_at=MONDAY + timedelta(days=n)) for n in range(7)]
     by_start = {}

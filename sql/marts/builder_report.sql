@@ -5,7 +5,7 @@
 -- inputs: core.builder_legs, mart.builder_volume, core.ticker_categories, core.builder_statements
 -- Each match counts once, as in mart.builder_volume; days that were read completely come from there. Weeks begin on
 -- $week_start. A month that was marked final has the rows of its latest statement, whatever is read later; the growth
--- and retention of other rows are computed from current legs.
+-- and retention of other rows are computed from current legs. Growth compares ranges that were read completely.
 WITH ranges AS (
     SELECT unnest(['day', 'week', 'month']) AS range
 ),
@@ -223,7 +223,10 @@ SELECT
     f.matches,
     f.legs,
     f.open_volume_usd,
-    f.volume_usd::DOUBLE / nullif(b.volume_usd, 0)::DOUBLE - 1 AS volume_growth,
+    CASE
+        WHEN f.complete_days = f.days AND b.complete_days = b.days
+            THEN f.volume_usd::DOUBLE / nullif(b.volume_usd, 0)::DOUBLE - 1
+    END AS volume_growth,
     f.users,
     f.new_users,
     f.users - f.new_users AS returning_users,

@@ -1,4 +1,4 @@
--- about: the 20 instruments of a code with the largest volume in a month
+-- about: instruments of a code in a month, the largest volume first
 -- grain: instrument
 -- inputs: mart.builder_report, core.display_names
 SELECT
@@ -14,4 +14,3 @@ FROM mart.builder_report r
 LEFT JOIN core.display_names n ON n.instrument_id = r.part
 WHERE r.range = 'month' AND r.range_start = $month AND r.dimension = 'instrument' AND r.builder_code = lower($code)
 ORDER BY r.volume_usd DESC NULLS LAST, r.part
-LIMIT 20
