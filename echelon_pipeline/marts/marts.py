@@ -131,7 +131,10 @@ def settings_params(settings: Settings, now: datetime) -> dict[str, Any]:
 @cache
 def marts() -> tuple[Mart, ...]:
     """All computed tables, inputs first. Raises CycleError if two marts read each other."""
-    found = {s.header["creates"]: _whole(s) for folder in ("core", "marts") for s in statements(folder)}
+    shipped = [s for folder in ("core", "marts") for s in statements(folder)]
+    if lacking := [f"sql/{s.name}.sql" for s in shipped if not {"creates", "inputs"} <= s.header.keys()]:
+        raise ValueError(f"{', '.join(lacking)}: the header needs `-- creates:` and `-- inputs:` (docs/develop.md)")
+    found = {s.header["creates"]: _whole(s) for s in shipped}
     graph = {name: [i for i in _stored(s.header["inputs"]) if i in found] for name, s in found.items()}
     return tuple(Mart(TABLES[n], found[n]) for n in TopologicalSorter(dict(sorted(graph.items()))).static_order())
 

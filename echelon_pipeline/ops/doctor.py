@@ -19,6 +19,7 @@ import httpx
 from packaging.requirements import Requirement
 
 from echelon_pipeline.errors import BadSettings, EchelonError
+from echelon_pipeline.ingest.homes import claimed_universe, require_own_venues
 from echelon_pipeline.ops.dagster_probes import examine_runs
 from echelon_pipeline.ops.data_probes import examine_data, shown
 from echelon_pipeline.ops.home_probes import examine_home
@@ -59,10 +60,22 @@ def examine(
     yield from examine_data(settings)
     yield _publication(settings, wall)
     yield from examine_runs(settings, wall)
-    if not offline:
+    if not offline and (reason := _not_probed(settings)):
+        yield Finding(Level.OK, "venues", f"not probed: {reason}")
+    elif not offline:
         yield from probe_venues(settings, transport, wall)
         if transport is None:  # a replaced network has no streams
             yield from probe_streams(settings)
+
+
+def _not_probed(settings: Settings) -> str:
+    """Why live venues do not matter to a demo's home; "" where they do, or where its sandbox is the venue."""
+    try:
+        if claimed_universe(settings.home) is not None:
+            require_own_venues(settings)
+    except BadSettings as error:
+        return str(error)
+    return ""
 
 
 def _advice(error: BadSettings) -> str:

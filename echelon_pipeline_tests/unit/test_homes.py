@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -14,6 +15,8 @@ from echelon_pipeline.errors import BadSettings
 from echelon_pipeline.ingest import main
 from echelon_pipeline.ingest.homes import claim_home, claimed_universe, require_own_venues
 from echelon_pipeline.lake.session import Counts, Session
+from echelon_pipeline.ops.doctor import examine
+from echelon_pipeline.ops.venue_probes import Level
 from echelon_pipeline.sandbox.server.options import SandboxOptions
 from echelon_pipeline.sandbox.server.process import SandboxProcess
 from echelon_pipeline.settings import Settings, load_settings
@@ -91,3 +94,13 @@ def test_the_command_refuses_before_a_run_is_recorded(demo_home: Path, monkeypat
     assert "generated rows" in result.output
     assert not (demo_home / "lake").exists()
     assert not list((demo_home / "dagster").glob("history/runs/*"))
+
+
+def test_the_doctor_contacts_no_live_venue_for_a_demo_home(demo_home: Path) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise AssertionError(request.url)
+
+    environment = {"ECHELON_HOME": str(demo_home), "ECHELON_MIN_FREE_MB": "0"}
+    found = {f.what: f for f in examine(environment, transport=httpx.MockTransport(refuse))}
+    assert found["venues"].level is Level.OK
+    assert "not probed" in found["venues"].text
