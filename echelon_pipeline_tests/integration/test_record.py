@@ -291,7 +291,7 @@ def test_the_command_records_replays_and_shows_a_book(sandbox: SandboxProcess, s
     for levels in (bids, asks):
         assert decimal_text(levels[0][0]) in shown
     assert "before" in command(settings, sandbox, "book", name, "--at", "2020-01-01T00:00:00")
-    assert "in no segment" in command(settings, sandbox, "book", "kalshi:NOPE")
+    assert "no order book of kalshi:NOPE was recorded" in command(settings, sandbox, "book", "kalshi:NOPE")
     command(settings, sandbox, "record", "--seconds", "1.5")
     assert len(chains(segments(settings.capture_root))) == 2  # else every hour between two recordings would be theirs
 
